@@ -1,0 +1,86 @@
+"""Do the books balance? Checks what product.md calls I1 to I6, all in one consistent snapshot."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from django.db import connection, transaction
+from django.db.backends.utils import CursorWrapper
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One row that breaks one invariant: which, what is written there, what ought to be."""
+
+    invariant: str
+    row: str
+    found: str
+    expected: str
+
+    def __str__(self) -> str:
+        return f"{self.invariant} {self.row}: found {self.found}, expected {self.expected}"
+
+
+# Each yields (row, found, expected) of the rows that break it, and nothing when the books balance.
+CHECKS = {
+    "I1": """
+        SELECT 'inventory ' || id, 'reserved ' || reserved_units, '0 to ' || total_units
+        FROM inventory_inventory WHERE NOT reserved_units BETWEEN 0 AND total_units
+    """,
+    "I2": """
+        SELECT 'inventory ' || i.id, 'reserved ' || i.reserved_units, 'held ' || coalesce(r.held, 0)
+        FROM inventory_inventory i
+        LEFT JOIN (SELECT inventory_id, sum(quantity) AS held FROM reservations_reservation
+                   WHERE status = 'pending' GROUP BY inventory_id) r ON r.inventory_id = i.id
+        WHERE i.reserved_units <> coalesce(r.held, 0)
+    """,
+    "I3": """
+        SELECT 'inventory ' || i.id, 'total ' || i.total_units, 'ledger ' || coalesce(m.units, 0)
+        FROM inventory_inventory i
+        LEFT JOIN (SELECT inventory_id, sum(delta) AS units FROM inventory_stockmovement
+                   GROUP BY inventory_id) m ON m.inventory_id = i.id
+        WHERE i.total_units <> coalesce(m.units, 0)
+    """,
+    "I4": """
+        SELECT 'reservation ' || id, status || ' at ' || coalesce(ended_at::text, 'no time'),
+               'a final state and its time'
+        FROM reservations_reservation WHERE (status = 'pending') <> (ended_at IS NULL)
+    """,
+    "I5": """
+        SELECT 'reservation ' || coalesce(r.id, m.reference), coalesce(r.status, 'no reservation')
+               || ', sold ' || coalesce(m.units, 0) || ' in ' || coalesce(m.lines, 0),
+               CASE WHEN r.status = 'confirmed' THEN 'sold ' || -r.quantity || ' in 1'
+                    ELSE 'no sold movement' END
+        FROM (SELECT * FROM reservations_reservation WHERE status = 'confirmed') r
+        FULL JOIN (SELECT reference, sum(delta) AS units, count(*) AS lines,
+                          min(inventory_id) AS inventory_id
+                   FROM inventory_stockmovement WHERE reason = 'sold' GROUP BY reference) m
+             ON m.reference = r.id
+        WHERE r.id IS NULL OR m.reference IS NULL
+           OR m.lines <> 1 OR m.units <> -r.quantity OR m.inventory_id <> r.inventory_id
+    """,
+    "I6": """
+        SELECT 'key ' || min(id), count(*) || ' answers', '1 answer'
+        FROM reservations_idempotencykey GROUP BY client, endpoint, key HAVING count(*) > 1
+        UNION ALL
+        SELECT 'key ' || k.id, 'no reservation ' || k.reservation_id, 'its reservation'
+        FROM reservations_idempotencykey k
+        LEFT JOIN reservations_reservation r ON r.id = k.reservation_id
+        WHERE k.reservation_id IS NOT NULL AND r.id IS NULL
+    """,
+}
+
+
+def audit_stock() -> list[Finding]:
+    """Every row that breaks an invariant. Must not be called inside a transaction."""
+    with transaction.atomic(durable=True), connection.cursor() as cursor:
+        # One snapshot for all six, or a sale between two of them would look like a theft.
+        cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        cursor.execute("SET LOCAL statement_timeout = 0")
+        return list(_findings(cursor))
+
+
+def _findings(cursor: CursorWrapper) -> Iterator[Finding]:
+    for invariant, check in CHECKS.items():
+        cursor.execute(check)
+        for row, found, expected in cursor.fetchall():
+            yield Finding(invariant, row, found, expected)

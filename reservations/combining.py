@@ -1,0 +1,166 @@
+"""Combining: callers who ask while a transaction is under way share the next one.
+
+A row lock is serial, and a commit per caller makes a queue of commits. Here the first caller of an
+idle lane becomes its leader and runs at once; who comes meanwhile waits, and the first of them
+leads the next batch with everyone else who is waiting. So nobody waits for company, order of
+arrival is kept, and a popular row costs one commit per batch instead of one per caller.
+
+The main lane never waits for a key that somebody else holds: `run` reports it as `Later`, and the
+call moves to a lane of that key's own, where waiting harms nobody else. This module knows
+nothing of stock or databases; `run` does the work.
+"""
+
+import os
+from collections import deque
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass
+from threading import Lock
+from typing import Generic, TypeVar
+
+Item = TypeVar("Item")
+Outcome = TypeVar("Outcome")
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """The item could not be served without waiting for `key`."""
+
+    key: Hashable
+
+
+@dataclass(eq=False, slots=True)
+class Lane(Generic[Item, Outcome]):
+    """Calls that are served one batch after the other; `key` is None for the main lane."""
+
+    key: Hashable
+    waiting: "deque[Call[Item, Outcome]]"
+    led: bool = False
+
+
+class Call(Generic[Item, Outcome]):
+    """One caller's request, and the gate at which its thread waits."""
+
+    __slots__ = ("_gate", "item", "lane", "outcome")
+
+    def __init__(self, item: Item) -> None:
+        self.item = item
+        self.outcome: Outcome | BaseException | None = None
+        self.lane: Lane[Item, Outcome] | None = None
+        self._gate = Lock()
+        self._gate.acquire()
+
+    def wait(self) -> None:
+        self._gate.acquire()
+
+    def wake(self) -> None:
+        self._gate.release()
+
+
+class Combiner(Generic[Item, Outcome]):
+    """Serves items in batches of at most `limit`, one batch at a time per lane.
+
+    `run(items, wait)` returns one outcome per item, in order: a value, an exception to be raised
+    for that caller alone, or (only when `wait` is false) `Later`. `keys(item)` names what an item
+    may have to wait for.
+    """
+
+    def __init__(
+        self,
+        run: Callable[[list[Item], bool], Sequence[Outcome | BaseException | Later]],
+        keys: Callable[[Item], Iterable[Hashable]],
+        limit: int = 64,
+    ) -> None:
+        self._run = run
+        self._keys = keys
+        self._limit = limit
+        self._reset()
+        # A lock held by a thread of the parent would stay locked in a forked child for ever.
+        os.register_at_fork(after_in_child=self._reset)
+
+    def _reset(self) -> None:
+        self._mutex = Lock()
+        self._main: Lane[Item, Outcome] = Lane(None, deque())
+        self._lanes: dict[Hashable, Lane[Item, Outcome]] = {}
+
+    def submit(self, item: Item) -> Outcome:
+        """Returns the item's outcome, or raises the exception that is its outcome."""
+        call: Call[Item, Outcome] = Call(item)
+        with self._mutex:
+            leads = self._enter(call, self._lane_of(item))
+        while call.outcome is None:
+            if leads:
+                leads = self._lead(call)
+            else:
+                # Woken without an outcome means: your turn to lead.
+                call.wait()
+                leads = True
+        if isinstance(call.outcome, BaseException):
+            raise call.outcome
+        return call.outcome
+
+    def _lane_of(self, item: Item) -> Lane[Item, Outcome]:
+        if self._lanes:
+            for key in self._keys(item):
+                if key in self._lanes:
+                    return self._lanes[key]
+        return self._main
+
+    def _enter(self, call: Call[Item, Outcome], lane: Lane[Item, Outcome]) -> bool:
+        """Puts the call in the lane; true if its thread is to lead it."""
+        call.lane = lane
+        if lane.led:
+            lane.waiting.append(call)
+            return False
+        lane.led = True
+        return True
+
+    def _lead(self, own: Call[Item, Outcome]) -> bool:
+        """Serves one batch, hands the lane on; true if `own` is to lead again, elsewhere."""
+        lane = own.lane
+        assert lane is not None
+        with self._mutex:
+            others = [
+                lane.waiting.popleft() for _ in range(min(len(lane.waiting), self._limit - 1))
+            ]
+        batch = [own, *others]
+        outcomes: Sequence[Outcome | BaseException | Later]
+        try:
+            outcomes = self._run([call.item for call in batch], lane is not self._main)
+        except BaseException as error:  # whatever it is, nobody may be left waiting
+            outcomes = [error] * len(batch)
+        return self._deliver(lane, batch, outcomes)
+
+    def _deliver(
+        self,
+        lane: Lane[Item, Outcome],
+        batch: list[Call[Item, Outcome]],
+        outcomes: Sequence[Outcome | BaseException | Later],
+    ) -> bool:
+        own = batch[0]
+        woken: list[Call[Item, Outcome]] = []
+        own_leads = False
+        with self._mutex:
+            self._hand_over(lane, woken)
+            for call, outcome in zip(batch, outcomes, strict=True):
+                if isinstance(outcome, Later):
+                    leads = self._enter(call, self._lane_for(outcome.key))
+                    own_leads |= leads and call is own
+                    if leads and call is not own:
+                        woken.append(call)
+                else:
+                    call.outcome = outcome
+                    if call is not own:
+                        woken.append(call)
+        for call in woken:
+            call.wake()
+        return own_leads
+
+    def _hand_over(self, lane: Lane[Item, Outcome], woken: list[Call[Item, Outcome]]) -> None:
+        if lane.waiting:
+            woken.append(lane.waiting.popleft())
+        else:
+            lane.led = False
+            self._lanes.pop(lane.key, None)
+
+    def _lane_for(self, key: Hashable) -> Lane[Item, Outcome]:
+        return self._lanes.setdefault(key, Lane(key, deque()))

@@ -1,0 +1,127 @@
+"""The rules: each verb decides on the books of a transaction that holds the locks it needs.
+
+Nothing here reads or writes the database, so every rule can be read, and tested, as plain code.
+A command raises its refusal; what it did to the books before that (expiring a dead hold) stays.
+"""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.conf import settings
+
+from reservations.books import Books, Stock
+from reservations.exceptions import (
+    InsufficientStock,
+    LimitReached,
+    NotPending,
+    ReservationExpired,
+)
+from reservations.idempotency import Once
+from reservations.models import Reservation
+
+Status = Reservation.Status
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """What one caller asks. `rows` are the inventory rows to lock, by primary key."""
+
+    rows: tuple[int, ...]
+    once: Once | None = None
+    reservation_id: UUID | None = None
+    holder: str = ""
+    address: str = ""
+
+    def decide(self, books: Books) -> Reservation:
+        """Raises `ReservationError`, or `Reservation.DoesNotExist`."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reserve(Command):
+    """Hold `quantity` units of one of `rows`: of several, the one with the most available."""
+
+    quantity: int
+
+    def decide(self, books: Books) -> Reservation:
+        """A holder who asks again for a row it holds is answered with the hold there is."""
+        if existing := self._existing(books):
+            return existing
+        self._check_limits(books)
+        stock = self._stock(books)
+        return books.hold(stock, self.quantity, self.holder, self.address)
+
+    def _existing(self, books: Books) -> Reservation | None:
+        for hold in books.pending_of(self.holder):
+            if hold.inventory_id in self.rows:
+                if not hold.is_due(books.now):
+                    return hold
+                books.end(hold, Status.EXPIRED)
+        return None
+
+    def _check_limits(self, books: Books) -> None:
+        live = sum(not hold.is_due(books.now) for hold in books.pending_of(self.holder))
+        at_address = books.units_at(self.address) + self.quantity if self.address else 0
+        for name, wanted in (
+            ("RESERVATION_MAX_UNITS", self.quantity),
+            ("RESERVATION_MAX_LIVE", live + 1),
+            ("RESERVATION_MAX_UNITS_PER_ADDRESS", at_address),
+        ):
+            maximum = getattr(settings, name)
+            if maximum and wanted > maximum:
+                raise LimitReached(name, maximum)
+
+    def _stock(self, books: Books) -> Stock:
+        stocks = [books.stock(row) for row in self.rows]
+        best = max(stocks, key=lambda stock: stock.available)
+        if best.available < self.quantity:
+            # Nobody is told "sold out" because of a dead hold.
+            for stock in stocks:
+                books.expire_due(stock, self.quantity)
+            best = max(stocks, key=lambda stock: stock.available)
+        if best.available < self.quantity:
+            raise InsufficientStock(best.available)
+        return best
+
+
+class Confirm(Command):
+    def decide(self, books: Books) -> Reservation:
+        return books.end(_live(books, self), Status.CONFIRMED)
+
+
+class Release(Command):
+    def decide(self, books: Books) -> Reservation:
+        """Releasing twice is fine: the second finds what the first wanted."""
+        reservation = books.reservation(self.reservation_id)
+        if reservation.status == Status.RELEASED:
+            return reservation
+        return books.end(_live(books, self), Status.RELEASED)
+
+
+class Renew(Command):
+    def decide(self, books: Books) -> Reservation:
+        reservation = _live(books, self)
+        if not reservation.renewals_left:
+            raise LimitReached("RESERVATION_MAX_RENEWALS", settings.RESERVATION_MAX_RENEWALS)
+        return books.renew(reservation)
+
+
+class Expire(Command):
+    def decide(self, books: Books) -> Reservation:
+        """Expires it if it is due; otherwise leaves it as it is."""
+        reservation = books.reservation(self.reservation_id)
+        if reservation.is_due(books.now):
+            books.end(reservation, Status.EXPIRED)
+        return reservation
+
+
+def _live(books: Books, command: Command) -> Reservation:
+    """The reservation, if it is pending and in time by the clock that was read under the lock."""
+    reservation = books.reservation(command.reservation_id)
+    if reservation.is_due(books.now):
+        books.end(reservation, Status.EXPIRED)
+    if reservation.status == Status.EXPIRED:
+        raise ReservationExpired
+    if not reservation.is_pending:
+        raise NotPending(reservation.status)
+    return reservation

@@ -1,0 +1,103 @@
+"""From many callers to one transaction: each process has one combiner, and this is what it runs."""
+
+import logging
+import time
+from collections.abc import Sequence
+
+from django.db import OperationalError, connection, transaction
+
+from inventory.models import Inventory
+from reservations.books import Books, Outcome
+from reservations.combining import Combiner, Later
+from reservations.commands import Command
+from reservations.exceptions import Busy, InFlight
+from reservations.idempotency import Answer
+from reservations.models import Reservation
+
+logger = logging.getLogger(__name__)
+
+# A duplicate of a request that still runs elsewhere asks again, ever more slowly, this long.
+IN_FLIGHT_SECONDS = 5.0
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.01, 0.25
+
+Served = Outcome | Exception | Later
+
+
+def perform(command: Command) -> Reservation | Answer:
+    """The command's result; raises its refusal, `Busy`, or whatever broke it."""
+    give_up = time.monotonic() + IN_FLIGHT_SECONDS
+    pause = _FIRST_PAUSE
+    while True:
+        try:
+            return _submit(command)
+        except InFlight:
+            if time.monotonic() + pause > give_up:
+                raise
+        # No lock is held here, and no commit of another process is announced anywhere.
+        time.sleep(pause)
+        pause = min(pause * 2, _LONGEST_PAUSE)
+
+
+def _submit(command: Command) -> Reservation | Answer:
+    # What is asked inside a caller's transaction commits, or does not, with that transaction.
+    if not connection.in_atomic_block:
+        return _combiner.submit(command)
+    outcome = _alone(command)
+    if isinstance(outcome, Exception):
+        raise outcome
+    return outcome
+
+
+def _run(commands: list[Command], wait: bool) -> Sequence[Served]:
+    """Serves a batch in one transaction; should that break, each command in one of its own."""
+    try:
+        return _transact(commands, wait=wait)
+    except Exception as error:
+        # Who waited for the very same rows would only wait in vain once more.
+        if len(commands) == 1 or (_is_busy(error) and len({c.rows for c in commands}) == 1):
+            return [_refusal(error)] * len(commands)
+        logger.warning("%d commands are retried one by one: %r", len(commands), error)
+    return [_alone(command) for command in commands]
+
+
+def _alone(command: Command) -> Outcome | Exception:
+    try:
+        (outcome,) = _transact([command], wait=True)
+    except Exception as error:
+        return _refusal(error)
+    assert not isinstance(outcome, Later)
+    return outcome
+
+
+def _transact(commands: list[Command], *, wait: bool) -> list[Outcome | Later]:
+    connection.ensure_connection()
+    with connection.connection.pipeline(), transaction.atomic():
+        books = Books(commands, wait=wait)
+        outcomes = [_decide(books, command, wait=wait) for command in commands]
+        books.write()
+    return outcomes
+
+
+def _decide(books: Books, command: Command, *, wait: bool) -> Outcome | Later:
+    row = books.lacks(command)
+    if row is None:
+        return books.settle(command)
+    if wait:
+        raise Inventory.DoesNotExist
+    return Later(row)
+
+
+def _is_busy(error: Exception) -> bool:
+    """A lock not had in time, a deadlock, a connection lost or not to be had: nothing happened, or
+    all of it did, and either way asking again is safe."""
+    return isinstance(error, OperationalError)
+
+
+def _refusal(error: Exception) -> Exception:
+    if not _is_busy(error):
+        return error
+    logger.warning("busy: %s", error)
+    return Busy()
+
+
+_combiner: Combiner[Command, Reservation | Answer] = Combiner(_run, lambda command: command.rows)

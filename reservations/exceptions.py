@@ -1,0 +1,71 @@
+"""Why a verb refuses. Each carries what a page or an API answer needs to say so."""
+
+from typing import ClassVar
+
+
+class ReservationError(Exception):
+    """Base of every refusal; `code` is stable, `transient` refusals are worth a retry."""
+
+    code: ClassVar[str]
+    transient: ClassVar[bool] = False
+
+
+class InsufficientStock(ReservationError):
+    code = "insufficient_stock"
+
+    def __init__(self, available: int) -> None:
+        super().__init__(f"Only {available} left." if available else "None left.")
+        self.available = available
+
+
+class LimitReached(ReservationError):
+    """`limit` names the setting that refused, `maximum` is its value."""
+
+    code = "limit_reached"
+
+    def __init__(self, limit: str, maximum: int) -> None:
+        super().__init__(f"{limit} allows {maximum}.")
+        self.limit = limit
+        self.maximum = maximum
+
+
+class ReservationExpired(ReservationError):
+    code = "reservation_expired"
+
+    def __init__(self) -> None:
+        super().__init__("The time to pay has passed.")
+
+
+class NotPending(ReservationError):
+    """The reservation already is in the final state `status`."""
+
+    code = "not_pending"
+
+    def __init__(self, status: str) -> None:
+        super().__init__(f"The reservation is {status}.")
+        self.status = status
+
+
+class IdempotencyConflict(ReservationError):
+    code = "idempotency_conflict"
+
+    def __init__(self) -> None:
+        super().__init__("This key was used for another request.")
+
+
+class InFlight(ReservationError):
+    code = "in_flight"
+    transient = True
+
+    def __init__(self) -> None:
+        super().__init__("A request with this key is still running.")
+
+
+class Busy(ReservationError):
+    """A lock was not had within `LOCK_TIMEOUT_MS`; nothing was changed."""
+
+    code = "busy"
+    transient = True
+
+    def __init__(self) -> None:
+        super().__init__("Many people want this at once. Try again in a moment.")

@@ -1,0 +1,173 @@
+"""Who holds what until when, and what each client was answered."""
+
+import uuid
+from datetime import datetime
+from typing import Self
+
+import pgtrigger
+from django.conf import settings
+from django.db import models
+from django.db.models import ExpressionWrapper, F, Q, QuerySet
+from django.db.models.functions import Now
+
+from inventory.models import Inventory
+
+
+class ReservationQuerySet(QuerySet["Reservation"]):
+    def pending(self) -> Self:
+        return self.filter(status=Reservation.Status.PENDING)
+
+    def live(self) -> Self:
+        return self.pending().filter(expires_at__gt=Now())
+
+    def due(self) -> Self:
+        return self.pending().filter(expires_at__lte=Now())
+
+    def with_stock(self) -> Self:
+        """With product and warehouse, and `past_due` by the database's clock, the only one all
+        processes share."""
+        return self.select_related("inventory__product__category", "inventory__warehouse").annotate(
+            past_due=ExpressionWrapper(Q(expires_at__lte=Now()), models.BooleanField())
+        )
+
+
+class Reservation(models.Model):
+    """A time-bounded hold of `quantity` units of one Inventory row.
+
+    `status` and `expires_at` change only in `reservations.books` and `reservations.expiry`,
+    under the lock of the inventory row.
+    """
+
+    class Status(models.TextChoices):
+        PENDING = "pending"
+        CONFIRMED = "confirmed"
+        RELEASED = "released"
+        EXPIRED = "expired"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    inventory = models.ForeignKey(Inventory, models.PROTECT, db_index=False)
+    quantity = models.PositiveIntegerField()
+    status = models.CharField(max_length=9, choices=Status, default=Status.PENDING)
+    holder = models.CharField(max_length=80, help_text="user:…, session:… or token:…")
+    address = models.CharField(
+        max_length=43, blank=True, help_text="Network of who holds without an account."
+    )
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True, blank=True)
+    renewals = models.PositiveSmallIntegerField(default=0)
+
+    past_due: bool  # annotated by `with_stock`
+
+    objects = ReservationQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-created_at", "pk")
+        constraints = (
+            models.CheckConstraint(condition=Q(quantity__gt=0), name="quantity_gt_zero"),
+            models.CheckConstraint(
+                condition=Q(status__in=("pending", "confirmed", "released", "expired")),
+                name="reservation_status_known",
+            ),
+            # I4. The moment a final state was reached is recorded, and only then.
+            models.CheckConstraint(
+                condition=Q(status="pending", ended_at__isnull=True)
+                | (~Q(status="pending") & Q(ended_at__isnull=False)),
+                name="ended_when_final",
+            ),
+            models.CheckConstraint(
+                condition=Q(expires_at__gt=F("created_at")), name="expires_after_creation"
+            ),
+            # I7. Nothing is confirmed past its time, whatever the code above compared.
+            models.CheckConstraint(
+                condition=~Q(status="confirmed") | Q(ended_at__lt=F("expires_at")),
+                name="confirmed_in_time",
+            ),
+            models.UniqueConstraint(
+                fields=("holder", "inventory"),
+                condition=Q(status="pending"),
+                name="one_live_hold_per_holder_and_row",
+            ),
+        )
+        # History grows without end: what the hot path reads is covered by pending rows alone.
+        indexes = (
+            models.Index(
+                fields=("expires_at",), condition=Q(status="pending"), name="pending_by_expiry"
+            ),
+            models.Index(
+                fields=("inventory", "expires_at"),
+                condition=Q(status="pending"),
+                name="pending_by_inventory",
+            ),
+            models.Index(
+                fields=("address",),
+                condition=Q(status="pending") & ~Q(address=""),
+                name="pending_by_address",
+            ),
+            models.Index(fields=("holder", "-created_at"), name="reservation_by_holder"),
+        )
+        triggers = (
+            pgtrigger.Protect(
+                name="final_is_final",
+                operation=pgtrigger.Update,
+                condition=~pgtrigger.Q(old__status="pending"),
+            ),
+            pgtrigger.Protect(name="history_is_kept", operation=pgtrigger.Delete),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.quantity} held until {self.expires_at:%H:%M:%S}"
+
+    @property
+    def is_pending(self) -> bool:
+        return self.status == self.Status.PENDING
+
+    @property
+    def renewals_left(self) -> int:
+        maximum: int = settings.RESERVATION_MAX_RENEWALS
+        return max(maximum - self.renewals, 0)
+
+    def is_due(self, now: datetime) -> bool:
+        return self.is_pending and self.expires_at <= now
+
+
+class IdempotencyKey(models.Model):
+    """What a client was answered under a key; stored in the transaction of the effect (I6)."""
+
+    client = models.CharField(max_length=80)
+    endpoint = models.CharField(max_length=100)
+    key = models.CharField(max_length=255)
+    request_hash = models.BinaryField(max_length=32)
+    status = models.PositiveSmallIntegerField()
+    body = models.TextField()
+    reservation = models.ForeignKey(
+        Reservation, models.PROTECT, null=True, blank=True, db_index=False
+    )
+    created_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        ordering = ("-created_at",)
+        constraints = (
+            models.UniqueConstraint(
+                fields=("client", "endpoint", "key"),
+                name="one_answer_per_client_endpoint_and_key",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.endpoint}: {self.status}"
+
+
+class Sweep(models.Model):
+    """One run of the sweep: what it freed, and how late it was at worst."""
+
+    started_at = models.DateTimeField()
+    finished_at = models.DateTimeField(db_index=True)
+    expired = models.PositiveIntegerField()
+    max_lateness_seconds = models.FloatField(default=0)
+
+    class Meta:
+        ordering = ("-pk",)
+
+    def __str__(self) -> str:
+        return f"{self.expired} expired"

@@ -1,0 +1,82 @@
+"""The statements that the ORM has no words for. Arrays carry a whole batch in one statement."""
+
+# Advisory locks, in the order given. A key that is in use elsewhere is not waited for (its
+# `had` is false): the caller tries again later, and its neighbours in the batch go on.
+ADVISORY_LOCKS = """
+    SELECT CASE WHEN wait THEN pg_advisory_xact_lock(number) IS NOT NULL
+                ELSE pg_try_advisory_xact_lock(number) END AS had
+    FROM unnest(%s::bigint[], %s::bool[]) AS wanted(number, wait)
+"""
+
+# Only after every lock is had is it known what time it is.
+NOW = "SELECT clock_timestamp()"
+
+# Relative, so that even a transaction that forgot its lock cannot undo another's change; the
+# CHECK then refuses what is not there.
+STOCK = """
+    UPDATE inventory_inventory AS row
+    SET total_units = row.total_units - change.sold,
+        reserved_units = row.reserved_units + change.held
+    FROM unnest(%s::bigint[], %s::int[], %s::int[]) AS change(id, sold, held)
+    WHERE row.id = change.id
+"""
+
+HELD = """
+    INSERT INTO reservations_reservation
+        (id, inventory_id, quantity, holder, address, expires_at, created_at, status, renewals)
+    SELECT held.*, %s, 'pending', 0
+    FROM unnest(%s::uuid[], %s::bigint[], %s::int[], %s::text[], %s::text[], %s::timestamptz[])
+        AS held
+"""
+
+CHANGED = """
+    UPDATE reservations_reservation AS row
+    SET status = change.status, ended_at = change.ended_at,
+        expires_at = change.expires_at, renewals = change.renewals
+    FROM unnest(%s::uuid[], %s::text[], %s::timestamptz[], %s::timestamptz[], %s::int[])
+        AS change(id, status, ended_at, expires_at, renewals)
+    WHERE row.id = change.id
+"""
+
+SOLD = """
+    INSERT INTO inventory_stockmovement (inventory_id, delta, reference, reason, note, created_at)
+    SELECT sold.*, 'sold', '', %s
+    FROM unnest(%s::bigint[], %s::int[], %s::uuid[]) AS sold
+"""
+
+ANSWERED = """
+    INSERT INTO reservations_idempotencykey
+        (client, endpoint, key, request_hash, status, body, reservation_id, created_at)
+    SELECT answered.*, %s
+    FROM unnest(%s::text[], %s::text[], %s::text[], %s::bytea[], %s::int[], %s::text[],
+                %s::uuid[]) AS answered
+"""
+
+
+def in_one(statements: list[str]) -> str:
+    """One statement that does all of them: a round trip, and one snapshot, for any number."""
+    steps = ", ".join(f"step_{n} AS ({statement})" for n, statement in enumerate(statements))
+    return f"WITH {steps} SELECT"
+
+
+# Under the lock of all these rows, so nobody else can be changing their reservations.
+EXPIRE_DUE = """
+    WITH due AS (
+        SELECT id FROM reservations_reservation
+        WHERE status = 'pending' AND expires_at <= clock_timestamp() AND inventory_id = ANY(%s)
+        ORDER BY expires_at
+        LIMIT %s
+    ), expired AS (
+        UPDATE reservations_reservation AS row
+        SET status = 'expired', ended_at = clock_timestamp()
+        FROM due WHERE row.id = due.id
+        RETURNING row.inventory_id, row.quantity, row.expires_at
+    ), freed AS (
+        SELECT inventory_id, sum(quantity) AS units FROM expired GROUP BY inventory_id
+    ), stock AS (
+        UPDATE inventory_inventory AS row SET reserved_units = row.reserved_units - freed.units
+        FROM freed WHERE row.id = freed.inventory_id
+    )
+    SELECT count(*), coalesce(extract(epoch FROM clock_timestamp() - min(expires_at)), 0)::float
+    FROM expired
+"""

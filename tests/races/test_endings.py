@@ -1,0 +1,98 @@
+"""Two ends for one hold: one wins, and the stock is right."""
+
+from collections import Counter
+
+import pytest
+from django.db import connection
+
+from inventory.models import StockMovement
+from reservations import services
+from reservations.audit import audit_stock
+from reservations.commands import Expire
+from reservations.engine import perform
+from reservations.exceptions import NotPending, ReservationExpired
+from reservations.expiry import expire_due
+from reservations.models import Reservation
+from tests.reservations.test_verbs import hold
+from tests.stock import all_at_once, pass_time, stocked
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.race]
+
+
+def test_expire_against_confirm_500_times(settings) -> None:
+    settings.RESERVATION_MAX_LIVE = 0
+    row = stocked(500)
+    ends: Counter[str] = Counter()
+    reservations = [hold(row, 1, f"session:{n}") for n in range(500)]
+
+    def race(caller: int) -> list[object]:
+        return [end(caller, reservation) for reservation in reservations]
+
+    def end(caller: int, reservation: Reservation) -> object:
+        try:
+            if caller:
+                return services.confirm(reservation_id=reservation.pk)
+            return perform(Expire(rows=(row.pk,), reservation_id=reservation.pk))
+        except (ReservationExpired, NotPending) as refusal:
+            return refusal
+
+    # Half of them fall due while the two are at it.
+    pass_time(599.6, pk__in=[r.pk for r in reservations[::2]])
+    outcomes = all_at_once(2, race)
+    assert not [outcome for outcome in outcomes if isinstance(outcome, Exception)], outcomes
+    ends = Counter(Reservation.objects.values_list("status", flat=True))
+    assert ends["confirmed"] >= 250
+    assert StockMovement.objects.filter(reason="sold").count() == ends["confirmed"]
+    expire_due()
+    row.refresh_from_db()
+    assert (row.total_units, row.reserved_units) == (500 - ends["confirmed"], 0)
+    assert audit_stock() == []
+
+
+def test_sweepers_against_payers_on_thousands_of_holds(settings) -> None:
+    settings.RESERVATION_MAX_LIVE = 0
+    rows = [stocked(1000, product=f"p-{n}") for n in range(4)]
+    with connection.cursor() as cursor:
+        for row in rows:
+            cursor.execute(
+                """INSERT INTO reservations_reservation (id, inventory_id, quantity, status,
+                       holder, address, created_at, expires_at, renewals)
+                   SELECT gen_random_uuid(), %s, 1, 'pending', 'session:' || n, '',
+                       clock_timestamp() - interval '10 min',
+                       clock_timestamp() + n %% 3 * interval '1 s', 0
+                   FROM generate_series(1, 1000) n""",
+                [row.pk],
+            )
+            cursor.execute("UPDATE inventory_inventory SET reserved_units = 1000")
+    ids = list(Reservation.objects.order_by("?").values_list("pk", flat=True)[:600])
+
+    def work(caller: int) -> int:
+        if caller < 3:
+            return expire_due(batch=100).expired
+        return sum(paid(pk) for pk in ids[caller - 3 :: 3])
+
+    def paid(pk) -> bool:
+        try:
+            return isinstance(services.confirm(reservation_id=pk), Reservation)
+        except ReservationExpired:
+            return False
+
+    outcomes = all_at_once(6, work)
+    assert not [outcome for outcome in outcomes if isinstance(outcome, Exception)], outcomes
+    counted = Counter(Reservation.objects.values_list("status", flat=True))
+    assert counted["confirmed"] == sum(outcomes[3:])  # type: ignore[arg-type]
+    assert counted["confirmed"] > 0
+    assert counted["expired"] > 1000
+    assert audit_stock() == []
+
+
+def test_the_same_key_24_times_at_once_acts_once() -> None:
+    from tests.reservations.test_idempotency import hold as hold_once
+    from tests.reservations.test_idempotency import once
+
+    row = stocked(50)
+    answers = all_at_once(24, lambda _: hold_once(row, once()))
+    assert len({answer.body for answer in answers}) == 1  # type: ignore[union-attr]
+    assert Counter(answer.replayed for answer in answers) == {False: 1, True: 23}  # type: ignore[union-attr]
+    row.refresh_from_db()
+    assert row.reserved_units == 1

@@ -1,0 +1,190 @@
+"""N requests for the last units: exactly that many succeed; and what refuses when a lock is gone."""
+
+from collections import Counter
+
+import pytest
+from django.db import IntegrityError, connection
+
+from inventory import locks
+from inventory.models import Inventory
+from reservations import engine, services
+from reservations.audit import audit_stock
+from reservations.combining import Later
+from reservations.commands import Command, Reserve
+from reservations.exceptions import Busy, InsufficientStock
+from reservations.models import Reservation
+from tests.stock import all_at_once, stocked
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.race]
+
+
+def rush(row: Inventory, callers: int) -> Counter[str]:
+    got = all_at_once(
+        callers,
+        lambda n: services.reserve(
+            product_id=row.product_id, quantity=1, holder=f"session:{row.pk}-{n}"
+        ),
+    )
+    return Counter(type(outcome).__name__ for outcome in got)
+
+
+def each_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many processes would: nobody shares a transaction."""
+    monkeypatch.setattr(engine._combiner, "submit", submit_alone)
+
+
+def submit_alone(command: Command) -> object:
+    outcome = engine._alone(command)
+    if isinstance(outcome, Exception):
+        raise outcome
+    return outcome
+
+
+def without_the_lock(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        locks, "locking", lambda ids, skip_locked=False: Inventory.objects.filter(pk__in=ids)
+    )
+
+
+@pytest.mark.parametrize("combined", [True, False])
+def test_ten_connections_and_one_unit(monkeypatch, combined) -> None:
+    if not combined:
+        each_alone(monkeypatch)
+    row = stocked(1)
+    assert rush(row, 10) == {"Reservation": 1, "InsufficientStock": 9}
+    assert audit_stock() == []
+
+
+def test_without_the_lock_the_database_refuses_what_is_not_there(monkeypatch) -> None:
+    each_alone(monkeypatch)
+    without_the_lock(monkeypatch)
+    rounds = [rush(stocked(1, product=f"p-{n}"), 10) for n in range(5)]
+    assert all(outcome["Reservation"] == 1 for outcome in rounds)
+    assert sum(outcome["IntegrityError"] for outcome in rounds) > 0, "the lock was not missed"
+    assert audit_stock() == []
+
+
+def test_without_lock_and_constraint_it_oversells(monkeypatch) -> None:
+    """The control of the tests above: they are able to fail."""
+    each_alone(monkeypatch)
+    without_the_lock(monkeypatch)
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE inventory_inventory DROP CONSTRAINT reserved_lte_total")
+    try:
+        rounds = [rush(stocked(1, product=f"p-{n}"), 10) for n in range(5)]
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("UPDATE inventory_inventory SET reserved_units = 0")
+            cursor.execute(
+                "ALTER TABLE inventory_inventory ADD CONSTRAINT reserved_lte_total "
+                "CHECK (reserved_units <= total_units)"
+            )
+    assert sum(outcome["Reservation"] for outcome in rounds) > 5
+
+
+def test_200_callers_for_10_units_ten_times() -> None:
+    for n in range(10):
+        row = stocked(10, product=f"p-{n}")
+        assert rush(row, 200 if n == 0 else 60)["Reservation"] == 10
+        row.refresh_from_db()
+        assert row.reserved_units == 10
+    assert audit_stock() == []
+
+
+def test_the_same_holder_ten_times_at_once_has_one_hold_of_a_row() -> None:
+    row = stocked(50)
+    got = all_at_once(
+        10, lambda _: services.reserve(product_id=row.product_id, quantity=1, holder="user:1")
+    )
+    assert len({outcome.pk for outcome in got if isinstance(outcome, Reservation)}) == 1
+    row.refresh_from_db()
+    assert row.reserved_units == 1
+
+
+@pytest.mark.parametrize("combined", [True, False])
+def test_limits_hold_under_parallel_requests(monkeypatch, settings, combined) -> None:
+    if not combined:
+        each_alone(monkeypatch)
+    settings.RESERVATION_MAX_LIVE = 3
+    settings.RESERVATION_MAX_UNITS_PER_ADDRESS = 4
+    rows = [stocked(50, product=f"p-{n}") for n in range(10)]
+
+    def one_holder(n: int) -> object:
+        return services.reserve(product_id=rows[n].product_id, quantity=1, holder="user:1")
+
+    def one_address(n: int) -> object:
+        return services.reserve(
+            product_id=rows[n].product_id, quantity=1, holder=f"session:{n}", address="10.0.0.1/32"
+        )
+
+    for call, limit in ((one_holder, 3), (one_address, 4)):
+        names = Counter(type(outcome).__name__ for outcome in all_at_once(10, call))
+        assert names == {"Reservation": limit, "LimitReached": 10 - limit}
+    assert audit_stock() == []
+
+
+def test_without_the_holders_lock_the_limit_is_passed(monkeypatch, settings) -> None:
+    """The control: what the advisory lock is for."""
+    each_alone(monkeypatch)
+    monkeypatch.setattr(
+        "reservations.sql.ADVISORY_LOCKS", "SELECT true FROM unnest(%s::bigint[], %s::bool[])"
+    )
+    settings.RESERVATION_MAX_LIVE = 3
+    rows = [stocked(50, product=f"p-{n}") for n in range(10)]
+    got = all_at_once(
+        10, lambda n: services.reserve(product_id=rows[n].product_id, quantity=1, holder="user:1")
+    )
+    assert sum(isinstance(outcome, Reservation) for outcome in got) > 3
+
+
+def test_batches_in_opposite_order_do_not_deadlock(monkeypatch) -> None:
+    each_alone(monkeypatch)
+    rows = [stocked(500, warehouse=f"w-{n}").pk for n in range(6)]
+
+    def both_ways(n: int) -> set[str]:
+        ordered = rows if n % 2 else rows[::-1]
+        commands = [
+            Reserve(rows=(row,), quantity=1, holder=f"session:{n}-{row}-{i}")
+            for i in range(10)
+            for row in ordered
+        ]
+        return {type(outcome).__name__ for outcome in engine._transact(commands, wait=True)}
+
+    assert all_at_once(8, both_ways) == [{"Reservation"}] * 8
+    assert audit_stock() == []
+
+
+def test_a_row_that_somebody_sits_on_is_busy_and_its_neighbours_are_not(settings) -> None:
+    stuck, free = stocked(5, product="stuck"), stocked(500, product="free")
+    with connection.cursor() as cursor:
+        cursor.execute("BEGIN")
+        cursor.execute("SELECT 1 FROM inventory_inventory WHERE id = %s FOR UPDATE", [stuck.pk])
+        try:
+            got = all_at_once(
+                20,
+                lambda n: services.reserve(
+                    product_id=(stuck if n % 2 else free).product_id,
+                    quantity=1,
+                    holder=f"session:{n}",
+                ),
+            )
+            still_stuck = Inventory.objects.get(pk=stuck.pk)
+        finally:
+            cursor.execute("ROLLBACK")
+    assert [type(outcome) for outcome in got] == [Reservation, Busy] * 10
+    assert still_stuck.reserved_units == 0
+
+
+def test_one_broken_command_fails_alone() -> None:
+    row = stocked(50)
+    broken = Reserve(rows=(row.pk,), quantity=-1, holder="session:broken")
+    sound = [Reserve(rows=(row.pk,), quantity=1, holder=f"session:{n}") for n in range(3)]
+    outcomes = engine._run([sound[0], broken, *sound[1:]], False)
+    assert [type(outcome) for outcome in outcomes] == [
+        Reservation,
+        IntegrityError,
+        Reservation,
+        Reservation,
+    ]
+    assert not any(isinstance(outcome, Later | InsufficientStock) for outcome in outcomes)
+    assert audit_stock() == []

@@ -1,0 +1,102 @@
+"""Each broken invariant is named with its row and the difference."""
+
+import uuid
+
+import pytest
+from django.core.management import call_command
+from django.db import connection
+
+from reservations import services
+from reservations.audit import audit_stock
+from reservations.models import Reservation
+from tests.reservations.test_verbs import hold
+from tests.stock import stocked
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def break_it(*statements: str) -> None:
+    """As a superuser with the guards off: what a bug, or a hand in the database, could leave."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET session_replication_role = replica")
+        for statement in statements:
+            cursor.execute(statement)
+        cursor.execute("SET session_replication_role = origin")
+
+
+def test_books_that_balance_have_no_findings(capsys) -> None:
+    services.confirm(reservation_id=hold(stocked(5), 2).pk)
+    call_command("audit_stock")
+    assert "balance" in capsys.readouterr().out
+
+
+def test_reserved_units_that_nobody_holds_are_found(capsys) -> None:
+    row = stocked(5)
+    hold(row, 2)
+    break_it("UPDATE inventory_inventory SET reserved_units = 3")
+    with pytest.raises(SystemExit) as exit_:
+        call_command("audit_stock")
+    assert exit_.value.code == 1
+    assert f"I2 inventory {row.pk}: found reserved 3, expected held 2" in capsys.readouterr().out
+
+
+def test_units_that_no_movement_explains_are_found() -> None:
+    row = stocked(5)
+    break_it("UPDATE inventory_inventory SET total_units = 7")
+    assert [str(f) for f in audit_stock()] == [
+        f"I3 inventory {row.pk}: found total 7, expected ledger 5"
+    ]
+
+
+def test_more_reserved_than_there_is_is_found() -> None:
+    row = stocked(5)
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE inventory_inventory DROP CONSTRAINT reserved_lte_total")
+    try:
+        break_it("UPDATE inventory_inventory SET reserved_units = 6")
+        assert f"I1 inventory {row.pk}: found reserved 6, expected 0 to 5" in map(
+            str, audit_stock()
+        )
+    finally:
+        break_it("UPDATE inventory_inventory SET reserved_units = 0")
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "ALTER TABLE inventory_inventory ADD CONSTRAINT reserved_lte_total "
+                "CHECK (reserved_units <= total_units)"
+            )
+
+
+def test_a_sale_without_its_movement_is_found() -> None:
+    reservation = hold(stocked(5), 2)
+    services.confirm(reservation_id=reservation.pk)
+    break_it("DELETE FROM inventory_stockmovement WHERE reason = 'sold'")
+    found = {finding.invariant: str(finding) for finding in audit_stock()}
+    assert set(found) == {"I3", "I5"}
+    assert found["I5"] == (
+        f"I5 reservation {reservation.pk}: found confirmed, sold 0 in 0, expected sold -2 in 1"
+    )
+
+
+def test_a_movement_without_its_sale_is_found() -> None:
+    row = stocked(5)
+    stray = uuid.uuid4()
+    break_it(
+        "INSERT INTO inventory_stockmovement (inventory_id, delta, reason, reference, note) "
+        f"VALUES ({row.pk}, -2, 'sold', '{stray}', '')",
+        "UPDATE inventory_inventory SET total_units = 3",
+    )
+    assert [str(finding) for finding in audit_stock()] == [
+        f"I5 reservation {stray}: found no reservation, sold -2 in 1, expected no sold movement"
+    ]
+
+
+def test_a_key_whose_reservation_is_gone_is_found() -> None:
+    reservation = hold(stocked(5), 2)
+    break_it(
+        "INSERT INTO reservations_idempotencykey (client, endpoint, key, request_hash, status, "
+        f"body, reservation_id, created_at) VALUES ('c', 'e', 'k', '', 201, '', "
+        f"'{reservation.pk}', now())",
+        "DELETE FROM reservations_reservation",
+    )
+    assert {finding.invariant for finding in audit_stock()} == {"I2", "I6"}
+    assert not Reservation.objects.exists()

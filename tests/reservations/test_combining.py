@@ -1,0 +1,136 @@
+"""The mechanism alone, with plain functions in place of transactions."""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from threading import Event
+
+import pytest
+
+from reservations.combining import Combiner, Later
+
+
+class Desk:
+    """Runs batches one by one as the test lets it, and remembers each."""
+
+    def __init__(self) -> None:
+        self.batches: list[tuple[list[str], bool]] = []
+        self.entered = Event()
+        self.go_on = Event()
+        self.busy_keys: set[str] = set()
+        self.key_free = Event()
+        self.combiner: Combiner[str, str] = Combiner(self.run, lambda item: [item[0]], limit=4)
+
+    def run(self, items: list[str], wait: bool) -> Sequence[str | Exception | Later]:
+        self.batches.append((items, wait))
+        if wait:
+            self.key_free.wait(10)
+            return [item.upper() for item in items]
+        self.entered.set()
+        self.go_on.wait(10)
+        if "!" in items[0]:
+            raise SystemExit(items[0])
+        return [self.answer(item) for item in items]
+
+    def answer(self, item: str) -> str | Exception | Later:
+        if item[0] in self.busy_keys:
+            return Later(item[0])
+        return ValueError(item) if item.endswith("?") else item.upper()
+
+    def waiting(self) -> int:
+        return sum(len(lane.waiting) for lane in self.lanes())
+
+    def lanes(self) -> list:
+        return [self.combiner._main, *self.combiner._lanes.values()]
+
+
+@contextmanager
+def callers(desk: Desk, first: str, *others: str) -> Iterator[list]:
+    """Submits `first`, then the others in order while its batch is held up."""
+    with ThreadPoolExecutor(20) as pool:
+        futures = [pool.submit(desk.combiner.submit, first)]
+        assert desk.entered.wait(10)
+        for number, item in enumerate(others, start=1):
+            futures.append(pool.submit(desk.combiner.submit, item))
+            until(lambda number=number: desk.waiting() >= number)
+        yield futures
+        desk.go_on.set()
+        desk.key_free.set()
+
+
+def until(reached) -> None:
+    pause = Event()
+    for _ in range(10_000):
+        if reached():
+            return
+        pause.wait(0.001)
+    pytest.fail("never happened")
+
+
+def test_a_lone_caller_is_served_at_once_and_alone() -> None:
+    desk = Desk()
+    desk.go_on.set()
+    assert desk.combiner.submit("a") == "A"
+    assert desk.batches == [(["a"], False)]
+
+
+def test_who_comes_during_a_batch_shares_the_next_in_order_of_arrival() -> None:
+    desk = Desk()
+    with callers(desk, "a", "b", "c", "d") as futures:
+        desk.go_on.set()
+        assert [future.result(10) for future in futures] == ["A", "B", "C", "D"]
+    assert [items for items, _ in desk.batches] == [["a"], ["b", "c", "d"]]
+
+
+def test_a_batch_has_at_most_limit_items() -> None:
+    desk = Desk()
+    with callers(desk, "a", *"bcdefg") as futures:
+        desk.go_on.set()
+        assert [future.result(10) for future in futures] == list("ABCDEFG")
+    assert [len(items) for items, _ in desk.batches] == [1, 4, 2]
+
+
+def test_an_item_that_fails_fails_alone() -> None:
+    desk = Desk()
+    with callers(desk, "a", "b?", "c") as futures:
+        desk.go_on.set()
+        assert futures[2].result(10) == "C"
+        with pytest.raises(ValueError, match="b"):
+            futures[1].result(10)
+
+
+def test_a_leader_that_dies_leaves_nobody_waiting() -> None:
+    desk = Desk()
+    with callers(desk, "a!", "b", "c") as futures:
+        desk.go_on.set()
+        with pytest.raises(SystemExit):
+            futures[0].result(10)
+        assert [future.result(10) for future in futures[1:]] == ["B", "C"]
+
+
+def test_who_waits_for_a_key_holds_up_nobody_else() -> None:
+    desk = Desk()
+    desk.busy_keys = {"x"}
+    with callers(desk, "x1", "a", "x2", "b") as futures:
+        desk.go_on.set()
+        assert [futures[n].result(10) for n in (1, 3)] == ["A", "B"]
+        assert not futures[0].done()
+        assert not futures[2].done()
+        # Who asks for the key from now on joins its lane without trying in the main one.
+        with ThreadPoolExecutor(1) as pool:
+            late = pool.submit(desk.combiner.submit, "x3")
+            until(lambda: desk.combiner._lanes["x"].waiting)
+            desk.key_free.set()
+            assert late.result(10) == "X3"
+        assert [futures[n].result(10) for n in (0, 2)] == ["X1", "X2"]
+    assert ["x3"] not in [items for items, wait in desk.batches if not wait]
+    assert desk.combiner._lanes == {}, "a lane ends with its last call"
+
+
+def test_the_leader_itself_can_be_sent_to_wait() -> None:
+    desk = Desk()
+    desk.busy_keys = {"x"}
+    desk.go_on.set()
+    desk.key_free.set()
+    assert desk.combiner.submit("x1") == "X1"
+    assert desk.batches == [(["x1"], False), (["x1"], True)]

@@ -1,0 +1,121 @@
+"""What the database itself refuses, whatever the code above it tries."""
+
+import pytest
+from django.db import DatabaseError, IntegrityError, connection, transaction
+from django.db.models import F
+from django.utils import timezone
+
+from inventory.models import Inventory, StockMovement
+from reservations import services
+from reservations.models import IdempotencyKey, Reservation
+from tests.reservations.test_verbs import hold
+from tests.stock import stocked
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.mark.parametrize(
+    ("change", "constraint"),
+    [
+        ({"reserved_units": 6}, "reserved_lte_total"),
+        ({"reserved_units": -1}, "reserved_gte_zero"),
+        ({"total_units": -1}, "reserved_lte_total"),
+    ],
+)
+def test_an_inventory_row_promises_only_what_it_has(change, constraint) -> None:
+    stocked(5)
+    with pytest.raises(IntegrityError, match=constraint):
+        Inventory.objects.update(**change)
+
+
+def test_a_product_has_one_row_per_warehouse() -> None:
+    row = stocked(5)
+    with pytest.raises(IntegrityError, match="one_row_per_product_and_warehouse"):
+        Inventory.objects.create(product=row.product, warehouse=row.warehouse)
+
+
+@pytest.mark.parametrize(
+    ("change", "constraint"),
+    [
+        ({"quantity": 0}, "quantity_gt_zero"),
+        ({"status": "lost", "ended_at": timezone.now()}, "reservation_status_known"),
+        ({"status": "expired"}, "ended_when_final"),
+        ({"ended_at": timezone.now()}, "ended_when_final"),
+        ({"expires_at": F("created_at")}, "expires_after_creation"),
+        ({"status": "confirmed", "ended_at": F("expires_at")}, "confirmed_in_time"),
+    ],
+)
+def test_a_reservation_is_always_coherent(change, constraint) -> None:
+    hold(stocked(5))
+    with pytest.raises(IntegrityError, match=constraint):
+        Reservation.objects.update(**change)
+
+
+@pytest.mark.parametrize("verb", [services.confirm, services.release])
+def test_a_final_state_is_final(verb) -> None:
+    reservation = hold(stocked(5))
+    verb(reservation_id=reservation.pk)
+    for change in ({"status": "pending", "ended_at": None}, {"quantity": 9}, {"holder": "user:1"}):
+        with pytest.raises(DatabaseError, match="final_is_final|Cannot update"):
+            Reservation.objects.update(**change)
+
+
+def test_history_is_kept() -> None:
+    hold(stocked(5))
+    with pytest.raises(DatabaseError, match="Cannot delete"), connection.cursor() as cursor:
+        cursor.execute("DELETE FROM reservations_reservation")
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["UPDATE inventory_stockmovement SET delta = 9", "DELETE FROM inventory_stockmovement"],
+)
+def test_the_ledger_is_append_only(statement) -> None:
+    stocked(5)
+    with pytest.raises(DatabaseError, match="Cannot"), connection.cursor() as cursor:
+        cursor.execute(statement)
+
+
+@pytest.mark.parametrize(
+    ("line", "constraint"),
+    [
+        ({"delta": 0, "reason": "adjusted"}, "movement_moves"),
+        ({"delta": 1, "reason": "found"}, "movement_reason_known"),
+        ({"delta": -1, "reason": "sold"}, "sold_takes_stock_for_a_reservation"),
+    ],
+)
+def test_a_movement_says_why(line, constraint) -> None:
+    row = stocked(5)
+    with pytest.raises(IntegrityError, match=constraint):
+        StockMovement.objects.create(inventory=row, **line)
+
+
+def test_a_reservation_is_sold_once() -> None:
+    row = stocked(5)
+    reservation = hold(row)
+    services.confirm(reservation_id=reservation.pk)
+    with pytest.raises(IntegrityError, match="sold_once"):
+        StockMovement.objects.create(
+            inventory=row, delta=-1, reason="sold", reference=reservation.pk
+        )
+
+
+def test_a_holder_has_one_live_hold_of_a_row() -> None:
+    row = stocked(5)
+    first = hold(row)
+    with pytest.raises(IntegrityError, match="one_live_hold_per_holder_and_row"):
+        Reservation.objects.create(
+            inventory=row,
+            quantity=1,
+            holder=first.holder,
+            created_at=first.created_at,
+            expires_at=first.expires_at,
+        )
+
+
+def test_a_key_has_one_answer() -> None:
+    with transaction.atomic():
+        line = {"client": "c", "endpoint": "e", "key": "k", "request_hash": b"", "status": 201}
+        IdempotencyKey.objects.create(**line, created_at=timezone.now())
+    with pytest.raises(IntegrityError, match="one_answer_per_client_endpoint_and_key"):
+        IdempotencyKey.objects.create(**line, created_at=timezone.now())

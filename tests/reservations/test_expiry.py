@@ -1,0 +1,60 @@
+"""The sweep: all that is due, in batches, past what others hold, on the record."""
+
+import pytest
+from django.db import transaction
+
+from inventory.models import Inventory
+from reservations.audit import audit_stock
+from reservations.expiry import expire_due
+from reservations.models import Reservation, Sweep
+from reservations.tasks import expire_due as task
+from tests.reservations.test_verbs import hold, units
+from tests.stock import all_at_once, pass_time, stocked
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def test_the_sweep_expires_what_is_due_and_nothing_else() -> None:
+    row = stocked(9)
+    due, live = hold(row, 2, "session:a"), hold(row, 3, "session:b")
+    pass_time(700, pk=due.pk)
+    run = expire_due()
+    assert run.expired == 1
+    assert 99 < run.max_lateness_seconds < 130
+    assert units(row) == (9, 3)
+    due.refresh_from_db()
+    assert (due.status, due.ended_at is not None) == ("expired", True)
+    live.refresh_from_db()
+    assert live.status == "pending"
+    assert Sweep.objects.get() == run
+
+
+def test_a_sweep_with_nothing_to_do_is_on_the_record_too() -> None:
+    task()
+    assert Sweep.objects.get().expired == 0
+
+
+def test_batches_end_only_when_nothing_is_due() -> None:
+    rows = [stocked(9, warehouse=f"w-{n}") for n in range(3)]
+    for row in rows:
+        for n in range(5):
+            hold(row, 1, f"session:{row.pk}-{n}")
+    pass_time(601)
+    assert expire_due(batch=4).expired == 15
+    assert not Reservation.objects.pending().exists()
+    assert audit_stock() == []
+
+
+def test_a_row_that_somebody_holds_is_passed_over_and_comes_next_time() -> None:
+    held, free = stocked(5, warehouse="w-1"), stocked(5, warehouse="w-2")
+    hold(held, 1, "session:a")
+    hold(free, 1, "session:b")
+    pass_time(601)
+    with transaction.atomic():
+        Inventory.objects.select_for_update().get(pk=held.pk)
+        (run,) = all_at_once(1, lambda _: expire_due(batch=1))
+    assert isinstance(run, Sweep)
+    assert run.expired == 1
+    assert units(held) == (5, 1)
+    assert units(free) == (5, 0)
+    assert expire_due().expired == 1

@@ -1,0 +1,127 @@
+"""One key of one client acts once, and is answered the same for ever after."""
+
+import json
+from uuid import UUID
+
+import pytest
+from django.db import connection
+
+from inventory.models import Inventory
+from reservations import books, engine, services
+from reservations.audit import audit_stock
+from reservations.exceptions import Busy, IdempotencyConflict, InFlight, ReservationError
+from reservations.idempotency import Answer, Once
+from reservations.models import IdempotencyKey, Reservation
+from tests.stock import all_at_once, stocked
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def render(outcome: Reservation | ReservationError) -> Answer:
+    if isinstance(outcome, ReservationError):
+        return Answer(409, json.dumps({"code": outcome.code}))
+    return Answer(201, json.dumps({"id": str(outcome.pk), "status": outcome.status}))
+
+
+def once(key: str = "k", client: str = "session:a", request: bytes = b"1") -> Once:
+    return Once(client=client, endpoint="reserve", key=key, request=request, render=render)
+
+
+def hold(row: Inventory, once: Once, quantity: int = 1) -> Answer:
+    answer = services.reserve(
+        product_id=row.product_id, quantity=quantity, holder=once.client, once=once
+    )
+    assert isinstance(answer, Answer)
+    return answer
+
+
+def held(answer: Answer) -> UUID:
+    return UUID(json.loads(answer.body)["id"])
+
+
+def test_a_replay_is_the_first_answer_and_acts_no_more() -> None:
+    row = stocked(5)
+    first, again = hold(row, once()), hold(row, once())
+    assert (first.status, first.replayed) == (201, False)
+    assert (again.status, again.replayed, again.body) == (201, True, first.body)
+    row.refresh_from_db()
+    assert row.reserved_units == 1
+    stored = IdempotencyKey.objects.get()
+    assert str(stored.reservation_id) == json.loads(first.body)["id"]
+
+
+def test_a_final_refusal_is_stored_and_replayed_when_stock_is_back() -> None:
+    row = stocked(1)
+    other = hold(row, once("other", "session:b"))
+    assert hold(row, once()).status == 409
+    services.release(reservation_id=held(other))
+    assert hold(row, once()) == Answer(409, '{"code": "insufficient_stock"}', replayed=True)
+    assert hold(row, once("fresh")).status == 201
+
+
+def test_another_request_under_the_same_key_is_a_conflict() -> None:
+    row = stocked(5)
+    hold(row, once())
+    with pytest.raises(IdempotencyConflict):
+        hold(row, once(request=b"2"))
+    row.refresh_from_db()
+    assert row.reserved_units == 1
+
+
+def test_keys_of_different_clients_are_independent() -> None:
+    row = stocked(5)
+    answers = {hold(row, once(client=client)).body for client in ("session:a", "session:b")}
+    assert len(answers) == 2
+
+
+def test_confirm_release_and_renew_replay_too() -> None:
+    row = stocked(5)
+    for verb in (services.confirm, services.release, services.renew):
+        reservation_id = held(hold(row, once(verb.__name__, f"session:{verb.__name__}")))
+        same = Once("session:a", verb.__name__, "k", b"", render)
+        first, again = (verb(reservation_id=reservation_id, once=same) for _ in range(2))
+        assert isinstance(first, Answer)
+        assert isinstance(again, Answer)
+        assert (again.body, again.replayed) == (first.body, True)
+
+
+def test_a_transient_refusal_is_not_stored() -> None:
+    row = stocked(5)
+    with connection.cursor() as cursor:
+        cursor.execute("BEGIN")
+        cursor.execute("SELECT 1 FROM inventory_inventory FOR UPDATE")
+        try:
+            (outcome,) = all_at_once(1, lambda _: hold(row, once()))
+        finally:
+            cursor.execute("ROLLBACK")
+    assert isinstance(outcome, Busy)
+    assert not IdempotencyKey.objects.exists()
+    assert hold(row, once()).status == 201
+
+
+def test_a_key_still_in_use_elsewhere_is_in_flight_and_harms_no_neighbour(monkeypatch) -> None:
+    monkeypatch.setattr(engine, "IN_FLIGHT_SECONDS", 0.2)
+    row = stocked(5)
+    number = books._number("\0".join(once().name))
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(%s)", [number])
+        try:
+            outcomes = all_at_once(2, lambda n: hold(row, once("k" if n == 0 else "free")))
+        finally:
+            cursor.execute("SELECT pg_advisory_unlock(%s)", [number])
+    assert isinstance(outcomes[0], InFlight)
+    assert isinstance(outcomes[1], Answer)
+    assert hold(row, once()).replayed is False
+
+
+def test_an_answer_that_cannot_be_rendered_leaves_neither_key_nor_hold() -> None:
+    row = stocked(5)
+
+    def broken(outcome: Reservation | ReservationError) -> Answer:
+        raise RuntimeError("no words")
+
+    with pytest.raises(RuntimeError):
+        hold(row, Once("session:a", "reserve", "k", b"1", broken))
+    assert not IdempotencyKey.objects.exists()
+    assert not Reservation.objects.exists()
+    assert audit_stock() == []
