@@ -93,6 +93,7 @@ TEMPLATES = [
         "DIRS": [BASE_DIR / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
+            "builtins": ["template_partials.templatetags.partials"],
             "context_processors": [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
@@ -125,6 +126,8 @@ DATABASES["default"].setdefault("OPTIONS", {}).update(
     {
         # Under REPEATABLE READ a transaction that waited for a lock would read stale stock.
         "isolation_level": IsolationLevel.READ_COMMITTED,
+        # Only the engine's statements bind in the server; run again and again, they are planned once.
+        "prepare_threshold": 2,
         # A lock that cannot be had in time is `Busy`; a client that froze cannot sit on one.
         "options": (
             f"-c lock_timeout={env.int('LOCK_TIMEOUT_MS', default=2000)}"
@@ -173,7 +176,11 @@ STATICFILES_DIRS = [BASE_DIR / "static"]
 MEDIA_URL = "media/"
 MEDIA_ROOT = STATE_DIR / "media"
 STORAGES = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "default": {
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        # A picture's name carries its content's hash: the same name is the same picture.
+        "OPTIONS": {"allow_overwrite": True},
+    },
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
 WHITENOISE_MAX_AGE = 3600

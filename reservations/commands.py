@@ -61,7 +61,7 @@ class Reserve(Command):
 
     def _check_limits(self, books: Books) -> None:
         live = sum(not hold.is_due(books.now) for hold in books.pending_of(self.holder))
-        at_address = books.units_at(self.address) + self.quantity if self.address else 0
+        at_address = books.units_at.get(self.address, 0) + self.quantity if self.address else 0
         for name, wanted in (
             ("RESERVATION_MAX_UNITS", self.quantity),
             ("RESERVATION_MAX_LIVE", live + 1),

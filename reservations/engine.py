@@ -5,6 +5,7 @@ import time
 from collections.abc import Sequence
 
 from django.db import OperationalError, connection, transaction
+from psycopg.errors import LockNotAvailable
 
 from inventory.models import Inventory
 from reservations.books import Books, Outcome
@@ -13,6 +14,7 @@ from reservations.commands import Command
 from reservations.exceptions import Busy, InFlight
 from reservations.idempotency import Answer
 from reservations.models import Reservation
+from reservations.storage import Patience, open_books, write
 
 logger = logging.getLogger(__name__)
 
@@ -49,9 +51,19 @@ def _submit(command: Command) -> Reservation | Answer:
 
 
 def _run(commands: list[Command], wait: bool) -> Sequence[Served]:
-    """Serves a batch in one transaction; should that break, each command in one of its own."""
+    """Serves a batch in one transaction; should that break, each command in one of its own.
+
+    In the main lane a row that others sit on is waited for only briefly, then passed over.
+    """
     try:
-        return _transact(commands, wait=wait)
+        if wait:
+            return _transact(commands, Patience.FULL)
+        try:
+            return _transact(commands, Patience.BRIEF)
+        except OperationalError as error:
+            if not isinstance(error.__cause__, LockNotAvailable):
+                raise
+            return _transact(commands, Patience.NONE)
     except Exception as error:
         # Who waited for the very same rows would only wait in vain once more.
         if len(commands) == 1 or (_is_busy(error) and len({c.rows for c in commands}) == 1):
@@ -62,27 +74,27 @@ def _run(commands: list[Command], wait: bool) -> Sequence[Served]:
 
 def _alone(command: Command) -> Outcome | Exception:
     try:
-        (outcome,) = _transact([command], wait=True)
+        (outcome,) = _transact([command], Patience.FULL)
     except Exception as error:
         return _refusal(error)
     assert not isinstance(outcome, Later)
     return outcome
 
 
-def _transact(commands: list[Command], *, wait: bool) -> list[Outcome | Later]:
+def _transact(commands: list[Command], patience: Patience) -> list[Outcome | Later]:
     connection.ensure_connection()
     with connection.connection.pipeline(), transaction.atomic():
-        books = Books(commands, wait=wait)
-        outcomes = [_decide(books, command, wait=wait) for command in commands]
-        books.write()
+        books = open_books(commands, patience)
+        outcomes = [_decide(books, command, patience) for command in commands]
+        write(books)
     return outcomes
 
 
-def _decide(books: Books, command: Command, *, wait: bool) -> Outcome | Later:
+def _decide(books: Books, command: Command, patience: Patience) -> Outcome | Later:
     row = books.lacks(command)
     if row is None:
         return books.settle(command)
-    if wait:
+    if patience is not Patience.NONE:
         raise Inventory.DoesNotExist
     return Later(row)
 

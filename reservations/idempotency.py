@@ -35,6 +35,7 @@ class Once:
 
     @property
     def name(self) -> tuple[str, str, str]:
+        """What the key is unique for, in the order of the database's constraint."""
         return (self.client, self.endpoint, self.key)
 
     @property

@@ -8,8 +8,28 @@ ADVISORY_LOCKS = """
     FROM unnest(%s::bigint[], %s::bool[]) AS wanted(number, wait)
 """
 
-# Only after every lock is had is it known what time it is.
+PENDING_OF = """
+    SELECT {fields} FROM reservations_reservation WHERE status = 'pending' AND holder = ANY(%s)
+"""
+
+UNITS_AT = """
+    SELECT address, sum(quantity)::int FROM reservations_reservation
+    WHERE status = 'pending' AND address <> '' AND address = ANY(%s)
+      AND expires_at > statement_timestamp()
+    GROUP BY address
+"""
+
+ANSWERS = """
+    SELECT client, endpoint, key, request_hash, status, body
+    FROM unnest(%s::text[], %s::text[], %s::text[]) AS asked(client, endpoint, key)
+    JOIN reservations_idempotencykey USING (client, endpoint, key)
+"""
+
+# Asked last: only when every lock is had is it known what time it is.
 NOW = "SELECT clock_timestamp()"
+
+# For a batch of many rows: this long a wait its neighbours can bear.
+WAIT_BRIEFLY = "SELECT set_config('lock_timeout', '100ms', true)"
 
 # Relative, so that even a transaction that forgot its lock cannot undo another's change; the
 # CHECK then refuses what is not there.
@@ -23,10 +43,9 @@ STOCK = """
 
 HELD = """
     INSERT INTO reservations_reservation
-        (id, inventory_id, quantity, holder, address, expires_at, created_at, status, renewals)
-    SELECT held.*, %s, 'pending', 0
-    FROM unnest(%s::uuid[], %s::bigint[], %s::int[], %s::text[], %s::text[], %s::timestamptz[])
-        AS held
+        (id, inventory_id, quantity, holder, address, created_at, expires_at, status, renewals)
+    SELECT held.*, %s, %s, 'pending', 0
+    FROM unnest(%s::uuid[], %s::bigint[], %s::int[], %s::text[], %s::text[]) AS held
 """
 
 CHANGED = """

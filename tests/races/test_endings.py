@@ -59,7 +59,7 @@ def test_sweepers_against_payers_on_thousands_of_holds(settings) -> None:
                        holder, address, created_at, expires_at, renewals)
                    SELECT gen_random_uuid(), %s, 1, 'pending', 'session:' || n, '',
                        clock_timestamp() - interval '10 min',
-                       clock_timestamp() + n %% 3 * interval '1 s', 0
+                       clock_timestamp() + n %% 3 * interval '0.3 s', 0
                    FROM generate_series(1, 1000) n""",
                 [row.pk],
             )
@@ -82,7 +82,7 @@ def test_sweepers_against_payers_on_thousands_of_holds(settings) -> None:
     counted = Counter(Reservation.objects.values_list("status", flat=True))
     assert counted["confirmed"] == sum(outcomes[3:])  # type: ignore[arg-type]
     assert counted["confirmed"] > 0
-    assert counted["expired"] > 1000
+    assert counted["expired"] >= 1000
     assert audit_stock() == []
 
 

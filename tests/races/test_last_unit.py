@@ -13,6 +13,7 @@ from reservations.combining import Later
 from reservations.commands import Command, Reserve
 from reservations.exceptions import Busy, InsufficientStock
 from reservations.models import Reservation
+from reservations.storage import Patience
 from tests.stock import all_at_once, stocked
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.race]
@@ -148,7 +149,7 @@ def test_batches_in_opposite_order_do_not_deadlock(monkeypatch) -> None:
             for i in range(10)
             for row in ordered
         ]
-        return {type(outcome).__name__ for outcome in engine._transact(commands, wait=True)}
+        return {type(outcome).__name__ for outcome in engine._transact(commands, Patience.FULL)}
 
     assert all_at_once(8, both_ways) == [{"Reservation"}] * 8
     assert audit_stock() == []

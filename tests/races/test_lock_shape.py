@@ -10,6 +10,7 @@ from reservations.commands import Reserve
 from reservations.engine import _transact
 from reservations.exceptions import InsufficientStock
 from reservations.models import Reservation
+from reservations.storage import Patience
 from tests.reservations.test_verbs import hold
 from tests.stock import all_at_once, stocked
 
@@ -26,7 +27,7 @@ def test_a_batch_locks_once_in_pk_order_and_writes_once() -> None:
     with CaptureQueriesContext(
         connection,
     ) as queries:
-        _transact(commands, wait=False)
+        _transact(commands, Patience.NONE)
     statements = [query["sql"] for query in queries if query["sql"] not in ("BEGIN", "COMMIT")]
     lock = statements[0]
     assert lock.endswith("ORDER BY 1 ASC FOR NO KEY UPDATE SKIP LOCKED")

@@ -7,11 +7,12 @@ import pytest
 from django.db import connection
 
 from inventory.models import Inventory
-from reservations import books, engine, services
+from reservations import engine, services
 from reservations.audit import audit_stock
 from reservations.exceptions import Busy, IdempotencyConflict, InFlight, ReservationError
 from reservations.idempotency import Answer, Once
 from reservations.models import IdempotencyKey, Reservation
+from reservations.storage import lock_number
 from tests.stock import all_at_once, stocked
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -102,7 +103,7 @@ def test_a_transient_refusal_is_not_stored() -> None:
 def test_a_key_still_in_use_elsewhere_is_in_flight_and_harms_no_neighbour(monkeypatch) -> None:
     monkeypatch.setattr(engine, "IN_FLIGHT_SECONDS", 0.2)
     row = stocked(5)
-    number = books._number("\0".join(once().name))
+    number = lock_number(*once().name)
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_lock(%s)", [number])
         try:

@@ -1,0 +1,164 @@
+"""How books are opened and written: two round trips to the database for a whole batch.
+
+Everything is locked and read in the first, written and committed in the second. The locks come
+first, in the order of `inventory.locks`; each statement sees what was committed before it began,
+so what is read after a lock was had is current (READ COMMITTED).
+"""
+
+import uuid
+from collections.abc import Iterable, Iterator, Sequence
+from enum import Enum, auto
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.db import connection
+from django.db.models import QuerySet
+from psycopg import Cursor
+
+from inventory import locks
+from reservations import sql
+from reservations.books import Books, Name, Stock
+from reservations.idempotency import Answer, Once
+from reservations.models import Reservation
+
+if TYPE_CHECKING:
+    from reservations.commands import Command
+
+Statement = tuple[str, Sequence[Any]]
+
+FIELDS = [field.attname for field in Reservation._meta.concrete_fields]
+
+
+class Patience(Enum):
+    """How long rows that others hold are waited for."""
+
+    NONE = auto()  # they are passed over
+    BRIEF = auto()  # as long as neighbours in the batch can bear: `sql.WAIT_BRIEFLY`
+    FULL = auto()  # `LOCK_TIMEOUT_MS`
+
+
+def open_books(commands: Sequence["Command"], patience: Patience) -> Books:
+    """Locks and reads all that the commands need. Raises OperationalError for want of a lock."""
+    onces = [command.once for command in commands if command.once]
+    names = [once.name for once in onces]
+    found = one_trip(_statements(commands, names, patience))
+    books = Books(found["now"][0][0], (Stock(*row) for row in found["stocks"]))
+    for row in (*found.get("reservations", ()), *found.get("pending", ())):
+        books.remember(Reservation.from_db("default", FIELDS, row))
+    books.units_at = dict(found.get("units_at", ()))
+    if names:
+        had = [had for (had,) in found["locks"]][-len(names) :]
+        books.keys_in_use = {name for name, h in zip(names, had, strict=True) if not h}
+        books.answers = {
+            (client, endpoint, key): (bytes(digest), Answer(status, body, replayed=True))
+            for client, endpoint, key, digest, status, body in found["answers"]
+        }
+    return books
+
+
+def _statements(
+    commands: Sequence["Command"], names: list[Name], patience: Patience
+) -> dict[str, Statement]:
+    """In the lock order, then what is read under the locks, and the time last of all."""
+    skip = patience is Patience.NONE
+    holders = {command.holder for command in commands if command.holder}
+    capped = settings.RESERVATION_MAX_UNITS_PER_ADDRESS
+    addresses = {command.address for command in commands if command.address and capped}
+    rows = locks.locking({row for c in commands for row in c.rows}, skip_locked=skip)
+    ids = {command.reservation_id for command in commands if command.reservation_id}
+    statements = {
+        "patience": (sql.WAIT_BRIEFLY, ()) if patience is Patience.BRIEF else None,
+        "stocks": _compiled(rows.values_list("pk", "total_units", "reserved_units")),
+        "locks": _advisory_locks(holders | addresses, names),
+        "reservations": _compiled(_locking(ids, skip_locked=skip)) if ids else None,
+        "pending": (PENDING_OF, [list(holders)]) if holders else None,
+        "units_at": (sql.UNITS_AT, [list(addresses)]) if addresses else None,
+        "answers": (sql.ANSWERS, columns(names)) if names else None,
+        "now": (sql.NOW, ()),
+    }
+    return {name: statement for name, statement in statements.items() if statement}
+
+
+PENDING_OF = sql.PENDING_OF.format(fields=", ".join(FIELDS))
+
+
+def _locking(ids: Iterable[uuid.UUID], *, skip_locked: bool) -> QuerySet[Reservation]:
+    return (
+        Reservation.objects.filter(pk__in=ids)
+        .order_by("pk")
+        .select_for_update(no_key=True, skip_locked=skip_locked)
+    )
+
+
+def _compiled(queryset: QuerySet[Any, Any]) -> Statement:
+    """The ORM's own SQL, to be sent together with other statements."""
+    return queryset.query.sql_with_params()
+
+
+def _advisory_locks(names: Iterable[str], keys: list[Name]) -> Statement | None:
+    """Holders and addresses are waited for: whoever has them waits for nothing below this rank.
+    Idempotency keys are not: their owner may be any distance away."""
+    waited = sorted(lock_number(name) for name in names)
+    tried = [lock_number(*key) for key in keys]
+    if not waited and not tried:
+        return None
+    return sql.ADVISORY_LOCKS, [waited + tried, [True] * len(waited) + [False] * len(tried)]
+
+
+def lock_number(*name: str) -> int:
+    """A 64-bit number; two names that share one cost a wait, never a wrong answer."""
+    digest = blake2b("\0".join(name).encode(), digest_size=8).digest()
+    return int.from_bytes(digest, signed=True)
+
+
+def write(books: Books) -> None:
+    """All that was decided, in one statement."""
+    steps = list(_steps(books))
+    if steps:
+        statement = sql.in_one([statement for statement, _ in steps])
+        with _prepared_cursor() as cursor:
+            cursor.execute(statement, [value for _, values in steps for value in values])
+
+
+def _steps(books: Books) -> Iterator[Statement]:
+    stocks = [s for s in books.stocks.values() if s.sold_now or s.held_now]
+    changed = books.changed.values()
+    sold = [r for r in changed if r.status == Reservation.Status.CONFIRMED]
+    if stocks:
+        yield sql.STOCK, columns((s.id, s.sold_now, s.held_now) for s in stocks)
+    if held := books.held:
+        values = columns((r.id, r.inventory_id, r.quantity, r.holder, r.address) for r in held)
+        yield sql.HELD, [books.now, held[0].expires_at, *values]
+    if changed:
+        values = columns((r.id, r.status, r.ended_at, r.expires_at, r.renewals) for r in changed)
+        yield sql.CHANGED, values
+    if sold:
+        yield sql.SOLD, [books.now, *columns((r.inventory_id, -r.quantity, r.id) for r in sold)]
+    if books.answered:
+        yield sql.ANSWERED, [books.now, *columns(_answer_row(*row) for row in books.answered)]
+
+
+def _answer_row(once: Once, answer: Answer, reservation_id: uuid.UUID | None) -> tuple[Any, ...]:
+    return (*once.name, once.request_hash, answer.status, answer.body, reservation_id)
+
+
+def columns(rows: Iterable[tuple[Any, ...]]) -> list[list[Any]]:
+    """Rows as the arrays that `unnest` takes."""
+    return [list(column) for column in zip(*rows, strict=True)]
+
+
+def one_trip(statements: dict[str, Statement]) -> dict[str, list[Any]]:
+    """The rows of each statement, run in the order given, for one round trip."""
+    cursors = {}
+    with connection.connection.pipeline():
+        for name, statement in statements.items():
+            cursors[name] = _prepared_cursor()
+            cursors[name].execute(*statement)
+        return {name: c.fetchall() for name, c in cursors.items()}
+
+
+def _prepared_cursor() -> Any:
+    """Django's cursor over one that binds in the server: what is run often is then planned once."""
+    wrap = connection.make_debug_cursor if connection.queries_logged else connection.make_cursor
+    return wrap(Cursor(connection.connection))  # type: ignore[arg-type]
