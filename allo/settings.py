@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import environ
+from celery.schedules import crontab
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from psycopg import IsolationLevel
@@ -161,6 +162,8 @@ CELERY_BEAT_SCHEDULE = {
         # A sweep nobody fetched is worthless once the next one is queued.
         "options": {"expires": max(EXPIRY_SWEEP_SECONDS - 1, 1)},
     },
+    "prune": {"task": "reservations.tasks.prune", "schedule": crontab(minute=7)},
+    "audit-stock": {"task": "reservations.tasks.audit_stock", "schedule": crontab(minute=17, hour=3)},
 }
 
 # --- Language, time, files --------------------------------------------------------------------

@@ -5,6 +5,13 @@ from dataclasses import dataclass
 
 from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
+from django.db.models import F, Q, Sum
+from django.db.models.functions import Coalesce
+from django.utils import timezone
+
+from inventory.locks import locking
+from inventory.models import Inventory
+from reservations.models import AuditRun, Repair
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,3 +91,31 @@ def _findings(cursor: CursorWrapper) -> Iterator[Finding]:
         cursor.execute(check)
         for row, found, expected in cursor.fetchall():
             yield Finding(invariant, row, found, expected)
+
+
+def run_audit() -> AuditRun:
+    """Audits, and keeps the result for staff."""
+    started_at = timezone.now()
+    findings = [str(finding) for finding in audit_stock()]
+    return AuditRun.objects.create(
+        started_at=started_at, finished_at=timezone.now(), findings=findings
+    )
+
+
+@transaction.atomic
+def repair_reserved() -> list[Repair]:
+    """Sets `reserved_units` to what is held in truth, and records each correction.
+
+    Nothing else is touched: totals, movements and reservations say what happened. Raises
+    IntegrityError if more is held than there is, which only staff can resolve.
+    """
+    held = Coalesce(Sum("reservation__quantity", filter=Q(reservation__status="pending")), 0)
+    rows = Inventory.objects.annotate(held=held).exclude(reserved_units=F("held"))
+    suspects = list(rows.values_list("pk", flat=True))
+    # Every row first, then what is held, read anew: before its lock is had a sum means nothing.
+    list(locking(suspects))
+    wrong = rows.filter(pk__in=suspects).values_list("pk", "reserved_units", "held")
+    repairs = [Repair(inventory_id=pk, found=found, held=held) for pk, found, held in wrong]
+    for repair in repairs:
+        Inventory.objects.filter(pk=repair.inventory_id).update(reserved_units=repair.held)
+    return Repair.objects.bulk_create(repairs)

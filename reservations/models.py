@@ -171,3 +171,40 @@ class Sweep(models.Model):
 
     def __str__(self) -> str:
         return f"{self.expired} expired"
+
+
+class AuditRun(models.Model):
+    """One audit of the books; `findings` are sentences, none when they balance."""
+
+    started_at = models.DateTimeField()
+    finished_at = models.DateTimeField(db_index=True)
+    findings = models.JSONField(default=list)
+
+    class Meta:
+        ordering = ("-pk",)
+
+    def __str__(self) -> str:
+        return f"{len(self.findings)} findings"
+
+
+class Repair(models.Model):
+    """One correction of `reserved_units`: what was written there, and what is held in truth."""
+
+    inventory = models.ForeignKey(Inventory, models.PROTECT)
+    found = models.IntegerField()
+    held = models.IntegerField()
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        ordering = ("-pk",)
+        constraints = (
+            models.CheckConstraint(condition=~Q(found=F("held")), name="repair_repairs"),
+        )
+        triggers = (
+            pgtrigger.Protect(
+                name="repairs_are_append_only", operation=pgtrigger.Update | pgtrigger.Delete
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"reserved {self.found} corrected to {self.held}"

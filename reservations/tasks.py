@@ -2,9 +2,19 @@
 
 from celery import shared_task
 
-from reservations import expiry
+from reservations import audit, expiry, pruning
 
 
 @shared_task
 def expire_due() -> None:
     expiry.expire_due()
+
+
+@shared_task
+def prune() -> None:
+    pruning.prune()
+
+
+@shared_task
+def audit_stock() -> None:
+    audit.run_audit()

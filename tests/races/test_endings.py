@@ -13,6 +13,8 @@ from reservations.engine import perform
 from reservations.exceptions import NotPending, ReservationExpired
 from reservations.expiry import expire_due
 from reservations.models import Reservation
+from tests.reservations.test_idempotency import hold as hold_once
+from tests.reservations.test_idempotency import once
 from tests.reservations.test_verbs import hold
 from tests.stock import all_at_once, pass_time, stocked
 
@@ -87,9 +89,6 @@ def test_sweepers_against_payers_on_thousands_of_holds(settings) -> None:
 
 
 def test_the_same_key_24_times_at_once_acts_once() -> None:
-    from tests.reservations.test_idempotency import hold as hold_once
-    from tests.reservations.test_idempotency import once
-
     row = stocked(50)
     answers = all_at_once(24, lambda _: hold_once(row, once()))
     assert len({answer.body for answer in answers}) == 1  # type: ignore[union-attr]

@@ -1,4 +1,4 @@
-"""N requests for the last units: exactly that many succeed; and what refuses when a lock is gone."""
+"""N requests for the last units: exactly as many succeed, and what refuses when a lock is gone."""
 
 from collections import Counter
 

@@ -4,11 +4,12 @@ import uuid
 
 import pytest
 from django.core.management import call_command
-from django.db import connection
+from django.db import IntegrityError, connection
 
 from reservations import services
-from reservations.audit import audit_stock
-from reservations.models import Reservation
+from reservations.audit import audit_stock, repair_reserved
+from reservations.models import AuditRun, Repair, Reservation
+from reservations.tasks import audit_stock as audit_task
 from tests.reservations.test_verbs import hold
 from tests.stock import stocked
 
@@ -100,3 +101,37 @@ def test_a_key_whose_reservation_is_gone_is_found() -> None:
     )
     assert {finding.invariant for finding in audit_stock()} == {"I2", "I6"}
     assert not Reservation.objects.exists()
+
+
+def test_reserved_units_are_repaired_on_the_record(capsys) -> None:
+    row, sound = stocked(5), stocked(5, product="sound")
+    hold(row, 2)
+    hold(sound, 1)
+    break_it(f"UPDATE inventory_inventory SET reserved_units = 4 WHERE id = {row.pk}")
+    call_command("audit_stock", "--repair-reserved")
+    assert f"inventory {row.pk}: reserved 4 corrected to 2" in capsys.readouterr().out
+    row.refresh_from_db()
+    assert row.reserved_units == 2
+    repair = Repair.objects.get()
+    assert (repair.inventory_id, repair.found, repair.held) == (row.pk, 4, 2)
+    assert AuditRun.objects.get().findings == []
+
+
+def test_a_repair_that_would_promise_what_is_not_there_is_refused() -> None:
+    row = stocked(5)
+    hold(row, 4)
+    break_it(
+        "UPDATE inventory_inventory SET reserved_units = 0, total_units = 3",
+        "INSERT INTO inventory_stockmovement (inventory_id, delta, reason, note) "
+        f"VALUES ({row.pk}, -2, 'adjusted', '')",
+    )
+    with pytest.raises(IntegrityError, match="reserved_lte_total"):
+        repair_reserved()
+    assert not Repair.objects.exists()
+
+
+def test_the_nightly_audit_keeps_its_findings() -> None:
+    stocked(5)
+    break_it("UPDATE inventory_inventory SET total_units = 7")
+    audit_task()
+    assert len(AuditRun.objects.get().findings) == 1

@@ -1,13 +1,17 @@
 """The sweep: all that is due, in batches, past what others hold, on the record."""
 
+from datetime import timedelta
+
 import pytest
 from django.db import transaction
+from django.utils import timezone
 
 from inventory.models import Inventory
 from reservations.audit import audit_stock
 from reservations.expiry import expire_due
-from reservations.models import Reservation, Sweep
+from reservations.models import IdempotencyKey, Reservation, Sweep
 from reservations.tasks import expire_due as task
+from reservations.tasks import prune
 from tests.reservations.test_verbs import hold, units
 from tests.stock import all_at_once, pass_time, stocked
 
@@ -58,3 +62,16 @@ def test_a_row_that_somebody_holds_is_passed_over_and_comes_next_time() -> None:
     assert units(held) == (5, 1)
     assert units(free) == (5, 0)
     assert expire_due().expired == 1
+
+
+def test_answers_older_than_a_day_and_sweeps_older_than_a_week_are_forgotten() -> None:
+    now = timezone.now()
+    line = {"client": "c", "endpoint": "e", "request_hash": b"", "status": 409, "body": ""}
+    for hours in (23, 25):
+        IdempotencyKey.objects.create(**line, key=hours, created_at=now - timedelta(hours=hours))
+        Sweep.objects.create(
+            started_at=now, finished_at=now - timedelta(hours=7 * hours), expired=0
+        )
+    prune()
+    assert IdempotencyKey.objects.get().key == "23"
+    assert Sweep.objects.count() == 1

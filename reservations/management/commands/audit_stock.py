@@ -1,17 +1,27 @@
+from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from reservations.audit import audit_stock
+from reservations.audit import repair_reserved, run_audit
 
 
 class Command(BaseCommand):
     help = "Checks that the books balance; prints each row that breaks an invariant, then exits 1."
 
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--repair-reserved",
+            action="store_true",
+            help="first set reserved_units to what is held, keeping a record of each correction",
+        )
+
     def handle(self, *args: Any, **options: Any) -> None:
-        findings = audit_stock()
+        for repair in repair_reserved() if options["repair_reserved"] else ():
+            self.stdout.write(f"inventory {repair.inventory_id}: {repair}")
+        findings = run_audit().findings
         for finding in findings:
-            self.stdout.write(str(finding))
+            self.stdout.write(finding)
         if findings:
             raise SystemExit(1)
         self.stdout.write("The books balance.")

@@ -1,0 +1,208 @@
+"""All verbs, staff corrections and time, in any order, against a plain model of the shop."""
+
+import os
+from dataclasses import dataclass, field
+
+import hypothesis.strategies as st
+import pytest
+from django.conf import settings as django_settings
+from django.db import IntegrityError
+from hypothesis import HealthCheck, settings
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    invariant,
+    multiple,
+    rule,
+    run_state_machine_as_test,
+)
+
+from inventory import services as stock_services
+from inventory.models import Inventory
+from reservations import services
+from reservations.audit import audit_stock
+from reservations.exceptions import ReservationError
+from reservations.expiry import expire_due
+from reservations.models import Reservation
+from tests.stock import pass_time, stocked
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.race]
+
+TTL, HOLDERS = 600, ("session:a", "session:b", "user:1")
+
+
+@dataclass
+class Hold:
+    row: int
+    holder: str
+    quantity: int
+    left: float = TTL
+    status: str = "pending"
+    renewals: int = 0
+
+
+@dataclass
+class Shop:
+    """What the shop ought to be, in the fewest words."""
+
+    total: dict[int, int]
+    holds: dict[object, Hold] = field(default_factory=dict)
+
+    def live(self, **which: object) -> list[Hold]:
+        return [
+            hold
+            for hold in self.holds.values()
+            if hold.status == "pending" and all(getattr(hold, k) == v for k, v in which.items())
+        ]
+
+    def available(self, row: int) -> int:
+        return self.total[row] - sum(hold.quantity for hold in self.live(row=row))
+
+    def pass_time(self, seconds: float) -> None:
+        for hold in self.live():
+            hold.left -= seconds
+            if hold.left <= 0:
+                hold.status = "expired"
+
+
+class Machine(RuleBasedStateMachine):
+    reservations = Bundle("reservations")
+
+    def __init__(self) -> None:
+        super().__init__()
+        start = Inventory.objects.count()
+        self.rows = [
+            stocked(units, product=f"p-{start + n // 2}", warehouse=f"w-{n % 2}")
+            for n, units in enumerate((3, 6, 1, 0))
+        ]
+        self.shop = Shop({row.pk: row.total_units for row in self.rows})
+
+    @rule(
+        target=reservations,
+        row=st.integers(0, 3),
+        anywhere=st.booleans(),
+        holder=st.sampled_from(HOLDERS),
+        quantity=st.integers(1, 4),
+    )
+    def reserve(self, row: int, anywhere: bool, holder: str, quantity: int) -> object:
+        chosen = self.rows[row]
+        among = [r.pk for r in self.rows if r.product_id == chosen.product_id]
+        among = among if anywhere else [chosen.pk]
+        existing = [hold for hold in self.shop.live(holder=holder) if hold.row in among]
+        expected = self.expected(existing, holder, max(map(self.shop.available, among)), quantity)
+        try:
+            held = services.reserve(
+                product_id=chosen.product_id,
+                warehouse_id=None if anywhere else chosen.warehouse_id,
+                quantity=quantity,
+                holder=holder,
+            )
+        except ReservationError as refusal:
+            assert refusal.code == expected
+            return multiple()
+        assert isinstance(held, Reservation)
+        assert expected == "held"
+        if existing:
+            assert self.shop.holds[held.pk] in existing
+            return multiple()
+        self.shop.holds[held.pk] = Hold(held.inventory_id, holder, quantity)
+        return held.pk
+
+    def expected(self, existing: list[Hold], holder: str, available: int, quantity: int) -> str:
+        if existing:
+            return "held"
+        if len(self.shop.live(holder=holder)) >= django_settings.RESERVATION_MAX_LIVE:
+            return "limit_reached"
+        return "held" if available >= quantity else "insufficient_stock"
+
+    def end(self, verb, pk: object, becomes: str) -> None:
+        hold = self.shop.holds[pk]
+        code = {
+            "pending": "",
+            "expired": "reservation_expired",
+            becomes: "" if becomes == "released" else "not_pending",
+        }
+        expected = code.get(hold.status, "not_pending")
+        try:
+            verb(reservation_id=pk)
+        except ReservationError as refusal:
+            assert refusal.code == expected
+        else:
+            assert expected == ""
+            if hold.status == "pending" and becomes == "confirmed":
+                self.shop.total[hold.row] -= hold.quantity
+            hold.status = becomes
+
+    @rule(pk=reservations)
+    def confirm(self, pk: object) -> None:
+        self.end(services.confirm, pk, "confirmed")
+
+    @rule(pk=reservations)
+    def release(self, pk: object) -> None:
+        self.end(services.release, pk, "released")
+
+    @rule(pk=reservations)
+    def renew(self, pk) -> None:
+        hold = self.shop.holds[pk]
+        try:
+            services.renew(reservation_id=pk)
+        except ReservationError:
+            assert hold.status != "pending" or hold.renewals == 2
+        else:
+            assert hold.status == "pending"
+            hold.renewals += 1
+            hold.left = TTL
+
+    @rule(seconds=st.sampled_from([60, 300, 601]))
+    def time_passes(self, seconds: float) -> None:
+        pass_time(seconds, inventory__in=list(self.shop.total))
+        self.shop.pass_time(seconds)
+
+    @rule()
+    def sweep(self) -> None:
+        expire_due(batch=2)
+
+    @rule(row=st.integers(0, 3), delta=st.integers(-3, 3).filter(bool))
+    def staff_correct(self, row: int, delta: int) -> None:
+        pk = self.rows[row].pk
+        reserved = Inventory.objects.get(pk=pk).reserved_units
+        try:
+            stock_services.receive(inventory_id=pk, units=delta)
+        except IntegrityError:
+            assert self.shop.total[pk] + delta < reserved
+        else:
+            self.shop.total[pk] += delta
+
+    @rule(pk=reservations)
+    def read(self, pk) -> None:
+        assert services.get(reservation_id=pk).status == self.shop.holds[pk].status
+
+    @invariant()
+    def the_shop_is_what_it_ought_to_be(self) -> None:
+        totals = dict(
+            Inventory.objects.filter(pk__in=self.shop.total).values_list("pk", "total_units")
+        )
+        assert totals == self.shop.total
+        states = dict(
+            Reservation.objects.filter(inventory__in=self.shop.total).values_list("pk", "status")
+        )
+        for pk, hold in self.shop.holds.items():
+            # A dead hold may still be on the books, until somebody looks or the sweep comes by.
+            assert states[pk] == hold.status or (states[pk], hold.status) == ("pending", "expired")
+
+    def teardown(self) -> None:
+        assert audit_stock() == []
+
+
+def test_any_order_of_events_leaves_the_books_balanced() -> None:
+    steps = int(os.environ.get("MACHINE_STEPS", "10000"))
+    run_state_machine_as_test(
+        Machine,
+        settings=settings(
+            max_examples=steps // 50,
+            stateful_step_count=50,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+            database=None,
+        ),
+    )
