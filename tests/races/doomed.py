@@ -1,0 +1,75 @@
+"""A process that holds, confirms or leads a batch, and is killed at a named point on the way."""
+
+import json
+import os
+import signal
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
+
+import django
+
+django.setup()
+
+from reservations import engine, storage  # noqa: E402
+from reservations.combining import Combiner  # noqa: E402
+from reservations.commands import Reserve  # noqa: E402
+from reservations.exceptions import ReservationError  # noqa: E402
+from reservations.idempotency import Answer, Once  # noqa: E402
+from reservations.models import Reservation  # noqa: E402
+
+
+def die(*_: object, **__: object) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def before_commit() -> None:
+    write = engine.write
+    engine.write = lambda books: die(write(books))  # type: ignore[assignment]
+
+
+def after_commit() -> None:
+    Combiner._deliver = die  # type: ignore[method-assign, assignment]
+
+
+def render(outcome: Reservation | ReservationError) -> Answer:
+    if isinstance(outcome, ReservationError):
+        return Answer(409, json.dumps({"code": outcome.code}))
+    return Answer(201, json.dumps({"id": str(outcome.pk)}))
+
+
+def hold(row: int, key: str) -> Answer:
+    once = Once(f"session:{key}", "reserve", key, b"1", render)
+    answer = engine.perform(Reserve(rows=(row,), quantity=1, holder=f"session:{key}", once=once))
+    assert isinstance(answer, Answer)
+    return answer
+
+
+def lead(row: int, callers: int) -> None:
+    """Holds up the first caller's transaction until everyone else is in the queue behind it, so
+    that the next leader has a full batch; that one is killed."""
+    combiner, opened, queued = engine._combiner, storage.open_books, Event()
+
+    def open_books(commands, patience):  # type: ignore[no-untyped-def]
+        if len(commands) == 1:
+            while len(combiner._main.waiting) < callers - 1:
+                queued.wait(0.01)
+        else:
+            assert len(commands) == callers - 1
+            DEATHS[sys.argv[2]]()
+        return opened(commands, patience)
+
+    engine.open_books = open_books
+    with ThreadPoolExecutor(callers) as pool:
+        list(pool.map(lambda n: hold(row, f"k{n}"), range(callers)))
+
+
+DEATHS = {"before-commit": before_commit, "after-commit": after_commit}
+
+if __name__ == "__main__":
+    what, point, row = sys.argv[1], sys.argv[2], int(sys.argv[3])
+    if what == "lead":
+        lead(row, 12)
+    else:
+        DEATHS[point]()
+        hold(row, "k0")

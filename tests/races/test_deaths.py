@@ -1,0 +1,86 @@
+"""Whatever dies, at whichever point: the books balance and every promise made is kept."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from urllib.parse import urlsplit
+
+import pytest
+from django.conf import settings
+from django.db import connection
+
+from reservations.audit import audit_stock
+from reservations.models import IdempotencyKey, Reservation
+from tests.races.doomed import hold
+from tests.running import PROJECT, clean_environment, state_folder
+from tests.stock import stocked
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.race]
+
+
+def killed(what: str, point: str, row: int) -> None:
+    """Runs the doomed process on the database of this test, and sees it killed."""
+    url = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{connection.settings_dict['NAME']}")
+    environment = os.environ | {
+        "DATABASE_URL": url.geturl(),
+        "DJANGO_SETTINGS_MODULE": settings.SETTINGS_MODULE,
+    }
+    process = subprocess.run(
+        [sys.executable, "-m", "tests.races.doomed", what, point, str(row)],
+        cwd=PROJECT, env=environment, capture_output=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert process.returncode == -signal.SIGKILL, process.stderr.decode()
+
+
+def test_killed_before_commit_there_is_no_hold_and_the_key_is_free() -> None:
+    row = stocked(5)
+    killed("hold", "before-commit", row.pk)
+    assert not Reservation.objects.exists()
+    assert not IdempotencyKey.objects.exists()
+    answer = hold(row.pk, "k0")
+    assert (answer.status, answer.replayed) == (201, False)
+    assert audit_stock() == []
+
+
+def test_killed_after_commit_the_retry_gets_the_stored_answer() -> None:
+    row = stocked(5)
+    killed("hold", "after-commit", row.pk)
+    reservation = Reservation.objects.get()
+    answer = hold(row.pk, "k0")
+    assert (answer.status, answer.replayed) == (201, True)
+    assert json.loads(answer.body) == {"id": str(reservation.pk)}
+    assert Reservation.objects.count() == 1
+    assert audit_stock() == []
+
+
+@pytest.mark.parametrize(("point", "held"), [("before-commit", 1), ("after-commit", 12)])
+def test_a_leader_killed_with_a_full_batch_leaves_all_of_it_or_nothing(point, held) -> None:
+    row = stocked(50)
+    killed("lead", point, row.pk)
+    assert Reservation.objects.count() == IdempotencyKey.objects.count() == held
+    answers = [hold(row.pk, f"k{n}") for n in range(12)]
+    assert sum(answer.replayed for answer in answers) == held
+    assert Reservation.objects.count() == 12
+    assert audit_stock() == []
+
+
+@pytest.mark.parametrize("victim", ["postgres", "valkey-server"])
+def test_a_server_killed_under_load_costs_no_promise(victim) -> None:
+    with state_folder() as state:
+        process = subprocess.run(
+            [
+                sys.executable, "-m", "allo.embedded", "exec", "--state", str(state), "--",
+                sys.executable, "-m", "tests.races.under_load", victim,
+            ],
+            cwd=PROJECT, capture_output=True, timeout=120, check=False,
+            env=clean_environment(DJANGO_SETTINGS_MODULE=settings.SETTINGS_MODULE),
+        )  # fmt: skip
+    assert process.returncode == 0, process.stderr.decode()[-3000:]
+    saw = json.loads(process.stdout.splitlines()[-1])
+    assert saw["broken"] == []
+    assert saw["findings"] == []
+    assert saw["acknowledged"] > 50
+    assert saw["after"] > 0
+    assert saw["recovered_in"] < 5

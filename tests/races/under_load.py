@@ -1,0 +1,139 @@
+"""Sixteen callers reserve, confirm and release while a server is killed under them; afterwards
+every promise that was made is looked up. Run in a private world of its own by `test_deaths`.
+
+Prints what it saw as JSON: acknowledged, refused, failed, seconds until the first success after
+the death, promises broken, findings of the audit.
+"""
+
+import json
+import os
+import random
+import signal
+import sys
+import time
+import uuid
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Event
+
+import django
+
+django.setup()
+
+from django.core.management import call_command  # noqa: E402
+from django.db import connection  # noqa: E402
+
+from reservations import services  # noqa: E402
+from reservations.audit import audit_stock  # noqa: E402
+from reservations.exceptions import ReservationError  # noqa: E402
+from reservations.idempotency import Answer, Once  # noqa: E402
+from reservations.models import Reservation  # noqa: E402
+from tests.races.doomed import render  # noqa: E402
+from tests.stock import stocked  # noqa: E402
+
+CALLERS, SECONDS, DEATH_AT = 16, 6.0, 1.5
+
+
+class Load:
+    def __init__(self) -> None:
+        self.product = stocked(300).product_id
+        stocked(300, warehouse="del-01")
+        self.acknowledged: dict[str, str] = {}
+        self.ends: dict[str, str] = {}
+        self.counted: Counter[str] = Counter()
+        self.successes: list[float] = []
+        self.over = Event()
+
+    def call(self, _: int) -> None:
+        while not self.over.is_set():
+            key = str(uuid.uuid4())
+            try:
+                self.one(key)
+            except ReservationError as refusal:
+                self.counted[refusal.code] += 1
+                # Whoever was told "busy" comes back a little later.
+                self.over.wait(0.02)
+            except Exception as error:
+                self.counted[type(error).__name__] += 1
+        connection.close()
+
+    def one(self, key: str) -> None:
+        answer = self.hold(key)
+        if answer.status != 201:
+            self.counted["sold out"] += 1
+            self.over.wait(0.02)
+            return
+        pk = json.loads(answer.body)["id"]
+        self.acknowledged[key] = pk
+        self.successes.append(time.monotonic())
+        verb = random.choice([services.confirm, services.release, services.release, None])
+        if verb:
+            ended = verb(reservation_id=uuid.UUID(pk))
+            assert isinstance(ended, Reservation)
+            self.ends[pk] = ended.status
+
+    def hold(self, key: str) -> Answer:
+        once = Once(f"session:{key}", "reserve", key, b"1", render)
+        answer = services.reserve(
+            product_id=self.product, quantity=1, holder=f"session:{key}", once=once
+        )
+        assert isinstance(answer, Answer)
+        return answer
+
+    def broken_promises(self) -> list[str]:
+        states = {str(pk): s for pk, s in Reservation.objects.values_list("pk", "status")}
+        lost = [f"lost {pk}" for pk in self.acknowledged.values() if pk not in states]
+        undone = [f"undone {pk}" for pk, end in self.ends.items() if states.get(pk) != end]
+        for key, pk in random.sample(sorted(self.acknowledged.items()), 50):
+            again = self.hold(key)
+            if not again.replayed or json.loads(again.body)["id"] != pk:
+                undone.append(f"not replayed {key}")
+        return lost + undone
+
+
+def main(victim: str) -> None:
+    call_command("migrate", verbosity=0)
+    load = Load()
+    pid = pid_of(victim)
+    with ThreadPoolExecutor(CALLERS) as pool:
+        running = [pool.submit(load.call, n) for n in range(CALLERS)]
+        load.over.wait(DEATH_AT)
+        died = time.monotonic()
+        os.kill(pid, signal.SIGKILL)
+        load.over.wait(SECONDS - DEATH_AT)
+        load.over.set()
+        for caller in running:
+            caller.result(30)
+    connection.close()
+    after = [success for success in load.successes if success > died + 0.05]
+    print(
+        json.dumps(
+            {
+                "acknowledged": len(load.acknowledged),
+                "after": len(after),
+                "recovered_in": min(after, default=float("inf")) - died,
+                "counted": load.counted,
+                "broken": load.broken_promises(),
+                "findings": [str(finding) for finding in audit_stock()],
+            }
+        )
+    )
+
+
+def pid_of(victim: str) -> int:
+    """The server of this world: the one whose command names this state folder."""
+    state = os.environ["STATE_DIR"].encode()
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            command = (process / "cmdline").read_bytes()
+        except OSError:
+            continue
+        # A server may have rewritten its title, so all of it is looked at.
+        if victim.encode() in command and state in command and b"-m\0" not in command:
+            return int(process.name)
+    raise LookupError(victim)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,171 @@
+"""Starts the real runner, as `make up` does, and looks at what it leaves behind."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+PROJECT = Path(__file__).resolve().parents[1]
+# What the runner of the tests exports, or a developer has set, is not for the runner under test.
+NOT_INHERITED = {
+    "DATABASE_URL", "MIGRATION_DATABASE_URL", "APP_DATABASE_URL", "REDIS_URL", "SECRET_KEY",
+    "STATE_DIR", "HOST", "PORT",
+}  # fmt: skip
+
+
+@dataclass
+class Shop:
+    """A runner and the shop it runs."""
+
+    process: subprocess.Popen[bytes]
+    state: Path
+    port: int
+    output: Path
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def said(self) -> str:
+        return self.output.read_text()
+
+    def answers(self) -> bool:
+        """Tell whether the web server is there and reaches the database."""
+        with suppress(OSError), urllib.request.urlopen(f"{self.url}/readyz", timeout=5):  # noqa: S310
+            return True
+        return False
+
+    def await_up(self) -> "Shop":
+        wait_for(lambda: "Allo is up" in self.said or self.process.poll() is not None, seconds=90)
+        assert self.process.poll() is None, self.said
+        return self
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> float:
+        """Ask for the end; return how many seconds it took."""
+        started = time.monotonic()
+        self.process.send_signal(number)
+        self.process.wait(30)
+        return time.monotonic() - started
+
+    def child(self, word: str) -> int:
+        """Return the process id of the runner's child whose command has this word, or 0."""
+        commands = processes_of(self.state).items()
+        ours = (pid for pid, command in commands if word in command)
+        return next((pid for pid in ours if parent_of(pid) == self.process.pid), 0)
+
+    def variables(self) -> dict[str, str]:
+        lines = (self.state / "allo.env").read_text().splitlines()
+        return {
+            name: value.strip("'") for name, _, value in (line.partition("=") for line in lines)
+        }
+
+    def sql(self, statement: str) -> list[Any]:
+        with psycopg.connect(self.variables()["MIGRATION_DATABASE_URL"]) as connection:
+            cursor = connection.execute(statement)
+            return cursor.fetchall() if cursor.description else []
+
+
+def start_shop(
+    state: Path, *, port: int | None = None, prefix: Sequence[str] = (), **more: str
+) -> Shop:
+    port = port or free_port()
+    output = state.with_name(state.name + ".out")
+    with output.open("wb") as stream:
+        process = subprocess.Popen(
+            [*prefix, sys.executable, "-m", "allo.embedded", "up"],
+            cwd=PROJECT,
+            env=clean_environment(STATE_DIR=str(state), PORT=str(port), **more),
+            stdout=stream,
+            stderr=subprocess.STDOUT,
+        )
+    return Shop(process, state, port, output)
+
+
+@contextmanager
+def running_shop(*, prefix: Sequence[str] = (), **more: str) -> Iterator[Shop]:
+    with state_folder() as state:
+        shop = start_shop(state, prefix=prefix, **more)
+        try:
+            yield shop.await_up()
+        finally:
+            shop.stop()
+
+
+@contextmanager
+def state_folder() -> Iterator[Path]:
+    """Not pytest's tmp_path: that is closed to the account PostgreSQL runs as under root."""
+    folder = Path(tempfile.mkdtemp(prefix="allo-test-"))
+    folder.chmod(0o777)
+    try:
+        yield folder / "state"
+    finally:
+        shutil.rmtree(folder)
+
+
+def as_ordinary_user() -> tuple[str, ...] | None:
+    """Return what to put before a command of root's so that it runs as nobody, if it can."""
+    nobody = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
+    # A Python under root's own home: this one capability lets it be read, and nothing more.
+    reader = ("--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search")
+    same_python = f"import sys; sys.exit(sys.base_prefix != {sys.base_prefix!r})"
+    for prefix in (nobody, nobody + reader):
+        command = [*prefix, sys.executable, "-c", same_python]
+        if not subprocess.run(command, cwd=PROJECT, capture_output=True, check=False).returncode:
+            return prefix
+    return None
+
+
+def clean_environment(**more: str) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if name not in NOT_INHERITED}
+    return kept | more
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+def wait_for(condition: Callable[[], bool], *, seconds: float) -> float:
+    """Return how long it took; the operating system tells nobody about what we wait for here."""
+    started = time.monotonic()
+    while not condition():
+        passed = time.monotonic() - started
+        assert passed < seconds, f"did not happen within {seconds} s"
+        time.sleep(0.05)
+    return time.monotonic() - started
+
+
+def processes_of(state: Path) -> dict[int, str]:
+    """Return every live process that works for this state folder, with its command."""
+    mark = os.fsencode(state)
+    found = {}
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            command = (process / "cmdline").read_bytes()
+            places = (
+                command,
+                (process / "environ").read_bytes(),
+                os.fsencode((process / "cwd").readlink()),
+            )
+            if any(mark in place for place in places):
+                found[int(process.name)] = command.replace(b"\0", b" ").decode()
+    return found
+
+
+def parent_of(pid: int) -> int:
+    with suppress(OSError):
+        return int(Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[1])
+    return 0
