@@ -110,6 +110,7 @@ TEMPLATES = [
 OWNER_COMMANDS = {"migrate", "prepare", "grant_privileges"}
 _owner = len(sys.argv) > 1 and sys.argv[1] in OWNER_COMMANDS
 _database_url = env.str("DATABASE_URL", default="postgres:///allo")
+_statement_timeout = 0 if _owner else env.int("STATEMENT_TIMEOUT_MS", default=15000)
 SHOP_ROLE = env.db_url_config(_database_url)["USER"]
 _pool_size = env.int("DATABASE_POOL_SIZE", default=0)
 
@@ -127,13 +128,13 @@ DATABASES["default"].setdefault("OPTIONS", {}).update(
     {
         # Under REPEATABLE READ a transaction that waited for a lock would read stale stock.
         "isolation_level": IsolationLevel.READ_COMMITTED,
-        # Only the engine's statements bind in the server; run again and again, they are planned once.
+        # Only the engine's statements bind in the server; run often, they are planned once.
         "prepare_threshold": 2,
         # A lock that cannot be had in time is `Busy`; a client that froze cannot sit on one.
         "options": (
             f"-c lock_timeout={env.int('LOCK_TIMEOUT_MS', default=2000)}"
-            f" -c statement_timeout={env.int('STATEMENT_TIMEOUT_MS', default=0 if _owner else 15000)}"
-            f" -c idle_in_transaction_session_timeout=10000"
+            f" -c statement_timeout={_statement_timeout}"
+            " -c idle_in_transaction_session_timeout=10000"
         ),
         **({"pool": {"min_size": 1, "max_size": _pool_size, "timeout": 5}} if _pool_size else {}),
     }
@@ -163,7 +164,10 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": max(EXPIRY_SWEEP_SECONDS - 1, 1)},
     },
     "prune": {"task": "reservations.tasks.prune", "schedule": crontab(minute=7)},
-    "audit-stock": {"task": "reservations.tasks.audit_stock", "schedule": crontab(minute=17, hour=3)},
+    "audit-stock": {
+        "task": "reservations.tasks.audit_stock",
+        "schedule": crontab(minute=17, hour=3),
+    },
 }
 
 # --- Language, time, files --------------------------------------------------------------------

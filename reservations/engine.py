@@ -68,7 +68,7 @@ def _run(commands: list[Command], wait: bool) -> Sequence[Served]:
         # Who waited for the very same rows would only wait in vain once more.
         if len(commands) == 1 or (_is_busy(error) and len({c.rows for c in commands}) == 1):
             return [_refusal(error)] * len(commands)
-        logger.warning("%d commands are retried one by one: %r", len(commands), error)
+        logger.warning("%d commands are retried one by one: %s", len(commands), _name(error))
     return [_alone(command) for command in commands]
 
 
@@ -81,9 +81,10 @@ def _alone(command: Command) -> Outcome | Exception:
     return outcome
 
 
-def _transact(commands: list[Command], patience: Patience) -> list[Outcome | Later]:
-    connection.ensure_connection()
-    with connection.connection.pipeline(), transaction.atomic():
+def _transact(commands: Sequence[Command], patience: Patience) -> list[Outcome | Later]:
+    # The pipeline inside: to switch autocommit within one would cost a round trip each time. What
+    # went wrong in it may come out only at its end, where no cursor is left to translate it.
+    with transaction.atomic(), connection.wrap_database_errors, connection.connection.pipeline():
         books = open_books(commands, patience)
         outcomes = [_decide(books, command, patience) for command in commands]
         write(books)
@@ -108,8 +109,13 @@ def _is_busy(error: Exception) -> bool:
 def _refusal(error: Exception) -> Exception:
     if not _is_busy(error):
         return error
-    logger.warning("busy: %s", error)
+    logger.warning("busy: %s", _name(error))
     return Busy()
+
+
+def _name(error: Exception) -> str:
+    """Without the detail, in which PostgreSQL quotes whole rows: holders are nobody's business."""
+    return f"{type(error).__name__} ({type(error.__cause__).__name__})"
 
 
 _combiner: Combiner[Command, Reservation | Answer] = Combiner(_run, lambda command: command.rows)

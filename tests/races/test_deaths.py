@@ -8,7 +8,6 @@ import sys
 from urllib.parse import urlsplit
 
 import pytest
-from django.conf import settings
 from django.db import connection
 
 from reservations.audit import audit_stock
@@ -23,10 +22,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.race]
 def killed(what: str, point: str, row: int) -> None:
     """Runs the doomed process on the database of this test, and sees it killed."""
     url = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{connection.settings_dict['NAME']}")
-    environment = os.environ | {
-        "DATABASE_URL": url.geturl(),
-        "DJANGO_SETTINGS_MODULE": settings.SETTINGS_MODULE,
-    }
+    environment = os.environ | {"DATABASE_URL": url.geturl()}
     process = subprocess.run(
         [sys.executable, "-m", "tests.races.doomed", what, point, str(row)],
         cwd=PROJECT, env=environment, capture_output=True, timeout=60, check=False,
@@ -75,7 +71,7 @@ def test_a_server_killed_under_load_costs_no_promise(victim) -> None:
                 sys.executable, "-m", "tests.races.under_load", victim,
             ],
             cwd=PROJECT, capture_output=True, timeout=120, check=False,
-            env=clean_environment(DJANGO_SETTINGS_MODULE=settings.SETTINGS_MODULE),
+            env=clean_environment(),
         )  # fmt: skip
     assert process.returncode == 0, process.stderr.decode()[-3000:]
     saw = json.loads(process.stdout.splitlines()[-1])

@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import dataclass, field
+from uuid import UUID
 
 import hypothesis.strategies as st
 import pytest
@@ -46,7 +47,7 @@ class Shop:
     """What the shop ought to be, in the fewest words."""
 
     total: dict[int, int]
-    holds: dict[object, Hold] = field(default_factory=dict)
+    holds: dict[UUID, Hold] = field(default_factory=dict)
 
     def live(self, **which: object) -> list[Hold]:
         return [
@@ -115,7 +116,7 @@ class Machine(RuleBasedStateMachine):
             return "limit_reached"
         return "held" if available >= quantity else "insufficient_stock"
 
-    def end(self, verb, pk: object, becomes: str) -> None:
+    def end(self, verb, pk: UUID, becomes: str) -> None:
         hold = self.shop.holds[pk]
         code = {
             "pending": "",
@@ -134,15 +135,15 @@ class Machine(RuleBasedStateMachine):
             hold.status = becomes
 
     @rule(pk=reservations)
-    def confirm(self, pk: object) -> None:
+    def confirm(self, pk: UUID) -> None:
         self.end(services.confirm, pk, "confirmed")
 
     @rule(pk=reservations)
-    def release(self, pk: object) -> None:
+    def release(self, pk: UUID) -> None:
         self.end(services.release, pk, "released")
 
     @rule(pk=reservations)
-    def renew(self, pk) -> None:
+    def renew(self, pk: UUID) -> None:
         hold = self.shop.holds[pk]
         try:
             services.renew(reservation_id=pk)
@@ -174,7 +175,7 @@ class Machine(RuleBasedStateMachine):
             self.shop.total[pk] += delta
 
     @rule(pk=reservations)
-    def read(self, pk) -> None:
+    def read(self, pk: UUID) -> None:
         assert services.get(reservation_id=pk).status == self.shop.holds[pk].status
 
     @invariant()

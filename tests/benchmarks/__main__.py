@@ -1,0 +1,103 @@
+"""`make bench`: Allo beside a plain transaction and a stored function, in one run, as a table.
+
+Arguments: seconds per measurement (default 2.5), and a file to write besides the terminal.
+"""
+
+import os
+import platform
+import sys
+from collections.abc import Iterator
+from itertools import product
+from pathlib import Path
+
+import django
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "allo.settings")
+# What is measured is the engine: every caller is a shopper of an address of its own.
+os.environ.setdefault("RESERVATION_MAX_UNITS_PER_ADDRESS", "0")
+django.setup()
+
+from django.core.management import call_command  # noqa: E402
+from django.db import connection  # noqa: E402
+
+from inventory.models import Inventory  # noqa: E402
+from reservations.audit import audit_stock  # noqa: E402
+from tests.benchmarks import clock, history  # noqa: E402
+from tests.benchmarks.contenders import CONTENDERS, STORED_FUNCTION  # noqa: E402
+from tests.benchmarks.load import Measured, measure  # noqa: E402
+from tests.stock import stocked  # noqa: E402
+
+RESULTS = Path(__file__).with_name("RESULTS.md")
+
+
+def main() -> None:
+    call_command("migrate", verbosity=0)
+    with connection.cursor() as cursor:
+        cursor.execute(STORED_FUNCTION)
+    rows = [stocked(10_000_000, product=f"p-{n}").pk for n in range(200)]
+    with RESULTS.open("w") as results:
+        for line in report(rows):
+            print(line, flush=True)
+            print(line, file=results)
+
+
+def report(rows: list[int]) -> Iterator[str]:
+    yield "# What `make bench` measured\n"
+    yield from machine()
+    yield "\n## Reservations per second\n"
+    yield from throughput(rows)
+    yield "\n## The sweep\n"
+    yield from clock.report(rows[0])
+    yield "\n## History\n"
+    yield from history.report(rows)
+    findings = audit_stock()
+    yield f"\nAfterwards `audit_stock` found {len(findings)} rows out of balance."
+
+
+def machine() -> Iterator[str]:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT version(), current_setting('synchronous_commit')")
+        version, synchronous = cursor.fetchone()
+        cursor.execute("SHOW fsync")
+        (fsync,) = cursor.fetchone()
+    yield (
+        f"{os.cpu_count()} cores ({platform.machine()}), shared and noisy: only ratios within this "
+        f"run mean anything. Python {platform.python_version()}, {version.split(' on ')[0]}, "
+        f"fsync {fsync}, synchronous_commit {synchronous}. Callers, servers and database share the "
+        "cores. Each cell: reservations per second, p50 / p99 in ms."
+    )
+
+
+def throughput(rows: list[int]) -> Iterator[str]:
+    names = list(CONTENDERS)
+    yield f"| rows | processes × callers | key | {' | '.join(names)} | ÷ plain | ÷ function |"
+    yield "|---" * (5 + len(names)) + "|"
+    cases = product((rows[:1], rows), ((1, 1), (2, 1), (2, 4), (2, 16)), (False, True))
+    for among, (processes, callers), keys in cases:
+        found = {
+            name: measure(name, among, processes=processes, callers=callers, keys=keys)
+            for name in names
+        }
+        yield " | ".join(
+            [
+                f"| {'one hot' if len(among) == 1 else len(among)}",
+                f"{processes} × {callers}",
+                "yes" if keys else "no",
+                *(cell(measured) for measured in found.values()),
+                ratio(found["Allo"], found["plain transaction"]),
+                ratio(found["Allo"], found["stored function"]) + " |",
+            ]
+        )
+
+
+def cell(measured: Measured) -> str:
+    return f"{measured.per_second:,.0f}, {measured.p50_ms:.1f} / {measured.p99_ms:.1f}"
+
+
+def ratio(one: Measured, other: Measured) -> str:
+    return f"{one.per_second / other.per_second:.2f}"
+
+
+if __name__ == "__main__":
+    main()
+    sys.exit(0 if Inventory.objects.exists() else 1)
