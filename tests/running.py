@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,15 +79,19 @@ class Shop:
 
 
 def start_shop(
-    state: Path, *, port: int | None = None, prefix: Sequence[str] = (), **more: str
+    state: Path,
+    *,
+    port: int | None = None,
+    prefix: Sequence[str] = (),
+    environment: Mapping[str, str] | None = None,
 ) -> Shop:
     port = port or free_port()
     output = state.with_name(state.name + ".out")
     with output.open("wb") as stream:
         process = subprocess.Popen(
-            [*prefix, sys.executable, "-m", "allo.embedded", "up"],
+            [*prefix, sys.executable, "-m", "allo.embedded", "up", "--with-parent"],
             cwd=PROJECT,
-            env=clean_environment(STATE_DIR=str(state), PORT=str(port), **more),
+            env=clean_environment(STATE_DIR=str(state), PORT=str(port), **(environment or {})),
             stdout=stream,
             stderr=subprocess.STDOUT,
         )
@@ -95,9 +99,9 @@ def start_shop(
 
 
 @contextmanager
-def running_shop(*, prefix: Sequence[str] = (), **more: str) -> Iterator[Shop]:
+def running_shop(*, prefix: Sequence[str] = (), **environment: str) -> Iterator[Shop]:
     with state_folder() as state:
-        shop = start_shop(state, prefix=prefix, **more)
+        shop = start_shop(state, prefix=prefix, environment=environment)
         try:
             yield shop.await_up()
         finally:
@@ -118,14 +122,20 @@ def state_folder() -> Iterator[Path]:
 def as_ordinary_user() -> tuple[str, ...] | None:
     """Return what to put before a command of root's so that it runs as nobody, if it can."""
     nobody = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
+    if not _succeeds(*nobody, "test", "-r", psycopg.__file__, "-a", "-x", str(PROJECT)):
+        return None
     # A Python under root's own home: this one capability lets it be read, and nothing more.
     reader = ("--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search")
     same_python = f"import sys; sys.exit(sys.base_prefix != {sys.base_prefix!r})"
     for prefix in (nobody, nobody + reader):
-        command = [*prefix, sys.executable, "-c", same_python]
-        if not subprocess.run(command, cwd=PROJECT, capture_output=True, check=False).returncode:
+        if _succeeds(*prefix, sys.executable, "-c", same_python):
             return prefix
     return None
+
+
+def _succeeds(*command: str) -> bool:
+    done = subprocess.run(command, cwd=PROJECT, capture_output=True, check=False)
+    return done.returncode == 0
 
 
 def clean_environment(**more: str) -> dict[str, str]:

@@ -1,0 +1,73 @@
+# Everything one does with Allo. Needs Python 3.11 or newer with venv, and make.
+
+PYTHON ?= python3
+VENV ?= .venv
+ARGS ?=
+
+RUN := $(VENV)/bin/python
+PIP := $(RUN) -m pip install -qq --disable-pip-version-check --no-input
+PRIVATE := $(RUN) -m allo.embedded exec --
+COMPILE := $(RUN) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --no-annotate --no-header pyproject.toml
+PRODUCTION := PRODUCTION=1 ALLOWED_HOSTS=allo.example \
+	SECRET_KEY=only-for-the-check-of-the-production-settings-0123456789
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help up test check check-django format lock bench browser clean
+
+help: ## This list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+
+up: $(VENV)/.runtime ## Start the shop (PORT=8000, STATE_DIR=var); Ctrl-C stops it
+	@$(RUN) -m allo.embedded up --with-parent
+
+test: $(VENV)/.development browser ## Run the tests (ARGS="-k name")
+	@$(PRIVATE) $(RUN) -m pytest $(ARGS)
+
+check: $(VENV)/.development ## Lint, types, import contracts, templates, migrations, settings
+	@$(RUN) -m ruff check
+	@$(RUN) -m ruff format --check
+	@$(RUN) -m mypy .
+	@$(VENV)/bin/lint-imports --no-logo
+	@find . -path '*/templates/*.html' -not -path './$(VENV)/*' | xargs $(VENV)/bin/djade --check
+	@$(VENV)/bin/djlint --lint --quiet templates
+	@$(PRIVATE) $(MAKE) --no-print-directory check-django
+
+# Needs a database: whether migrations are missing depends on those that were applied.
+check-django:
+	@$(RUN) manage.py makemigrations --check --dry-run
+	@$(RUN) manage.py check --fail-level WARNING
+	@$(PRODUCTION) $(RUN) manage.py check --deploy --fail-level WARNING
+
+format: $(VENV)/.development ## Put code and templates into shape
+	@$(RUN) -m ruff check --fix-only
+	@$(RUN) -m ruff format
+	@find . -path '*/templates/*.html' -not -path './$(VENV)/*' | xargs $(VENV)/bin/djade
+
+lock: $(VENV)/.runtime ## Compile requirements*.txt anew from pyproject.toml
+	@$(PIP) uv
+	@$(COMPILE) -o requirements.txt
+	@$(COMPILE) --extra dev -c requirements.txt -o requirements-dev.txt
+
+bench: $(VENV)/.development ## Measure reservations per second
+	@$(PRIVATE) $(RUN) -m tests.benchmarks $(ARGS)
+
+browser: $(VENV)/.development
+	@$(RUN) -m tests.browser.install
+
+clean: ## Remove what can be made again; var/, the shop's own state, stays
+	rm -rf $(VENV) .browser .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/.runtime: requirements.txt
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Allo needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Name another one: make PYTHON=python3.12 ...")'
+	@test -x $(VENV)/bin/pip || $(PYTHON) -m venv $(VENV)
+	@echo "Installing Allo's packages into $(VENV)"
+	@$(PIP) --require-hashes -r requirements.txt
+	@touch $@
+
+$(VENV)/.development: requirements-dev.txt $(VENV)/.runtime
+	@echo "Installing the tools for tests and checks into $(VENV)"
+	@$(PIP) --require-hashes -r requirements-dev.txt
+	@touch $@

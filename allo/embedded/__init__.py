@@ -1,0 +1,4 @@
+"""The one-command runner: private PostgreSQL and Valkey, and the shop's own processes.
+
+It starts before Django is configured, so nothing in here may import Django.
+"""

@@ -1,0 +1,114 @@
+"""`python -m allo.embedded up`, and `python -m allo.embedded exec -- COMMAND`."""
+
+import argparse
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from allo.embedded.address import Address
+from allo.embedded.console import explain, say
+from allo.embedded.errors import RunnerError
+from allo.embedded.placement import remove_servers, remove_sockets
+from allo.embedded.processes import die_with_parent
+from allo.embedded.servers import start_servers
+from allo.embedded.shop import PROJECT, serve
+from allo.embedded.signals import SignalQueue, Stopped
+from allo.embedded.state import locked, read_secrets
+from allo.embedded.supervisor import Supervisor
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.run(options))
+    except Stopped:
+        return 128 + signal.SIGINT
+    except (RunnerError, OSError) as error:
+        print(explain(error), file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m allo.embedded")
+    verbs = parser.add_subparsers(required=True)
+    everything = verbs.add_parser("up", help="start the whole shop and watch over it")
+    everything.add_argument(
+        "--with-parent", action="store_true", help="stop when the starting process ends (Linux)"
+    )
+    everything.set_defaults(run=_up)
+    execute = verbs.add_parser("exec", help="run a command with private servers, then stop them")
+    execute.add_argument("--state", type=Path, help="state folder (default: one to throw away)")
+    execute.add_argument(
+        "-c", dest="settings", action="append", default=[], metavar="NAME=VALUE", type=_setting,
+        help="a setting of PostgreSQL",
+    )  # fmt: skip
+    execute.add_argument("command", nargs="+")
+    execute.set_defaults(run=_execute)
+    return parser
+
+
+def _setting(text: str) -> tuple[str, str]:
+    name, _, value = text.partition("=")
+    return name, value
+
+
+def _up(options: argparse.Namespace) -> int:
+    if options.with_parent:
+        die_with_parent(signal.SIGTERM)
+    address = Address.read(os.environ)
+    state = Path(os.environ.get("STATE_DIR") or PROJECT / "var").resolve()
+    with _supervised(state) as supervisor:
+        address.require_free()
+        try:
+            serve(supervisor, state, address, os.environ)
+        except Stopped:
+            asked = time.monotonic()
+            say("\nStopping everything in order; once more stops it at once.")
+    say(f"Stopped in {time.monotonic() - asked:.1f} s.")
+    return 0
+
+
+def _execute(options: argparse.Namespace) -> int:
+    with _state_folder(options.state) as state, _supervised(state) as supervisor:
+        secrets = read_secrets(state)
+        addresses = start_servers(supervisor, state, secrets, os.environ, dict(options.settings))
+        if owner := addresses.get("MIGRATION_DATABASE_URL"):
+            # Tests create databases, which only the owner may.
+            addresses |= {"APP_DATABASE_URL": addresses["DATABASE_URL"], "DATABASE_URL": owner}
+        variables = {**addresses, "SECRET_KEY": secrets.secret_key, "STATE_DIR": str(state)}
+        code = supervisor.run(options.command, {**os.environ, **variables})
+    return code if code >= 0 else 128 - code
+
+
+@contextmanager
+def _state_folder(chosen: Path | None) -> Iterator[Path]:
+    if chosen:
+        yield chosen.resolve()
+        return
+    folder = Path(tempfile.mkdtemp(prefix="allo-"))
+    try:
+        yield folder
+    finally:
+        remove_servers(folder)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _supervised(state: Path) -> Iterator[Supervisor]:
+    with SignalQueue() as queue, locked(state):
+        supervisor = Supervisor(queue, state / "log")
+        try:
+            yield supervisor
+        finally:
+            supervisor.stop()
+            remove_sockets(state)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,177 @@
+"""Where the private servers live, and as whom they run.
+
+PostgreSQL refuses to run as root, so root hands both servers to an existing account without
+rights. It must reach the programs and the data; where a folder above is closed to it, they move
+to a folder that root makes for them. A folder that is not ours is never opened up.
+"""
+
+import os
+import pwd
+import re
+import shutil
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from importlib.metadata import Distribution, PackageNotFoundError, distribution
+from pathlib import Path
+
+from allo.embedded.errors import RunnerError
+
+ACCOUNT_NAME = "nobody"
+ELSEWHERE = Path("/var/lib/allo")
+PASS_THROUGH = 0o711
+# The address of a Unix socket holds 104 bytes on macOS, 108 on Linux, with the closing zero.
+LONGEST_SOCKET_FOLDER = 103 - len("/.s.PGSQL.5432")
+# To libpq a comma separates hosts; other characters trip other readers of a URL.
+PLAIN_PATH = re.compile(r"[\w./-]+", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Account:
+    uid: int
+    gid: int
+
+    def reaches(self, path: Path) -> bool:
+        """Ask the kernel, as that account; permission bits alone do not tell."""
+        done = subprocess.run(
+            ["test", "-x", path],
+            cwd="/",
+            user=self.uid,
+            group=self.gid,
+            extra_groups=[],
+            check=False,
+        )
+        return done.returncode == 0
+
+
+@dataclass(frozen=True)
+class Place:
+    home: Path
+    sockets: Path
+    account: Account | None
+
+    def programs(self, wheel: str, inside: str) -> Path:
+        """Return the folder of a wheel's programs, or of a copy where the account reaches it."""
+        try:
+            package = distribution(wheel)
+        except PackageNotFoundError:
+            raise _missing(f"The Python package {wheel} is not installed.") from None
+        folder = Path(str(package.locate_file(inside)))
+        if not folder.is_dir():
+            raise _missing(f"{wheel} {package.version} holds no programs: {folder} is missing.")
+        if self.account is None or self.account.reaches(folder):
+            return folder
+        return _copy_once(package, self.home / f"{wheel}-{package.version}") / inside
+
+
+def find_place(state: Path) -> Place:
+    account = _account_for_servers()
+    home = _home(state / "servers", account)
+    return Place(home, _fresh_socket_folder(home / "run", account), account)
+
+
+def own_folder(path: Path, account: Account | None) -> Path:
+    """Make a folder that only the servers (and root) can enter."""
+    path.mkdir(mode=0o700)
+    if account:
+        os.chown(path, account.uid, account.gid)
+    return path
+
+
+def remove_sockets(state: Path) -> None:
+    _remove(state / "servers" / "run")
+
+
+def remove_servers(state: Path) -> None:
+    _remove(state / "servers")
+
+
+def _remove(folder: Path) -> None:
+    """Remove it where it really is, and the link that led there."""
+    shutil.rmtree(folder.resolve(), ignore_errors=True)
+    if folder.is_symlink():
+        folder.unlink()
+
+
+def _account_for_servers() -> Account | None:
+    if os.geteuid() != 0:
+        return None
+    try:
+        entry = pwd.getpwnam(ACCOUNT_NAME)
+    except KeyError:
+        raise RunnerError(
+            f"PostgreSQL does not run as root, and there is no account {ACCOUNT_NAME!r} here.",
+            "Start Allo as an ordinary user.",
+        ) from None
+    return Account(entry.pw_uid, entry.pw_gid)
+
+
+def _home(home: Path, account: Account | None) -> Path:
+    if home.is_symlink() and not home.exists():
+        raise RunnerError(
+            f"{home} leads to {home.readlink()}, which is gone, and the data with it.",
+            "Bring that folder back, or remove the state folder to begin afresh.",
+        )
+    if not home.exists():
+        _make_home(home, account)
+    home = home.resolve()
+    if account and not account.reaches(home):
+        raise RunnerError(
+            f"PostgreSQL would run as {ACCOUNT_NAME!r}, which cannot enter {home}.",
+            "Move the state folder (STATE_DIR) to where it can, or start Allo as its owner.",
+        )
+    return home
+
+
+def _make_home(home: Path, account: Account | None) -> None:
+    if account is None or account.reaches(home.parent):
+        home.mkdir()
+        home.chmod(PASS_THROUGH)
+    else:
+        home.symlink_to(_folder_elsewhere())
+        print(f"{ACCOUNT_NAME!r} cannot enter {home.parent}: data goes to {home.readlink()}")
+
+
+def _folder_elsewhere() -> Path:
+    if not ELSEWHERE.exists():
+        ELSEWHERE.mkdir()
+        ELSEWHERE.chmod(PASS_THROUGH)
+    folder = Path(tempfile.mkdtemp(dir=ELSEWHERE, prefix=""))
+    folder.chmod(PASS_THROUGH)
+    return folder
+
+
+def _fresh_socket_folder(folder: Path, account: Account | None) -> Path:
+    _remove(folder)
+    if PLAIN_PATH.fullmatch(str(folder)) and len(str(folder)) <= LONGEST_SOCKET_FOLDER:
+        return own_folder(folder, account)
+    short = Path(tempfile.mkdtemp(prefix="allo-"))
+    folder.symlink_to(short)  # to be found and removed, if need be by the next start
+    if account:
+        os.chown(short, account.uid, account.gid)
+    return short
+
+
+def _copy_once(package: Distribution, target: Path) -> Path:
+    """Copy every folder of the wheel: programs find their libraries in the one beside theirs."""
+    if not target.exists():
+        unfinished = target.with_name(target.name + ".new")
+        shutil.rmtree(unfinished, ignore_errors=True)
+        for folder in {file.parts[0] for file in package.files or ()} - {".."}:
+            shutil.copytree(str(package.locate_file(folder)), unfinished / folder)
+        for path in (unfinished, *unfinished.rglob("*")):
+            _share(path)
+        unfinished.rename(target)
+    return target
+
+
+def _share(path: Path) -> None:
+    """What its owner may read, run or enter, everybody may."""
+    mode = path.stat().st_mode & 0o777
+    path.chmod(mode | (mode & 0o500) >> 3 | (mode & 0o500) >> 6)
+
+
+def _missing(what: str) -> RunnerError:
+    return RunnerError(
+        what, "`make up` installs it; or set DATABASE_URL and REDIS_URL to use your own servers."
+    )

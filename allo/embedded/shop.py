@@ -1,0 +1,92 @@
+"""The shop's own processes, on top of the servers."""
+
+import sys
+import time
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Never
+
+from allo.embedded.address import Address
+from allo.embedded.console import say, step
+from allo.embedded.processes import Program, Service
+from allo.embedded.servers import start_servers
+from allo.embedded.state import read_secrets, write_environment
+from allo.embedded.supervisor import Supervisor
+
+PROJECT = Path(__file__).resolve().parents[2]
+PYTHON = sys.executable
+CELERY = (PYTHON, "-m", "celery", "--app=allo.celery:app")
+# Nothing one worker has to tell another, at 2 s saved with each start.
+ALONE = ("--without-gossip", "--without-mingle", "--without-heartbeat")
+# Threads, as tasks only wait for the database; a pool of processes could be orphaned.
+POOL = ("--pool=threads", "--concurrency=4")
+
+
+def services(environment: Mapping[str, str], address: Address) -> list[Service]:
+    """Return the process table, in the order of the start and of the stop."""
+    service = partial(Service, environment=environment, folder=PROJECT)
+    return [
+        service(
+            name="web",
+            command=[PYTHON, "-m", "gunicorn", "--config=python:allo.gunicorn"],
+            ready=address.answers,
+            patience=4.0,
+        ),
+        service(
+            name="worker",
+            command=[*CELERY, "worker", *POOL, *ALONE, "--loglevel=INFO"],
+        ),
+        service(
+            name="beat",
+            # No schedule file: one torn by kill -9 would be in the way of the next start.
+            command=[*CELERY, "beat", "--scheduler=celery.beat:Scheduler", "--loglevel=INFO"],
+        ),
+    ]
+
+
+def serve(
+    supervisor: Supervisor, state: Path, address: Address, environ: Mapping[str, str]
+) -> Never:
+    """Start everything, say where it is, and watch over it until asked to stop."""
+    started = time.monotonic()
+    password_file = state / "admin-password"
+    known_password = _read(password_file)
+    say(f"Allo is starting; its state folder is {state}")
+    _start(supervisor, state, address, environ)
+    say(f"\nAllo is up after {time.monotonic() - started:.1f} s: {address.url}")
+    if (password := _read(password_file)) != known_password:
+        say(f"Admin login: admin, password {password} (kept in {password_file}, not shown again)")
+    say(f"Logs are in {supervisor.logs}; Ctrl-C stops everything.")
+    supervisor.watch()
+
+
+def _read(path: Path) -> str:
+    return path.read_text().strip() if path.exists() else ""
+
+
+def _start(
+    supervisor: Supervisor, state: Path, address: Address, environ: Mapping[str, str]
+) -> None:
+    secrets = read_secrets(state)
+    variables = {
+        **start_servers(supervisor, state, secrets, environ),
+        "SECRET_KEY": environ.get("SECRET_KEY") or secrets.secret_key,
+        "STATE_DIR": str(state),
+        "HOST": address.host,
+        "PORT": str(address.port),
+    }
+    write_environment(state / "allo.env", variables)
+    environment = {**environ, **variables, "PYTHONUNBUFFERED": "1"}
+    _prepare(supervisor, environment)
+    # From here on nothing may act as the owner of the tables.
+    environment.pop("MIGRATION_DATABASE_URL", None)
+    with step("Web, worker, beat"):
+        supervisor.start(*services(environment, address))
+
+
+def _prepare(supervisor: Supervisor, environment: Mapping[str, str]) -> None:
+    command = [PYTHON, "manage.py", "prepare"]
+    program = Program(command=command, environment=environment, folder=PROJECT)
+    with step("Database, catalogue, static files, admin login", talks=True):
+        supervisor.complete("prepare", program)

@@ -1,0 +1,90 @@
+"""The state folder: one runner at a time, its secrets, its logs."""
+
+import fcntl
+import json
+import os
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from allo.embedded.errors import RunnerError
+
+
+def _random() -> str:
+    return secrets.token_urlsafe(48)
+
+
+@dataclass(frozen=True)
+class Secrets:
+    """Made at the first start and kept."""
+
+    secret_key: str = field(default_factory=_random)
+    superuser_password: str = field(default_factory=_random)
+    owner_password: str = field(default_factory=_random)
+    app_password: str = field(default_factory=_random)
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Take the state folder for this runner; the kernel gives it back however the runner ends."""
+    _make(folder)
+    with (folder / "lock").open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            raise RunnerError(
+                f"{folder} is in use by another runner, process {lock.read()}.",
+                "Stop that one, or start this one with another STATE_DIR and PORT.",
+            ) from None
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        yield
+
+
+def _make(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    if not any(folder.iterdir()):
+        # As root, the account of the servers has to pass through; it still cannot look around.
+        folder.chmod(0o711 if os.geteuid() == 0 else 0o700)
+    (folder / "log").mkdir(mode=0o700, exist_ok=True)
+
+
+def read_secrets(folder: Path) -> Secrets:
+    path = folder / "secrets.json"
+    if not path.exists():
+        _refuse_lost_secrets(folder, path)
+        write_private(path, json.dumps(asdict(Secrets()), indent=2) + "\n")
+    try:
+        return Secrets(**json.loads(path.read_text()))
+    except (ValueError, TypeError):
+        raise RunnerError(
+            f"{path} is damaged.", "Restore it, or remove the state folder to begin afresh."
+        ) from None
+
+
+def _refuse_lost_secrets(folder: Path, path: Path) -> None:
+    if (folder / "servers" / "postgres").exists():
+        raise RunnerError(
+            f"{path} is gone, and with it the passwords of the database beside it.",
+            "Restore it, or remove the state folder to begin afresh.",
+        )
+
+
+def write_environment(path: Path, variables: Mapping[str, str]) -> None:
+    """Leave what a bare `manage.py` needs to find the private servers."""
+    write_private(path, "".join(f"{name}='{value}'\n" for name, value in variables.items()))
+
+
+def write_private(path: Path, text: str) -> None:
+    """Replace a file in one step, readable by its owner alone from the first byte on."""
+    unfinished = path.with_name(path.name + ".new")
+    unfinished.unlink(missing_ok=True)
+    with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    unfinished.rename(path)

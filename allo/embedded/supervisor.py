@@ -1,0 +1,170 @@
+"""Starts processes, brings back those that die, and stops them in order."""
+
+import signal
+import subprocess
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from itertools import chain
+from pathlib import Path
+from typing import Never
+
+from allo.embedded.errors import RunnerError
+from allo.embedded.processes import (
+    Program,
+    Service,
+    describe_end,
+    launch,
+    telling_lines,
+    tie_to_runner,
+)
+from allo.embedded.signals import SignalQueue
+
+READY_SECONDS = 30.0
+POLL_SECONDS = 0.02
+# PostgreSQL, told to quit, gives its children 5 s before it kills them itself.
+KILL_SECONDS = 6.0
+FIRST_DELAY = 0.1
+LONGEST_DELAY = 10.0
+CALM_SECONDS = 10.0
+
+
+class Child:
+    """A service, the process that runs it now, and when to start the next one."""
+
+    def __init__(self, service: Service, log: Path) -> None:
+        self.service = service
+        self.log = log
+        self.failures = 0
+        self.restart_at: float | None = None
+        rotate(log)
+        self.start()
+
+    def start(self) -> None:
+        with self.log.open("ab") as log:
+            self.process = launch(
+                self.service, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
+            )
+        self.started_at = time.monotonic()
+        self.restart_at = None
+
+    @property
+    def alive(self) -> bool:
+        return self.process.poll() is None
+
+    def revive(self) -> None:
+        if self.alive:
+            return
+        if self.restart_at is None:
+            self._plan_restart()
+        elif time.monotonic() >= self.restart_at:
+            self.start()
+
+    def _plan_restart(self) -> None:
+        if self.service.ended:
+            self.service.ended()
+        now = time.monotonic()
+        self.failures = 0 if now - self.started_at > CALM_SECONDS else self.failures + 1
+        delay = min(LONGEST_DELAY, FIRST_DELAY * 2**self.failures)
+        self.restart_at = now + delay
+        end = describe_end(self.process.returncode)
+        print(f"{self.service.name} {end}, starts again in {delay:.1f} s ({self.log})", flush=True)
+
+    def stop(self, queue: SignalQueue, patience: float) -> bool:
+        """Ask, wait, then insist; tell whether somebody asked us to hurry meanwhile."""
+        hurry = False
+        deadline = time.monotonic() + patience
+        self.process.send_signal(self.service.stop_signal)
+        while self.alive and not hurry and (left := deadline - time.monotonic()) > 0:
+            hurry = bool(queue.wait(left))
+        self.process.send_signal(self.service.kill_signal)
+        with suppress(subprocess.TimeoutExpired):
+            self.process.wait(KILL_SECONDS)
+        return hurry
+
+
+class Supervisor:
+    def __init__(self, queue: SignalQueue, logs: Path) -> None:
+        self.queue = queue
+        self.logs = logs
+        self.groups: list[list[Child]] = []
+
+    def start(self, *services: Service) -> None:
+        """Start one after the other, each when the one before is ready, as one group."""
+        group: list[Child] = []
+        self.groups.append(group)
+        for service in services:
+            group.append(Child(service, self.logs / f"{service.name}.log"))
+            self._await_ready(group[-1])
+
+    def _await_ready(self, child: Child) -> None:
+        deadline = time.monotonic() + READY_SECONDS
+        while child.service.ready and not child.service.ready():
+            if not child.alive:
+                raise failure(child.service.name, describe_end(child.process.returncode), child.log)
+            if time.monotonic() > deadline:
+                raise failure(
+                    child.service.name, f"is not ready after {READY_SECONDS} s", child.log
+                )
+            self.queue.pause(POLL_SECONDS)
+
+    def complete(self, name: str, program: Program) -> None:
+        """Run to the end; what it prints is seen, its complaints go to a log."""
+        log = self.logs / f"{name}.log"
+        rotate(log)
+        with log.open("ab") as complaints:
+            process = launch(program, stdin=subprocess.DEVNULL, stdout=None, stderr=complaints)
+        try:
+            while process.poll() is None:
+                self.queue.pause(None)
+        finally:
+            process.kill()
+            process.wait()
+        if process.returncode:
+            raise failure(name, describe_end(process.returncode), log)
+
+    def watch(self) -> Never:
+        while True:
+            self._revive()
+            self.queue.pause(self._seconds_to_restart())
+
+    def run(self, command: Sequence[str], environment: Mapping[str, str]) -> int:
+        """Run in the foreground, on our terminal, whose Ctrl-C reaches it without us."""
+        process = subprocess.Popen(
+            command,
+            env=environment,
+            preexec_fn=tie_to_runner(signal.SIGTERM),  # noqa: PLW1509 - the runner has no threads
+        )
+        while process.poll() is None:
+            self._revive()
+            for number in self.queue.wait(self._seconds_to_restart()) - {signal.SIGINT}:
+                process.send_signal(number)
+        return process.returncode
+
+    def stop(self) -> None:
+        """The last group first, each group in its own order; a second Ctrl-C ends the patience."""
+        hurry = False
+        while self.groups:
+            for child in self.groups.pop():
+                hurry |= child.stop(self.queue, 0 if hurry else child.service.patience)
+
+    def _children(self) -> Iterator[Child]:
+        return chain.from_iterable(self.groups)
+
+    def _revive(self) -> None:
+        for child in self._children():
+            child.revive()
+
+    def _seconds_to_restart(self) -> float | None:
+        due = [child.restart_at for child in self._children() if child.restart_at is not None]
+        return max(0.0, min(due) - time.monotonic()) if due else None
+
+
+def rotate(log: Path) -> None:
+    if log.exists():
+        log.replace(log.with_suffix(".log.1"))
+
+
+def failure(name: str, what: str, log: Path) -> RunnerError:
+    hint = telling_lines(log.read_text(errors="replace"))
+    return RunnerError(f"{name} {what}. Its log, {log}, ends:", hint)

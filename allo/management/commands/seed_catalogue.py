@@ -1,0 +1,59 @@
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import transaction
+
+from catalog import seeding
+from catalog.models import Product
+from inventory.models import Inventory, Warehouse
+from inventory.services import open_stock
+
+CITIES = {"blr": "Bengaluru", "del": "Delhi", "mum": "Mumbai", "hyd": "Hyderabad"}
+# A batch is one transaction: whatever stops the command, the next run goes on from there.
+BATCH = 25
+
+
+class Command(BaseCommand):
+    help = "Fills an empty shop with its catalogue; run again, it adds only what is missing."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--folder", type=Path, default=seeding.FOLDER)
+
+    def handle(self, *, folder: Path, **options: Any) -> None:
+        try:
+            items = seeding.read(folder)
+        except seeding.SeedError as error:
+            raise CommandError(str(error)) from error
+        wanted = seeding.missing(items)
+        warehouses = self._warehouses(items)
+        for start in range(0, len(wanted), BATCH):
+            self._seed(wanted[start : start + BATCH], warehouses)
+            done = min(start + BATCH, len(wanted))
+            self.stdout.write(f"Catalogue: {done} of {len(wanted)} products")
+        if not wanted:
+            self.stdout.write(f"Catalogue: all {len(items)} products are there")
+
+    def _warehouses(self, items: list[seeding.Item]) -> dict[str, Warehouse]:
+        codes = dict.fromkeys(code for item in items for code in item.stock)
+        return {code: _warehouse(position, code) for position, code in enumerate(codes)}
+
+    @transaction.atomic
+    def _seed(self, items: list[seeding.Item], warehouses: dict[str, Warehouse]) -> None:
+        seeding.plant(items)
+        products = Product.objects.in_bulk([item.slug for item in items], field_name="slug")
+        for item in items:
+            for code, units in item.stock.items():
+                row = Inventory.objects.create(
+                    product=products[item.slug], warehouse=warehouses[code]
+                )
+                if units:
+                    open_stock(inventory_id=row.pk, units=units)
+
+
+def _warehouse(position: int, code: str) -> Warehouse:
+    name = CITIES.get(code.partition("-")[0], code)
+    warehouse, _ = Warehouse.objects.get_or_create(
+        code=code, defaults={"name": name, "position": position}
+    )
+    return warehouse

@@ -1,0 +1,131 @@
+"""A real browser in front of the real shop, as `make up` runs it.
+
+Nothing here outlives this folder's tests: while the synchronous Playwright API is open, Django
+takes the thread for an asynchronous one and refuses the ORM. Look into `shop.sql()` instead.
+"""
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+
+from tests.browser.install import ensure
+from tests.running import Shop, running_shop
+
+QUIET = (
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-dev-shm-usage",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-sync",
+    "--no-first-run",
+)
+TIMEOUT_MS = 10_000
+# All browsers here share one address, which is no reason to refuse them anything.
+NO_LIMITS = {"RESERVE_RATE": "off", "RESERVATION_MAX_UNITS_PER_ADDRESS": "0"}
+
+NewContext = Callable[..., BrowserContext]
+
+
+@dataclass
+class Complaints:
+    """What the browser's console says against a page (its content policy speaks there too).
+
+    Anything that is not expected fails the test.
+    """
+
+    heard: list[str] = field(default_factory=list)
+    expected: list[str] = field(default_factory=list)
+
+    def expect(self, pattern: str) -> None:
+        """Let this pass, for example "status of 409"."""
+        self.expected.append(pattern)
+
+    def listen_to(self, context: BrowserContext) -> None:
+        context.on("console", self._hear_console)
+        context.on("weberror", lambda error: self.heard.append(f"uncaught: {error.error}"))
+
+    def _hear_console(self, message: ConsoleMessage) -> None:
+        if message.type in {"error", "warning"}:
+            self.heard.append(f"{message.type} on {message.location['url']}: {message.text}")
+
+    def unexpected(self) -> list[str]:
+        allowed = re.compile("|".join(self.expected) or "(?!)")
+        return [complaint for complaint in self.heard if not allowed.search(complaint)]
+
+
+@pytest.fixture(scope="package")
+def shop() -> Iterator[Shop]:
+    with running_shop(**NO_LIMITS) as shop:
+        yield shop
+
+
+@pytest.fixture(scope="package")
+def hasty_shop() -> Iterator[Shop]:
+    """A shop where a hold lasts 3 seconds and the sweep comes every second."""
+    with running_shop(**NO_LIMITS, RESERVATION_TTL_SECONDS="3", EXPIRY_SWEEP_SECONDS="1") as shop:
+        yield shop
+
+
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    executable = ensure()
+    sandbox = ("--no-sandbox",) if os.geteuid() == 0 else ()
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable, args=[*QUIET, *sandbox])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def complaints() -> Iterator[Complaints]:
+    complaints = Complaints()
+    yield complaints
+    assert complaints.unexpected() == []
+
+
+@pytest.fixture
+def new_context(browser: Browser, shop: Shop, complaints: Complaints) -> Iterator[NewContext]:
+    """Make further visitors, each with a session of its own: `new_context(is_mobile=True)`."""
+    contexts = []
+
+    def new(**options: Any) -> BrowserContext:
+        context = browser.new_context(**{"base_url": shop.url, "locale": "en-IN", **options})
+        context.set_default_timeout(TIMEOUT_MS)
+        complaints.listen_to(context)
+        contexts.append(context)
+        return context
+
+    yield new
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture
+def context(new_context: NewContext) -> BrowserContext:
+    return new_context()
+
+
+@pytest.fixture
+def page(context: BrowserContext) -> Page:
+    return context.new_page()
+
+
+@pytest.fixture
+def page_without_javascript(new_context: NewContext) -> Page:
+    return new_context(java_script_enabled=False).new_page()
+
+
+@pytest.fixture(params=[320, 768, 1440])
+def page_of_any_width(request: pytest.FixtureRequest, new_context: NewContext) -> Page:
+    return new_context(viewport={"width": request.param, "height": 900}).new_page()
+
+
+@pytest.fixture(params=["light", "dark"])
+def page_in_any_scheme(request: pytest.FixtureRequest, new_context: NewContext) -> Page:
+    return new_context(color_scheme=request.param).new_page()
