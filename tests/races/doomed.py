@@ -12,6 +12,7 @@ import django
 django.setup()
 
 from reservations import engine, storage  # noqa: E402
+from reservations.books import Books  # noqa: E402
 from reservations.combining import Combiner  # noqa: E402
 from reservations.commands import Reserve  # noqa: E402
 from reservations.exceptions import ReservationError  # noqa: E402
@@ -24,7 +25,7 @@ def die(*_: object, **__: object) -> None:
 
 
 def before_commit() -> None:
-    def write(books: storage.Books) -> None:
+    def write(books: Books) -> None:
         storage.write(books)
         die()
 
