@@ -92,11 +92,12 @@ class Machine(RuleBasedStateMachine):
         existing = [hold for hold in self.shop.live(holder=holder) if hold.row in among]
         expected = self.expected(existing, holder, max(map(self.shop.available, among)), quantity)
         try:
+            # Examples share one database, so each has shoppers of its own.
             held = services.reserve(
                 product_id=chosen.product_id,
                 warehouse_id=None if anywhere else chosen.warehouse_id,
                 quantity=quantity,
-                holder=holder,
+                holder=f"{holder}-{self.rows[0].pk}",
             )
         except ReservationError as refusal:
             assert refusal.code == expected
