@@ -6,15 +6,25 @@ from typing import Self
 
 from django.core.validators import RegexValidator
 from django.db import models
-from django.db.models import Case, F, Min, OuterRef, Q, QuerySet, Subquery, Sum, When
+from django.db.models import Case, Count, F, Min, OuterRef, Q, QuerySet, Subquery, Sum, When
 from django.db.models.functions import Coalesce, Now
 from django.urls import reverse
+
+
+class CategoryQuerySet(QuerySet["Category"]):
+    def with_found(self, products: "ProductQuerySet") -> Self:
+        """Annotates `found`: how many of these products are of the category."""
+        return self.annotate(found=Count("product", filter=Q(product__in=products.values("pk"))))
 
 
 class Category(models.Model):
     name = models.CharField(max_length=80, unique=True)
     slug = models.SlugField(max_length=80, unique=True)
     position = models.PositiveSmallIntegerField(default=0)
+
+    found: int  # annotated by `with_found`
+
+    objects = CategoryQuerySet.as_manager()
 
     class Meta:
         ordering = ("position", "name")
@@ -50,6 +60,10 @@ class ProductQuerySet(QuerySet["Product"]):
                 When(Q(total__gt=0) & Q(held=F("total")), then=Subquery(lapse.values("first")))
             ),
         )
+
+    def in_stock(self) -> Self:
+        """Of products `with_stock`, those of which a unit is free."""
+        return self.filter(available__gt=0)
 
     def matching(self, words: str) -> Self:
         """Products that have every word of the search somewhere in their text."""

@@ -1,12 +1,13 @@
 """What is in stock, where, and why. `total_units` and `reserved_units` change only under the
 row's lock: see `inventory.locks`."""
 
+from datetime import datetime
 from typing import Self
 
 import pgtrigger
 from django.conf import settings
 from django.db import models
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, Min, Q, QuerySet
 from django.db.models.functions import Now
 
 from catalog.models import Product
@@ -28,6 +29,11 @@ class InventoryQuerySet(QuerySet["Inventory"]):
     def with_available(self) -> Self:
         return self.annotate(available=F("total_units") - F("reserved_units"))
 
+    def with_next_lapse(self) -> Self:
+        """Annotates `next_lapse_at`: when the first hold of the row may lapse."""
+        pending = Q(reservation__status="pending")
+        return self.annotate(next_lapse_at=Min("reservation__expires_at", filter=pending))
+
 
 class Inventory(models.Model):
     product = models.ForeignKey(Product, models.PROTECT)
@@ -36,6 +42,7 @@ class Inventory(models.Model):
     reserved_units = models.IntegerField(default=0, editable=False)
 
     available: int  # annotated by `with_available`
+    next_lapse_at: datetime | None  # annotated by `with_next_lapse`
 
     objects = InventoryQuerySet.as_manager()
 

@@ -1,0 +1,20 @@
+from django.contrib import admin
+from django.contrib.sitemaps.views import sitemap
+from django.urls import include, path
+
+from allo import pages
+from catalog.sitemaps import SITEMAPS
+
+urlpatterns = [
+    path("admin/", admin.site.urls),
+    path("", include("catalog.urls")),
+    path("", include("reservations.urls")),
+    path("checkout/", include("checkout.urls")),
+    path("docs/", pages.docs, name="docs"),
+    path("docs/design/", pages.docs_design, name="docs_design"),
+    path("media/<path:path>", pages.media),
+    path("robots.txt", pages.robots, name="robots"),
+    path("sitemap.xml", sitemap, {"sitemaps": SITEMAPS}, name="sitemap"),
+    path("livez", pages.livez),
+    path("readyz", pages.readyz),
+]

@@ -1,0 +1,110 @@
+"""The shop's opening catalogue, from `catalog/seed/`: what is there already is left as it is."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from django.core.files.base import ContentFile
+from django.db.models import Max
+from django.utils import timezone
+from django.utils.text import slugify
+from PIL import Image, UnidentifiedImageError
+
+from catalog.models import Category, Product
+
+FOLDER = Path(__file__).parent / "seed"
+
+
+class SeedError(Exception):
+    """A file of the seed is missing or broken; the message names it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One product of the file, with the units that each warehouse code opens with."""
+
+    position: int
+    category: str
+    price_paise: int
+    picture: Path
+    stock: dict[str, int]
+    texts: dict[str, str]
+
+    @property
+    def slug(self) -> str:
+        return self.texts["slug"]
+
+
+_TEXTS = (
+    "slug", "name", "tagline", "description", "material", "dimensions_cm", "alt", "dominant_hex",
+)  # fmt: skip
+
+
+def read(folder: Path = FOLDER) -> list[Item]:
+    path = folder / "catalog.json"
+    try:
+        rows = json.loads(path.read_text(encoding="utf-8"))
+        items = [_item(position, row, folder) for position, row in enumerate(rows)]
+    except OSError as error:
+        raise SeedError(f"{path}: {error.strerror}") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise SeedError(f"{path} is not a catalogue: {error!r}") from error
+    for item in items:
+        _check(item.picture)
+    return items
+
+
+def _item(position: int, row: dict[str, Any], folder: Path) -> Item:
+    return Item(
+        position=position,
+        category=row["category"],
+        price_paise=int(row["price_inr"]) * 100,
+        picture=folder / "products" / row["image"],
+        stock={code: int(units) for code, units in row["stock"].items()},
+        texts={name: str(row[name]) for name in _TEXTS},
+    )
+
+
+def _check(picture: Path) -> None:
+    try:
+        with Image.open(picture) as image:
+            image.verify()
+    except FileNotFoundError as error:
+        raise SeedError(f"{picture}: {error.strerror}") from error
+    except (UnidentifiedImageError, OSError, SyntaxError) as error:
+        raise SeedError(f"{picture} is not a picture: {error}") from error
+
+
+def missing(items: Iterable[Item]) -> list[Item]:
+    """Those whose product is not in the shop yet."""
+    known = set(Product.objects.values_list("slug", flat=True))
+    return [item for item in items if item.slug not in known]
+
+
+def plant(items: list[Item]) -> None:
+    """Creates the products, with their categories in the order in which the file names them."""
+    categories = _categories(item.category for item in items)
+    now = timezone.now()
+    Product.objects.bulk_create(
+        Product(
+            category=categories[item.category],
+            position=item.position,
+            price_paise=item.price_paise,
+            image=ContentFile(item.picture.read_bytes(), name=item.picture.name),
+            published_at=now,
+            **item.texts,
+        )
+        for item in items
+    )
+
+
+def _categories(names: Iterable[str]) -> dict[str, Category]:
+    known = {category.name: category for category in Category.objects.all()}
+    last = Category.objects.aggregate(last=Max("position", default=-1))["last"]
+    for name in names:
+        if name not in known:
+            last += 1
+            known[name] = Category.objects.create(name=name, slug=slugify(name), position=last)
+    return known

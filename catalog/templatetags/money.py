@@ -1,0 +1,22 @@
+from decimal import Decimal
+from functools import lru_cache
+
+from babel.numbers import format_currency
+from django import template
+
+register = template.Library()
+
+
+@register.filter
+@lru_cache(maxsize=4096)
+def inr(paise: int) -> str:
+    """₹ 12,450, or ₹ 12,450.50: grouped the Indian way; paise only where there are any."""
+    pattern = "¤\N{NO-BREAK SPACE}#,##,##0.00" if paise % 100 else "¤\N{NO-BREAK SPACE}#,##,##0"
+    amount = Decimal(paise) / 100
+    return format_currency(amount, "INR", pattern, locale="en_IN", currency_digits=False)
+
+
+@register.filter
+def rupees(paise: int) -> str:
+    """12450.00: for programs."""
+    return f"{Decimal(paise) / 100:.2f}"

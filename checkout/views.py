@@ -1,0 +1,152 @@
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID, uuid4
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from allo.http.parts import (
+    Request,
+    SeeOther,
+    busy,
+    holds_changed,
+    never_stored,
+    render_part,
+    wants_part,
+)
+from checkout.forms import ContactForm
+from checkout.models import Contact
+from reservations import refusals, services
+from reservations.holders import owned
+from reservations.idempotency import Answer
+from reservations.keys import key_of, once_for
+from reservations.models import Reservation
+from reservations.panel import next_lapse_of, stock_of
+from reservations.refusals import Refusal
+
+Verb = Callable[..., Reservation | Answer]
+
+
+@require_safe
+@never_stored
+def checkout(request: Request, reservation_id: UUID) -> HttpResponse:
+    reservation = owned(request, reservation_id)
+    if wants_part(request) and request.GET.get("seen") == _seen(reservation):
+        return HttpResponse(status=204)
+    return _page(request, reservation)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_stored
+def confirm(request: Request, reservation_id: UUID) -> HttpResponse:
+    reservation = owned(request, reservation_id)
+    if request.method != "POST":
+        return SeeOther(_url(reservation))
+    key_of(request)
+    form = ContactForm(request.POST)
+    form.keep(reservation)
+    if not form.is_valid():
+        return _page(request, reservation, form=form, status=422)
+    return _act(request, reservation, services.confirm, form.cleaned_data)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_stored
+def cancel(request: Request, reservation_id: UUID) -> HttpResponse:
+    """As a page it asks first: not every browser can ask in place."""
+    reservation = owned(request, reservation_id)
+    if request.method == "POST":
+        return _act(request, reservation, services.release)
+    context = {"reservation": reservation, "now": timezone.now(), "idempotency_key": uuid4()}
+    return render(request, "checkout/cancel.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_stored
+def renew(request: Request, reservation_id: UUID) -> HttpResponse:
+    reservation = owned(request, reservation_id)
+    if request.method != "POST":
+        return SeeOther(_url(reservation))
+    return _act(request, reservation, services.renew)
+
+
+@require_POST
+@never_stored
+def contact(request: HttpRequest, reservation_id: UUID) -> HttpResponse:
+    """Keeps what is being typed, so that an expiring hold does not throw it away."""
+    ContactForm(request.POST).keep(owned(request, reservation_id))
+    return HttpResponse(status=204)
+
+
+def _act(
+    request: Request, reservation: Reservation, verb: Verb, form: dict[str, Any] | None = None
+) -> HttpResponse:
+    """One verb under the form's key; then the reservation as it is now, whatever came of it."""
+    asked = {"reservation": reservation.pk, **(form or {})}
+    once = once_for(request, reservation.holder, f"checkout:{verb.__name__}", asked)
+    answer = refusals.attempt(lambda: verb(reservation_id=reservation.pk, once=once))
+    if answer.status == refusals.DONE and not wants_part(request):
+        return SeeOther(answer.body)
+    if answer.status == refusals.BUSY and not wants_part(request):
+        return busy(request)
+    return _outcome(request, owned(request, reservation.pk), answer)
+
+
+def _outcome(request: Request, reservation: Reservation, answer: Answer) -> HttpResponse:
+    if answer.status == refusals.DONE:
+        return _page(request, reservation)
+    return _page(request, reservation, refusal=refusals.refusal(answer), status=answer.status)
+
+
+def _page(
+    request: Request,
+    reservation: Reservation,
+    *,
+    form: ContactForm | None = None,
+    refusal: Refusal | None = None,
+    status: int = 200,
+) -> HttpResponse:
+    contact = Contact.objects.for_page_of(reservation)
+    context = {
+        "reservation": reservation,
+        "contact": contact,
+        "form": form or ContactForm(initial=_initial(contact)),
+        "refusal": refusal,
+        "total_paise": reservation.quantity * reservation.inventory.product.price_paise,
+        "seen": _seen(reservation),
+        "idempotency_key": uuid4(),
+        "now": timezone.now(),
+        **_again(reservation),
+    }
+    response = render_part(request, "checkout/checkout.html", "state", context, status=status)
+    return holds_changed(response)
+
+
+def _initial(contact: Contact | None) -> dict[str, str]:
+    return {"name": contact.name, "email": contact.email} if contact else {}
+
+
+def _again(reservation: Reservation) -> dict[str, Any]:
+    """What could be reserved again: where it was, else where there is most."""
+    if reservation.status not in (Reservation.Status.EXPIRED, Reservation.Status.RELEASED):
+        return {"again": None, "again_quantity": 0, "next_lapse_at": None}
+    stock = stock_of(reservation.inventory.product)
+    here = [row for row in stock if row.pk == reservation.inventory_id and row.available]
+    again = here[0] if here else max(stock, key=lambda row: row.available)
+    return {
+        "again": again if again.available else None,
+        "again_quantity": min(again.available, reservation.quantity),
+        "next_lapse_at": next_lapse_of(stock),
+    }
+
+
+def _seen(reservation: Reservation) -> str:
+    """What a page that polls has seen: it differs whenever the page would."""
+    return f"{reservation.status}-{reservation.renewals}"
+
+
+def _url(reservation: Reservation) -> str:
+    return reverse("checkout:checkout", args=[reservation.pk])

@@ -1,0 +1,31 @@
+"""A form's own idempotency key: what makes a double click one act."""
+
+import json
+import re
+from collections.abc import Mapping
+
+from django.core.exceptions import BadRequest
+from django.http import HttpRequest
+
+from reservations import refusals
+from reservations.idempotency import Once
+
+_VISIBLE_ASCII = re.compile(r"[!-~]{1,255}")
+
+
+def once_for(request: HttpRequest, holder: str, endpoint: str, asked: Mapping[str, object]) -> Once:
+    """`asked` is what the form asks for, cleaned, so that it does not matter how it was typed."""
+    return Once(
+        client=holder,
+        endpoint=endpoint,
+        key=key_of(request),
+        request=json.dumps(asked, sort_keys=True, default=str).encode(),
+        render=refusals.answer,
+    )
+
+
+def key_of(request: HttpRequest) -> str:
+    key = request.POST.get("idempotency_key", "")
+    if not _VISIBLE_ASCII.fullmatch(key):
+        raise BadRequest("idempotency_key must be 1 to 255 visible ASCII characters")
+    return key

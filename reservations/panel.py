@@ -1,0 +1,47 @@
+"""What a shopper is told about a product's stock, and may do about it."""
+
+from datetime import datetime
+from typing import Any
+from uuid import uuid4
+
+from django.http import HttpRequest
+from django.utils import timezone
+
+from catalog.models import Product
+from inventory.models import Inventory
+from reservations.forms import ReserveForm
+from reservations.holders import live_holds
+from reservations.models import Reservation
+
+
+def stock_of(product: Product) -> list[Inventory]:
+    """Each warehouse's row, with what is available and when the first hold may lapse."""
+    rows = Inventory.objects.with_available().with_next_lapse().filter(product=product)
+    return list(rows.select_related("warehouse").order_by("warehouse__position", "pk"))
+
+
+def next_lapse_of(stock: list[Inventory]) -> datetime | None:
+    """When something may come back, if nothing is left anywhere."""
+    if any(row.available for row in stock):
+        return None
+    return min(filter(None, (row.next_lapse_at for row in stock)), default=None)
+
+
+def panel(request: HttpRequest, product: Product) -> dict[str, Any]:
+    stock = stock_of(product)
+    return {
+        "product": product,
+        "stock": stock,
+        "available": sum(row.available for row in stock),
+        "total": sum(row.total_units for row in stock),
+        "next_lapse_at": next_lapse_of(stock),
+        "held": _held(request, product),
+        "form": ReserveForm(stock),
+        "idempotency_key": uuid4(),
+        "now": timezone.now(),
+    }
+
+
+def _held(request: HttpRequest, product: Product) -> Reservation | None:
+    mine = (hold for hold in live_holds(request) if hold.inventory.product_id == product.pk)
+    return next(mine, None)

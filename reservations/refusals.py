@@ -1,0 +1,87 @@
+"""Outcomes in words: what is stored under a form's key, and what a page says of a refusal."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from django.urls import reverse
+
+from inventory.models import Warehouse
+from reservations.exceptions import InsufficientStock, LimitReached, ReservationError
+from reservations.idempotency import Answer
+from reservations.models import Reservation
+
+DONE, CONFLICT, GONE, BUSY = 303, 409, 410, 503
+
+DETAILS = {
+    "RESERVATION_MAX_UNITS": "At most {maximum} in one reservation.",
+    "RESERVATION_MAX_LIVE": "You already hold {maximum} things, as many as one shopper may."
+    " Pay for one or let one go first.",
+    "RESERVATION_MAX_UNITS_PER_ADDRESS": "Your network already holds {maximum} unpaid units,"
+    " as many as one may. Try again when some are paid for.",
+    "RESERVATION_MAX_RENEWALS": "This was given more time {maximum} times; it cannot be again.",
+    "idempotency_conflict": "This form was sent before, with other choices. Send it once more"
+    " if this is what you want.",
+    "in_flight": "Your request is still being worked on. Try again in a moment.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What a page needs to say why, and what is left."""
+
+    code: str
+    detail: str
+    available: int = 0
+    asked: int = 0
+    warehouse: Warehouse | None = None
+
+
+def answer(outcome: Reservation | ReservationError) -> Answer:
+    """What a shop form is answered: where to go on, or why not."""
+    if isinstance(outcome, Reservation):
+        return Answer(DONE, reverse("checkout:checkout", args=[outcome.pk]))
+    return Answer(_status(outcome), json.dumps(_facts(outcome)))
+
+
+def attempt(act: Callable[[], Reservation | Answer]) -> Answer:
+    """The answer of a verb under a key, and of a refusal that is not kept under it."""
+    try:
+        outcome = act()
+    except ReservationError as refusal:
+        outcome = answer(refusal)
+    return outcome if isinstance(outcome, Answer) else answer(outcome)
+
+
+def refusal(answer: Answer, *, asked: int = 0, warehouse: Warehouse | None = None) -> Refusal:
+    facts = json.loads(answer.body)
+    if facts["code"] == InsufficientStock.code:
+        facts["detail"] = _what_is_left(facts["available"], asked, warehouse)
+    return Refusal(**facts, asked=asked, warehouse=warehouse)
+
+
+def rate_limited(seconds: int) -> Refusal:
+    return Refusal("rate_limited", f"Too many attempts. Try again in {seconds} seconds.")
+
+
+def _status(refusal: ReservationError) -> int:
+    if refusal.transient:
+        return BUSY
+    return GONE if refusal.code == "reservation_expired" else CONFLICT
+
+
+def _facts(refusal: ReservationError) -> dict[str, str | int]:
+    if isinstance(refusal, InsufficientStock):
+        return {"code": refusal.code, "available": refusal.available}
+    if isinstance(refusal, LimitReached):
+        detail = DETAILS[refusal.limit].format(maximum=refusal.maximum)
+    else:
+        detail = DETAILS.get(refusal.code, str(refusal))
+    return {"code": refusal.code, "detail": detail}
+
+
+def _what_is_left(available: int, asked: int, warehouse: Warehouse | None) -> str:
+    place = f" in {warehouse}" if warehouse else ""
+    if available:
+        return f"Only {available} left{place}, you asked for {asked}."
+    return f"Someone was faster: nothing is left{place}."

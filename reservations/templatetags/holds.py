@@ -1,0 +1,21 @@
+from typing import Any
+
+from django import template
+
+from catalog.models import Product
+from reservations import holders
+from reservations.panel import panel
+
+register = template.Library()
+
+
+@register.inclusion_tag("includes/_holds.html", takes_context=True)
+def live_holds(context: dict[str, Any]) -> dict[str, Any]:
+    """What this shopper holds, for the header; costs a visitor without a session no query."""
+    return {"holds": holders.live_holds(context["request"])}
+
+
+@register.inclusion_tag("reservations/_panel.html", takes_context=True)
+def reserve_panel(context: dict[str, Any], product: Product) -> dict[str, Any]:
+    request = context["request"]
+    return {"request": request, "csrf_token": context["csrf_token"], **panel(request, product)}

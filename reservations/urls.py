@@ -1,0 +1,11 @@
+from django.urls import path
+
+from reservations import views
+
+app_name = "reservations"
+urlpatterns = [
+    path("p/<slug:slug>/reserve/", views.reserve, name="reserve"),
+    path("p/<slug:slug>/stock/", views.stock, name="stock"),
+    path("reservations/", views.reservations, name="list"),
+    path("reservations/holds/", views.holds, name="holds"),
+]

@@ -1,0 +1,156 @@
+from typing import Any
+from uuid import uuid4
+
+from django.conf import settings
+from django.core.paginator import InvalidPage, Paginator
+from django.db.models import Case, Value, When
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods, require_safe
+
+from allo.http.address import client_network
+from allo.http.parts import (
+    Request,
+    busy,
+    go_to,
+    holds_changed,
+    never_stored,
+    render_part,
+    too_many,
+    wants_part,
+)
+from allo.http.rate import seconds_to_wait
+from catalog.models import Product, ProductQuerySet
+from inventory.models import Inventory
+from reservations import holders, refusals, services
+from reservations.exceptions import InsufficientStock
+from reservations.forms import ReserveForm
+from reservations.idempotency import Answer
+from reservations.keys import key_of, once_for
+from reservations.models import Reservation
+from reservations.panel import next_lapse_of, panel, stock_of
+from reservations.refusals import Refusal
+
+PAGE_SIZE = 21
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_stored
+def reserve(request: Request, slug: str) -> HttpResponse:
+    product = _product(slug)
+    if request.method != "POST":
+        return _page(request, product, ReserveForm(stock_of(product), initial=request.GET.dict()))
+    key_of(request)
+    if wait := seconds_to_wait(settings.RESERVE_RATE, "reserve", client_network(request)):
+        return _slow_down(request, product, wait)
+    form = ReserveForm(stock_of(product), request.POST)
+    if not form.is_valid():
+        return _page(request, product, form, status=422)
+    answer = _hold(request, product, form)
+    if answer.status != refusals.DONE:
+        return _refused(request, product, form, answer)
+    return go_to(request, answer.body)
+
+
+@require_safe
+@never_stored
+def stock(request: HttpRequest, slug: str) -> HttpResponse:
+    product = _product(slug, Product.objects.with_stock())
+    return render(request, "reservations/_panel.html", panel(request, product))
+
+
+@require_safe
+@never_stored
+def holds(request: HttpRequest) -> HttpResponse:
+    return render(request, "includes/_holds.html", {"holds": holders.live_holds(request)})
+
+
+@require_safe
+@never_stored
+def reservations(request: HttpRequest) -> HttpResponse:
+    live_first = Case(When(status="pending", then=Value(0)), default=Value(1))
+    mine = Reservation.objects.with_stock().filter(holder__in=holders.holders_of(request))
+    try:
+        page = Paginator(mine.order_by(live_first, "-created_at", "pk"), PAGE_SIZE).page(
+            request.GET.get("page", "1")
+        )
+    except InvalidPage:
+        raise Http404("no such page") from None
+    page.object_list = services.expired_if_due(list(page.object_list))
+    context = {"page": page, "now": timezone.now()}
+    return render(request, "reservations/list.html", context)
+
+
+def _product(slug: str, products: ProductQuerySet | None = None) -> Product:
+    if products is None:
+        products = Product.objects.all()
+    return get_object_or_404(products.published().select_related("category"), slug=slug)
+
+
+def _hold(request: HttpRequest, product: Product, form: ReserveForm) -> Answer:
+    if not form.stock:
+        return refusals.answer(InsufficientStock(0))
+    holder = holders.holder_for(request)
+    asked = {"product": product.pk, **form.cleaned_data}
+    once = once_for(request, holder, "reservations:reserve", asked)
+    return refusals.attempt(
+        lambda: services.reserve(
+            product_id=product.pk,
+            warehouse_id=form.row.warehouse_id if form.row else None,
+            quantity=form.cleaned_data["quantity"],
+            holder=holder,
+            address="" if request.user.is_authenticated else client_network(request),
+            once=once,
+        )
+    )
+
+
+def _refused(request: Request, product: Product, form: ReserveForm, answer: Answer) -> HttpResponse:
+    """The form again, filled in with what is left: one click takes it."""
+    if answer.status == refusals.BUSY and not wants_part(request):
+        return busy(request)
+    warehouse = form.row.warehouse if form.row else None
+    asked = form.cleaned_data["quantity"]
+    refusal = refusals.refusal(answer, asked=asked, warehouse=warehouse)
+    stock = stock_of(product)
+    form = ReserveForm(stock, initial=_offer(stock, form, refusal))
+    return holds_changed(_page(request, product, form, refusal, status=answer.status))
+
+
+def _offer(stock: list[Inventory], form: ReserveForm, refusal: Refusal) -> dict[str, Any]:
+    """What was asked for, or as much of it as there is; elsewhere if there is none here."""
+    if refusal.code != InsufficientStock.code:
+        return form.cleaned_data
+    if refusal.available:
+        return {**form.cleaned_data, "quantity": refusal.available}
+    most = max((row.available for row in stock), default=0)
+    return {"warehouse": "", "quantity": min(refusal.asked, max(most, 1))}
+
+
+def _slow_down(request: Request, product: Product, seconds: int) -> HttpResponse:
+    if not wants_part(request):
+        return too_many(request, seconds)
+    form = ReserveForm(stock_of(product), initial=request.POST.dict())
+    response = _page(request, product, form, refusals.rate_limited(seconds), status=429)
+    response.headers["Retry-After"] = str(seconds)
+    return response
+
+
+def _page(
+    request: Request,
+    product: Product,
+    form: ReserveForm,
+    refusal: Refusal | None = None,
+    status: int = 200,
+) -> HttpResponse:
+    context = {
+        "product": product,
+        "stock": form.stock,
+        "next_lapse_at": next_lapse_of(form.stock),
+        "form": form,
+        "refusal": refusal,
+        "idempotency_key": uuid4(),
+        "now": timezone.now(),
+    }
+    return render_part(request, "reservations/reserve.html", "reserve-form", context, status=status)

@@ -1,0 +1,26 @@
+// Says aloud what changed in place, the text of [data-announce] in what htmx put in, and sees to
+// the focus when what had it was replaced: its successor gets it, else [data-focus].
+const announcer = document.getElementById("announcer");
+let focused = "";
+
+document.addEventListener("allo:announce", (event) => {
+  announcer.textContent = event.detail;
+});
+
+// A button loses the focus already when it is disabled for the time of its own request.
+document.addEventListener("htmx:beforeRequest", () => {
+  if (document.activeElement !== document.body) focused = document.activeElement.id;
+});
+
+document.addEventListener("htmx:afterSettle", ({ detail: { elt } }) => {
+  const words = elt.matches("[data-announce]") ? elt : elt.querySelector("[data-announce]");
+  if (words) announcer.textContent = words.textContent.replace(/\s+/g, " ").trim();
+  if (document.activeElement !== document.body) return;
+  const next = document.getElementById(focused);
+  const instead = elt.querySelector("[data-focus]");
+  if (elt.contains(next)) next.focus();
+  else if (instead) {
+    instead.focus({ preventScroll: true });
+    instead.scrollIntoView();
+  }
+});

@@ -1,0 +1,28 @@
+// The grid's filters: addresses without empty fields, one entry in the browser's history for each
+// list, results kept in view, and the header's search.
+const filters = document.getElementById("filters");
+
+const address = (fields) => {
+  for (const [name, value] of [...fields]) {
+    if (!value || value === "featured") fields.delete(name);
+  }
+  return new URLSearchParams(fields).toString();
+};
+
+let shown = address(new FormData(filters));
+
+filters.addEventListener("htmx:configRequest", (event) => {
+  const wanted = address(event.detail.formData);
+  if (wanted === shown) event.preventDefault();
+  shown = wanted;
+});
+
+// Beneath the hero the results would change out of sight.
+filters.addEventListener("htmx:afterRequest", () => {
+  if (filters.getBoundingClientRect().top > innerHeight / 3) filters.scrollIntoView();
+});
+
+const search = () => filters.elements.q.focus({ preventScroll: true });
+
+document.querySelector("a.search").addEventListener("click", search);
+if (location.hash === "#id_q") search();

@@ -1,0 +1,26 @@
+// A product's picture travels from its card to its page, and back. Names must be unique on a page
+// and style attributes are barred, so only the card that was chosen gets one, as the page turns.
+const own = document.querySelector(".product-picture img");
+
+function lead({ viewTransition }, url) {
+  if (!viewTransition || !url) return;
+  const { pathname } = new URL(url);
+  const cards = [...document.querySelectorAll(".card")];
+  const picture = cards
+    .find((card) => card.querySelector("a").pathname === pathname)
+    ?.querySelector("img");
+  if (!picture) return;
+  if (own) own.style.viewTransitionName = "none";
+  picture.style.viewTransitionName = "product-picture";
+  viewTransition.finished.then(() => {
+    if (own) own.style.viewTransitionName = "";
+    picture.style.viewTransitionName = "";
+  });
+}
+
+addEventListener("pageswap", (event) => lead(event, event.activation?.entry.url));
+
+// A product's own page shows the picture large: its style sheet has named it already.
+addEventListener("pagereveal", (event) => {
+  if (!own) lead(event, globalThis.navigation?.activation?.from?.url);
+});

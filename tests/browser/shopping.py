@@ -1,0 +1,94 @@
+"""What tests in the browser have in common: something to buy, and the way to it."""
+
+import re
+from dataclasses import dataclass
+
+from playwright.sync_api import Locator, Page, expect
+
+from tests.running import Shop
+
+UNTOUCHED = """
+    SELECT product.slug, product.name, warehouse.name, row.total_units
+    FROM inventory_inventory AS row
+    JOIN catalog_product AS product ON product.id = row.product_id
+    JOIN inventory_warehouse AS warehouse ON warehouse.id = row.warehouse_id
+    WHERE row.total_units BETWEEN {least} AND {most} AND NOT EXISTS (
+        SELECT 1 FROM reservations_reservation AS reservation
+        JOIN inventory_inventory AS other ON other.id = reservation.inventory_id
+        WHERE other.product_id = product.id
+    )
+    ORDER BY product.position, row.id LIMIT 1
+"""
+COUNTDOWN = re.compile(r"^\s*\d+:\d\d\s*$")
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """A product that nobody has reserved yet, in a warehouse that has some."""
+
+    slug: str
+    product: str
+    warehouse: str
+    units: int
+
+    @property
+    def address(self) -> str:
+        return f"/p/{self.slug}/"
+
+
+def untouched(shop: Shop, *, least: int = 3, most: int = 9) -> Shelf:
+    [row] = shop.sql(UNTOUCHED.format(least=least, most=most))
+    return Shelf(*row)
+
+
+def units(shop: Shop, shelf: Shelf) -> tuple[int, int]:
+    """Total and reserved units of the shelf, by the database."""
+    [row] = shop.sql(
+        "SELECT row.total_units, row.reserved_units FROM inventory_inventory AS row"
+        " JOIN catalog_product AS product ON product.id = row.product_id"
+        " JOIN inventory_warehouse AS warehouse ON warehouse.id = row.warehouse_id"
+        f" WHERE product.slug = '{shelf.slug}' AND warehouse.name = '{shelf.warehouse}'"
+    )
+    return row[0], row[1]
+
+
+def move_deadline(shop: Shop, checkout: str, seconds: int) -> None:
+    """Time passes for one reservation: its times move, the clocks stay."""
+    shop.sql(
+        f"UPDATE reservations_reservation SET created_at = created_at + interval '{seconds} s',"
+        f" expires_at = expires_at + interval '{seconds} s'"
+        f" WHERE id = '{checkout.rstrip('/').rpartition('/')[2]}'"
+    )
+
+
+def open_reserve(page: Page, shelf: Shelf) -> Locator:
+    """The reserve form: in the modal, or without JavaScript on a page of its own."""
+    page.goto(shelf.address)
+    page.get_by_role("link", name="Reserve", exact=True).click()
+    form = page.locator("#reserve-form")
+    expect(form).to_be_visible()
+    return form
+
+
+def choose(form: Locator, shelf: Shelf, quantity: int) -> None:
+    form.get_by_role("radio", name=shelf.warehouse).check()
+    form.get_by_label("How many").fill(str(quantity))
+
+
+def hold(page: Page, shelf: Shelf, quantity: int = 1) -> str:
+    """Reserves through the page; returns the address of the checkout it ended at."""
+    form = open_reserve(page, shelf)
+    choose(form, shelf, quantity)
+    form.get_by_role("button", name="Reserve", exact=True).click()
+    expect(heading(page, f"{shelf.product} is held for you")).to_be_visible()
+    return page.url
+
+
+def confirm(page: Page) -> None:
+    page.get_by_label("Name").fill("Asha Rao")
+    page.get_by_label("E-mail").fill("asha@example.org")
+    page.get_by_role("button", name="Confirm for").click()
+
+
+def heading(page: Page, name: str) -> Locator:
+    return page.get_by_role("heading", level=1, name=name)

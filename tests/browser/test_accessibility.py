@@ -1,0 +1,111 @@
+"""Every page and every state by axe, up to WCAG 2.2 AA, in both schemes."""
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Complaints, NewContext
+from tests.browser.shopping import (
+    choose,
+    confirm,
+    heading,
+    hold,
+    move_deadline,
+    open_reserve,
+    untouched,
+)
+from tests.running import Shop
+
+pytestmark = pytest.mark.browser
+
+RULES = {
+    "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
+    "resultTypes": ["violations"],
+}
+# Half faded in, a text has half its contrast.
+MOTION_OVER = """
+Promise.all(document.getAnimations()
+    .filter(({ timeline }) => timeline instanceof DocumentTimeline)
+    .filter(({ playState, effect }) => playState === "running" && effect.getTiming().iterations < 9)
+    .map((motion) => motion.finished))
+"""
+
+
+@pytest.fixture(params=["light", "dark"])
+def page(request: pytest.FixtureRequest, new_context: NewContext) -> Page:
+    return new_context(color_scheme=request.param, reduced_motion="reduce").new_page()
+
+
+def faults(page: Page) -> list[tuple[str, str]]:
+    page.evaluate(MOTION_OVER)
+    found = Axe().run(page, options=RULES).response["violations"]
+    return [(fault["id"], node["html"][:200]) for fault in found for node in fault["nodes"]]
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/",
+        "/?q=vase&in_stock=1&sort=price",
+        "/?q=zzz",
+        "/p/tidal/",
+        "/p/tidal/reserve/",
+        "/reservations/",
+        "/docs/",
+        "/docs/design/",
+        "/nope/",
+    ],
+)
+def test_a_page(page: Page, complaints: Complaints, address: str) -> None:
+    complaints.expect("status of 404")
+    page.goto(address)
+    assert faults(page) == []
+
+
+def test_the_modal_open_and_refusing(page: Page, shop: Shop, complaints: Complaints) -> None:
+    complaints.expect("status of 409")
+    shelf = untouched(shop)
+    form = open_reserve(page, shelf)
+    assert faults(page) == []
+    choose(form, shelf, shelf.units + 1)
+    form.get_by_role("button", name="Reserve", exact=True).click()
+    expect(form.get_by_role("alert")).to_be_visible()
+    assert faults(page) == []
+
+
+def test_the_checkout_live_warning_asking_and_with_mistakes(
+    page: Page, shop: Shop, complaints: Complaints
+) -> None:
+    complaints.expect("status of 422")
+    checkout = hold(page, untouched(shop))
+    assert faults(page) == []
+    page.get_by_role("button", name="Confirm for").click()
+    expect(page.get_by_role("alert")).to_be_visible()
+    assert faults(page) == []
+    page.get_by_role("link", name="Cancel the reservation").click()
+    expect(page.get_by_role("dialog")).to_be_visible()
+    assert faults(page) == []
+    move_deadline(shop, checkout, -500)
+    page.reload()
+    expect(page.get_by_text("Almost out of time.")).to_be_visible()
+    assert faults(page) == []
+    page.goto(f"{checkout}cancel/")
+    assert faults(page) == []
+
+
+def test_each_ending_and_the_list_of_them(page: Page, shop: Shop) -> None:
+    hold(page, untouched(shop))
+    confirm(page)
+    expect(heading(page, "It is yours.")).to_be_visible()
+    assert faults(page) == []
+    hold(page, untouched(shop))
+    page.get_by_role("link", name="Cancel the reservation").click()
+    page.get_by_role("dialog").get_by_role("button").click()
+    expect(heading(page, "Back on the shelf.")).to_be_visible()
+    assert faults(page) == []
+    move_deadline(shop, hold(page, untouched(shop)), -601)
+    expect(heading(page, "The time ran out.")).to_be_visible(timeout=7_000)
+    assert faults(page) == []
+    hold(page, untouched(shop))
+    page.goto("/reservations/")
+    assert faults(page) == []

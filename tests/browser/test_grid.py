@@ -1,0 +1,91 @@
+"""The grid: it grows and narrows in place, and its address always says how."""
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.shopping import heading
+
+pytestmark = pytest.mark.browser
+
+
+def names(page: Page) -> list[str]:
+    return page.get_by_role("article").get_by_role("heading").all_inner_texts()
+
+
+def test_load_more_appends_and_moves_focus_and_address_along(page: Page) -> None:
+    page.goto("/")
+    first = names(page)
+    page.get_by_role("link", name="Load more").click()
+    expect(page.get_by_role("article")).to_have_count(42)
+    assert names(page)[:21] == first
+    assert len(set(names(page))) == 42
+    expect(page.get_by_role("article").nth(21).get_by_role("link")).to_be_focused()
+    expect(page).to_have_url(re.compile(r"/\?page=2$"))
+    expect(page.get_by_role("status")).to_have_text("21 more, 42 shown")
+
+
+def test_load_more_ends_with_the_last_product(page: Page) -> None:
+    page.goto("/")
+    for shown in (42, 63, 84, 105, 106):
+        page.get_by_role("link", name="Load more").click()
+        expect(page.get_by_role("article")).to_have_count(shown)
+    expect(page.get_by_role("link", name="Load more")).to_be_hidden()
+
+
+def test_back_from_a_product_shows_the_list_as_it_had_grown(page: Page) -> None:
+    page.goto("/")
+    page.get_by_role("link", name="Load more").click()
+    expect(page.get_by_role("article")).to_have_count(42)
+    shown = names(page)
+    page.get_by_role("article").nth(30).get_by_role("link").click()
+    expect(page).to_have_url(re.compile("/p/"))
+    page.go_back()
+    expect(page.get_by_role("article")).to_have_count(42)
+    assert names(page) == shown
+
+
+def test_back_and_forward_after_a_swap_restore_each_list(page: Page) -> None:
+    page.goto("/")
+    everything = names(page)
+    page.get_by_role("radio", name="Clocks").check(force=True)
+    expect(page).to_have_url(re.compile(r"/\?category=clocks$"))
+    expect(page.get_by_role("article")).not_to_have_count(21)
+    clocks = names(page)
+    page.go_back()
+    expect(page.get_by_role("article")).to_have_count(21)
+    assert names(page) == everything
+    page.go_forward()
+    expect(page.get_by_role("article")).to_have_count(len(clocks))
+    assert names(page) == clocks
+
+
+def test_filters_combine_in_an_address_that_works_elsewhere(page: Page) -> None:
+    page.goto("/")
+    page.get_by_role("searchbox", name="Search the shop").fill("stoneware")
+    expect(page).to_have_url(re.compile(r"/\?q=stoneware$"))
+    page.get_by_role("checkbox", name="In stock only").check(force=True)
+    expect(page).to_have_url(re.compile("in_stock=1"))
+    page.get_by_label("Sort by").select_option("Price, high to low")
+    expect(page).to_have_url(re.compile("sort=-price"))
+    found = names(page)
+    elsewhere = page.context.new_page()
+    elsewhere.goto(page.url)
+    assert names(elsewhere) == found
+    expect(elsewhere.get_by_role("searchbox", name="Search the shop")).to_have_value("stoneware")
+    expect(elsewhere.get_by_role("checkbox", name="In stock only")).to_be_checked()
+
+
+def test_nothing_found_says_so_and_leads_out(page: Page) -> None:
+    page.goto("/?q=zzz")
+    expect(page.get_by_text("Nothing found")).to_be_visible()
+    page.get_by_role("link", name="Show everything").click()
+    expect(page.get_by_role("article")).to_have_count(21)
+
+
+def test_a_card_leads_to_its_product(page: Page) -> None:
+    page.goto("/")
+    name = names(page)[0]
+    page.get_by_role("link", name=name, exact=True).click()
+    expect(heading(page, name)).to_be_visible()

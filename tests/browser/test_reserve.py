@@ -1,0 +1,171 @@
+"""Reserve, watch the clock, pay or let go: the shop as shoppers use it."""
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Complaints, NewContext
+from tests.browser.shopping import (
+    COUNTDOWN,
+    choose,
+    confirm,
+    heading,
+    hold,
+    move_deadline,
+    open_reserve,
+    units,
+    untouched,
+)
+from tests.running import Shop
+
+pytestmark = pytest.mark.browser
+
+
+def test_what_is_reserved_is_held_counted_down_and_sold(page: Page, shop: Shop) -> None:
+    shelf = untouched(shop)
+    hold(page, shelf, 2)
+    assert units(shop, shelf) == (shelf.units, 2)
+
+    clock = page.get_by_role("timer", name="Time left")
+    expect(clock).to_have_text(COUNTDOWN)
+    shown = clock.inner_text()
+    assert shown.startswith(("9:5", "10:0"))
+    expect(clock).not_to_have_text(shown)
+    expect(page.get_by_role("link", name=re.compile("1 held, 9:"))).to_be_visible()
+
+    confirm(page)
+    expect(heading(page, "It is yours.")).to_be_visible()
+    expect(page.get_by_role("link", name=re.compile("1 held"))).to_be_hidden()
+    assert units(shop, shelf) == (shelf.units - 2, 0)
+
+
+def test_cancelling_asks_first_and_then_frees_it(page: Page, shop: Shop) -> None:
+    shelf = untouched(shop)
+    hold(page, shelf)
+    page.get_by_role("link", name="Cancel the reservation").click()
+    question = page.get_by_role("dialog", name=f"Let {shelf.product} go?")
+    question.get_by_role("link", name="Keep it").click()
+    expect(question).to_be_hidden()
+    assert units(shop, shelf) == (shelf.units, 1)
+
+    page.get_by_role("link", name="Cancel the reservation").click()
+    question.get_by_role("button", name="Cancel the reservation").click()
+    expect(heading(page, "Back on the shelf.")).to_be_visible()
+    assert units(shop, shelf) == (shelf.units, 0)
+
+
+def test_after_cancelling_one_click_reserves_it_again(page: Page, shop: Shop) -> None:
+    shelf = untouched(shop)
+    first = hold(page, shelf, 2)
+    page.get_by_role("link", name="Cancel the reservation").click()
+    page.get_by_role("dialog").get_by_role("button").click()
+    page.get_by_role("button", name="Reserve 2 again").click()
+    expect(heading(page, f"{shelf.product} is held for you")).to_be_visible()
+    assert page.url != first
+    assert units(shop, shelf) == (shelf.units, 2)
+
+
+def test_losing_the_race_is_said_in_the_modal_with_what_is_left_to_take(
+    page: Page, new_context: NewContext, shop: Shop, complaints: Complaints
+) -> None:
+    complaints.expect("status of 409")
+    shelf = untouched(shop)
+    form = open_reserve(page, shelf)
+    choose(form, shelf, shelf.units)
+    hold(new_context().new_page(), shelf, shelf.units - 2)
+
+    form.get_by_role("button", name="Reserve", exact=True).click()
+    lost = page.get_by_role("dialog").get_by_role("alert")
+    expect(lost).to_contain_text(f"Only 2 left in {shelf.warehouse}, you asked for {shelf.units}.")
+    expect(page.get_by_role("region", name="Price and stock")).to_contain_text(
+        f"2 left, {shelf.units - 2} held"
+    )
+    form.get_by_role("button", name="Take 2").click()
+    expect(heading(page, f"{shelf.product} is held for you")).to_be_visible()
+    assert units(shop, shelf) == (shelf.units, shelf.units)
+
+
+def test_a_double_click_is_one_hold(page: Page, shop: Shop) -> None:
+    shelf = untouched(shop)
+    form = open_reserve(page, shelf)
+    choose(form, shelf, 1)
+    form.get_by_role("button", name="Reserve", exact=True).dblclick()
+    expect(heading(page, f"{shelf.product} is held for you")).to_be_visible()
+    assert units(shop, shelf) == (shelf.units, 1)
+
+
+def test_going_back_and_reserving_another_time_is_another_hold(page: Page, shop: Shop) -> None:
+    shelf = untouched(shop)
+    hold(page, shelf)
+    page.get_by_role("link", name="Cancel the reservation").click()
+    page.get_by_role("dialog").get_by_role("button").click()
+    expect(heading(page, "Back on the shelf.")).to_be_visible()
+    page.go_back()
+    dialog = page.get_by_role("dialog")
+    if not dialog.is_visible():
+        page.get_by_role("link", name="Reserve", exact=True).click()
+    dialog.get_by_role("button", name="Reserve", exact=True).click()
+    expect(heading(page, f"{shelf.product} is held for you")).to_be_visible()
+
+
+def test_a_mistake_is_said_beside_the_field_and_what_was_typed_stays(
+    page: Page, shop: Shop, complaints: Complaints
+) -> None:
+    complaints.expect("status of 422")
+    hold(page, untouched(shop))
+    page.get_by_label("Name").fill("Asha Rao")
+    page.get_by_label("E-mail").fill("asha at example")
+    page.get_by_role("button", name="Confirm for").click()
+    expect(page.get_by_role("alert")).to_be_focused()
+    expect(page.get_by_label("Name")).to_have_value("Asha Rao")
+    email = page.get_by_label("E-mail")
+    expect(email).to_have_value("asha at example")
+    expect(email).to_have_accessible_description("Enter a valid email address.")
+    page.get_by_role("alert").get_by_role("link", name="Enter a valid email").click()
+    expect(email).to_be_focused()
+    email.fill("asha@example.org")
+    page.get_by_role("button", name="Confirm for").click()
+    expect(heading(page, "It is yours.")).to_be_visible()
+
+
+def test_another_tab_shows_the_end_within_a_poll(page: Page, shop: Shop) -> None:
+    shelf = untouched(shop)
+    checkout = hold(page, shelf)
+    other = page.context.new_page()
+    other.goto(checkout)
+    confirm(other)
+    expect(heading(other, "It is yours.")).to_be_visible()
+    expect(heading(page, "It is yours.")).to_be_visible(timeout=7_000)
+
+
+def test_more_time_starts_the_clock_again_and_keeps_what_was_typed(page: Page, shop: Shop) -> None:
+    checkout = hold(page, untouched(shop))
+    move_deadline(shop, checkout, -500)
+    page.reload()
+    clock = page.get_by_role("timer", name="Time left")
+    expect(clock).to_have_text(re.compile(r"^\s*1:\d\d"))
+    expect(page.get_by_text("Almost out of time.")).to_be_visible()
+    page.get_by_label("Name").fill("Asha Rao")
+    page.get_by_role("button", name="More time").click()
+    expect(clock).to_have_text(re.compile(r"^\s*(9|10):\d\d"))
+    expect(page.get_by_text("1 extension left")).to_be_visible()
+    expect(page.get_by_label("Name")).to_have_value("Asha Rao")
+
+
+def test_to_another_visitor_the_checkout_does_not_exist(
+    page: Page, new_context: NewContext, shop: Shop, complaints: Complaints
+) -> None:
+    complaints.expect("status of 404")
+    checkout = hold(page, untouched(shop))
+    other = new_context().new_page()
+    other.goto(checkout)
+    expect(heading(other, "Not on this shelf.")).to_be_visible()
+
+
+def test_my_reservations_lead_back_to_the_checkout(page: Page, shop: Shop) -> None:
+    shelf = untouched(shop)
+    checkout = hold(page, shelf)
+    page.get_by_role("link", name="Reservations", exact=True).click()
+    page.get_by_role("link", name=shelf.product, exact=True).click()
+    expect(page).to_have_url(checkout)

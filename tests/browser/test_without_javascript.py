@@ -1,0 +1,104 @@
+"""Everything works with forms, links and redirects alone."""
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Complaints, NewContext
+from tests.browser.shopping import (
+    choose,
+    confirm,
+    heading,
+    hold,
+    open_reserve,
+    units,
+    untouched,
+)
+from tests.running import Shop
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def page(page_without_javascript: Page) -> Page:
+    return page_without_javascript
+
+
+def test_reserving_and_paying(page: Page, shop: Shop) -> None:
+    shelf = untouched(shop)
+    hold(page, shelf, 2)
+    expect(page.get_by_role("timer")).to_have_text(re.compile(r"^\s*\d\d:\d\d\s*$"))
+    expect(page.get_by_role("link", name=re.compile("1 held, until"))).to_be_visible()
+    confirm(page)
+    expect(heading(page, "It is yours.")).to_be_visible()
+    page.reload()
+    expect(heading(page, "It is yours.")).to_be_visible()
+    assert units(shop, shelf) == (shelf.units - 2, 0)
+
+
+def test_cancelling_is_asked_on_a_page_of_its_own(page: Page, shop: Shop) -> None:
+    shelf = untouched(shop)
+    checkout = hold(page, shelf)
+    page.get_by_role("link", name="Cancel the reservation").click()
+    expect(heading(page, "Cancel the reservation?")).to_be_visible()
+    page.get_by_role("link", name="Keep it").click()
+    expect(page).to_have_url(checkout)
+    page.get_by_role("link", name="Cancel the reservation").click()
+    page.get_by_role("button", name="Cancel the reservation").click()
+    expect(heading(page, "Back on the shelf.")).to_be_visible()
+    assert units(shop, shelf) == (shelf.units, 0)
+
+
+def test_losing_the_race_offers_what_is_left(
+    page: Page, new_context: NewContext, shop: Shop, complaints: Complaints
+) -> None:
+    complaints.expect("status of 409")
+    shelf = untouched(shop)
+    form = open_reserve(page, shelf)
+    choose(form, shelf, shelf.units)
+    hold(new_context().new_page(), shelf, shelf.units - 1)
+    form.get_by_role("button", name="Reserve", exact=True).click()
+    expect(page.get_by_role("alert")).to_contain_text(
+        f"Only 1 left in {shelf.warehouse}, you asked for {shelf.units}."
+    )
+    page.get_by_role("button", name="Take 1").click()
+    expect(heading(page, f"{shelf.product} is held for you")).to_be_visible()
+
+
+def test_mistakes_are_said_and_what_was_typed_stays(
+    page: Page, shop: Shop, complaints: Complaints
+) -> None:
+    complaints.expect("status of 422")
+    hold(page, untouched(shop))
+    page.get_by_label("Name").fill("Asha Rao")
+    page.get_by_role("button", name="Confirm for").click()
+    expect(page.get_by_role("alert")).to_contain_text("This field is required.")
+    expect(page.get_by_label("Name")).to_have_value("Asha Rao")
+
+
+def test_more_time(page: Page, shop: Shop) -> None:
+    hold(page, untouched(shop))
+    page.get_by_role("button", name="More time").click()
+    expect(page.get_by_text("1 extension left")).to_be_visible()
+
+
+def test_load_more_leads_to_the_longer_list_at_the_first_new_card(page: Page) -> None:
+    page.goto("/")
+    expect(page.get_by_role("article")).to_have_count(21)
+    page.get_by_role("link", name="Load more").click()
+    expect(page.get_by_role("article")).to_have_count(42)
+    expect(page).to_have_url(re.compile(r"/\?page=2#page-2$"))
+    expect(page.locator("#page-2")).to_be_in_viewport()
+
+
+def test_filters(page: Page) -> None:
+    page.goto("/")
+    page.get_by_role("searchbox", name="Search the shop").fill("vase")
+    page.get_by_role("radio", name="Vases").check(force=True)
+    page.get_by_role("checkbox", name="In stock only").check(force=True)
+    page.get_by_label("Sort by").select_option("Price, low to high")
+    page.get_by_role("button", name="Show").click()
+    expect(page).to_have_url(re.compile(r"q=vase&category=vases&in_stock=1&sort=price"))
+    expect(heading(page, "“vase”")).to_be_visible()
+    expect(page.get_by_role("radio", name="Vases")).to_be_checked()

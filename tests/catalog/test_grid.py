@@ -1,0 +1,197 @@
+"""The grid: everything it shows is in its address."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from catalog.models import Category, Product
+from reservations import services
+from tests.shopping import HTMX
+from tests.stock import pass_time, stocked
+
+pytestmark = pytest.mark.django_db
+
+
+def shelf(*names: str) -> None:
+    for name in names:
+        stocked(3, product=name)
+
+
+def names(response) -> list[str]:
+    return [product.name for product in response.context["page"]]
+
+
+def test_the_first_page_shows_21_and_the_way_to_more(client) -> None:
+    shelf(*(f"vase-{n:02}" for n in range(22)))
+    response = client.get("/")
+    assert names(response) == [f"Vase-{n:02}" for n in range(21)]
+    assert response.context["total"] == 22
+    assert response.context["next_url"] == "/?page=2"
+    assert response.context["hero"]
+
+
+def test_a_later_page_by_itself_shows_the_list_as_it_had_grown(client) -> None:
+    shelf(*(f"vase-{n:02}" for n in range(45)))
+    response = client.get("/?page=2")
+    assert len(names(response)) == 42
+    assert response.context["next_url"] == "/?page=3"
+    assert not response.context["hero"]
+    assert len(names(client.get("/?page=3"))) == 45
+
+
+def test_load_more_brings_only_the_new_cards(client) -> None:
+    shelf(*(f"vase-{n:02}" for n in range(45)))
+    response = client.get("/?page=2", headers={**HTMX, "HX-Target": "load-more"})
+    assert names(response) == [f"Vase-{n:02}" for n in range(21, 42)]
+    body = response.content.decode()
+    assert body.count("<article") == 21
+    assert "<html" not in body
+    assert 'href="/?page=3' in body
+
+
+def test_a_filter_brings_the_results_and_a_clean_address(client) -> None:
+    shelf("oak", "brass")
+    response = client.get(
+        "/?q=oak&category=&sort=featured", headers={**HTMX, "HX-Target": "results"}
+    )
+    body = response.content.decode()
+    assert 'id="results"' in body
+    assert "<html" not in body
+    assert response.headers["HX-Push-Url"] == "/?q=oak"
+
+
+def test_history_gets_the_whole_page_of_the_same_address(client) -> None:
+    shelf("oak")
+    restored = client.get("/?q=oak", headers={**HTMX, "HX-History-Restore-Request": "true"})
+    assert "<html" in restored.content.decode()
+    assert "HX-Request" in restored.headers["Vary"]
+
+
+def test_every_word_of_a_search_has_to_be_found(client) -> None:
+    shelf("tall-oak", "oak", "tall-brass")
+    assert names(client.get("/?q=OAK+tall")) == ["Tall-Oak"]
+    assert names(client.get("/?q=vases+brass")) == ["Tall-Brass"]
+    assert names(client.get("/?q=%25")) == []
+
+
+def test_in_stock_leaves_out_what_is_held_or_sold_out(client) -> None:
+    held, free = stocked(1, product="held"), stocked(1, product="free")
+    stocked(0, product="none")
+    stocked(1, product="free", warehouse="del-01")
+    services.reserve(product_id=held.product_id, quantity=1, holder="session:a")
+    services.reserve(product_id=free.product_id, quantity=1, holder="session:a")
+    response = client.get("/?in_stock=1")
+    assert names(response) == ["Free"]
+    assert response.context["active"] == {"in_stock": 1}
+    assert response.context["page"][0].available == 1
+
+
+def test_a_category_shows_its_own_and_how_many_the_others_have(client) -> None:
+    shelf("oak", "elm")
+    stools = Category.objects.create(name="Stools", slug="stools", position=1)
+    Product.objects.filter(slug="elm").update(category=stools)
+    response = client.get("/?category=stools&q=e")
+    assert names(response) == ["Elm"]
+    assert response.context["total"] == 1
+    assert [(c.slug, c.found) for c in response.context["categories"]] == [
+        ("vases", 1),
+        ("stools", 1),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("sort", "order"),
+    [
+        ("", ["Oak", "Elm", "Ash"]),
+        ("featured", ["Oak", "Elm", "Ash"]),
+        ("name", ["Ash", "Elm", "Oak"]),
+        ("price", ["Elm", "Ash", "Oak"]),
+        ("-price", ["Oak", "Ash", "Elm"]),
+        ("newest", ["Ash", "Oak", "Elm"]),
+    ],
+)
+def test_sorting(client, sort, order) -> None:
+    shelf("oak", "elm", "ash")
+    for slug, paise in (("oak", 300), ("elm", 100), ("ash", 200)):
+        Product.objects.filter(slug=slug).update(price_paise=paise)
+    Product.objects.filter(slug__in=("oak", "elm")).update(
+        published_at=timezone.now() - timedelta(days=1)
+    )
+    assert names(client.get(f"/?sort={sort}")) == order
+
+
+def test_what_is_not_published_is_not_there(client) -> None:
+    shelf("oak", "elm")
+    Product.objects.filter(slug="oak").update(published_at=None)
+    tomorrow = timezone.now() + timedelta(days=1)
+    Product.objects.filter(slug="elm").update(published_at=tomorrow)
+    assert names(client.get("/")) == []
+    assert client.get("/p/oak/").status_code == 404
+    assert client.get("/p/elm/").status_code == 404
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "page=0",
+        "page=-1",
+        "page=2",
+        "page=9999",
+        "page=x",
+        "page=" + "9" * 5000,
+        "sort=id",
+        "sort='",
+        "category=nope",
+        "category=%00",
+        "category=%3Cscript%3E",
+        "q=%00",
+        "q=" + "x" * 10_000,
+        "page=%00",
+    ],
+)
+def test_an_address_that_names_no_list_is_not_found(client, query) -> None:
+    shelf("oak")
+    assert client.get(f"/?{query}").status_code == 404
+
+
+@pytest.mark.parametrize(
+    "query", ["q='", "q=%25_", "q=%5C", "q=" + "x " * 49, "other=1", "q=%F0%9F"]
+)
+def test_odd_searches_find_nothing_and_break_nothing(client, query) -> None:
+    shelf("oak")
+    assert client.get(f"/?{query}").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("units", "held", "words"),
+    [
+        (9, 0, "In stock"),
+        (6, 1, "5 left"),
+        (1, 0, "1 left"),
+        (0, 0, "Sold out"),
+        (1, 1, "All held – next may free up"),
+    ],
+)
+def test_a_card_says_the_truth_about_stock(client, units, held, words) -> None:
+    row = stocked(units)
+    if held:
+        services.reserve(product_id=row.product_id, quantity=held, holder="session:a")
+    assert words in client.get("/").content.decode()
+
+
+def test_a_hold_past_its_time_may_free_up_any_moment(client) -> None:
+    row = stocked(1)
+    services.reserve(product_id=row.product_id, quantity=1, holder="session:a")
+    pass_time(601)
+    assert "next may free up any moment now" in client.get("/").content.decode()
+
+
+def test_what_staff_write_stays_text(client) -> None:
+    stocked(1)
+    evil = '"><img src=x onerror=alert(1)>'
+    Product.objects.update(name=evil, alt=evil, tagline=evil, description=evil, material=evil)
+    Category.objects.update(name=evil)
+    for address in ("/", "/p/tidal/", "/p/tidal/reserve/", f"/?q={evil}"):
+        body = client.get(address).content.decode()
+        assert "<img src=x" not in body

@@ -1,0 +1,74 @@
+import json
+import re
+
+import pytest
+
+from catalog.models import Category, Product
+from reservations import services
+from reservations.models import Reservation
+from tests.stock import stocked
+
+pytestmark = pytest.mark.django_db
+
+
+def test_the_page_shows_each_warehouse_with_what_is_free_and_held(client) -> None:
+    blr, _ = stocked(3, warehouse="blr-01"), stocked(0, warehouse="del-01")
+    services.reserve(product_id=blr.product_id, quantity=1, holder="session:a")
+    response = client.get("/p/tidal/")
+    assert [
+        (r.warehouse.code, r.available, r.reserved_units) for r in response.context["stock"]
+    ] == [
+        ("blr-01", 2, 1),
+        ("del-01", 0, 0),
+    ]
+    assert response.context["available"] == 2
+    assert response.context["next_lapse_at"] is None
+
+
+def test_when_all_is_held_it_says_when_the_first_hold_may_lapse(client) -> None:
+    row = stocked(2)
+    services.reserve(product_id=row.product_id, quantity=1, holder="session:a")
+    services.reserve(product_id=row.product_id, quantity=1, holder="session:b")
+    first = Reservation.objects.get(holder="session:a")
+    response = client.get("/p/tidal/")
+    assert response.context["next_lapse_at"] == first.expires_at
+    assert response.context["product"].next_lapse_at == first.expires_at
+    assert "All held" in response.content.decode()
+
+
+def test_sold_out_is_still_a_page(client) -> None:
+    stocked(0)
+    response = client.get("/p/tidal/")
+    assert response.status_code == 200
+    assert "Sold out" in response.content.decode()
+    assert "in_stock=1" in response.content.decode()
+
+
+def test_related_are_others_of_its_category(client) -> None:
+    for slug in ("tidal", "oak", "elm", "ash", "fir", "yew"):
+        stocked(1, product=slug)
+    other = Category.objects.create(name="Stools", slug="stools")
+    Product.objects.filter(slug="oak").update(category=other)
+    related = client.get("/p/tidal/").context["related"]
+    assert [product.slug for product in related] == ["elm", "ash", "fir", "yew"]
+
+
+def test_search_engines_read_price_and_availability(client) -> None:
+    stocked(1)
+    stocked(0, product="gone")
+    assert offer(client, "tidal") == {
+        "@type": "Offer",
+        "priceCurrency": "INR",
+        "price": "3850.00",
+        "availability": "https://schema.org/InStock",
+        "url": "http://testserver/p/tidal/",
+    }
+    assert offer(client, "gone")["availability"] == "https://schema.org/OutOfStock"
+
+
+def offer(client, slug: str) -> dict[str, str]:
+    body = client.get(f"/p/{slug}/").content.decode()
+    found = re.search(r'<script type="application/ld\+json">(.*?)</script>', body, re.DOTALL)
+    assert found
+    offer: dict[str, str] = json.loads(found[1])["offers"]
+    return offer

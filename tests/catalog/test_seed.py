@@ -1,0 +1,126 @@
+"""The opening catalogue: once, whole, and through the ledger."""
+
+import json
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+from PIL import Image
+
+from catalog.models import Category, Product
+from inventory.models import Inventory, StockMovement, Warehouse
+from reservations.audit import audit_stock
+
+pytestmark = pytest.mark.django_db
+
+TIDAL = {
+    "slug": "tidal",
+    "name": "Tidal",
+    "category": "Vases & jars",
+    "tagline": "Shouldered stoneware vase",
+    "description": "Thrown in one piece.",
+    "material": "Stoneware",
+    "dimensions_cm": "18 × 18 × 30",
+    "price_inr": 3850,
+    "image": "tidal.webp",
+    "alt": "A vase",
+    "dominant_hex": "#c2c4be",
+    "stock": {"blr-01": 6, "nag-02": 0},
+}
+
+
+@pytest.fixture(autouse=True)
+def _media(settings, tmp_path) -> None:
+    settings.MEDIA_ROOT = tmp_path / "media"
+
+
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    (tmp_path / "products").mkdir()
+    Image.new("RGB", (8, 10)).save(tmp_path / "products" / "tidal.webp")
+    return catalogue(tmp_path, TIDAL)
+
+
+def catalogue(folder: Path, *items: dict[str, object]) -> Path:
+    (folder / "catalog.json").write_text(json.dumps(items))
+    return folder
+
+
+def seed(folder: Path | None = None) -> str:
+    out = StringIO()
+    call_command("seed_catalogue", stdout=out, **({"folder": folder} if folder else {}))
+    return out.getvalue()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_shop_opens_with_its_whole_catalogue() -> None:
+    assert seed().splitlines()[-1] == "Catalogue: 106 of 106 products"
+    assert Product.objects.published().count() == 106
+    assert Category.objects.count() == 13
+    assert list(Warehouse.objects.values_list("code", "name")) == [
+        ("blr-01", "Bengaluru"),
+        ("del-01", "Delhi"),
+        ("mum-01", "Mumbai"),
+        ("hyd-01", "Hyderabad"),
+    ]
+    assert Inventory.objects.count() == 424
+    assert sum(product.total == 0 for product in Product.objects.with_stock()) == 4
+    assert list(audit_stock()) == []
+
+
+def test_a_product_is_as_the_file_says(folder) -> None:
+    seed(folder)
+    tidal = Product.objects.select_related("category").get()
+    assert (tidal.name, tidal.price_paise, tidal.position) == ("Tidal", 385_000, 0)
+    assert (tidal.category.name, tidal.category.slug) == ("Vases & jars", "vases-jars")
+    assert (tidal.width, tidal.height) == (8, 10)
+    assert Path(tidal.image.path).read_bytes() == (folder / "products/tidal.webp").read_bytes()
+
+
+def test_stock_opens_through_the_ledger(folder) -> None:
+    seed(folder)
+    assert list(Inventory.objects.values_list("warehouse__name", "total_units")) == [
+        ("Bengaluru", 6),
+        ("nag-02", 0),
+    ]
+    opening = StockMovement.objects.get()
+    assert (opening.delta, opening.reason, opening.actor) == (6, "opening", None)
+
+
+def test_a_second_run_changes_nothing(folder) -> None:
+    seed(folder)
+    Product.objects.update(name="Renamed by staff")
+    before = list(Product.objects.values())
+    assert seed(folder) == "Catalogue: all 1 products are there\n"
+    assert list(Product.objects.values()) == before
+    assert StockMovement.objects.count() == 1
+    assert len(list((folder / "media/products").iterdir())) == 1
+
+
+def test_what_the_file_gained_is_added(folder) -> None:
+    seed(folder)
+    catalogue(folder, TIDAL, {**TIDAL, "slug": "reef", "category": "Bowls"})
+    assert seed(folder) == "Catalogue: 1 of 1 products\n"
+    assert list(Product.objects.values_list("slug", "position")) == [("tidal", 0), ("reef", 1)]
+    assert list(Category.objects.values_list("name", "position")) == [
+        ("Vases & jars", 0),
+        ("Bowls", 1),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("break_it", "named"),
+    [
+        (lambda f: (f / "catalog.json").unlink(), "catalog.json: No such file"),
+        (lambda f: (f / "catalog.json").write_text("[{]"), "catalog.json is not a catalogue"),
+        (lambda f: catalogue(f, {"slug": "x"}), "catalog.json is not a catalogue: KeyError"),
+        (lambda f: (f / "products/tidal.webp").unlink(), "tidal.webp: No such file"),
+        (lambda f: (f / "products/tidal.webp").write_text("no"), "tidal.webp is not a picture"),
+    ],
+)
+def test_a_missing_or_broken_file_is_named(folder, break_it, named) -> None:
+    break_it(folder)
+    with pytest.raises(CommandError, match=named):
+        seed(folder)
+    assert not Product.objects.exists()

@@ -1,0 +1,295 @@
+"""The checkout: what is held and for how long, paying, letting go, and each way it can end."""
+
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from checkout.models import Contact
+from inventory.models import Inventory
+from reservations import services
+from reservations.exceptions import Busy
+from reservations.models import Reservation
+from tests.shopping import HTMX, holding, key, press, press_reserve
+from tests.stock import pass_time, stocked
+
+pytestmark = pytest.mark.django_db
+
+
+def status(reservation: Reservation) -> str:
+    return Reservation.objects.values_list("status", flat=True).get(pk=reservation.pk)
+
+
+def units(row: Inventory) -> tuple[int, int]:
+    row.refresh_from_db()
+    return row.total_units, row.reserved_units
+
+
+def test_it_says_what_is_held_where_and_until_when(client) -> None:
+    reservation = holding(client, stocked(5), 2)
+    response = client.get(f"/checkout/{reservation.pk}/")
+    assert response.context["reservation"] == reservation
+    assert response.context["total_paise"] == 770_000
+    assert response.headers["Cache-Control"] == "private, no-store"
+    body = response.content.decode()
+    local = timezone.localtime(reservation.expires_at)
+    assert f'datetime="{local.isoformat()}"' in body
+    assert f"{local:%H:%M}" in body
+    assert "₹\N{NO-BREAK SPACE}7,700" in body
+
+
+def test_confirming_sells_what_was_held(client) -> None:
+    row = stocked(5)
+    reservation = holding(client, row, 2)
+    response = press(client, reservation, "confirm")
+    assert response.status_code == 303
+    assert response.headers["Location"] == f"/checkout/{reservation.pk}/"
+    assert status(reservation) == "confirmed"
+    assert units(row) == (3, 0)
+    assert Contact.objects.values_list("name", "email").get() == ("Asha Rao", "asha@example.org")
+
+
+def test_htmx_gets_the_confirmed_state_in_place(client) -> None:
+    reservation = holding(client, stocked(5))
+    response = press(client, reservation, "confirm", headers=HTMX)
+    body = response.content.decode()
+    assert response.status_code == 200
+    assert 'id="checkout-state"' in body
+    assert "<html" not in body
+    assert response.context["reservation"].status == "confirmed"
+
+
+def test_letting_go_frees_it(client) -> None:
+    row = stocked(5)
+    reservation = holding(client, row, 2)
+    assert press(client, reservation, "cancel").status_code == 303
+    assert status(reservation) == "released"
+    assert units(row) == (5, 0)
+
+
+def test_without_script_letting_go_is_asked_on_a_page_and_changes_nothing_yet(client) -> None:
+    reservation = holding(client, stocked(5))
+    response = client.get(f"/checkout/{reservation.pk}/cancel/")
+    assert response.context["reservation"] == reservation
+    assert status(reservation) == "pending"
+
+
+def test_more_time_is_a_fresh_ttl_as_often_as_allowed(client) -> None:
+    reservation = holding(client, stocked(5))
+    pass_time(500)
+    assert press(client, reservation, "renew").status_code == 303
+    reservation.refresh_from_db()
+    assert reservation.expires_at > timezone.now() + timedelta(seconds=590)
+    press(client, reservation, "renew")
+    response = press(client, reservation, "renew")
+    assert response.status_code == 409
+    assert response.context["refusal"].detail == (
+        "This was given more time 2 times; it cannot be again."
+    )
+    assert response.context["reservation"].is_pending
+
+
+def test_more_time_pressed_twice_with_one_key_is_given_once(client) -> None:
+    reservation, once = holding(client, stocked(5)), key()
+    for _ in range(2):
+        assert press(client, reservation, "renew", idempotency_key=once).status_code == 303
+    reservation.refresh_from_db()
+    assert reservation.renewals == 1
+
+
+@pytest.mark.parametrize("headers", [{}, HTMX])
+@pytest.mark.parametrize("verb", ["confirm", "cancel", "renew"])
+def test_past_its_time_nothing_can_be_done_and_the_page_says_so(client, verb, headers) -> None:
+    row = stocked(5)
+    reservation = holding(client, row, 2)
+    pass_time(601)
+    response = press(client, reservation, verb, headers=headers)
+    assert response.status_code == 410
+    assert response.context["reservation"].status == "expired"
+    assert ("<html" in response.content.decode()) == (headers == {})
+    assert units(row) == (5, 0)
+
+
+def test_reading_it_past_its_time_shows_it_expired(client) -> None:
+    reservation = holding(client, stocked(5))
+    pass_time(601)
+    assert client.get(f"/checkout/{reservation.pk}/").context["reservation"].status == "expired"
+    assert status(reservation) == "expired"
+
+
+def test_confirming_in_a_second_tab_shows_that_it_is_done(client) -> None:
+    row = stocked(5)
+    reservation = holding(client, row)
+    press(client, reservation, "confirm")
+    response = press(client, reservation, "confirm")
+    assert response.status_code == 409
+    assert response.context["reservation"].status == "confirmed"
+    assert units(row) == (4, 0)
+
+
+def test_confirming_twice_with_one_key_is_one_sale_and_one_answer(client) -> None:
+    row, once = stocked(5), key()
+    reservation = holding(client, row)
+    for _ in range(2):
+        response = press(client, reservation, "confirm", idempotency_key=once)
+        assert response.headers["Location"] == f"/checkout/{reservation.pk}/"
+    assert units(row) == (4, 0)
+
+
+def test_one_key_on_two_forms_is_two_requests(client) -> None:
+    reservation, once = holding(client, stocked(5)), key()
+    assert press(client, reservation, "renew", idempotency_key=once).status_code == 303
+    assert press(client, reservation, "confirm", idempotency_key=once).status_code == 303
+    assert status(reservation) == "confirmed"
+
+
+@pytest.mark.parametrize("verb", ["confirm", "cancel", "renew"])
+def test_a_form_without_a_proper_key_does_nothing(client, verb) -> None:
+    reservation = holding(client, stocked(5))
+    for bad in ("", "x" * 256, "a\x07b"):
+        assert press(client, reservation, verb, idempotency_key=bad).status_code == 400
+    assert status(reservation) == "pending"
+
+
+@pytest.mark.parametrize("verb", ["confirm", "renew"])
+def test_reloading_after_a_refusal_leads_back_to_the_checkout(client, verb) -> None:
+    reservation = holding(client, stocked(5))
+    response = client.get(f"/checkout/{reservation.pk}/{verb}/")
+    assert response.status_code == 303
+    assert response.headers["Location"] == f"/checkout/{reservation.pk}/"
+
+
+@pytest.mark.parametrize(
+    ("name", "email", "wrong"),
+    [
+        ("", "asha@example.org", ["name"]),
+        ("Asha", "", ["email"]),
+        ("Asha", "asha at example", ["email"]),
+        ("A\0sha", "asha@example.org", ["name"]),
+        ("A" * 121, "a" * 250 + "@example.org", ["email", "name"]),
+    ],
+)
+def test_what_is_wrong_is_said_beside_the_field_and_nothing_is_sold(
+    client, name, email, wrong
+) -> None:
+    reservation = holding(client, stocked(5))
+    response = press(client, reservation, "confirm", name=name, email=email)
+    assert response.status_code == 422
+    assert sorted(response.context["form"].errors) == wrong
+    assert response.context["form"]["name"].value() == name
+    assert status(reservation) == "pending"
+
+
+def test_what_was_typed_is_there_after_a_mistake_and_after_a_reload(client) -> None:
+    reservation = holding(client, stocked(5))
+    press(client, reservation, "confirm", name="Asha", email="asha at")
+    form = client.get(f"/checkout/{reservation.pk}/").context["form"]
+    assert (form["name"].value(), form["email"].value()) == ("Asha", "asha at")
+
+
+def test_what_was_typed_outlives_the_hold_and_is_there_when_reserving_again(client) -> None:
+    row = stocked(5)
+    reservation = holding(client, row)
+    response = client.post(f"/checkout/{reservation.pk}/contact/", {"name": "Asha", "email": "a@b"})
+    assert response.status_code == 204
+    pass_time(601)
+    assert press(client, reservation, "confirm", name="Asha Rao").status_code == 410
+    again = holding(client, row)
+    form = client.get(f"/checkout/{again.pk}/").context["form"]
+    assert (form["name"].value(), form["email"].value()) == ("Asha Rao", "asha@example.org")
+
+
+def test_what_was_typed_is_not_shown_to_another_shopper(client) -> None:
+    row = stocked(5)
+    press(client, holding(client, row), "confirm")
+    other = Client()
+    form = other.get(f"/checkout/{holding(other, row).pk}/").context["form"]
+    assert form["name"].value() is None
+
+
+def test_what_was_agreed_at_the_sale_is_not_typed_over(client) -> None:
+    reservation = holding(client, stocked(5))
+    press(client, reservation, "confirm")
+    client.post(f"/checkout/{reservation.pk}/contact/", {"name": "Mallory", "email": ""})
+    press(client, reservation, "confirm", name="Mallory")
+    assert Contact.objects.get().name == "Asha Rao"
+
+
+@pytest.mark.parametrize(("held", "left", "offered"), [(2, 5, 2), (3, 1, 1)])
+def test_after_the_end_it_offers_as_much_again_as_there_is(client, held, left, offered) -> None:
+    row = stocked(5)
+    reservation = holding(client, row, held)
+    press(client, reservation, "cancel")
+    if left < 5:
+        services.reserve(product_id=row.product_id, quantity=5 - left, holder="session:b")
+    response = client.get(f"/checkout/{reservation.pk}/")
+    assert response.context["again"] == row
+    assert response.context["again_quantity"] == offered
+    assert press_reserve(client, row, offered).status_code == 303
+
+
+def test_again_is_offered_elsewhere_if_there_is_none_here(client) -> None:
+    here, there = stocked(1, warehouse="blr-01"), stocked(4, warehouse="del-01")
+    reservation = holding(client, here)
+    press(client, reservation, "cancel")
+    services.reserve(
+        product_id=here.product_id, warehouse_id=here.warehouse_id, quantity=1, holder="session:b"
+    )
+    assert client.get(f"/checkout/{reservation.pk}/").context["again"] == there
+
+
+def test_with_nothing_left_it_says_when_a_hold_may_lapse(client) -> None:
+    row = stocked(1)
+    reservation = holding(client, row)
+    press(client, reservation, "cancel")
+    theirs = holding(Client(), row)
+    response = client.get(f"/checkout/{reservation.pk}/")
+    assert response.context["again"] is None
+    assert response.context["next_lapse_at"] == theirs.expires_at
+
+
+def test_a_page_that_polls_is_answered_only_when_something_changed(client) -> None:
+    reservation = holding(client, stocked(5))
+    address = f"/checkout/{reservation.pk}/"
+    seen = client.get(address).context["seen"]
+    assert client.get(address, {"seen": seen}, headers=HTMX).status_code == 204
+    press(client, reservation, "renew")
+    renewed = client.get(address, {"seen": seen}, headers=HTMX)
+    assert renewed.status_code == 200
+    services.release(reservation_id=reservation.pk)
+    ended = client.get(address, {"seen": renewed.context["seen"]}, headers=HTMX)
+    assert ended.context["reservation"].status == "released"
+    assert "<html" not in ended.content.decode()
+
+
+def test_history_and_plain_reloads_get_the_whole_page(client) -> None:
+    address = f"/checkout/{holding(client, stocked(5)).pk}/"
+    restore = {**HTMX, "HX-History-Restore-Request": "true"}
+    seen = client.get(address).context["seen"]
+    for headers in ({}, restore):
+        response = client.get(address, {"seen": seen}, headers=headers)
+        assert "<html" in response.content.decode()
+    assert "HX-Request" in response.headers["Vary"]
+
+
+@pytest.mark.parametrize("verb", ["confirm", "cancel", "renew"])
+def test_when_the_row_is_busy_it_says_so_and_nothing_changes(client, monkeypatch, verb) -> None:
+    reservation = holding(client, stocked(5))
+    monkeypatch.setattr("reservations.services.perform", busy)
+    response = press(client, reservation, verb)
+    assert (response.status_code, response.headers["Retry-After"]) == (503, "2")
+    response = press(client, reservation, verb, headers=HTMX)
+    assert (response.status_code, response.headers["Retry-After"]) == (503, "2")
+    assert response.context["refusal"].code == "busy"
+    assert status(reservation) == "pending"
+
+
+def test_a_name_that_is_markup_stays_text(client) -> None:
+    reservation = holding(client, stocked(5))
+    press(client, reservation, "confirm", name="<img src=x onerror=alert(1)>", email="no")
+    assert "<img src=x" not in client.get(f"/checkout/{reservation.pk}/").content.decode()
+
+
+def busy(command: object) -> None:
+    raise Busy

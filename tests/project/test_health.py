@@ -1,0 +1,62 @@
+from datetime import timedelta
+
+import pytest
+from django.db import OperationalError, connection
+from django.utils import timezone
+
+from allo.http.redis_client import redis_client
+from reservations.models import Sweep
+
+pytestmark = pytest.mark.django_db
+
+
+def test_alive_asks_nobody(client, django_assert_num_queries) -> None:
+    with django_assert_num_queries(0):
+        assert client.get("/livez").status_code == 200
+
+
+def test_ready_says_how_everything_is(client) -> None:
+    ago = timezone.now() - timedelta(seconds=5)
+    Sweep.objects.create(started_at=ago, finished_at=ago, expired=0)
+    response = client.get("/readyz")
+    report = response.json()
+    assert response.status_code == 200
+    assert 5 <= report.pop("last_sweep_seconds_ago") < 10
+    assert report == {
+        "ready": True,
+        "database": "ok",
+        "unapplied_migrations": 0,
+        "redis": "ok",
+    }
+    assert "no-store" in response.headers["Cache-Control"]
+
+
+def test_without_a_sweep_yet_it_is_ready(client) -> None:
+    assert client.get("/readyz").json()["last_sweep_seconds_ago"] is None
+
+
+def test_without_redis_it_is_ready_and_says_so(client, settings) -> None:
+    settings.REDIS_URL = "redis://127.0.0.1:1/0"
+    redis_client.cache_clear()
+    response = client.get("/readyz")
+    redis_client.cache_clear()
+    assert response.status_code == 200
+    assert response.json()["redis"] == "ConnectionError"
+
+
+def test_with_a_migration_to_apply_it_is_not_ready(client) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM django_migrations WHERE app = 'checkout'")
+    response = client.get("/readyz")
+    assert response.status_code == 503
+    assert response.json()["unapplied_migrations"] == 1
+
+
+def test_without_the_database_it_is_not_ready(client, monkeypatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OperationalError
+
+    monkeypatch.setattr("allo.health.MigrationExecutor", refuse)
+    response = client.get("/readyz")
+    assert response.status_code == 503
+    assert response.json()["database"] == "OperationalError"

@@ -1,0 +1,85 @@
+"""Attempts to reserve are counted per network, in Redis, and never without it."""
+
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from allo.http.rate import seconds_to_wait
+from allo.http.redis_client import redis_client
+from reservations.models import Reservation
+from tests.shopping import HTMX, press_reserve
+from tests.stock import stocked
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _limit(settings, monkeypatch) -> None:
+    settings.RESERVE_RATE = "2/h"
+    monkeypatch.setattr("allo.http.rate.time.time", lambda: 7201.0)
+    redis_client().delete(
+        *(f"rate:reserve:{network}:2" for network in ("127.0.0.1/32", "203.0.113.9/32"))
+    )
+
+
+def test_the_attempt_too_many_is_told_how_long_to_wait(client) -> None:
+    row = stocked(5)
+    assert [press_reserve(client, row, 9).status_code for _ in range(3)] == [409, 409, 429]
+    response = press_reserve(client, row)
+    assert response.headers["Retry-After"] == "3599"
+    assert "Try again in 3599 seconds" in response.content.decode()
+    assert not Reservation.objects.exists()
+
+
+def test_htmx_is_told_in_the_form_with_what_was_chosen(client) -> None:
+    row = stocked(5)
+    for _ in range(2):
+        press_reserve(client, row, 9)
+    response = press_reserve(client, row, 4, headers=HTMX)
+    assert response.status_code == 429
+    assert response.context["refusal"].code == "rate_limited"
+    assert response.context["form"]["quantity"].value() == "4"
+    assert response.headers["Retry-After"] == "3599"
+
+
+def test_a_fresh_cookie_is_no_fresh_start_but_another_network_is(client, settings) -> None:
+    settings.TRUSTED_PROXIES = 1
+    row = stocked(5)
+    for _ in range(3):
+        response = press_reserve(type(client)(), row, 9, headers={"X-Forwarded-For": "203.0.113.9"})
+    assert response.status_code == 429
+    other = press_reserve(client, row, headers={"X-Forwarded-For": "127.0.0.1"})
+    assert other.status_code == 303
+
+
+def test_the_next_window_counts_afresh(monkeypatch) -> None:
+    assert [seconds_to_wait("1/s", "reserve", "203.0.113.9/32") for _ in range(2)] == [0, 1]
+    monkeypatch.setattr("allo.http.rate.time.time", lambda: 7202.0)
+    assert seconds_to_wait("1/s", "reserve", "203.0.113.9/32") == 0
+
+
+def test_a_count_leaves_redis_with_its_window() -> None:
+    seconds_to_wait("2/m", "reserve", "203.0.113.9/32")
+    assert 0 < redis_client().ttl("rate:reserve:203.0.113.9/32:120") <= 60
+
+
+def test_off_counts_nothing(client, settings) -> None:
+    settings.RESERVE_RATE = "off"
+    row = stocked(5)
+    assert {press_reserve(client, row, 9).status_code for _ in range(5)} == {409}
+
+
+def test_without_redis_everybody_may_go_on_at_once(client, without_redis) -> None:
+    row = stocked(5)
+    started = time.monotonic()
+    assert [press_reserve(client, row, 9).status_code for _ in range(3)] == [409] * 3
+    assert time.monotonic() - started < 1
+
+
+@pytest.fixture
+def without_redis(settings) -> Iterator[None]:
+    settings.REDIS_URL = "redis://127.0.0.1:1/0"
+    redis_client.cache_clear()
+    yield
+    redis_client.cache_clear()

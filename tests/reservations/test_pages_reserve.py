@@ -1,0 +1,239 @@
+"""Pressing Reserve: one hold, or a plain reason with what is left."""
+
+import pytest
+from django.test import Client
+
+from inventory.models import Inventory
+from reservations import services
+from reservations.exceptions import Busy
+from reservations.models import IdempotencyKey, Reservation
+from tests.shopping import HTMX, holding, key, press_reserve
+from tests.stock import stocked
+
+pytestmark = pytest.mark.django_db
+
+
+def test_success_leads_to_the_checkout(client) -> None:
+    response = press_reserve(client, stocked(5), 2)
+    reservation = Reservation.objects.get()
+    assert response.status_code == 303
+    assert response.headers["Location"] == f"/checkout/{reservation.pk}/"
+    assert (reservation.quantity, reservation.address) == (2, "127.0.0.1/32")
+    assert reservation.holder == client.session["holder"]
+
+
+def test_htmx_is_told_where_to_go(client) -> None:
+    response = press_reserve(client, stocked(5), headers=HTMX)
+    assert response.status_code == 200
+    assert response.headers["HX-Redirect"] == f"/checkout/{Reservation.objects.get().pk}/"
+
+
+def test_without_a_warehouse_it_is_taken_where_there_is_most(client) -> None:
+    few, most = stocked(1, warehouse="blr-01"), stocked(5, warehouse="del-01")
+    press_reserve(client, few, warehouse="")
+    assert Reservation.objects.get().inventory_id == most.pk
+
+
+def test_a_signed_in_shopper_holds_without_an_address(client, django_user_model) -> None:
+    user = django_user_model.objects.create_user("asha")
+    client.force_login(user)
+    press_reserve(client, stocked(5))
+    reservation = Reservation.objects.get()
+    assert (reservation.holder, reservation.address) == (f"user:{user.pk}", "")
+
+
+def test_reserving_twice_with_one_key_is_one_hold_and_one_answer(client) -> None:
+    row, once = stocked(5), key()
+    first = press_reserve(client, row, idempotency_key=once)
+    again = press_reserve(client, row, idempotency_key=once)
+    assert again.headers["Location"] == first.headers["Location"]
+    assert Reservation.objects.count() == 1
+
+
+def test_a_first_double_click_comes_before_any_session_and_is_one_hold() -> None:
+    row, once = stocked(5), key()
+    locations = set()
+    for _ in range(2):
+        click = Client()
+        click.cookies["csrftoken"] = "a" * 32
+        locations.add(press_reserve(click, row, idempotency_key=once).headers["Location"])
+    assert len(locations) == 1
+    assert Reservation.objects.count() == 1
+
+
+def test_the_same_key_of_another_shopper_is_another_hold() -> None:
+    row, once = stocked(5), key()
+    for _ in range(2):
+        press_reserve(Client(), row, idempotency_key=once)
+    assert Reservation.objects.count() == 2
+
+
+def test_a_key_used_for_another_choice_is_a_conflict_that_a_second_press_solves(client) -> None:
+    row, once = stocked(5), key()
+    press_reserve(client, row, 1, idempotency_key=once)
+    response = press_reserve(client, row, 2, idempotency_key=once)
+    assert response.status_code == 409
+    assert response.context["refusal"].code == "idempotency_conflict"
+    assert response.context["form"]["quantity"].value() == 2
+    assert response.context["idempotency_key"] != once
+
+
+def test_losing_the_race_says_what_is_left_and_offers_it(client) -> None:
+    row = stocked(2)
+    response = press_reserve(client, row, 3)
+    refusal = response.context["refusal"]
+    assert response.status_code == 409
+    assert (refusal.code, refusal.available, refusal.asked) == ("insufficient_stock", 2, 3)
+    assert refusal.detail == "Only 2 left in blr-01, you asked for 3."
+    assert response.context["form"]["quantity"].value() == 2
+    assert response.context["form"]["warehouse"].value() == "blr-01"
+    assert not Reservation.objects.exists()
+
+
+def test_the_refusal_is_the_same_when_it_is_asked_for_again(client) -> None:
+    row, once = stocked(2), key()
+    press_reserve(client, row, 3, idempotency_key=once)
+    Inventory.objects.update(total_units=9)
+    response = press_reserve(client, row, 3, idempotency_key=once)
+    assert response.status_code == 409
+    assert response.context["refusal"].detail == "Only 2 left in blr-01, you asked for 3."
+
+
+def test_with_nothing_left_here_it_offers_what_is_elsewhere(client) -> None:
+    here, _ = stocked(1, warehouse="blr-01"), stocked(2, warehouse="del-01")
+    services.reserve(
+        product_id=here.product_id, warehouse_id=here.warehouse_id, quantity=1, holder="session:b"
+    )
+    response = press_reserve(client, here, 3)
+    assert response.context["refusal"].detail == "Someone was faster: nothing is left in blr-01."
+    assert response.context["form"]["warehouse"].value() == ""
+    assert response.context["form"]["quantity"].value() == 2
+
+
+def test_htmx_gets_only_the_form_with_the_refusal(client) -> None:
+    response = press_reserve(client, stocked(2), 3, headers=HTMX)
+    body = response.content.decode()
+    assert response.status_code == 409
+    assert 'id="reserve-form"' in body
+    assert "<html" not in body
+    assert "Only 2 left in blr-01, you asked for 3." in body
+
+
+def test_a_limit_is_a_plain_sentence(client, settings) -> None:
+    settings.RESERVATION_MAX_LIVE = 1
+    holding(client, stocked(5))
+    response = press_reserve(client, stocked(5, product="reef"))
+    assert response.status_code == 409
+    assert response.context["refusal"].code == "limit_reached"
+    assert response.context["refusal"].detail == (
+        "You already hold 1 things, as many as one shopper may. Pay for one or let one go first."
+    )
+
+
+@pytest.mark.parametrize(
+    ("quantity", "said"),
+    [
+        ("0", "greater than or equal to 1"),
+        ("-1", "greater than or equal to 1"),
+        ("11", "less than or equal to 10"),
+        ("1000000000000", "less than or equal to 10"),
+        ("1.5", "Enter a whole number"),
+        ("1e2", "Enter a whole number"),
+        ("", "This field is required"),
+        ("two", "Enter a whole number"),
+    ],
+)
+def test_a_quantity_that_is_none_is_said_beside_the_field(client, quantity, said) -> None:
+    response = press_reserve(client, stocked(99), quantity)
+    assert response.status_code == 422
+    assert said in response.context["form"].errors["quantity"][0]
+    assert response.context["form"]["quantity"].value() == quantity
+    assert not Reservation.objects.exists()
+
+
+def test_without_a_limit_any_quantity_there_is_may_be_held(client, settings) -> None:
+    settings.RESERVATION_MAX_UNITS = settings.RESERVATION_MAX_UNITS_PER_ADDRESS = 0
+    assert press_reserve(client, stocked(500), 400).status_code == 303
+
+
+@pytest.mark.parametrize("warehouse", ["nope", "\0", "del-01", "'; drop"])
+def test_a_warehouse_that_does_not_stock_it_is_no_choice(client, warehouse) -> None:
+    response = press_reserve(client, stocked(5), warehouse=warehouse)
+    assert response.status_code == 422
+    assert "warehouse" in response.context["form"].errors
+
+
+@pytest.mark.parametrize("bad", ["", "x" * 256, "a b", "a\nb", "ключ", "\0", "'; drop table x; --"])
+def test_a_form_without_a_proper_key_is_refused_and_stores_nothing(client, bad) -> None:
+    assert press_reserve(client, stocked(5), idempotency_key=bad).status_code == 400
+    assert not Reservation.objects.exists()
+    assert not IdempotencyKey.objects.exists()
+
+
+@pytest.mark.parametrize("good", ["x" * 255, "!", "~", "'drop"])
+def test_any_visible_ascii_is_a_key(client, good) -> None:
+    assert press_reserve(client, stocked(5), idempotency_key=good).status_code == 303
+
+
+def test_without_a_csrf_token_nothing_is_held() -> None:
+    assert press_reserve(Client(enforce_csrf_checks=True), stocked(5)).status_code == 403
+    assert not Reservation.objects.exists()
+
+
+def test_when_all_are_busy_a_browser_is_told_when_to_try_again(client, monkeypatch) -> None:
+    monkeypatch.setattr("reservations.services.perform", busy)
+    response = press_reserve(client, stocked(5))
+    assert response.status_code == 503
+    assert response.headers["Retry-After"] == "2"
+    assert "busy.html" in [template.name for template in response.templates]
+
+
+def test_when_all_are_busy_the_modal_says_so(client, monkeypatch) -> None:
+    monkeypatch.setattr("reservations.services.perform", busy)
+    response = press_reserve(client, stocked(5), 2, headers=HTMX)
+    assert response.status_code == 503
+    assert response.context["refusal"].code == "busy"
+    assert response.context["form"]["quantity"].value() == 2
+    assert 'id="reserve-form"' in response.content.decode()
+
+
+def test_a_busy_answer_is_not_kept(client, monkeypatch) -> None:
+    row, once = stocked(5), key()
+    with monkeypatch.context() as patch:
+        patch.setattr("reservations.services.perform", busy)
+        press_reserve(client, row, idempotency_key=once)
+    assert press_reserve(client, row, idempotency_key=once).status_code == 303
+
+
+def test_the_form_as_a_page_starts_with_what_its_address_says(client) -> None:
+    stocked(5)
+    response = client.get("/p/tidal/reserve/?warehouse=blr-01&quantity=3")
+    assert response.context["form"]["warehouse"].value() == "blr-01"
+    assert response.context["form"]["quantity"].value() == "3"
+    assert response.headers["Cache-Control"] == "private, no-store"
+
+
+def test_a_product_that_no_warehouse_knows_cannot_be_reserved(client) -> None:
+    row = stocked(0)
+    Inventory.objects.all().delete()
+    response = press_reserve(client, row, warehouse="")
+    assert response.status_code == 409
+    assert response.context["refusal"].detail == "Someone was faster: nothing is left."
+
+
+def test_an_unknown_product_is_not_found(client) -> None:
+    assert client.get("/p/nope/reserve/").status_code == 404
+    assert client.post("/p/nope/reserve/", {"idempotency_key": key()}).status_code == 404
+    assert client.get("/p/nope/stock/").status_code == 404
+
+
+def test_the_panel_can_be_fetched_by_itself(client) -> None:
+    reservation = holding(client, stocked(5), 2)
+    response = client.get("/p/tidal/stock/")
+    assert response.context["held"] == reservation
+    assert response.context["available"] == 3
+    assert "<html" not in response.content.decode()
+
+
+def busy(command: object) -> None:
+    raise Busy

@@ -1,0 +1,48 @@
+"""What a shopper does in the shop's forms."""
+
+from typing import Any, TypeAlias
+from uuid import uuid4
+
+from django.test import Client
+
+from inventory.models import Inventory
+from reservations.models import Reservation
+
+# What Django's test client answers: with `context` and `templates`.
+Page: TypeAlias = Any
+
+HTMX = {"HX-Request": "true"}
+
+
+def key() -> str:
+    return str(uuid4())
+
+
+def press_reserve(client: Client, row: Inventory, quantity: object = 1, **more: Any) -> Page:
+    """Posts the form of the row's product; `more` are other fields, or `headers`."""
+    headers = more.pop("headers", None)
+    form = {
+        "warehouse": row.warehouse.code,
+        "quantity": quantity,
+        "idempotency_key": key(),
+        **more,
+    }
+    address = f"/p/{row.product.slug}/reserve/"
+    return client.post(address, form, headers=headers)
+
+
+def holding(client: Client, row: Inventory, quantity: int = 1) -> Reservation:
+    """The reservation that pressing Reserve made, which the client now holds."""
+    response = press_reserve(client, row, quantity)
+    assert response.status_code == 303, response.content
+    return Reservation.objects.with_stock().get(pk=response.headers["Location"].split("/")[2])
+
+
+def press(client: Client, reservation: Reservation, verb: str, **more: Any) -> Page:
+    """Posts one of the checkout's forms: confirm (name, email), cancel or renew."""
+    headers = more.pop("headers", None)
+    form = {"idempotency_key": key(), **more}
+    if verb == "confirm":
+        form = {"name": "Asha Rao", "email": "asha@example.org", **form}
+    address = f"/checkout/{reservation.pk}/{verb}/"
+    return client.post(address, form, headers=headers)
