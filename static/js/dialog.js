@@ -26,9 +26,11 @@ document.addEventListener(
   true,
 );
 
-// The dialog could not be filled: the page of its own can still be opened.
+// What could not be done in place is done as a page: the link's own, or the form as browsers send
+// it. Its idempotency key sees to it that nothing is done twice.
 for (const failure of ["htmx:responseError", "htmx:sendError", "htmx:timeout"]) {
   document.addEventListener(failure, ({ target }) => {
     if (target.matches("[data-dialog]")) location.assign(target.href);
+    if (target.matches("form[method=post]")) target.submit();
   });
 }

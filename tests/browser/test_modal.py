@@ -104,6 +104,16 @@ def test_if_the_form_cannot_be_fetched_its_own_page_is_opened(
     expect(heading(page, "It is yours.")).to_be_visible()
 
 
+def test_a_form_that_is_refused_altogether_says_why_on_a_page(
+    page: Page, shelf: Shelf, complaints: Complaints
+) -> None:
+    complaints.expect("status of 403|htmx:")
+    form = open_reserve(page, shelf)
+    page.context.clear_cookies()
+    form.get_by_role("button", name="Reserve", exact=True).click()
+    expect(heading(page, "That page was too old.")).to_be_visible()
+
+
 def tab_to(page: Page, target: Locator) -> None:
     for _ in range(40):
         if target.evaluate("element => element === document.activeElement"):

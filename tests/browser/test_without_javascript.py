@@ -41,7 +41,7 @@ def test_cancelling_is_asked_on_a_page_of_its_own(page: Page, shop: Shop) -> Non
     shelf = untouched(shop)
     checkout = hold(page, shelf)
     page.get_by_role("link", name="Cancel the reservation").click()
-    expect(heading(page, "Cancel the reservation?")).to_be_visible()
+    expect(heading(page, f"Let {shelf.product} go?")).to_be_visible()
     page.get_by_role("link", name="Keep it").click()
     expect(page).to_have_url(checkout)
     page.get_by_role("link", name="Cancel the reservation").click()

@@ -1,7 +1,10 @@
 """What the shop's own database role is refused, and that the shop works with what it has."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import StringIO
+from urllib.parse import unquote, urlsplit
 
 import pytest
 from django.core.management import call_command
@@ -17,23 +20,24 @@ from tests.stock import pass_time, stocked
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-ROLE = "allo_privileges_test"
-
 
 @contextmanager
 def as_the_shop(settings) -> Iterator[None]:
-    settings.SHOP_ROLE = ROLE
-    with connection.cursor() as cursor:
-        cursor.execute(f"CREATE ROLE {ROLE}")
+    """With the database open to the shop's own role, as `make test` has made it."""
+    shop = urlsplit(os.environ["APP_DATABASE_URL"])
+    settings.SHOP_ROLE = shop.username
+    call_command("grant_privileges", stdout=StringIO())
+    owner = {name: connection.settings_dict[name] for name in ("USER", "PASSWORD")}
+    connect_as({"USER": shop.username, "PASSWORD": unquote(shop.password or "")})
     try:
-        call_command("grant_privileges", verbosity=0)
-        with connection.cursor() as cursor:
-            cursor.execute(f"SET ROLE {ROLE}")
         yield
     finally:
-        with connection.cursor() as cursor:
-            cursor.execute("RESET ROLE")
-            cursor.execute(f"DROP OWNED BY {ROLE}; DROP ROLE {ROLE}")
+        connect_as(owner)
+
+
+def connect_as(login: dict[str, object]) -> None:
+    connection.close()
+    connection.settings_dict.update(login)
 
 
 @pytest.mark.parametrize(

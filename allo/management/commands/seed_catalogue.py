@@ -6,8 +6,8 @@ from django.db import transaction
 
 from catalog import seeding
 from catalog.models import Product
-from inventory.models import Inventory, Warehouse
-from inventory.services import open_stock
+from inventory.models import Inventory, StockMovement, Warehouse
+from inventory.services import receive
 
 CITIES = {"blr": "Bengaluru", "del": "Delhi", "mum": "Mumbai", "hyd": "Hyderabad"}
 # A batch is one transaction: whatever stops the command, the next run goes on from there.
@@ -48,7 +48,7 @@ class Command(BaseCommand):
                     product=products[item.slug], warehouse=warehouses[code]
                 )
                 if units:
-                    open_stock(inventory_id=row.pk, units=units)
+                    receive(inventory_id=row.pk, units=units, reason=StockMovement.Reason.OPENING)
 
 
 def _warehouse(position: int, code: str) -> Warehouse:

@@ -1,0 +1,79 @@
+"""The admin shows everything and lets nobody type over the books."""
+
+import pytest
+from django.apps import apps
+from django.contrib import admin
+from django.test import Client
+from django.urls import reverse
+
+from inventory.models import StockMovement
+from reservations.models import IdempotencyKey
+from tests.shopping import holding, key, press, press_reserve
+from tests.stock import stocked
+
+pytestmark = pytest.mark.django_db
+
+SHOP = ("catalog", "inventory", "reservations", "checkout")
+MODELS = [model for app in SHOP for model in apps.get_app_config(app).get_models()]
+WRITABLE = {"Category", "Product", "Warehouse"}
+
+
+def page(model, name: str, *args: object) -> str:
+    return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_{name}", args=args)
+
+
+@pytest.fixture
+def _history() -> None:
+    for n in range(3):
+        shopper = Client()
+        press(shopper, holding(shopper, stocked(5, product=f"vase-{n}")), "confirm")
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_every_model_is_listed(model) -> None:
+    assert admin.site.is_registered(model)
+
+
+@pytest.mark.usefixtures("_history")
+@pytest.mark.parametrize("model", MODELS)
+def test_a_list_and_what_is_in_it_can_be_opened_and_searched(admin_client, model) -> None:
+    assert admin_client.get(page(model, "changelist")).status_code == 200
+    assert admin_client.get(page(model, "changelist"), {"q": "vase"}).status_code == 200
+    for row in model.objects.all()[:1]:
+        assert admin_client.get(page(model, "change", row.pk)).status_code == 200
+
+
+@pytest.mark.usefixtures("_history")
+@pytest.mark.parametrize("model", MODELS)
+def test_a_list_asks_as_often_for_three_rows_as_for_one(
+    admin_client, django_assert_max_num_queries, model
+) -> None:
+    with django_assert_max_num_queries(7):
+        admin_client.get(page(model, "changelist"))
+
+
+@pytest.mark.parametrize("model", [model for model in MODELS if model.__name__ not in WRITABLE])
+def test_no_line_of_the_books_is_added_by_hand(admin_client, model) -> None:
+    assert admin_client.get(page(model, "add")).status_code == 403
+
+
+def test_no_total_and_no_hold_is_typed_over_or_deleted_by_superusers_either(admin_client) -> None:
+    reservation = holding(Client(), stocked(5))
+    for row in (reservation, reservation.inventory, StockMovement.objects.get()):
+        change, delete = page(type(row), "change", row.pk), page(type(row), "delete", row.pk)
+        assert admin_client.post(change, {"total_units": 99}).status_code == 403
+        assert admin_client.post(delete, {"post": "yes"}).status_code == 403
+    reservation.refresh_from_db()
+    assert (reservation.status, reservation.inventory.total_units) == ("pending", 5)
+
+
+def test_an_idempotency_key_is_shown_to_nobody(admin_client) -> None:
+    secret = key()
+    press_reserve(Client(), stocked(5), idempotency_key=secret)
+    stored = IdempotencyKey.objects.get(key=secret)
+    for address in (page(IdempotencyKey, "changelist"), page(IdempotencyKey, "change", stored.pk)):
+        assert secret not in admin_client.get(address).content.decode()
+
+
+def test_a_visitor_is_asked_to_sign_in(client) -> None:
+    assert client.get("/admin/reservations/reservation/").status_code == 302
