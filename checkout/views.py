@@ -48,7 +48,7 @@ def confirm(request: Request, reservation_id: UUID) -> HttpResponse:
     key_of(request)
     form = ContactForm(request.POST)
     form.keep(reservation)
-    if not form.is_valid():
+    if not form.is_valid() and reservation.is_pending:
         return _page(request, reservation, form=form, status=422)
     return _act(request, reservation, services.confirm, form.cleaned_data)
 

@@ -84,4 +84,4 @@ def _what_is_left(available: int, asked: int, warehouse: Warehouse | None) -> st
     place = f" in {warehouse}" if warehouse else ""
     if available:
         return f"Only {available} left{place}, you asked for {asked}."
-    return f"Someone was faster: nothing is left{place}."
+    return f"Nothing is left{place}."

@@ -49,7 +49,7 @@ def test_back_from_a_product_shows_the_list_as_it_had_grown(page: Page) -> None:
 def test_back_and_forward_after_a_swap_restore_each_list(page: Page) -> None:
     page.goto("/")
     everything = names(page)
-    page.get_by_role("radio", name="Clocks").check(force=True)
+    page.get_by_role("radio", name="Clocks").check()
     expect(page).to_have_url(re.compile(r"/\?category=clocks$"))
     expect(page.get_by_role("article")).not_to_have_count(21)
     clocks = names(page)
@@ -65,7 +65,7 @@ def test_filters_combine_in_an_address_that_works_elsewhere(page: Page) -> None:
     page.goto("/")
     page.get_by_role("searchbox", name="Search the shop").fill("stoneware")
     expect(page).to_have_url(re.compile(r"/\?q=stoneware$"))
-    page.get_by_role("checkbox", name="In stock only").check(force=True)
+    page.get_by_role("checkbox", name="In stock only").check()
     expect(page).to_have_url(re.compile("in_stock=1"))
     page.get_by_label("Sort by").select_option("Price, high to low")
     expect(page).to_have_url(re.compile("sort=-price"))

@@ -107,7 +107,7 @@ def test_if_the_form_cannot_be_fetched_its_own_page_is_opened(
 def test_a_form_that_is_refused_altogether_says_why_on_a_page(
     page: Page, shelf: Shelf, complaints: Complaints
 ) -> None:
-    complaints.expect("status of 403|htmx:")
+    complaints.expect("status of 403|Status Error Code 403")
     form = open_reserve(page, shelf)
     page.context.clear_cookies()
     form.get_by_role("button", name="Reserve", exact=True).click()

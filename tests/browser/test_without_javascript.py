@@ -37,6 +37,15 @@ def test_reserving_and_paying(page: Page, shop: Shop) -> None:
     assert units(shop, shelf) == (shelf.units - 2, 0)
 
 
+def test_a_first_visitors_double_click_is_one_hold(page: Page, shop: Shop) -> None:
+    shelf = untouched(shop)
+    form = open_reserve(page, shelf)
+    choose(form, shelf, 1)
+    form.get_by_role("button", name="Reserve", exact=True).dblclick()
+    expect(heading(page, f"{shelf.product} is held for you")).to_be_visible()
+    assert units(shop, shelf) == (shelf.units, 1)
+
+
 def test_cancelling_is_asked_on_a_page_of_its_own(page: Page, shop: Shop) -> None:
     shelf = untouched(shop)
     checkout = hold(page, shelf)
@@ -95,8 +104,8 @@ def test_load_more_leads_to_the_longer_list_at_the_first_new_card(page: Page) ->
 def test_filters(page: Page) -> None:
     page.goto("/")
     page.get_by_role("searchbox", name="Search the shop").fill("vase")
-    page.get_by_role("radio", name="Vases").check(force=True)
-    page.get_by_role("checkbox", name="In stock only").check(force=True)
+    page.get_by_role("radio", name="Vases").check()
+    page.get_by_role("checkbox", name="In stock only").check()
     page.get_by_label("Sort by").select_option("Price, low to high")
     page.get_by_role("button", name="Show").click()
     expect(page).to_have_url(re.compile(r"q=vase&category=vases&in_stock=1&sort=price"))

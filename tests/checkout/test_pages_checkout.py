@@ -111,6 +111,14 @@ def test_past_its_time_nothing_can_be_done_and_the_page_says_so(client, verb, he
     assert units(row) == (5, 0)
 
 
+def test_past_its_time_a_mistake_in_the_form_is_not_what_matters(client) -> None:
+    reservation = holding(client, stocked(5))
+    pass_time(601)
+    response = press(client, reservation, "confirm", email="")
+    assert response.status_code == 410
+    assert response.context["reservation"].status == "expired"
+
+
 def test_reading_it_past_its_time_shows_it_expired(client) -> None:
     reservation = holding(client, stocked(5))
     pass_time(601)

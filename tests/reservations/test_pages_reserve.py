@@ -105,7 +105,7 @@ def test_with_nothing_left_here_it_offers_what_is_elsewhere(client) -> None:
         product_id=here.product_id, warehouse_id=here.warehouse_id, quantity=1, holder="session:b"
     )
     response = press_reserve(client, here, 3)
-    assert response.context["refusal"].detail == "Someone was faster: nothing is left in blr-01."
+    assert response.context["refusal"].detail == "Nothing is left in blr-01."
     assert response.context["form"]["warehouse"].value() == ""
     assert response.context["form"]["quantity"].value() == 2
 
@@ -218,7 +218,7 @@ def test_a_product_that_no_warehouse_knows_cannot_be_reserved(client) -> None:
     Inventory.objects.all().delete()
     response = press_reserve(client, row, warehouse="")
     assert response.status_code == 409
-    assert response.context["refusal"].detail == "Someone was faster: nothing is left."
+    assert response.context["refusal"].detail == "Nothing is left."
 
 
 def test_an_unknown_product_is_not_found(client) -> None:
