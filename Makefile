@@ -14,7 +14,7 @@ PRODUCTION := PRODUCTION=1 ALLOWED_HOSTS=allo.example \
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help up test check check-django format lock bench browser clean
+.PHONY: help up test check check-django format lock bench lighthouse browser clean
 
 help: ## This list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -52,6 +52,9 @@ lock: $(VENV)/.runtime ## Compile requirements*.txt anew from pyproject.toml
 
 bench: $(VENV)/.development ## Measure reservations per second
 	@$(PRIVATE) $(RUN) -m tests.benchmarks $(ARGS)
+
+lighthouse: $(VENV)/.development browser ## Score four pages as a phone (needs npm)
+	@$(RUN) -m tests.lighthouse
 
 browser: $(VENV)/.development
 	@$(RUN) -m tests.browser.install

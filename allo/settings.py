@@ -4,6 +4,7 @@
 running `make up` are found through the file it leaves in the state folder.
 """
 
+import re
 import secrets
 import sys
 from pathlib import Path
@@ -47,6 +48,8 @@ RESERVATION_MAX_UNITS = env.int("RESERVATION_MAX_UNITS", default=10)
 RESERVATION_MAX_LIVE = env.int("RESERVATION_MAX_LIVE", default=5)
 RESERVATION_MAX_UNITS_PER_ADDRESS = env.int("RESERVATION_MAX_UNITS_PER_ADDRESS", default=20)
 RESERVE_RATE = env.str("RESERVE_RATE", default="30/m")
+if not re.fullmatch(r"off|[1-9]\d*/[smh]", RESERVE_RATE):
+    raise ImproperlyConfigured(f'RESERVE_RATE is "{RESERVE_RATE}"; give "30/m", "5/s" or "off".')
 EXPIRY_SWEEP_SECONDS = min(env.int("EXPIRY_SWEEP_SECONDS", default=10), 60)
 
 # --- Applications -------------------------------------------------------------------------
@@ -217,6 +220,8 @@ SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
+# Who probes a process does not come through the proxy that speaks HTTPS.
+SECURE_REDIRECT_EXEMPT = [r"^(livez|readyz)$"]
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES else None
 X_FRAME_OPTIONS = "DENY"

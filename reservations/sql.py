@@ -8,10 +8,6 @@ ADVISORY_LOCKS = """
     FROM unnest(%s::bigint[], %s::bool[]) AS wanted(number, wait)
 """
 
-PENDING_OF = """
-    SELECT {fields} FROM reservations_reservation WHERE status = 'pending' AND holder = ANY(%s)
-"""
-
 UNITS_AT = """
     SELECT address, sum(quantity)::int FROM reservations_reservation
     WHERE status = 'pending' AND address <> '' AND address = ANY(%s)
@@ -25,8 +21,12 @@ ANSWERS = """
     JOIN reservations_idempotencykey USING (client, endpoint, key)
 """
 
-# Asked last: only when every lock is had is it known what time it is.
-NOW = "SELECT clock_timestamp()"
+# Asked last: only when every lock is had is it known what time it is. One row at the least.
+NOW_AND_PENDING_OF = """
+    SELECT clock_timestamp(), {fields}
+    FROM (VALUES (1)) AS always
+    LEFT JOIN reservations_reservation ON status = 'pending' AND holder = ANY(%s)
+"""
 
 # For a batch of many rows: this long a wait its neighbours can bear.
 WAIT_BRIEFLY = "SELECT set_config('lock_timeout', '100ms', true)"

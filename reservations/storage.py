@@ -8,6 +8,7 @@ so what is read after a lock was had is current (READ COMMITTED).
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from enum import Enum, auto
+from functools import lru_cache
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
@@ -44,7 +45,8 @@ def open_books(commands: Sequence["Command"], patience: Patience) -> Books:
     names = [once.name for once in onces]
     found = one_trip(_statements(commands, names, patience))
     books = Books(found["now"][0][0], (Stock(*row) for row in found["stocks"]))
-    for row in (*found.get("reservations", ()), *found.get("pending", ())):
+    pending = (row for _, *row in found["now"] if row[0])
+    for row in (*found.get("reservations", ()), *pending):
         books.remember(Reservation.from_db("default", FIELDS, row))
     books.units_at = dict(found.get("units_at", ()))
     if names:
@@ -65,35 +67,39 @@ def _statements(
     holders = {command.holder for command in commands if command.holder}
     capped = settings.RESERVATION_MAX_UNITS_PER_ADDRESS
     addresses = {command.address for command in commands if command.address and capped}
-    rows = locks.locking({row for c in commands for row in c.rows}, skip_locked=skip)
+    rows = {row for command in commands for row in command.rows}
     ids = {command.reservation_id for command in commands if command.reservation_id}
     statements = {
         "patience": (sql.WAIT_BRIEFLY, ()) if patience is Patience.BRIEF else None,
-        "stocks": _compiled(rows.values_list("pk", "total_units", "reserved_units")),
+        "stocks": (_lock_rows(len(rows), skip), [*rows]),
         "locks": _advisory_locks(holders | addresses, names),
-        "reservations": _compiled(_locking(ids, skip_locked=skip)) if ids else None,
-        "pending": (PENDING_OF, [list(holders)]) if holders else None,
+        "reservations": (_lock_reservations(len(ids), skip), [*ids]) if ids else None,
         "units_at": (sql.UNITS_AT, [list(addresses)]) if addresses else None,
         "answers": (sql.ANSWERS, columns(names)) if names else None,
-        "now": (sql.NOW, ()),
+        "now": (NOW_AND_PENDING_OF, [list(holders)]),
     }
     return {name: statement for name, statement in statements.items() if statement}
 
 
-PENDING_OF = sql.PENDING_OF.format(fields=", ".join(FIELDS))
+NOW_AND_PENDING_OF = sql.NOW_AND_PENDING_OF.format(fields=", ".join(FIELDS))
 
 
-def _locking(ids: Iterable[uuid.UUID], *, skip_locked: bool) -> QuerySet[Reservation]:
-    return (
-        Reservation.objects.filter(pk__in=ids)
-        .order_by("pk")
-        .select_for_update(no_key=True, skip_locked=skip_locked)
-    )
+@lru_cache
+def _lock_rows(count: int, skip_locked: bool) -> str:
+    """The ORM's own SQL, compiled once for each number of rows."""
+    rows = locks.locking(range(count), skip_locked=skip_locked)
+    return _compiled(rows.values_list("pk", "total_units", "reserved_units"))
 
 
-def _compiled(queryset: QuerySet[Any, Any]) -> Statement:
-    """The ORM's own SQL, to be sent together with other statements."""
-    return queryset.query.sql_with_params()
+@lru_cache
+def _lock_reservations(count: int, skip_locked: bool) -> str:
+    ids = [uuid.UUID(int=number) for number in range(count)]
+    rows = Reservation.objects.filter(pk__in=ids).order_by("pk")
+    return _compiled(rows.select_for_update(no_key=True, skip_locked=skip_locked))
+
+
+def _compiled(queryset: QuerySet[Any, Any]) -> str:
+    return str(queryset.query.sql_with_params()[0])
 
 
 def _advisory_locks(names: Iterable[str], keys: list[Name]) -> Statement | None:
@@ -159,6 +165,7 @@ def one_trip(statements: dict[str, Statement]) -> dict[str, list[Any]]:
 
 
 def _prepared_cursor() -> Any:
-    """Django's cursor over one that binds in the server: what is run often is then planned once."""
-    wrap = connection.make_debug_cursor if connection.queries_logged else connection.make_cursor
-    return wrap(Cursor(connection.connection))  # type: ignore[arg-type]
+    """A cursor that binds in the server, where what is run often is then planned once; Django's
+    own around it only when queries are logged."""
+    cursor = Cursor(connection.connection)
+    return connection.make_debug_cursor(cursor) if connection.queries_logged else cursor  # type: ignore[arg-type]

@@ -62,7 +62,6 @@ def _timed(work, row: int, *, fill: bool = True) -> tuple[float, float]:
             cursor.execute("SET statement_timeout = 0")
             cursor.execute(FILL, [DUE])
         cursor.execute("VACUUM ANALYZE reservations_reservation")
-        cursor.execute("CHECKPOINT")
     over = Event()
     latencies: list[float] = []
     shopper = Thread(target=_shop, args=(row, over, latencies))

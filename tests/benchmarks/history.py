@@ -25,7 +25,6 @@ def report(rows: Sequence[int]) -> Iterator[str]:
         cursor.execute("SET statement_timeout = 0")
         cursor.execute(FILL, [OLD])
         cursor.execute("VACUUM ANALYZE reservations_reservation")
-        cursor.execute("CHECKPOINT")
     # The first calls read the index into memory; what is measured is the shop in its stride.
     measure("Allo", rows, processes=1, callers=1, keys=False)
     after = measure("Allo", rows, processes=1, callers=1, keys=False)

@@ -7,7 +7,7 @@ from django.db import IntegrityError, connection
 
 from inventory import locks
 from inventory.models import Inventory
-from reservations import engine, services
+from reservations import engine, services, storage
 from reservations.audit import audit_stock
 from reservations.combining import Later
 from reservations.commands import Command, Reserve
@@ -42,6 +42,8 @@ def submit_alone(command: Command) -> object:
 
 
 def without_the_lock(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Compiled anew each time, as what was compiled before this test has the lock.
+    monkeypatch.setattr(storage, "_lock_rows", storage._lock_rows.__wrapped__)
     monkeypatch.setattr(
         locks, "locking", lambda ids, skip_locked=False: Inventory.objects.filter(pk__in=ids)
     )

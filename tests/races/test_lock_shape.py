@@ -29,13 +29,12 @@ def test_a_batch_locks_once_in_pk_order_and_writes_once() -> None:
     ) as queries:
         _transact(commands, Patience.NONE)
     statements = [query["sql"] for query in queries if query["sql"] not in ("BEGIN", "COMMIT")]
-    lock = statements[0]
+    lock, advisory, _, now, write = statements
     assert lock.endswith("ORDER BY 1 ASC FOR NO KEY UPDATE SKIP LOCKED")
     assert 'FROM "inventory_inventory"' in lock
-    assert "pg_advisory_xact_lock" in statements[1]
-    assert statements[-2] == "SELECT clock_timestamp()", "the time is read when all locks are had"
-    assert statements[-1].strip().startswith("WITH step_0")
-    assert len(statements) == 6
+    assert "pg_advisory_xact_lock" in advisory
+    assert now.strip().startswith("SELECT clock_timestamp()"), "the time, when all locks are had"
+    assert write.strip().startswith("WITH step_0")
 
 
 def test_a_change_locks_the_inventory_row_before_the_reservation() -> None:
