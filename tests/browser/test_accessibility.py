@@ -31,9 +31,11 @@ Promise.all(document.getAnimations()
 """
 
 
-@pytest.fixture(params=["light", "dark"])
+@pytest.fixture(params=["light-1280", "dark-1280", "light-360"])
 def page(request: pytest.FixtureRequest, new_context: NewContext) -> Page:
-    return new_context(color_scheme=request.param, reduced_motion="reduce").new_page()
+    scheme, width = request.param.split("-")
+    viewport = {"width": int(width), "height": 800}
+    return new_context(color_scheme=scheme, reduced_motion="reduce", viewport=viewport).new_page()
 
 
 def faults(page: Page) -> list[tuple[str, str]]:
