@@ -78,18 +78,13 @@ def in_one(statements: list[str]) -> str:
     return f"WITH {steps} SELECT"
 
 
-# Under the lock of all these rows, so nobody else can be changing their reservations.
+# Looked at once more, under the locks of the rows given: the hint may be old by now.
 EXPIRE_DUE = """
-    WITH due AS (
-        SELECT id FROM reservations_reservation
-        WHERE status = 'pending' AND expires_at <= clock_timestamp() AND inventory_id = ANY(%s)
-        ORDER BY expires_at
-        LIMIT %s
-    ), expired AS (
-        UPDATE reservations_reservation AS row
-        SET status = 'expired', ended_at = clock_timestamp()
-        FROM due WHERE row.id = due.id
-        RETURNING row.inventory_id, row.quantity, row.expires_at
+    WITH expired AS (
+        UPDATE reservations_reservation SET status = 'expired', ended_at = clock_timestamp()
+        WHERE id = ANY(%s) AND inventory_id = ANY(%s)
+          AND status = 'pending' AND expires_at <= clock_timestamp()
+        RETURNING inventory_id, quantity, expires_at
     ), freed AS (
         SELECT inventory_id, sum(quantity) AS units FROM expired GROUP BY inventory_id
     ), stock AS (
