@@ -48,7 +48,7 @@ def _expire(due: Due, run: Sweep) -> set[int]:
     wanted = {row for _, row in due}
     with transaction.atomic(), connection.cursor() as cursor:
         had = set(locks.locking(wanted, skip_locked=True).values_list("pk", flat=True))
-        cursor.execute(sql.EXPIRE_DUE, [[pk for pk, _ in due], list(had)])
+        cursor.execute(sql.EXPIRE_DUE, [[pk for pk, row in due if row in had]])
         expired, lateness = cursor.fetchone()
     run.expired += expired
     run.max_lateness_seconds = max(run.max_lateness_seconds, lateness)

@@ -78,12 +78,11 @@ def in_one(statements: list[str]) -> str:
     return f"WITH {steps} SELECT"
 
 
-# Looked at once more, under the locks of the rows given: the hint may be old by now.
+# Looked at once more, under the locks of their rows: the hint may be old by now.
 EXPIRE_DUE = """
     WITH expired AS (
         UPDATE reservations_reservation SET status = 'expired', ended_at = clock_timestamp()
-        WHERE id = ANY(%s) AND inventory_id = ANY(%s)
-          AND status = 'pending' AND expires_at <= clock_timestamp()
+        WHERE id = ANY(%s) AND status = 'pending' AND expires_at <= clock_timestamp()
         RETURNING inventory_id, quantity, expires_at
     ), freed AS (
         SELECT inventory_id, sum(quantity) AS units FROM expired GROUP BY inventory_id
