@@ -8,7 +8,7 @@ RUN := $(VENV)/bin/python
 PIP := $(RUN) -m pip install -qq --disable-pip-version-check --no-input
 PRIVATE := $(RUN) -m allo.embedded exec --
 COMPILE := $(RUN) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-	--no-emit-index-url --no-emit-find-links --no-annotate --no-header pyproject.toml
+	--no-annotate --no-header pyproject.toml
 PRODUCTION := PRODUCTION=1 ALLOWED_HOSTS=allo.example \
 	SECRET_KEY=only-for-the-check-of-the-production-settings-0123456789
 

@@ -3,7 +3,11 @@
 const own = document.querySelector(".product-picture img");
 
 function lead({ viewTransition }, url) {
-  if (!viewTransition || !url) return;
+  if (!viewTransition) return;
+  // One that is skipped, as by a page that was revealed already, has nothing to complain of.
+  viewTransition.ready.catch(() => {});
+  const over = viewTransition.finished.catch(() => {});
+  if (!url) return;
   const { pathname } = new URL(url);
   const cards = [...document.querySelectorAll(".card")];
   const picture = cards
@@ -12,7 +16,7 @@ function lead({ viewTransition }, url) {
   if (!picture) return;
   if (own) own.style.viewTransitionName = "none";
   picture.style.viewTransitionName = "product-picture";
-  viewTransition.finished.then(() => {
+  over.then(() => {
     if (own) own.style.viewTransitionName = "";
     picture.style.viewTransitionName = "";
   });
@@ -22,5 +26,5 @@ addEventListener("pageswap", (event) => lead(event, event.activation?.entry.url)
 
 // A product's own page shows the picture large: its style sheet has named it already.
 addEventListener("pagereveal", (event) => {
-  if (!own) lead(event, globalThis.navigation?.activation?.from?.url);
+  lead(event, own ? null : globalThis.navigation?.activation?.from?.url);
 });
