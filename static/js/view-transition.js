@@ -4,8 +4,6 @@ const own = document.querySelector(".product-picture img");
 
 function lead({ viewTransition }, url) {
   if (!viewTransition) return;
-  // One that is skipped, as by a page that was revealed already, has nothing to complain of.
-  viewTransition.ready.catch(() => {});
   const over = viewTransition.finished.catch(() => {});
   if (!url) return;
   const { pathname } = new URL(url);
@@ -27,4 +25,10 @@ addEventListener("pageswap", (event) => lead(event, event.activation?.entry.url)
 // A product's own page shows the picture large: its style sheet has named it already.
 addEventListener("pagereveal", (event) => {
   lead(event, own ? null : globalThis.navigation?.activation?.from?.url);
+});
+
+// Where the old page's picture is late, the browser shows the new page without it, which is fine,
+// and then rejects the promises of a transition that no script was ever given: only here.
+addEventListener("unhandledrejection", (event) => {
+  if (/^Transition was (aborted|skipped)/.test(event.reason?.message)) event.preventDefault();
 });

@@ -29,10 +29,6 @@ TIMEOUT_MS = 10_000
 # All browsers here share one address, which is no reason to refuse them anything.
 NO_LIMITS = {"RESERVE_RATE": "off", "RESERVATION_MAX_UNITS_PER_ADDRESS": "0"}
 
-# A page shown before its transition is ready is shown without it. The browser says so as a
-# rejected promise, before any script of the page can be there to catch it.
-SKIPPED = "^uncaught: Transition was (aborted because of invalid state|skipped)"
-
 NewContext = Callable[..., BrowserContext]
 
 
@@ -59,8 +55,11 @@ class Complaints:
             self.heard.append(f"{message.type} on {message.location['url']}: {message.text}")
 
     def unexpected(self) -> list[str]:
-        allowed = re.compile("|".join([SKIPPED, *self.expected]))
-        return [complaint for complaint in self.heard if not allowed.search(complaint)]
+        return [
+            complaint
+            for complaint in self.heard
+            if not any(re.search(pattern, complaint) for pattern in self.expected)
+        ]
 
 
 @pytest.fixture(scope="package")
