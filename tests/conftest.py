@@ -14,6 +14,14 @@ def pytest_sessionstart() -> None:
         )
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """All browser tests share one shop, so one process runs them; the others share out files."""
+    for item in items:
+        browser = item.get_closest_marker("browser")
+        item.add_marker(pytest.mark.xdist_group("browser" if browser else item.path.name))
+
+
 @pytest.fixture(autouse=True)
 def _nothing_collected_and_nobody_counted(settings: Any) -> None:
     """Pages take static files from where they are written, and all shoppers of a test come from
