@@ -124,6 +124,12 @@ def page_without_javascript(new_context: NewContext) -> Page:
     return new_context(java_script_enabled=False).new_page()
 
 
+def screen(name: str) -> dict[str, Any]:
+    """What a context needs for a screen such as "360-dark"."""
+    width, scheme = name.split("-")
+    return {"viewport": {"width": int(width), "height": 800}, "color_scheme": scheme}
+
+
 @pytest.fixture(params=[320, 768, 1440])
 def page_of_any_width(request: pytest.FixtureRequest, new_context: NewContext) -> Page:
     return new_context(viewport={"width": request.param, "height": 900}).new_page()

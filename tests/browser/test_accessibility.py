@@ -4,7 +4,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Complaints, NewContext
+from tests.browser.conftest import Complaints, NewContext, screen
 from tests.browser.shopping import (
     choose,
     confirm,
@@ -31,11 +31,9 @@ Promise.all(document.getAnimations()
 """
 
 
-@pytest.fixture(params=["light-1280", "dark-1280", "light-360"])
+@pytest.fixture(params=["1440-light", "1440-dark", "360-light"])
 def page(request: pytest.FixtureRequest, new_context: NewContext) -> Page:
-    scheme, width = request.param.split("-")
-    viewport = {"width": int(width), "height": 800}
-    return new_context(color_scheme=scheme, reduced_motion="reduce", viewport=viewport).new_page()
+    return new_context(**screen(request.param), reduced_motion="reduce").new_page()
 
 
 def faults(page: Page) -> list[tuple[str, str]]:

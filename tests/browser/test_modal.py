@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.conftest import Complaints
+from tests.browser.conftest import Complaints, NewContext, screen
 from tests.browser.shopping import Shelf, confirm, heading, open_reserve, untouched
 from tests.running import Shop
 
@@ -71,7 +71,9 @@ def test_the_stepper_counts_up_and_down_to_one(page: Page, shelf: Shelf) -> None
     expect(quantity).to_have_value("1")
 
 
-def test_all_the_way_by_keyboard_alone(page: Page, shelf: Shelf) -> None:
+@pytest.mark.parametrize("name", ["360-light", "768-dark", "1440-light"])
+def test_all_the_way_by_keyboard_alone(new_context: NewContext, shelf: Shelf, name: str) -> None:
+    page = new_context(**screen(name)).new_page()
     page.goto(shelf.address)
     page.keyboard.press("Tab")
     expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()

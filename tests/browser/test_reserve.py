@@ -3,9 +3,9 @@
 import re
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
-from tests.browser.conftest import Complaints, NewContext
+from tests.browser.conftest import Complaints, NewContext, screen
 from tests.browser.shopping import (
     COUNTDOWN,
     choose,
@@ -20,6 +20,11 @@ from tests.browser.shopping import (
 from tests.running import Shop
 
 pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(params=["360-dark", "768-light", "1440-dark"])
+def page(request: pytest.FixtureRequest, new_context: NewContext) -> Page:
+    return new_context(**screen(request.param)).new_page()
 
 
 def test_what_is_reserved_is_held_counted_down_and_sold(page: Page, shop: Shop) -> None:
@@ -86,7 +91,8 @@ def test_losing_the_race_is_said_in_the_modal_with_what_is_left_to_take(
     assert units(shop, shelf) == (shelf.units, shelf.units)
 
 
-def test_a_double_click_is_one_hold(page: Page, shop: Shop) -> None:
+def test_a_double_click_is_one_hold(context: BrowserContext, shop: Shop) -> None:
+    page = context.new_page()
     shelf = untouched(shop)
     form = open_reserve(page, shelf)
     choose(form, shelf, 1)
@@ -129,10 +135,11 @@ def test_a_mistake_is_said_beside_the_field_and_what_was_typed_stays(
     expect(heading(page, "It is yours.")).to_be_visible()
 
 
-def test_another_tab_shows_the_end_within_a_poll(page: Page, shop: Shop) -> None:
+def test_another_tab_shows_the_end_within_a_poll(context: BrowserContext, shop: Shop) -> None:
+    page = context.new_page()
     shelf = untouched(shop)
     checkout = hold(page, shelf)
-    other = page.context.new_page()
+    other = context.new_page()
     other.goto(checkout)
     confirm(other)
     expect(heading(other, "It is yours.")).to_be_visible()
@@ -154,10 +161,10 @@ def test_more_time_starts_the_clock_again_and_keeps_what_was_typed(page: Page, s
 
 
 def test_to_another_visitor_the_checkout_does_not_exist(
-    page: Page, new_context: NewContext, shop: Shop, complaints: Complaints
+    new_context: NewContext, shop: Shop, complaints: Complaints
 ) -> None:
     complaints.expect("status of 404")
-    checkout = hold(page, untouched(shop))
+    checkout = hold(new_context().new_page(), untouched(shop))
     other = new_context().new_page()
     other.goto(checkout)
     expect(heading(other, "Not on this shelf.")).to_be_visible()

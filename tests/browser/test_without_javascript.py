@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Complaints, NewContext
+from tests.browser.conftest import Complaints, NewContext, screen
 from tests.browser.shopping import (
     choose,
     confirm,
@@ -20,9 +20,9 @@ from tests.running import Shop
 pytestmark = pytest.mark.browser
 
 
-@pytest.fixture
-def page(page_without_javascript: Page) -> Page:
-    return page_without_javascript
+@pytest.fixture(params=["360-light", "768-dark", "1440-light"])
+def page(request: pytest.FixtureRequest, new_context: NewContext) -> Page:
+    return new_context(**screen(request.param), java_script_enabled=False).new_page()
 
 
 def test_reserving_and_paying(page: Page, shop: Shop) -> None:
