@@ -84,6 +84,17 @@ def hold(page: Page, shelf: Shelf, quantity: int = 1) -> str:
     return page.url
 
 
+def lose_the_race(page: Page, rival: Page, shelf: Shelf, *, left: int) -> None:
+    """Asks for the whole shelf, a moment after the rival took all of it but `left`."""
+    form = open_reserve(page, shelf)
+    choose(form, shelf, shelf.units)
+    hold(rival, shelf, shelf.units - left)
+    form.get_by_role("button", name="Reserve", exact=True).click()
+    expect(form.get_by_role("alert")).to_contain_text(
+        f"Only {left} left in {shelf.warehouse}, you asked for {shelf.units}."
+    )
+
+
 def confirm(page: Page) -> None:
     page.get_by_label("Name").fill("Asha Rao")
     page.get_by_label("E-mail").fill("asha@example.org")

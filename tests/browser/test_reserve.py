@@ -12,6 +12,7 @@ from tests.browser.shopping import (
     confirm,
     heading,
     hold,
+    lose_the_race,
     move_deadline,
     open_reserve,
     units,
@@ -76,17 +77,11 @@ def test_losing_the_race_is_said_in_the_modal_with_what_is_left_to_take(
 ) -> None:
     complaints.expect("status of 409")
     shelf = untouched(shop)
-    form = open_reserve(page, shelf)
-    choose(form, shelf, shelf.units)
-    hold(new_context().new_page(), shelf, shelf.units - 2)
-
-    form.get_by_role("button", name="Reserve", exact=True).click()
-    lost = page.get_by_role("dialog").get_by_role("alert")
-    expect(lost).to_contain_text(f"Only 2 left in {shelf.warehouse}, you asked for {shelf.units}.")
+    lose_the_race(page, new_context().new_page(), shelf, left=2)
     expect(page.get_by_role("region", name="Price and stock")).to_contain_text(
         f"2 left, {shelf.units - 2} held"
     )
-    form.get_by_role("button", name="Take 2").click()
+    page.get_by_role("dialog").get_by_role("button", name="Take 2").click()
     expect(heading(page, f"{shelf.product} is held for you")).to_be_visible()
     assert units(shop, shelf) == (shelf.units, shelf.units)
 

@@ -11,6 +11,7 @@ from tests.browser.shopping import (
     confirm,
     heading,
     hold,
+    lose_the_race,
     open_reserve,
     units,
     untouched,
@@ -64,13 +65,7 @@ def test_losing_the_race_offers_what_is_left(
 ) -> None:
     complaints.expect("status of 409")
     shelf = untouched(shop)
-    form = open_reserve(page, shelf)
-    choose(form, shelf, shelf.units)
-    hold(new_context().new_page(), shelf, shelf.units - 1)
-    form.get_by_role("button", name="Reserve", exact=True).click()
-    expect(page.get_by_role("alert")).to_contain_text(
-        f"Only 1 left in {shelf.warehouse}, you asked for {shelf.units}."
-    )
+    lose_the_race(page, new_context().new_page(), shelf, left=1)
     page.get_by_role("button", name="Take 1").click()
     expect(heading(page, f"{shelf.product} is held for you")).to_be_visible()
 
