@@ -42,12 +42,17 @@ class Address:
         return f"http://{f'[{host}]' if ':' in host else host}:{self.port}/"
 
     def answers(self) -> bool:
+        return self.get("/livez") is not None
+
+    def get(self, path: str) -> bytes | None:
+        """Return what is served there; None if nothing is, or an error of the server's."""
         connection = http.client.HTTPConnection(self._visitable, self.port, timeout=5)
         try:
-            connection.request("GET", "/livez")
-            return connection.getresponse().status < 500
+            connection.request("GET", path)
+            response = connection.getresponse()
+            return response.read() if response.status < 500 else None
         except (OSError, http.client.HTTPException):
-            return False
+            return None
         finally:
             connection.close()
 

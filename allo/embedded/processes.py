@@ -36,6 +36,8 @@ class Service(Program):
     name: str
     ready: Callable[[], bool] | None = None
     ended: Callable[[], object] | None = None
+    # Given the age of the process in seconds: does it live, but not do its work?
+    stalled: Callable[[float], bool] | None = None
     stop_signal: signal.Signals = signal.SIGTERM
     patience: float = 2.0
 

@@ -13,6 +13,7 @@ from allo.embedded.processes import Program, Service
 from allo.embedded.servers import start_servers
 from allo.embedded.state import read_secrets, write_environment
 from allo.embedded.supervisor import Supervisor
+from allo.embedded.sweep import stall_detector
 
 PROJECT = Path(__file__).resolve().parents[2]
 PYTHON = sys.executable
@@ -26,6 +27,7 @@ POOL = ("--pool=threads", "--concurrency=4")
 def services(environment: Mapping[str, str], address: Address) -> list[Service]:
     """Return the process table, in the order of the start and of the stop."""
     service = partial(Service, environment=environment, folder=PROJECT)
+    stalled = stall_detector(address, environment)
     return [
         service(
             name="web",
@@ -36,11 +38,13 @@ def services(environment: Mapping[str, str], address: Address) -> list[Service]:
         service(
             name="worker",
             command=[*CELERY, "worker", *POOL, *ALONE, "--loglevel=INFO"],
+            stalled=stalled,
         ),
         service(
             name="beat",
             # No schedule file: one torn by kill -9 would be in the way of the next start.
             command=[*CELERY, "beat", "--scheduler=celery.beat:Scheduler", "--loglevel=INFO"],
+            stalled=stalled,
         ),
     ]
 

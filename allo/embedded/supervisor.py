@@ -27,6 +27,7 @@ KILL_SECONDS = 6.0
 FIRST_DELAY = 0.1
 LONGEST_DELAY = 10.0
 CALM_SECONDS = 10.0
+STALL_CHECK_SECONDS = 5.0
 
 
 class Child:
@@ -69,6 +70,14 @@ class Child:
         self.restart_at = now + delay
         end = describe_end(self.process.returncode)
         print(f"{self.service.name} {end}, starts again in {delay:.1f} s ({self.log})", flush=True)
+
+    def end_if_stalled(self) -> None:
+        """What is ended here is started again like one that died."""
+        stalled = self.service.stalled
+        if self.alive and stalled and stalled(time.monotonic() - self.started_at):
+            print(f"{self.service.name} hangs and is ended ({self.log})", flush=True)
+            self.process.kill()
+            self.process.wait()
 
     def stop(self, queue: SignalQueue, patience: float) -> bool:
         """Ask, wait, then insist; tell whether somebody asked us to hurry meanwhile."""
@@ -125,8 +134,10 @@ class Supervisor:
 
     def watch(self) -> Never:
         while True:
+            for child in self._children():
+                child.end_if_stalled()
             self._revive()
-            self.queue.pause(self._seconds_to_restart())
+            self.queue.pause(self._seconds_to_restart(at_most=STALL_CHECK_SECONDS))
 
     def run(self, command: Sequence[str], environment: Mapping[str, str]) -> int:
         """Run in the foreground, on our terminal, whose Ctrl-C reaches it without us."""
@@ -155,9 +166,12 @@ class Supervisor:
         for child in self._children():
             child.revive()
 
-    def _seconds_to_restart(self) -> float | None:
+    def _seconds_to_restart(self, at_most: float | None = None) -> float | None:
         due = [child.restart_at for child in self._children() if child.restart_at is not None]
-        return max(0.0, min(due) - time.monotonic()) if due else None
+        if not due:
+            return at_most
+        seconds = max(0.0, min(due) - time.monotonic())
+        return seconds if at_most is None else min(seconds, at_most)
 
 
 def rotate(log: Path) -> None:
