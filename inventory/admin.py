@@ -3,6 +3,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from allo.http.admin import ModelAdmin, ReadOnlyAdmin
+from allo.http.export import StreamedExport
 from inventory.models import Inventory, StockMovement, Warehouse
 
 
@@ -33,7 +34,17 @@ class InventoryAdmin(ReadOnlyAdmin[Inventory]):
 
 
 @admin.register(StockMovement)
-class StockMovementAdmin(ReadOnlyAdmin[StockMovement]):
+class StockMovementAdmin(StreamedExport[StockMovement], ReadOnlyAdmin[StockMovement]):
+    export_columns = {
+        "when": "created_at",
+        "product": "inventory.product.slug",
+        "warehouse": "inventory.warehouse.code",
+        "change": "delta",
+        "reason": "reason",
+        "actor": "actor",
+        "note": "note",
+        "reference": "reference",
+    }
     list_display = ("created_at", "inventory", "delta", "reason", "actor", "note")
     list_filter = ("reason", "inventory__warehouse")
     list_select_related = ("inventory__product", "inventory__warehouse", "actor")

@@ -1,0 +1,118 @@
+"""A list of the admin as a file, and how it is paged when it is long."""
+
+import csv
+from io import BytesIO, StringIO
+
+import pytest
+from django.contrib.auth.models import User
+from openpyxl import load_workbook
+
+from allo.http import admin, export
+from inventory.models import StockMovement
+from inventory.services import receive
+from tests.stock import stocked
+
+pytestmark = pytest.mark.django_db
+
+LEDGER = "/admin/inventory/stockmovement/"
+
+
+def lines(response) -> list[dict[str, str]]:
+    text = b"".join(response.streaming_content).decode("utf-8-sig")
+    return list(csv.DictReader(StringIO(text)))
+
+
+@pytest.fixture
+def _seven_movements(monkeypatch) -> None:
+    monkeypatch.setattr(export, "ROWS_AT_ONCE", 2)
+    here, there = stocked(1), stocked(1, warehouse="del-01")
+    for n in range(5):
+        receive(inventory_id=(here if n < 3 else there).pk, units=n + 1, note=f"Delivery {n}")
+
+
+@pytest.mark.usefixtures("_seven_movements")
+@pytest.mark.parametrize(
+    ("query", "changes"),
+    [
+        ({}, "1112345"),
+        ({"reason__exact": "received"}, "12345"),
+        ({"delta__gte": "3", "o": "-2", "p": "9", "all": ""}, "345"),
+        ({"q": "Delivery 4"}, "5"),
+        ({"q": "nothing"}, ""),
+    ],
+)
+def test_a_file_has_every_row_of_the_filtered_list(admin_client, query, changes) -> None:
+    response = admin_client.get(f"{LEDGER}export/csv/", query)
+    assert "".join(row["change"] for row in lines(response)) == changes
+    assert "attachment" in response["Content-Disposition"]
+
+
+@pytest.mark.usefixtures("_seven_movements")
+def test_it_is_fetched_in_pages(admin_client, django_assert_num_queries) -> None:
+    response = admin_client.get(f"{LEDGER}export/csv/")
+    with django_assert_num_queries(4):
+        assert len(lines(response)) == 7
+
+
+@pytest.mark.parametrize("note", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1"])
+def test_nothing_in_a_file_is_a_formula(admin_client, note) -> None:
+    receive(inventory_id=stocked(0).pk, units=3, note=note)
+    [row] = lines(admin_client.get(f"{LEDGER}export/csv/"))
+    assert row["note"] == f"'{note}"
+    assert row["change"] == "3"
+
+
+def test_a_sheet_has_numbers_and_texts_and_no_formulas(admin_client) -> None:
+    receive(inventory_id=stocked(0).pk, units=3, note="=HYPERLINK(1)\x01")
+    response = admin_client.get(f"{LEDGER}export/xlsx/")
+    book = load_workbook(BytesIO(b"".join(response.streaming_content)))
+    (names, values) = book.worksheets[0].values
+    row = dict(zip(names, values, strict=True))
+    assert (row["change"], row["note"]) == (3, "'=HYPERLINK(1)")
+    assert [c.data_type for c in book.worksheets[0][2]].count("f") == 0
+
+
+def test_a_sheet_that_would_be_too_long_is_refused(admin_client, monkeypatch) -> None:
+    monkeypatch.setattr(export, "XLSX_AT_MOST", 1)
+    stocked(1)
+    stocked(2, product="other")
+    response = admin_client.get(f"{LEDGER}export/xlsx/?reason__exact=opening", follow=True)
+    assert b"too many for one sheet" in response.content
+    assert response.redirect_chain[0][0] == f"{LEDGER}?reason__exact=opening"
+
+
+def test_only_who_may_see_a_list_gets_its_file(client) -> None:
+    client.force_login(User.objects.create_user("staff", is_staff=True))
+    assert client.get(f"{LEDGER}export/csv/").status_code == 403
+
+
+def test_a_filter_that_means_nothing_shows_the_list(admin_client) -> None:
+    response = admin_client.get(f"{LEDGER}export/csv/?delta__exact=x")
+    assert response.status_code == 302
+
+
+@pytest.fixture
+def long_list(monkeypatch) -> list[int]:
+    """Seven movements, where more than four are not counted and more than two are deep."""
+    monkeypatch.setattr(admin, "COUNTED", 4)
+    monkeypatch.setattr(admin, "DEEP", 2)
+    row = stocked(1)
+    for n in range(6):
+        receive(inventory_id=row.pk, units=n + 1)
+    return list(StockMovement.objects.values_list("pk", flat=True))
+
+
+def test_a_long_list_is_estimated_whole_and_not_counted_when_filtered(long_list) -> None:
+    whole = admin.QuickPaginator(StockMovement.objects.all(), 2)
+    assert str(whole.count).startswith("about ")
+    filtered = admin.QuickPaginator(StockMovement.objects.filter(reason="received"), 2)
+    assert (str(filtered.count), filtered.num_pages) == ("4+", 2)
+    few = admin.QuickPaginator(StockMovement.objects.filter(delta__gt=4), 2)
+    assert str(few.count) == "2"
+
+
+def test_deep_pages_hold_what_they_would(long_list, django_assert_num_queries) -> None:
+    paginator = admin.QuickPaginator(StockMovement.objects.all(), 2)
+    with django_assert_num_queries(4):
+        page = [row.pk for row in paginator.page(2)]
+    assert page == long_list[2:4]
