@@ -167,12 +167,32 @@ CELERY_BEAT_SCHEDULE = {
         # A sweep nobody fetched is worthless once the next one is queued.
         "options": {"expires": max(EXPIRY_SWEEP_SECONDS - 1, 1)},
     },
+    "watch-low-stock": {
+        "task": "inventory.tasks.watch_low_stock",
+        "schedule": 60,
+        "options": {"expires": 59},
+    },
+    "prune-imports": {"task": "inventory.tasks.prune_imports", "schedule": crontab(minute=27)},
     "prune": {"task": "reservations.tasks.prune", "schedule": crontab(minute=7)},
     "audit-stock": {
         "task": "reservations.tasks.audit_stock",
         "schedule": crontab(minute=17, hour=3),
     },
 }
+
+# --- Mail -----------------------------------------------------------------------------------
+
+# To the log of who sends it, unless told where to.
+_mail = env.email_url("EMAIL_URL", default="consolemail://")
+EMAIL_BACKEND, EMAIL_HOST, EMAIL_PORT = (
+    _mail["EMAIL_BACKEND"], _mail["EMAIL_HOST"], _mail["EMAIL_PORT"] or 25,
+)  # fmt: skip
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _mail["EMAIL_HOST_USER"], _mail["EMAIL_HOST_PASSWORD"]
+EMAIL_USE_TLS, EMAIL_USE_SSL = _mail.get("EMAIL_USE_TLS", False), _mail.get("EMAIL_USE_SSL", False)
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = env.str("MAIL_FROM", default="allo@localhost")
+# Who is told when stock becomes low; nobody unless set.
+STAFF_EMAILS = env.list("STAFF_EMAILS", default=[])
 
 # --- Language, time, files --------------------------------------------------------------------
 

@@ -1,14 +1,27 @@
 """What is in stock, where, and why. `total_units` and `reserved_units` change only under the
 row's lock: see `inventory.locks`."""
 
-from datetime import datetime
+import uuid
+from datetime import datetime, timedelta
 from typing import Self
 
 import pgtrigger
 from django.conf import settings
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
-from django.db.models import F, Min, Q, QuerySet
-from django.db.models.functions import Now
+from django.db.models import (
+    BooleanField,
+    Count,
+    ExpressionWrapper,
+    F,
+    IntegerField,
+    Min,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+)
+from django.db.models.functions import Coalesce, Now
 
 from catalog.models import Product
 
@@ -34,14 +47,41 @@ class InventoryQuerySet(QuerySet["Inventory"]):
         pending = Q(reservation__status="pending")
         return self.annotate(next_lapse_at=Min("reservation__expires_at", filter=pending))
 
+    def with_live_holds(self) -> Self:
+        """Annotates `live_holds`: how many reservations hold units of the row now."""
+        live = Q(reservation__status="pending", reservation__expires_at__gt=Now())
+        counted = (
+            Inventory.objects.filter(live, pk=OuterRef("pk"))
+            .order_by()
+            .values("pk")
+            .annotate(holds=Count("reservation"))
+            .values("holds")
+        )
+        return self.annotate(live_holds=Coalesce(Subquery(counted, output_field=IntegerField()), 0))
+
+    def low(self) -> Self:
+        """Rows with as many units as their threshold or fewer, held ones counted: holds come and
+        go within minutes, what stands on the shelf does not. A threshold of 0 is never reached."""
+        return self.filter(low_stock_threshold__gt=0, total_units__lte=F("low_stock_threshold"))
+
+    def sold_out(self) -> Self:
+        return self.filter(total_units=0)
+
+    def fully_held(self) -> Self:
+        return self.filter(total_units__gt=0, reserved_units=F("total_units"))
+
 
 class Inventory(models.Model):
     product = models.ForeignKey(Product, models.PROTECT)
     warehouse = models.ForeignKey(Warehouse, models.PROTECT)
     total_units = models.IntegerField(default=0, editable=False)
     reserved_units = models.IntegerField(default=0, editable=False)
+    low_stock_threshold = models.PositiveIntegerField(
+        default=2, editable=False, help_text="Low from this many units down; 0 is never."
+    )
 
     available: int  # annotated by `with_available`
+    live_holds: int  # annotated by `with_live_holds`
     next_lapse_at: datetime | None  # annotated by `with_next_lapse`
 
     objects = InventoryQuerySet.as_manager()
@@ -49,6 +89,14 @@ class Inventory(models.Model):
     class Meta:
         ordering = ("product", "warehouse__position")
         verbose_name_plural = "inventory"
+        permissions = (
+            ("receive_stock", "Can receive stock"),
+            ("adjust_stock", "Can adjust stock"),
+            ("transfer_stock", "Can move stock between warehouses"),
+            ("write_off_stock", "Can write off stock"),
+            ("set_threshold", "Can set low-stock thresholds"),
+            ("import_stock", "Can import adjustments"),
+        )
         constraints = (
             models.UniqueConstraint(
                 fields=("product", "warehouse"), name="one_row_per_product_and_warehouse"
@@ -70,20 +118,37 @@ class StockMovement(models.Model):
     class Reason(models.TextChoices):
         OPENING = "opening"
         RECEIVED = "received"
+        COUNTED = "counted"
+        DAMAGED = "damaged"
+        LOST = "lost"
+        RETURNED = "returned"
         ADJUSTED = "adjusted"
         TRANSFERRED = "transferred"
-        WRITTEN_OFF = "written_off"
+        WRITTEN_OFF = "written_off", "Written off"
         SOLD = "sold"
 
-    inventory = models.ForeignKey(Inventory, models.PROTECT)
+    # Why staff correct what the books say.
+    ADJUSTMENTS = (
+        Reason.COUNTED,
+        Reason.DAMAGED,
+        Reason.LOST,
+        Reason.RETURNED,
+        Reason.ADJUSTED,
+    )
+
+    inventory = models.ForeignKey(Inventory, models.PROTECT, db_index=False)
     delta = models.IntegerField()
     reason = models.CharField(max_length=12, choices=Reason)
     reference = models.UUIDField(
         null=True, blank=True, help_text="The reservation sold, or what ties two lines together."
     )
-    actor = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True)
+    actor = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, db_index=False
+    )
     note = models.CharField(max_length=200, blank=True)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    balance: int  # what it left on the shelf; see `inventory.ledger`
 
     class Meta:
         ordering = ("-pk",)
@@ -93,8 +158,12 @@ class StockMovement(models.Model):
                 condition=Q(
                     reason__in=(
                         "adjusted",
+                        "counted",
+                        "damaged",
+                        "lost",
                         "opening",
                         "received",
+                        "returned",
                         "sold",
                         "transferred",
                         "written_off",
@@ -110,6 +179,33 @@ class StockMovement(models.Model):
             models.UniqueConstraint(
                 fields=("reference",), condition=Q(reason="sold"), name="sold_once"
             ),
+            # What staff do under one reference, a form's or a file's, reaches a row once.
+            models.UniqueConstraint(
+                fields=("reference", "inventory"),
+                condition=~Q(reason="sold"),
+                name="done_once_per_reference_and_row",
+            ),
+        )
+        # Sales write here while shoppers wait: what only staff ask for leaves sales out, or costs
+        # next to nothing.
+        indexes = (
+            models.Index(fields=("inventory", "-id"), name="movement_by_inventory"),
+            models.Index(
+                fields=("reason", "-id"),
+                condition=~Q(reason="sold"),
+                name="movement_by_reason",
+            ),
+            models.Index(
+                fields=("actor", "-id"),
+                condition=Q(actor__isnull=False),
+                name="movement_by_actor",
+            ),
+            BrinIndex(
+                fields=("created_at",),
+                autosummarize=True,
+                pages_per_range=16,
+                name="movement_by_time",
+            ),
         )
         triggers = (
             pgtrigger.Protect(
@@ -119,3 +215,130 @@ class StockMovement(models.Model):
 
     def __str__(self) -> str:
         return f"{self.delta:+d} {self.get_reason_display()}"
+
+
+class LowStockQuerySet(QuerySet["LowStock"]):
+    def unclaimed(self) -> Self:
+        """Rows of which staff were not told, and of which nobody is telling them now."""
+        lapsed = Q(claimed_at=None) | Q(claimed_at__lt=Now() - timedelta(minutes=5))
+        return self.filter(lapsed, notified_at=None)
+
+
+class LowStock(models.Model):
+    """A row that is low, from when it was seen to be until it no longer is: staff are told once.
+
+    Not columns of `Inventory`, which every sale rewrites."""
+
+    inventory = models.OneToOneField(Inventory, models.CASCADE, primary_key=True)
+    since = models.DateTimeField(db_default=Now())
+    claim = models.UUIDField(null=True, help_text="Of the worker that tells staff.")
+    claimed_at = models.DateTimeField(null=True)
+    notified_at = models.DateTimeField(null=True)
+
+    objects = LowStockQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-since",)
+        verbose_name_plural = "low stock"
+
+    def __str__(self) -> str:
+        return f"{self.inventory} is low"
+
+
+# A worker that has given no sign of life for so long is dead, and what it began is undone.
+STALLED = Q(state="applying", stirred_at__lt=Now() - timedelta(seconds=30))
+
+
+class StockImportQuerySet(QuerySet["StockImport"]):
+    def with_stalled(self) -> Self:
+        """Annotates `stalled`, by the database's clock."""
+        return self.annotate(stalled=ExpressionWrapper(STALLED, BooleanField()))
+
+    def free(self) -> Self:
+        """Those that nobody is applying, and nobody has."""
+        return self.filter(Q(state="checked") | STALLED, error_count=0)
+
+
+class StockImport(models.Model):
+    """A file of adjustments, as it was checked, and what became of it. Its key is the reference
+    of the movements it led to."""
+
+    class State(models.TextChoices):
+        CHECKED = "checked"
+        APPLYING = "applying"
+        APPLIED = "applied"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    file_name = models.CharField("file", max_length=120)
+    state = models.CharField(max_length=8, choices=State, default=State.CHECKED)
+    row_count = models.PositiveIntegerField("rows")
+    error_count = models.PositiveIntegerField("errors")
+    done = models.PositiveIntegerField(default=0)
+    actor = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT)
+    created_at = models.DateTimeField("checked at", db_default=Now(), editable=False)
+    stirred_at = models.DateTimeField(null=True, help_text="The last sign of life of its worker.")
+    applied_at = models.DateTimeField(null=True)
+    trouble = models.CharField(max_length=200, help_text="Why it was not applied the last time.")
+
+    stalled: bool  # annotated by `with_stalled`
+
+    objects = StockImportQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-created_at",)
+        default_permissions = ("view",)
+        verbose_name = "import"
+        constraints = (
+            models.CheckConstraint(
+                condition=Q(state__in=("checked", "applying", "applied")),
+                name="import_state_known",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state="applied") | Q(applied_at__isnull=False, error_count=0),
+                name="import_applied_without_errors",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.file_name
+
+    @property
+    def steps(self) -> int:
+        """What `done` counts up to: each row is locked, then written."""
+        return 2 * self.row_count
+
+
+class StockImportRow(models.Model):
+    """One line of a file: what it says, and what was found to be wrong with it."""
+
+    stock_import = models.ForeignKey(StockImport, models.CASCADE, db_index=False)
+    line = models.PositiveIntegerField()
+    product = models.CharField(max_length=80)
+    warehouse = models.CharField(max_length=20)
+    inventory = models.ForeignKey(Inventory, models.PROTECT, null=True, db_index=False)
+    before = models.IntegerField(null=True)
+    delta = models.IntegerField("change", null=True)
+    reason = models.CharField(max_length=12)
+    note = models.CharField(max_length=200)
+    error = models.CharField(max_length=200)
+
+    class Meta:
+        ordering = ("line",)
+        default_permissions = ()
+        constraints = (
+            models.UniqueConstraint(
+                fields=("stock_import", "line"), name="one_row_per_import_and_line"
+            ),
+        )
+        indexes = (
+            models.Index(
+                fields=("stock_import",), condition=~Q(error=""), name="import_rows_with_errors"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"line {self.line}"
+
+    @property
+    def after(self) -> int | None:
+        return None if self.before is None or self.delta is None else self.before + self.delta

@@ -1,25 +1,246 @@
-"""How stock comes in: under the row's lock, and each change with its line in the ledger."""
+"""How stock changes when nobody buys: under the rows' locks, each change with its line in the
+ledger. Everything goes through `apply`, one transaction: all of it happens, or nothing."""
+
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from django.contrib.auth.models import User
-from django.db import transaction
-from django.db.models import F
+from django.db import OperationalError, connection, transaction
+from psycopg.errors import DeadlockDetected, LockNotAvailable
 
-from inventory.locks import locking
+from inventory import locks
+from inventory.exceptions import (
+    AlreadyDone,
+    BelowReserved,
+    BelowZero,
+    Busy,
+    ChangedMeanwhile,
+    Refused,
+    StockError,
+    TooMany,
+)
 from inventory.models import Inventory, StockMovement
 
+Reason = StockMovement.Reason
+Thing = TypeVar("Thing")
 
-@transaction.atomic
+MAX_UNITS = 1_000_000_000
+# Rows per statement: few enough to keep each short.
+PORTION = 2000
+
+CHANGE_TOTALS = """
+    UPDATE inventory_inventory AS row SET total_units = row.total_units + change.delta
+    FROM unnest(%s::bigint[], %s::int[]) AS change(id, delta)
+    WHERE row.id = change.id
+"""
+SET_THRESHOLDS = """
+    UPDATE inventory_inventory AS row SET low_stock_threshold = wanted.threshold
+    FROM unnest(%s::bigint[], %s::int[]) AS wanted(id, threshold)
+    WHERE row.id = wanted.id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Adjustment:
+    """One line to be: `seen` is the total that whoever asks had before their eyes, if any."""
+
+    inventory_id: int
+    delta: int
+    reason: Reason
+    note: str = ""
+    reference: uuid.UUID | None = None
+    seen: int | None = None
+
+
+def nobody_waits(_done: int) -> None:
+    """For who does not want to know how far it is."""
+
+
+def apply(
+    *,
+    adjustments: Sequence[Adjustment],
+    actor: User | None = None,
+    progress: Callable[[int], None] = nobody_waits,
+) -> list[StockMovement]:
+    """Raises `Refused` with what is wrong with which, `AlreadyDone`, `Busy`;
+    `Inventory.DoesNotExist` for an unknown row.
+
+    `progress` is told how many rows are locked or written, of twice as many as there are.
+    """
+    with busy_if_locked(), transaction.atomic():
+        rows = _lock({adjustment.inventory_id for adjustment in adjustments}, progress)
+        references = {adjustment.reference for adjustment in adjustments} - {None}
+        if StockMovement.objects.filter(reference__in=references).exists():
+            raise AlreadyDone
+        if errors := _errors(rows, adjustments):
+            raise Refused(errors)
+        return _write(adjustments, actor, lambda done: progress(len(rows) + done))
+
+
 def receive(
     *,
     inventory_id: int,
     units: int,
-    reason: StockMovement.Reason = StockMovement.Reason.RECEIVED,
+    reason: Reason = Reason.RECEIVED,
     actor: User | None = None,
     note: str = "",
 ) -> StockMovement:
-    """Raises `Inventory.DoesNotExist`; the database refuses what would break the books."""
-    row = locking([inventory_id]).get()
-    Inventory.objects.filter(pk=row.pk).update(total_units=F("total_units") + units)
-    return StockMovement.objects.create(
-        inventory=row, delta=units, reason=reason, actor=actor, note=note
+    """What came in. Raises `Inventory.DoesNotExist`, `Busy`; the database refuses what would
+    break the books."""
+    return _one(Adjustment(inventory_id, units, reason, note), actor)
+
+
+def adjust(
+    *, inventory_id: int, delta: int, reason: Reason, note: str, actor: User | None = None
+) -> StockMovement:
+    """A correction, for one of `StockMovement.ADJUSTMENTS`. Raises `BelowReserved`, `Busy`."""
+    assert reason in StockMovement.ADJUSTMENTS
+    return _one(Adjustment(inventory_id, delta, reason, note), actor)
+
+
+def write_off(
+    *, inventory_id: int, units: int, note: str, actor: User | None = None
+) -> StockMovement:
+    """What is gone for good. Raises `BelowReserved`, `Busy`."""
+    return _one(Adjustment(inventory_id, -units, Reason.WRITTEN_OFF, note), actor)
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """Units that are to go from a row to another warehouse."""
+
+    inventory_id: int
+    warehouse_id: int
+    units: int
+    note: str = ""
+    reference: uuid.UUID | None = None
+    seen: int | None = None
+
+
+def transfer(*, moves: Sequence[Move], actor: User | None = None) -> list[StockMovement]:
+    """Two lines for each move, which share a reference. Raises `Refused` by the place among those
+    lines, `AlreadyDone`, `Busy`."""
+    with busy_if_locked(), transaction.atomic():
+        return apply(adjustments=[*_pairs(moves)], actor=actor)
+
+
+def set_threshold(*, thresholds: Mapping[int, int]) -> None:
+    """From how many units down each row is low. No change of stock, so no line of the ledger."""
+    with busy_if_locked(), transaction.atomic(), connection.cursor() as cursor:
+        _lock(thresholds)
+        cursor.execute(SET_THRESHOLDS, [list(thresholds), list(thresholds.values())])
+
+
+def _pairs(moves: Sequence[Move]) -> Iterator[Adjustment]:
+    products = dict(
+        Inventory.objects.filter(pk__in=[move.inventory_id for move in moves]).values_list(
+            "pk", "product"
+        )
     )
+    for move in moves:
+        # A place where the product was never kept begins with nothing.
+        there, _ = Inventory.objects.get_or_create(
+            product_id=products[move.inventory_id], warehouse_id=move.warehouse_id
+        )
+        taken = Adjustment(
+            inventory_id=move.inventory_id,
+            delta=-move.units,
+            reason=Reason.TRANSFERRED,
+            note=move.note,
+            reference=move.reference or uuid.uuid4(),
+            seen=move.seen,
+        )
+        yield taken
+        yield replace(taken, inventory_id=there.pk, delta=move.units, seen=None)
+
+
+def _one(adjustment: Adjustment, actor: User | None) -> StockMovement:
+    try:
+        (movement,) = apply(adjustments=[adjustment], actor=actor)
+    except Refused as refused:
+        raise refused.errors[0] from None
+    return movement
+
+
+@contextmanager
+def busy_if_locked() -> Iterator[None]:
+    try:
+        yield
+    except OperationalError as error:
+        if isinstance(error.__cause__, (LockNotAvailable, DeadlockDetected)):
+            raise Busy from error
+        raise
+
+
+def _lock(
+    ids: Iterable[int], progress: Callable[[int], None] = nobody_waits
+) -> dict[int, Inventory]:
+    """All the rows, in the lock order, a portion per statement."""
+    rows: dict[int, Inventory] = {}
+    for portion in portions(sorted(ids)):
+        rows.update((row.pk, row) for row in locks.locking(portion))
+        progress(len(rows))
+    return rows
+
+
+def _errors(rows: dict[int, Inventory], adjustments: Sequence[Adjustment]) -> dict[int, StockError]:
+    """What is wrong with which; `rows` are as they would be afterwards."""
+    errors = {}
+    for place, adjustment in enumerate(adjustments):
+        if adjustment.inventory_id not in rows:
+            raise Inventory.DoesNotExist
+        row = rows[adjustment.inventory_id]
+        if error := refusal(row, adjustment):
+            errors[place] = error
+        row.total_units += adjustment.delta
+    return errors
+
+
+def refusal(row: Inventory, adjustment: Adjustment) -> StockError | None:
+    """What is wrong with an adjustment of a row as it is."""
+    total = row.total_units + adjustment.delta
+    if adjustment.seen is not None and adjustment.seen != row.total_units:
+        return ChangedMeanwhile(adjustment.seen, row.total_units)
+    if total < 0:
+        return BelowZero(-total)
+    if total < row.reserved_units and adjustment.delta < 0:
+        return BelowReserved(row.pk, row.reserved_units, total)
+    return TooMany(MAX_UNITS) if total > MAX_UNITS else None
+
+
+def _write(
+    adjustments: Sequence[Adjustment], actor: User | None, progress: Callable[[int], None]
+) -> list[StockMovement]:
+    """The one place where totals change; all locks are had, and nothing stands against it."""
+    written: list[StockMovement] = []
+    with connection.cursor() as cursor:
+        for portion in portions(adjustments):
+            deltas: Counter[int] = Counter()
+            for adjustment in portion:
+                deltas[adjustment.inventory_id] += adjustment.delta
+            cursor.execute(CHANGE_TOTALS, [list(deltas), list(deltas.values())])
+            written += StockMovement.objects.bulk_create(
+                [_movement(adjustment, actor) for adjustment in portion]
+            )
+            progress(len(written))
+    return written
+
+
+def _movement(adjustment: Adjustment, actor: User | None) -> StockMovement:
+    return StockMovement(
+        inventory_id=adjustment.inventory_id,
+        delta=adjustment.delta,
+        reason=adjustment.reason,
+        note=adjustment.note,
+        reference=adjustment.reference,
+        actor=actor,
+    )
+
+
+def portions(things: Sequence[Thing]) -> Iterator[Sequence[Thing]]:
+    for start in range(0, len(things), PORTION):
+        yield things[start : start + PORTION]

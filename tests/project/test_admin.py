@@ -52,7 +52,10 @@ def test_a_list_asks_as_often_for_three_rows_as_for_one(
         admin_client.get(page(model, "changelist"))
 
 
-@pytest.mark.parametrize("model", [model for model in MODELS if model.__name__ not in WRITABLE])
+# A row of Inventory is added empty: its units are received, each with its line.
+@pytest.mark.parametrize(
+    "model", [model for model in MODELS if model.__name__ not in WRITABLE | {"Inventory"}]
+)
 def test_no_line_of_the_books_is_added_by_hand(admin_client, model) -> None:
     assert admin_client.get(page(model, "add")).status_code == 403
 

@@ -37,7 +37,7 @@ def _seven_movements(monkeypatch) -> None:
         ({}, "1112345"),
         ({"reason__exact": "received"}, "12345"),
         ({"delta__gte": "3", "o": "-2", "p": "9", "all": ""}, "345"),
-        ({"q": "Delivery 4"}, "5"),
+        ({"q": "tidal"}, "1112345"),
         ({"q": "nothing"}, ""),
     ],
 )

@@ -1,0 +1,53 @@
+"""Why stock is not changed. Each says it in words that staff understand."""
+
+from collections.abc import Mapping
+
+
+class StockError(Exception):
+    """Base of every refusal; nothing was changed."""
+
+
+class BelowReserved(StockError):
+    """Units that are held would be gone. `inventory_id` is the row, `total` what would be left."""
+
+    def __init__(self, inventory_id: int, reserved: int, total: int) -> None:
+        super().__init__(f"{total} would be left, but {reserved} are reserved.")
+        self.inventory_id = inventory_id
+        self.reserved = reserved
+        self.total = total
+
+
+class BelowZero(StockError):
+    def __init__(self, missing: int) -> None:
+        super().__init__(f"That is {missing} more than there are.")
+
+
+class TooMany(StockError):
+    def __init__(self, maximum: int) -> None:
+        super().__init__(f"One row holds {maximum:,} units at the most.")
+
+
+class ChangedMeanwhile(StockError):
+    """The row is not as it was seen: `found` is what there is now."""
+
+    def __init__(self, seen: int, found: int) -> None:
+        super().__init__(f"It was {seen} when you looked, and is {found} now.")
+        self.found = found
+
+
+class Refused(StockError):
+    """What is wrong with each of several adjustments, by its place among them."""
+
+    def __init__(self, errors: Mapping[int, StockError]) -> None:
+        super().__init__(f"{len(errors)} could not be done, so none was.")
+        self.errors = errors
+
+
+class AlreadyDone(StockError):
+    def __init__(self) -> None:
+        super().__init__("This was done already; nothing was done twice.")
+
+
+class Busy(StockError):
+    def __init__(self) -> None:
+        super().__init__("Others are changing this stock. Nothing was lost: try again.")

@@ -1,0 +1,121 @@
+"""The filters of the stock room's lists."""
+
+from collections.abc import Callable, Iterator
+from datetime import date, datetime, time, timedelta
+from typing import Any, ClassVar
+
+from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+
+from inventory.models import Inventory, InventoryQuerySet
+
+# More rows than any product has warehouses; it only bounds what is asked.
+ROWS_OF_A_PRODUCT = 1000
+
+
+class StockFilter(admin.SimpleListFilter):
+    title = "stock"
+    parameter_name = "stock"
+
+    CHOICES: ClassVar[dict[str, Callable[[InventoryQuerySet], InventoryQuerySet]]] = {
+        "low": InventoryQuerySet.low,
+        "sold_out": InventoryQuerySet.sold_out,
+        "fully_held": InventoryQuerySet.fully_held,
+    }
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("low", "Low"), ("sold_out", "Sold out"), ("fully_held", "Fully held")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        choose = self.CHOICES.get(self.value() or "")
+        assert isinstance(queryset, InventoryQuerySet)
+        return choose(queryset) if choose else queryset
+
+
+class TypedFilter(admin.SimpleListFilter):
+    """A filter one types into: there would be too many values to list."""
+
+    template = "admin/typed_filter.html"
+    input_type = "text"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return []
+
+    def has_output(self) -> bool:
+        return True
+
+    def choices(self, changelist: ChangeList) -> Iterator[dict[str, Any]]:  # type: ignore[override]
+        """One, which is the form: its value, and what else the address says."""
+        others = {
+            name: value
+            for name, value in changelist.get_filters_params().items()
+            if name != self.parameter_name
+        }
+        yield {
+            "value": self.value() or "",
+            "others": [(name, value) for name, values in others.items() for value in values],
+            "without": changelist.get_query_string(remove=[str(self.parameter_name)]),
+        }
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        asked = (self.value() or "").strip().replace("\0", "")
+        return queryset.filter(self.matching(asked)) if asked else queryset
+
+    def matching(self, asked: str) -> Q:
+        raise NotImplementedError
+
+
+class ProductFilter(TypedFilter):
+    title = "product"
+    parameter_name = "product"
+
+    def matching(self, asked: str) -> Q:
+        return Q(inventory__in=rows_of_product(asked))
+
+
+class RowFilter(TypedFilter):
+    """One product in one warehouse: what the inventory's pages link to."""
+
+    title = "inventory row"
+    parameter_name = "row"
+    input_type = "number"
+
+    def matching(self, asked: str) -> Q:
+        return Q(inventory=int(asked)) if asked.isdecimal() and len(asked) < 19 else NOTHING
+
+
+class ActorFilter(TypedFilter):
+    title = "actor"
+    parameter_name = "actor"
+
+    def matching(self, asked: str) -> Q:
+        return Q(actor__username=asked)
+
+
+class DayFilter(TypedFilter):
+    title = "day"
+    parameter_name = "day"
+    input_type = "date"
+
+    def matching(self, asked: str) -> Q:
+        try:
+            midnight = datetime.combine(date.fromisoformat(asked), time())
+            start = timezone.make_aware(midnight)
+            end = timezone.make_aware(midnight + timedelta(days=1))
+        except (ValueError, OverflowError):
+            return NOTHING
+        return Q(created_at__gte=start, created_at__lt=end)
+
+
+NOTHING = Q(pk__in=[])
+
+
+def rows_of_product(words: str) -> list[int]:
+    """Their keys, so that the planner knows how many they are: by slug, or else by name."""
+    rows = Inventory.objects.order_by("pk").values_list("pk", flat=True)
+    return list(rows.filter(product__slug=words)) or list(
+        rows.filter(product__name__icontains=words)[:ROWS_OF_A_PRODUCT]
+    )

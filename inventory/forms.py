@@ -1,0 +1,265 @@
+"""What staff fill in to change stock: once for all rows, or row by row."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+from uuid import uuid4, uuid5
+
+from django import forms
+from django.contrib.auth.models import User
+
+from inventory import services
+from inventory.exceptions import BelowReserved, StockError
+from inventory.models import Inventory, StockMovement, Warehouse
+from inventory.services import MAX_UNITS, Adjustment, Move
+
+Reason = StockMovement.Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What would become of one row."""
+
+    row: Inventory
+    before: int
+    change: int
+    error: StockError | None = None
+
+    @property
+    def after(self) -> int:
+        return self.before + self.change
+
+    @property
+    def held_too_much(self) -> bool:
+        return isinstance(self.error, BelowReserved)
+
+
+class StockForm(forms.Form):
+    """One verb for one row or many. With many, each has a field of its own that goes before the
+    one for all; rows with neither are left alone."""
+
+    title: ClassVar[str]
+    done: ClassVar[str]
+    permission: ClassVar[str]
+    reason: ClassVar[Reason]
+    sign: ClassVar[int] = 1
+    counts: ClassVar[str] = "total"
+
+    units = forms.IntegerField(min_value=1, max_value=MAX_UNITS)
+    note = forms.CharField(max_length=200, required=False)
+    # The form's own: sent twice, it is done once.
+    reference = forms.UUIDField(widget=forms.HiddenInput)
+    # What the rows held when they were shown.
+    seen = forms.CharField(widget=forms.HiddenInput, required=False)
+
+    def __init__(self, rows: Sequence[Inventory], data: Mapping[str, Any] | None = None) -> None:
+        super().__init__(data, initial={"reference": uuid4()})
+        self.rows = rows
+        if len(rows) > 1:
+            self.fields["units"].required = False
+            for row in rows:
+                self.fields[self._own(row)] = self._own_field(row)
+
+    def _own(self, row: Inventory) -> str:
+        return f"units_{row.pk}"
+
+    def _own_field(self, row: Inventory) -> forms.Field:
+        for_all = self.fields["units"]
+        assert isinstance(for_all, forms.IntegerField)
+        label = f"{for_all.label or 'Units'}, {row}"
+        return forms.IntegerField(
+            label=label,
+            min_value=for_all.min_value,
+            max_value=for_all.max_value,
+            required=False,
+        )
+
+    def for_all(self) -> list[forms.BoundField]:
+        return [field for field in self.visible_fields() if not field.name.startswith("units_")]
+
+    def per_row(self) -> list[tuple[Inventory, forms.BoundField]]:
+        return [(row, self[self._own(row)]) for row in self.rows if self._own(row) in self.fields]
+
+    def clean_seen(self) -> dict[int, int]:
+        try:
+            return {int(pk): int(count) for pk, count in json.loads(self.cleaned_data["seen"])}
+        except (ValueError, TypeError):
+            return {}
+
+    def clean(self) -> dict[str, Any]:
+        if not self.errors and not self.amounts():
+            raise forms.ValidationError("Say how many, for all rows or for some.")
+        return self.cleaned_data
+
+    def amounts(self) -> dict[int, int]:
+        """How many, by row: its own number, else the one for all."""
+        for_all = self.cleaned_data.get("units")
+        own = {row.pk: self.cleaned_data.get(self._own(row)) for row in self.rows}
+        amounts = {pk: for_all if units is None else units for pk, units in own.items()}
+        return {pk: units for pk, units in amounts.items() if units is not None}
+
+    def adjustments(self) -> list[Adjustment]:
+        return [
+            Adjustment(
+                inventory_id=pk,
+                delta=self.sign * units,
+                reason=self.why(),
+                note=self.cleaned_data["note"],
+                reference=self.cleaned_data["reference"],
+                seen=self.cleaned_data["seen"].get(pk),
+            )
+            for pk, units in self.amounts().items()
+        ]
+
+    def why(self) -> Reason:
+        return self.reason
+
+    def was_seen(self) -> bool:
+        """Whether what would become of each row was shown before this was sent."""
+        seen: dict[int, int] = self.cleaned_data["seen"]
+        return self.amounts().keys() <= seen.keys()
+
+    def said(self, line: Line) -> str:
+        return f"{self.counts} {line.before} → {line.after}"
+
+    def lines(self) -> list[Line]:
+        """What would become of each row, as it is now."""
+        rows = {row.pk: row for row in self.rows}
+        return [_line(rows[change.inventory_id], change) for change in self.adjustments()]
+
+    def act(self, actor: User) -> None:
+        services.apply(adjustments=self.adjustments(), actor=actor)
+
+
+def _line(row: Inventory, change: Adjustment) -> Line:
+    as_it_is = replace(change, seen=None)
+    return Line(row, row.total_units, change.delta, services.refusal(row, as_it_is))
+
+
+class ReceiveForm(StockForm):
+    title = "Receive"
+    done = "received"
+    permission = "receive_stock"
+    reason = Reason.RECEIVED
+
+
+class AdjustForm(StockForm):
+    title = "Adjust"
+    done = "adjusted"
+    permission = "adjust_stock"
+
+    units = forms.IntegerField(
+        label="Change",
+        min_value=-MAX_UNITS,
+        max_value=MAX_UNITS,
+        help_text="By how many units: 3 or -3. Never the new total.",
+    )
+    code = forms.ChoiceField(
+        label="Reason",
+        choices=[("", "Why?"), *((r.value, r.label) for r in StockMovement.ADJUSTMENTS)],
+    )
+    note = forms.CharField(max_length=200)
+    field_order = ("units", "code", "note")
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean()
+        if not self.errors and 0 in self.amounts().values():
+            raise forms.ValidationError("A change of 0 changes nothing.")
+        return cleaned
+
+    def why(self) -> Reason:
+        return Reason(self.cleaned_data["code"])
+
+
+class WriteOffForm(StockForm):
+    title = "Write off"
+    done = "written off"
+    permission = "write_off_stock"
+    reason = Reason.WRITTEN_OFF
+    sign = -1
+
+    note = forms.CharField(max_length=200, help_text="What became of it.")
+
+
+class TransferForm(StockForm):
+    title = "Move"
+    done = "moved"
+    permission = "transfer_stock"
+    reason = Reason.TRANSFERRED
+    sign = -1
+
+    to = forms.ModelChoiceField(Warehouse.objects, label="To warehouse", empty_label="Where to?")
+    field_order = ("units", "to", "note")
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean()
+        to = cleaned.get("to")
+        if to and any(row.warehouse_id == to.pk for row in self.rows):
+            self.add_error("to", f"It is in {to} already.")
+        return cleaned
+
+    def lines(self) -> list[Line]:
+        """Both ends of each move."""
+        to = self.cleaned_data["to"]
+        kept = Inventory.objects.filter(
+            warehouse=to, product__in=[row.product_id for row in self.rows]
+        )
+        there = {row.product_id: row for row in kept.select_related("product", "warehouse")}
+        lines = []
+        for line in super().lines():
+            product = line.row.product
+            begun = there.setdefault(product.pk, Inventory(product=product, warehouse=to))
+            lines += [line, Line(begun, begun.total_units, -line.change)]
+            begun.total_units -= line.change
+        return lines
+
+    def act(self, actor: User) -> None:
+        to, reference = self.cleaned_data["to"], self.cleaned_data["reference"]
+        moves = [
+            Move(
+                inventory_id=taken.inventory_id,
+                warehouse_id=to.pk,
+                units=-taken.delta,
+                note=taken.note,
+                # Two lines of one move share it, and two moves to one row do not.
+                reference=uuid5(reference, str(taken.inventory_id)),
+                seen=taken.seen,
+            )
+            for taken in self.adjustments()
+        ]
+        services.transfer(moves=moves, actor=actor)
+
+
+class ThresholdForm(StockForm):
+    title = "Set threshold"
+    done = "given a threshold"
+    permission = "set_threshold"
+    counts = "threshold"
+
+    units = forms.IntegerField(
+        label="Low from",
+        min_value=0,
+        max_value=MAX_UNITS,
+        help_text="Units or fewer; 0 is never.",
+    )
+    note = forms.CharField(widget=forms.HiddenInput, required=False)
+
+    def lines(self) -> list[Line]:
+        rows = {row.pk: row for row in self.rows}
+        return [
+            Line(rows[pk], rows[pk].low_stock_threshold, units - rows[pk].low_stock_threshold)
+            for pk, units in self.amounts().items()
+        ]
+
+    def act(self, actor: User) -> None:  # noqa: ARG002 -- the admin's log says who
+        services.set_threshold(thresholds=self.amounts())
+
+
+FORMS: dict[str, type[StockForm]] = {
+    "receive": ReceiveForm,
+    "adjust": AdjustForm,
+    "transfer": TransferForm,
+    "write-off": WriteOffForm,
+    "threshold": ThresholdForm,
+}

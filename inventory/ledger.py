@@ -1,0 +1,48 @@
+"""The ledger as a running account: what each line left on the shelf."""
+
+from typing import Any
+
+from django.contrib.admin.views.main import ChangeList
+from django.db.models import F, OuterRef, Subquery, Sum
+from django.db.models.functions import Coalesce
+from django.http import HttpRequest
+
+from inventory.models import Inventory, StockMovement
+
+
+def account_of(asked: Any) -> int | None:
+    """The one row whose whole ledger is asked for, newest line first; else None."""
+    row = asked.get("row", "")
+    alone = not asked.keys() - {"row", "p"}
+    return int(row) if alone and row.isdecimal() and len(row) < 19 else None
+
+
+class Ledger(ChangeList):
+    """With `balance` on each line when it is the account of one inventory row."""
+
+    result_list: Any
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        row = account_of(request.GET)
+        if row is not None:
+            self.result_list = with_balances(row, list(self.result_list))
+
+
+def with_balances(row: int, lines: list[StockMovement]) -> list[StockMovement]:
+    """Successive lines of a row, newest first, with their `balance`: reckoned back from what
+    there is now, so that however long the account, only what is newer is added up."""
+    if not lines:
+        return lines
+    newer = StockMovement.objects.filter(inventory=OuterRef("pk"), pk__gt=lines[0].pk)
+    sums = newer.order_by().values("inventory").annotate(units=Sum("delta")).values("units")
+    # In one statement: between two, a sale would be counted half.
+    balance = (
+        Inventory.objects.annotate(balance=F("total_units") - Coalesce(Subquery(sums), 0))
+        .values_list("balance", flat=True)
+        .get(pk=row)
+    )
+    for line in lines:
+        line.balance = balance
+        balance -= line.delta
+    return lines

@@ -1,0 +1,26 @@
+"""The clock's door to the same verbs."""
+
+from uuid import UUID
+
+from celery import shared_task
+from django.contrib.auth.models import User
+
+from inventory import importing, low_stock
+from inventory.models import StockImport
+
+
+@shared_task
+def watch_low_stock() -> None:
+    low_stock.watch()
+
+
+@shared_task
+def prune_imports() -> None:
+    importing.prune()
+
+
+@shared_task
+def apply_import(import_id: UUID, actor_id: int) -> None:
+    kept, actor = StockImport.objects.get(pk=import_id), User.objects.get(pk=actor_id)
+    with importing.reported(kept) as progress:
+        importing.apply(kept=kept, actor=actor, progress=progress)

@@ -1,0 +1,305 @@
+"""Adjustments from a file: what is read, what is refused and why, all or nothing."""
+
+from datetime import timedelta
+from io import BytesIO
+from typing import Any
+from zipfile import ZIP_DEFLATED, ZipFile
+
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db.models import F
+from django.db.models.functions import Now
+from django.test import Client
+from kombu.exceptions import OperationalError as BrokerError
+from openpyxl import Workbook
+
+from inventory import import_pages, importing, tasks
+from inventory.models import Inventory, StockImport, StockMovement
+from tests.reservations.test_verbs import hold
+from tests.stock import stocked
+
+pytestmark = pytest.mark.django_db
+
+UPLOAD = "/admin/inventory/stockimport/upload/"
+HEAD = "product,warehouse,change,reason,note\n"
+LINE = "tidal,blr-01,3,received,Delivery 12\n"
+
+
+@pytest.fixture
+def client() -> Client:
+    user = User.objects.create_user("asha", is_staff=True)
+    user.user_permissions.set(Permission.objects.filter(codename="import_stock"))
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def upload(client: Client, content: str | bytes, name: str = "count.csv") -> Any:
+    data = content.encode() if isinstance(content, str) else content
+    return client.post(UPLOAD, {"file": SimpleUploadedFile(name, data)}, follow=True)
+
+
+def apply(client: Client) -> Any:
+    kept = StockImport.objects.get()
+    return client.post(f"/admin/inventory/stockimport/{kept.pk}/apply/", follow=True)
+
+
+def errors() -> list[tuple[int, str]]:
+    kept = StockImport.objects.get()
+    return list(kept.stockimportrow_set.exclude(error="").values_list("line", "error"))
+
+
+def refused(response: Any) -> str:
+    assert not StockImport.objects.exists()
+    return " ".join(response.context["form"].errors["file"])
+
+
+def xlsx(*rows: tuple[Any, ...]) -> bytes:
+    book = Workbook()
+    for row in rows:
+        book.worksheets[0].append(row)
+    file = BytesIO()
+    book.save(file)
+    return file.getvalue()
+
+
+def total(row: Inventory) -> int:
+    return Inventory.objects.get(pk=row.pk).total_units
+
+
+def test_a_file_is_shown_before_it_is_applied(client) -> None:
+    row, vase = stocked(5), stocked(4, product="vase")
+    page = upload(client, HEAD + LINE + "vase,blr-01,-4,Written off,\n")
+    assert [(r.before, r.delta, r.after, r.error) for r in page.context["page"]] == [
+        (5, 3, 8, ""),
+        (4, -4, 0, ""),
+    ]
+    assert "Apply 2 changes" in page.content.decode()
+    assert (total(row), total(vase)) == (5, 4)
+    done = apply(client)
+    assert "all 2 rows were changed" in done.content.decode()
+    assert (total(row), total(vase)) == (8, 0)
+    line = StockMovement.objects.get(reason="received")
+    assert (str(line.actor), line.note) == ("asha", "Delivery 12")
+    assert line.reference == StockImport.objects.get().pk
+    assert StockMovement.objects.get(reason="written_off").note == "count.csv"
+
+
+def test_a_file_is_applied_once(client) -> None:
+    row = stocked(5)
+    upload(client, HEAD + LINE)
+    for _ in range(2):
+        page = apply(client)
+    assert "cannot be applied now" in page.content.decode()
+    assert "Apply 1 change" not in page.content.decode()
+    assert total(row) == 8
+
+
+def test_ten_thousand_rows_with_three_mistakes_change_nothing_and_name_the_three(client) -> None:
+    rows = [stocked(5, product=f"vase-{n}") for n in range(2)]
+    places = [stocked(5, warehouse=f"w-{n}") for n in range(40)]
+    hold(rows[1], 4)
+    for n in range(250):
+        product = stocked(0, product=f"p-{n}").product
+        Inventory.objects.bulk_create(
+            [Inventory(product=product, warehouse=place.warehouse) for place in places]
+        )
+    lines = [f"p-{n},w-{m},7,received,\n" for n in range(250) for m in range(40)]
+    lines[17] = "nothing,blr-01,1,received,\n"
+    lines[4711] = "vase-0,blr-01,2.5,counted,\n"
+    lines[9998] = "vase-1,blr-01,-2,lost,\n"
+    page = upload(client, HEAD + "".join(lines))
+    assert errors() == [
+        (19, "No product has the slug “nothing”."),
+        (4713, "The change must be a whole number such as 5 or -5, not “2.5”."),
+        (10000, "3 would be left, but 4 are reserved."),
+    ]
+    assert [row.line for row in page.context["page"]][:4] == [19, 4713, 10000, 2]
+    assert "3 of 10000 rows cannot be done" in page.content.decode()
+    assert "cannot be applied now" in apply(client).content.decode()
+    assert not StockMovement.objects.exclude(reason="opening").exists()
+    assert not Inventory.objects.filter(total_units=7).exists()
+
+
+@pytest.mark.parametrize(
+    ("line", "error"),
+    [
+        ("tidal,blr-01,0,received,", "must be a whole number"),
+        ("tidal,blr-01,,received,", "must be a whole number"),
+        ("tidal,blr-01,1e2,received,", "must be a whole number"),
+        ("tidal,blr-01,12345678901,received,", "must be a whole number"),
+        ("tidal,blr-01,٣,received,", "must be a whole number"),
+        ("tidal,blr-01,=1+2,received,", "is a formula"),
+        ("tidal,blr-01,-1,received,", "What is received cannot change stock by -1"),
+        ("tidal,blr-01,1,written_off,", "What is written off cannot change stock by +1"),
+        ("tidal,blr-01,1,sold,", "The reason must be one of received, written_off, counted"),
+        ("tidal,blr-01,1,,", "The reason must be one of"),
+        ("tidal,blr-01,-6,lost,", "That is 1 more than there are."),
+        ("tidal,blr-01,999999999,received,", "holds 1,000,000,000 units at the most"),
+        ("tidal,blr-01,1,received," + "x" * 201, "longer than 200"),
+        ("tidal,del-01,1,received,", "has no place in this warehouse"),
+        ("tidal,mum-01,1,received,", "No warehouse has the code “mum-01”"),
+        ("=cmd|x,blr-01,1,received,", "No product has the slug"),
+        ("ti\0dal,blr-01,1,received,", "No product has the slug"),
+        ("tidal", "No warehouse has the code “”"),
+    ],
+)
+def test_each_mistake_is_named_with_its_line(client, line, error) -> None:
+    stocked(999_999_999 if "999999999" in line else 5)
+    stocked(0, product="vase", warehouse="del-01")
+    upload(client, f"{HEAD}\n{line}\n")
+    [(number, words)] = errors()
+    assert (number, error in words) == (3, True), words
+
+
+def test_a_row_that_a_file_names_twice_is_a_mistake(client) -> None:
+    stocked(5)
+    upload(client, HEAD + LINE + LINE)
+    assert errors() == [(3, "Line 2 changes the same row already: put both into one.")]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "\ufeff" + HEAD + LINE,
+        (HEAD + LINE).replace(",", ";").replace("\n", "\r\n"),
+        (HEAD + LINE).replace(",", "\t"),
+        "Note,Warehouse,SKU,Reason,Change,Product\nDelivery 12,blr-01,x,RECEIVED,+3,tidal\n",
+        'product,warehouse,change,reason,note\ntidal,blr-01,"3",Received," Delivery 12 "\n\n\n',
+        xlsx(
+            ("product", "warehouse", "change", "reason", "note"),
+            (),
+            ("tidal", "blr-01", 3.0, "received", "Delivery 12"),
+        ),
+        xlsx(("product", "warehouse", "change", "reason"), ("tidal", "blr-01", "3", "received")),
+    ],
+)
+def test_files_as_spreadsheets_write_them_are_read(client, content) -> None:
+    row = stocked(5)
+    upload(client, content)
+    assert errors() == []
+    apply(client)
+    assert total(row) == 8
+
+
+@pytest.mark.parametrize(
+    ("content", "error"),
+    [
+        ("", "empty"),
+        (HEAD, "There are no rows in it."),
+        ("a,b\n1,2\n", "must name these columns, once: product, warehouse, change"),
+        ("product,product,warehouse,change,reason\n", "must name these columns, once"),
+        (HEAD.encode("utf-16"), "neither XLSX nor UTF-8"),
+        (b"\xff\xfe\x00", "neither XLSX nor UTF-8"),
+        (HEAD + 'tidal,"blr', "no CSV that can be read"),
+        (HEAD + "x" * 200_000, "no CSV that can be read"),
+        (HEAD + LINE * 50_001, "More than 50,000 rows"),
+        (b"PK\x03\x04 not a workbook", "no XLSX file that can be read"),
+    ],
+)
+def test_what_cannot_be_read_is_refused_in_words(client, content, error) -> None:
+    assert error in refused(upload(client, content))
+
+
+def test_a_file_that_is_too_large_is_refused(client) -> None:
+    assert "More than 10 MB" in refused(upload(client, HEAD + "x" * (10 * 2**20)))
+
+
+def test_a_workbook_that_unpacks_to_too_much_is_refused(client) -> None:
+    file = BytesIO(xlsx(("product", "warehouse", "change", "reason")))
+    with ZipFile(file, "a", ZIP_DEFLATED) as workbook:
+        workbook.writestr("xl/bomb.xml", b"0" * (65 * 2**20))
+    assert "too large" in refused(upload(client, file.getvalue()))
+
+
+def test_a_formula_in_a_workbook_is_not_a_number(client) -> None:
+    stocked(5)
+    head = ("product", "warehouse", "change", "reason", "note")
+    upload(client, xlsx(head, ("tidal", "blr-01", "=1+2", "received", "")))
+    assert errors() == [(2, "The change is a formula: put its value there.")]
+
+
+def test_what_is_in_a_file_is_shown_as_text(client) -> None:
+    stocked(5)
+    page = upload(client, HEAD + "<img src=x onerror=alert(1)>,blr-01,1,received,<b>\n")
+    assert "<img src=x" not in page.content.decode()
+    assert "&lt;img src=x" in page.content.decode()
+
+
+def test_stock_that_changed_since_the_check_is_checked_again(client) -> None:
+    row = stocked(5)
+    upload(client, HEAD + "tidal,blr-01,-3,lost,\n")
+    hold(row, 4)
+    page = apply(client)
+    assert errors() == [(2, "2 would be left, but 4 are reserved.")]
+    assert "Stock has changed since it was checked" in page.content.decode()
+    assert total(row) == 5
+
+
+def test_a_long_file_is_handed_over_and_the_page_says_how_far_it_is(client, monkeypatch) -> None:
+    row = stocked(5)
+    handed_over: list[Any] = []
+    monkeypatch.setattr(import_pages, "APPLIED_AT_ONCE", 0)
+    monkeypatch.setattr(
+        tasks.apply_import, "apply_async", lambda args, retry: handed_over.append(args)
+    )
+    upload(client, HEAD + LINE)
+    page = apply(client).content.decode()
+    assert '<progress class="stock-progress"' in page
+    assert "Apply 1 change" not in page
+    assert total(row) == 5
+    importing.apply(
+        kept=StockImport.objects.get(pk=handed_over[0][0]),
+        actor=User.objects.get(pk=handed_over[0][1]),
+    )
+    assert total(row) == 8
+
+
+def test_workers_that_cannot_be_reached_are_said_to_be(client, monkeypatch) -> None:
+    def away(*args: Any, **options: Any) -> None:
+        raise BrokerError
+
+    monkeypatch.setattr(import_pages, "APPLIED_AT_ONCE", 0)
+    monkeypatch.setattr(tasks.apply_import, "apply_async", away)
+    stocked(5)
+    upload(client, HEAD + LINE)
+    page = apply(client).content.decode()
+    assert "The workers cannot be reached; nothing was changed." in page
+    assert "Apply 1 change" in page
+
+
+def test_an_import_whose_worker_died_can_be_applied_again(client) -> None:
+    row = stocked(5)
+    upload(client, HEAD + LINE)
+    kept = StockImport.objects.get()
+    assert importing.begin(kept)
+    assert not importing.begin(kept), "somebody is at it"
+    StockImport.objects.update(stirred_at=Now() - timedelta(seconds=31))
+    page = client.get(f"/admin/inventory/stockimport/{kept.pk}/change/").content.decode()
+    assert "The worker stopped half way. Nothing was changed" in page
+    apply(client)
+    assert total(row) == 8
+
+
+def test_what_was_never_applied_is_forgotten_in_the_end(client) -> None:
+    stocked(5)
+    upload(client, HEAD + LINE)
+    assert importing.prune() == 0
+    StockImport.objects.update(created_at=F("created_at") - timedelta(days=31))
+    assert importing.prune() == 2
+    assert not StockImport.objects.exists()
+
+
+def test_who_may_not_import_may_not(client) -> None:
+    stocked(5)
+    upload(client, HEAD + LINE)
+    kept = StockImport.objects.get()
+    viewer = User.objects.create_user("viewer", is_staff=True)
+    viewer.user_permissions.set(Permission.objects.filter(codename="view_stockimport"))
+    client.force_login(viewer)
+    page = f"/admin/inventory/stockimport/{kept.pk}/"
+    assert client.get(UPLOAD).status_code == 403
+    assert client.post(f"{page}apply/").status_code == 403
+    assert "Apply 1 change" not in client.get(f"{page}change/").content.decode()
+    assert Inventory.objects.get().total_units == 5

@@ -1,0 +1,150 @@
+"""What staff do to stock: each under the lock, each with its line, none below what is held."""
+
+from uuid import uuid4
+
+import pytest
+from django.contrib.auth.models import User
+
+from inventory import services
+from inventory.exceptions import (
+    AlreadyDone,
+    BelowReserved,
+    BelowZero,
+    ChangedMeanwhile,
+    Refused,
+    TooMany,
+)
+from inventory.models import Inventory, StockMovement, Warehouse
+from inventory.services import Adjustment, Move
+from tests.reservations.test_verbs import hold
+from tests.stock import stocked
+
+pytestmark = pytest.mark.django_db
+
+Reason = StockMovement.Reason
+
+
+def total(row: Inventory) -> int:
+    return Inventory.objects.get(pk=row.pk).total_units
+
+
+def lines_of(row: Inventory) -> list[tuple[int, str]]:
+    """Its movements after the opening, oldest first."""
+    lines = StockMovement.objects.filter(inventory=row).exclude(reason="opening").order_by("pk")
+    return list(lines.values_list("delta", "reason"))
+
+
+@pytest.fixture
+def staff() -> User:
+    return User.objects.create_user("staff")
+
+
+def test_an_adjustment_records_who_and_why(staff) -> None:
+    row = stocked(9)
+    line = services.adjust(
+        inventory_id=row.pk, delta=-2, reason=Reason.DAMAGED, note="Fell", actor=staff
+    )
+    assert total(row) == 7
+    assert (line.delta, line.reason, line.note, line.actor) == (-2, "damaged", "Fell", staff)
+
+
+def test_what_is_written_off_leaves_the_shelf(staff) -> None:
+    row = stocked(9)
+    services.write_off(inventory_id=row.pk, units=9, note="Flood", actor=staff)
+    assert (total(row), lines_of(row)) == (0, [(-9, "written_off")])
+
+
+@pytest.mark.parametrize("there", [0, 4])
+def test_a_move_is_two_lines_of_one_reference(staff, there) -> None:
+    row = stocked(9)
+    if there:
+        stocked(there, warehouse="del-01")
+    else:
+        Warehouse.objects.create(code="del-01", name="Delhi")
+    move = Move(row.pk, Warehouse.objects.get(code="del-01").pk, 5)
+    taken, put = services.transfer(moves=[move], actor=staff)
+    assert (total(row), total(put.inventory)) == (4, there + 5)
+    assert (taken.delta, put.delta, taken.reason, put.reason) == (
+        -5,
+        5,
+        "transferred",
+        "transferred",
+    )
+    assert taken.reference == put.reference is not None
+
+
+def test_a_move_that_is_refused_leaves_no_trace() -> None:
+    row = stocked(3)
+    there = Warehouse.objects.create(code="del-01", name="Delhi")
+    with pytest.raises(Refused) as refused:
+        services.transfer(moves=[Move(row.pk, there.pk, 4)])
+    assert isinstance(refused.value.errors[0], BelowZero)
+    assert Inventory.objects.get().total_units == 3
+
+
+def test_what_is_held_stays() -> None:
+    row = stocked(5)
+    hold(row, 4)
+    with pytest.raises(BelowReserved) as refused:
+        services.write_off(inventory_id=row.pk, units=2, note="Broken")
+    assert (refused.value.inventory_id, refused.value.reserved, refused.value.total) == (
+        row.pk,
+        4,
+        3,
+    )
+    services.write_off(inventory_id=row.pk, units=1, note="Broken")
+    assert total(row) == 4
+
+
+def test_more_than_a_row_can_hold_is_refused() -> None:
+    row = stocked(5)
+    with pytest.raises(TooMany):
+        services.receive(inventory_id=row.pk, units=services.MAX_UNITS)
+
+
+def test_of_several_all_are_done_or_none_and_each_refusal_is_named() -> None:
+    rows = [stocked(5, product=f"vase-{n}") for n in range(3)]
+    hold(rows[1], 5)
+    changes = [Adjustment(row.pk, -1, Reason.LOST) for row in rows]
+    with pytest.raises(Refused) as refused:
+        services.apply(adjustments=changes)
+    assert [*refused.value.errors] == [1]
+    assert [total(row) for row in rows] == [5, 5, 5]
+    services.apply(adjustments=[changes[0], changes[2]])
+    assert [total(row) for row in rows] == [4, 5, 4]
+    assert [len(lines_of(row)) for row in rows] == [1, 0, 1]
+
+
+def test_several_changes_of_one_row_are_reckoned_one_after_the_other() -> None:
+    row = stocked(1)
+    steps = [Adjustment(row.pk, delta, Reason.ADJUSTED) for delta in (3, -4, -1)]
+    with pytest.raises(Refused) as refused:
+        services.apply(adjustments=steps)
+    assert [*refused.value.errors] == [2]
+    services.apply(adjustments=steps[:2])
+    assert total(row) == 0
+
+
+def test_what_was_done_under_a_reference_is_not_done_twice() -> None:
+    row = stocked(5)
+    change = Adjustment(row.pk, 2, Reason.RECEIVED, reference=uuid4())
+    services.apply(adjustments=[change])
+    with pytest.raises(AlreadyDone):
+        services.apply(adjustments=[change])
+    assert total(row) == 7
+
+
+def test_a_row_that_is_not_as_it_was_seen_is_left_alone() -> None:
+    row = stocked(5)
+    with pytest.raises(Refused) as refused:
+        services.apply(adjustments=[Adjustment(row.pk, 2, Reason.COUNTED, seen=4)])
+    error = refused.value.errors[0]
+    assert isinstance(error, ChangedMeanwhile)
+    assert (error.found, total(row)) == (5, 5)
+
+
+def test_a_threshold_is_no_change_of_stock() -> None:
+    row, other = stocked(5), stocked(5, product="other")
+    services.set_threshold(thresholds={row.pk: 5})
+    assert list(Inventory.objects.low()) == [row]
+    assert lines_of(row) == lines_of(other) == []
