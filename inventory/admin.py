@@ -153,6 +153,7 @@ class StockMovementAdmin(StreamedExport[StockMovement], ReadOnlyAdmin[StockMovem
         RowFilter,
     )
     list_select_related = ("inventory__product", "inventory__warehouse", "actor")
+    sortable_by = ()
     search_fields = ("reference",)
     search_help_text = "A product, or a whole reference: of a reservation, a move or an import."
     export_columns = {

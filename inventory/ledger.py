@@ -22,6 +22,10 @@ class Ledger(ChangeList):
 
     result_list: Any
 
+    def get_ordering(self, request: HttpRequest, queryset: Any) -> list[Any]:
+        """Newest first: any other order would be a sort of the whole ledger."""
+        return ["-pk"]
+
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
         row = account_of(request.GET)

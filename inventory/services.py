@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from django.contrib.auth.models import User
 from django.db import OperationalError, connection, transaction
@@ -37,6 +37,12 @@ CHANGE_TOTALS = """
     FROM unnest(%s::bigint[], %s::int[]) AS change(id, delta)
     WHERE row.id = change.id
 """
+WRITE_LINES = """
+    INSERT INTO inventory_stockmovement (actor_id, inventory_id, delta, reason, note, reference)
+    SELECT %s::int, line.*
+    FROM unnest(%s::bigint[], %s::int[], %s::text[], %s::text[], %s::uuid[]) AS line
+    RETURNING id
+"""
 SET_THRESHOLDS = """
     UPDATE inventory_inventory AS row SET low_stock_threshold = wanted.threshold
     FROM unnest(%s::bigint[], %s::int[]) AS wanted(id, threshold)
@@ -65,9 +71,9 @@ def apply(
     adjustments: Sequence[Adjustment],
     actor: User | None = None,
     progress: Callable[[int], None] = nobody_waits,
-) -> list[StockMovement]:
-    """Raises `Refused` with what is wrong with which, `AlreadyDone`, `Busy`;
-    `Inventory.DoesNotExist` for an unknown row.
+) -> list[int]:
+    """The keys of the ledger's new lines, in the order of the adjustments. Raises `Refused` with
+    what is wrong with which, `AlreadyDone`, `Busy`; `Inventory.DoesNotExist` for an unknown row.
 
     `progress` is told how many rows are locked or written, of twice as many as there are.
     """
@@ -121,7 +127,7 @@ class Move:
     seen: int | None = None
 
 
-def transfer(*, moves: Sequence[Move], actor: User | None = None) -> list[StockMovement]:
+def transfer(*, moves: Sequence[Move], actor: User | None = None) -> list[int]:
     """Two lines for each move, which share a reference. Raises `Refused` by the place among those
     lines, `AlreadyDone`, `Busy`."""
     with busy_if_locked(), transaction.atomic():
@@ -160,10 +166,10 @@ def _pairs(moves: Sequence[Move]) -> Iterator[Adjustment]:
 
 def _one(adjustment: Adjustment, actor: User | None) -> StockMovement:
     try:
-        (movement,) = apply(adjustments=[adjustment], actor=actor)
+        (line,) = apply(adjustments=[adjustment], actor=actor)
     except Refused as refused:
         raise refused.errors[0] from None
-    return movement
+    return StockMovement.objects.get(pk=line)
 
 
 @contextmanager
@@ -214,31 +220,26 @@ def refusal(row: Inventory, adjustment: Adjustment) -> StockError | None:
 
 def _write(
     adjustments: Sequence[Adjustment], actor: User | None, progress: Callable[[int], None]
-) -> list[StockMovement]:
-    """The one place where totals change; all locks are had, and nothing stands against it."""
-    written: list[StockMovement] = []
+) -> list[int]:
+    """The one place where totals change; all locks are had, and nothing stands against it. By the
+    array, as shoppers wait for the rows meanwhile; returns the keys of the ledger's lines."""
+    written: list[int] = []
     with connection.cursor() as cursor:
         for portion in portions(adjustments):
             deltas: Counter[int] = Counter()
             for adjustment in portion:
                 deltas[adjustment.inventory_id] += adjustment.delta
             cursor.execute(CHANGE_TOTALS, [list(deltas), list(deltas.values())])
-            written += StockMovement.objects.bulk_create(
-                [_movement(adjustment, actor) for adjustment in portion]
-            )
+            cursor.execute(WRITE_LINES, [actor.pk if actor else None, *_columns(portion)])
+            written += [pk for (pk,) in cursor.fetchall()]
             progress(len(written))
     return written
 
 
-def _movement(adjustment: Adjustment, actor: User | None) -> StockMovement:
-    return StockMovement(
-        inventory_id=adjustment.inventory_id,
-        delta=adjustment.delta,
-        reason=adjustment.reason,
-        note=adjustment.note,
-        reference=adjustment.reference,
-        actor=actor,
-    )
+def _columns(adjustments: Sequence[Adjustment]) -> list[list[Any]]:
+    """As the arrays that `unnest` takes."""
+    lines = [(a.inventory_id, a.delta, a.reason.value, a.note, a.reference) for a in adjustments]
+    return [list(column) for column in zip(*lines, strict=True)]
 
 
 def portions(things: Sequence[Thing]) -> Iterator[Sequence[Thing]]:
