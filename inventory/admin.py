@@ -46,6 +46,7 @@ class WarehouseAdmin(ModelAdmin[Warehouse]):
 class InventoryAdmin(StockActions, StreamedExport[Inventory], ReadOnlyAdmin[Inventory]):
     """Totals are never typed: they change through `inventory.services`, with a reason."""
 
+    change_list_template = "admin/inventory/inventory/change_list.html"
     list_filter = ("warehouse", "product__category", StockFilter)
     list_select_related = ("product", "warehouse")
     search_fields = ("product__name", "product__slug")

@@ -1,0 +1,290 @@
+"""The stock room as its people use it: stock keeper, manager, viewer, and without JavaScript."""
+
+import re
+from pathlib import Path
+
+import pytest
+from django.contrib.auth.hashers import make_password
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Complaints, NewContext
+from tests.browser.shopping import Shelf, hold, units, untouched
+from tests.browser.test_accessibility import faults
+from tests.running import Shop
+
+pytestmark = pytest.mark.browser
+
+PASSWORD = "a shelf of one's own"
+LOOKING = {"view_inventory", "view_stockmovement", "view_stockimport", "view_reservation"}
+KEEPING = {"receive_stock", "adjust_stock", "transfer_stock", "write_off_stock", "set_threshold"}
+ROLES = {
+    "viewer": LOOKING,
+    "keeper": LOOKING | KEEPING | {"import_stock"},
+    "manager": LOOKING | KEEPING | {"import_stock"},
+}
+NEW_USER = """
+    WITH staff AS (
+        INSERT INTO auth_user (username, password, first_name, last_name, email, is_staff,
+            is_superuser, is_active, date_joined)
+        VALUES ('{role}', '{password}', '', '', '', true, false, true, now())
+        ON CONFLICT DO NOTHING RETURNING id
+    )
+    INSERT INTO auth_user_user_permissions (user_id, permission_id)
+    SELECT staff.id, permission.id FROM staff, auth_permission AS permission
+    WHERE codename IN ({permissions})
+"""
+
+
+def sign_in(page: Page, shop: Shop, role: str) -> Page:
+    permissions = ", ".join(f"'{name}'" for name in ROLES[role])
+    password = make_password(PASSWORD)
+    shop.sql(NEW_USER.format(role=role, password=password, permissions=permissions))
+    page.goto("/admin/login/?next=/admin/inventory/inventory/")
+    page.get_by_label("Username").fill(role)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Log in").click()
+    expect(page).to_have_url(re.compile("/admin/inventory/inventory/$"))
+    return page
+
+
+@pytest.fixture
+def page(new_context: NewContext) -> Page:
+    return new_context(viewport={"width": 1280, "height": 900}, reduced_motion="reduce").new_page()
+
+
+def find(page: Page, shelf: Shelf) -> None:
+    """To the shelf's row, by the list's search and filter."""
+    page.goto("/admin/inventory/inventory/")
+    page.get_by_role("searchbox").or_(page.locator("#searchbar")).first.fill(shelf.slug)
+    page.locator("#changelist-search [type=submit]").click()
+    row = page.get_by_role("row").filter(has_text=shelf.warehouse)
+    row.get_by_role("link", name=shelf.product, exact=True).click()
+    expect(page.get_by_role("heading", name="Last movements")).to_be_visible()
+
+
+def press(page: Page, name: str) -> None:
+    page.locator("#content").get_by_role("button", name=name, exact=True).click()
+
+
+def tool(page: Page, name: str) -> None:
+    page.locator(".object-tools").get_by_role("link", name=name, exact=True).click()
+
+
+def said(page: Page, words: str) -> None:
+    expect(page.locator(".messagelist")).to_contain_text(words)
+
+
+def test_a_stock_keeper_receives_and_adjusts(page: Page, shop: Shop) -> None:
+    shelf = untouched(shop, least=4)
+    name, now = f"{shelf.product} in {shelf.warehouse}", shelf.units
+    sign_in(page, shop, "keeper")
+    assert faults(page) == []
+    find(page, shelf)
+    assert faults(page) == []
+    tool(page, "Receive")
+    assert faults(page) == []
+    page.get_by_label("Units").fill("5")
+    page.get_by_label("Note").fill("Delivery 12")
+    press(page, "Check")
+    expect(page.get_by_role("row").filter(has_text=name)).to_contain_text(str(now + 5))
+    assert faults(page) == []
+    assert units(shop, shelf) == (now, 0)
+    press(page, "Receive")
+    said(page, f"{name}, total {now} → {now + 5}")
+
+    tool(page, "Adjust")
+    page.get_by_label("Change").fill("-1")
+    press(page, "Check")
+    expect(page.get_by_role("alert")).to_be_visible()
+    assert faults(page) == []
+    page.get_by_label("Reason").select_option("damaged")
+    page.get_by_label("Note").fill("Fell")
+    press(page, "Check")
+    press(page, "Change")
+    page.get_by_label("Change").fill("-2")
+    press(page, "Check")
+    press(page, "Adjust")
+    said(page, f"total {now + 5} → {now + 3}")
+    assert units(shop, shelf) == (now + 3, 0)
+
+
+def test_a_stock_keeper_writes_off_moves_and_reads_the_account(page: Page, shop: Shop) -> None:
+    shelf = untouched(shop, least=4)
+    now = shelf.units
+    sign_in(page, shop, "keeper")
+    find(page, shelf)
+    tool(page, "Write off")
+    page.get_by_label("Units").fill("1")
+    page.get_by_label("Note").fill("Flood")
+    press(page, "Check")
+    press(page, "Write off")
+    said(page, f"total {now} → {now - 1}")
+
+    tool(page, "Move")
+    elsewhere = "Mumbai" if shelf.warehouse != "Mumbai" else "Delhi"
+    page.get_by_label("Units").fill("2")
+    page.get_by_label("To warehouse").select_option(elsewhere)
+    press(page, "Check")
+    expect(page.get_by_role("row").filter(has_text=f"in {elsewhere}")).to_contain_text("+2")
+    press(page, "Move")
+    said(page, f"total {now - 1} → {now - 3}")
+
+    tool(page, "Set threshold")
+    page.get_by_label("Low from").fill(str(now))
+    press(page, "Check")
+    press(page, "Set threshold")
+    said(page, f"threshold 2 → {now}")
+    assert units(shop, shelf) == (now - 3, 0)
+    page.get_by_role("link", name="All movements of this row").click()
+    changes = page.locator("#result_list .field-delta")
+    expect(changes).to_have_text(["-2", "-1", str(now)])
+    balances = page.locator("#result_list .field-balance")
+    expect(balances).to_have_text([str(now - 3), str(now - 1), str(now)])
+    assert faults(page) == []
+
+
+def test_what_a_shopper_holds_cannot_be_taken_away(
+    page: Page, new_context: NewContext, shop: Shop
+) -> None:
+    shelf = untouched(shop, least=4)
+    checkout = hold(new_context().new_page(), shelf, 2)
+    reservation = checkout.rstrip("/").rpartition("/")[2]
+    sign_in(page, shop, "keeper")
+    find(page, shelf)
+    expect(page.get_by_role("region", name="Live holds")).to_contain_text(reservation[:8])
+    assert faults(page) == []
+    tool(page, "Write off")
+    page.get_by_label("Units").fill(str(shelf.units - 1))
+    page.get_by_label("Note").fill("x")
+    press(page, "Check")
+    alert = page.get_by_role("alert")
+    expect(alert).to_contain_text("1 would be left, but 2 are reserved.")
+    expect(alert).to_contain_text(f"2 by {reservation[:8]} until")
+    assert faults(page) == []
+    assert units(shop, shelf) == (shelf.units, 2)
+
+
+def test_a_manager_changes_many_rows_at_once_and_exports_the_list(page: Page, shop: Shop) -> None:
+    sign_in(page, shop, "manager")
+    page.goto("/admin/inventory/inventory/?q=monolith")
+    rows = page.locator("#result_list tbody tr")
+    total = rows.count()
+    assert total > 1
+    page.locator("#action-toggle").check()
+    page.locator("select[name=action]").select_option("receive")
+    page.locator(".actions [type=submit]").click()
+    expect(page.get_by_role("heading", name=f"{total} rows")).to_be_visible()
+    assert faults(page) == []
+    page.get_by_label("Units:", exact=True).fill("2")
+    page.get_by_label(re.compile("^Units, ")).first.fill("3")
+    press(page, "Check")
+    expect(page.locator("#content tbody tr")).to_have_count(total)
+    expect(page.locator("#content tbody")).to_contain_text("+3")
+    assert faults(page) == []
+    press(page, "Receive")
+    said(page, "Received: Monolith")
+    page.goto("/admin/inventory/inventory/?q=monolith")
+    with page.expect_download() as download:
+        tool(page, "Export CSV")
+    assert Path(download.value.path()).read_text("utf-8-sig").count("monolith") == total
+
+
+def test_a_manager_imports_a_file_with_mistakes_then_without(
+    page: Page, shop: Shop, complaints: Complaints
+) -> None:
+    shelf = untouched(shop)
+    [(code,)] = shop.sql(f"SELECT code FROM inventory_warehouse WHERE name = '{shelf.warehouse}'")
+    sign_in(page, shop, "manager")
+    tool(page, "Import adjustments")
+    assert faults(page) == []
+    head = "product,warehouse,change,reason,note\n"
+    right, wrong = f"{shelf.slug},{code},4,received,\n", "nothing,blr-01,1,received,\n"
+
+    def upload(name: str, text: str) -> None:
+        file = {"name": name, "mimeType": "text/csv", "buffer": text.encode()}
+        page.get_by_label("CSV or XLSX file").set_input_files(file)  # type: ignore[arg-type]
+        press(page, "Check the file")
+
+    upload("wrong.csv", head + right + wrong)
+    expect(page.get_by_role("alert")).to_contain_text("1 of 2 rows cannot be done")
+    first = page.locator("#content tbody tr").first
+    expect(first).to_contain_text("No product has the slug “nothing”.")
+    expect(page.get_by_role("button", name="Apply")).to_have_count(0)
+    assert faults(page) == []
+    page.goto("/admin/inventory/stockimport/upload/")
+    upload("right.csv", head + right)
+    assert faults(page) == []
+    press(page, "Apply 1 change")
+    expect(page.get_by_text("Applied: all 1 rows were changed.")).to_be_visible()
+    assert units(shop, shelf) == (shelf.units + 4, 0)
+    page.goto("/admin/inventory/stockimport/")
+    assert faults(page) == []
+
+
+def test_a_long_file_is_applied_by_the_workers_while_the_page_says_so(
+    page: Page, shop: Shop
+) -> None:
+    codes = "(SELECT code FROM inventory_warehouse w WHERE w.id = i.warehouse_id)"
+    rows = shop.sql(
+        f"SELECT p.slug, {codes} FROM inventory_inventory i JOIN catalog_product p"
+        " ON p.id = i.product_id ORDER BY i.id"
+    )
+    # The shop's shelves are fewer than a file has to have to be long: more are built.
+    shop.sql(
+        "INSERT INTO inventory_warehouse (code, name, position)"
+        " SELECT 'far-' || n, 'Far ' || n, 99 FROM generate_series(1, 2) n ON CONFLICT DO NOTHING;"
+        "INSERT INTO inventory_inventory (product_id, warehouse_id, total_units, reserved_units,"
+        " low_stock_threshold) SELECT p.id, w.id, 0, 0, 0 FROM catalog_product p,"
+        " inventory_warehouse w WHERE w.code LIKE 'far-%' ON CONFLICT DO NOTHING"
+    )
+    far = [(slug, f"far-{n}") for slug in {slug for slug, _ in rows} for n in (1, 2)]
+    lines = [f"{slug},{code},1,received,\n" for slug, code in [*rows, *far]]
+    assert len(lines) > 500
+    sign_in(page, shop, "manager")
+    page.goto("/admin/inventory/stockimport/upload/")
+    text = "product,warehouse,change,reason,note\n" + "".join(lines)
+    file = {"name": "long.csv", "mimeType": "text/csv", "buffer": text.encode()}
+    page.get_by_label("CSV or XLSX file").set_input_files(file)  # type: ignore[arg-type]
+    press(page, "Check the file")
+    press(page, f"Apply {len(lines)} changes")
+    expect(page.get_by_text(f"Applied: all {len(lines)} rows were changed.")).to_be_visible()
+
+
+def test_a_viewer_sees_and_cannot(page: Page, shop: Shop, complaints: Complaints) -> None:
+    complaints.expect("status of 403")
+    shelf = untouched(shop)
+    sign_in(page, shop, "viewer")
+    assert faults(page) == []
+    expect(page.get_by_role("link", name="Import adjustments")).to_have_count(0)
+    expect(page.locator("select[name=action]")).to_have_count(0)
+    find(page, shelf)
+    assert faults(page) == []
+    for verb in ("Receive", "Adjust", "Move", "Write off", "Set threshold"):
+        expect(page.get_by_role("link", name=verb)).to_have_count(0)
+    page.get_by_role("link", name="All movements of this row").click()
+    assert faults(page) == []
+    for address in ("inventory/1/receive/", "inventory/bulk/adjust/?ids=1", "stockimport/upload/"):
+        answer = page.goto(f"/admin/inventory/{address}")
+        assert answer is not None
+        assert answer.status == 403
+
+
+def test_all_of_it_works_without_javascript(new_context: NewContext, shop: Shop) -> None:
+    page = new_context(java_script_enabled=False).new_page()
+    shelf = untouched(shop)
+    sign_in(page, shop, "keeper")
+    page.goto(f"/admin/inventory/inventory/?q={shelf.slug}")
+    row = page.get_by_role("row").filter(has_text=shelf.warehouse)
+    row.get_by_role("checkbox").check()
+    page.locator("select[name=action]").select_option("adjust")
+    page.locator(".actions [type=submit]").click()
+    page.get_by_label("Change").fill("1")
+    page.get_by_label("Reason").select_option("counted")
+    page.get_by_label("Note").fill("Shelf 3")
+    press(page, "Check")
+    press(page, "Adjust")
+    said(page, f"total {shelf.units} → {shelf.units + 1}")
+    page.goto("/admin/inventory/stockmovement/")
+    page.get_by_role("textbox", name="Actor").fill("keeper")
+    page.get_by_role("search", name="By actor").get_by_role("button").click()
+    expect(page.locator("#result_list .field-note").first).to_have_text("Shelf 3")

@@ -1,0 +1,128 @@
+"""Lists of tables that have grown: how often they ask, how long it takes, and by which index."""
+
+import time
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from inventory.models import Inventory
+from tests.stock import stocked
+
+pytestmark = pytest.mark.django_db
+
+INVENTORY, LEDGER = "/admin/inventory/inventory/", "/admin/inventory/stockmovement/"
+# A third of a second on the busiest machine; the median of three, as a neighbour may be busy too.
+SECONDS = 0.3
+
+# Half of all sales are of one row. One line in a thousand is of staff, few are of the first day.
+GROWN = """
+    INSERT INTO catalog_product (slug, name, category_id, tagline, description, material,
+        dimensions_cm, price_paise, image, width, height, alt, dominant_hex, position)
+    SELECT 'p-' || n, 'Product ' || n, {category}, '', '', '', '', 100, 'x', 1, 1, '', '#808080', n
+    FROM generate_series(1, 2000) AS n;
+    INSERT INTO inventory_inventory
+        (product_id, warehouse_id, total_units, reserved_units, low_stock_threshold)
+    SELECT id, {warehouse}, 1000000, 0, 2 FROM catalog_product WHERE slug LIKE 'p-%';
+    INSERT INTO inventory_stockmovement
+        (inventory_id, delta, reason, reference, note, created_at)
+    SELECT CASE WHEN n % 2 = 0 THEN {row} ELSE {row} + 1 + n % 2000 END, -1,
+        CASE WHEN n % 1000 = 0 THEN 'damaged' ELSE 'sold' END, gen_random_uuid(), '',
+        now() - interval '400 days' + n * interval '1 minute'
+    FROM generate_series(1, {lines}) AS n;
+    INSERT INTO reservations_reservation (id, inventory_id, quantity, holder, address, created_at,
+        expires_at, ended_at, status, renewals)
+    SELECT gen_random_uuid(), {row} + 1 + n % 2000, 1, 'session:' || n, '', now(),
+        now() + interval '1 hour', CASE WHEN n > 500 THEN now() END,
+        CASE WHEN n > 500 THEN 'released' ELSE 'pending' END, 0
+    FROM generate_series(1, {lines}) AS n;
+    ANALYZE inventory_stockmovement, inventory_inventory, reservations_reservation,
+        catalog_product
+"""
+LINES = 200_000
+
+
+@pytest.fixture
+def grown() -> Inventory:
+    row = stocked(1_000_000)
+    names = {"category": row.product.category_id, "warehouse": row.warehouse_id, "row": row.pk}
+    with connection.cursor() as cursor:
+        cursor.execute(GROWN.format(**names, lines=LINES))
+    return row
+
+
+def opened(client: Any, address: str) -> tuple[float, list[str]]:
+    """The median of how long a page took, and what it asked the database."""
+    took = []
+    for _ in range(3):
+        with CaptureQueriesContext(connection) as queries:
+            began = time.perf_counter()
+            assert client.get(address).status_code == 200
+            took.append(time.perf_counter() - began)
+    return sorted(took)[1], [query["sql"] for query in queries]
+
+
+def scanned_whole(statement: str) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN {statement}")
+        plan = "\n".join(line for (line,) in cursor.fetchall())
+    tables = ("inventory_stockmovement", "reservations_reservation")
+    return any(f"Seq Scan on {table}" in plan for table in tables) and "Limit" not in plan
+
+
+def test_lists_open_fast_whatever_they_are_filtered_by(admin_client, grown) -> None:
+    asked = {
+        INVENTORY: 7,
+        f"{INVENTORY}?stock=low&q=product": 7,
+        f"{INVENTORY}?stock=fully_held&warehouse__id__exact={grown.warehouse_id}": 7,
+        f"{INVENTORY}{grown.pk}/change/": 9,
+        LEDGER: 7,
+        f"{LEDGER}?p=50": 7,
+        f"{LEDGER}?p=1900": 7,
+        f"{LEDGER}?row={grown.pk}": 7,
+        f"{LEDGER}?row={grown.pk}&p=90": 8,
+        f"{LEDGER}?row={grown.pk + 7}": 7,
+        f"{LEDGER}?product=p-77": 7,
+        f"{LEDGER}?product=tidal": 7,
+        f"{LEDGER}?inventory__warehouse__id__exact={grown.warehouse_id}": 7,
+        f"{LEDGER}?reason__exact=damaged": 7,
+        f"{LEDGER}?reason__exact=lost": 7,
+        f"{LEDGER}?actor=nobody": 7,
+        f"{LEDGER}?day=2020-02-02": 7,
+        f"{LEDGER}?q=p-77&o=4": 7,
+    }
+    for address, queries in asked.items():
+        seconds, statements = opened(admin_client, address)
+        assert seconds < SECONDS, f"{address} took {seconds:.3f} s"
+        assert len(statements) <= queries, address
+        assert [s for s in statements if scanned_whole(s)] == [], address
+
+
+def test_the_length_of_a_long_list_is_not_counted(admin_client, grown) -> None:
+    whole = admin_client.get(LEDGER).context["cl"].result_count
+    assert str(whole).startswith("about ")
+    assert abs(int(whole) - LINES) < LINES / 20
+    page = admin_client.get(LEDGER, {"row": grown.pk})
+    assert str(page.context["cl"].result_count) == "10,000+"
+    assert "10,000+ stock movements" in page.content.decode()
+
+
+def test_a_long_account_says_what_each_line_left(admin_client, grown) -> None:
+    Inventory.objects.filter(pk=grown.pk).update(total_units=1_000_000 - LINES // 2)
+    lines = admin_client.get(LEDGER, {"row": grown.pk}).context["cl"].result_list
+    first = 1_000_000 - LINES // 2
+    assert [line.balance for line in lines[:3]] == [first, first + 1, first + 2]
+
+
+@pytest.mark.parametrize("rows", [1, 30])
+def test_pages_ask_as_often_for_many_rows_as_for_one(
+    admin_client, django_assert_max_num_queries, rows
+) -> None:
+    ids = [stocked(5, product=f"vase-{n}").pk for n in range(rows)]
+    with django_assert_max_num_queries(7):
+        admin_client.get(INVENTORY)
+    with django_assert_max_num_queries(7):
+        admin_client.get(f"{LEDGER}?product=vase")
+    with django_assert_max_num_queries(3):
+        admin_client.get(f"{INVENTORY}bulk/receive/?ids={','.join(map(str, ids))}")
