@@ -63,7 +63,7 @@ INSTALLED_APPS = [
     "django_htmx",
     "csp",
     "pgtrigger",
-    "django.contrib.admin",
+    "allo.staff_app.StaffConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

@@ -23,6 +23,9 @@ class ReservationQuerySet(QuerySet["Reservation"]):
     def due(self) -> Self:
         return self.pending().filter(expires_at__lte=Now())
 
+    def ended(self) -> Self:
+        return self.filter(status__in=Reservation.FINAL)
+
     def with_stock(self) -> Self:
         """With product and warehouse, and `past_due` by the database's clock, the only one all
         processes share."""
@@ -43,6 +46,8 @@ class Reservation(models.Model):
         CONFIRMED = "confirmed"
         RELEASED = "released"
         EXPIRED = "expired"
+
+    FINAL = (Status.CONFIRMED, Status.RELEASED, Status.EXPIRED)
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     inventory = models.ForeignKey(Inventory, models.PROTECT, db_index=False)
