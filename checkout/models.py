@@ -2,7 +2,7 @@
 
 from django.db import models
 from django.db.models import Case, QuerySet, Value, When
-from django.db.models.functions import Now
+from django.db.models.functions import Now, Upper
 
 from reservations.models import Reservation
 
@@ -27,6 +27,8 @@ class Contact(models.Model):
 
     class Meta:
         ordering = ("-changed_at",)
+        # Staff search by e-mail; as `iexact` compares.
+        indexes = (models.Index(Upper("email"), name="contact_by_email"),)
 
     def __str__(self) -> str:
         return self.name

@@ -113,6 +113,11 @@ class Books:
         self.changed[reservation.id] = reservation
         return reservation
 
+    def extend(self, reservation: Reservation, by: timedelta) -> Reservation:
+        reservation.expires_at += by
+        self.changed[reservation.id] = reservation
+        return reservation
+
     def _count(self, reservation: Reservation, units: int) -> None:
         address = reservation.address
         if address:

@@ -5,6 +5,7 @@ A command raises its refusal; what it did to the books before that (expiring a d
 """
 
 from dataclasses import dataclass
+from datetime import timedelta
 from uuid import UUID
 
 from django.conf import settings
@@ -104,6 +105,22 @@ class Renew(Command):
         if not reservation.renewals_left:
             raise LimitReached("RESERVATION_MAX_RENEWALS", settings.RESERVATION_MAX_RENEWALS)
         return books.renew(reservation)
+
+
+class Withdraw(Command):
+    def decide(self, books: Books) -> Reservation:
+        """As `Release`, but who finds it released already has not released it."""
+        return books.end(_live(books, self), Status.RELEASED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extend(Command):
+    """More time than the shopper could take: `by` is added to what is left."""
+
+    by: timedelta
+
+    def decide(self, books: Books) -> Reservation:
+        return books.extend(_live(books, self), self.by)
 
 
 class Expire(Command):

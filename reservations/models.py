@@ -24,7 +24,7 @@ class ReservationQuerySet(QuerySet["Reservation"]):
         return self.pending().filter(expires_at__lte=Now())
 
     def ended(self) -> Self:
-        return self.filter(status__in=Reservation.FINAL)
+        return self.filter(status__in=Reservation.FINAL, ended_at__isnull=False)
 
     def with_stock(self) -> Self:
         """With product and warehouse, and `past_due` by the database's clock, the only one all
@@ -110,6 +110,18 @@ class Reservation(models.Model):
                 name="pending_by_address",
             ),
             models.Index(fields=("holder", "-created_at"), name="reservation_by_holder"),
+            # Staff look back: at what ended, of one state or of one row. A hold that is live, or
+            # made or renewed, touches neither.
+            models.Index(
+                fields=("status", "ended_at"),
+                condition=Q(ended_at__isnull=False),
+                name="ended_by_status",
+            ),
+            models.Index(
+                fields=("inventory", "ended_at"),
+                condition=Q(ended_at__isnull=False),
+                name="ended_by_inventory",
+            ),
         )
         triggers = (
             pgtrigger.Protect(
@@ -118,6 +130,10 @@ class Reservation(models.Model):
                 condition=~pgtrigger.Q(old__status="pending"),
             ),
             pgtrigger.Protect(name="history_is_kept", operation=pgtrigger.Delete),
+        )
+        permissions = (
+            ("release_reservation", "Can release reservations"),
+            ("extend_reservation", "Can extend reservations"),
         )
 
     def __str__(self) -> str:
@@ -134,6 +150,43 @@ class Reservation(models.Model):
 
     def is_due(self, now: datetime) -> bool:
         return self.is_pending and self.expires_at <= now
+
+
+class StaffAction(models.Model):
+    """Who of the staff did what to a reservation, when and why; written with the change itself."""
+
+    class Action(models.TextChoices):
+        RELEASED = "released"
+        EXTENDED = "extended"
+
+    reservation = models.ForeignKey(Reservation, models.PROTECT)
+    action = models.CharField(max_length=8, choices=Action)
+    minutes = models.PositiveSmallIntegerField(null=True, blank=True)
+    actor = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT)
+    reason = models.CharField(max_length=200)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        ordering = ("-pk",)
+        constraints = (
+            models.CheckConstraint(condition=~Q(reason=""), name="staff_action_has_a_reason"),
+            models.CheckConstraint(
+                condition=Q(action="released", minutes__isnull=True)
+                | Q(action="extended", minutes__gt=0),
+                name="staff_action_known",
+            ),
+        )
+        triggers = (
+            pgtrigger.Protect(
+                name="staff_actions_are_append_only",
+                operation=pgtrigger.Update | pgtrigger.Delete,
+            ),
+        )
+
+    def __str__(self) -> str:
+        if self.action == self.Action.EXTENDED:
+            return f"extended by {self.minutes} min: {self.reason}"
+        return f"released: {self.reason}"
 
 
 class IdempotencyKey(models.Model):
@@ -187,9 +240,11 @@ class AuditRun(models.Model):
 
     class Meta:
         ordering = ("-pk",)
+        permissions = (("run_audit", "Can start an audit"),)
 
     def __str__(self) -> str:
-        return f"{len(self.findings)} findings"
+        count = len(self.findings)
+        return f"{count} finding{'' if count == 1 else 's'}" if count else "the books balance"
 
 
 class Repair(models.Model):

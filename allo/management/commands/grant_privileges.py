@@ -13,6 +13,7 @@ GRANTS = """
     GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {role};
     GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {role};
     REVOKE UPDATE, DELETE ON inventory_stockmovement, reservations_repair FROM {role};
+    REVOKE UPDATE, DELETE ON reservations_staffaction FROM {role};
     REVOKE DELETE ON reservations_reservation, inventory_inventory FROM {role};
     REVOKE INSERT, UPDATE, DELETE ON django_migrations FROM {role};
 """
