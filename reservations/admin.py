@@ -1,15 +1,368 @@
-from django.contrib import admin
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any
+from urllib.parse import urlencode
+from uuid import UUID
 
-from allo.http.admin import ReadOnlyAdmin
-from reservations.models import AuditRun, IdempotencyKey, Repair, Reservation, Sweep
+from django.contrib import admin, messages
+from django.contrib.auth.models import User
+from django.core.exceptions import BadRequest, PermissionDenied
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.timezone import localtime
+
+from allo.http.admin import ModelAdmin, ReadOnlyAdmin
+from allo.http.export import StreamedExport
+from allo.http.parts import SeeOther
+from reservations import by_staff
+from reservations.console import (
+    ExtendForm,
+    ProductFilter,
+    ReasonForm,
+    StateFilter,
+    order_of,
+    search_of,
+    state_of,
+)
+from reservations.exceptions import ReservationError
+from reservations.models import (
+    AuditRun,
+    IdempotencyKey,
+    Repair,
+    Reservation,
+    StaffAction,
+    Sweep,
+)
+from reservations.tasks import audit_stock
+
+# As many as one page of the list: what is asked about is to be read before.
+AT_ONCE = 100
+VERBS: dict[str, type[ReasonForm]] = {"release": ReasonForm, "extend": ExtendForm}
+
+
+class StaffActionInline(admin.TabularInline):  # type: ignore[type-arg]  # for type checkers alone
+    model = StaffAction
+    verbose_name_plural = "What staff did"
+    fields = ("created_at", "actor", "action", "minutes", "reason")
+    readonly_fields = fields
+    extra = 0
+    can_delete = False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[StaffAction]:
+        return super().get_queryset(request).select_related("actor")
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
 
 
 @admin.register(Reservation)
-class ReservationAdmin(ReadOnlyAdmin[Reservation]):
-    list_display = ("id", "inventory", "quantity", "status", "holder", "created_at", "expires_at")
-    list_filter = ("status", "inventory__warehouse")
-    list_select_related = ("inventory__product", "inventory__warehouse")
-    search_fields = ("id__startswith", "inventory__product__name", "holder")
+class ReservationAdmin(StreamedExport[Reservation], ReadOnlyAdmin[Reservation]):
+    """The console: holds as they stand, each with what staff may do about it."""
+
+    change_list_template = "admin/reservations/reservation/change_list.html"
+    list_filter = (StateFilter, ("inventory__warehouse", admin.RelatedFieldListFilter), ProductFilter)
+    list_select_related = ("inventory__product", "inventory__warehouse", "contact")
+    search_fields = ("pk",)
+    search_help_text = "Id or its first 8 characters, product, holder, e-mail or user name"
+    sortable_by = ()
+    show_facets = admin.ShowFacets.NEVER
+    fields = (
+        "id", "state", "product", "warehouse", "quantity", "holder", "email", "address",
+        "created_at", "expires_at", "ended_at", "renewals",
+    )  # fmt: skip
+    inlines = (StaffActionInline,)
+    export_columns = {
+        "id": "id",
+        "product": "inventory.product.slug",
+        "warehouse": "inventory.warehouse.code",
+        "quantity": "quantity",
+        "status": "status",
+        "holder": "holder",
+        "e-mail": lambda row: _email(row),
+        "created": "created_at",
+        "expires": "expires_at",
+        "ended": "ended_at",
+    }
+
+    class Media:
+        css = {"all": ("admin/css/vendor/select2/select2.css", "admin/css/autocomplete.css")}
+        js = (
+            "admin/js/vendor/jquery/jquery.js",
+            "admin/js/vendor/select2/select2.full.js",
+            "admin/js/jquery.init.js",
+            "admin/js/autocomplete.js",
+        )
+
+    # --- the list -------------------------------------------------------------------------------
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Reservation]:
+        return Reservation.objects.with_stock().select_related("contact")
+
+    def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
+        return order_of(state_of(request))
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        found = search_of(request)
+        return (queryset.filter(found.condition) if found else queryset), False
+
+    def get_list_display(self, request: HttpRequest) -> list[Any]:
+        columns: list[Any] = [
+            "short_id", "product", "warehouse", "quantity", "who", "email", "ends", "state",
+        ]  # fmt: skip
+        verbs = self._verbs(request)
+
+        @admin.display(description="Do")
+        def do(row: Reservation) -> SafeString:
+            return format_html_join(
+                " ",
+                '<a class="row-verb" href="{}?id={}" aria-label="{} {}">{}</a>',
+                ((_verb_url(verb), row.pk, verb.title(), short(row), verb.title()) for verb in verbs)
+                if _is_live(row)
+                else (),
+            )
+
+        return [*columns, do] if verbs else columns
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        return {
+            verb: (partial(_begin, verb), verb, f"{verb.title()} selected …")
+            for verb in self._verbs(request)
+        }
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """The whole page, or only its rows when it asks for itself anew."""
+        response = super().changelist_view(request, {"title": "Reservations", **(extra_context or {})})
+        if request.headers.get("HX-Request") and isinstance(response, TemplateResponse):
+            response.template_name = "admin/reservations/reservation/_rows.html"
+        return response
+
+    @admin.display(description="Id")
+    def short_id(self, row: Reservation) -> SafeString:
+        return format_html('<span class="code">{}</span>', short(row))
+
+    @admin.display
+    def product(self, row: Reservation) -> str:
+        return row.inventory.product.name
+
+    @admin.display
+    def warehouse(self, row: Reservation) -> str:
+        return row.inventory.warehouse.name
+
+    @admin.display(description="Holder")
+    def who(self, row: Reservation) -> SafeString:
+        """Short, and a way to all that this holder has."""
+        kind, _, name = row.holder.partition(":")
+        address = f"?{urlencode({'q': row.holder})}"
+        return format_html('<a href="{}">{} {}</a>', address, kind, name[:8])
+
+    @admin.display(description="E-mail")
+    def email(self, row: Reservation) -> str:
+        return _email(row) or "–"
+
+    @admin.display
+    def ends(self, row: Reservation) -> SafeString:
+        if row.ended_at:
+            return _time(row.ended_at.timestamp(), row.ended_at.isoformat(), row.ended_at, "")
+        return _time(
+            row.expires_at.timestamp(), row.expires_at.isoformat(), row.expires_at, "data-until"
+        )
+
+    @admin.display
+    def state(self, row: Reservation) -> SafeString:
+        if _is_live(row):
+            return format_html('<span class="flag flag-live">live</span>')
+        if row.is_pending:
+            return format_html('<span class="flag flag-bad">past its time</span>')
+        kind = "flag-good" if row.status == Reservation.Status.CONFIRMED else ""
+        return format_html('<span class="flag {}">{}</span>', kind, row.status)
+
+    # --- one of them ----------------------------------------------------------------------------
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        row = self.get_object(request, object_id)
+        verbs = self._verbs(request) if row and _is_live(row) else []
+        more = {
+            "title": "Reservation",
+            "verbs": [(verb, f"{_verb_url(verb)}?id={object_id}") for verb in verbs],
+            "holder_url": f"{_list_url()}?{urlencode({'q': row.holder})}" if row else "",
+            "release_all_url": f"{_verb_url('release')}?{urlencode({'holder': row.holder})}"
+            if row and "release" in self._verbs(request)
+            else "",
+            "show_close": False,
+        }
+        return super().change_view(request, object_id, form_url, {**more, **(extra_context or {})})
+
+    # --- what is done to them -------------------------------------------------------------------
+
+    def get_urls(self) -> list[URLPattern]:
+        pages = [
+            path(
+                f"{verb}/",
+                self.admin_site.admin_view(partial(self.act, verb=verb)),
+                name=f"reservations_reservation_{verb}",
+            )
+            for verb in VERBS
+        ]
+        return [*pages, *super().get_urls()]
+
+    def act(self, request: HttpRequest, verb: str) -> HttpResponse:
+        """Asks, naming each hold; then does it, and tells what came of each."""
+        if verb not in self._verbs(request):
+            raise PermissionDenied
+        rows = _chosen(request)
+        live = [row for row in rows if _is_live(row)]
+        posted = request.method == "POST"
+        form = VERBS[verb](request.POST if posted else None)
+        if posted and live and form.is_valid():
+            self._do(request, verb, live, form.cleaned_data)
+            return SeeOther(_back(live))
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": f"{verb.title()} {_count(live)}?" if live else f"Nothing to {verb}",
+            "verb": verb,
+            "form": form,
+            "live": live,
+            "ended": [row for row in rows if not _is_live(row)],
+            "back": _back(rows),
+            "list_url": _list_url(),
+        }
+        status = 422 if posted and live else 200
+        template = "admin/reservations/reservation/question.html"
+        return render(request, template, context, status=status)
+
+    def _do(
+        self, request: HttpRequest, verb: str, rows: list[Reservation], answers: dict[str, Any]
+    ) -> None:
+        assert isinstance(request.user, User)
+        act: Callable[..., Reservation] = getattr(by_staff, verb)
+        done = []
+        for row in rows:
+            try:
+                act(reservation_id=row.pk, actor=request.user, **answers)
+            except ReservationError as refusal:
+                text = f"{short(row)} ({row.inventory}): not {_past(verb)}. {refusal}"
+                messages.warning(request, text)
+            else:
+                done.append(row)
+                self.log_change(request, row, _message(verb, answers))
+        if done:
+            names = ", ".join(f"{row.quantity} × {row.inventory}" for row in done[:3])
+            more = f" and {len(done) - 3} more" if len(done) > 3 else ""
+            messages.success(request, f"{_past(verb).capitalize()} {names}{more}.")
+
+    def _verbs(self, request: HttpRequest) -> list[str]:
+        may = request.user.has_perm
+        return [verb for verb in VERBS if may(f"reservations.{verb}_reservation")]
+
+
+def short(row: Reservation) -> str:
+    return str(row.pk)[:8]
+
+
+def _is_live(row: Reservation) -> bool:
+    return row.is_pending and not row.past_due
+
+
+def _email(row: Reservation) -> str:
+    # The contact belongs to the checkout, which is built upon this app.
+    return str(getattr(getattr(row, "contact", None), "email", ""))
+
+
+def _time(seconds: float, iso: str, moment: Any, until: str) -> SafeString:
+    attribute = format_html(' {}="{}"', until, f"{seconds:.3f}") if until else ""
+    shown = localtime(moment).strftime("%-d %b, %H:%M:%S")
+    return format_html('<time datetime="{}"{}>{}</time>', iso, attribute, shown)
+
+
+def _past(verb: str) -> str:
+    return {"release": "released", "extend": "extended"}[verb]
+
+
+def _message(verb: str, answers: dict[str, Any]) -> str:
+    minutes = f" by {answers['minutes']} min" if "minutes" in answers else ""
+    return f"{_past(verb).capitalize()}{minutes}: {answers['reason']}"
+
+
+def _count(rows: list[Reservation]) -> str:
+    return "this reservation" if len(rows) == 1 else f"these {len(rows)} reservations"
+
+
+def _list_url() -> str:
+    return reverse("admin:reservations_reservation_changelist")
+
+
+def _verb_url(verb: str) -> str:
+    return reverse(f"admin:reservations_reservation_{verb}")
+
+
+def _back(rows: list[Reservation]) -> str:
+    if len(rows) != 1:
+        return _list_url()
+    return reverse("admin:reservations_reservation_change", args=[rows[0].pk])
+
+
+def _chosen(request: HttpRequest) -> list[Reservation]:
+    """The reservations that the address or the question's form names; or all live ones of a
+    holder."""
+    asked = request.POST if request.method == "POST" else request.GET
+    rows = Reservation.objects.with_stock().order_by("expires_at", "pk")
+    if holder := request.GET.get("holder", ""):
+        if request.method != "POST":
+            return list(rows.live().filter(holder=holder.replace("\0", ""))[:AT_ONCE])
+    try:
+        ids = [UUID(name) for name in asked.getlist("id")]
+    except ValueError:
+        raise BadRequest("not an id") from None
+    if len(ids) > AT_ONCE:
+        raise BadRequest(f"{AT_ONCE} at once at the most")
+    return list(rows.filter(pk__in=ids))
+
+
+def _begin(
+    verb: str, model_admin: ReservationAdmin, request: HttpRequest, rows: QuerySet[Reservation]
+) -> HttpResponse | None:
+    ids: Iterable[UUID] = rows.order_by().values_list("pk", flat=True)[: AT_ONCE + 1]
+    names = [("id", str(pk)) for pk in ids]
+    if len(names) > AT_ONCE:
+        messages.error(request, f"{AT_ONCE} at once at the most: select fewer.")
+        return None
+    return HttpResponseRedirect(f"{_verb_url(verb)}?{urlencode(names)}")
+
+
+@admin.register(StaffAction)
+class StaffActionAdmin(StreamedExport[StaffAction], ReadOnlyAdmin[StaffAction]):
+    list_display = ("created_at", "actor", "action", "minutes", "reservation_id", "reason")
+    list_filter = ("action",)
+    list_select_related = ("actor",)
+    sortable_by = ()
+    search_fields = ("reason", "actor__username")
+    export_columns = {
+        "when": "created_at",
+        "actor": "actor",
+        "action": "action",
+        "minutes": "minutes",
+        "reservation": "reservation_id",
+        "reason": "reason",
+    }
 
 
 @admin.register(IdempotencyKey)
@@ -28,7 +381,49 @@ class SweepAdmin(ReadOnlyAdmin[Sweep]):
 
 @admin.register(AuditRun)
 class AuditRunAdmin(ReadOnlyAdmin[AuditRun]):
-    list_display = ("finished_at", "__str__")
+    """Every audit with what it found; and a way to have one now."""
+
+    change_list_template = "admin/reservations/auditrun/change_list.html"
+    list_display = ("finished_at", "result", "took")
+    sortable_by = ()
+    fields = ("started_at", "finished_at", "result", "found")
+
+    @admin.display
+    def result(self, run: AuditRun) -> SafeString:
+        kind = "flag-bad" if run.findings else "flag-good"
+        return format_html('<span class="flag {}">{}</span>', kind, str(run))
+
+    @admin.display(description="Findings")
+    def found(self, run: AuditRun) -> SafeString | str:
+        lines = format_html_join("", '<li class="code">{}</li>', ((line,) for line in run.findings))
+        return format_html('<ol class="findings">{}</ol>', lines) if run.findings else "None"
+
+    @admin.display
+    def took(self, run: AuditRun) -> str:
+        return f"{(run.finished_at - run.started_at).total_seconds():.1f} s"
+
+    def get_urls(self) -> list[URLPattern]:
+        run = self.admin_site.admin_view(self.run)
+        return [path("run/", run, name="reservations_auditrun_run"), *super().get_urls()]
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> TemplateResponse:
+        may = {"may_run": request.user.has_perm("reservations.run_audit"), "title": "Audit runs"}
+        return super().changelist_view(request, {**may, **(extra_context or {})})
+
+    def run(self, request: HttpRequest) -> HttpResponse:
+        """Leaves it to the worker: over a long history it takes its time."""
+        if not request.user.has_perm("reservations.run_audit"):
+            raise PermissionDenied
+        if request.method == "POST":
+            try:
+                audit_stock.apply_async(retry=False)
+            except OSError:
+                messages.error(request, "The worker cannot be reached just now.")
+            else:
+                messages.success(request, "The audit has been asked for; reload in a moment.")
+        return SeeOther(reverse("admin:reservations_auditrun_changelist"))
 
 
 @admin.register(Repair)

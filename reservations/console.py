@@ -1,0 +1,206 @@
+"""The reservations console: which holds staff look at, and how they find one.
+
+Every list here is read from an index: what is pending by its deadline, what ended by when. A list
+of everything at once does not exist, but what names a reservation or a holder is found among all.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django import forms
+from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
+from django.contrib.admin.widgets import AutocompleteSelect
+from django.contrib.auth import get_user_model
+from django.db.models import Q, QuerySet
+from django.db.models.functions import Now
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+
+from catalog.models import Product
+from inventory.models import Inventory
+from reservations.by_staff import MOST_MINUTES
+from reservations.models import Reservation, ReservationQuerySet
+
+Status = Reservation.Status
+
+SOON = timedelta(minutes=2)
+ROWS_OF_A_PRODUCT = 1000
+
+STATES = {
+    "live": "Live",
+    "soon": "Ends in 2 min",
+    "overdue": "Past its time",
+    "confirmed": "Confirmed",
+    "expired": "Expired",
+    "released": "Released",
+}
+ANY = "any"
+_LAST = "ffff-ffff-ffff-ffffffffffff"
+_FIRST = "0000-0000-0000-000000000000"
+
+
+@dataclass(frozen=True)
+class Search:
+    """What was typed, as a condition; `names` tells that it names one reservation or holder."""
+
+    condition: Q
+    names: bool
+
+
+def search(words: str) -> Search:
+    """By full id or its first 8 characters, holder, e-mail, user name; else by product."""
+    words = words.strip().replace("\0", "")
+    if re.fullmatch(r"[0-9a-fA-F]{8}", words):
+        first = words.lower()
+        return Search(
+            Q(pk__range=(f"{first}-{_FIRST}", f"{first}-{_LAST}"))
+            | Q(holder__range=(f"session:{first}-{_FIRST}", f"session:{first}-{_LAST}")),
+            names=True,
+        )
+    if one := _uuid(words):
+        return Search(Q(pk=one) | Q(holder=f"session:{one}"), names=True)
+    if re.match(r"(user|session|token):", words):
+        return Search(Q(holder=words), names=True)
+    if "@" in words:
+        return Search(Q(contact__email__iexact=words), names=True)
+    users = get_user_model().objects.filter(username=words).values_list("pk", flat=True)
+    if holders := [f"user:{pk}" for pk in users]:
+        return Search(Q(holder__in=holders), names=True)
+    rows = Inventory.objects.filter(Q(product__name__icontains=words) | Q(product__slug=words))
+    ids = rows.order_by("pk").values_list("pk", flat=True)[:ROWS_OF_A_PRODUCT]
+    return Search(Q(inventory__in=list(ids)), names=False)
+
+
+def _uuid(words: str) -> UUID | None:
+    try:
+        return UUID(words)
+    except ValueError:
+        return None
+
+
+def search_of(request: HttpRequest) -> Search | None:
+    """Asked of the database once per request."""
+    known = vars(request)
+    if "console_search" not in known:
+        words = request.GET.get("q", "").strip()
+        known["console_search"] = search(words) if words else None
+    found: Search | None = known["console_search"]
+    return found
+
+
+def state_of(request: HttpRequest) -> str:
+    """The list that is asked for: live holds, unless a name is searched for among all."""
+    asked = request.GET.get("state", "")
+    if asked in STATES:
+        return asked
+    found = search_of(request)
+    return ANY if found and found.names else "live"
+
+
+def in_state(rows: ReservationQuerySet, state: str) -> QuerySet[Reservation]:
+    match state:
+        case "live":
+            return rows.live()
+        case "soon":
+            return rows.live().filter(expires_at__lte=Now() + SOON)
+        case "overdue":
+            return rows.due()
+        case _ if state == ANY:
+            return rows
+    return rows.filter(status=state, ended_at__isnull=False)
+
+
+def order_of(state: str) -> tuple[str, ...]:
+    if state == ANY:
+        return ("-created_at",)
+    return ("-ended_at",) if state in Status.values else ("expires_at",)
+
+
+class StateFilter(admin.SimpleListFilter):
+    title = "state"
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        self.state = state_of(request)
+        return list(STATES.items())
+
+    def choices(self, changelist: ChangeList) -> Iterator[dict[str, Any]]:  # type: ignore[override]
+        """No "All": the first is the one that is shown unasked."""
+        if self.state == ANY:
+            address = changelist.get_query_string(remove=[str(self.parameter_name)])
+            yield {"selected": True, "query_string": address, "display": "Any"}
+        for name, words in STATES.items():
+            address = changelist.get_query_string({str(self.parameter_name): name})
+            yield {
+                "selected": self.state == name,
+                "query_string": address,
+                "display": words,
+            }
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        assert isinstance(queryset, ReservationQuerySet)
+        return in_state(queryset, state_of(request))
+
+
+class ProductFilter(admin.SimpleListFilter):
+    title = "product"
+    parameter_name = "product"
+    template = "admin/product_filter.html"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return []
+
+    def has_output(self) -> bool:
+        return True
+
+    def choices(self, changelist: ChangeList) -> Iterator[dict[str, Any]]:  # type: ignore[override]
+        """One, which is the form, with what else the address says."""
+        params = changelist.get_filters_params()
+        others = {name: values for name, values in params.items() if name != self.parameter_name}
+        if changelist.query:
+            others["q"] = [changelist.query]
+        yield {
+            "widget": _product_widget(self.value(), changelist.model_admin.admin_site),
+            "others": [(name, value) for name, values in others.items() for value in values],
+            "without": changelist.get_query_string(remove=[self.parameter_name]),
+            "selected": self.value(),
+        }
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        asked = self.value()
+        if not asked:
+            return queryset
+        if not asked.isdecimal() or len(asked) > 18:
+            return queryset.none()
+        rows = Inventory.objects.filter(product=int(asked)).values_list("pk", flat=True)
+        return queryset.filter(inventory__in=list(rows))
+
+
+def _product_widget(value: str | None, site: admin.AdminSite) -> SafeString:
+    source = Inventory._meta.get_field("product")
+    widget = AutocompleteSelect(source, site, attrs={"id": "product-filter"})
+    field = forms.ModelChoiceField(Product.objects.all(), required=False, widget=widget)
+    chosen = value if value and value.isdecimal() and len(value) < 19 else None
+    return field.widget.render("product", chosen, {"aria-label": "Product"})
+
+
+class ReasonForm(forms.Form):
+    """Why; kept with who and when."""
+
+    reason = forms.CharField(
+        max_length=200,
+        widget=forms.TextInput({"autocomplete": "off"}),
+        error_messages={"required": "Say why: it is kept with your name."},
+    )
+
+
+class ExtendForm(ReasonForm):
+    minutes = forms.IntegerField(
+        label="Minutes more", min_value=1, max_value=MOST_MINUTES, initial=10
+    )
+    field_order = ("minutes", "reason")
