@@ -7,6 +7,7 @@ running `make up` are found through the file it leaves in the state folder.
 import re
 import secrets
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import environ
@@ -63,6 +64,7 @@ INSTALLED_APPS = [
     "django_htmx",
     "csp",
     "pgtrigger",
+    "axes",
     "allo.staff_app.StaffConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -86,6 +88,12 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "axes.middleware.AxesMiddleware",
+]
+
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",
+    "django.contrib.auth.backends.ModelBackend",
 ]
 
 ROOT_URLCONF = "allo.urls"
@@ -173,6 +181,8 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": 59},
     },
     "prune-imports": {"task": "inventory.tasks.prune_imports", "schedule": crontab(minute=27)},
+    # New pictures ask at once; this is for the seed's, and for what was left undone.
+    "picture-sizes": {"task": "catalog.tasks.make_sizes", "schedule": 30, "options": {"expires": 29}},
     "prune": {"task": "reservations.tasks.prune", "schedule": crontab(minute=7)},
     "audit-stock": {
         "task": "reservations.tasks.audit_stock",
@@ -199,6 +209,7 @@ STAFF_EMAILS = env.list("STAFF_EMAILS", default=[])
 LANGUAGE_CODE = "en"
 TIME_ZONE = env.str("TIME_ZONE", default="Asia/Kolkata")
 USE_I18N = False
+DATETIME_FORMAT = "j M Y, H:i:s"
 USE_TZ = True
 
 STATIC_URL = "static/"
@@ -250,6 +261,26 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 LOGIN_URL = "admin:login"
 
+# Wrong passwords shut out a name from where they came, and nobody else: not the office, not the
+# same person elsewhere.
+AXES_FAILURE_LIMIT = 5
+AXES_COOLOFF_TIME = timedelta(minutes=15)
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_RESET_ON_SUCCESS = True
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_CLIENT_IP_CALLABLE = "allo.login.client_address"
+AXES_LOCKOUT_CALLABLE = "allo.login.locked_out"
+AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "csrfmiddlewaretoken"]
+AXES_ENABLE_ADMIN = False  # `allo.admin` shows the attempts, to be read
+AXES_VERBOSE = False
+
+# Of any file: what is more is not kept. `allo.http.uploads`
+FILE_UPLOAD_HANDLERS = [
+    "allo.http.uploads.Cap",
+    "django.core.files.uploadhandler.MemoryFileUploadHandler",
+    "django.core.files.uploadhandler.TemporaryFileUploadHandler",
+]
+
 # --- Logs ---------------------------------------------------------------------------------------
 
 LOGGING = {
@@ -258,4 +289,5 @@ LOGGING = {
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": env.str("LOG_LEVEL", default="INFO")},
+    "loggers": {"axes": {"level": "WARNING"}},
 }

@@ -9,6 +9,7 @@ from django.db import models
 from django.db.models import Case, Count, F, Min, OuterRef, Q, QuerySet, Subquery, Sum, When
 from django.db.models.functions import Coalesce, Now
 from django.urls import reverse
+from django.utils import timezone
 
 
 class CategoryQuerySet(QuerySet["Category"]):
@@ -40,6 +41,12 @@ def picture_path(product: "Product", filename: str) -> str:
     for chunk in product.image.chunks():
         digest.update(chunk)
     return f"products/{product.slug}.{digest.hexdigest()[:12]}.{filename.rpartition('.')[2]}"
+
+
+def sized(name: str, width: int) -> str:
+    """Where a picture is kept in this width: under its hash too."""
+    stem, digest, suffix = name.rsplit(".", 2)
+    return f"{stem}-{width}.{digest}.{suffix}"
 
 
 class ProductQuerySet(QuerySet["Product"]):
@@ -90,6 +97,8 @@ class Product(models.Model):
     image = models.ImageField(upload_to=picture_path, width_field="width", height_field="height")
     width = models.PositiveSmallIntegerField(editable=False)
     height = models.PositiveSmallIntegerField(editable=False)
+    # Those that exist besides the picture itself; None while they are still to be made.
+    widths = models.JSONField(null=True, default=None, editable=False)
     alt = models.CharField("alternative text", max_length=200)
     dominant_hex = models.CharField(
         "placeholder colour",
@@ -98,7 +107,9 @@ class Product(models.Model):
         validators=[RegexValidator(r"^#[0-9a-f]{6}$")],
     )
     position = models.PositiveIntegerField(default=0, help_text="Place in the shop's own order.")
-    published_at = models.DateTimeField(null=True, blank=True)
+    published_at = models.DateTimeField(
+        "published from", null=True, blank=True, help_text="Not in the shop before; empty: not at all."
+    )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     # annotated by `with_stock`
@@ -114,9 +125,23 @@ class Product(models.Model):
         constraints = (
             models.CheckConstraint(condition=Q(price_paise__gt=0), name="price_gt_zero"),
         )
+        permissions = (("publish_product", "Can publish products"),)
 
     def __str__(self) -> str:
         return self.name
 
     def get_absolute_url(self) -> str:
         return reverse("catalog:product", args=[self.slug])
+
+    @property
+    def is_published(self) -> bool:
+        return self.published_at is not None and self.published_at <= timezone.now()
+
+    @property
+    def srcset(self) -> str:
+        """The picture in every width there is, for the browser to choose; "" while there is one."""
+        if not self.widths:
+            return ""
+        storage, name = self.image.storage, self.image.name or ""
+        sizes = [f"{storage.url(sized(name, width))} {width}w" for width in self.widths]
+        return ", ".join([*sizes, f"{self.image.url} {self.width}w"])

@@ -34,10 +34,19 @@ def grid(request: Request) -> HttpResponse:
 @always_fresh
 def product(request: HttpRequest, slug: str) -> HttpResponse:
     shown = Product.objects.published().with_stock().select_related("category")
-    product = get_object_or_404(shown, slug=slug)
+    preview = "preview" in request.GET and request.user.has_perm("catalog.view_product")
+    product = get_object_or_404(_unpublished_too() if preview else shown, slug=slug)
     others = shown.filter(category=product.category).exclude(pk=product.pk)
     related = others.order_by("position", "pk")[:RELATED]
-    return render(request, "catalog/product.html", {"product": product, "related": related})
+    context = {"product": product, "related": related, "preview": preview}
+    response = render(request, "catalog/product.html", context)
+    if preview:
+        response.headers["X-Robots-Tag"] = "noindex"
+    return response
+
+
+def _unpublished_too() -> ProductQuerySet:
+    return Product.objects.with_stock().select_related("category")
 
 
 def _grid_context(form: GridForm, number: str, *, whole: bool) -> dict[str, Any]:

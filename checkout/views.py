@@ -145,7 +145,7 @@ def _again(reservation: Reservation) -> dict[str, Any]:
 
 def _seen(reservation: Reservation) -> str:
     """What a page that polls has seen: it differs whenever the page would."""
-    return f"{reservation.status}-{reservation.expires_at.timestamp():.0f}"
+    return f"{reservation.status}-{reservation.expires_at.timestamp():.6f}"
 
 
 def _url(reservation: Reservation) -> str:

@@ -18,6 +18,7 @@ from django.utils.timezone import localtime
 
 from allo.http.admin import ModelAdmin, ReadOnlyAdmin
 from allo.http.export import StreamedExport
+from allo.http.flags import flag
 from allo.http.parts import SeeOther
 from reservations import by_staff
 from reservations.console import (
@@ -182,11 +183,10 @@ class ReservationAdmin(StreamedExport[Reservation], ReadOnlyAdmin[Reservation]):
     @admin.display
     def state(self, row: Reservation) -> SafeString:
         if _is_live(row):
-            return format_html('<span class="flag flag-live">live</span>')
+            return flag("live", "live")
         if row.is_pending:
-            return format_html('<span class="flag flag-bad">past its time</span>')
-        kind = "flag-good" if row.status == Reservation.Status.CONFIRMED else ""
-        return format_html('<span class="flag {}">{}</span>', kind, row.status)
+            return flag("past its time", "bad")
+        return flag(row.status, "good" if row.status == Reservation.Status.CONFIRMED else "")
 
     # --- one of them ----------------------------------------------------------------------------
 
@@ -390,8 +390,7 @@ class AuditRunAdmin(ReadOnlyAdmin[AuditRun]):
 
     @admin.display
     def result(self, run: AuditRun) -> SafeString:
-        kind = "flag-bad" if run.findings else "flag-good"
-        return format_html('<span class="flag {}">{}</span>', kind, str(run))
+        return flag(run, "bad" if run.findings else "good")
 
     @admin.display(description="Findings")
     def found(self, run: AuditRun) -> SafeString | str:

@@ -123,9 +123,9 @@ def _count_created(rows: QuerySet[Reservation], since: datetime) -> dict[datetim
 # --- the chart ----------------------------------------------------------------------------------
 
 SERIES = {"held": "Held", "confirmed": "Confirmed", "expired": "Expired"}
-WIDTH, HEIGHT, LEFT, TOP, BOTTOM = 720, 200, 32, 8, 24
+WIDTH, HEIGHT, LEFT, TOP, BOTTOM = 1000, 190, 32, 8, 24
 _STEP = (WIDTH - LEFT) / HOURS
-_BAR = 7
+_BAR = 10
 
 
 @dataclass(frozen=True)

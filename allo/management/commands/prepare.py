@@ -9,9 +9,10 @@ from django.contrib.auth import get_user_model
 from django.contrib.staticfiles.finders import get_finders
 from django.core.management import call_command
 from django.core.management.base import BaseCommand
-from django.db import connection
+from django.db import connection, transaction
 from django.db.migrations.executor import MigrationExecutor
 
+from allo import roles
 from allo.embedded.state import write_private
 
 
@@ -32,6 +33,9 @@ class Command(BaseCommand):
         if executor.migration_plan(executor.loader.graph.leaf_nodes()):
             self.stdout.write("Database: migrating")
             call_command("migrate", interactive=False, verbosity=0)
+        # Whatever a later version adds to the table of roles.
+        with transaction.atomic():
+            roles.apply()
 
     def _collect_static(self) -> None:
         stamp = Path(settings.STATIC_ROOT) / ".collected"

@@ -1,0 +1,27 @@
+"""How much of an uploaded file is kept at all, before anybody looks at it."""
+
+from typing import Any
+
+from django.core.files.uploadhandler import FileUploadHandler
+
+MOST_BYTES = 10 * 1024 * 1024
+
+
+class Cap(FileUploadHandler):
+    """Lets each file through until it is larger than any form takes, and no further: the form then
+    says that it is too large, and no disk is filled."""
+
+    seen = 0
+
+    def new_file(self, *args: Any, **kwargs: Any) -> None:
+        super().new_file(*args, **kwargs)
+        self.seen = 0
+
+    def receive_data_chunk(self, raw_data: bytes, start: int) -> bytes | None:
+        if self.seen > MOST_BYTES:
+            return None
+        self.seen += len(raw_data)
+        return raw_data
+
+    def file_complete(self, file_size: int) -> None:
+        return None

@@ -1,0 +1,77 @@
+"""What each role of the staff may do: groups by these names, with exactly these permissions.
+
+`migrate` makes them and `manage.py prepare` brings them up to date, so this table is all there is
+to change. A permission that does not exist stops both: a role is never quietly less than it says.
+"""
+
+from typing import Any
+
+from django.apps import apps as current_apps
+from django.contrib.auth.management import create_permissions
+
+VIEW = (
+    "catalog.view_category",
+    "catalog.view_product",
+    "checkout.view_contact",
+    "inventory.view_inventory",
+    "inventory.view_stockmovement",
+    "inventory.view_warehouse",
+    "reservations.view_auditrun",
+    "reservations.view_idempotencykey",
+    "reservations.view_repair",
+    "reservations.view_reservation",
+    "reservations.view_staffaction",
+    "reservations.view_sweep",
+)
+# The verbs of the stock room stand here once its models declare them.
+STOCK: tuple[str, ...] = ()
+HOLDS = ("reservations.release_reservation", "reservations.extend_reservation")
+CATALOGUE = (
+    "catalog.add_category",
+    "catalog.change_category",
+    "catalog.delete_category",
+    "catalog.add_product",
+    "catalog.change_product",
+    "catalog.delete_product",
+    "catalog.publish_product",
+)
+# Likewise the tokens of the API.
+TOKENS: tuple[str, ...] = ()
+BOOKS = ("reservations.run_audit", "axes.view_accessattempt", "axes.view_accesslog")
+
+ROLES = {
+    "Viewer": VIEW,
+    "Stock keeper": VIEW + STOCK,
+    "Support": VIEW + HOLDS,
+    "Manager": VIEW + STOCK + HOLDS + CATALOGUE + TOKENS + BOOKS,
+}
+
+
+class UnknownPermission(Exception):
+    """A role names a permission that no model declares."""
+
+
+def apply(apps: Any = current_apps) -> None:
+    """Gives each role its permissions and takes what is not in the table; `apps` are a
+    migration's, or those of now. Idempotent."""
+    for label in {name.partition(".")[0] for role in ROLES.values() for name in role}:
+        _declare(apps.get_app_config(label), apps)
+    known = {
+        f"{permission.content_type.app_label}.{permission.codename}": permission
+        for permission in apps.get_model("auth", "Permission").objects.select_related(
+            "content_type"
+        )
+    }
+    for role, names in ROLES.items():
+        if missing := set(names) - known.keys():
+            raise UnknownPermission(f"{role}: {', '.join(sorted(missing))}")
+        group, _ = apps.get_model("auth", "Group").objects.get_or_create(name=role)
+        group.permissions.set(known[name] for name in names)
+
+
+def _declare(app: Any, apps: Any) -> None:
+    """Django makes permissions only after all migrations; roles need them now."""
+    module = getattr(app, "models_module", None)  # a migration's apps have none
+    app.models_module = module or True
+    create_permissions(app, apps=apps, verbosity=0)
+    app.models_module = module

@@ -1,0 +1,68 @@
+"""How staff write a product."""
+
+from decimal import Decimal
+from typing import Any
+
+from django import forms
+from django.core.files.base import ContentFile
+from django.core.files.uploadedfile import UploadedFile
+
+from catalog import pictures
+from catalog.models import Product
+
+
+class PictureField(forms.FileField):
+    """Takes a picture's file and gives the picture drawn anew; see `catalog.pictures`."""
+
+    widget = forms.ClearableFileInput
+
+    def __init__(self, **kwargs: Any) -> None:
+        kwargs.pop("max_length", None)
+        super().__init__(**kwargs)
+        self.widget.attrs.setdefault("accept", "image/jpeg,image/png,image/webp")
+
+    def to_python(self, data: UploadedFile | None) -> Any:
+        file = super().to_python(data)
+        if file is None:
+            return None
+        try:
+            picture = pictures.redraw(file, file.size)
+        except pictures.PictureError as error:
+            raise forms.ValidationError(str(error)) from error
+        redrawn = ContentFile(picture.content, name="picture.webp")
+        redrawn.dominant_hex = picture.dominant_hex  # type: ignore[attr-defined]
+        return redrawn
+
+
+class ProductForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for type checkers alone
+    price = forms.DecimalField(
+        label="Price (₹)",
+        min_value=Decimal("0.01"),
+        max_value=Decimal(20_000_000),
+        decimal_places=2,
+        help_text="With paise, if there are any: 12450 or 12450.50",
+    )
+    image = PictureField(
+        label="Picture",
+        help_text="JPEG, PNG or WebP, up to 10 MB. Best upright, 4 to 5, 1600 pixels wide or more.",
+    )
+
+    class Meta:
+        model = Product
+        fields = (
+            "name", "slug", "category", "tagline", "description", "material", "dimensions_cm",
+            "image", "alt", "position", "published_at",
+        )  # fmt: skip
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "price" in self.fields and self.instance.price_paise:
+            self.initial["price"] = Decimal(self.instance.price_paise) / 100
+
+    def save(self, commit: bool = True) -> Any:
+        if price := self.cleaned_data.get("price"):
+            self.instance.price_paise = int(price * 100)
+        if colour := getattr(self.cleaned_data.get("image"), "dominant_hex", None):
+            self.instance.dominant_hex = colour
+            self.instance.widths = None
+        return super().save(commit)
