@@ -17,7 +17,7 @@ AT_ONCE = 120
 def make_sizes() -> None:
     """Makes the sizes that are missing: of new pictures, of the seed, of what an earlier run that
     died left undone. The browser is told of them when all of one picture are there."""
-    for product in Product.objects.filter(widths=None).order_by("pk")[:AT_ONCE]:
+    for product in Product.objects.filter(widths__isnull=True).order_by("pk")[:AT_ONCE]:
         try:
             widths = pictures.make_sizes(product)
         except (OSError, SyntaxError, ValueError):
