@@ -182,7 +182,11 @@ CELERY_BEAT_SCHEDULE = {
     },
     "prune-imports": {"task": "inventory.tasks.prune_imports", "schedule": crontab(minute=27)},
     # New pictures ask at once; this is for the seed's, and for what was left undone.
-    "picture-sizes": {"task": "catalog.tasks.make_sizes", "schedule": 30, "options": {"expires": 29}},
+    "picture-sizes": {
+        "task": "catalog.tasks.make_sizes",
+        "schedule": 30,
+        "options": {"expires": 29},
+    },
     "prune": {"task": "reservations.tasks.prune", "schedule": crontab(minute=7)},
     "audit-stock": {
         "task": "reservations.tasks.audit_stock",

@@ -50,7 +50,9 @@ class StaffSite(AdminSite):
 def sections(apps: list[Any]) -> list[dict[str, Any]]:
     """The models that this user may see, by what they are for rather than by app."""
     models = {
-        f"{app['app_label']}.{model['object_name']}": model for app in apps for model in app["models"]
+        f"{app['app_label']}.{model['object_name']}": model
+        for app in apps
+        for model in app["models"]
     }
     found = {
         name: [models.pop(label) for label in labels if label in models]

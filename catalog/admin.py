@@ -1,4 +1,5 @@
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
 from typing import Any
 from urllib.parse import urlencode
@@ -124,7 +125,7 @@ class ProductAdmin(ModelAdmin[Product]):
             more["verb"] = (verb, f"{_verb_url(verb)}?id={product.pk}")
         return super().change_view(request, object_id, form_url, {**more, **(extra_context or {})})
 
-    def view_on_site(self, obj: Product) -> str | None:  # type: ignore[override]
+    def view_on_site(self, obj: Product) -> str | None:
         return obj.get_absolute_url() if obj.is_published else None
 
     def save_model(self, request: HttpRequest, obj: Product, form: Any, change: bool) -> None:
@@ -182,10 +183,9 @@ def _may_publish(request: HttpRequest) -> bool:
 
 
 def _ask_for_sizes() -> None:
-    try:
+    # If it cannot be asked: the clock does it too.
+    with suppress(OperationalError, OSError):
         make_sizes.apply_async(retry=False)
-    except (OperationalError, OSError):
-        pass  # the clock does it too
 
 
 def _chosen(request: HttpRequest) -> Iterator[Product]:
@@ -200,7 +200,7 @@ def _chosen(request: HttpRequest) -> Iterator[Product]:
 
 
 def _begin(
-    verb: str, model_admin: ProductAdmin, request: HttpRequest, rows: QuerySet[Product]
+    verb: str, _admin: ProductAdmin, request: HttpRequest, rows: QuerySet[Product]
 ) -> HttpResponse | None:
     names = [("id", pk) for pk in rows.order_by().values_list("pk", flat=True)[: AT_ONCE + 1]]
     if len(names) > AT_ONCE:

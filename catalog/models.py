@@ -108,7 +108,7 @@ class Product(models.Model):
     )
     position = models.PositiveIntegerField(default=0, help_text="Place in the shop's own order.")
     published_at = models.DateTimeField(
-        "published from", null=True, blank=True, help_text="Not in the shop before; empty: not at all."
+        "published from", null=True, blank=True, help_text="Not in the shop before."
     )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 

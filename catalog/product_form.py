@@ -4,8 +4,7 @@ from decimal import Decimal
 from typing import Any
 
 from django import forms
-from django.core.files.base import ContentFile
-from django.core.files.uploadedfile import UploadedFile
+from django.core.files.base import ContentFile, File
 
 from catalog import pictures
 from catalog.models import Product
@@ -21,7 +20,7 @@ class PictureField(forms.FileField):
         super().__init__(**kwargs)
         self.widget.attrs.setdefault("accept", "image/jpeg,image/png,image/webp")
 
-    def to_python(self, data: UploadedFile | None) -> Any:
+    def to_python(self, data: "File[Any] | None") -> Any:
         file = super().to_python(data)
         if file is None:
             return None

@@ -16,21 +16,14 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.timezone import localtime
 
-from allo.http.admin import ModelAdmin, ReadOnlyAdmin
+from allo.http.admin import ReadOnlyAdmin
 from allo.http.export import StreamedExport
 from allo.http.flags import flag
 from allo.http.parts import SeeOther
 from reservations import by_staff
-from reservations.console import (
-    ExtendForm,
-    ProductFilter,
-    ReasonForm,
-    StateFilter,
-    order_of,
-    search_of,
-    state_of,
-)
+from reservations.console import ExtendForm, ReasonForm, order_of, search_of, state_of
 from reservations.exceptions import ReservationError
+from reservations.filters import ProductFilter, StateFilter
 from reservations.models import (
     AuditRun,
     IdempotencyKey,
@@ -69,7 +62,7 @@ class ReservationAdmin(StreamedExport[Reservation], ReadOnlyAdmin[Reservation]):
     """The console: holds as they stand, each with what staff may do about it."""
 
     change_list_template = "admin/reservations/reservation/change_list.html"
-    list_filter = (StateFilter, ("inventory__warehouse", admin.RelatedFieldListFilter), ProductFilter)
+    list_filter = (StateFilter, "inventory__warehouse", ProductFilter)
     list_select_related = ("inventory__product", "inventory__warehouse", "contact")
     search_fields = ("pk",)
     search_help_text = "Id or its first 8 characters, product, holder, e-mail or user name"
@@ -87,7 +80,7 @@ class ReservationAdmin(StreamedExport[Reservation], ReadOnlyAdmin[Reservation]):
         "quantity": "quantity",
         "status": "status",
         "holder": "holder",
-        "e-mail": lambda row: _email(row),
+        "e-mail": lambda row: str(_email(row)),
         "created": "created_at",
         "expires": "expires_at",
         "ended": "ended_at",
@@ -127,9 +120,10 @@ class ReservationAdmin(StreamedExport[Reservation], ReadOnlyAdmin[Reservation]):
             return format_html_join(
                 " ",
                 '<a class="row-verb" href="{}?id={}" aria-label="{} {}">{}</a>',
-                ((_verb_url(verb), row.pk, verb.title(), short(row), verb.title()) for verb in verbs)
-                if _is_live(row)
-                else (),
+                (
+                    (_verb_url(verb), row.pk, verb.title(), short(row), verb.title())
+                    for verb in (verbs if _is_live(row) else ())
+                ),
             )
 
         return [*columns, do] if verbs else columns
@@ -144,7 +138,8 @@ class ReservationAdmin(StreamedExport[Reservation], ReadOnlyAdmin[Reservation]):
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """The whole page, or only its rows when it asks for itself anew."""
-        response = super().changelist_view(request, {"title": "Reservations", **(extra_context or {})})
+        more = {"title": "Reservations", **(extra_context or {})}
+        response = super().changelist_view(request, more)
         if request.headers.get("HX-Request") and isinstance(response, TemplateResponse):
             response.template_name = "admin/reservations/reservation/_rows.html"
         return response
@@ -325,9 +320,9 @@ def _chosen(request: HttpRequest) -> list[Reservation]:
     holder."""
     asked = request.POST if request.method == "POST" else request.GET
     rows = Reservation.objects.with_stock().order_by("expires_at", "pk")
-    if holder := request.GET.get("holder", ""):
-        if request.method != "POST":
-            return list(rows.live().filter(holder=holder.replace("\0", ""))[:AT_ONCE])
+    holder = request.GET.get("holder", "")
+    if holder and request.method != "POST":
+        return list(rows.live().filter(holder=holder.replace("\0", ""))[:AT_ONCE])
     try:
         ids = [UUID(name) for name in asked.getlist("id")]
     except ValueError:
@@ -338,7 +333,7 @@ def _chosen(request: HttpRequest) -> list[Reservation]:
 
 
 def _begin(
-    verb: str, model_admin: ReservationAdmin, request: HttpRequest, rows: QuerySet[Reservation]
+    verb: str, _admin: ReservationAdmin, request: HttpRequest, rows: QuerySet[Reservation]
 ) -> HttpResponse | None:
     ids: Iterable[UUID] = rows.order_by().values_list("pk", flat=True)[: AT_ONCE + 1]
     names = [("id", str(pk)) for pk in ids]
@@ -407,7 +402,7 @@ class AuditRunAdmin(ReadOnlyAdmin[AuditRun]):
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> TemplateResponse:
+    ) -> HttpResponse:
         may = {"may_run": request.user.has_perm("reservations.run_audit"), "title": "Audit runs"}
         return super().changelist_view(request, {**may, **(extra_context or {})})
 

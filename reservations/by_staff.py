@@ -22,7 +22,8 @@ MOST_MINUTES = 60
 
 def release(*, reservation_id: UUID, actor: User, reason: str) -> Reservation:
     """Frees a live hold. Raises `ReservationExpired`, `NotPending`, `Busy`."""
-    return _act(Withdraw, reservation_id, StaffAction(action=Action.RELEASED), actor, reason)
+    command = Withdraw(rows=_rows(reservation_id), reservation_id=reservation_id)
+    return _act(command, StaffAction(action=Action.RELEASED, actor=actor, reason=reason))
 
 
 def extend(*, reservation_id: UUID, minutes: int, actor: User, reason: str) -> Reservation:
@@ -30,27 +31,25 @@ def extend(*, reservation_id: UUID, minutes: int, actor: User, reason: str) -> R
     so. Raises `ReservationExpired`, `NotPending`, `Busy`."""
     if not 1 <= minutes <= MOST_MINUTES:
         raise ValueError(f"{minutes} is not between 1 and {MOST_MINUTES}")
-    record = StaffAction(action=Action.EXTENDED, minutes=minutes)
-    return _act(Extend, reservation_id, record, actor, reason, by=timedelta(minutes=minutes))
+    by = timedelta(minutes=minutes)
+    command = Extend(rows=_rows(reservation_id), reservation_id=reservation_id, by=by)
+    action = StaffAction(action=Action.EXTENDED, minutes=minutes, actor=actor, reason=reason)
+    return _act(command, action)
 
 
-def _act(
-    verb: type[Command],
-    reservation_id: UUID,
-    record: StaffAction,
-    actor: User,
-    reason: str,
-    **more: timedelta,
-) -> Reservation:
-    row = Reservation.objects.values_list("inventory", flat=True).get(pk=reservation_id)
+def _rows(reservation_id: UUID) -> tuple[int, ...]:
+    return (Reservation.objects.values_list("inventory", flat=True).get(pk=reservation_id),)
+
+
+def _act(command: Command, record: StaffAction) -> Reservation:
     with transaction.atomic():
         try:
-            done = perform(verb(rows=(row,), reservation_id=reservation_id, **more))
+            done = perform(command)
         except ReservationError as error:
             refusal = error
         else:
             assert isinstance(done, Reservation)
-            record.reservation, record.actor, record.reason = done, actor, reason
+            record.reservation = done
             record.save(force_insert=True)
             return done
     raise refusal

@@ -102,7 +102,8 @@ def _live_sums(live: Q) -> dict[str, Any]:
 
 def _ended_by_hour(since: datetime) -> list[dict[str, Any]]:
     ended = Reservation.objects.ended().filter(ended_at__gte=since).order_by()
-    return list(ended.values(hour=TruncHour("ended_at")).values("hour", "status").annotate(**_SUMS))
+    by_hour = ended.values("status", hour=TruncHour("ended_at"))
+    return list(by_hour.annotate(**_SUMS))
 
 
 def _created_by_hour(since: datetime) -> dict[datetime, int]:
@@ -154,9 +155,7 @@ class Chart:
     top: int
 
     @classmethod
-    def of(
-        cls, last: datetime, held: dict[datetime, int], ended: list[dict[str, Any]]
-    ) -> "Chart":
+    def of(cls, last: datetime, held: dict[datetime, int], ended: list[dict[str, Any]]) -> "Chart":
         counts = {(row["hour"], row["status"]): row["count"] for row in ended}
         hours = []
         for n in range(HOURS):

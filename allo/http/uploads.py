@@ -17,11 +17,11 @@ class Cap(FileUploadHandler):
         super().new_file(*args, **kwargs)
         self.seen = 0
 
-    def receive_data_chunk(self, raw_data: bytes, start: int) -> bytes | None:
+    def receive_data_chunk(self, raw_data: bytes, _start: int) -> bytes | None:
         if self.seen > MOST_BYTES:
             return None
         self.seen += len(raw_data)
         return raw_data
 
-    def file_complete(self, file_size: int) -> None:
+    def file_complete(self, _file_size: int) -> None:
         return None

@@ -22,6 +22,6 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='product',
             name='published_at',
-            field=models.DateTimeField(blank=True, help_text='Not in the shop before; empty: not at all.', null=True, verbose_name='published from'),
+            field=models.DateTimeField(blank=True, help_text='Not in the shop before.', null=True, verbose_name='published from'),
         ),
     ]
