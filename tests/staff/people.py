@@ -1,0 +1,23 @@
+"""Staff as the tests know them: one person of each role, signed in."""
+
+from django.contrib.auth.models import Group, User
+from django.test import Client
+
+from allo import roles
+
+NOBODY = "nobody"
+EVERYONE = (*roles.ROLES, NOBODY)
+
+
+def person(role: str) -> User:
+    """Of the staff, with this role; "nobody" has none."""
+    user = User.objects.create_user(role.lower().replace(" ", "-"), password="x", is_staff=True)
+    if role != NOBODY:
+        user.groups.add(Group.objects.get(name=role))
+    return user
+
+
+def signed_in(role: str) -> Client:
+    client = Client()
+    client.force_login(person(role))
+    return client

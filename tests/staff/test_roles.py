@@ -1,0 +1,147 @@
+"""Each role may do what the table says, each door checks it, and what is refused did not happen."""
+
+import pytest
+from django.apps import apps
+from django.contrib.auth.models import Group, Permission
+
+from allo import roles
+from catalog.models import Product
+from reservations.models import Reservation, StaffAction
+from tests.shopping import holding
+from tests.staff.people import EVERYONE, NOBODY, signed_in
+from tests.stock import stocked
+
+pytestmark = pytest.mark.django_db
+
+SUPPORT, MANAGER = {"Support", "Manager"}, {"Manager"}
+STAFF = set(roles.ROLES)
+RESERVATION = "/admin/reservations/reservation/"
+PRODUCT = "/admin/catalog/product/"
+NEW = {
+    "name": "Bowl", "slug": "bowl", "price": "10", "position": "0", "tagline": "A bowl",
+    "description": "It holds things.", "alt": "A bowl", "material": "", "dimensions_cm": "",
+}  # fmt: skip
+
+
+class Floor:
+    """What there is to act on, and whether anything was done to it."""
+
+    def __init__(self, client) -> None:
+        self.reservation = holding(client, stocked(5))
+        self.product = Product.objects.get()
+
+    def state(self) -> tuple[object, ...]:
+        reservation = Reservation.objects.get(pk=self.reservation.pk)
+        return (
+            reservation.status,
+            reservation.expires_at,
+            StaffAction.objects.count(),
+            *Product.objects.values_list("name", "published_at", "price_paise"),
+        )
+
+
+@pytest.fixture
+def floor(client) -> Floor:
+    return Floor(client)
+
+
+# What is posted, by whom it may be, and the answer when it may.
+ACTIONS = {
+    "release": (lambda f: (f"{RESERVATION}release/", {"id": f.reservation.pk}), SUPPORT),
+    "extend": (lambda f: (f"{RESERVATION}extend/", {"id": f.reservation.pk, "minutes": 5}), SUPPORT),
+    "publish": (lambda f: (f"{PRODUCT}publish/", {"id": f.product.pk}), MANAGER),
+    "unpublish": (lambda f: (f"{PRODUCT}unpublish/", {"id": f.product.pk}), MANAGER),
+    "edit": (
+        lambda f: (
+            f"{PRODUCT}{f.product.pk}/change/",
+            {**NEW, "slug": f.product.slug, "category": f.product.category_id},
+        ),
+        MANAGER,
+    ),
+}
+DOORS = {
+    "the dashboard": ("/admin/", STAFF | {NOBODY}),
+    "the console": (RESERVATION, STAFF),
+    "one reservation": (lambda f: f"{RESERVATION}{f.reservation.pk}/change/", STAFF),
+    "what staff did": ("/admin/reservations/staffaction/", STAFF),
+    "the release question": (lambda f: f"{RESERVATION}release/?id={f.reservation.pk}", SUPPORT),
+    "the extend question": (lambda f: f"{RESERVATION}extend/?id={f.reservation.pk}", SUPPORT),
+    "reservations as a file": (f"{RESERVATION}export/csv/", STAFF),
+    "products": (PRODUCT, STAFF),
+    "a new product": (f"{PRODUCT}add/", MANAGER),
+    "deleting a product": (lambda f: f"{PRODUCT}{f.product.pk}/delete/", MANAGER),
+    "the publish question": (lambda f: f"{PRODUCT}publish/?id={f.product.pk}", MANAGER),
+    "audit runs": ("/admin/reservations/auditrun/", STAFF),
+    "sweeps": ("/admin/reservations/sweep/", STAFF),
+    "who tried to sign in": ("/admin/axes/accessattempt/", MANAGER),
+    "people": ("/admin/auth/user/", set()),
+    "roles": ("/admin/auth/group/", set()),
+}
+
+
+@pytest.mark.parametrize("role", EVERYONE)
+@pytest.mark.parametrize("action", ACTIONS)
+def test_an_action_is_done_for_those_who_may_and_for_nobody_else(floor, role, action) -> None:
+    ask, allowed = ACTIONS[action]
+    address, form = ask(floor)
+    before = floor.state()
+    response = signed_in(role).post(address, {**form, "reason": "asked by phone"})
+    if role in allowed:
+        assert response.status_code in (302, 303), response.content
+        assert floor.state() != before
+    else:
+        assert response.status_code == 403
+        assert floor.state() == before
+
+
+@pytest.mark.parametrize("role", EVERYONE)
+@pytest.mark.parametrize("door", DOORS)
+def test_a_page_opens_for_those_who_may_see_it(floor, role, door) -> None:
+    address, allowed = DOORS[door]
+    answer = signed_in(role).get(address(floor) if callable(address) else str(address))
+    assert answer.status_code == (200 if role in allowed else 403)
+
+
+@pytest.mark.parametrize("role", EVERYONE)
+def test_an_audit_is_started_by_those_who_may(role, monkeypatch) -> None:
+    asked: list[object] = []
+    monkeypatch.setattr("reservations.admin.audit_stock.apply_async", lambda **k: asked.append(k))
+    response = signed_in(role).post("/admin/reservations/auditrun/run/")
+    assert (response.status_code, bool(asked)) == ((303, True) if role in MANAGER else (403, False))
+
+
+def test_the_groups_are_those_of_the_table() -> None:
+    assert set(Group.objects.values_list("name", flat=True)) == set(roles.ROLES)
+
+
+@pytest.mark.parametrize("role", roles.ROLES)
+def test_a_group_has_just_the_permissions_of_the_table(role) -> None:
+    """Those of later migrations too: `apply` makes them, or says which does not exist."""
+    roles.apply()
+    permissions = Permission.objects.filter(group__name=role).select_related("content_type")
+    names = {f"{p.content_type.app_label}.{p.codename}" for p in permissions}
+    assert names == set(roles.ROLES[role])
+
+
+def test_every_permission_of_the_shop_that_views_or_acts_has_a_role() -> None:
+    """Adding, changing and deleting what is a record is for nobody; what remains is somebody's."""
+    named = {name for role in roles.ROLES.values() for name in role}
+    for app in ("catalog", "inventory", "reservations", "checkout"):
+        for model in apps.get_app_config(app).get_models():
+            own = {codename for codename, _ in model._meta.permissions}
+            wanted = {f"{app}.{name}" for name in own | {f"view_{model._meta.model_name}"}}
+            assert wanted <= named
+
+
+def test_what_a_role_gained_by_hand_or_lost_is_put_right() -> None:
+    viewer = Group.objects.get(name="Viewer")
+    viewer.permissions.set(Permission.objects.filter(codename="delete_product"))
+    roles.apply()
+    assert not viewer.permissions.filter(codename="delete_product").exists()
+    assert viewer.permissions.filter(codename="view_product").exists()
+
+
+def test_a_role_that_names_what_does_not_exist_is_refused(monkeypatch) -> None:
+    monkeypatch.setitem(roles.ROLES, "Viewer", ("catalog.fly_product",))
+    with pytest.raises(roles.UnknownPermission, match=r"Viewer: catalog\.fly_product"):
+        roles.apply()
