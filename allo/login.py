@@ -17,11 +17,16 @@ def client_address(request: HttpRequest) -> str | None:
     return client_network(request).partition("/")[0] or None
 
 
+def name(request: HttpRequest, credentials: dict[str, Any] | None) -> str:
+    """As it was typed, as far as there is room to count it."""
+    typed = (credentials or {}).get("username") or request.POST.get("username", "")
+    return str(typed).replace("\0", "")[:255]
+
+
 def locked_out(
     request: HttpRequest, _response: HttpResponse | None, credentials: dict[str, Any] | None
 ) -> HttpResponse:
-    name = (credentials or {}).get("username") or request.POST.get("username", "")
-    seconds = _seconds_left(name.replace("\0", ""), client_address(request))
+    seconds = _seconds_left(name(request, credentials), client_address(request))
     context = {"minutes": -(-seconds // 60)}
     response = render(request, "admin/locked_out.html", context, status=429)
     response.headers["Retry-After"] = str(seconds)

@@ -273,6 +273,7 @@ AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_CLIENT_IP_CALLABLE = "allo.login.client_address"
+AXES_USERNAME_CALLABLE = "allo.login.name"
 AXES_LOCKOUT_CALLABLE = "allo.login.locked_out"
 AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "csrfmiddlewaretoken"]
 AXES_ENABLE_ADMIN = False  # `allo.admin` shows the attempts, to be read

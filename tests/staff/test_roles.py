@@ -48,7 +48,10 @@ def floor(client) -> Floor:
 # What is posted, by whom it may be, and the answer when it may.
 ACTIONS = {
     "release": (lambda f: (f"{RESERVATION}release/", {"id": f.reservation.pk}), SUPPORT),
-    "extend": (lambda f: (f"{RESERVATION}extend/", {"id": f.reservation.pk, "minutes": 5}), SUPPORT),
+    "extend": (
+        lambda f: (f"{RESERVATION}extend/", {"id": f.reservation.pk, "minutes": 5}),
+        SUPPORT,
+    ),
     "publish": (lambda f: (f"{PRODUCT}publish/", {"id": f.product.pk}), MANAGER),
     "unpublish": (lambda f: (f"{PRODUCT}unpublish/", {"id": f.product.pk}), MANAGER),
     "edit": (

@@ -1,0 +1,353 @@
+"""The reservations console: found by whatever staff know of it, acted on with a reason."""
+
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import User
+from django.db import DatabaseError, connection, transaction
+from django.test import Client
+
+from inventory.models import Inventory
+from reservations import by_staff, services
+from reservations.audit import _findings, audit_stock
+from reservations.exceptions import Busy, NotPending, ReservationExpired
+from reservations.models import Reservation, StaffAction
+from tests.shopping import holding, press
+from tests.staff.people import person, signed_in
+from tests.stock import pass_time, stocked
+
+pytestmark = pytest.mark.django_db
+
+LIST = "/admin/reservations/reservation/"
+RELEASE, EXTEND = f"{LIST}release/", f"{LIST}extend/"
+
+
+@pytest.fixture
+def support() -> Client:
+    return signed_in("Support")
+
+
+def listed(client: Client, query: str = "") -> list[Reservation]:
+    response = client.get(f"{LIST}?{query}")
+    assert response.status_code == 200
+    return list(response.context["cl"].result_list)
+
+
+@pytest.fixture
+def floor(client) -> dict[str, Reservation]:
+    """One reservation in each state that staff tell apart."""
+    made = {
+        name: holding(Client(), stocked(5, product=name, warehouse=f"{name[:3]}-01"))
+        for name in ("live", "soon", "overdue", "confirmed", "expired", "released")
+    }
+    pass_time(500, pk=made["soon"].pk)
+    press_as_holder(made["confirmed"], services.confirm)
+    press_as_holder(made["released"], services.release)
+    pass_time(700, pk=made["expired"].pk)
+    services.get(reservation_id=made["expired"].pk)
+    pass_time(700, pk=made["overdue"].pk)
+    return made
+
+
+def press_as_holder(reservation: Reservation, verb) -> None:
+    verb(reservation_id=reservation.pk)
+
+
+# --- finding ------------------------------------------------------------------------------------
+
+
+def test_the_first_list_is_what_is_held_now_soonest_to_end_first(support, floor) -> None:
+    assert listed(support) == [floor["soon"], floor["live"]]
+
+
+@pytest.mark.parametrize(
+    ("state", "names"),
+    [
+        ("live", ["soon", "live"]),
+        ("soon", ["soon"]),
+        ("overdue", ["overdue"]),
+        ("confirmed", ["confirmed"]),
+        ("expired", ["expired"]),
+        ("released", ["released"]),
+        ("nonsense", ["soon", "live"]),
+        ("any", ["soon", "live"]),
+    ],
+)
+def test_a_state_lists_its_own(support, floor, state, names) -> None:
+    assert listed(support, f"state={state}") == [floor[name] for name in names]
+
+
+def test_what_is_past_its_time_is_said_to_be(support, floor) -> None:
+    page = support.get(f"{LIST}?state=overdue").content.decode()
+    assert "past its time" in page
+    assert f"release/?id={floor['overdue'].pk}" not in page
+
+
+def test_by_warehouse_and_product(support, floor) -> None:
+    row = floor["live"].inventory
+    assert listed(support, f"inventory__warehouse__id__exact={row.warehouse_id}") == [floor["live"]]
+    assert listed(support, f"product={row.product_id}") == [floor["live"]]
+    assert listed(support, f"product={row.product_id}&state=confirmed") == []
+    for nonsense in ("x", "0", "9" * 30, "%00", "'; drop"):
+        assert listed(support, f"product={nonsense}") == []
+
+
+@pytest.mark.parametrize("name", ["live", "overdue", "confirmed", "expired", "released"])
+def test_by_what_names_it_in_whatever_state(support, floor, name) -> None:
+    wanted = floor[name]
+    for words in (str(wanted.pk), str(wanted.pk)[:8], str(wanted.pk).upper()[:8], wanted.holder):
+        assert listed(support, f"q={words}") == [wanted], words
+    assert listed(support, f"q={wanted.holder[8:16]}") == [wanted]
+
+
+def test_by_email_whoever_typed_it_how(client, support) -> None:
+    reservation = holding(client, stocked(5))
+    press(client, reservation, "confirm", email="Asha@Example.org")
+    assert listed(support, "q=asha@example.org") == [reservation]
+    assert listed(support, "q=sha@example.org") == []
+    assert "Asha@Example.org" in support.get(f"{LIST}?q=asha@example.org").content.decode()
+
+
+def test_by_product_within_the_state(support, floor) -> None:
+    assert listed(support, "q=live") == [floor["live"]]
+    assert listed(support, "q=confirmed") == []
+    assert listed(support, "q=confirmed&state=confirmed") == [floor["confirmed"]]
+
+
+def test_by_the_user_name_of_an_account(support) -> None:
+    shopper = User.objects.create_user("asha")
+    mine = services.reserve(
+        product_id=stocked(3).product_id, quantity=1, holder=f"user:{shopper.pk}"
+    )
+    assert listed(support, "q=asha") == [mine]
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["%", "'; drop table", "%00", "x" * 10_000, "<img onerror=1>", "session:", "@", "-" * 36],
+)
+def test_whatever_is_searched_for_is_no_error(support, floor, words) -> None:
+    response = support.get(LIST, {"q": words})
+    assert response.status_code == 200
+    assert "<img onerror" not in response.content.decode()
+
+
+def test_its_rows_alone_are_sent_when_it_asks_for_itself_anew(support, floor) -> None:
+    response = support.get(LIST, headers={"HX-Request": "true"})
+    page = response.content.decode()
+    assert str(floor["live"].pk) in page
+    assert "<html" not in page
+
+
+def test_one_reservation_says_all_there_is_to_know(support, floor) -> None:
+    page = support.get(f"{LIST}{floor['live'].pk}/change/").content.decode()
+    for words in ("Live", "liv-01", floor["live"].holder, "Release …", "Extend …"):
+        assert words in page
+    assert "Release …" not in support.get(f"{LIST}{floor['expired'].pk}/change/").content.decode()
+
+
+# --- acting -------------------------------------------------------------------------------------
+
+
+def test_a_release_asks_naming_what_then_frees_it_and_says_who_and_why(support, floor) -> None:
+    hold = floor["live"]
+    question = support.get(RELEASE, {"id": hold.pk}).content.decode()
+    assert str(hold.pk)[:8] in question
+    assert "Live" in question
+    assert Reservation.objects.get(pk=hold.pk).is_pending
+    response = support.post(RELEASE, {"id": hold.pk, "reason": "Asked by phone"}, follow=True)
+    assert "Released 1 × Live in liv-01." in response.content.decode()
+    hold.refresh_from_db()
+    assert hold.status == "released"
+    assert Inventory.objects.get(pk=hold.inventory_id).reserved_units == 0
+    kept = StaffAction.objects.get()
+    assert (kept.reservation, kept.actor.username, kept.reason) == (
+        hold,
+        "support",
+        "Asked by phone",
+    )
+    entry = LogEntry.objects.get()
+    assert (entry.object_id, entry.get_change_message()) == (
+        str(hold.pk),
+        "Released: Asked by phone",
+    )
+    assert "Asked by phone" in support.get(f"{LIST}{hold.pk}/history/").content.decode()
+    assert "Asked by phone" in support.get(f"{LIST}{hold.pk}/change/").content.decode()
+    assert audit_stock_in_tests() == []
+
+
+def audit_stock_in_tests() -> list[object]:
+    """The checks themselves: an audit wants a transaction of its own."""
+    with connection.cursor() as cursor:
+        return list(_findings(cursor))
+
+
+def test_more_time_is_given_beyond_what_the_shopper_may_take(support, floor, settings) -> None:
+    hold = floor["soon"]
+    for _ in range(settings.RESERVATION_MAX_RENEWALS):
+        services.renew(reservation_id=hold.pk)
+    hold.refresh_from_db()
+    before = hold.expires_at
+    support.post(EXTEND, {"id": hold.pk, "minutes": 15, "reason": "Card trouble"})
+    hold.refresh_from_db()
+    assert hold.expires_at - before == timedelta(minutes=15)
+    assert hold.renewals == settings.RESERVATION_MAX_RENEWALS
+    assert str(StaffAction.objects.get()) == "extended by 15 min: Card trouble"
+
+
+def test_the_shoppers_page_that_polls_is_told_of_more_time(client, support) -> None:
+    hold = holding(client, stocked(5))
+    address = f"/checkout/{hold.pk}/"
+    seen = client.get(address).context["seen"]
+    support.post(EXTEND, {"id": hold.pk, "minutes": 5, "reason": "Asked"})
+    answer = client.get(address, {"seen": seen}, headers={"HX-Request": "true"})
+    assert answer.status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("address", "form"),
+    [
+        (RELEASE, {"reason": ""}),
+        (RELEASE, {"reason": "   "}),
+        (RELEASE, {"reason": "x" * 201}),
+        (EXTEND, {"reason": "why", "minutes": "0"}),
+        (EXTEND, {"reason": "why", "minutes": "61"}),
+        (EXTEND, {"reason": "why", "minutes": "-5"}),
+        (EXTEND, {"reason": "why", "minutes": "x"}),
+        (EXTEND, {"reason": "", "minutes": "5"}),
+    ],
+)
+def test_nothing_is_done_without_a_reason_or_a_sensible_time(support, floor, address, form) -> None:
+    response = support.post(address, {"id": floor["live"].pk, **form})
+    assert response.status_code == 422
+    assert not StaffAction.objects.exists()
+
+
+@pytest.mark.parametrize("name", ["overdue", "confirmed", "expired", "released"])
+@pytest.mark.parametrize("address", [RELEASE, EXTEND])
+def test_what_has_ended_is_told_plainly_and_never_revived(support, floor, address, name) -> None:
+    page = support.get(address, {"id": floor[name].pk}).content.decode()
+    assert "None of it is live any more." in page
+    before = Reservation.objects.get(pk=floor[name].pk).expires_at
+    support.post(address, {"id": floor[name].pk, "minutes": 5, "reason": "late"})
+    after = Reservation.objects.get(pk=floor[name].pk)
+    assert (after.expires_at, StaffAction.objects.count()) == (before, 0)
+
+
+@pytest.mark.parametrize(
+    ("verb", "refusal"), [(services.confirm, NotPending), (services.release, NotPending)]
+)
+def test_the_verbs_refuse_what_ended_between_question_and_answer(floor, verb, refusal) -> None:
+    """The one that was released by its holder meanwhile was not released by staff."""
+    actor, hold = person("Support"), floor["live"]
+    verb(reservation_id=hold.pk)
+    with pytest.raises(refusal):
+        by_staff.release(reservation_id=hold.pk, actor=actor, reason="too late")
+    with pytest.raises(refusal):
+        by_staff.extend(reservation_id=hold.pk, minutes=5, actor=actor, reason="too late")
+    assert not StaffAction.objects.exists()
+
+
+def test_a_hold_past_its_time_has_expired_whoever_asked(floor) -> None:
+    with pytest.raises(ReservationExpired):
+        by_staff.extend(
+            reservation_id=floor["overdue"].pk, minutes=5, actor=person("Support"), reason="late"
+        )
+    assert Reservation.objects.get(pk=floor["overdue"].pk).status == "expired"
+
+
+@pytest.mark.parametrize("minutes", [0, -1, 61])
+def test_the_verb_itself_bounds_the_time(floor, minutes) -> None:
+    with pytest.raises(ValueError, match="between 1 and 60"):
+        by_staff.extend(
+            reservation_id=floor["live"].pk, minutes=minutes, actor=person("Support"), reason="x"
+        )
+
+
+def test_all_of_a_holder_are_released_after_one_question_that_names_them(support) -> None:
+    shopper = Client()
+    mine = [holding(shopper, stocked(3, product=name)) for name in ("vase", "lamp", "stool")]
+    other = holding(Client(), stocked(3, product="other"))
+    page = support.get(RELEASE, {"holder": mine[0].holder}).content.decode()
+    assert all(str(hold.pk) in page for hold in mine)
+    assert "Release all 3" in page
+    support.post(RELEASE, {"id": [hold.pk for hold in mine], "reason": "A bot"})
+    assert StaffAction.objects.count() == LogEntry.objects.count() == 3
+    assert list(Reservation.objects.pending()) == [other]
+
+
+def test_of_several_each_is_told_what_came_of_it(support, floor, monkeypatch) -> None:
+    sold, free = floor["soon"], floor["live"]
+    real = by_staff.release
+
+    def release(*, reservation_id, **more):
+        if reservation_id == sold.pk:
+            raise Busy
+        return real(reservation_id=reservation_id, **more)
+
+    monkeypatch.setattr(by_staff, "release", release)
+    ids = [sold.pk, free.pk]
+    page = support.post(RELEASE, {"id": ids, "reason": "A bot"}, follow=True).content.decode()
+    assert f"{str(sold.pk)[:8]} (Soon in soo-01): not released. Many people" in page
+    assert "Released 1 × Live in liv-01." in page
+    assert StaffAction.objects.get().reservation == free
+
+
+def test_the_lists_own_actions_lead_to_the_same_question(support, floor) -> None:
+    ids = [floor["live"].pk, floor["soon"].pk]
+    response = support.post(LIST, {"action": "release", "_selected_action": ids})
+    assert response.status_code == 302
+    assert response.headers["Location"].startswith(RELEASE)
+    page = support.get(response.headers["Location"]).content.decode()
+    assert "Release these 2 reservations?" in page
+
+
+@pytest.mark.parametrize("query", ["id=x", "id=" + "&id=".join(str(uuid4()) for _ in range(101))])
+def test_what_is_no_id_and_too_many_are_refused(support, query) -> None:
+    assert support.get(f"{RELEASE}?{query}").status_code == 400
+
+
+def test_who_does_not_exist_is_nothing_to_release(support) -> None:
+    assert "Nothing to release" in support.get(f"{RELEASE}?id={uuid4()}").content.decode()
+
+
+def test_the_record_is_never_changed_or_deleted(support, floor) -> None:
+    support.post(RELEASE, {"id": floor["live"].pk, "reason": "A bot"})
+    for change in (
+        lambda: StaffAction.objects.update(reason="other"),
+        lambda: StaffAction.objects.all().delete(),
+    ):
+        with pytest.raises(DatabaseError, match="Cannot (update|delete)"), transaction.atomic():
+            change()
+
+
+def test_the_record_and_the_change_are_one(floor, monkeypatch) -> None:
+    hold, actor = floor["live"], person("Support")
+
+    def broken(*args, **kwargs) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr(StaffAction, "save", broken)
+    with pytest.raises(RuntimeError):
+        by_staff.release(reservation_id=hold.pk, actor=actor, reason="A bot")
+    assert Reservation.objects.get(pk=hold.pk).is_pending
+    assert Inventory.objects.get(pk=hold.inventory_id).reserved_units == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_books_balance_after_all_of_it(client) -> None:
+    actor = person("Support")
+    holds = [holding(Client(), stocked(5, product=name)) for name in ("a", "b", "c")]
+    by_staff.release(reservation_id=holds[0].pk, actor=actor, reason="x")
+    by_staff.extend(reservation_id=holds[1].pk, minutes=60, actor=actor, reason="x")
+    services.confirm(reservation_id=holds[1].pk)
+    assert audit_stock() == []
+
+
+def test_who_looks_at_staff_actions_sees_who_when_and_why(support, floor) -> None:
+    support.post(RELEASE, {"id": floor["live"].pk, "reason": "A bot"})
+    page = support.get("/admin/reservations/staffaction/").content.decode()
+    assert "A bot" in page
+    assert "support" in page

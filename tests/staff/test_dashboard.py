@@ -1,0 +1,135 @@
+"""The front page: true numbers, from few queries, as much as its reader may see."""
+
+from datetime import timedelta
+from xml.etree import ElementTree as ET
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from reservations import dashboard, services
+from reservations.models import AuditRun, Reservation, Sweep
+from tests.shopping import holding
+from tests.staff.people import NOBODY, person, signed_in
+from tests.stock import pass_time, stocked
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def day(client) -> None:
+    """Two live, one of them overdue; two confirmed, one released, one expired."""
+    holds = [holding(Client(), stocked(9, product=f"vase-{n}"), 2) for n in range(6)]
+    for hold in holds[:2]:
+        services.confirm(reservation_id=hold.pk)
+    services.release(reservation_id=holds[2].pk)
+    pass_time(601, pk=holds[3].pk)
+    services.get(reservation_id=holds[3].pk)
+    pass_time(660, pk=holds[4].pk)
+
+
+def shown(role: str = "Viewer"):
+    return signed_in(role).get("/admin/").context
+
+
+def test_the_numbers_of_the_day(day) -> None:
+    page = shown()
+    held = page["held"]
+    assert (held["count"], held["units"], held["paise"]) == (1, 2, 2 * 385_000)
+    assert held["overdue"] == 1
+    assert 59 < (timezone.now() - held["oldest"]).total_seconds() < 90
+    counts = {status: total.count for status, total in page["today"].items()}
+    assert counts == {"pending": 0, "confirmed": 2, "released": 1, "expired": 1}
+    assert (page["today"]["confirmed"].units, page["today"]["confirmed"].paise) == (4, 4 * 385_000)
+    assert (page["conversion"], page["finished"]) == (50, 4)
+
+
+def test_a_quiet_shop_divides_by_nothing() -> None:
+    page = shown()
+    assert (page["conversion"], page["held"]["count"], page["held"]["paise"]) == (None, 0, 0)
+
+
+def test_the_chart_counts_each_hour_and_can_be_read_as_a_table(day) -> None:
+    chart = shown()["chart"]
+    assert len(chart.hours) == 24
+    assert chart.totals == {"held": 6, "confirmed": 2, "expired": 1}
+    assert chart.hours[-1].counts["confirmed"] == 2
+    tallest = max(bar.height for bar in chart.bars)
+    assert 0 < tallest <= chart.floor
+
+
+def test_yesterday_is_in_the_chart_but_not_in_today(day) -> None:
+    long_ago = timezone.now() - timedelta(hours=20)
+    while timezone.localtime(long_ago).date() == timezone.localdate():
+        long_ago -= timedelta(hours=1)
+    if timezone.now() - long_ago > timedelta(hours=23):
+        pytest.skip("just before midnight all of the chart is today")
+    row = stocked(5, product="old")
+    Reservation.objects.create(
+        inventory=row, quantity=1, holder="session:x", status="expired",
+        created_at=long_ago - timedelta(minutes=10), expires_at=long_ago, ended_at=long_ago,
+    )  # fmt: skip
+    page = shown()
+    assert page["today"]["expired"].count == 1
+    assert page["chart"].totals["expired"] == 2
+
+
+def test_the_svg_is_well_formed_and_has_words(day) -> None:
+    page = signed_in("Viewer").get("/admin/").content.decode()
+    svg = page[page.index('<svg class="chart"') :]
+    svg = svg[: svg.index("</svg>") + 6]
+    drawing = ET.fromstring(svg)  # noqa: S314
+    assert drawing.get("role") == "img"
+    assert drawing.find("title") is not None
+    assert len(drawing.findall("rect")) == len(shown("Support")["chart"].bars)
+    assert "style=" not in page
+
+
+@pytest.mark.parametrize(
+    ("most", "top"), [(0, 2), (1, 2), (3, 4), (5, 10), (11, 20), (99, 100), (401, 1000)]
+)
+def test_the_axis_ends_at_a_number_that_reads_well(most, top) -> None:
+    assert dashboard._round_up(most) == top
+
+
+def test_shelves_that_run_low_come_with_what_is_left(client) -> None:
+    stocked(2, product="low")
+    stocked(0, product="gone")
+    stocked(50, product="plenty")
+    holding(Client(), stocked(1, product="held"))
+    stock = shown()["stock"]
+    assert (stock["low"], stock["gone"], stock["held"]) == (1, 1, 1)
+    assert [row.product.slug for row in stock["rows"]] == ["low"]
+
+
+def test_the_clock_is_seen_to_have_stopped() -> None:
+    assert shown()["sweep"]["late"]
+    now = timezone.now()
+    Sweep.objects.create(started_at=now, finished_at=now, expired=0)
+    assert not shown("Support")["sweep"]["late"]
+    Sweep.objects.update(finished_at=now - timedelta(minutes=4))
+    assert shown("Manager")["sweep"]["late"]
+
+
+def test_the_last_audit_says_what_it_found() -> None:
+    now = timezone.now()
+    AuditRun.objects.create(started_at=now, finished_at=now, findings=["I1 inventory 1: found x"])
+    viewer = signed_in("Viewer")
+    assert "1 finding" in viewer.get("/admin/").content.decode()
+    run = AuditRun.objects.get()
+    page = viewer.get(f"/admin/reservations/auditrun/{run.pk}/change/").content.decode()
+    assert "I1 inventory 1: found x" in page
+
+
+def test_who_has_no_role_sees_no_number(day) -> None:
+    response = signed_in(NOBODY).get("/admin/")
+    assert "You have no role yet" in response.content.decode()
+    assert "held" not in response.context
+    assert dashboard.dashboard(person("Viewer"))
+
+
+def test_few_queries_however_much_there_is(day, django_assert_max_num_queries) -> None:
+    client = signed_in("Viewer")
+    client.get("/admin/")
+    with django_assert_max_num_queries(14):
+        client.get("/admin/")

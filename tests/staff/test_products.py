@@ -1,0 +1,309 @@
+"""Products: written, pictured, previewed, published; never deleted with a history."""
+
+import struct
+import zlib
+from datetime import timedelta
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+from django.utils import timezone
+from PIL import Image
+
+from catalog import pictures, tasks
+from catalog.models import Category, Product, sized
+from tests.shopping import holding, press_reserve
+from tests.staff.people import signed_in
+from tests.stock import stocked
+
+pytestmark = pytest.mark.django_db
+
+LIST = "/admin/catalog/product/"
+
+
+@pytest.fixture(autouse=True)
+def _files(settings, tmp_path) -> None:
+    settings.MEDIA_ROOT = tmp_path
+
+
+@pytest.fixture
+def manager() -> Client:
+    return signed_in("Manager")
+
+
+def photograph(width: int = 900, height: int = 1200, kind: str = "JPEG", **more) -> bytes:
+    buffer = BytesIO()
+    noise = Image.effect_noise((width, height), 60)
+    Image.merge("RGB", (noise, noise.point(lambda level: level // 2), noise)).save(
+        buffer, kind, **more
+    )
+    return buffer.getvalue()
+
+
+def upload(content: bytes, name: str = "photo.jpg") -> SimpleUploadedFile:
+    return SimpleUploadedFile(name, content, "image/jpeg")
+
+
+def form(**changed: object) -> dict[str, object]:
+    category, _ = Category.objects.get_or_create(name="Bowls", slug="bowls")
+    return {
+        "name": "Moon bowl", "slug": "moon-bowl", "category": category.pk, "price": "1250.50",
+        "position": "3", "tagline": "A bowl", "description": "It holds the moon.",
+        "material": "Clay", "dimensions_cm": "20", "alt": "A grey bowl",
+        "published_at_0": "", "published_at_1": "", "image": upload(photograph()), **changed,
+    }  # fmt: skip
+
+
+def errors(response) -> dict[str, list[str]]:
+    assert response.status_code == 200
+    return dict(response.context["adminform"].form.errors)
+
+
+def test_a_product_is_made_with_its_price_and_its_picture_drawn_anew(manager) -> None:
+    response = manager.post(f"{LIST}add/", form())
+    assert response.status_code == 302, errors(response)
+    product = Product.objects.get()
+    assert product.price_paise == 125_050
+    assert (product.width, product.height) == (900, 1200)
+    assert Path(product.image.name).match("products/moon-bowl.*.webp")
+    with product.image.open() as file, Image.open(file) as image:
+        assert image.format == "WEBP"
+    assert product.dominant_hex != "#808080"
+    assert product.published_at is None
+    assert LogEntry.objects.get().object_repr == "Moon bowl"
+
+
+def test_the_sizes_are_made_outside_the_request_and_offered_to_the_browser(manager) -> None:
+    manager.post(f"{LIST}add/", form(image=upload(photograph(2400, 3000))))
+    product = Product.objects.get()
+    assert (product.width, product.widths, product.srcset) == (1600, None, "")
+    tasks.make_sizes()
+    product = Product.objects.get()
+    assert product.widths == [400, 800]
+    for width in product.widths:
+        with product.image.storage.open(sized(product.image.name, width)) as file:
+            with Image.open(file) as image:
+                assert image.width == width
+    Product.objects.update(published_at=timezone.now())
+    page = Client().get("/").content.decode()
+    assert f"{product.image.storage.url(sized(product.image.name, 400))} 400w" in page
+    assert f"{product.image.url} 1600w" in page
+
+
+def test_a_picture_that_is_gone_stops_no_other(manager) -> None:
+    stocked(1)
+    manager.post(f"{LIST}add/", form())
+    tasks.make_sizes()
+    assert dict(Product.objects.values_list("slug", "widths")) == {
+        "tidal": [],
+        "moon-bowl": [400, 800],
+    }
+
+
+def test_a_new_picture_replaces_the_old_in_all_sizes(
+    manager, django_capture_on_commit_callbacks, settings
+) -> None:
+    manager.post(f"{LIST}add/", form())
+    tasks.make_sizes()
+    product = Product.objects.get()
+    old = product.image.name
+    with django_capture_on_commit_callbacks(execute=True):
+        manager.post(f"{LIST}{product.pk}/change/", form(image=upload(photograph(700, 700))))
+    product = Product.objects.get()
+    assert product.image.name != old
+    assert product.widths is None
+    assert [path.name for path in (settings.MEDIA_ROOT / "products").iterdir()] == [
+        Path(product.image.name).name
+    ]
+
+
+def test_one_that_is_edited_keeps_its_picture_even_when_the_file_is_gone(manager) -> None:
+    product = stocked(3).product
+    answer = manager.post(
+        f"{LIST}{product.pk}/change/", form(slug="tidal", name="New name", image="")
+    )
+    assert answer.status_code == 302
+    product = Product.objects.get()
+    assert (product.name, product.image.name, product.width) == (
+        "New name",
+        "products/tidal.webp",
+        800,
+    )
+
+
+def test_where_a_photograph_was_taken_is_forgotten_and_it_stands_upright(manager) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turned by 90°
+    exif[0x010E] = "SECRET GARDEN"
+    manager.post(f"{LIST}add/", form(image=upload(photograph(1200, 900, exif=exif))))
+    product = Product.objects.get()
+    assert (product.width, product.height) == (900, 1200)
+    assert b"SECRET" not in kept(product)
+
+
+BOMB = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + (50_000).to_bytes(4, "big") * 2
+REFUSED = {
+    "svg": (b"<svg xmlns='http://www.w3.org/2000/svg'><script/></svg>", "not a JPEG"),
+    "html": (b"<html><script>alert(1)</script>", "not a JPEG"),
+    "gif": (photograph(300, 300, "GIF"), "not a JPEG"),
+    "gif that is also a script": (b"GIF89a/*" + b"\0" * 99 + b"*/=alert(1)", "not a JPEG"),
+    "tiff": (photograph(300, 300, "TIFF"), "not a JPEG"),
+    "pdf": (b"%PDF-1.7 ...", "not a JPEG"),
+    "broken": (photograph()[:5000], "broken"),
+    "bomb": (BOMB + b"\x08\x02\x00\x00\x00\0\0\0\0", "million pixels|not a JPEG|broken"),
+    "tiny": (photograph(20, 20), "too small"),
+    "ribbon": (photograph(2000, 210), "too narrow"),
+    "large": (photograph() + b"\0" * pictures.MOST_BYTES, "larger than 10 MB"),
+    "huge": (photograph() + b"\0" * 2 * pictures.MOST_BYTES, "larger than 10 MB"),
+}
+
+
+@pytest.mark.parametrize("kind", REFUSED)
+def test_what_is_no_picture_is_refused_and_what_was_typed_stays(manager, kind, settings) -> None:
+    content, reason = REFUSED[kind]
+    response = manager.post(f"{LIST}add/", form(image=upload(content)))
+    [message] = errors(response)["image"]
+    assert any(words in message for words in reason.split("|")), message
+    page = response.content.decode()
+    assert "It holds the moon." in page
+    assert "1250.50" in page
+    assert not Product.objects.exists()
+    assert not (settings.MEDIA_ROOT / "products").exists()
+
+
+def test_more_pixels_than_allowed_are_not_decoded(monkeypatch) -> None:
+    monkeypatch.setattr(pictures, "MOST_PIXELS", 1000 * 1000)
+    monkeypatch.setattr(Image.Image, "load", lambda self: pytest.fail("decoded"))
+    content = photograph_header()
+    with pytest.raises(pictures.PictureError, match="million pixels"):
+        pictures.redraw(BytesIO(content), len(content))
+
+
+def photograph_header() -> bytes:
+    """Of a PNG that says it is 7000 by 7000."""
+    body = b"IHDR" + struct.pack(">IIBBBBB", 7000, 7000, 8, 2, 0, 0, 0)
+    chunk = struct.pack(">I", 13) + body + struct.pack(">I", zlib.crc32(body))
+    return b"\x89PNG\r\n\x1a\n" + chunk + struct.pack(">I", 0) + b"IDAT" + b"\0" * 4
+
+
+def test_what_hides_behind_the_end_of_a_picture_is_left_behind(manager) -> None:
+    content = photograph() + b"PK\x03\x04<script>alert(1)</script>"
+    manager.post(f"{LIST}add/", form(image=upload(content)))
+    assert b"<script>" not in kept(Product.objects.get())
+
+
+def kept(product: Product) -> bytes:
+    with product.image.open() as file:
+        return bytes(file.read())
+
+
+@pytest.mark.parametrize("price", ["0", "-1", "1.234", "x", "99999999", ""])
+def test_a_price_that_is_none_is_refused(manager, price) -> None:
+    assert "price" in errors(manager.post(f"{LIST}add/", form(price=price)))
+
+
+# --- published, or not yet ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def product() -> Product:
+    return stocked(5).product
+
+
+def seen_in(product: Product) -> set[str]:
+    """Everywhere a shopper might come upon it."""
+    pages = {"/": "grid", "/?q=tidal": "search", "/sitemap.xml": "sitemap"}
+    found = {name for page, name in pages.items() if b"/p/tidal/" in Client().get(page).content}
+    for path, name in (("", "page"), ("stock/", "panel"), ("reserve/", "reserve")):
+        if Client().get(f"/p/tidal/{path}").status_code == 200:
+            found.add(name)
+    if press_reserve(Client(), product.inventory_set.get()).status_code == 303:
+        found.add("sale")
+    return found
+
+
+EVERYWHERE = {"grid", "search", "sitemap", "page", "panel", "reserve", "sale"}
+
+
+@pytest.mark.parametrize(
+    ("from_now", "places"),
+    [(timedelta(hours=1), set()), (timedelta(hours=-1), EVERYWHERE), (None, set())],
+)
+def test_before_its_date_it_is_nowhere_after_it_everywhere(product, from_now, places) -> None:
+    Product.objects.update(published_at=from_now and timezone.now() + from_now)
+    assert seen_in(product) == places
+
+
+def test_unpublishing_asks_naming_it_is_logged_and_leaves_holds_alone(manager, product) -> None:
+    hold = holding(Client(), product.inventory_set.get())
+    question = manager.get(f"{LIST}unpublish/?id={product.pk}").content.decode()
+    assert "Unpublish Tidal?" in question
+    assert Product.objects.get().is_published
+    manager.post(f"{LIST}unpublish/", {"id": product.pk})
+    assert Product.objects.get().published_at is None
+    assert seen_in(product) == set()
+    hold.refresh_from_db()
+    assert hold.is_pending
+    assert LogEntry.objects.get().get_change_message() == "Unpublished."
+    manager.post(f"{LIST}publish/", {"id": product.pk})
+    assert seen_in(product) == EVERYWHERE
+
+
+def test_staff_preview_what_shoppers_do_not_see(manager, product) -> None:
+    Product.objects.update(published_at=None)
+    response = manager.get("/p/tidal/?preview")
+    assert response.status_code == 200
+    assert response.headers["X-Robots-Tag"] == "noindex"
+    assert "shoppers do not see this yet" in response.content.decode()
+    assert Client().get("/p/tidal/?preview").status_code == 404
+    assert manager.get("/p/tidal/").status_code == 404
+
+
+def test_of_one_in_the_shop_a_preview_is_the_page_itself(product) -> None:
+    assert Client().get("/p/tidal/?preview").status_code == 200
+    assert "A preview for staff" not in Client().get("/p/tidal/?preview").content.decode()
+
+
+def test_one_with_a_history_is_not_deleted_and_says_why(manager, product) -> None:
+    page = manager.get(f"{LIST}{product.pk}/delete/").content.decode()
+    assert "Tidal cannot be deleted" in page
+    assert "Unpublish" in page
+    manager.post(f"{LIST}{product.pk}/delete/", {"post": "yes"})
+    assert Product.objects.exists()
+
+
+def test_one_without_is_deleted_after_a_question(manager) -> None:
+    manager.post(f"{LIST}add/", form())
+    product = Product.objects.get()
+    address = f"{LIST}{product.pk}/delete/"
+    assert "Moon bowl" in manager.get(address).content.decode()
+    manager.post(address, {"post": "yes"})
+    assert not Product.objects.exists()
+
+
+def test_no_dozen_is_deleted_at_once(manager, product) -> None:
+    manager.post(LIST, {"action": "delete_selected", "_selected_action": product.pk, "post": "yes"})
+    assert Product.objects.exists()
+
+
+def test_the_list_tells_what_is_in_the_shop(manager, product) -> None:
+    for shown, there in (("yes", True), ("later", False), ("no", False)):
+        page = manager.get(f"{LIST}?shown={shown}")
+        assert bool(page.context["cl"].result_list) == there
+
+
+def test_what_staff_write_is_inert(manager, product) -> None:
+    Product.objects.update(name="<img onerror=alert(1)>", alt='"><script>', tagline="<b>")
+    for address in (
+        LIST,
+        f"{LIST}{product.pk}/change/",
+        "/admin/",
+        "/admin/reservations/reservation/",
+    ):
+        holding(Client(), product.inventory_set.get())
+        page = manager.get(address).content.decode()
+        assert "<img onerror" not in page
+        assert '"><script>' not in page
