@@ -14,6 +14,8 @@ VIEW = (
     "catalog.view_product",
     "checkout.view_contact",
     "inventory.view_inventory",
+    "inventory.view_lowstock",
+    "inventory.view_stockimport",
     "inventory.view_stockmovement",
     "inventory.view_warehouse",
     "reservations.view_auditrun",
@@ -23,8 +25,14 @@ VIEW = (
     "reservations.view_staffaction",
     "reservations.view_sweep",
 )
-# The verbs of the stock room stand here once its models declare them.
-STOCK: tuple[str, ...] = ()
+STOCK = (
+    "inventory.receive_stock",
+    "inventory.adjust_stock",
+    "inventory.transfer_stock",
+    "inventory.write_off_stock",
+    "inventory.set_threshold",
+    "inventory.import_stock",
+)
 HOLDS = ("reservations.release_reservation", "reservations.extend_reservation")
 CATALOGUE = (
     "catalog.add_category",

@@ -12,7 +12,13 @@ from reservations.dashboard import dashboard
 SECTIONS = {
     "Selling": ("reservations.Reservation", "reservations.StaffAction", "checkout.Contact"),
     "Catalogue": ("catalog.Product", "catalog.Category"),
-    "Stock": ("inventory.Inventory", "inventory.StockMovement", "inventory.Warehouse"),
+    "Stock": (
+        "inventory.Inventory",
+        "inventory.StockMovement",
+        "inventory.StockImport",
+        "inventory.LowStock",
+        "inventory.Warehouse",
+    ),
     "Books": (
         "reservations.AuditRun",
         "reservations.Repair",

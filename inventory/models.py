@@ -38,6 +38,13 @@ class Warehouse(models.Model):
         return self.name
 
 
+# Held units count: holds come and go within minutes, what stands on the shelf does not. A threshold
+# of 0 is never reached.
+LOW = Q(low_stock_threshold__gt=0, total_units__lte=F("low_stock_threshold"))
+SOLD_OUT = Q(total_units=0)
+FULLY_HELD = Q(total_units__gt=0, reserved_units=F("total_units"))
+
+
 class InventoryQuerySet(QuerySet["Inventory"]):
     def with_available(self) -> Self:
         return self.annotate(available=F("total_units") - F("reserved_units"))
@@ -60,15 +67,14 @@ class InventoryQuerySet(QuerySet["Inventory"]):
         return self.annotate(live_holds=Coalesce(Subquery(counted, output_field=IntegerField()), 0))
 
     def low(self) -> Self:
-        """Rows with as many units as their threshold or fewer, held ones counted: holds come and
-        go within minutes, what stands on the shelf does not. A threshold of 0 is never reached."""
-        return self.filter(low_stock_threshold__gt=0, total_units__lte=F("low_stock_threshold"))
+        """Rows with as many units as their threshold or fewer, none among them."""
+        return self.filter(LOW)
 
     def sold_out(self) -> Self:
-        return self.filter(total_units=0)
+        return self.filter(SOLD_OUT)
 
     def fully_held(self) -> Self:
-        return self.filter(total_units__gt=0, reserved_units=F("total_units"))
+        return self.filter(FULLY_HELD)
 
 
 class Inventory(models.Model):

@@ -13,8 +13,7 @@ from django.db.models import Count, F, Min, Q, QuerySet, Sum
 from django.db.models.functions import Coalesce, Now, TruncHour
 from django.utils import timezone
 
-from catalog.templatetags.stock import LOW
-from inventory.models import Inventory
+from inventory.models import FULLY_HELD, LOW, SOLD_OUT, Inventory
 from reservations.models import AuditRun, Reservation, Sweep
 
 Status = Reservation.Status
@@ -210,20 +209,17 @@ def _round_up(number: int) -> int:
 # --- stock and the clock ------------------------------------------------------------------------
 
 
-def low() -> Q:
-    """Rows `with_available()` of which little is left."""
-    return Q(available__gt=0, available__lte=LOW)
-
-
 def _stock() -> dict[str, Any]:
-    rows = Inventory.objects.with_available()
-    counts = rows.aggregate(
-        low=Count("pk", filter=low()),
-        held=Count("pk", filter=Q(available__lte=0, total_units__gt=0)),
-        gone=Count("pk", filter=Q(total_units=0)),
+    counts = Inventory.objects.aggregate(
+        low=Count("pk", filter=LOW),
+        held=Count("pk", filter=FULLY_HELD),
+        gone=Count("pk", filter=SOLD_OUT),
     )
-    scarce = rows.filter(low()).select_related("product", "warehouse")
-    return counts | {"rows": list(scarce.order_by("available", "-total_units", "pk")[:LISTED])}
+    scarce = Inventory.objects.low().exclude(SOLD_OUT).with_available()
+    listed = scarce.select_related("product", "warehouse").order_by(
+        "available", "total_units", "pk"
+    )
+    return counts | {"rows": list(listed[:LISTED])}
 
 
 def _sweep() -> dict[str, Any]:

@@ -15,7 +15,7 @@ class Migration(migrations.Migration):
         ("axes", "0010_accessattemptexpiration"),
         ("catalog", "0002_published_products"),
         ("checkout", "0002_contact_by_email"),
-        ("inventory", "0001_initial"),
+        ("inventory", "0002_staff_actions"),
         ("reservations", "0003_staff"),
     ]
 

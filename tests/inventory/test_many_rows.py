@@ -1,6 +1,5 @@
-"""Lists of tables that have grown: how often they ask, how long it takes, and by which index."""
+"""Lists of tables that have grown: how often they ask, and by which index."""
 
-import time
 from typing import Any
 
 import pytest
@@ -13,9 +12,6 @@ from tests.stock import stocked
 pytestmark = pytest.mark.django_db
 
 INVENTORY, LEDGER = "/admin/inventory/inventory/", "/admin/inventory/stockmovement/"
-# A third of a second on the busiest machine; the median of three, as a neighbour may be busy too.
-SECONDS = 0.3
-
 # Half of all sales are of one row. One line in a thousand is of staff, few are of the first day.
 GROWN = """
     INSERT INTO catalog_product (slug, name, category_id, tagline, description, material,
@@ -52,15 +48,11 @@ def grown() -> Inventory:
     return row
 
 
-def opened(client: Any, address: str) -> tuple[float, list[str]]:
-    """The median of how long a page took, and what it asked the database."""
-    took = []
-    for _ in range(3):
-        with CaptureQueriesContext(connection) as queries:
-            began = time.perf_counter()
-            assert client.get(address).status_code == 200
-            took.append(time.perf_counter() - began)
-    return sorted(took)[1], [query["sql"] for query in queries]
+def opened(client: Any, address: str) -> list[str]:
+    """What a page asked the database."""
+    with CaptureQueriesContext(connection) as queries:
+        assert client.get(address).status_code == 200
+    return [query["sql"] for query in queries]
 
 
 def scanned_whole(statement: str) -> bool:
@@ -71,7 +63,7 @@ def scanned_whole(statement: str) -> bool:
     return any(f"Seq Scan on {table}" in plan for table in tables) and "Limit" not in plan
 
 
-def test_lists_open_fast_whatever_they_are_filtered_by(admin_client, grown) -> None:
+def test_no_list_reads_a_whole_table_whatever_it_is_filtered_by(admin_client, grown) -> None:
     asked = {
         INVENTORY: 7,
         f"{INVENTORY}?stock=low&q=product": 7,
@@ -93,8 +85,7 @@ def test_lists_open_fast_whatever_they_are_filtered_by(admin_client, grown) -> N
         f"{LEDGER}?q=p-77&o=4": 7,
     }
     for address, queries in asked.items():
-        seconds, statements = opened(admin_client, address)
-        assert seconds < SECONDS, f"{address} took {seconds:.3f} s"
+        statements = opened(admin_client, address)
         assert len(statements) <= queries, address
         assert [s for s in statements if scanned_whole(s)] == [], address
 

@@ -98,8 +98,8 @@ def test_shelves_that_run_low_come_with_what_is_left(client) -> None:
     stocked(50, product="plenty")
     holding(Client(), stocked(1, product="held"))
     stock = shown()["stock"]
-    assert (stock["low"], stock["gone"], stock["held"]) == (1, 1, 1)
-    assert [row.product.slug for row in stock["rows"]] == ["low"]
+    assert (stock["low"], stock["gone"], stock["held"]) == (3, 1, 1)
+    assert [row.product.slug for row in stock["rows"]] == ["held", "low"]
 
 
 def test_the_clock_is_seen_to_have_stopped() -> None:

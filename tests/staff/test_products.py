@@ -84,9 +84,9 @@ def test_the_sizes_are_made_outside_the_request_and_offered_to_the_browser(manag
     product = Product.objects.get()
     assert product.widths == [400, 800]
     for width in product.widths:
-        with product.image.storage.open(sized(product.image.name, width)) as file:
-            with Image.open(file) as image:
-                assert image.width == width
+        file = product.image.storage.open(sized(product.image.name, width))
+        with file, Image.open(file) as image:
+            assert image.width == width
     Product.objects.update(published_at=timezone.now())
     page = Client().get("/").content.decode()
     assert f"{product.image.storage.url(sized(product.image.name, 400))} 400w" in page
