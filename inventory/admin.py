@@ -81,7 +81,7 @@ class InventoryAdmin(StockActions, StreamedExport[Inventory], ReadOnlyAdmin[Inve
         def links(row: Inventory) -> SafeString:
             return format_html_join(
                 " ",
-                '<a href="{}" aria-label="{} {}">{}</a>',
+                '<a class="stock-do" href="{}" aria-label="{} {}">{}</a>',
                 (
                     (_address(verb, row), FORMS[verb].title, row, FORMS[verb].title)
                     for verb in verbs
@@ -156,7 +156,6 @@ class StockMovementAdmin(StreamedExport[StockMovement], ReadOnlyAdmin[StockMovem
     list_select_related = ("inventory__product", "inventory__warehouse", "actor")
     sortable_by = ()
     search_fields = ("reference",)
-    search_help_text = "A product, or a whole reference: of a reservation, a move or an import."
     export_columns = {
         "when": "created_at",
         "product": "inventory.product.slug",

@@ -36,9 +36,9 @@ def page(request: pytest.FixtureRequest, new_context: NewContext) -> Page:
     return new_context(**screen(request.param), reduced_motion="reduce").new_page()
 
 
-def faults(page: Page) -> list[tuple[str, str]]:
+def faults(page: Page, **more: bool) -> list[tuple[str, str]]:
     page.evaluate(MOTION_OVER)
-    found = Axe().run(page, options=RULES).response["violations"]
+    found = Axe().run(page, options=RULES | more).response["violations"]
     return [(fault["id"], node["html"][:200]) for fault in found for node in fault["nodes"]]
 
 

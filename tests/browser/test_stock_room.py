@@ -42,9 +42,15 @@ def sign_in(page: Page, shop: Shop, role: str) -> Page:
     page.goto("/admin/login/?next=/admin/inventory/inventory/")
     page.get_by_label("Username").fill(role)
     page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Log in").click()
-    expect(page).to_have_url(re.compile("/admin/inventory/inventory/$"))
+    page.get_by_label("Password").press("Enter")
+    page.wait_for_url("**/admin/inventory/inventory/")
     return page
+
+
+def wrong_with(page: Page) -> list[tuple[str, str]]:
+    """By axe; without its own loading of style sheets that others import, as Django's do, which
+    the content policy refuses to it."""
+    return faults(page, preload=False)
 
 
 @pytest.fixture
@@ -78,16 +84,16 @@ def test_a_stock_keeper_receives_and_adjusts(page: Page, shop: Shop) -> None:
     shelf = untouched(shop, least=4)
     name, now = f"{shelf.product} in {shelf.warehouse}", shelf.units
     sign_in(page, shop, "keeper")
-    assert faults(page) == []
+    assert wrong_with(page) == []
     find(page, shelf)
-    assert faults(page) == []
+    assert wrong_with(page) == []
     tool(page, "Receive")
-    assert faults(page) == []
+    assert wrong_with(page) == []
     page.get_by_label("Units").fill("5")
     page.get_by_label("Note").fill("Delivery 12")
     press(page, "Check")
     expect(page.get_by_role("row").filter(has_text=name)).to_contain_text(str(now + 5))
-    assert faults(page) == []
+    assert wrong_with(page) == []
     assert units(shop, shelf) == (now, 0)
     press(page, "Receive")
     said(page, f"{name}, total {now} → {now + 5}")
@@ -96,7 +102,7 @@ def test_a_stock_keeper_receives_and_adjusts(page: Page, shop: Shop) -> None:
     page.get_by_label("Change").fill("-1")
     press(page, "Check")
     expect(page.get_by_role("alert")).to_be_visible()
-    assert faults(page) == []
+    assert wrong_with(page) == []
     page.get_by_label("Reason").select_option("damaged")
     page.get_by_label("Note").fill("Fell")
     press(page, "Check")
@@ -140,7 +146,7 @@ def test_a_stock_keeper_writes_off_moves_and_reads_the_account(page: Page, shop:
     expect(changes).to_have_text(["-2", "-1", str(now)])
     balances = page.locator("#result_list .field-balance")
     expect(balances).to_have_text([str(now - 3), str(now - 1), str(now)])
-    assert faults(page) == []
+    assert wrong_with(page) == []
 
 
 def test_what_a_shopper_holds_cannot_be_taken_away(
@@ -152,7 +158,7 @@ def test_what_a_shopper_holds_cannot_be_taken_away(
     sign_in(page, shop, "keeper")
     find(page, shelf)
     expect(page.get_by_role("region", name="Live holds")).to_contain_text(reservation[:8])
-    assert faults(page) == []
+    assert wrong_with(page) == []
     tool(page, "Write off")
     page.get_by_label("Units").fill(str(shelf.units - 1))
     page.get_by_label("Note").fill("x")
@@ -160,7 +166,7 @@ def test_what_a_shopper_holds_cannot_be_taken_away(
     alert = page.get_by_role("alert")
     expect(alert).to_contain_text("1 would be left, but 2 are reserved.")
     expect(alert).to_contain_text(f"2 by {reservation[:8]} until")
-    assert faults(page) == []
+    assert wrong_with(page) == []
     assert units(shop, shelf) == (shelf.units, 2)
 
 
@@ -174,13 +180,13 @@ def test_a_manager_changes_many_rows_at_once_and_exports_the_list(page: Page, sh
     page.locator("select[name=action]").select_option("receive")
     page.locator(".actions [type=submit]").click()
     expect(page.get_by_role("heading", name=f"{total} rows")).to_be_visible()
-    assert faults(page) == []
+    assert wrong_with(page) == []
     page.get_by_label("Units:", exact=True).fill("2")
     page.get_by_label(re.compile("^Units, ")).first.fill("3")
     press(page, "Check")
     expect(page.locator("#content tbody tr")).to_have_count(total)
     expect(page.locator("#content tbody")).to_contain_text("+3")
-    assert faults(page) == []
+    assert wrong_with(page) == []
     press(page, "Receive")
     said(page, "Received: Monolith")
     page.goto("/admin/inventory/inventory/?q=monolith")
@@ -196,7 +202,7 @@ def test_a_manager_imports_a_file_with_mistakes_then_without(
     [(code,)] = shop.sql(f"SELECT code FROM inventory_warehouse WHERE name = '{shelf.warehouse}'")
     sign_in(page, shop, "manager")
     tool(page, "Import adjustments")
-    assert faults(page) == []
+    assert wrong_with(page) == []
     head = "product,warehouse,change,reason,note\n"
     right, wrong = f"{shelf.slug},{code},4,received,\n", "nothing,blr-01,1,received,\n"
 
@@ -210,15 +216,15 @@ def test_a_manager_imports_a_file_with_mistakes_then_without(
     first = page.locator("#content tbody tr").first
     expect(first).to_contain_text("No product has the slug “nothing”.")
     expect(page.get_by_role("button", name="Apply")).to_have_count(0)
-    assert faults(page) == []
+    assert wrong_with(page) == []
     page.goto("/admin/inventory/stockimport/upload/")
     upload("right.csv", head + right)
-    assert faults(page) == []
+    assert wrong_with(page) == []
     press(page, "Apply 1 change")
     expect(page.get_by_text("Applied: all 1 rows were changed.")).to_be_visible()
     assert units(shop, shelf) == (shelf.units + 4, 0)
     page.goto("/admin/inventory/stockimport/")
-    assert faults(page) == []
+    assert wrong_with(page) == []
 
 
 def test_a_long_file_is_applied_by_the_workers_while_the_page_says_so(
@@ -254,15 +260,15 @@ def test_a_viewer_sees_and_cannot(page: Page, shop: Shop, complaints: Complaints
     complaints.expect("status of 403")
     shelf = untouched(shop)
     sign_in(page, shop, "viewer")
-    assert faults(page) == []
+    assert wrong_with(page) == []
     expect(page.get_by_role("link", name="Import adjustments")).to_have_count(0)
     expect(page.locator("select[name=action]")).to_have_count(0)
     find(page, shelf)
-    assert faults(page) == []
+    assert wrong_with(page) == []
     for verb in ("Receive", "Adjust", "Move", "Write off", "Set threshold"):
-        expect(page.get_by_role("link", name=verb)).to_have_count(0)
+        expect(page.get_by_role("link", name=verb, exact=True)).to_have_count(0)
     page.get_by_role("link", name="All movements of this row").click()
-    assert faults(page) == []
+    assert wrong_with(page) == []
     for address in ("inventory/1/receive/", "inventory/bulk/adjust/?ids=1", "stockimport/upload/"):
         answer = page.goto(f"/admin/inventory/{address}")
         assert answer is not None
