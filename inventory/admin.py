@@ -5,8 +5,10 @@ from django.contrib import admin
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
+from django.utils.formats import date_format
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.timezone import localtime
 
 from allo.http.admin import ModelAdmin, ReadOnlyAdmin
 from allo.http.export import StreamedExport
@@ -175,7 +177,7 @@ class StockMovementAdmin(StreamedExport[StockMovement], ReadOnlyAdmin[StockMovem
 
     def get_list_display(self, request: HttpRequest) -> list[Any]:
         balance = [] if account_of(request.GET) is None else ["balance"]
-        return ["created_at", "product", "warehouse", "delta", *balance, "reason", "actor", "note"]
+        return ["when", "product", "warehouse", "change", *balance, "reason", "actor", "note"]
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[StockMovement], search_term: str
@@ -189,6 +191,14 @@ class StockMovementAdmin(StreamedExport[StockMovement], ReadOnlyAdmin[StockMovem
             return queryset.filter((sold & reference) | (~sold & reference)), False
         except ValueError:
             return queryset.filter(inventory__in=rows_of_product(words)), False
+
+    @admin.display
+    def when(self, line: StockMovement) -> str:
+        return date_format(localtime(line.created_at), "j M Y, H:i:s")
+
+    @admin.display
+    def change(self, line: StockMovement) -> str:
+        return f"{line.delta:+d}"
 
     @admin.display
     def product(self, line: StockMovement) -> str:

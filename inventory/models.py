@@ -83,7 +83,10 @@ class Inventory(models.Model):
     total_units = models.IntegerField(default=0, editable=False)
     reserved_units = models.IntegerField(default=0, editable=False)
     low_stock_threshold = models.PositiveIntegerField(
-        default=2, editable=False, help_text="Low from this many units down; 0 is never."
+        "low from",
+        default=2,
+        editable=False,
+        help_text="Low from this many units down; 0 is never.",
     )
 
     available: int  # annotated by `with_available`

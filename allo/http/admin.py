@@ -77,6 +77,8 @@ else:
 
         paginator = QuickPaginator
         show_full_result_count = False
+        # They count the whole list, once for every choice of every filter.
+        show_facets = admin.ShowFacets.NEVER
 
         def __class_getitem__(cls, row: type[Model]) -> Any:
             return cls
