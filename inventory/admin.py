@@ -2,7 +2,8 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import admin
-from django.db.models import Q, QuerySet
+from django.db.models import ForeignKey, Q, QuerySet
+from django.forms import ModelChoiceField, TextInput
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.formats import date_format
@@ -12,6 +13,7 @@ from django.utils.timezone import localtime
 
 from allo.http.admin import ModelAdmin, ReadOnlyAdmin
 from allo.http.export import StreamedExport
+from catalog.models import Product
 from inventory.acting import StockActions, holds_of, verbs_of
 from inventory.filters import (
     ActorFilter,
@@ -58,7 +60,6 @@ class InventoryAdmin(StockActions, StreamedExport[Inventory], ReadOnlyAdmin[Inve
         "low_stock_threshold",
     )
     readonly_fields = ("available", "live_holds")
-    autocomplete_fields = ("product",)
     export_columns = {
         "product": "product.slug",
         "name": "product.name",
@@ -107,6 +108,20 @@ class InventoryAdmin(StockActions, StreamedExport[Inventory], ReadOnlyAdmin[Inve
     def has_add_permission(self, request: HttpRequest) -> bool:
         """A place for a product, with nothing in it yet: what is put there is received."""
         return request.user.has_perm("inventory.receive_stock")
+
+    def formfield_for_foreignkey(
+        self, db_field: ForeignKey[Any, Any], request: HttpRequest, **kwargs: Any
+    ) -> "ModelChoiceField[Any] | None":
+        """A product is typed: there may be too many for a list, and a search needs a script."""
+        if db_field.name != "product":
+            return super().formfield_for_foreignkey(db_field, request, **kwargs)
+        return ModelChoiceField(
+            Product.objects.order_by("slug"),
+            to_field_name="slug",
+            widget=TextInput,
+            help_text="Its slug, such as tidal.",
+            error_messages={"invalid_choice": "No product has this slug."},
+        )
 
     def get_fields(self, request: HttpRequest, obj: Inventory | None = None) -> Any:
         return super().get_fields(request, obj) if obj else ("product", "warehouse")

@@ -28,6 +28,7 @@ from inventory.models import Inventory, StockMovement
 Reason = StockMovement.Reason
 Thing = TypeVar("Thing")
 
+PLACE = ("pk", "product", "warehouse")
 MAX_UNITS = 1_000_000_000
 # Rows per statement: few enough to keep each short.
 PORTION = 2000
@@ -142,16 +143,11 @@ def set_threshold(*, thresholds: Mapping[int, int]) -> None:
 
 
 def _pairs(moves: Sequence[Move]) -> Iterator[Adjustment]:
-    products = dict(
-        Inventory.objects.filter(pk__in=[move.inventory_id for move in moves]).values_list(
-            "pk", "product"
-        )
-    )
-    for move in moves:
-        # A place where the product was never kept begins with nothing.
-        there, _ = Inventory.objects.get_or_create(
-            product_id=products[move.inventory_id], warehouse_id=move.warehouse_id
-        )
+    rows = Inventory.objects.filter(pk__in=[move.inventory_id for move in moves])
+    products = dict(rows.values_list("pk", "product"))
+    places = [(products[move.inventory_id], move.warehouse_id) for move in moves]
+    there = _rows_at(set(places))
+    for move, place in zip(moves, places, strict=True):
         taken = Adjustment(
             inventory_id=move.inventory_id,
             delta=-move.units,
@@ -161,7 +157,22 @@ def _pairs(moves: Sequence[Move]) -> Iterator[Adjustment]:
             seen=move.seen,
         )
         yield taken
-        yield replace(taken, inventory_id=there.pk, delta=move.units, seen=None)
+        yield replace(taken, inventory_id=there[place], delta=move.units, seen=None)
+
+
+def _rows_at(places: set[tuple[int, int]]) -> dict[tuple[int, int], int]:
+    """The row of each product in each warehouse; where one was never kept it begins with nothing,
+    made in one order by all."""
+    rows = Inventory.objects.filter(
+        product__in={product for product, _ in places},
+        warehouse__in={warehouse for _, warehouse in places},
+    )
+    there = {(product, house): pk for pk, product, house in rows.values_list(*PLACE)}
+    if missing := sorted(places - there.keys()):
+        new = [Inventory(product_id=product, warehouse_id=house) for product, house in missing]
+        Inventory.objects.bulk_create(new, ignore_conflicts=True)
+        there = {(product, house): pk for pk, product, house in rows.values_list(*PLACE)}
+    return there
 
 
 def _one(adjustment: Adjustment, actor: User | None) -> StockMovement:

@@ -300,10 +300,13 @@ def test_the_list_tells_what_is_low_sold_out_and_held(admin_client) -> None:
 
 
 def test_a_place_for_a_product_begins_empty_and_is_received_into() -> None:
-    row = stocked(5)
+    stocked(5)
     Warehouse.objects.create(code="del-01", name="Delhi")
     client = staff("receive_stock", "view_product", "view_warehouse")
-    place = {"product": row.product_id, "warehouse": Warehouse.objects.get(code="del-01").pk}
+    place = {"product": "tidal", "warehouse": Warehouse.objects.get(code="del-01").pk}
+    for nothing in ("", "nothing", "\0"):
+        page = client.post(f"{LIST}add/", {**place, "product": nothing})
+        assert page.context["errors"]
     client.post(f"{LIST}add/", {**place, "total_units": 99})
     assert totals() == [5, 0]
     assert staff("adjust_stock").get(f"{LIST}add/").status_code == 403
