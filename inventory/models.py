@@ -333,7 +333,7 @@ class StockImportRow(models.Model):
 
     class Meta:
         ordering = ("line",)
-        default_permissions = ()
+        default_permissions = ("view",)
         constraints = (
             models.UniqueConstraint(
                 fields=("stock_import", "line"), name="one_row_per_import_and_line"

@@ -65,7 +65,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ('line',),
-                'default_permissions': (),
+                'default_permissions': ('view',),
             },
         ),
         migrations.AlterModelOptions(
