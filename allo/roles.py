@@ -16,6 +16,7 @@ VIEW = (
     "inventory.view_inventory",
     "inventory.view_lowstock",
     "inventory.view_stockimport",
+    "inventory.view_stockimportrow",
     "inventory.view_stockmovement",
     "inventory.view_warehouse",
     "reservations.view_auditrun",

@@ -213,7 +213,7 @@ STAFF_EMAILS = env.list("STAFF_EMAILS", default=[])
 LANGUAGE_CODE = "en"
 TIME_ZONE = env.str("TIME_ZONE", default="Asia/Kolkata")
 USE_I18N = False
-DATETIME_FORMAT = "j M Y, H:i:s"
+FORMAT_MODULE_PATH = "allo.formats"
 USE_TZ = True
 
 STATIC_URL = "static/"

@@ -1,5 +1,4 @@
 from collections.abc import Iterator
-from contextlib import suppress
 from functools import partial
 from typing import Any
 from urllib.parse import urlencode
@@ -15,11 +14,11 @@ from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from kombu.exceptions import OperationalError
 
 from allo.http.admin import ModelAdmin
 from allo.http.flags import flag
 from allo.http.parts import SeeOther
+from allo.http.worker import ask
 from catalog import pictures
 from catalog.models import Category, Product, sized
 from catalog.product_form import ProductForm
@@ -33,7 +32,6 @@ VERBS = ("publish", "unpublish")
 @admin.register(Category)
 class CategoryAdmin(ModelAdmin[Category]):
     list_display = ("name", "slug", "position")
-    list_editable = ("position",)
     search_fields = ("name",)
     prepopulated_fields = {"slug": ("name",)}
 
@@ -60,11 +58,10 @@ class PublishedFilter(admin.SimpleListFilter):
 class ProductAdmin(ModelAdmin[Product]):
     form = ProductForm
     list_display = ("picture", "name", "category", "price", "position", "shown")
-    list_display_links = ("picture", "name")
+    list_display_links = ("name",)
     list_filter = (PublishedFilter, "category")
     list_select_related = ("category",)
     search_fields = ("name", "slug")
-    autocomplete_fields = ("category",)
     prepopulated_fields = {"slug": ("name",)}
     show_facets = admin.ShowFacets.NEVER
     save_on_top = False
@@ -76,7 +73,7 @@ class ProductAdmin(ModelAdmin[Product]):
 
     # --- the list -------------------------------------------------------------------------------
 
-    @admin.display(description="")
+    @admin.display
     def picture(self, row: Product) -> SafeString:
         name = row.image.name or ""
         small = sized(name, 400) if row.widths and 400 in row.widths else name
@@ -109,6 +106,14 @@ class ProductAdmin(ModelAdmin[Product]):
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         return () if _may_publish(request) else ("published_at",)
 
+    def get_form(self, request: HttpRequest, *args: Any, **more: Any) -> Any:
+        """A category is chosen or added here; it is changed where categories are."""
+        form = super().get_form(request, *args, **more)
+        if category := form.base_fields.get("category"):
+            widget: Any = category.widget
+            widget.can_change_related = widget.can_delete_related = widget.can_view_related = False
+        return form
+
     def change_view(
         self,
         request: HttpRequest,
@@ -132,10 +137,16 @@ class ProductAdmin(ModelAdmin[Product]):
         replaced = Product.objects.filter(pk=obj.pk).values_list("image", "widths").first()
         super().save_model(request, obj, form, change)
         if "image" in form.changed_data:
-            transaction.on_commit(_ask_for_sizes)
+            # If it cannot be asked: the clock does it too.
+            transaction.on_commit(partial(ask, make_sizes))
             if replaced and replaced[0] != obj.image.name:
                 drop = partial(pictures.remove, obj.image.storage, replaced[0], replaced[1] or [])
                 transaction.on_commit(drop)
+
+    def delete_model(self, request: HttpRequest, obj: Product) -> None:
+        drop = partial(pictures.remove, obj.image.storage, obj.image.name, obj.widths or [])
+        super().delete_model(request, obj)
+        transaction.on_commit(drop)
 
     # --- publishing -----------------------------------------------------------------------------
 
@@ -180,12 +191,6 @@ class ProductAdmin(ModelAdmin[Product]):
 
 def _may_publish(request: HttpRequest) -> bool:
     return request.user.has_perm("catalog.publish_product")
-
-
-def _ask_for_sizes() -> None:
-    # If it cannot be asked: the clock does it too.
-    with suppress(OperationalError, OSError):
-        make_sizes.apply_async(retry=False)
 
 
 def _chosen(request: HttpRequest) -> Iterator[Product]:

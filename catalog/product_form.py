@@ -46,6 +46,13 @@ class ProductForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for typ
         help_text="JPEG, PNG or WebP, up to 10 MB. Best upright, 4 to 5, 1600 pixels wide or more.",
     )
 
+    published_at = forms.DateTimeField(
+        label="Published from",
+        required=False,
+        help_text="Not in the shop before; empty: not at all.",
+        widget=forms.DateTimeInput({"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
+    )
+
     class Meta:
         model = Product
         fields = (

@@ -1,4 +1,5 @@
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from functools import partial
 from typing import Any
 from urllib.parse import urlencode
@@ -20,10 +21,11 @@ from allo.http.admin import ReadOnlyAdmin
 from allo.http.export import StreamedExport
 from allo.http.flags import flag
 from allo.http.parts import SeeOther
+from allo.http.worker import ask
 from reservations import by_staff
 from reservations.console import ExtendForm, ReasonForm, order_of, search_of, state_of
 from reservations.exceptions import ReservationError
-from reservations.filters import ProductFilter, StateFilter
+from reservations.filters import ProductFilter, StateFilter, suggestions
 from reservations.models import (
     AuditRun,
     IdempotencyKey,
@@ -39,24 +41,6 @@ AT_ONCE = 100
 VERBS: dict[str, type[ReasonForm]] = {"release": ReasonForm, "extend": ExtendForm}
 
 
-class StaffActionInline(admin.TabularInline):  # type: ignore[type-arg]  # for type checkers alone
-    model = StaffAction
-    verbose_name_plural = "What staff did"
-    fields = ("created_at", "actor", "action", "minutes", "reason")
-    readonly_fields = fields
-    extra = 0
-    can_delete = False
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[StaffAction]:
-        return super().get_queryset(request).select_related("actor")
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-
 @admin.register(Reservation)
 class ReservationAdmin(StreamedExport[Reservation], ReadOnlyAdmin[Reservation]):
     """The console: holds as they stand, each with what staff may do about it."""
@@ -70,9 +54,8 @@ class ReservationAdmin(StreamedExport[Reservation], ReadOnlyAdmin[Reservation]):
     show_facets = admin.ShowFacets.NEVER
     fields = (
         "id", "state", "product", "warehouse", "quantity", "holder", "email", "address",
-        "created_at", "expires_at", "ended_at", "renewals",
+        "created_at", "expires_at", "ended_at", "renewals", "staff_did",
     )  # fmt: skip
-    inlines = (StaffActionInline,)
     export_columns = {
         "id": "id",
         "product": "inventory.product.slug",
@@ -85,15 +68,6 @@ class ReservationAdmin(StreamedExport[Reservation], ReadOnlyAdmin[Reservation]):
         "expires": "expires_at",
         "ended": "ended_at",
     }
-
-    class Media:
-        css = {"all": ("admin/css/vendor/select2/select2.css", "admin/css/autocomplete.css")}
-        js = (
-            "admin/js/vendor/jquery/jquery.js",
-            "admin/js/vendor/select2/select2.full.js",
-            "admin/js/jquery.init.js",
-            "admin/js/autocomplete.js",
-        )
 
     # --- the list -------------------------------------------------------------------------------
 
@@ -185,6 +159,16 @@ class ReservationAdmin(StreamedExport[Reservation], ReadOnlyAdmin[Reservation]):
 
     # --- one of them ----------------------------------------------------------------------------
 
+    @admin.display(description="What staff did")
+    def staff_did(self, row: Reservation) -> SafeString | str:
+        done = StaffAction.objects.filter(reservation=row).select_related("actor")
+        lines = format_html_join(
+            "",
+            "<li><strong>{}</strong> {} <span class=quiet>{}, {}</span></li>",
+            ((a.get_action_display(), _what(a), a.actor, _shown(a.created_at)) for a in done),
+        )
+        return format_html('<ul class="log-lines">{}</ul>', lines) if lines else "Nothing"
+
     def change_view(
         self,
         request: HttpRequest,
@@ -196,6 +180,7 @@ class ReservationAdmin(StreamedExport[Reservation], ReadOnlyAdmin[Reservation]):
         verbs = self._verbs(request) if row and _is_live(row) else []
         more = {
             "title": "Reservation",
+            "subtitle": f"{row.quantity} × {row.inventory}, {short(row)}" if row else None,
             "verbs": [(verb, f"{_verb_url(verb)}?id={object_id}") for verb in verbs],
             "holder_url": f"{_list_url()}?{urlencode({'q': row.holder})}" if row else "",
             "release_all_url": f"{_verb_url('release')}?{urlencode({'holder': row.holder})}"
@@ -216,7 +201,15 @@ class ReservationAdmin(StreamedExport[Reservation], ReadOnlyAdmin[Reservation]):
             )
             for verb in VERBS
         ]
-        return [*pages, *super().get_urls()]
+        names = self.admin_site.admin_view(self.names)
+        suggest = path("products/", names, name="reservations_reservation_products")
+        return [*pages, suggest, *super().get_urls()]
+
+    def names(self, request: HttpRequest) -> HttpResponse:
+        """Of products, while one is typed into the filter."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        return HttpResponse(suggestions(request.GET.get("product", "")))
 
     def act(self, request: HttpRequest, verb: str) -> HttpResponse:
         """Asks, naming each hold; then does it, and tells what came of each."""
@@ -282,10 +275,18 @@ def _email(row: Reservation) -> str:
     return str(getattr(getattr(row, "contact", None), "email", ""))
 
 
+def _what(action: StaffAction) -> str:
+    minutes = f"by {action.minutes} min: " if action.minutes else ""
+    return f"{minutes}{action.reason}"
+
+
+def _shown(moment: datetime) -> str:
+    return f"{localtime(moment):%-d %b, %H:%M:%S}"
+
+
 def _time(seconds: float, iso: str, moment: Any, until: str) -> SafeString:
     attribute = format_html(' {}="{}"', until, f"{seconds:.3f}") if until else ""
-    shown = localtime(moment).strftime("%-d %b, %H:%M:%S")
-    return format_html('<time datetime="{}"{}>{}</time>', iso, attribute, shown)
+    return format_html('<time datetime="{}"{}>{}</time>', iso, attribute, _shown(moment))
 
 
 def _past(verb: str) -> str:
@@ -411,12 +412,10 @@ class AuditRunAdmin(ReadOnlyAdmin[AuditRun]):
         if not request.user.has_perm("reservations.run_audit"):
             raise PermissionDenied
         if request.method == "POST":
-            try:
-                audit_stock.apply_async(retry=False)
-            except OSError:
-                messages.error(request, "The worker cannot be reached just now.")
-            else:
+            if ask(audit_stock):
                 messages.success(request, "The audit has been asked for; reload in a moment.")
+            else:
+                messages.error(request, "The worker cannot be reached just now.")
         return SeeOther(reverse("admin:reservations_auditrun_changelist"))
 
 

@@ -64,9 +64,16 @@ def search(words: str) -> Search:
     users = get_user_model().objects.filter(username=words).values_list("pk", flat=True)
     if holders := [f"user:{pk}" for pk in users]:
         return Search(Q(holder__in=holders), names=True)
-    rows = Inventory.objects.filter(Q(product__name__icontains=words) | Q(product__slug=words))
-    ids = rows.order_by("pk").values_list("pk", flat=True)[:ROWS_OF_A_PRODUCT]
-    return Search(Q(inventory__in=list(ids)), names=False)
+    return Search(Q(inventory__in=rows_of_product(words)), names=False)
+
+
+def rows_of_product(words: str) -> list[int]:
+    """Of the product with this number, slug or name; else of all whose name contains the words."""
+    rows = Inventory.objects.order_by("pk").values_list("pk", flat=True)
+    if words.isdecimal() and len(words) < 19:
+        return list(rows.filter(product=int(words)))
+    exactly = rows.filter(Q(product__slug=words) | Q(product__name__iexact=words))
+    return list(exactly) or list(rows.filter(product__name__icontains=words)[:ROWS_OF_A_PRODUCT])
 
 
 def _uuid(words: str) -> UUID | None:

@@ -3,18 +3,18 @@
 from collections.abc import Iterator
 from typing import Any
 
-from django import forms
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
-from django.contrib.admin.widgets import AutocompleteSelect
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
 from catalog.models import Product
-from inventory.models import Inventory
-from reservations.console import ANY, STATES, in_state, state_of
+from reservations.console import ANY, STATES, in_state, rows_of_product, state_of
 from reservations.models import ReservationQuerySet
+
+SUGGESTED = 12
 
 
 class StateFilter(admin.SimpleListFilter):
@@ -61,26 +61,19 @@ class ProductFilter(admin.SimpleListFilter):
         if changelist.query:
             others["q"] = [changelist.query]
         yield {
-            "widget": _product_widget(self.value(), changelist.model_admin.admin_site),
+            "value": self.value() or "",
             "others": [(name, value) for name, values in others.items() for value in values],
             "without": changelist.get_query_string(remove=[self.parameter_name]),
-            "selected": self.value(),
         }
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        asked = self.value()
-        if not asked:
-            return queryset
-        if not asked.isdecimal() or len(asked) > 18:
-            return queryset.none()
-        rows = Inventory.objects.filter(product=int(asked)).values_list("pk", flat=True)
-        return queryset.filter(inventory__in=list(rows))
+        asked = (self.value() or "").strip().replace("\0", "")
+        return queryset.filter(inventory__in=rows_of_product(asked)) if asked else queryset
 
 
-def _product_widget(value: str | None, site: admin.AdminSite) -> SafeString:
-    source = Inventory._meta.get_field("product")
-    widget = AutocompleteSelect(source, site, attrs={"id": "product-filter"})
-    field = forms.ModelChoiceField(Product.objects.all(), required=False, widget=widget)
-    chosen = value if value and value.isdecimal() and len(value) < 19 else None
-    html: SafeString = field.widget.render("product", chosen, {"aria-label": "Product"})
-    return html
+def suggestions(words: str) -> SafeString:
+    """Names that contain what is being typed, as options of a list."""
+    words = words.strip().replace("\0", "")
+    names = Product.objects.filter(name__icontains=words).order_by("name")
+    options = ((name,) for name in names.values_list("name", flat=True)[:SUGGESTED])
+    return format_html_join("", '<option value="{}"></option>', options if words else ())

@@ -48,6 +48,8 @@ def connect_as(login: dict[str, object]) -> None:
         "DELETE FROM reservations_reservation",
         "DELETE FROM inventory_inventory",
         "UPDATE reservations_repair SET held = 9",
+        "UPDATE reservations_staffaction SET reason = 'other'",
+        "DELETE FROM reservations_staffaction",
         "TRUNCATE inventory_stockmovement",
         "TRUNCATE reservations_reservation CASCADE",
         "ALTER TABLE inventory_inventory DROP CONSTRAINT reserved_lte_total",

@@ -90,8 +90,15 @@ def test_by_warehouse_and_product(support, floor) -> None:
     assert listed(support, f"inventory__warehouse__id__exact={row.warehouse_id}") == [floor["live"]]
     assert listed(support, f"product={row.product_id}") == [floor["live"]]
     assert listed(support, f"product={row.product_id}&state=confirmed") == []
-    for nonsense in ("x", "0", "9" * 30, "%00", "'; drop"):
+    assert listed(support, "product=Live") == listed(support, "product=liv") == [floor["live"]]
+    for nonsense in ("x-", "0", "9" * 30, "'; drop"):
         assert listed(support, f"product={nonsense}") == []
+
+
+def test_names_of_products_are_suggested_while_one_is_typed(support, floor) -> None:
+    address = f"{LIST}products/"
+    assert support.get(address, {"product": "ea"}).content == b'<option value="Released"></option>'
+    assert support.get(address, {"product": ""}).content == b""
 
 
 @pytest.mark.parametrize("name", ["live", "overdue", "confirmed", "expired", "released"])

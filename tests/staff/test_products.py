@@ -8,15 +8,17 @@ from pathlib import Path
 
 import pytest
 from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import Permission
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.utils import timezone
+from kombu.exceptions import OperationalError
 from PIL import Image
 
 from catalog import pictures, tasks
 from catalog.models import Category, Product, sized
 from tests.shopping import holding, press_reserve
-from tests.staff.people import signed_in
+from tests.staff.people import person, signed_in
 from tests.stock import stocked
 
 pytestmark = pytest.mark.django_db
@@ -53,7 +55,7 @@ def form(**changed: object) -> dict[str, object]:
         "name": "Moon bowl", "slug": "moon-bowl", "category": category.pk, "price": "1250.50",
         "position": "3", "tagline": "A bowl", "description": "It holds the moon.",
         "material": "Clay", "dimensions_cm": "20", "alt": "A grey bowl",
-        "published_at_0": "", "published_at_1": "", "image": upload(photograph()), **changed,
+        "published_at": "", "image": upload(photograph()), **changed,
     }  # fmt: skip
 
 
@@ -77,15 +79,15 @@ def test_a_product_is_made_with_its_price_and_its_picture_drawn_anew(manager) ->
 
 
 def test_the_sizes_are_made_outside_the_request_and_offered_to_the_browser(manager) -> None:
-    manager.post(f"{LIST}add/", form(image=upload(photograph(2400, 3000))))
+    manager.post(f"{LIST}add/", form(image=upload(photograph(1700, 2000))))
     product = Product.objects.get()
     assert (product.width, product.widths, product.srcset) == (1600, None, "")
     tasks.make_sizes()
     product = Product.objects.get()
     assert product.widths == [400, 800]
     for width in product.widths:
-        file = product.image.storage.open(sized(product.image.name, width))
-        with file, Image.open(file) as image:
+        name = sized(product.image.name, width)
+        with product.image.storage.open(name) as file, Image.open(file) as image:
             assert image.width == width
     Product.objects.update(published_at=timezone.now())
     page = Client().get("/").content.decode()
@@ -104,20 +106,39 @@ def test_a_picture_that_is_gone_stops_no_other(manager) -> None:
 
 
 def test_a_new_picture_replaces_the_old_in_all_sizes(
-    manager, django_capture_on_commit_callbacks, settings
+    manager, django_capture_on_commit_callbacks, settings, monkeypatch
 ) -> None:
     manager.post(f"{LIST}add/", form())
     tasks.make_sizes()
     product = Product.objects.get()
     old = product.image.name
+    asked: list[object] = []
+    monkeypatch.setattr(tasks.make_sizes, "apply_async", lambda **how: asked.append(how))
     with django_capture_on_commit_callbacks(execute=True):
         manager.post(f"{LIST}{product.pk}/change/", form(image=upload(photograph(700, 700))))
     product = Product.objects.get()
     assert product.image.name != old
+    assert asked == [{"retry": False}]
     assert product.widths is None
     assert [path.name for path in (settings.MEDIA_ROOT / "products").iterdir()] == [
         Path(product.image.name).name
     ]
+
+
+def test_without_the_broker_a_picture_is_kept_all_the_same(
+    manager, django_capture_on_commit_callbacks, monkeypatch
+) -> None:
+    def unreachable(**how: object) -> None:
+        raise OperationalError
+
+    monkeypatch.setattr(tasks.make_sizes, "apply_async", unreachable)
+    with django_capture_on_commit_callbacks(execute=True):
+        assert manager.post(f"{LIST}add/", form()).status_code == 302
+    assert Product.objects.exists()
+
+
+def test_what_staff_ask_of_the_worker_goes_to_the_shops_own_broker(settings) -> None:
+    assert tasks.make_sizes.app.conf.broker_url == settings.CELERY_BROKER_URL
 
 
 def test_one_that_is_edited_keeps_its_picture_even_when_the_file_is_gone(manager) -> None:
@@ -200,6 +221,27 @@ def kept(product: Product) -> bytes:
         return bytes(file.read())
 
 
+def test_a_date_of_publication_is_in_the_shops_time_zone(manager) -> None:
+    manager.post(f"{LIST}add/", form(published_at="2031-05-06T09:30"))
+    moment = Product.objects.get().published_at
+    assert moment is not None
+    assert moment.isoformat() == "2031-05-06T04:00:00+00:00"
+    page = manager.get(f"{LIST}{Product.objects.get().pk}/change/").content.decode()
+    assert 'value="2031-05-06T09:30"' in page
+
+
+def test_who_may_only_edit_publishes_nothing_through_the_form(product) -> None:
+    editor = person("Viewer")
+    editor.user_permissions.add(Permission.objects.get(codename="change_product"))
+    client = Client()
+    client.force_login(editor)
+    before = product.published_at
+    changed = form(slug="tidal", image="", name="Edited", published_at="2031-05-06T09:30")
+    assert client.post(f"{LIST}{product.pk}/change/", changed).status_code == 302
+    after = Product.objects.get()
+    assert (after.name, after.published_at) == ("Edited", before)
+
+
 @pytest.mark.parametrize("price", ["0", "-1", "1.234", "x", "99999999", ""])
 def test_a_price_that_is_none_is_refused(manager, price) -> None:
     assert "price" in errors(manager.post(f"{LIST}add/", form(price=price)))
@@ -275,13 +317,18 @@ def test_one_with_a_history_is_not_deleted_and_says_why(manager, product) -> Non
     assert Product.objects.exists()
 
 
-def test_one_without_is_deleted_after_a_question(manager) -> None:
+def test_one_without_is_deleted_after_a_question_and_its_files_with_it(
+    manager, django_capture_on_commit_callbacks, settings
+) -> None:
     manager.post(f"{LIST}add/", form())
     product = Product.objects.get()
     address = f"{LIST}{product.pk}/delete/"
     assert "Moon bowl" in manager.get(address).content.decode()
-    manager.post(address, {"post": "yes"})
+    tasks.make_sizes()
+    with django_capture_on_commit_callbacks(execute=True):
+        manager.post(address, {"post": "yes"})
     assert not Product.objects.exists()
+    assert list((settings.MEDIA_ROOT / "products").iterdir()) == []
 
 
 def test_no_dozen_is_deleted_at_once(manager, product) -> None:

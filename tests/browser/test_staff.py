@@ -1,0 +1,349 @@
+"""Staff at work: each role through its tasks, on every page of the admin that is the shop's own."""
+
+import re
+import struct
+import zlib
+from base64 import b64encode
+from collections.abc import Callable
+from hashlib import pbkdf2_hmac
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import BrowserContext, Page, expect
+
+from tests.browser.conftest import Complaints, NewContext
+from tests.browser.shopping import Shelf, heading, hold, move_deadline, units, untouched
+from tests.browser.test_accessibility import MOTION_OVER, RULES
+from tests.running import Shop
+
+pytestmark = pytest.mark.browser
+
+ADMIN, LIST = "/admin/", "/admin/reservations/reservation/"
+PASSWORD = "open sesame 7"
+ROLES = {"viewer": "Viewer", "keeper": "Stock keeper", "support": "Support", "manager": "Manager"}
+
+
+@pytest.fixture(scope="package")
+def people(shop: Shop) -> None:
+    """One person of each role; hashed here, as the shop would."""
+    digest = b64encode(pbkdf2_hmac("sha256", PASSWORD.encode(), b"salt", 1000)).decode()
+    for name, role in ROLES.items():
+        shop.sql(
+            "WITH person AS (INSERT INTO auth_user (username, password, is_staff, is_active,"
+            " is_superuser, first_name, last_name, email, date_joined) VALUES"
+            f" ('{name}', 'pbkdf2_sha256$1000$salt${digest}', true, true, false, '', '', '', now())"
+            " RETURNING id) INSERT INTO auth_user_groups (user_id, group_id)"
+            f" SELECT person.id, g.id FROM person, auth_group g WHERE g.name = '{role}'"
+        )
+
+
+def faults(page: Page) -> list[tuple[str, str]]:
+    """As for the shop's pages; but axe is not to fetch what Django's style sheets import, which it
+    puts into a page of its own, and the page's policy complains of that."""
+    page.evaluate(MOTION_OVER)
+    found = Axe().run(page, options={**RULES, "preload": False}).response["violations"]
+    return [(fault["id"], node["html"][:200]) for fault in found for node in fault["nodes"]]
+
+
+SignIn = Callable[..., Page]
+
+
+@pytest.fixture
+def sign_in(new_context: NewContext, people: None) -> SignIn:
+    known: dict[str, BrowserContext] = {}
+
+    def as_(name: str, **options: object) -> Page:
+        context = new_context(reduced_motion="reduce", **options)
+        page = context.new_page()
+        page.goto(ADMIN)
+        page.get_by_label("Username").fill(name)
+        page.get_by_label("Password").fill(PASSWORD)
+        page.get_by_role("button", name="Sign in").click()
+        expect(heading(page, "Today")).to_be_visible()
+        known[name] = context
+        return page
+
+    return as_
+
+
+@pytest.fixture
+def held(new_context: NewContext, shop: Shop) -> tuple[Page, Shelf]:
+    """A shopper's open checkout, and the shelf it holds from."""
+    shelf = untouched(shop)
+    page = new_context().new_page()
+    hold(page, shelf, 2)
+    return page, shelf
+
+
+def id_of(page: Page) -> str:
+    return page.url.rstrip("/").rpartition("/")[2]
+
+
+# --- support --------------------------------------------------------------------------------------
+
+
+def test_support_releases_a_hold_and_the_shoppers_page_says_so(
+    sign_in: SignIn, shop: Shop, held: tuple[Page, Shelf], complaints: Complaints
+) -> None:
+    complaints.expect("status of 422")
+    shopper, shelf = held
+    page = sign_in("support")
+    page.get_by_role("link", name=re.compile("^Held now")).click()
+    page.get_by_label("Search reservations").fill(id_of(shopper)[:8])
+    page.get_by_role("button", name="Search").click()
+    page.get_by_role("link", name=f"Release {id_of(shopper)[:8]}").click()
+    expect(page.get_by_text(f"2 × {shelf.product}, {shelf.warehouse}")).to_be_visible()
+    page.get_by_role("button", name="Release").click()
+    expect(page.get_by_text("Say why")).to_be_visible()
+    page.get_by_label("Reason").fill("The shopper called")
+    page.get_by_role("button", name="Release").click()
+    expect(page.get_by_role("status")).to_contain_text("Released 2 ×")
+    expect(page.get_by_text("Released The shopper called")).to_be_visible()
+    expect(heading(shopper, "Back on the shelf.")).to_be_visible(timeout=6_000)
+    assert units(shop, shelf) == (shelf.units, 0)
+    page.get_by_role("link", name="History").click()
+    expect(page.get_by_text("Released: The shopper called")).to_be_visible()
+
+
+def test_support_gives_more_time_and_the_countdown_follows(
+    sign_in: SignIn, held: tuple[Page, Shelf]
+) -> None:
+    shopper, _ = held
+    page = sign_in("support")
+    page.goto(f"{LIST}{id_of(shopper)}/change/")
+    page.get_by_role("link", name="Extend …").click()
+    page.get_by_label("Minutes more").fill("30")
+    page.get_by_label("Reason").fill("Bank is slow")
+    page.get_by_role("button", name="Extend").click()
+    expect(page.get_by_role("status")).to_contain_text("Extended 2 ×")
+    expect(shopper.get_by_role("timer")).to_contain_text(re.compile(r"3\d:\d\d"), timeout=6_000)
+
+
+def test_the_list_refreshes_itself_and_keeps_what_is_chosen_and_where_one_is(
+    sign_in: SignIn, new_context: NewContext, shop: Shop, held: tuple[Page, Shelf]
+) -> None:
+    shopper, _ = held
+    mine = id_of(shopper)[:8]
+    page = sign_in("support")
+    page.goto(LIST)
+    row = page.get_by_role("row", name=re.compile(mine))
+    row.get_by_role("checkbox").check()
+    release = page.get_by_role("link", name=f"Release {mine}")
+    release.focus()
+    other = new_context().new_page()
+    hold(other, untouched(shop))
+    theirs = page.get_by_role("row", name=re.compile(id_of(other)[:8]))
+    expect(theirs).to_be_visible(timeout=6_000)
+    expect(row.get_by_role("checkbox")).to_be_checked()
+    expect(release).to_be_focused()
+    other.get_by_role("link", name="Cancel the reservation").click()
+    other.get_by_role("dialog").get_by_role("button").click()
+    expect(theirs).to_have_count(0, timeout=6_000)
+    expect(row.get_by_role("checkbox")).to_be_checked()
+
+
+def test_all_of_a_holder_without_javascript(
+    sign_in: SignIn, shop: Shop, held: tuple[Page, Shelf]
+) -> None:
+    shopper, _ = held
+    first = id_of(shopper)
+    hold(shopper, untouched(shop))
+    page = sign_in("support", java_script_enabled=False)
+    page.goto(f"{LIST}{first}/change/")
+    page.get_by_role("link", name="Release all of this holder").click()
+    page.get_by_label("Reason").fill("A bot")
+    page.get_by_role("button", name="Release all 2").click()
+    expect(page.get_by_role("status")).to_contain_text("Released 2 ×")
+
+
+def test_support_finds_by_product_filter(sign_in: SignIn, held: tuple[Page, Shelf]) -> None:
+    shopper, shelf = held
+    page = sign_in("support")
+    page.goto(LIST)
+    field = page.get_by_label("Product", exact=True)
+    field.press_sequentially(shelf.product[:5])
+    expect(page.locator(f'#product-names option[value="{shelf.product}"]')).to_have_count(1)
+    field.fill(shelf.product)
+    page.get_by_role("button", name="Filter").click()
+    expect(page.get_by_role("row", name=re.compile(id_of(shopper)[:8]))).to_be_visible()
+    expect(page.locator("#result_list tbody tr")).to_have_count(1)
+
+
+# --- viewer and stock keeper ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["viewer", "keeper"])
+def test_who_only_looks_is_offered_nothing_to_press(
+    sign_in: SignIn, held: tuple[Page, Shelf], complaints: Complaints, name: str
+) -> None:
+    complaints.expect("status of 403")
+    shopper, _ = held
+    page = sign_in(name)
+    page.goto(LIST)
+    expect(page.get_by_role("row", name=re.compile(id_of(shopper)[:8]))).to_be_visible()
+    expect(page.get_by_role("link", name=re.compile("^Release [0-9a-f]{8}"))).to_have_count(0)
+    page.goto(f"{LIST}release/?id={id_of(shopper)}")
+    expect(heading(page, "Staff only.")).to_be_visible()
+    page.goto("/admin/catalog/product/")
+    expect(page.get_by_role("link", name="Add product")).to_have_count(0)
+
+
+# --- manager --------------------------------------------------------------------------------------
+
+
+def picture(folder: Path) -> Path:
+    """A PNG of one colour, 600 by 750."""
+
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        check = struct.pack(">I", zlib.crc32(kind + body))
+        return struct.pack(">I", len(body)) + kind + body + check
+
+    lines = (b"\0" + b"\x30\x60\x50" * 600) * 750
+    path = folder / "bowl.png"
+    path.write_bytes(
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", struct.pack(">IIBBBBB", 600, 750, 8, 2, 0, 0, 0))
+        + chunk(b"IDAT", zlib.compress(lines))
+        + chunk(b"IEND", b"")
+    )
+    return path
+
+
+def test_a_manager_makes_previews_and_publishes_a_product(
+    sign_in: SignIn, page: Page, tmp_path: Path, complaints: Complaints, shop: Shop
+) -> None:
+    complaints.expect("status of 404")
+    staff = sign_in("manager")
+    staff.goto("/admin/catalog/product/add/")
+    staff.get_by_label("Name").press_sequentially("Staff bowl")
+    expect(staff.get_by_label("Slug")).to_have_value("staff-bowl")
+    staff.get_by_label("Category").select_option("Bowls & plates")
+    staff.get_by_label("Price").fill("1250")
+    staff.get_by_label("Tagline").fill("A bowl")
+    staff.get_by_label("Description").fill("Made in a test.")
+    staff.get_by_label("Alternative text").fill("A green bowl")
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(b"<svg/>")
+    staff.locator("#id_image").set_input_files(broken)
+    staff.get_by_role("button", name="Save", exact=True).click()
+    expect(staff.get_by_text("not a JPEG, PNG or WebP")).to_be_visible()
+    expect(staff.get_by_label("Description")).to_have_value("Made in a test.")
+    staff.locator("#id_image").set_input_files(picture(tmp_path))
+    staff.get_by_role("button", name="Save and continue editing").click()
+    expect(staff.get_by_role("status")).to_contain_text("was added")
+    editing = staff.url
+    page.goto("/p/staff-bowl/")
+    expect(heading(page, "Staff bowl")).to_have_count(0)
+    staff.get_by_role("link", name="Preview on the shop").click()
+    expect(staff.get_by_text("shoppers do not see this yet")).to_be_visible()
+    staff.goto(editing)
+    staff.get_by_role("link", name="Publish …").click()
+    staff.get_by_role("button", name="Publish").click()
+    expect(staff.get_by_role("status")).to_contain_text("Published Staff bowl.")
+    page.goto("/p/staff-bowl/")
+    expect(heading(page, "Staff bowl")).to_be_visible()
+    staff.goto(editing)
+    staff.get_by_role("link", name="Delete", exact=True).click()
+    staff.get_by_role("button", name="Yes, I’m sure").click()
+    assert not shop.sql("SELECT 1 FROM catalog_product WHERE slug = 'staff-bowl'")
+
+
+def test_a_manager_has_the_books_audited(sign_in: SignIn, shop: Shop) -> None:
+    page = sign_in("manager")
+    page.goto("/admin/reservations/auditrun/")
+    page.get_by_role("button", name="Audit now").click()
+    expect(page.get_by_role("status")).to_contain_text("asked for")
+    for _ in range(20):
+        if shop.sql("SELECT 1 FROM reservations_auditrun"):
+            break
+        page.wait_for_timeout(250)
+    page.goto(ADMIN)
+    expect(page.get_by_text("the books balance")).to_be_visible()
+
+
+# --- the door, and every page ---------------------------------------------------------------------
+
+
+def test_five_wrong_passwords_are_enough(
+    new_context: NewContext, people: None, complaints: Complaints
+) -> None:
+    complaints.expect("status of 429")
+    page = new_context().new_page()
+    for _ in range(5):
+        page.goto(ADMIN)
+        page.get_by_label("Username").fill("somebody")
+        page.get_by_label("Password").fill("wrong")
+        page.get_by_role("button", name="Sign in").click()
+    expect(heading(page, "Five times wrong.")).to_be_visible()
+    assert faults(page) == []
+
+
+MAIN = (
+    "{admin}",
+    "{list}",
+    "{list}{reservation}/change/",
+    "{list}release/?id={reservation}",
+    "/admin/catalog/product/",
+    "/admin/catalog/product/{product}/change/",
+)
+REST = (
+    "{list}?state=expired",
+    "{list}{reservation}/history/",
+    "{list}extend/?id={reservation}",
+    "/admin/reservations/staffaction/",
+    "/admin/reservations/auditrun/",
+    "/admin/reservations/sweep/",
+    "/admin/catalog/product/add/",
+    "/admin/catalog/product/{product}/delete/",
+    "/admin/catalog/product/unpublish/?id={product}",
+    "/admin/catalog/category/",
+    "/admin/checkout/contact/",
+    "/admin/axes/accessattempt/",
+    "/admin/password_change/",
+)
+
+
+@pytest.mark.parametrize(
+    ("look", "addresses"),
+    [("light-1280", MAIN + REST), ("dark-1280", MAIN), ("light-360", MAIN)],
+)
+def test_every_page_of_ours_by_axe_and_without_scrolling_sideways(
+    sign_in: SignIn,
+    shop: Shop,
+    held: tuple[Page, Shelf],
+    look: str,
+    addresses: tuple[str, ...],
+) -> None:
+    scheme, width = look.split("-")
+    shopper, _ = held
+    page = sign_in("manager", color_scheme=scheme, viewport={"width": int(width), "height": 900})
+    [(product,)] = shop.sql("SELECT id FROM catalog_product WHERE slug = 'tidal'")
+    names = {"admin": ADMIN, "list": LIST, "reservation": id_of(shopper), "product": product}
+    for address in addresses:
+        page.goto(address.format(**names))
+        assert not (found := faults(page)), (address, found)
+        assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, address
+    page.get_by_role("button", name="Log out").click()
+    page.goto(ADMIN)
+    assert faults(page) == []
+
+
+def test_the_toggle_changes_the_track(sign_in: SignIn) -> None:
+    page = sign_in("viewer", color_scheme="light")
+    background = "getComputedStyle(document.body).backgroundColor"
+    light = page.evaluate(background)
+    page.locator("button.theme-toggle").first.click()
+    assert page.evaluate(background) != light
+
+
+def test_a_hold_past_its_time_leaves_the_live_list(
+    sign_in: SignIn, shop: Shop, held: tuple[Page, Shelf]
+) -> None:
+    shopper, _ = held
+    page = sign_in("viewer")
+    page.goto(LIST)
+    row = page.get_by_role("row", name=re.compile(id_of(shopper)[:8]))
+    expect(row).to_be_visible()
+    move_deadline(shop, shopper.url, -601)
+    expect(row).to_have_count(0, timeout=6_000)
