@@ -7,11 +7,14 @@ from typing import Any
 
 from allo.embedded.processes import die_with_parent
 
-_host = os.environ.get("HOST") or "127.0.0.1"
-_port = os.environ.get("PORT") or "8000"
+
+def address(port: str) -> str:
+    host = os.environ.get("HOST") or "127.0.0.1"
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
 
 wsgi_app = "allo.wsgi:application"
-bind = f"[{_host}]:{_port}" if ":" in _host else f"{_host}:{_port}"
+bind = address(os.environ.get("PORT") or "8000")
 worker_class = "gthread"
 workers = int(os.environ.get("WEB_CONCURRENCY") or 2)
 threads = int(os.environ.get("WEB_THREADS") or 16)

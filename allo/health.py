@@ -7,7 +7,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 from redis import RedisError
 
-from allo.http.redis_client import redis_client
+from allo.redis_client import redis_client
 from reservations.models import Sweep
 
 

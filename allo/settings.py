@@ -154,6 +154,15 @@ DATABASES["default"].setdefault("OPTIONS", {}).update(
 
 REDIS_URL = env.str("REDIS_URL", default="redis://127.0.0.1:6379/0")
 
+# --- Live updates ---------------------------------------------------------------------------
+
+# Where pages find the live process: behind a proxy on their own origin.
+LIVE_URL = env.str("LIVE_URL", default="") or "/live/"
+# Elsewhere than there, these pages and no others may listen.
+LIVE_ALLOW_ORIGINS = env.list("LIVE_ALLOW_ORIGINS", default=[])
+LIVE_MAX_CLIENTS = env.int("LIVE_MAX_CLIENTS", default=10_000)
+_live_origin = re.match(r"https?://[^/]+", LIVE_URL)
+
 # --- The clock ------------------------------------------------------------------------------
 
 CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://", 1)
@@ -242,7 +251,7 @@ CONTENT_SECURITY_POLICY = {
         "img-src": [SELF, "data:"],
         "media-src": [SELF],
         "font-src": [SELF],
-        "connect-src": [SELF],
+        "connect-src": [SELF, *([_live_origin[0]] if _live_origin else [])],
         "manifest-src": [SELF],
         "form-action": [SELF],
         "base-uri": [NONE],

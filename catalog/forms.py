@@ -42,3 +42,12 @@ class GridForm(forms.Form):
 
     def order(self, products: ProductQuerySet) -> ProductQuerySet:
         return products.order_by(*SORTS[self.cleaned_data["sort"] or "featured"][1])
+
+
+class StockForm(forms.Form):
+    """Which products' stock a page wants to know: "1,2,3"."""
+
+    p = forms.RegexField(r"^\d{1,9}(,\d{1,9}){0,499}$", strip=False)
+
+    def clean_p(self) -> list[int]:
+        return [int(pk) for pk in self.cleaned_data["p"].split(",")]

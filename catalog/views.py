@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from allo.http.parts import Request, always_fresh, render_part, wants_part
-from catalog.forms import GridForm
+from catalog.forms import GridForm, StockForm
 from catalog.models import Category, Product, ProductQuerySet
 
 PAGE_SIZE = 21
@@ -47,6 +47,17 @@ def product(request: HttpRequest, slug: str) -> HttpResponse:
 
 def _unpublished_too() -> ProductQuerySet:
     return Product.objects.with_stock().select_related("category")
+
+
+@require_safe
+@always_fresh
+def stock(request: HttpRequest) -> HttpResponse:
+    """How many there are of each of these products, as the cards say it."""
+    form = StockForm(request.GET)
+    if not form.is_valid():
+        raise Http404("no such products")
+    shown = Product.objects.published().with_stock().filter(pk__in=form.cleaned_data["p"])
+    return render(request, "catalog/stock.html", {"products": shown})
 
 
 def _grid_context(form: GridForm, number: str, *, whole: bool) -> dict[str, Any]:

@@ -1,3 +1,5 @@
+from typing import Any
+
 from django import forms
 from django.utils import timezone
 
@@ -12,6 +14,13 @@ class ContactForm(forms.Form):
     email = forms.EmailField(
         label="E-mail", max_length=254, widget=forms.EmailInput({"autocomplete": "email"})
     )
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        if not self.is_bound:
+            # A page that is refreshed keeps what is being typed in it.
+            for field in self.fields.values():
+                field.widget.attrs["hx-preserve"] = "true"
 
     def keep(self, reservation: Reservation) -> None:
         """Keeps what was typed, valid or not, until it is sold: then it is what was agreed."""

@@ -29,6 +29,7 @@ class Stock:
     """A locked inventory row, and what this transaction does to it."""
 
     id: int
+    product: int
     total: int
     reserved: int
     sold_now: int = 0

@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Sequence
+from functools import partial
 
 from django.db import OperationalError, connection, transaction
 from psycopg.errors import LockNotAvailable
@@ -14,6 +15,7 @@ from reservations.commands import Command
 from reservations.exceptions import Busy, InFlight
 from reservations.idempotency import Answer
 from reservations.models import Reservation
+from reservations.news import tell
 from reservations.storage import Patience, open_books, write
 
 logger = logging.getLogger(__name__)
@@ -88,6 +90,8 @@ def _transact(commands: Sequence[Command], patience: Patience) -> list[Outcome |
         books = open_books(commands, patience)
         outcomes = [_decide(books, command, patience) for command in commands]
         write(books)
+    # At once, or when the caller's own transaction commits; and it may not break what is done.
+    transaction.on_commit(partial(tell, books), robust=True)
     return outcomes
 
 

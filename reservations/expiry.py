@@ -1,5 +1,6 @@
 """Layer 1 of expiry: the sweep, which Celery beat, a command and tests call alike."""
 
+from functools import partial
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -8,9 +9,12 @@ from django.utils import timezone
 from inventory import locks
 from reservations import sql
 from reservations.models import Reservation, Sweep
+from reservations.news import tell_expired
 
 # Enough to be fast, few enough that a shopper waits milliseconds for the rows of one batch.
 BATCH = 1000
+# The others' pages see by their own clocks that the time is over.
+TOLD = 100
 # Looked up at once: the index begins with what this very run has expired, so looking is not free.
 LOOK_AHEAD = 10 * BATCH
 
@@ -48,8 +52,9 @@ def _expire(due: Due, run: Sweep) -> set[int]:
     wanted = {row for _, row in due}
     with transaction.atomic(), connection.cursor() as cursor:
         had = set(locks.locking(wanted, skip_locked=True).values_list("pk", flat=True))
-        cursor.execute(sql.EXPIRE_DUE, [[pk for pk, row in due if row in had]])
-        expired, lateness = cursor.fetchone()
+        cursor.execute(sql.EXPIRE_DUE, [[pk for pk, row in due if row in had], TOLD, TOLD])
+        expired, lateness, products, *told = cursor.fetchone()
+    transaction.on_commit(partial(tell_expired, products, zip(*told, strict=True)), robust=True)
     run.expired += expired
     run.max_lateness_seconds = max(run.max_lateness_seconds, lateness)
     return wanted - had

@@ -8,6 +8,7 @@ from django.utils.crypto import salted_hmac
 
 from reservations import services
 from reservations.models import Reservation
+from reservations.news import holder_topic
 
 _KEY = "holder"
 
@@ -37,6 +38,11 @@ def live_holds(request: HttpRequest) -> list[Reservation]:
         known["live_holds"] = list(live.with_stock().order_by("expires_at"))
     holds: list[Reservation] = known["live_holds"]
     return holds
+
+
+def topics_of(request: HttpRequest) -> list[str]:
+    """What a page listens to so as to hear of this shopper's holds."""
+    return [holder_topic(holder) for holder in holders_of(request)]
 
 
 def owned(request: HttpRequest, reservation_id: UUID) -> Reservation:

@@ -1,4 +1,4 @@
-"""What a shopper is told about a product's stock, and may do about it."""
+"""What a shopper is told about own holds and a product's stock, and may do about it."""
 
 from datetime import datetime
 from typing import Any
@@ -10,7 +10,7 @@ from django.utils import timezone
 from catalog.models import Product
 from inventory.models import Inventory
 from reservations.forms import ReserveForm
-from reservations.holders import live_holds
+from reservations.holders import live_holds, topics_of
 from reservations.models import Reservation
 
 
@@ -37,9 +37,14 @@ def panel(request: HttpRequest, product: Product) -> dict[str, Any]:
         "next_lapse_at": next_lapse_of(stock),
         "held": _held(request, product),
         "form": ReserveForm(stock),
+        "topics": [f"product:{product.pk}", *topics_of(request)],
         "idempotency_key": uuid4(),
         "now": timezone.now(),
     }
+
+
+def header_holds(request: HttpRequest) -> dict[str, Any]:
+    return {"holds": live_holds(request), "topics": topics_of(request)}
 
 
 def _held(request: HttpRequest, product: Product) -> Reservation | None:

@@ -83,13 +83,15 @@ EXPIRE_DUE = """
     WITH expired AS (
         UPDATE reservations_reservation SET status = 'expired', ended_at = clock_timestamp()
         WHERE id = ANY(%s) AND status = 'pending' AND expires_at <= clock_timestamp()
-        RETURNING inventory_id, quantity, expires_at
+        RETURNING id, holder, inventory_id, quantity, expires_at
     ), freed AS (
         SELECT inventory_id, sum(quantity) AS units FROM expired GROUP BY inventory_id
     ), stock AS (
         UPDATE inventory_inventory AS row SET reserved_units = row.reserved_units - freed.units
-        FROM freed WHERE row.id = freed.inventory_id
+        FROM freed WHERE row.id = freed.inventory_id RETURNING product_id
     )
-    SELECT count(*), coalesce(extract(epoch FROM clock_timestamp() - min(expires_at)), 0)::float
+    SELECT count(*), coalesce(extract(epoch FROM clock_timestamp() - min(expires_at)), 0)::float,
+        ARRAY(SELECT DISTINCT product_id FROM stock),
+        ARRAY(SELECT id FROM expired LIMIT %s), ARRAY(SELECT holder FROM expired LIMIT %s)
     FROM expired
 """

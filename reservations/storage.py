@@ -88,7 +88,7 @@ NOW_AND_PENDING_OF = sql.NOW_AND_PENDING_OF.format(fields=", ".join(FIELDS))
 def _lock_rows(count: int, skip_locked: bool) -> str:
     """The ORM's own SQL, compiled once for each number of rows."""
     rows = locks.locking(range(count), skip_locked=skip_locked)
-    return _compiled(rows.values_list("pk", "total_units", "reserved_units"))
+    return _compiled(rows.values_list("pk", "product", "total_units", "reserved_units"))
 
 
 @lru_cache

@@ -29,7 +29,7 @@ from reservations.forms import ReserveForm
 from reservations.idempotency import Answer
 from reservations.keys import key_of, once_for
 from reservations.models import Reservation
-from reservations.panel import next_lapse_of, panel, stock_of
+from reservations.panel import header_holds, next_lapse_of, panel, stock_of
 from reservations.refusals import Refusal
 
 PAGE_SIZE = 21
@@ -63,7 +63,7 @@ def stock(request: HttpRequest, slug: str) -> HttpResponse:
 @require_safe
 @never_stored
 def holds(request: HttpRequest) -> HttpResponse:
-    return render(request, "includes/_holds.html", {"holds": holders.live_holds(request)})
+    return render(request, "includes/_holds.html", header_holds(request))
 
 
 @require_safe
@@ -78,7 +78,7 @@ def reservations(request: HttpRequest) -> HttpResponse:
     except InvalidPage:
         raise Http404("no such page") from None
     page.object_list = services.expired_if_due(list(page.object_list))
-    context = {"page": page, "now": timezone.now()}
+    context = {"page": page, "now": timezone.now(), "topics": holders.topics_of(request)}
     return render(request, "reservations/list.html", context)
 
 
@@ -146,6 +146,7 @@ def _page(
 ) -> HttpResponse:
     context = {
         "product": product,
+        "topics": [f"product:{product.pk}"],
         "stock": form.stock,
         "next_lapse_at": next_lapse_of(form.stock),
         "form": form,

@@ -65,8 +65,10 @@ def _up(options: argparse.Namespace) -> int:
     state = Path(os.environ.get("STATE_DIR") or PROJECT / "var").resolve()
     with _supervised(state) as supervisor:
         address.require_free()
+        live = address.live(os.environ)
+        live.require_free()
         try:
-            serve(supervisor, state, address, os.environ)
+            serve(supervisor, state, address, live, os.environ)
         except Stopped:
             asked = time.monotonic()
             say("\nStopping everything in order; once more stops it at once.")

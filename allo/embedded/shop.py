@@ -24,7 +24,7 @@ ALONE = ("--without-gossip", "--without-mingle", "--without-heartbeat")
 POOL = ("--pool=threads", "--concurrency=4")
 
 
-def services(environment: Mapping[str, str], address: Address) -> list[Service]:
+def services(environment: Mapping[str, str], address: Address, live: Address) -> list[Service]:
     """Return the process table, in the order of the start and of the stop."""
     service = partial(Service, environment=environment, folder=PROJECT)
     stalled = stall_detector(address, environment)
@@ -34,6 +34,12 @@ def services(environment: Mapping[str, str], address: Address) -> list[Service]:
             command=[PYTHON, "-m", "gunicorn", "--config=python:allo.gunicorn"],
             ready=address.answers,
             patience=4.0,
+        ),
+        service(
+            name="live",
+            command=[PYTHON, "-m", "gunicorn", "--config=python:allo.gunicorn_live"],
+            ready=live.answers,
+            patience=3.0,
         ),
         service(
             name="worker",
@@ -50,14 +56,14 @@ def services(environment: Mapping[str, str], address: Address) -> list[Service]:
 
 
 def serve(
-    supervisor: Supervisor, state: Path, address: Address, environ: Mapping[str, str]
+    supervisor: Supervisor, state: Path, address: Address, live: Address, environ: Mapping[str, str]
 ) -> Never:
     """Start everything, say where it is, and watch over it until asked to stop."""
     started = time.monotonic()
     password_file = state / "admin-password"
     known_password = _read(password_file)
     say(f"Allo is starting; its state folder is {state}")
-    _start(supervisor, state, address, environ)
+    _start(supervisor, state, address, live, environ)
     say(f"\nAllo is up after {time.monotonic() - started:.1f} s: {address.url}")
     if (password := _read(password_file)) != known_password:
         say(f"Admin login: admin, password {password} (kept in {password_file}, not shown again)")
@@ -70,7 +76,7 @@ def _read(path: Path) -> str:
 
 
 def _start(
-    supervisor: Supervisor, state: Path, address: Address, environ: Mapping[str, str]
+    supervisor: Supervisor, state: Path, address: Address, live: Address, environ: Mapping[str, str]
 ) -> None:
     secrets = read_secrets(state)
     variables = {
@@ -79,14 +85,17 @@ def _start(
         "STATE_DIR": str(state),
         "HOST": address.host,
         "PORT": str(address.port),
+        "LIVE_PORT": str(live.port),
+        "LIVE_URL": environ.get("LIVE_URL") or f"{live.url}live/",
+        "LIVE_ALLOW_ORIGINS": environ.get("LIVE_ALLOW_ORIGINS") or ",".join(address.origins),
     }
     write_environment(state / "allo.env", variables)
     environment = {**environ, **variables, "PYTHONUNBUFFERED": "1"}
     _prepare(supervisor, environment)
     # From here on nothing may act as the owner of the tables.
     environment.pop("MIGRATION_DATABASE_URL", None)
-    with step("Web, worker, beat"):
-        supervisor.start(*services(environment, address))
+    with step("Web, live, worker, beat"):
+        supervisor.start(*services(environment, address, live))
 
 
 def _prepare(supervisor: Supervisor, environment: Mapping[str, str]) -> None:

@@ -9,7 +9,7 @@ import time
 
 from redis import RedisError
 
-from allo.http.redis_client import redis_client
+from allo.redis_client import redis_client
 
 logger = logging.getLogger(__name__)
 

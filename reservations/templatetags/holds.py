@@ -3,8 +3,7 @@ from typing import Any
 from django import template
 
 from catalog.models import Product
-from reservations import holders
-from reservations.panel import panel
+from reservations.panel import header_holds, panel
 
 register = template.Library()
 
@@ -12,7 +11,7 @@ register = template.Library()
 @register.inclusion_tag("includes/_holds.html", takes_context=True)
 def live_holds(context: dict[str, Any]) -> dict[str, Any]:
     """What this shopper holds, for the header; costs a visitor without a session no query."""
-    return {"holds": holders.live_holds(context["request"])}
+    return header_holds(context["request"])
 
 
 @register.inclusion_tag("reservations/_panel.html", takes_context=True)

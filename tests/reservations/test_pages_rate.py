@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from allo.http.rate import seconds_to_wait
-from allo.http.redis_client import redis_client
+from allo.redis_client import redis_client
 from reservations.models import Reservation
 from tests.shopping import HTMX, press_reserve
 from tests.stock import stocked

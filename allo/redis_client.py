@@ -1,4 +1,4 @@
-"""Redis for requests: it may be away, and then nobody waits for it."""
+"""Redis for whoever must not wait: it may be away, and then nobody waits for it."""
 
 from functools import lru_cache
 

@@ -1,0 +1,20 @@
+"""The live process's door for gunicorn: event streams only."""
+
+import os
+import resource
+
+from django.conf import settings
+
+from allo.live.application import Application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "allo.settings")
+
+# Files that are not streams: logs, the subscription, connections that are being refused.
+_spare_files = 100
+_files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+
+application = Application(
+    redis_url=settings.REDIS_URL,
+    origins=settings.LIVE_ALLOW_ORIGINS,
+    max_clients=min(settings.LIVE_MAX_CLIENTS, _files - _spare_files),
+)

@@ -1,0 +1,52 @@
+"""The live server's configuration: `gunicorn --config python:allo.gunicorn_live`."""
+
+import os
+import resource
+import signal
+import socket
+from typing import Any
+
+from allo.gunicorn import address, control_socket_disable, post_fork, worker_tmp_dir
+
+__all__ = ["control_socket_disable", "post_fork", "worker_tmp_dir"]
+
+wsgi_app = "allo.asgi:application"
+bind = address(os.environ.get("LIVE_PORT") or "8001")
+worker_class = "asgi"
+workers = 1
+worker_connections = 100_000
+asgi_loop = "asyncio"
+asgi_lifespan = "on"
+# Nothing is left to do for who went away.
+asgi_disconnect_grace_period = 0
+# A connection carries one stream, and ends with it.
+keepalive = 0
+graceful_timeout = 2
+limit_request_line = 8190
+backlog = 4096
+# What the kernel keeps for a reader that does not read, and how long for one that went silently.
+SEND_BUFFER_BYTES = 16_384
+SILENT_MS = 30_000
+
+
+def on_starting(_server: Any) -> None:
+    """Each stream is an open file: as many as the machine allows."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+def when_ready(server: Any) -> None:
+    for listener in server.LISTENERS:
+        listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):
+            listener.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, SILENT_MS)
+
+
+def post_worker_init(worker: Any) -> None:
+    """Streams do not end by themselves: they are told to when the worker is."""
+
+    def stop() -> None:
+        worker.asgi.stop()
+        worker.handle_exit_signal()
+
+    worker.loop.add_signal_handler(signal.SIGTERM, stop)

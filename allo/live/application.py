@@ -1,0 +1,133 @@
+"""The ASGI application: event streams, and nothing else. It needs neither database nor session."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any
+from urllib.parse import parse_qs
+
+from django.core.signing import BadSignature
+
+from allo.live.hub import Hub
+from allo.live.listener import listen
+from allo.live.tokens import read
+
+Scope = dict[str, Any]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+Headers = list[tuple[bytes, bytes]]
+
+HEARTBEAT_SECONDS = 15
+RETRY_AFTER_SECONDS = 15
+# Those who lost their stream at once do not all come back at once.
+RECONNECT_MS, RECONNECT_SPREAD_MS = 2000, 3000
+
+STREAM: Headers = [
+    (b"content-type", b"text/event-stream"),
+    (b"cache-control", b"no-store"),
+    (b"x-accel-buffering", b"no"),
+]
+
+
+class Application:
+    def __init__(self, *, redis_url: str, origins: Iterable[str], max_clients: int) -> None:
+        self._redis_url = redis_url
+        self._origins = {origin.encode() for origin in origins}
+        self._max_clients = max_clients
+        self._stopping = False
+        self._opened = 0
+        self._tasks: list[asyncio.Task[None]] = []
+        self.hub = Hub()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+        elif scope["type"] == "http":
+            await self._answer(scope, send)
+
+    def stop(self) -> None:
+        """Ends every stream; from now on new ones are refused."""
+        self._stopping = True
+        self.hub.close()
+
+    # --- from the start to the end of the process -----------------------------------------------
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        await receive()
+        self._tasks = [
+            asyncio.create_task(listen(self._redis_url, self.hub)),
+            asyncio.create_task(self._beat()),
+        ]
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        for task in self._tasks:
+            task.cancel()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def _beat(self) -> None:
+        """Each stream in its turn once in `HEARTBEAT_SECONDS`; not all of them in one moment."""
+        while True:
+            clients = list(self.hub.clients)
+            for turn in range(HEARTBEAT_SECONDS):
+                await asyncio.sleep(1)
+                self.hub.beat(
+                    client for client in clients[turn::HEARTBEAT_SECONDS] if client in self.hub.clients
+                )
+
+    # --- requests -------------------------------------------------------------------------------
+
+    async def _answer(self, scope: Scope, send: Send) -> None:
+        headers = self._cors(scope)
+        if scope["method"] != "GET":
+            await _short(send, 405, [*headers, (b"allow", b"GET")])
+        elif scope["path"] == "/live/health":
+            await _short(send, 503 if self._stopping else 200, headers, self._report())
+        elif scope["path"] == "/live/":
+            await self._stream(scope, send, headers)
+        else:
+            await _short(send, 404, headers)
+
+    async def _stream(self, scope: Scope, send: Send, headers: Headers) -> None:
+        try:
+            listening = read(parse_qs(scope["query_string"].decode("latin-1")).get("t", []))
+        except (BadSignature, ValueError):
+            return await _short(send, 403, headers)
+        if self._stopping or len(self.hub.clients) >= self._max_clients:
+            later = (b"retry-after", str(RETRY_AFTER_SECONDS).encode())
+            return await _short(send, 503, [*headers, later])
+        client = self.hub.join(listening)
+        try:
+            await send({"type": "http.response.start", "status": 200, "headers": STREAM + headers})
+            await _write(send, self._reconnect())
+            while message := await client.next():
+                await _write(send, message)
+            await _write(send, b"", more=False)
+        finally:
+            self.hub.leave(client)
+
+    def _reconnect(self) -> bytes:
+        """When to come back: a moment of each stream's own."""
+        self._opened += 1
+        return f"retry: {RECONNECT_MS + self._opened * 701 % RECONNECT_SPREAD_MS}\n\n".encode()
+
+    def _report(self) -> bytes:
+        return f"{len(self.hub.clients)} streams\n".encode()
+
+    def _cors(self, scope: Scope) -> Headers:
+        """Pages of the shop's own origin may read this, if it is served from another one."""
+        origin = dict(scope["headers"]).get(b"origin")
+        allow = [(b"access-control-allow-origin", origin)] if origin in self._origins else []
+        return [(b"vary", b"Origin"), *allow] if self._origins else []
+
+
+async def _write(send: Send, body: bytes, *, more: bool = True) -> None:
+    await send({"type": "http.response.body", "body": body, "more_body": more})
+
+
+async def _short(send: Send, status: int, headers: Headers, body: bytes = b"") -> None:
+    fixed = [
+        (b"content-type", b"text/plain"),
+        (b"content-length", str(len(body)).encode()),
+        (b"cache-control", b"no-store"),
+    ]
+    await send({"type": "http.response.start", "status": status, "headers": fixed + headers})
+    await _write(send, body, more=False)

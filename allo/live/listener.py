@@ -1,0 +1,64 @@
+"""The one subscription of a live process, and whether it still hears."""
+
+import asyncio
+import logging
+from typing import Any
+
+from redis.asyncio import Redis
+from redis.asyncio.client import PubSub
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+
+from allo.live import channel
+from allo.live.hub import Hub
+
+logger = logging.getLogger(__name__)
+
+# After so long a silence Redis is asked whether it is there, and has as long to answer.
+SILENCE_SECONDS = 2.0
+RETRY_SECONDS = 0.5
+
+
+async def listen(url: str, hub: Hub) -> None:
+    """Tells the hub what changes, and whether anything can be heard; goes on for ever."""
+    while True:
+        try:
+            await _hear(url, hub)
+        except (RedisError, OSError) as error:
+            logger.warning("no subscription: %s", type(error).__name__)
+        finally:
+            hub.down()
+        await asyncio.sleep(RETRY_SECONDS)
+
+
+async def _hear(url: str, hub: Hub) -> None:
+    # No retry of the client's own: it would pass over what was lost meanwhile.
+    redis = Redis.from_url(
+        url,
+        socket_connect_timeout=SILENCE_SECONDS,
+        socket_timeout=None,
+        retry=Retry(NoBackoff(), 0),
+    )
+    async with redis, redis.pubsub() as subscription:
+        await subscription.subscribe(channel.NAME)
+        while True:
+            await _next(subscription, hub)
+
+
+async def _next(subscription: PubSub, hub: Hub) -> None:
+    message = await _message(subscription)
+    if message is None:
+        await subscription.ping()
+        message = await _message(subscription)
+    if message is None:
+        raise TimeoutError
+    if message["type"] == "subscribe":
+        hub.up()
+    elif message["type"] == "message":
+        hub.changed(channel.unpack(message["data"]))
+
+
+async def _message(subscription: PubSub) -> dict[str, Any] | None:
+    message: dict[str, Any] | None = await subscription.get_message(timeout=SILENCE_SECONDS)
+    return message

@@ -1,0 +1,90 @@
+"""What changed, handed to Redis by a thread of its own, so that nobody who sells waits for it."""
+
+import atexit
+import logging
+import os
+import time
+from collections.abc import Iterable
+from itertools import islice
+from threading import Condition, Lock, Thread
+
+from redis import RedisError
+
+from allo.live import channel
+from allo.redis_client import redis_client
+
+logger = logging.getLogger(__name__)
+
+# Equal topics of so short a time are one message. The first goes at once.
+PAUSE_SECONDS = 0.05
+# Without Redis nothing is kept: what waits is at the most what one pause brings.
+MAX_WAITING = 10_000
+TOPICS_PER_MESSAGE = 500
+COMPLAIN_EVERY_SECONDS = 30.0
+
+
+class Publisher:
+    """A bounded set of topics and the one thread that empties it; fresh in a forked child."""
+
+    def __init__(self) -> None:
+        self._complained_at = float("-inf")
+        self._reset()
+        os.register_at_fork(after_in_child=self._reset)
+
+    def _reset(self) -> None:
+        self._waiting: set[str] = set()
+        self._something = Condition()
+        self._sending = Lock()
+        self._thread: Thread | None = None
+
+    def add(self, topics: Iterable[str]) -> None:
+        with self._something:
+            if len(self._waiting) < MAX_WAITING:
+                self._waiting.update(topics)
+            if self._thread is None:
+                self._thread = Thread(target=self._run, name="allo.live", daemon=True)
+                self._thread.start()
+            self._something.notify()
+
+    def flush(self) -> None:
+        """Sends what waits; never raises, and takes no longer than Redis may take to answer."""
+        # Who comes second, at the end of the process, waits until the first is done.
+        with self._sending:
+            with self._something:
+                topics, self._waiting = self._waiting, set()
+            try:
+                _send(topics)
+            except RedisError as error:
+                self._complain(error)
+
+    def _run(self) -> None:
+        while True:
+            with self._something:
+                self._something.wait_for(lambda: self._waiting)
+            self.flush()
+            time.sleep(PAUSE_SECONDS)
+
+    def _complain(self, error: RedisError) -> None:
+        if time.monotonic() - self._complained_at > COMPLAIN_EVERY_SECONDS:
+            self._complained_at = time.monotonic()
+            logger.warning("no live updates: %s", type(error).__name__)
+
+
+def _send(topics: Iterable[str]) -> None:
+    remaining = iter(topics)
+    with redis_client().pipeline(transaction=False) as pipeline:
+        while some := list(islice(remaining, TOPICS_PER_MESSAGE)):
+            pipeline.publish(channel.NAME, channel.pack(some))
+        pipeline.execute()
+
+
+_publisher = Publisher()
+# A management command may end right after its commit.
+atexit.register(_publisher.flush)
+
+
+def publish(*topics: str) -> None:
+    """Tells every open page that listens that these changed. To be called after the commit; costs
+    the caller microseconds, whatever Redis does."""
+    if topics:
+        _publisher.add(topics)
