@@ -105,7 +105,8 @@ setInterval(() => {
 function look() {
   const before = listening;
   listening = parts().flatMap(topicsOf).join(" ").trim();
-  if (source && listening !== before) open();
+  if (!listening) stop();
+  else if (source && listening !== before) open();
   else listen();
 }
 
