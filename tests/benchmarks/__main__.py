@@ -10,7 +10,7 @@ from django.core.management import call_command
 from django.db import connection
 
 from reservations.audit import audit_stock
-from tests.benchmarks import clock, history
+from tests.benchmarks import clock, history, live
 from tests.benchmarks.contenders import CONTENDERS, STORED_FUNCTION
 from tests.benchmarks.load import Measured, measure
 from tests.stock import stocked
@@ -34,6 +34,8 @@ def report(rows: list[int]) -> Iterator[str]:
     yield from machine()
     yield "\n## Reservations per second\n"
     yield from throughput(rows)
+    yield "\n## Live updates\n"
+    yield from live.report()
     yield "\n## The sweep\n"
     yield from clock.report(rows[0])
     yield "\n## History\n"
