@@ -14,7 +14,7 @@ PRODUCTION := PRODUCTION=1 ALLOWED_HOSTS=allo.example \
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help up test check check-django format lock bench lighthouse browser clean
+.PHONY: help up test check check-django format lock bench lighthouse browser nginx clean
 
 help: ## This list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -22,7 +22,7 @@ help: ## This list
 up: $(VENV)/.runtime ## Start the shop (PORT=8000, STATE_DIR=var); Ctrl-C stops it
 	@$(RUN) -m allo.embedded up --with-parent
 
-test: $(VENV)/.development browser ## Run the tests (ARGS="-k name")
+test: $(VENV)/.development browser nginx ## Run the tests (ARGS="-k name")
 	@$(RUN) -m allo.embedded exec -c max_connections=300 -- $(RUN) -m pytest $(or $(ARGS),--numprocesses=2 --dist=loadgroup)
 
 check: $(VENV)/.development ## Lint, types, import contracts, templates, migrations, settings
@@ -59,8 +59,11 @@ lighthouse: $(VENV)/.development browser ## Score four pages as a phone (needs n
 browser: $(VENV)/.development
 	@$(RUN) -m tests.browser.install
 
+nginx: $(VENV)/.development
+	@$(RUN) -m tests.nginx.install
+
 clean: ## Remove what can be made again; var/, the shop's own state, stays
-	rm -rf $(VENV) .browser .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) .browser .nginx .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/.runtime: requirements.txt

@@ -1,0 +1,204 @@
+"""The configuration that production is given, in Debian's own nginx, in front of the real shop."""
+
+import http.client
+import os
+import re
+import subprocess
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from email.message import Message
+from urllib.parse import urlencode
+
+import pytest
+from redis import Redis
+
+from allo.live import channel
+
+from tests.nginx.install import MODULE, PROGRAM, ensure
+from tests.running import PROJECT, Shop, free_port, running_shop, wait_for
+
+pytestmark = pytest.mark.runner
+
+MAIN = """
+{user}
+load_module {root}/{module};
+daemon off;
+pid {folder}/pid;
+error_log {folder}/error.log;
+events {{ worker_connections 256; }}
+http {{
+    include {root}/etc/nginx/mime.types;
+    access_log off;
+    client_body_temp_path {folder}/body;
+    proxy_temp_path {folder}/proxy;
+    fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi;
+    scgi_temp_path {folder}/scgi;
+    include {folder}/site.conf;
+}}
+"""
+HASHED = re.compile(r"/static/css/pages\.[0-9a-f]{12}\.css")
+
+
+def site(shop: Shop, port: int) -> str:
+    """The file itself; only what a certificate is needed for is done without."""
+    text = (PROJECT / "allo/nginx.conf").read_text()
+    for there, here in (
+        ("127.0.0.1:8000", f"127.0.0.1:{shop.port}"),
+        ("127.0.0.1:8001", f"127.0.0.1:{shop.variables()['LIVE_PORT']}"),
+        ("/srv/allo/var", str(shop.state)),
+        ("listen 443 ssl http2;", f"listen 127.0.0.1:{port};"),
+        ("listen 443 ssl default_server;", f"listen 127.0.0.1:{port} default_server;"),
+    ):
+        assert there in text
+        text = text.replace(there, here)
+    text = re.sub(r"server \{\s+listen 80;.*?\n\}\n", "", text, flags=re.DOTALL)
+    return re.sub(r"\n +(ssl_|listen 80 )[^;]+;", "", text)
+
+
+@pytest.fixture(scope="module")
+def shop() -> Iterator[Shop]:
+    behind = {"LIVE_URL": "/live/", "TRUSTED_PROXIES": "1", "ALLOWED_HOSTS": "shop.example,127.0.0.1"}
+    if not ensure():
+        pytest.skip("no nginx here, and none to be had")
+    with running_shop(**behind, RESERVE_RATE="1/h") as shop:
+        yield shop
+
+
+@pytest.fixture(scope="module")
+def nginx(shop: Shop, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    """Its port."""
+    root, port, folder = ensure(), free_port(), tmp_path_factory.mktemp("nginx")
+    assert root
+    user = "user root root;" if os.geteuid() == 0 else ""
+    (folder / "site.conf").write_text(site(shop, port))
+    (folder / "nginx.conf").write_text(MAIN.format(user=user, root=root, module=MODULE, folder=folder))
+    process = subprocess.Popen([root / PROGRAM, "-p", folder, "-c", folder / "nginx.conf"])
+    try:
+        wait_for(lambda: process.poll() is not None or (folder / "pid").exists(), seconds=5)
+        assert process.poll() is None, (folder / "error.log").read_text()
+        yield port
+    finally:
+        process.terminate()
+        process.wait(5)
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    headers: Message
+    body: bytes
+
+    @property
+    def text(self) -> str:
+        return self.body.decode()
+
+
+def ask(
+    port: int, path: str, *, method: str = "GET", body: bytes = b"", **headers: str
+) -> Answer:
+    with asking(port, path, method, body, headers) as response:
+        return Answer(response.status, response.headers, response.read())
+
+
+@contextmanager
+def asking(
+    port: int, path: str, method: str = "GET", body: bytes = b"", headers: Mapping[str, str] = {}
+) -> Iterator[http.client.HTTPResponse]:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    with closing(connection):
+        connection.request(method, path, body or None, {"Host": "shop.example", **named})
+        with connection.getresponse() as response:
+            yield response
+
+
+def test_a_page_says_where_it_was_asked_for_and_is_compressed_once(nginx: int) -> None:
+    page = ask(nginx, "/", X_Forwarded_Proto="https", X_Forwarded_Host="evil.example").text
+    assert '<link rel="canonical" href="http://shop.example/">' in page
+    assert ask(nginx, "/", Accept_Encoding="gzip").headers["Content-Encoding"] == "gzip"
+
+
+def test_pages_listen_on_their_own_origin(nginx: int) -> None:
+    page = ask(nginx, "/p/tidal/")
+    assert 'data-live-url="/live/"' in page.text
+    assert "connect-src 'self';" in page.headers["Content-Security-Policy"]
+
+
+def test_other_names_get_no_answer(nginx: int) -> None:
+    with pytest.raises(http.client.RemoteDisconnected):
+        ask(nginx, "/", Host="evil.example")
+
+
+@pytest.mark.parametrize("encoding", ["br", "gzip"])
+def test_static_files_come_compressed_and_for_ever(nginx: int, encoding: str) -> None:
+    page = ask(nginx, "/").text
+    found = HASHED.search(page)
+    assert found
+    response = ask(nginx, found[0], Accept_Encoding=encoding)
+    assert response.status == 200
+    assert response.headers["Content-Encoding"] == encoding
+    assert response.headers["Content-Type"] == "text/css"
+    assert "immutable" in response.headers["Cache-Control"]
+    assert response.headers["X-Content-Type-Options"] == "nosniff"
+    assert response.headers["Server"] == "nginx"
+
+
+def test_pictures_come_from_disk(nginx: int) -> None:
+    found = re.search(r"/media/products/[\w.-]+", ask(nginx, "/").text)
+    assert found
+    response = ask(nginx, found[0])
+    assert response.status == 200
+    assert "immutable" in response.headers["Cache-Control"]
+    assert response.headers["Content-Type"] == "image/webp"
+
+
+def test_a_stream_flows_at_once(nginx: int, shop: Shop) -> None:
+    page = ask(nginx, "/p/tidal/").text
+    tokens = re.findall(r'data-live="([^"]+)"', page)
+    query = urlencode([("t", token) for token in tokens])
+    with asking(nginx, f"/live/?{query}") as stream:
+        assert stream.status == 200
+        assert stream.headers["Content-Type"] == "text/event-stream"
+        assert stream.headers["Cache-Control"] == "no-store"
+        read_until(stream, b"event: up")
+        with Redis.from_url(shop.variables()["REDIS_URL"]) as redis:
+            redis.publish(channel.NAME, "product:999999")
+        before = time.monotonic()
+        read_until(stream, b"product:999999")
+        assert time.monotonic() - before < 1
+
+
+def read_until(stream: http.client.HTTPResponse, words: bytes) -> None:
+    while words not in (line := stream.readline()):
+        assert line
+
+
+@pytest.mark.parametrize(("path", "size", "status"), [("/p/tidal/reserve/", 70_000, 413), ("/admin/", 70_000, 403)])
+def test_bodies_are_small_but_for_staff(nginx: int, path: str, size: int, status: int) -> None:
+    assert ask(nginx, path, method="POST", body=b"x" * size).status == status
+
+
+def test_staff_may_not_send_more_than_20_megabytes(nginx: int) -> None:
+    assert ask(nginx, "/admin/", method="POST", Content_Length=str(21 * 2**20)).status == 413
+
+
+def test_the_address_is_the_one_nginx_saw(nginx: int, shop: Shop) -> None:
+    """Two shoppers of one address, whatever they claim: the second is told to slow down."""
+    form = ask(nginx, "/p/tidal/reserve/")
+    cookie = form.headers["Set-Cookie"].partition(";")[0]
+    token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', form.text)
+    assert token
+    body = f"csrfmiddlewaretoken={token[1]}&idempotency_key={{}}&quantity=1&warehouse="
+    answers = [
+        ask(
+            nginx, "/p/tidal/reserve/", method="POST", body=body.format(claimed).encode(),
+            Cookie=cookie, X_Forwarded_For=claimed, Origin="http://shop.example",
+            Content_Type="application/x-www-form-urlencoded",
+        ).status
+        for claimed in ("1.2.3.4", "5.6.7.8")
+    ]  # fmt: skip
+    assert answers == [303, 429]
+    assert shop.sql("SELECT DISTINCT address FROM reservations_reservation") == [("127.0.0.1/32",)]
