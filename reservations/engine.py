@@ -3,7 +3,6 @@
 import logging
 import time
 from collections.abc import Sequence
-from functools import partial
 
 from django.db import OperationalError, connection, transaction
 from psycopg.errors import LockNotAvailable
@@ -91,7 +90,7 @@ def _transact(commands: Sequence[Command], patience: Patience) -> list[Outcome |
         outcomes = [_decide(books, command, patience) for command in commands]
         write(books)
     # At once, or when the caller's own transaction commits; and it may not break what is done.
-    transaction.on_commit(partial(tell, books), robust=True)
+    transaction.on_commit(lambda: tell(books), robust=True)
     return outcomes
 
 

@@ -1,6 +1,5 @@
 """Layer 1 of expiry: the sweep, which Celery beat, a command and tests call alike."""
 
-from functools import partial
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -54,7 +53,8 @@ def _expire(due: Due, run: Sweep) -> set[int]:
         had = set(locks.locking(wanted, skip_locked=True).values_list("pk", flat=True))
         cursor.execute(sql.EXPIRE_DUE, [[pk for pk, row in due if row in had], TOLD, TOLD])
         expired, lateness, products, *told = cursor.fetchone()
-    transaction.on_commit(partial(tell_expired, products, zip(*told, strict=True)), robust=True)
+    told_of = list(zip(*told, strict=True))
+    transaction.on_commit(lambda: tell_expired(products, told_of), robust=True)
     run.expired += expired
     run.max_lateness_seconds = max(run.max_lateness_seconds, lateness)
     return wanted - had

@@ -70,7 +70,9 @@ class Application:
             for turn in range(HEARTBEAT_SECONDS):
                 await asyncio.sleep(1)
                 self.hub.beat(
-                    client for client in clients[turn::HEARTBEAT_SECONDS] if client in self.hub.clients
+                    client
+                    for client in clients[turn::HEARTBEAT_SECONDS]
+                    if client in self.hub.clients
                 )
 
     # --- requests -------------------------------------------------------------------------------

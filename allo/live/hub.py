@@ -119,7 +119,9 @@ class Hub:
         since = listening.since - CLOCK_SECONDS
         if since < max(self._hears_since, time.time() - REMEMBER_SECONDS):
             yield told(["*"], len(self.clients))
-        elif missed := [t for t, at in self._changed.items() if at >= since and _concerns(t, listening)]:
+        elif missed := [
+            t for t, at in self._changed.items() if at >= since and _concerns(t, listening)
+        ]:
             yield told(missed, 1)
 
     # --- what changes ---------------------------------------------------------------------------

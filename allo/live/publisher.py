@@ -8,8 +8,6 @@ from collections.abc import Iterable
 from itertools import islice
 from threading import Condition, Lock, Thread
 
-from redis import RedisError
-
 from allo.live import channel
 from allo.redis_client import redis_client
 
@@ -54,7 +52,7 @@ class Publisher:
                 topics, self._waiting = self._waiting, set()
             try:
                 _send(topics)
-            except RedisError as error:
+            except Exception as error:  # whatever it is, the thread goes on
                 self._complain(error)
 
     def _run(self) -> None:
@@ -64,7 +62,7 @@ class Publisher:
             self.flush()
             time.sleep(PAUSE_SECONDS)
 
-    def _complain(self, error: RedisError) -> None:
+    def _complain(self, error: Exception) -> None:
         if time.monotonic() - self._complained_at > COMPLAIN_EVERY_SECONDS:
             self._complained_at = time.monotonic()
             logger.warning("no live updates: %s", type(error).__name__)

@@ -165,7 +165,9 @@ async def _open(port: int, streams: int, pipe: Connection) -> None:
 
 
 @contextmanager
-def _server(config: str, setting: str, health: str) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+def _server(
+    config: str, setting: str, health: str
+) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
     port = free_port()
     process = subprocess.Popen(
         [sys.executable, "-m", "gunicorn", f"--config=python:{config}"],

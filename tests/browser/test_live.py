@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import Complaints, NewContext
-from tests.browser.shopping import Shelf, confirm, heading, hold, open_reserve, untouched
+from tests.browser.shopping import Shelf, confirm, heading, hold, untouched
 from tests.running import PROJECT, Shop, clean_environment, wait_for
 
 pytestmark = pytest.mark.browser
@@ -47,12 +47,12 @@ def do(shop: Shop) -> Iterator[Do]:
         stdout=subprocess.PIPE,
         text=True,
     )
-    assert process.stdin
-    assert process.stdout
+    answers = process.stdout
+    assert answers
 
     def do(line: str) -> None:
         print(line, file=process.stdin, flush=True)
-        assert process.stdout.readline() == "done\n"
+        assert answers.readline() == "done\n"
 
     with process:
         yield do
@@ -93,7 +93,9 @@ def pill(page: Page) -> Locator:
 
 
 def card(page: Page, shelf: Shelf) -> Locator:
-    return page.locator(".card").filter(has=page.get_by_role("link", name=shelf.product, exact=True))
+    return page.locator(".card").filter(
+        has=page.get_by_role("link", name=shelf.product, exact=True)
+    )
 
 
 def rare(shop: Shop) -> Shelf:
@@ -160,9 +162,7 @@ def test_a_hold_shows_in_a_tab_that_knew_of_no_shopper(page: Page, shop: Shop, s
     expect(pill(tab)).to_be_hidden(timeout=PUSHED)
 
 
-def test_product_grid_and_list_follow(
-    page: Page, elsewhere: Page, shop: Shop, staff
-) -> None:
+def test_product_grid_and_list_follow(page: Page, elsewhere: Page, shop: Shop, staff) -> None:
     shelf = rare(shop)
     visit(page, shelf.address)
     reserve = page.get_by_role("link", name="Reserve", exact=True)
@@ -262,7 +262,9 @@ def test_eight_tabs_leave_the_shop_its_connections(page: Page, shop: Shop, staff
     """All of them in sight at once, as no real window shows them."""
     checkout = hold(page, untouched(shop))
     streams: list[str] = []
-    page.context.on("response", lambda it: streams.append(it.url) if STREAM.search(it.url) else None)
+    page.context.on(
+        "response", lambda it: streams.append(it.url) if STREAM.search(it.url) else None
+    )
     tabs = [page, *(page.context.new_page() for _ in range(7))]
     for tab in tabs[1:]:
         tab.goto("/docs/design/")

@@ -1,4 +1,4 @@
-"""Makes sure of an nginx that can serve brotli: Debian's, unpacked beside the project, not installed.
+"""Makes sure of an nginx that can serve brotli: Debian's, unpacked beside the project.
 
 `python -m tests.nginx.install` prints where it is. Without one the tests of nginx are skipped.
 """

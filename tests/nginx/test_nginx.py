@@ -15,7 +15,6 @@ import pytest
 from redis import Redis
 
 from allo.live import channel
-
 from tests.nginx.install import MODULE, PROGRAM, ensure
 from tests.running import PROJECT, Shop, free_port, running_shop, wait_for
 
@@ -60,7 +59,11 @@ def site(shop: Shop, port: int) -> str:
 
 @pytest.fixture(scope="module")
 def shop() -> Iterator[Shop]:
-    behind = {"LIVE_URL": "/live/", "TRUSTED_PROXIES": "1", "ALLOWED_HOSTS": "shop.example,127.0.0.1"}
+    behind = {
+        "LIVE_URL": "/live/",
+        "TRUSTED_PROXIES": "1",
+        "ALLOWED_HOSTS": "shop.example,127.0.0.1",
+    }
     if not ensure():
         pytest.skip("no nginx here, and none to be had")
     with running_shop(**behind, RESERVE_RATE="1/h") as shop:
@@ -74,7 +77,9 @@ def nginx(shop: Shop, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]
     assert root
     user = "user root root;" if os.geteuid() == 0 else ""
     (folder / "site.conf").write_text(site(shop, port))
-    (folder / "nginx.conf").write_text(MAIN.format(user=user, root=root, module=MODULE, folder=folder))
+    (folder / "nginx.conf").write_text(
+        MAIN.format(user=user, root=root, module=MODULE, folder=folder)
+    )
     process = subprocess.Popen([root / PROGRAM, "-p", folder, "-c", folder / "nginx.conf"])
     try:
         wait_for(lambda: process.poll() is not None or (folder / "pid").exists(), seconds=5)
@@ -96,9 +101,7 @@ class Answer:
         return self.body.decode()
 
 
-def ask(
-    port: int, path: str, *, method: str = "GET", body: bytes = b"", **headers: str
-) -> Answer:
+def ask(port: int, path: str, *, method: str = "GET", body: bytes = b"", **headers: str) -> Answer:
     with asking(port, path, method, body, headers) as response:
         return Answer(response.status, response.headers, response.read())
 
@@ -176,7 +179,9 @@ def read_until(stream: http.client.HTTPResponse, words: bytes) -> None:
         assert line
 
 
-@pytest.mark.parametrize(("path", "size", "status"), [("/p/tidal/reserve/", 70_000, 413), ("/admin/", 70_000, 403)])
+@pytest.mark.parametrize(
+    ("path", "size", "status"), [("/p/tidal/reserve/", 70_000, 413), ("/admin/", 70_000, 403)]
+)
 def test_bodies_are_small_but_for_staff(nginx: int, path: str, size: int, status: int) -> None:
     assert ask(nginx, path, method="POST", body=b"x" * size).status == status
 

@@ -1,0 +1,180 @@
+"""The live process itself, on a real Valkey."""
+
+import http.client
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from urllib.parse import urlencode
+
+import pytest
+from django.core.signing import TimestampSigner
+from django.test import override_settings
+
+from allo import live
+from allo.live import tokens
+from tests.running import PROJECT, free_port, wait_for
+
+ORIGIN = "http://shop.example"
+CAP = 12
+
+
+@contextmanager
+def process(**environment: str) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+    port = free_port()
+    environ = os.environ | {
+        "LIVE_PORT": str(port), "LIVE_ALLOW_ORIGINS": ORIGIN, "LIVE_MAX_CLIENTS": str(CAP),
+        # It needs no database.
+        "DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none", **environment,
+    }  # fmt: skip
+    running = subprocess.Popen(
+        [sys.executable, "-m", "gunicorn", "--config=python:allo.gunicorn_live"],
+        cwd=PROJECT,
+        env=environ,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        wait_for(lambda: _health(port) == 200, seconds=20)
+        yield running, port
+    finally:
+        running.kill()
+        running.wait()
+
+
+def _health(port: int) -> int:
+    try:
+        return status(port, "/live/health")
+    except OSError:
+        return 0
+
+
+@pytest.fixture(scope="module")
+def port() -> Iterator[int]:
+    with process() as (_, port):
+        yield port
+
+
+@contextmanager
+def asking(port: int, path: str, **headers: str) -> Iterator[http.client.HTTPResponse]:
+    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=5)) as connection:
+        connection.request("GET", path, headers=headers)
+        with connection.getresponse() as response:
+            yield response
+
+
+def status(port: int, path: str, **headers: str) -> int:
+    with asking(port, path, **headers) as response:
+        return response.status
+
+
+def stream_of(*topics: str) -> str:
+    return f"/live/?{urlencode({'t': tokens.sign(topics)})}"
+
+
+def until(stream: http.client.HTTPResponse, words: bytes) -> bytes:
+    while words not in (line := stream.readline()):
+        assert line, "the stream has ended"
+    return line
+
+
+def test_a_stream_tells_what_was_published_within_a_second(port: int) -> None:
+    with asking(port, stream_of("test:1", "test:2"), Origin=ORIGIN) as stream:
+        assert stream.status == 200
+        assert stream.headers["Content-Type"] == "text/event-stream"
+        assert stream.headers["Cache-Control"] == "no-store"
+        assert stream.headers["X-Accel-Buffering"] == "no"
+        assert stream.headers["Access-Control-Allow-Origin"] == ORIGIN
+        assert b"retry: " in stream.readline()
+        until(stream, b"event: up")
+        started = time.monotonic()
+        live.publish("test:0", "test:2")
+        assert until(stream, b"test:") == b"data: 0 test:2\n"
+        assert time.monotonic() - started < 1
+
+
+def test_another_origin_may_not_read(port: int) -> None:
+    with asking(port, stream_of("test:1"), Origin="http://evil.example") as stream:
+        assert stream.headers["Access-Control-Allow-Origin"] is None
+        assert stream.headers["Vary"] == "Origin"
+
+
+def forged() -> str:
+    token = tokens.sign(["holder:mine"])
+    return token.replace("mine", "other")
+
+
+def expired() -> str:
+    signer = TimestampSigner(salt="allo.live")
+    signer.timestamp = lambda: "1"  # type: ignore[method-assign]
+    return signer.sign("holder:mine")
+
+
+def of_another_shop() -> str:
+    with override_settings(SECRET_KEY="x" * 50):
+        return tokens.sign(["holder:mine"])
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        forged, expired, of_another_shop,
+        lambda: TimestampSigner(salt="other").sign("holder:mine"),
+        lambda: "holder:mine", lambda: "", lambda: "::", lambda: "\udcff", lambda: "a" * 4000,
+    ],
+)  # fmt: skip
+def test_nobody_listens_to_what_was_not_signed(port: int, token) -> None:
+    query = urlencode({"t": token()}, errors="surrogateescape")
+    assert status(port, f"/live/?{query}") == 403
+    mine = stream_of("holder:mine")
+    assert status(port, f"{mine}&{query}") == (403 if token() else 200)
+
+
+@pytest.mark.parametrize(
+    ("path", "answer"), [("/live/", 403), ("/", 404), ("/live/other", 404), ("/live/health", 200)]
+)
+def test_other_addresses(port: int, path: str, answer: int) -> None:
+    assert status(port, path) == answer
+
+
+def test_only_get(port: int) -> None:
+    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=5)) as connection:
+        connection.request("POST", stream_of("test:1"), b"x")
+        with connection.getresponse() as response:
+            assert response.status == 405
+
+
+def streams(port: int) -> int:
+    with asking(port, "/live/health") as response:
+        return int(response.read().split()[0])
+
+
+def test_above_the_cap_comes_503_and_who_goes_makes_room(port: int) -> None:
+    wait_for(lambda: streams(port) == 0, seconds=3)
+    open_ones = [socket.create_connection(("127.0.0.1", port)) for _ in range(CAP)]
+    for one in open_ones:
+        one.sendall(f"GET {stream_of('test:1')} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    wait_for(lambda: streams(port) == CAP, seconds=3)
+    with asking(port, stream_of("test:1")) as refused:
+        assert refused.status == 503
+        assert int(refused.headers["Retry-After"]) > 0
+    open_ones.pop().close()
+    wait_for(lambda: streams(port) == CAP - 1, seconds=3)
+    for one in open_ones:
+        one.close()
+    wait_for(lambda: streams(port) == 0, seconds=3)
+
+
+def test_it_stops_cleanly_within_two_seconds() -> None:
+    with process() as (running, port), asking(port, stream_of("test:1")) as stream:
+        until(stream, b"event: up")
+        started = time.monotonic()
+        running.send_signal(signal.SIGTERM)
+        # To its proper end: a torn one would be an error in the reader.
+        stream.read()
+        running.wait(3)
+        assert time.monotonic() - started < 2
+        assert running.returncode == 0

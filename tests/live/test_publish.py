@@ -1,0 +1,160 @@
+"""What is published, when, and that nobody waits for it."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+from django.conf import settings
+from django.core.management import call_command
+from django.db import transaction
+from redis import Redis
+from redis.client import PubSub
+
+from allo import live
+from allo.live import channel, publisher
+from reservations import engine, services
+from reservations.exceptions import InsufficientStock
+from reservations.news import holder_topic
+from tests.reservations.test_verbs import hold
+from tests.stock import pass_time, stocked
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+Heard = Callable[[], set[str]]
+
+
+@pytest.fixture
+def heard() -> Iterator[Heard]:
+    """All topics published since the last call."""
+    with Redis.from_url(settings.REDIS_URL) as redis, redis.pubsub() as subscription:
+        subscription.subscribe(channel.NAME)
+        subscription.get_message(timeout=1)
+
+        def heard() -> set[str]:
+            live.publish("end:of-it")
+            topics: set[str] = set()
+            while "end:of-it" not in topics:
+                topics |= next_topics(subscription)
+            return topics - {"end:of-it"}
+
+        yield heard
+
+
+def next_topics(subscription: PubSub) -> set[str]:
+    message = subscription.get_message(timeout=2)
+    assert message, "nothing was published"
+    return set(channel.unpack(message["data"]))
+
+
+def test_each_verb_tells_stock_holder_and_reservation(heard: Heard) -> None:
+    row = stocked(5)
+    reservation = hold(row, 2, "session:secret")
+    product, holder = f"product:{row.product_id}", holder_topic("session:secret")
+    its = f"reservation:{reservation.pk}"
+    assert heard() == {product, holder}
+    services.renew(reservation_id=reservation.pk)
+    assert heard() == {holder, its}
+    services.release(reservation_id=reservation.pk)
+    assert heard() == {product, holder, its}
+    assert "secret" not in holder
+
+
+@pytest.mark.parametrize("noticed", ["read", "swept", "short"])
+def test_an_expiry_is_told_however_it_is_noticed(heard: Heard, noticed: str) -> None:
+    row = stocked(1)
+    reservation = hold(row, 1, "session:late")
+    pass_time(601)
+    heard()
+    if noticed == "read":
+        services.get(reservation_id=reservation.pk)
+    elif noticed == "swept":
+        call_command("expire_due")
+    else:
+        hold(row, 1, "session:next")
+    told = heard()
+    assert told >= {f"reservation:{reservation.pk}", holder_topic("session:late")}
+    # Of what is freed for one and held by the next at once there is as much as before.
+    assert (f"product:{row.product_id}" in told) == (noticed != "short")
+
+
+def test_what_is_refused_is_not_told(heard: Heard) -> None:
+    row = stocked(1)
+    with pytest.raises(InsufficientStock):
+        hold(row, 2)
+    assert heard() == set()
+
+
+def test_inside_another_transaction_it_is_told_when_that_commits(heard: Heard) -> None:
+    row = stocked(5)
+    with transaction.atomic():
+        hold(row)
+        assert heard() == set()
+    assert f"product:{row.product_id}" in heard()
+    with transaction.atomic():
+        hold(row, 1, "session:other")
+        transaction.set_rollback(True)
+    assert heard() == set()
+
+
+def test_news_that_cannot_be_told_break_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_books: object) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr(engine, "tell", broken)
+    row = stocked(5)
+    assert hold(row).is_pending
+    row.refresh_from_db()
+    assert row.reserved_units == 1
+
+
+def test_a_short_command_says_it_before_it_ends(heard: Heard) -> None:
+    code = "from allo import live; live.publish('test:short')"
+    for _ in range(3):
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env=os.environ | {"DJANGO_SETTINGS_MODULE": "allo.settings"},
+            check=True,
+        )
+        assert heard() == {"test:short"}
+
+
+def test_a_forked_process_publishes_for_itself(heard: Heard) -> None:
+    code = (
+        "import os, time, django; django.setup(); from allo import live; live.publish('test:parent'); time.sleep(0.1)\n"
+        "if os.fork() == 0: live.publish('test:child'); time.sleep(0.5); os._exit(0)\n"
+        "os.wait()"
+    )
+    subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | {"DJANGO_SETTINGS_MODULE": "allo.settings"},
+        check=True,
+    )
+    assert heard() == {"test:parent", "test:child"}
+
+
+def test_without_redis_nobody_waits_and_nothing_piles_up(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    # Something that takes connections and never answers.
+    gone = Redis.from_url("redis://10.255.255.1:1", socket_connect_timeout=0.2)
+    monkeypatch.setattr(publisher, "redis_client", lambda: gone)
+    mine = publisher.Publisher()
+    started = time.perf_counter()
+    for n in range(50_000):
+        mine.add([f"product:{n}"])
+    assert time.perf_counter() - started < 2
+    assert len(mine._waiting) <= publisher.MAX_WAITING
+    mine.flush()
+    mine.flush()
+    assert caplog.text.count("no live updates") == 1
+
+
+def test_a_hot_path_pays_microseconds() -> None:
+    topics = [f"product:{n}" for n in range(64)]
+    started = time.perf_counter()
+    for _ in range(1000):
+        live.publish(*topics)
+    assert (time.perf_counter() - started) / 1000 < 0.001
