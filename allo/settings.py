@@ -48,8 +48,10 @@ RESERVATION_MAX_UNITS = env.int("RESERVATION_MAX_UNITS", default=10)
 RESERVATION_MAX_LIVE = env.int("RESERVATION_MAX_LIVE", default=5)
 RESERVATION_MAX_UNITS_PER_ADDRESS = env.int("RESERVATION_MAX_UNITS_PER_ADDRESS", default=20)
 RESERVE_RATE = env.str("RESERVE_RATE", default="30/m")
-if not re.fullmatch(r"off|[1-9]\d*/[smh]", RESERVE_RATE):
-    raise ImproperlyConfigured(f'RESERVE_RATE is "{RESERVE_RATE}"; give "30/m", "5/s" or "off".')
+API_RATE = env.str("API_RATE", default="120/m")
+for _name, _rate in (("RESERVE_RATE", RESERVE_RATE), ("API_RATE", API_RATE)):
+    if not re.fullmatch(r"off|[1-9]\d*/[smh]", _rate):
+        raise ImproperlyConfigured(f'{_name} is "{_rate}"; give "30/m", "5/s" or "off".')
 EXPIRY_SWEEP_SECONDS = min(env.int("EXPIRY_SWEEP_SECONDS", default=10), 60)
 
 # --- Applications -------------------------------------------------------------------------

@@ -10,6 +10,7 @@ urlpatterns = [
     path("", include("catalog.urls")),
     path("", include("reservations.urls")),
     path("checkout/", include("checkout.urls")),
+    path("api/", include("allo.api")),
     path("docs/", pages.docs, name="docs"),
     path("docs/design/", pages.docs_design, name="docs_design"),
     path("media/<path:path>", pages.media),

@@ -32,6 +32,17 @@ class Command:
     reservation_id: UUID | None = None
     holder: str = ""
     address: str = ""
+    address_cap: int | None = None  # units that `address` may hold; None: as the settings say
+
+    @property
+    def capped_address(self) -> str:
+        """The address whose held units have to be counted, if any."""
+        return self.address if self.address_maximum else ""
+
+    @property
+    def address_maximum(self) -> int:
+        own, common = self.address_cap, settings.RESERVATION_MAX_UNITS_PER_ADDRESS
+        return int(common if own is None else own)
 
     def decide(self, books: Books) -> Reservation:
         """Raises `ReservationError`, or `Reservation.DoesNotExist`."""
@@ -63,12 +74,12 @@ class Reserve(Command):
     def _check_limits(self, books: Books) -> None:
         live = sum(not hold.is_due(books.now) for hold in books.pending_of(self.holder))
         at_address = books.units_at.get(self.address, 0) + self.quantity if self.address else 0
-        for name, wanted in (
-            ("RESERVATION_MAX_UNITS", self.quantity),
-            ("RESERVATION_MAX_LIVE", live + 1),
-            ("RESERVATION_MAX_UNITS_PER_ADDRESS", at_address),
+        by_address = "RESERVATION_MAX_UNITS_PER_ADDRESS" if self.address_cap is None else "max_units"
+        for name, wanted, maximum in (
+            ("RESERVATION_MAX_UNITS", self.quantity, settings.RESERVATION_MAX_UNITS),
+            ("RESERVATION_MAX_LIVE", live + 1, settings.RESERVATION_MAX_LIVE),
+            (by_address, at_address, self.address_maximum),
         ):
-            maximum = getattr(settings, name)
             if maximum and wanted > maximum:
                 raise LimitReached(name, maximum)
 

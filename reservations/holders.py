@@ -51,9 +51,13 @@ def owned(request: HttpRequest, reservation_id: UUID) -> Reservation:
         reservation = services.get(reservation_id=reservation_id)
     except Reservation.DoesNotExist:
         raise Http404("no such reservation") from None
-    if reservation.holder not in holders_of(request) and not request.user.is_staff:
+    if not may_see(request, reservation):
         raise Http404("no such reservation")
     return reservation
+
+
+def may_see(request: HttpRequest, reservation: Reservation) -> bool:
+    return reservation.holder in holders_of(request) or bool(request.user.is_staff)
 
 
 def _anonymous(request: HttpRequest) -> UUID:

@@ -1,11 +1,14 @@
 """Who holds what until when, and what each client was answered."""
 
+import re
 import uuid
 from datetime import datetime
 from typing import Self
 
 import pgtrigger
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import ExpressionWrapper, F, Q, QuerySet
 from django.db.models.functions import Now
@@ -55,7 +58,10 @@ class Reservation(models.Model):
     status = models.CharField(max_length=9, choices=Status, default=Status.PENDING)
     holder = models.CharField(max_length=80, help_text="user:…, session:… or token:…")
     address = models.CharField(
-        max_length=43, blank=True, help_text="Network of who holds without an account."
+        max_length=43,
+        blank=True,
+        help_text="Who has a cap on units held: the network of who holds without an account,"
+        " or an API token.",
     )
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField()
@@ -214,6 +220,55 @@ class IdempotencyKey(models.Model):
 
     def __str__(self) -> str:
         return f"{self.endpoint}: {self.status}"
+
+
+def rate_is_known(rate: str) -> None:
+    if not re.fullmatch(r"off|[1-9]\d{0,5}/[smh]", rate):
+        raise ValidationError('Give "600/m", "20/s", "5000/h" or "off".')
+
+
+class ApiToken(models.Model):
+    """What a merchant's own system calls the API with. Only a hash of the secret is kept: it has
+    256 random bits, so nobody finds it by trying, and a plain hash is enough."""
+
+    class Scope(models.TextChoices):
+        READ = "read", "read: see its own reservations"
+        RESERVE = "reserve", "reserve: hold stock"
+        CONFIRM = "confirm", "confirm: sell what it holds"
+        MANAGE = "manage", "manage: release and renew what it holds"
+
+    name = models.CharField(max_length=80, help_text="Whose system this is.")
+    prefix = models.CharField(max_length=12, editable=False)
+    digest = models.BinaryField(max_length=32, unique=True, editable=False)
+    scopes = ArrayField(models.CharField(max_length=8, choices=Scope), default=list)
+    rate = models.CharField(
+        max_length=10,
+        default="600/m",
+        validators=[rate_is_known],
+        help_text='Writing calls, as "600/m", "20/s" or "off".',
+    )
+    max_units = models.PositiveIntegerField(
+        default=200, help_text="Units it may hold unpaid, over all its customers; 0 is no limit."
+    )
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, editable=False
+    )
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    last_used_at = models.DateTimeField(null=True, editable=False)
+    revoked_at = models.DateTimeField(null=True, editable=False)
+
+    class Meta:
+        ordering = ("-pk",)
+        verbose_name = "API token"
+        constraints = (
+            models.CheckConstraint(
+                condition=Q(scopes__contained_by=["read", "reserve", "confirm", "manage"]),
+                name="token_scopes_known",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.prefix}…)"
 
 
 class Sweep(models.Model):

@@ -36,7 +36,32 @@ def reserve(
     rows = tuple(stocked.order_by("warehouse__position", "pk").values_list("pk", flat=True))
     if not rows:
         raise Inventory.DoesNotExist
-    return perform(Reserve(rows=rows, quantity=quantity, holder=holder, address=address, once=once))
+    return reserve_in(rows=rows, quantity=quantity, holder=holder, address=address, once=once)
+
+
+def reserve_in(
+    *,
+    rows: tuple[int, ...],
+    quantity: int,
+    holder: str,
+    address: str = "",
+    address_cap: int | None = None,
+    once: Once | None = None,
+) -> Reservation | Answer:
+    """`reserve`, for callers who know the inventory rows to choose from, by primary key.
+
+    `address` may hold `address_cap` units; None is what the settings say.
+    """
+    return perform(
+        Reserve(
+            rows=rows,
+            quantity=quantity,
+            holder=holder,
+            address=address,
+            address_cap=address_cap,
+            once=once,
+        )
+    )
 
 
 def confirm(*, reservation_id: UUID, once: Once | None = None) -> Reservation | Answer:

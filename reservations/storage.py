@@ -12,7 +12,6 @@ from functools import lru_cache
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
-from django.conf import settings
 from django.db import connection
 from django.db.models import QuerySet
 from psycopg import Cursor
@@ -65,8 +64,7 @@ def _statements(
     """In the lock order, then what is read under the locks, and the time last of all."""
     skip = patience is Patience.NONE
     holders = {command.holder for command in commands if command.holder}
-    capped = settings.RESERVATION_MAX_UNITS_PER_ADDRESS
-    addresses = {command.address for command in commands if command.address and capped}
+    addresses = {command.capped_address for command in commands} - {""}
     rows = {row for command in commands for row in command.rows}
     ids = {command.reservation_id for command in commands if command.reservation_id}
     statements = {

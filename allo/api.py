@@ -1,0 +1,41 @@
+"""The JSON API: its calls, its schema, and its documentation for people."""
+
+from functools import lru_cache
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.urls import path
+from django.views.decorators.http import require_safe
+
+from allo.http import fresh, openapi
+from allo.http.api import Api
+from inventory.api import router as products
+from reservations.api import SECURITY_SCHEMES
+from reservations.api import router as reservations
+
+DESCRIPTION = """\
+The shop's own rules for other programs: what is reserved is really held, for a few minutes, and
+never sold twice.
+
+Bodies are JSON (`application/json`, at most 16 kB, no unknown fields); times are UTC. Failures are
+`application/problem+json` with a stable `code`. Writing calls take an `Idempotency-Key`, so that a
+retry after a lost answer acts once."""
+
+api = Api(title="Allo", version="1", description=DESCRIPTION, urls_namespace="api")
+api.add_router("", products)
+api.add_router("/reservations", reservations)
+
+
+@lru_cache(maxsize=1)
+def schema() -> dict[str, Any]:
+    return openapi.complete(api, SECURITY_SCHEMES)
+
+
+def openapi_json(request: HttpRequest) -> HttpResponse:
+    return fresh.answer(request, schema())
+
+
+urlpatterns = [
+    path("openapi.json", require_safe(openapi_json), name="openapi"),
+    *api.doors,
+]

@@ -1,0 +1,128 @@
+"""django-ninja, hardened: what is parsed, how it fails, and what every call answers."""
+
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from functools import wraps
+from typing import Any
+
+from django.db import DatabaseError, InterfaceError, OperationalError
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.urls import URLPattern, path
+from ninja import NinjaAPI
+from ninja.errors import HttpError, ValidationError
+from ninja.parser import Parser
+
+from allo.http import problems, strict_json
+from allo.http.problems import Problem
+
+logger = logging.getLogger(__name__)
+
+View = Callable[..., HttpResponse]
+
+
+class StrictParser(Parser):
+    def parse_body(self, request: HttpRequest) -> Any:
+        return strict_json.loads(request.body)
+
+
+class Api(NinjaAPI):
+    """Every failure is a problem; documentation is made elsewhere, from the same schema."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(parser=StrictParser(), docs_url=None, openapi_url=None, **options)
+        self.add_exception_handler(Problem, lambda _, error: error.response)
+        self.add_exception_handler(ValidationError, _invalid)
+        self.add_exception_handler(HttpError, _http_error)
+        self.add_exception_handler(Http404, lambda _, error: _not_found(error))
+        self.add_exception_handler(OperationalError, _unavailable)
+        self.add_exception_handler(InterfaceError, _unavailable)
+        self.add_exception_handler(Exception, _broken)
+
+    @property
+    def doors(self) -> list[URLPattern]:
+        """The calls' addresses, each answering HEAD and OPTIONS, and wrong methods, properly."""
+        found = [pattern for pattern in self._get_urls() if isinstance(pattern, URLPattern)]
+        for pattern in found:
+            pattern.callback = _door(pattern.callback)
+        return [*(p for p in found if p.name != "api-root"), path("<path:_>", _nowhere)]
+
+
+def problem(request: HttpRequest, kind: problems.Kind) -> HttpResponse:
+    return Problem(kind).response
+
+
+def _door(view: View) -> View:
+    @wraps(view)
+    def opened(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        asked = request.method
+        # What GET says, HEAD says; the server leaves the body away.
+        request.method = "GET" if asked == "HEAD" else asked
+        try:
+            response = view(request, *args, **kwargs)
+        finally:
+            request.method = asked
+        if isinstance(response, HttpResponseNotAllowed):
+            return _not_allowed(asked, response.headers["Allow"].split(", "))
+        return response
+
+    opened.csrf_exempt = True  # type: ignore[attr-defined]  # who calls is asked in each call
+    return opened
+
+
+def _not_allowed(asked: str | None, methods: Sequence[str]) -> HttpResponse:
+    allow = ", ".join(sorted({*methods, "OPTIONS"} | ({"HEAD"} if "GET" in methods else set())))
+    if asked == "OPTIONS":
+        return HttpResponse(status=204, headers={"Allow": allow})
+    return Problem(problems.NOT_ALLOWED, headers={"Allow": allow}).response
+
+
+def _nowhere(_request: HttpRequest, **_: str) -> HttpResponse:
+    return Problem(problems.NOT_FOUND, "The API has no such address.").response
+
+
+_nowhere.csrf_exempt = True  # type: ignore[attr-defined]
+
+
+def _not_found(error: Http404) -> HttpResponse:
+    detail = str(error)
+    return Problem(problems.NOT_FOUND, detail and f"There is {detail}.").response
+
+
+def _invalid(_request: HttpRequest, error: ValidationError) -> HttpResponse:
+    return invalid(
+        [(".".join(map(str, found["loc"][_level(found):])), found["msg"]) for found in error.errors]
+    ).response
+
+
+def _level(found: dict[str, Any]) -> int:
+    """Where the field's own name begins, behind "body" and the parameter's name in our code."""
+    return 2 if found["loc"][0] == "body" else 1
+
+
+def invalid(errors: Iterable[tuple[str, str]]) -> Problem:
+    return Problem(
+        problems.INVALID,
+        errors=[{"field": _shown(field), "detail": _shown(detail)} for field, detail in errors],
+    )
+
+
+def _shown(text: str) -> str:
+    return text.encode("ascii", "backslashreplace").decode()[:120]
+
+
+def _http_error(_request: HttpRequest, error: HttpError) -> HttpResponse:
+    """What ninja makes of an exception in the parser."""
+    cause = error.__cause__
+    return (cause if isinstance(cause, Problem) else Problem(problems.BAD_REQUEST)).response
+
+
+def _unavailable(_request: HttpRequest, error: Exception) -> HttpResponse:
+    logger.warning("busy: %s", type(error).__name__)
+    return problems.busy().response
+
+
+def _broken(_request: HttpRequest, error: Exception) -> HttpResponse:
+    # Without a database's own words, in which PostgreSQL quotes whole rows.
+    words = None if isinstance(error, DatabaseError) else error
+    logger.error("an API call broke: %s", type(error).__name__, exc_info=words)
+    return Problem(problems.INTERNAL).response

@@ -1,0 +1,110 @@
+"""What the schema says beyond the types: each answer with its headers and an example."""
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ninja import NinjaAPI
+
+from allo.http import problems
+from allo.http.problems import Kind
+
+PROBLEM: dict[str, Any] = {
+    "type": "object",
+    "title": "Problem",
+    "description": "RFC 9457. `code` is stable; the other fields depend on it.",
+    "required": ["type", "title", "status", "detail", "code"],
+    "properties": {
+        "type": {"type": "string", "format": "uri-reference"},
+        "title": {"type": "string"},
+        "status": {"type": "integer", "minimum": 400, "maximum": 599},
+        "detail": {"type": "string"},
+        "code": {"type": "string"},
+        "available": {"type": "integer", "description": "Units that are left."},
+        "retry_after": {"type": "integer", "description": "Seconds; as in Retry-After."},
+        "limit": {"type": "string", "description": "The setting that refused."},
+        "maximum": {"type": "integer", "description": "What that setting allows."},
+        "reservation_status": {"type": "string"},
+        "scope": {"type": "string", "description": "What the API token would need."},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["field", "detail"],
+                "properties": {"field": {"type": "string"}, "detail": {"type": "string"}},
+            },
+        },
+    },
+}
+
+_TEXT = {"schema": {"type": "string"}}
+_SECONDS = {"schema": {"type": "integer"}, "required": True}
+HEADERS: dict[str, dict[str, Any]] = {
+    "ETag": {**_TEXT, "description": "Send it as If-None-Match to ask whether anything changed."},
+    "Location": {
+        "schema": {"type": "string", "format": "uri-reference"},
+        "required": True,
+        "description": "Where the reservation is.",
+    },
+    "Idempotent-Replay": {
+        "schema": {"type": "string", "enum": ["true"]},
+        "description": "This answer was given before, under the same key.",
+    },
+    "Retry-After": {**_SECONDS, "description": "Seconds to wait before asking again."},
+    "WWW-Authenticate": {**_TEXT, "required": True, "description": "What would be accepted."},
+}
+_PROBLEM_HEADERS = {401: ("WWW-Authenticate",), 425: ("Retry-After",), 429: ("Retry-After",),
+                    503: ("Retry-After",)}  # fmt: skip
+
+
+def documented(
+    example: Any,
+    kinds: Iterable[Kind],
+    *,
+    status: int = 200,
+    says: str = "",
+    headers: Iterable[str] = (),
+    **more: Any,
+) -> dict[str, Any]:
+    """`openapi_extra` of an operation: how it succeeds, and every way in which it fails."""
+    success: dict[str, Any] = {
+        "content": {"application/json": {"example": example}},
+        "headers": {name: HEADERS[name] for name in headers},
+    }
+    if says:
+        success["description"] = says
+    responses: dict[int, Any] = {status: success}
+    if "ETag" in headers:
+        responses[304] = {"description": "You have this already.", "headers": {
+            "ETag": HEADERS["ETag"]}}  # fmt: skip
+    for kind in (*kinds, problems.BUSY, problems.INTERNAL):
+        _add(responses, kind)
+    return {"responses": responses, **more}
+
+
+def _add(responses: dict[int, Any], kind: Kind) -> None:
+    answer = responses.setdefault(
+        kind.status,
+        {
+            "description": kind.title,
+            "headers": {name: HEADERS[name] for name in _PROBLEM_HEADERS.get(kind.status, ())},
+            "content": {
+                problems.MEDIA_TYPE: {
+                    "schema": {"$ref": "#/components/schemas/Problem"},
+                    "examples": {},
+                }
+            },
+        },
+    )
+    examples = answer["content"][problems.MEDIA_TYPE]["examples"]
+    examples[kind.code] = {"summary": kind.title, "value": kind.example}
+
+
+def complete(api: NinjaAPI, security_schemes: Mapping[str, Any]) -> dict[str, Any]:
+    """The whole schema as plain JSON."""
+    schema: dict[str, Any] = json.loads(json.dumps(api.get_openapi_schema(path_prefix="api/")))
+    schema["components"]["schemas"]["Problem"] = PROBLEM
+    schema["components"]["securitySchemes"] = dict(security_schemes)
+    if not schema["servers"]:
+        del schema["servers"]
+    return schema

@@ -1,0 +1,122 @@
+"""Why an API call was not done, as `application/problem+json` (RFC 9457) with a stable `code`."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.http import HttpResponse
+
+MEDIA_TYPE = "application/problem+json"
+# Where each code is explained; a reference that a program can resolve against the API's address.
+TYPE = "/api/docs#{code}"
+NEVER_STORED = "private, no-store"
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One way to fail. `detail` and `fields` are also the example in the API's documentation."""
+
+    status: int
+    code: str
+    title: str
+    detail: str
+    fields: Mapping[str, Any] = field(default_factory=dict)
+
+    def body(self, detail: str = "", fields: Mapping[str, Any] | None = None) -> str:
+        facts = {
+            "type": TYPE.format(code=self.code),
+            "title": self.title,
+            "status": self.status,
+            "detail": detail or self.detail,
+            "code": self.code,
+        }
+        return json.dumps({**facts, **(fields or {})}, separators=(",", ":"))
+
+    @property
+    def example(self) -> dict[str, Any]:
+        example: dict[str, Any] = json.loads(self.body(fields=self.fields))
+        return example
+
+
+UNPARSABLE = Kind(400, "unparsable", "Not JSON", "The body is not a JSON document.")
+BAD_REQUEST = Kind(400, "bad_request", "Bad request", "The request makes no sense.")
+FORBIDDEN = Kind(403, "forbidden", "Forbidden", "This is not allowed.")
+CSRF_FAILED = Kind(
+    403,
+    "csrf_failed",
+    "CSRF check failed",
+    "A call with the shop's cookies needs the X-CSRFToken header and the shop's own origin.",
+)
+NOT_FOUND = Kind(404, "not_found", "Not found", "There is no such thing.")
+NOT_ALLOWED = Kind(405, "method_not_allowed", "Method not allowed", "See the Allow header.")
+TOO_LARGE = Kind(413, "too_large", "Body too large", "A body may have 16384 bytes.")
+UNSUPPORTED = Kind(
+    415, "unsupported_media_type", "Unsupported media type", "Send application/json."
+)
+INVALID = Kind(
+    422,
+    "invalid",
+    "Invalid",
+    "The request is not what is documented; `errors` says where.",
+    {
+        "errors": [
+            {"field": "quantity", "detail": "Input should be greater than or equal to 1"}
+        ]
+    },
+)
+RATE_LIMITED = Kind(
+    429, "rate_limited", "Too many requests", "Try again in 17 seconds.", {"retry_after": 17}
+)
+INTERNAL = Kind(500, "internal_error", "Internal error", "Something broke on our side.")
+BUSY = Kind(
+    503,
+    "busy",
+    "Busy",
+    "Many people want this at once. Try again in a moment.",
+    {"retry_after": 2},
+)
+
+
+class Problem(Exception):
+    """Raised anywhere in an API call; it ends as its `response`."""
+
+    def __init__(
+        self,
+        kind: Kind,
+        detail: str = "",
+        *,
+        headers: Mapping[str, str] | None = None,
+        **fields: Any,
+    ) -> None:
+        super().__init__(kind.code)
+        self.kind = kind
+        self.detail = detail
+        self.headers = headers or {}
+        self.fields = fields
+
+    @property
+    def response(self) -> HttpResponse:
+        response = respond(self.kind.status, self.kind.body(self.detail, self.fields))
+        if seconds := self.fields.get("retry_after"):
+            response.headers["Retry-After"] = str(seconds)
+        for name, value in self.headers.items():
+            response.headers[name] = value
+        return response
+
+
+def rate_limited(seconds: int) -> Problem:
+    return Problem(RATE_LIMITED, f"Try again in {seconds} seconds.", retry_after=seconds)
+
+
+def busy() -> Problem:
+    return Problem(BUSY, retry_after=2)
+
+
+def respond(status: int, body: str) -> HttpResponse:
+    """A problem whose body is written already."""
+    response = HttpResponse(body, content_type=MEDIA_TYPE, status=status)
+    response.headers["Cache-Control"] = NEVER_STORED
+    # What a client did wrong is told to it, not to the log, where it would be noise.
+    response._has_been_logged = status < 500  # type: ignore[attr-defined]
+    return response

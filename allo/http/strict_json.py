@@ -1,0 +1,54 @@
+"""JSON bodies, read so that two readers can never understand them differently."""
+
+import json
+from io import BytesIO
+from typing import Any
+
+from django.http import HttpRequest
+
+from allo.http import problems
+from allo.http.problems import Problem
+
+MOST_BYTES = 16_384
+
+
+def read_body(request: HttpRequest) -> None:
+    """Reads the body, at most `MOST_BYTES` of it, to where Django keeps it. A longer one is refused
+    before it is read; one in chunks, whose length nobody told, when it grows too long."""
+    length = int(request.META.get("CONTENT_LENGTH") or 0)
+    if length > MOST_BYTES:
+        raise Problem(problems.TOO_LARGE)
+    if length == 0 and request.META.get("HTTP_TRANSFER_ENCODING", "").lower() == "chunked":
+        body = request.META["wsgi.input"].read(MOST_BYTES + 1)
+        if len(body) > MOST_BYTES:
+            raise Problem(problems.TOO_LARGE)
+        request._body = body  # type: ignore[attr-defined]
+        request._stream = BytesIO(body)  # type: ignore[attr-defined]
+
+
+def check_content_type(request: HttpRequest) -> None:
+    if request.content_type != "application/json":
+        raise Problem(problems.UNSUPPORTED)
+    if request.content_params.get("charset", "utf-8").lower() not in ("utf-8", "utf8"):
+        raise Problem(problems.UNSUPPORTED, "Send application/json in UTF-8.")
+
+
+def loads(body: bytes) -> Any:
+    """Raises `Problem`: also for a key given twice, for NaN, and for endless nesting."""
+    try:
+        return json.loads(
+            body.decode(), object_pairs_hook=_each_key_once, parse_constant=_no_constant
+        )
+    except (ValueError, RecursionError):
+        raise Problem(problems.UNPARSABLE) from None
+
+
+def _each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key is given twice")
+    return found
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")

@@ -1,0 +1,283 @@
+"""Products and warehouses for other programs: the shop's grid as JSON."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from urllib.parse import urlencode
+
+from django.core.paginator import InvalidPage, Paginator
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from ninja import Query, Router
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from allo.http import fresh, openapi, problems
+from allo.http.api import invalid
+from catalog.forms import GridForm
+from catalog.models import Category, Product
+from inventory.models import Inventory, Warehouse
+
+router = Router(tags=["Products"])
+
+PAGE_SIZE = 21
+
+
+def _digits(value: Any) -> Any:
+    if isinstance(value, str) and not (value.isascii() and value.isdigit()):
+        raise ValueError("Give a whole number.")
+    return value
+
+
+PageNumber = Annotated[
+    int, BeforeValidator(_digits), Field(ge=1, le=100_000, description="From 1; 404 past the end.")
+]
+# As the grid's form cleans it: neither NUL nor other control characters.
+Words = Annotated[
+    str,
+    Field(max_length=100, pattern=r"^[^\x00-\x1f\x7f]*$", description="Words that it has in it."),
+]
+Slug = Annotated[str, Field(pattern="^[-a-zA-Z0-9_]{1,80}$", description="A category's slug.")]
+
+
+class CategoryOut(BaseModel):
+    model_config = ConfigDict(title="Category")
+
+    slug: str
+    name: str
+
+
+class Picture(BaseModel):
+    url: str
+    width: int
+    height: int
+    alt: str
+
+
+class StockOut(BaseModel):
+    """What one warehouse has: `available` is what can be reserved there now."""
+
+    model_config = ConfigDict(title="Stock")
+
+    warehouse: str
+    available: int
+    total: int
+
+
+class ProductOut(BaseModel):
+    """A product. `next_lapse_at` tells, when every unit is held, when the first may be free."""
+
+    model_config = ConfigDict(title="Product")
+
+    slug: str
+    name: str
+    category: CategoryOut
+    tagline: str
+    description: str
+    material: str
+    dimensions_cm: str
+    price_paise: int
+    currency: Literal["INR"]
+    url: str
+    image: Picture
+    available: int
+    next_lapse_at: datetime | None
+    stock: list[StockOut]
+
+
+class WarehouseOut(BaseModel):
+    model_config = ConfigDict(title="Warehouse")
+
+    code: str
+    name: str
+
+
+class ProductPage(BaseModel):
+    count: int
+    next: str | None
+    previous: str | None
+    results: list[ProductOut]
+
+
+class WarehousePage(BaseModel):
+    count: int
+    next: str | None
+    previous: str | None
+    results: list[WarehouseOut]
+
+
+PRODUCT = {
+    "slug": "tidal",
+    "name": "Tidal",
+    "category": {"slug": "vases", "name": "Vases"},
+    "tagline": "A vase with a waterline.",
+    "description": "Thrown in one piece, glazed twice.",
+    "material": "Stoneware",
+    "dimensions_cm": "14 × 14 × 28",
+    "price_paise": 385000,
+    "currency": "INR",
+    "url": "/p/tidal/",
+    "image": {
+        "url": "/media/products/tidal.0123456789ab.webp",
+        "width": 800,
+        "height": 1000,
+        "alt": "A tall vase in two blues",
+    },
+    "available": 5,
+    "next_lapse_at": None,
+    "stock": [
+        {"warehouse": "blr-01", "available": 3, "total": 4},
+        {"warehouse": "del-01", "available": 2, "total": 2},
+    ],
+}
+WAREHOUSE = {"code": "blr-01", "name": "Bengaluru"}
+NEXT = "/api/products?q=vase&page=2"
+
+
+def _page_of(example: dict[str, Any], following: str | None) -> dict[str, Any]:
+    return {"count": 30 if following else 1, "next": following, "previous": None,
+            "results": [example]}  # fmt: skip
+
+
+@router.get(
+    "/products",
+    response=ProductPage,
+    operation_id="products",
+    summary="List products",
+    openapi_extra=openapi.documented(
+        _page_of(PRODUCT, NEXT), (problems.INVALID, problems.NOT_FOUND), headers=("ETag",)
+    ),
+)
+def products(
+    request: HttpRequest,
+    q: Words = Query(""),
+    category: Slug | None = Query(None),
+    in_stock: Literal["true", "false", "1", "0"] = Query("false"),
+    sort: Literal["featured", "newest", "price", "-price", "name"] = Query("featured"),
+    page: PageNumber = Query(1),
+) -> HttpResponse:
+    """What the shop sells, filtered and sorted as on its front page, 21 at a time, with the units
+    that are available in each warehouse."""
+    _refuse_unknown(request, {"q", "category", "in_stock", "sort", "page"})
+    form = GridForm(
+        {
+            "q": q,
+            "category": category or "",
+            "in_stock": in_stock in ("true", "1"),
+            "sort": sort,
+        }
+    )
+    if not form.is_valid():
+        raise invalid((field, str(errors[0])) for field, errors in form.errors.items())
+    found = form.select(Product.objects.published().with_stock())
+    if category:
+        if not Category.objects.filter(slug=category).exists():
+            raise Http404("no such category")
+        found = found.filter(category__slug=category)
+    rows = form.order(found.select_related("category"))
+    return fresh.answer(request, _listed(request, rows, page, _with_stock))
+
+
+@router.get(
+    "/products/{slug:slug}",
+    response=ProductOut,
+    operation_id="product",
+    summary="Read a product",
+    openapi_extra=openapi.documented(PRODUCT, (problems.NOT_FOUND,), headers=("ETag",)),
+)
+def product(request: HttpRequest, slug: str) -> HttpResponse:
+    """One product, with the units that are available in each warehouse."""
+    shown = Product.objects.published().with_stock().select_related("category")
+    found = shown.filter(slug=slug).first()
+    if found is None:
+        raise Http404("no such product")
+    return fresh.answer(request, _with_stock([found])[0])
+
+
+@router.get(
+    "/warehouses",
+    response=WarehousePage,
+    operation_id="warehouses",
+    summary="List warehouses",
+    openapi_extra=openapi.documented(
+        _page_of(WAREHOUSE, None), (problems.INVALID, problems.NOT_FOUND), headers=("ETag",)
+    ),
+)
+def warehouses(request: HttpRequest, page: PageNumber = Query(1)) -> HttpResponse:
+    """The places that hold stock, 21 at a time."""
+    _refuse_unknown(request, {"page"})
+    rows = Warehouse.objects.order_by("position", "code")
+    return fresh.answer(request, _listed(request, rows, page, _named))
+
+
+def _listed(request: HttpRequest, rows: QuerySet[Any], number: int, facts: Any) -> dict[str, Any]:
+    try:
+        page = Paginator(rows, PAGE_SIZE).page(number)
+    except InvalidPage:
+        raise Http404("no such page") from None
+    return {
+        "count": page.paginator.count,
+        "next": _address(request, number + 1) if page.has_next() else None,
+        "previous": _address(request, number - 1) if page.has_previous() else None,
+        "results": facts(list(page.object_list)),
+    }
+
+
+def _address(request: HttpRequest, number: int) -> str:
+    query = {**request.GET.dict(), "page": number}
+    return f"{request.path}?{urlencode(query)}"
+
+
+def _refuse_unknown(request: HttpRequest, known: set[str]) -> None:
+    """A misspelt filter that is passed over would answer what was not asked."""
+    wrong = [
+        (name, "Unknown parameter." if name not in known else "Given twice.")
+        for name, values in request.GET.lists()
+        if name not in known or len(values) > 1
+    ]
+    if wrong:
+        raise invalid(wrong)
+
+
+def _named(rows: Iterable[Warehouse]) -> list[dict[str, Any]]:
+    return [{"code": row.code, "name": row.name} for row in rows]
+
+
+def _with_stock(products: list[Product]) -> list[dict[str, Any]]:
+    rows = Inventory.objects.with_available().filter(product__in=products)
+    stock = defaultdict(list)
+    for row in rows.select_related("warehouse").order_by("warehouse__position", "pk"):
+        stock[row.product_id].append(
+            {
+                "warehouse": row.warehouse.code,
+                "available": row.available,
+                "total": row.total_units,
+            }
+        )
+    return [_facts(product, stock[product.pk]) for product in products]
+
+
+def _facts(product: Product, stock: list[dict[str, Any]]) -> dict[str, Any]:
+    available = sum(row["available"] for row in stock)
+    lapse = None if available else product.next_lapse_at
+    return {
+        "slug": product.slug,
+        "name": product.name,
+        "category": {"slug": product.category.slug, "name": product.category.name},
+        "tagline": product.tagline,
+        "description": product.description,
+        "material": product.material,
+        "dimensions_cm": product.dimensions_cm,
+        "price_paise": product.price_paise,
+        "currency": "INR",
+        "url": product.get_absolute_url(),
+        "image": {
+            "url": product.image.url,
+            "width": product.width,
+            "height": product.height,
+            "alt": product.alt,
+        },
+        "available": available,
+        "next_lapse_at": lapse and lapse.isoformat().replace("+00:00", "Z"),
+        "stock": stock,
+    }

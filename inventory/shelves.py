@@ -1,0 +1,51 @@
+"""Where a product may stand. It hardly ever changes and is wanted by every call that reserves, so
+each process remembers it for a few seconds; how much stands there is never remembered."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from catalog.models import Product
+
+# So long may pass until a product just withdrawn, or a warehouse just added, is known to all.
+REMEMBERED_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Shelves:
+    """A published product's inventory rows by the code of their warehouse, in the shop's order."""
+
+    product: str
+    rows: Mapping[str, int]
+    codes: Mapping[int, str]
+    known_until: float
+
+
+_known: dict[str, Shelves] = {}
+
+
+def shelves_of(slug: str) -> Shelves:
+    """Raises `Product.DoesNotExist`."""
+    now = time.monotonic()
+    known = _known.get(slug)
+    if known is None or known.known_until < now:
+        known = _known[slug] = _read(slug, now + REMEMBERED_SECONDS)
+    return known
+
+
+def forget() -> None:
+    _known.clear()
+
+
+def _read(slug: str, until: float) -> Shelves:
+    found = list(
+        Product.objects.published()
+        .filter(slug=slug)
+        .order_by("inventory__warehouse__position", "inventory__pk")
+        .values_list("inventory__pk", "inventory__warehouse__code")
+    )
+    if not found:
+        _known.pop(slug, None)
+        raise Product.DoesNotExist
+    codes = {row: code for row, code in found if row is not None}
+    return Shelves(slug, {code: row for row, code in codes.items()}, codes, until)

@@ -1,0 +1,162 @@
+"""Outcomes as the API tells them. What is stored under a key is, byte for byte, what is answered."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpResponse
+
+from allo.http import problems
+from allo.http.fresh import encode
+from allo.http.idempotency_key import REPLAY
+from allo.http.problems import BUSY, NEVER_STORED, Kind
+from reservations import tokens
+from reservations.exceptions import (
+    InsufficientStock,
+    LimitReached,
+    NotPending,
+    ReservationError,
+)
+from reservations.idempotency import Answer
+from reservations.models import Reservation
+
+INSUFFICIENT_STOCK = Kind(
+    409,
+    "insufficient_stock",
+    "Insufficient stock",
+    "Only 2 left.",
+    {"available": 2},
+)
+LIMIT_REACHED = Kind(
+    409,
+    "limit_reached",
+    "Limit reached",
+    "At most 10 in one reservation.",
+    {"limit": "RESERVATION_MAX_UNITS", "maximum": 10},
+)
+CONFLICT = Kind(
+    409,
+    "idempotency_conflict",
+    "Idempotency conflict",
+    "This key was used for another request.",
+)
+NOT_PENDING = Kind(
+    409,
+    "not_pending",
+    "Not pending",
+    "The reservation is confirmed.",
+    {"reservation_status": "confirmed"},
+)
+EXPIRED = Kind(410, "reservation_expired", "Reservation expired", "The time to pay has passed.")
+IN_FLIGHT = Kind(
+    425,
+    "in_flight",
+    "In flight",
+    "A request with this key is still running.",
+    {"retry_after": 1},
+)
+KINDS = {
+    kind.code: kind
+    for kind in (
+        INSUFFICIENT_STOCK, LIMIT_REACHED, CONFLICT, NOT_PENDING, EXPIRED, IN_FLIGHT, BUSY,
+    )
+}  # fmt: skip
+
+Act = Callable[[], Reservation | Answer]
+Outcome = Reservation | ReservationError
+
+
+def facts(reservation: Reservation, product: str, warehouse: str) -> dict[str, Any]:
+    """The id first: `address` finds it there."""
+    return {
+        "id": str(reservation.pk),
+        "status": str(reservation.status),
+        "product": product,
+        "warehouse": warehouse,
+        "quantity": reservation.quantity,
+        "created_at": _instant(reservation.created_at),
+        "expires_at": _instant(reservation.expires_at),
+        "ended_at": reservation.ended_at and _instant(reservation.ended_at),
+        "renewals": reservation.renewals,
+        "renewals_left": reservation.renewals_left,
+    }
+
+
+def address(reservation_id: UUID | str) -> str:
+    return f"/api/reservations/{reservation_id}"
+
+
+def held(codes: Callable[[int], str], product: str, *, token: bool) -> Callable[[Outcome], Answer]:
+    """How the outcome of `reserve` is put in words; `codes` names the warehouse of a row."""
+
+    def render(outcome: Outcome) -> Answer:
+        if isinstance(outcome, ReservationError):
+            return refused(outcome)
+        said = facts(outcome, product, codes(outcome.inventory_id))
+        said["token"] = tokens.hold_token(outcome.pk) if token else None
+        return Answer(201, encode(said))
+
+    return render
+
+
+def changed(reservation: Reservation) -> Callable[[Outcome], Answer]:
+    """How the outcome of a verb on this reservation is put in words."""
+    product, warehouse = reservation.inventory.product.slug, reservation.inventory.warehouse.code
+
+    def render(outcome: Outcome) -> Answer:
+        if isinstance(outcome, ReservationError):
+            return refused(outcome)
+        return Answer(200, encode(facts(outcome, product, warehouse)))
+
+    return render
+
+
+def refused(refusal: ReservationError) -> Answer:
+    kind = KINDS[refusal.code]
+    return Answer(kind.status, kind.body(str(refusal), _fields(refusal, kind)))
+
+
+def respond(act: Act, render: Callable[[Outcome], Answer]) -> HttpResponse:
+    try:
+        outcome = act()
+    except ReservationError as refusal:
+        outcome = refused(refusal)
+    return _response(outcome if isinstance(outcome, Answer) else render(outcome))
+
+
+def _response(answer: Answer) -> HttpResponse:
+    if answer.status >= 400:
+        response = problems.respond(answer.status, answer.body)
+        if seconds := _RETRY_AFTER.get(answer.status):
+            response.headers["Retry-After"] = seconds
+    else:
+        response = HttpResponse(
+            answer.body, content_type="application/json", status=answer.status
+        )
+        response.headers["Cache-Control"] = NEVER_STORED
+    if answer.status == 201:
+        response.headers["Location"] = address(answer.body[len('{"id":"') :][:36])
+    if answer.replayed:
+        response.headers[REPLAY] = "true"
+    return response
+
+
+_RETRY_AFTER = {kind.status: str(kind.fields["retry_after"]) for kind in (IN_FLIGHT, BUSY)}
+
+
+def _fields(refusal: ReservationError, kind: Kind) -> dict[str, Any]:
+    match refusal:
+        case InsufficientStock():
+            return {"available": refusal.available}
+        case LimitReached():
+            return {"limit": refusal.limit, "maximum": refusal.maximum}
+        case NotPending():
+            return {"reservation_status": str(refusal.status)}
+    return dict(kind.fields) if refusal.transient else {}
+
+
+def _instant(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+

@@ -1,0 +1,273 @@
+"""Reservations for other programs: another door to the same verbs."""
+
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from django.http import Http404, HttpResponse
+from ninja import Router
+from pydantic import BaseModel, ConfigDict, Field
+
+from allo.http import fresh, openapi, problems
+from allo.http.idempotency_key import PATTERN, sent_key
+from catalog.models import Product
+from inventory.shelves import Shelves, shelves_of
+from reservations import answers, services
+from reservations.callers import INSUFFICIENT_SCOPE, INVALID_TOKEN, Caller, Scope
+from reservations.exceptions import InsufficientStock
+from reservations.forms import MOST
+from reservations.guard import INVALID_KEY, ApiRequest, Guard
+from reservations.idempotency import Once
+from reservations.models import Reservation
+
+router = Router(tags=["Reservations"])
+
+SLUG = "^[-a-zA-Z0-9_]{1,80}$"
+CUSTOMER = "^[A-Za-z0-9._~-]{1,40}$"
+
+
+class Wanted(BaseModel):
+    """What is to be held."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", title="Wanted")
+
+    product: Annotated[str, Field(pattern=SLUG, description="The product's slug.")]
+    warehouse: Annotated[
+        str | None,
+        Field(pattern="^[-a-zA-Z0-9_]{1,20}$", description="Its code; where most are, without."),
+    ] = None
+    quantity: Annotated[int, Field(ge=1, le=MOST)]
+    customer: Annotated[
+        str | None,
+        Field(
+            pattern=CUSTOMER,
+            description="Of a merchant's system: for whom. The limits of one shopper hold for"
+            " each customer. Others' is ignored.",
+        ),
+    ] = None
+
+
+class Held(BaseModel):
+    """A reservation. `status` is never stale: past `expires_at` it is not `pending`."""
+
+    model_config = ConfigDict(title="Reservation")
+
+    id: UUID
+    status: Reservation.Status
+    product: str
+    warehouse: str
+    quantity: int
+    created_at: datetime
+    expires_at: datetime
+    ended_at: datetime | None
+    renewals: int
+    renewals_left: int
+
+
+class NewlyHeld(Held):
+    """A new reservation; `token` is the bearer token of a caller who had nothing to show."""
+
+    model_config = ConfigDict(title="NewReservation")
+
+    token: str | None
+
+
+EXAMPLE = {
+    "id": "7f3c5d0a-6c3e-4b7e-9a51-2f8d3f0c9b11",
+    "status": "pending",
+    "product": "tidal",
+    "warehouse": "blr-01",
+    "quantity": 2,
+    "created_at": "2026-11-23T06:30:00.120000Z",
+    "expires_at": "2026-11-23T06:40:00.120000Z",
+    "ended_at": None,
+    "renewals": 0,
+    "renewals_left": 2,
+}
+ENDED = "2026-11-23T06:33:10.480000Z"
+TOKEN = "hold_fzxdCmw-S36aUS-NPwybEQ:1xOqhY:u3zGm0l2b6r2h5k7m9p1s3v5x7z9B1D3F5H7J9L1N3P"  # noqa: S105
+
+KEY = {
+    "in": "header",
+    "name": "Idempotency-Key",
+    "required": False,
+    "description": "With it a retry acts once: it gets the first answer again, as long as the body"
+    " is the same, for 24 hours. A random UUID is a good one.",
+    "schema": {"type": "string", "pattern": f"^{PATTERN}$"},
+    "example": "0b8f5a3e-6f0d-4f1c-8a52-90b1f1a0c7d4",
+}
+# Nobody in particular is a caller, too: the empty requirement.
+ANYBODY: list[dict[str, list[str]]] = [{}, {"bearer": []}, {"session": []}]
+SECURITY_SCHEMES = {
+    "bearer": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "The token of a reservation's 201, or a merchant's API token with the"
+        " scopes read, reserve, confirm, manage.",
+    },
+    "session": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": "sessionid",
+        "description": "The shop's own pages; unsafe calls need X-CSRFToken, too.",
+    },
+}
+READING = (INVALID_TOKEN, INSUFFICIENT_SCOPE, problems.NOT_FOUND)
+WRITING = (
+    INVALID_KEY, problems.UNPARSABLE, INVALID_TOKEN, INSUFFICIENT_SCOPE, problems.CSRF_FAILED,
+    problems.NOT_FOUND, answers.CONFLICT, problems.TOO_LARGE, problems.UNSUPPORTED,
+    problems.INVALID, answers.IN_FLIGHT, problems.RATE_LIMITED,
+)  # fmt: skip
+
+
+def documented(example: dict[str, Any], *kinds: problems.Kind, **more: Any) -> dict[str, Any]:
+    return openapi.documented(
+        example,
+        (*WRITING, *kinds),
+        parameters=[KEY],
+        security=ANYBODY,
+        **{"headers": ("Idempotent-Replay",), **more},
+    )
+
+
+@router.post(
+    "",
+    auth=Guard(Scope.RESERVE, has_body=True),
+    response={201: NewlyHeld},
+    operation_id="reserve",
+    summary="Hold units",
+    openapi_extra=documented(
+        {**EXAMPLE, "token": TOKEN},
+        answers.INSUFFICIENT_STOCK,
+        answers.LIMIT_REACHED,
+        status=201,
+        says="The units are held until `expires_at`.",
+        headers=("Location", "Idempotent-Replay"),
+        requestBody={
+            "content": {
+                "application/json": {
+                    "example": {"product": "tidal", "warehouse": "blr-01", "quantity": 2}
+                }
+            }
+        },
+    ),
+)
+def reserve(request: ApiRequest, wanted: Wanted) -> HttpResponse:
+    """Holds units in one warehouse for a few minutes; without `warehouse`, where most are. Who
+    holds that very product there already is answered with the reservation there is."""
+    caller = request.auth
+    shelves, rows = _shelves(wanted)
+    holder = caller.holder(wanted.customer)
+    render = answers.held(shelves.codes.__getitem__, shelves.product, token=caller.gives_token)
+    network, cap = caller.address()
+    once = _once(request, caller.key_owner(holder), "api:reserve", wanted.model_dump(), render)
+
+    def act() -> Any:
+        if not rows:
+            raise InsufficientStock(0)
+        return services.reserve_in(
+            rows=rows,
+            quantity=wanted.quantity,
+            holder=holder,
+            address=network,
+            address_cap=cap,
+            once=once,
+        )
+
+    return answers.respond(act, render)
+
+
+@router.get(
+    "/{uuid:reservation_id}",
+    auth=Guard(Scope.READ),
+    response=Held,
+    operation_id="read",
+    summary="Read a reservation",
+    openapi_extra=openapi.documented(EXAMPLE, READING, security=ANYBODY, headers=("ETag",)),
+)
+def read(request: ApiRequest, reservation_id: UUID) -> HttpResponse:
+    """The caller's own reservation as it is now."""
+    found = request.auth.reservation(reservation_id)
+    inventory = found.inventory
+    facts = answers.facts(found, inventory.product.slug, inventory.warehouse.code)
+    return fresh.answer(request, facts, fresh.PRIVATE)
+
+
+@router.post(
+    "/{uuid:reservation_id}/confirm",
+    auth=Guard(Scope.CONFIRM),
+    response=Held,
+    operation_id="confirm",
+    summary="Confirm: it is paid",
+    openapi_extra=documented(
+        {**EXAMPLE, "status": "confirmed", "ended_at": ENDED}, answers.NOT_PENDING, answers.EXPIRED
+    ),
+)
+def confirm(request: ApiRequest, reservation_id: UUID) -> HttpResponse:
+    """Sells what is held. Final."""
+    return _change(request, reservation_id, services.confirm)
+
+
+@router.post(
+    "/{uuid:reservation_id}/release",
+    auth=Guard(Scope.MANAGE),
+    response=Held,
+    operation_id="release",
+    summary="Release: somebody else may have it",
+    openapi_extra=documented(
+        {**EXAMPLE, "status": "released", "ended_at": ENDED}, answers.NOT_PENDING, answers.EXPIRED
+    ),
+)
+def release(request: ApiRequest, reservation_id: UUID) -> HttpResponse:
+    """Frees what is held. Final; releasing twice is fine."""
+    return _change(request, reservation_id, services.release)
+
+
+@router.post(
+    "/{uuid:reservation_id}/renew",
+    auth=Guard(Scope.MANAGE),
+    response=Held,
+    operation_id="renew",
+    summary="Renew: more time to pay",
+    openapi_extra=documented(
+        {**EXAMPLE, "renewals": 1, "renewals_left": 1, "expires_at": "2026-11-23T06:43:10.480000Z"},
+        answers.LIMIT_REACHED,
+        answers.NOT_PENDING,
+        answers.EXPIRED,
+    ),
+)
+def renew(request: ApiRequest, reservation_id: UUID) -> HttpResponse:
+    """Starts the time to pay anew, a limited number of times."""
+    return _change(request, reservation_id, services.renew)
+
+
+def _shelves(wanted: Wanted) -> tuple[Shelves, tuple[int, ...]]:
+    """The product's shelves, and the inventory rows to choose from."""
+    try:
+        shelves = shelves_of(wanted.product)
+        if wanted.warehouse is None:
+            return shelves, tuple(shelves.codes)
+        return shelves, (shelves.rows[wanted.warehouse],)
+    except Product.DoesNotExist:
+        raise Http404("no such product") from None
+    except KeyError:
+        raise Http404("no such warehouse for this product") from None
+
+
+def _change(request: ApiRequest, reservation_id: UUID, verb: Any) -> HttpResponse:
+    caller: Caller = request.auth
+    found = caller.reservation(reservation_id)
+    render = answers.changed(found)
+    asked = {"reservation": str(found.pk)}
+    owner = caller.key_owner(found.holder)
+    once = _once(request, owner, f"api:{verb.__name__}", asked, render)
+    return answers.respond(lambda: verb(reservation_id=found.pk, once=once), render)
+
+
+def _once(
+    request: ApiRequest, client: str, endpoint: str, asked: dict[str, Any], render: Any
+) -> Once | None:
+    key = sent_key(request)
+    if key is None:
+        return None
+    return Once(client, endpoint, key, fresh.encode(asked).encode(), render)

@@ -1,0 +1,205 @@
+"""Who makes an API call, and what each may see and do.
+
+| caller | known by | its holds are | a key belongs to |
+|---|---|---|---|
+| a browser | the shop's cookies; unsafe calls need the CSRF token | the session's, as on the pages | the holder |
+| nobody yet | nothing | a new holder's for each call | its network address |
+| a hold's bearer | the token of its 201 | that one | that hold's holder |
+| a merchant's system | an API token | a holder for each of its customers | the API token |
+
+Nobody has no name of its own that would outlive a call, yet a retry after a lost answer must not
+hold twice. So its keys belong to the network address it calls from, and the key itself is its
+secret: whoever sends the same key and body from the same address is given the same answer, token
+and all. A random UUID cannot be guessed by a neighbour; from elsewhere the key is another key.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+from uuid import UUID, uuid4
+
+from django.conf import settings
+from django.http import Http404, HttpRequest, HttpResponse
+from django.middleware.csrf import CsrfViewMiddleware
+
+from allo.http import problems
+from allo.http.address import client_network
+from allo.http.problems import Kind, Problem
+from allo.http.rate import seconds_to_wait
+from reservations import holders, services, tokens
+from reservations.models import ApiToken, Reservation
+
+Scope = ApiToken.Scope
+
+INVALID_TOKEN = Kind(
+    401, "invalid_token", "Invalid token", "The bearer token is unknown, revoked or too old."
+)
+INSUFFICIENT_SCOPE = Kind(
+    403,
+    "insufficient_scope",
+    "Insufficient scope",
+    "This token may not do that.",
+    {"scope": "reserve"},
+)
+NO_RESERVATION = "no reservation of yours with this id"
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Somebody; `Nobody` is one, too."""
+
+    request: HttpRequest
+    gives_token: ClassVar[bool] = False
+
+    def owns(self, reservation: Reservation) -> bool:
+        raise NotImplementedError
+
+    def check(self, scope: Scope) -> None:
+        """Raises `Problem` if the caller may not do that sort of thing at all."""
+
+    def wait(self, scope: Scope) -> int:
+        """Counts a writing call; the seconds to wait if it was one too many."""
+        network = client_network(self.request)
+        if scope is Scope.RESERVE:
+            return seconds_to_wait(settings.RESERVE_RATE, "reserve", network)
+        return seconds_to_wait(settings.API_RATE, "api", network)
+
+    def holder(self, customer: str | None) -> str:
+        """Whose a new hold is to be."""
+        raise NotImplementedError
+
+    def key_owner(self, holder: str) -> str:
+        """The client whose keys these are, for what concerns a reservation of this holder."""
+        return holder
+
+    def address(self) -> tuple[str, int | None]:
+        """What the units it holds are counted by, and their cap if it has one of its own."""
+        return client_network(self.request), None
+
+    def reservation(self, reservation_id: UUID) -> Reservation:
+        """Its own reservation, never stale; to anyone else it does not exist."""
+        try:
+            found = services.get(reservation_id=reservation_id)
+        except Reservation.DoesNotExist:
+            raise Http404(NO_RESERVATION) from None
+        if not self.owns(found):
+            raise Http404(NO_RESERVATION)
+        return found
+
+
+class Nobody(Caller):
+    gives_token = True
+
+    def owns(self, reservation: Reservation) -> bool:
+        return False
+
+    def holder(self, customer: str | None) -> str:
+        return f"anonymous:{uuid4()}"
+
+    def key_owner(self, holder: str) -> str:
+        return f"address:{client_network(self.request)}"
+
+
+class Browser(Caller):
+    def owns(self, reservation: Reservation) -> bool:
+        return holders.may_see(self.request, reservation)
+
+    def wait(self, scope: Scope) -> int:
+        session = self.request.COOKIES.get(settings.SESSION_COOKIE_NAME, "")
+        own = seconds_to_wait(settings.API_RATE, "session", tokens.name_of(session))
+        return own or Caller.wait(self, scope)
+
+    def holder(self, customer: str | None) -> str:
+        return holders.holder_for(self.request)
+
+    def key_owner(self, holder: str) -> str:
+        """Staff act on what others hold under keys of their own."""
+        mine = holders.holders_of(self.request)
+        return holder if holder in mine else mine[0]
+
+    def address(self) -> tuple[str, int | None]:
+        return "" if self.request.user.is_authenticated else client_network(self.request), None
+
+
+@dataclass(frozen=True, slots=True)
+class Bearer(Caller):
+    reservation_id: UUID
+
+    def owns(self, reservation: Reservation) -> bool:
+        return reservation.pk == self.reservation_id
+
+    def check(self, scope: Scope) -> None:
+        if scope is Scope.RESERVE:
+            detail = "This token is for one reservation; call without it to make another."
+            raise Problem(INSUFFICIENT_SCOPE, detail, scope=str(scope))
+
+    def wait(self, scope: Scope) -> int:
+        own = seconds_to_wait(settings.API_RATE, "hold", str(self.reservation_id))
+        return own or Caller.wait(self, scope)
+
+
+@dataclass(frozen=True, slots=True)
+class Merchant(Caller):
+    """Each customer it names is a holder, with a shopper's limits; who names none makes a new
+    holder each time. All of them together may hold `max_units`."""
+
+    token: ApiToken
+
+    @property
+    def name(self) -> str:
+        return f"token:{self.token.pk}"
+
+    def owns(self, reservation: Reservation) -> bool:
+        return reservation.holder.startswith(f"{self.name}:")
+
+    def check(self, scope: Scope) -> None:
+        if scope not in self.token.scopes:
+            raise Problem(INSUFFICIENT_SCOPE, scope=str(scope))
+
+    def wait(self, scope: Scope) -> int:
+        return seconds_to_wait(self.token.rate, "token", self.name)
+
+    def holder(self, customer: str | None) -> str:
+        return f"{self.name}:{customer or uuid4()}"
+
+    def key_owner(self, holder: str) -> str:
+        return self.name
+
+    def address(self) -> tuple[str, int | None]:
+        return self.name, self.token.max_units
+
+
+def caller_of(request: HttpRequest) -> Caller:
+    """Raises `Problem` for a token that is none, or cookies without their CSRF token."""
+    if authorization := request.META.get("HTTP_AUTHORIZATION"):
+        return _bearer(request, authorization)
+    if settings.SESSION_COOKIE_NAME in request.COOKIES or (
+        settings.CSRF_COOKIE_NAME in request.COOKIES
+    ):
+        _check_csrf(request)
+        return Browser(request)
+    return Nobody(request)
+
+
+def _bearer(request: HttpRequest, authorization: str) -> Caller:
+    scheme, _, token = authorization.partition(" ")
+    token = token.strip()
+    if scheme.lower() == "bearer":
+        if token.startswith(tokens.MERCHANT) and (merchant := tokens.merchant_of(token)):
+            return Merchant(request, merchant)
+        if token.startswith(tokens.HOLD) and (held := tokens.held_by(token)):
+            return Bearer(request, held)
+    raise Problem(INVALID_TOKEN, headers={"WWW-Authenticate": 'Bearer error="invalid_token"'})
+
+
+class _Csrf(CsrfViewMiddleware):
+    def _reject(self, request: HttpRequest, reason: str) -> HttpResponse:
+        return Problem(problems.CSRF_FAILED).response
+
+
+_csrf = _Csrf(lambda _request: HttpResponse())
+
+
+def _check_csrf(request: HttpRequest) -> None:
+    """A cookie is sent by any page of any site: it speaks for its owner only with the token."""
+    if _csrf.process_view(request, _csrf.get_response, (), {}):
+        raise Problem(problems.CSRF_FAILED)

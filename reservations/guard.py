@@ -1,0 +1,58 @@
+"""What stands before every call about reservations: a bounded body of the right kind, a caller who
+may make the call, and not too many of them."""
+
+from dataclasses import dataclass
+
+from django.http import HttpRequest
+
+from allo.http import problems, strict_json
+from allo.http.idempotency_key import is_proper, sent_key
+from allo.http.problems import Kind, Problem
+from reservations.callers import Caller, Scope, caller_of
+
+INVALID_KEY = Kind(
+    400,
+    "invalid_idempotency_key",
+    "Invalid Idempotency-Key",
+    "Idempotency-Key must be 1 to 255 visible ASCII characters.",
+)
+
+
+class ApiRequest(HttpRequest):
+    auth: Caller  # set by ninja to what `Guard` returns
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    scope: Scope
+    has_body: bool = False
+
+    def __call__(self, request: HttpRequest) -> Caller:
+        """Cheapest first. Raises `Problem`."""
+        if request.method == "POST":
+            strict_json.read_body(request)
+            if self.has_body:
+                strict_json.check_content_type(request)
+        caller = caller_of(request)
+        caller.check(self.scope)
+        if request.method == "POST":
+            self._check_writing(request, caller)
+        return caller
+
+    def _check_writing(self, request: HttpRequest, caller: Caller) -> None:
+        key = sent_key(request)
+        if key is not None and not is_proper(key):
+            raise Problem(INVALID_KEY)
+        if wait := caller.wait(self.scope):
+            raise problems.rate_limited(wait)
+        if self.has_body and not request.body:
+            raise Problem(problems.UNPARSABLE)
+        if not self.has_body:
+            _check_nothing_is_said(request)
+
+
+def _check_nothing_is_said(request: HttpRequest) -> None:
+    if request.body:
+        strict_json.check_content_type(request)
+        if strict_json.loads(request.body) != {}:
+            raise Problem(problems.INVALID, "This call takes no body.", errors=[])
