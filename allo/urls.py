@@ -5,6 +5,11 @@ from django.urls import include, path
 from allo import pages
 from catalog.sitemaps import SITEMAPS
 
+handler400 = "allo.errors.bad_request"
+handler403 = "allo.errors.forbidden"
+handler404 = "allo.errors.not_found"
+handler500 = "allo.errors.broken"
+
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("", include("catalog.urls")),

@@ -8,6 +8,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from allo.http.idempotency_key import replayed
 from allo.http.parts import (
     Request,
     SeeOther,
@@ -88,6 +89,10 @@ def _act(
     asked = {"reservation": reservation.pk, **(form or {})}
     once = once_for(request, reservation.holder, f"checkout:{verb.__name__}", asked)
     answer = refusals.attempt(lambda: verb(reservation_id=reservation.pk, once=once))
+    return replayed(_told(request, reservation, answer), answer.replayed)
+
+
+def _told(request: Request, reservation: Reservation, answer: Answer) -> HttpResponse:
     if answer.status == refusals.DONE and not wants_part(request):
         return SeeOther(answer.body)
     if answer.status == refusals.BUSY and not wants_part(request):

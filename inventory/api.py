@@ -10,7 +10,7 @@ from django.core.paginator import InvalidPage, Paginator
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from ninja import Query, Router
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
 from allo.http import fresh, openapi, problems
 from allo.http.api import invalid
@@ -23,21 +23,15 @@ router = Router(tags=["Products"])
 PAGE_SIZE = 21
 
 
-def _digits(value: Any) -> Any:
-    if isinstance(value, str) and not (value.isascii() and value.isdigit()):
-        raise ValueError("Give a whole number.")
-    return value
-
-
-PageNumber = Annotated[
-    int, BeforeValidator(_digits), Field(ge=1, le=100_000, description="From 1; 404 past the end.")
-]
+PageNumber = Annotated[int, Query(ge=1, le=100_000, description="From 1; 404 past the end.")]
 # As the grid's form cleans it: neither NUL nor other control characters.
 Words = Annotated[
     str,
-    Field(max_length=100, pattern=r"^[^\x00-\x1f\x7f]*$", description="Words that it has in it."),
+    Query(max_length=100, pattern=r"^[^\x00-\x1f\x7f]*$", description="Words that it has in it."),
 ]
-Slug = Annotated[str, Field(pattern="^[-a-zA-Z0-9_]{1,80}$", description="A category's slug.")]
+Slug = Annotated[
+    str | None, Query(pattern="^[-a-zA-Z0-9_]{1,80}$", description="A category's slug.")
+]
 
 
 class CategoryOut(BaseModel):
@@ -131,6 +125,7 @@ PRODUCT = {
     ],
 }
 WAREHOUSE = {"code": "blr-01", "name": "Bengaluru"}
+LISTED = (problems.INVALID, problems.NOT_FOUND, problems.TOO_LONG)
 NEXT = "/api/products?q=vase&page=2"
 
 
@@ -145,16 +140,16 @@ def _page_of(example: dict[str, Any], following: str | None) -> dict[str, Any]:
     operation_id="products",
     summary="List products",
     openapi_extra=openapi.documented(
-        _page_of(PRODUCT, NEXT), (problems.INVALID, problems.NOT_FOUND), headers=("ETag",)
+        _page_of(PRODUCT, NEXT), LISTED, headers=("ETag",)
     ),
 )
 def products(
     request: HttpRequest,
-    q: Words = Query(""),
-    category: Slug | None = Query(None),
-    in_stock: Literal["true", "false", "1", "0"] = Query("false"),
-    sort: Literal["featured", "newest", "price", "-price", "name"] = Query("featured"),
-    page: PageNumber = Query(1),
+    q: Words = "",
+    category: Slug = None,
+    in_stock: Literal["true", "false", "1", "0"] = "false",
+    sort: Literal["featured", "newest", "price", "-price", "name"] = "featured",
+    page: PageNumber = 1,
 ) -> HttpResponse:
     """What the shop sells, filtered and sorted as on its front page, 21 at a time, with the units
     that are available in each warehouse."""
@@ -200,10 +195,10 @@ def product(request: HttpRequest, slug: str) -> HttpResponse:
     operation_id="warehouses",
     summary="List warehouses",
     openapi_extra=openapi.documented(
-        _page_of(WAREHOUSE, None), (problems.INVALID, problems.NOT_FOUND), headers=("ETag",)
+        _page_of(WAREHOUSE, None), LISTED, headers=("ETag",)
     ),
 )
-def warehouses(request: HttpRequest, page: PageNumber = Query(1)) -> HttpResponse:
+def warehouses(request: HttpRequest, page: PageNumber = 1) -> HttpResponse:
     """The places that hold stock, 21 at a time."""
     _refuse_unknown(request, {"page"})
     rows = Warehouse.objects.order_by("position", "code")
@@ -229,12 +224,15 @@ def _address(request: HttpRequest, number: int) -> str:
 
 
 def _refuse_unknown(request: HttpRequest, known: set[str]) -> None:
-    """A misspelt filter that is passed over would answer what was not asked."""
+    """A misspelt filter that is passed over would answer what was not asked; nor is "1.0" a page."""
     wrong = [
         (name, "Unknown parameter." if name not in known else "Given twice.")
         for name, values in request.GET.lists()
         if name not in known or len(values) > 1
     ]
+    page = request.GET.get("page", "1")
+    if not (page.isascii() and page.isdigit()):
+        wrong.append(("page", "Give a whole number."))
     if wrong:
         raise invalid(wrong)
 

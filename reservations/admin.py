@@ -35,6 +35,9 @@ from reservations.models import (
     Sweep,
 )
 from reservations.tasks import audit_stock
+from reservations.token_admin import ApiTokenAdmin
+
+__all__ = ["ApiTokenAdmin"]
 
 # As many as one page of the list: what is asked about is to be read before.
 AT_ONCE = 100
@@ -363,11 +366,12 @@ class StaffActionAdmin(StreamedExport[StaffAction], ReadOnlyAdmin[StaffAction]):
 
 @admin.register(IdempotencyKey)
 class IdempotencyKeyAdmin(ReadOnlyAdmin[IdempotencyKey]):
-    # The key itself lets its client replay an answer: it is nobody else's to read.
+    # The key itself lets its client replay an answer, and an answer may carry a bearer token:
+    # they are nobody else's to read.
     list_display = ("endpoint", "status", "client", "reservation", "created_at")
     list_filter = ("endpoint", "status")
     list_select_related = ("reservation",)
-    exclude = ("key", "request_hash")
+    exclude = ("key", "request_hash", "body")
 
 
 @admin.register(Sweep)

@@ -9,9 +9,9 @@ from django.http import HttpResponse
 
 from allo.http import problems
 from allo.http.fresh import encode
-from allo.http.idempotency_key import REPLAY
+from allo.http.idempotency_key import replayed
 from allo.http.problems import BUSY, NEVER_STORED, Kind
-from reservations import tokens
+from reservations import refusals, tokens
 from reservations.exceptions import (
     InsufficientStock,
     LimitReached,
@@ -114,7 +114,8 @@ def changed(reservation: Reservation) -> Callable[[Outcome], Answer]:
 
 def refused(refusal: ReservationError) -> Answer:
     kind = KINDS[refusal.code]
-    return Answer(kind.status, kind.body(str(refusal), _fields(refusal, kind)))
+    detail = refusals.limit_in_words(refusal) if isinstance(refusal, LimitReached) else str(refusal)
+    return Answer(kind.status, kind.body(detail, _fields(refusal, kind)))
 
 
 def respond(act: Act, render: Callable[[Outcome], Answer]) -> HttpResponse:
@@ -137,9 +138,7 @@ def _response(answer: Answer) -> HttpResponse:
         response.headers["Cache-Control"] = NEVER_STORED
     if answer.status == 201:
         response.headers["Location"] = address(answer.body[len('{"id":"') :][:36])
-    if answer.replayed:
-        response.headers[REPLAY] = "true"
-    return response
+    return replayed(response, answer.replayed)
 
 
 _RETRY_AFTER = {kind.status: str(kind.fields["retry_after"]) for kind in (IN_FLIGHT, BUSY)}

@@ -120,6 +120,13 @@ WRITING = (
 )  # fmt: skip
 
 
+# What can be done next with what a call has just answered.
+LINKS = {
+    name: {"operationId": name, "parameters": {"reservation_id": "$response.body#/id"}}
+    for name in ("read", "confirm", "release", "renew")
+}
+
+
 def documented(example: dict[str, Any], *kinds: problems.Kind, **more: Any) -> dict[str, Any]:
     return openapi.documented(
         example,
@@ -143,6 +150,7 @@ def documented(example: dict[str, Any], *kinds: problems.Kind, **more: Any) -> d
         status=201,
         says="The units are held until `expires_at`.",
         headers=("Location", "Idempotent-Replay"),
+        links=LINKS,
         requestBody={
             "content": {
                 "application/json": {

@@ -1,16 +1,14 @@
 """A form's own idempotency key: what makes a double click one act."""
 
 import json
-import re
 from collections.abc import Mapping
 
 from django.core.exceptions import BadRequest
 from django.http import HttpRequest
 
+from allo.http.idempotency_key import is_proper, sent_key
 from reservations import refusals
 from reservations.idempotency import Once
-
-_VISIBLE_ASCII = re.compile(r"[!-~]{1,255}")
 
 
 def once_for(request: HttpRequest, holder: str, endpoint: str, asked: Mapping[str, object]) -> Once:
@@ -25,7 +23,10 @@ def once_for(request: HttpRequest, holder: str, endpoint: str, asked: Mapping[st
 
 
 def key_of(request: HttpRequest) -> str:
-    key = request.POST.get("idempotency_key", "")
-    if not _VISIBLE_ASCII.fullmatch(key):
+    """The header's, as of a program that sends the form; else the hidden field's."""
+    key = sent_key(request)
+    if key is None:
+        key = str(request.POST.get("idempotency_key", ""))
+    if not is_proper(key):
         raise BadRequest("idempotency_key must be 1 to 255 visible ASCII characters")
     return key

@@ -19,6 +19,7 @@ DETAILS = {
     " Pay for one or let one go first.",
     "RESERVATION_MAX_UNITS_PER_ADDRESS": "Your network already holds {maximum} unpaid units,"
     " as many as one may. Try again when some are paid for.",
+    "max_units": "This API token already holds {maximum} unpaid units, as many as it may.",
     "RESERVATION_MAX_RENEWALS": "This was given more time {maximum} times; it cannot be again.",
     "idempotency_conflict": "This form was sent before, with other choices. Send it once more"
     " if this is what you want.",
@@ -60,6 +61,10 @@ def refusal(answer: Answer, *, asked: int = 0, warehouse: Warehouse | None = Non
     return Refusal(**facts, asked=asked, warehouse=warehouse)
 
 
+def limit_in_words(refusal: LimitReached) -> str:
+    return DETAILS[refusal.limit].format(maximum=refusal.maximum)
+
+
 def rate_limited(seconds: int) -> Refusal:
     return Refusal("rate_limited", f"Too many attempts. Try again in {seconds} seconds.")
 
@@ -74,7 +79,7 @@ def _facts(refusal: ReservationError) -> dict[str, str | int]:
     if isinstance(refusal, InsufficientStock):
         return {"code": refusal.code, "available": refusal.available}
     if isinstance(refusal, LimitReached):
-        detail = DETAILS[refusal.limit].format(maximum=refusal.maximum)
+        detail = limit_in_words(refusal)
     else:
         detail = DETAILS.get(refusal.code, str(refusal))
     return {"code": refusal.code, "detail": detail}

@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
 from allo.http.address import client_network
+from allo.http.idempotency_key import replayed
 from allo.http.parts import (
     Request,
     busy,
@@ -49,8 +50,8 @@ def reserve(request: Request, slug: str) -> HttpResponse:
         return _page(request, product, form, status=422)
     answer = _hold(request, product, form)
     if answer.status != refusals.DONE:
-        return _refused(request, product, form, answer)
-    return go_to(request, answer.body)
+        return replayed(_refused(request, product, form, answer), answer.replayed)
+    return replayed(go_to(request, answer.body), answer.replayed)
 
 
 @require_safe

@@ -1,8 +1,8 @@
-"""The `Idempotency-Key` header: what it may look like."""
+"""The headers of idempotency: the key that is sent, and the word that an answer is a replay."""
 
 import re
 
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 
 HEADER = "HTTP_IDEMPOTENCY_KEY"
 REPLAY = "Idempotent-Replay"
@@ -18,3 +18,10 @@ def sent_key(request: HttpRequest) -> str | None:
 
 def is_proper(key: str) -> bool:
     return _VISIBLE_ASCII.fullmatch(key) is not None
+
+
+def replayed(response: HttpResponse, was: bool) -> HttpResponse:
+    """Says so, if the answer is one that was given before."""
+    if was:
+        response.headers[REPLAY] = "true"
+    return response

@@ -64,6 +64,7 @@ def documented(
     status: int = 200,
     says: str = "",
     headers: Iterable[str] = (),
+    links: Mapping[str, Any] | None = None,
     **more: Any,
 ) -> dict[str, Any]:
     """`openapi_extra` of an operation: how it succeeds, and every way in which it fails."""
@@ -71,6 +72,8 @@ def documented(
         "content": {"application/json": {"example": example}},
         "headers": {name: HEADERS[name] for name in headers},
     }
+    if links:
+        success["links"] = links
     if says:
         success["description"] = says
     responses: dict[int, Any] = {status: success}
@@ -83,6 +86,9 @@ def documented(
 
 
 def _add(responses: dict[int, Any], kind: Kind) -> None:
+    if not kind.code:
+        responses[kind.status] = {"description": kind.title, "content": {"text/html": {}}}
+        return
     answer = responses.setdefault(
         kind.status,
         {

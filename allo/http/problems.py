@@ -51,6 +51,8 @@ CSRF_FAILED = Kind(
 NOT_FOUND = Kind(404, "not_found", "Not found", "There is no such thing.")
 NOT_ALLOWED = Kind(405, "method_not_allowed", "Method not allowed", "See the Allow header.")
 TOO_LARGE = Kind(413, "too_large", "Body too large", "A body may have 16384 bytes.")
+# Said by the web server itself, in HTML: the request never reached the API.
+TOO_LONG = Kind(414, "", "Address too long", "")
 UNSUPPORTED = Kind(
     415, "unsupported_media_type", "Unsupported media type", "Send application/json."
 )

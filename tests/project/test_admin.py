@@ -15,7 +15,7 @@ pytestmark = pytest.mark.django_db
 
 SHOP = ("catalog", "inventory", "reservations", "checkout")
 MODELS = [model for app in SHOP for model in apps.get_app_config(app).get_models()]
-WRITABLE = {"Category", "Product", "Warehouse"}
+WRITABLE = {"ApiToken", "Category", "Product", "Warehouse"}
 
 
 def page(model, name: str, *args: object) -> str:

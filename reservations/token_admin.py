@@ -1,0 +1,118 @@
+"""API tokens in the admin: made, shown once, revoked; never typed and never read again."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.utils.decorators import method_decorator
+from django.views.decorators.debug import sensitive_post_parameters
+
+from allo.http.admin import ModelAdmin
+from allo.http.parts import never_stored
+from reservations import tokens
+from reservations.models import ApiToken
+
+
+class TokenForm(forms.ModelForm):  # type: ignore[type-arg]
+    scopes = forms.MultipleChoiceField(
+        choices=ApiToken.Scope.choices, widget=forms.CheckboxSelectMultiple
+    )
+
+    class Meta:
+        model = ApiToken
+        fields = ("name", "scopes", "rate", "max_units")
+
+
+@admin.register(ApiToken)
+class ApiTokenAdmin(ModelAdmin[ApiToken]):
+    form = TokenForm
+    list_display = ("name", "shown_prefix", "may", "rate", "max_units", "last_used_at", "state")
+    list_filter = (("revoked_at", admin.EmptyFieldListFilter),)
+    search_fields = ("name", "prefix")
+    show_full_result_count = False
+    actions = ("revoke",)
+    fields = ("name", "scopes", "rate", "max_units")
+
+    @admin.display(description="token")
+    def shown_prefix(self, token: ApiToken) -> str:
+        return f"{token.prefix}…"
+
+    @admin.display(description="scopes")
+    def may(self, token: ApiToken) -> str:
+        return ", ".join(token.scopes)
+
+    @admin.display(ordering="revoked_at")
+    def state(self, token: ApiToken) -> str:
+        return "revoked" if token.revoked_at else "live"
+
+    def has_change_permission(self, request: HttpRequest, obj: ApiToken | None = None) -> bool:
+        """As with a key that was cut: whoever wants another makes another. The permission itself
+        is that of revoking."""
+        return False
+
+    def has_view_permission(self, request: HttpRequest, obj: ApiToken | None = None) -> bool:
+        return super().has_view_permission(request, obj) or self.has_revoke_permission(request)
+
+    def has_delete_permission(self, request: HttpRequest, obj: ApiToken | None = None) -> bool:
+        """Its holds name it for ever."""
+        return False
+
+    def has_revoke_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("reservations.change_apitoken")
+
+    def get_fields(self, request: HttpRequest, obj: ApiToken | None = None) -> Any:
+        if obj is None:
+            return self.fields
+        return (
+            "name", "shown_prefix", "may", "rate", "max_units", "created_by", "created_at",
+            "last_used_at", "revoked_at",
+        )  # fmt: skip
+
+    def save_model(self, request: HttpRequest, obj: ApiToken, form: Any, change: bool) -> None:
+        """The secret stays with this request, whose answer shows it: no session, no message and
+        no log ever has it."""
+        made, secret = tokens.create(created_by=request.user, **form.cleaned_data)  # type: ignore[arg-type]
+        obj.__dict__.update(made.__dict__)
+        vars(request)["new_secret"] = secret
+
+    @method_decorator(sensitive_post_parameters())
+    @method_decorator(never_stored)
+    def add_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        return super().add_view(request, *args, **kwargs)
+
+    def response_add(
+        self, request: HttpRequest, obj: ApiToken, post_url_continue: str | None = None
+    ) -> HttpResponse:
+        """Answers with the page itself, not with a redirect that would have to carry the secret."""
+        context = {
+            **self.admin_site.each_context(request),
+            "title": "A new API token",
+            "opts": self.opts,
+            "token": obj,
+            "secret": vars(request)["new_secret"],
+        }
+        return TemplateResponse(request, "admin/reservations/apitoken/created.html", context)
+
+    @admin.action(description="Revoke the chosen tokens", permissions=["revoke"])
+    def revoke(self, request: HttpRequest, chosen: QuerySet[ApiToken]) -> HttpResponse | None:
+        live = list(chosen.filter(revoked_at=None))
+        if not live:
+            self.message_user(request, "None of these is live.", messages.WARNING)
+            return None
+        if request.POST.get("sure") != "yes":
+            context = {
+                **self.admin_site.each_context(request),
+                "title": "Revoke API tokens?",
+                "opts": self.opts,
+                "live": live,
+            }
+            return TemplateResponse(request, "admin/reservations/apitoken/revoke.html", context)
+        for token in live:
+            if tokens.revoke(token):
+                LogEntry.objects.log_actions(request.user.pk, [token], CHANGE, "Revoked")
+        self.message_user(request, f"Revoked: {', '.join(map(str, live))}", messages.SUCCESS)
+        return None
