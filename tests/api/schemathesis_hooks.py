@@ -1,8 +1,12 @@
-"""What schemathesis may not ask, and why."""
+"""What schemathesis may not ask, and what it has to know to get past the shop's door."""
 
+import re
 from typing import Any
 
 import schemathesis
+
+SLUG = re.compile(r"[-a-zA-Z0-9_]{1,20}\Z")
+HOT = "tidal"
 
 
 @schemathesis.hook
@@ -11,3 +15,19 @@ def filter_body(context: Any, body: Any) -> bool:
     as product.md asks, and so they are no example of what is accepted."""
     quantity = body.get("quantity") if isinstance(body, dict) else None
     return not (isinstance(quantity, float) and quantity.is_integer())
+
+
+@schemathesis.hook
+def map_body(context: Any, body: Any) -> Any:
+    """A made-up product gets a 404 and nothing more is learnt: what is a proper slug becomes one
+    that is there, and an amount one that can be had. What is wrong stays as wrong as it was."""
+    if not isinstance(body, dict):
+        return body
+    known = dict(body)
+    for name, value in {"product": HOT, "warehouse": "blr-01"}.items():
+        if isinstance(body.get(name), str) and SLUG.match(body[name]):
+            known[name] = value
+    quantity = body.get("quantity")
+    if isinstance(quantity, int) and not isinstance(quantity, bool) and 1 <= quantity <= 1_000_000:
+        known["quantity"] = quantity % 12 + 1
+    return known

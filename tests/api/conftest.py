@@ -1,0 +1,41 @@
+"""The shop as `make up` runs it, gunicorn with 2 workers of 16 threads, for calls over HTTP."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from tests.api.http import Caller, Stock
+from tests.running import Shop, running_shop
+
+NewCaller = Callable[..., Caller]
+
+# Each caller says where it comes from, as a proxy would, so that the cap of one address does not
+# get in the others' way; a lock is waited for no longer than tests can wait.
+SETTINGS = {
+    "RESERVE_RATE": "off", "API_RATE": "off", "TRUSTED_PROXIES": "1", "LOCK_TIMEOUT_MS": "500",
+    "WEB_CONCURRENCY": "2", "WEB_THREADS": "16",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="package")
+def shop() -> Iterator[Shop]:
+    with running_shop(**SETTINGS) as shop:
+        yield shop
+
+
+@pytest.fixture
+def new_caller(shop: Shop) -> Iterator[NewCaller]:
+    """Make programs that call, each from an address of its own: `new_caller(token)`."""
+    with ExitStack() as callers:
+        yield lambda token="": callers.enter_context(Caller(shop, token))
+
+
+@pytest.fixture
+def caller(new_caller: NewCaller) -> Caller:
+    return new_caller()
+
+
+@pytest.fixture
+def stock(shop: Shop) -> Stock:
+    return Stock(shop)

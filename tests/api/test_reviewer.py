@@ -1,0 +1,229 @@
+"""The reviewer with bad intentions (expectations.md), by number, over HTTP against gunicorn."""
+
+import time
+from uuid import uuid4
+
+import psycopg
+import pytest
+
+from tests.api.conftest import NewCaller
+from tests.api.http import Caller, Crowd, Stock, merchant, reserving, statuses
+from tests.running import Shop
+
+pytestmark = pytest.mark.race
+
+ROUNDS, PARALLEL, UNITS = 50, 200, 10
+WRONG_KEYS = ["", "x" * 256, "a b", "'; drop table x; --", "kl\u00fcver"]
+
+
+def test_1_two_hundred_at_once_for_ten_units_fifty_times(shop: Shop, stock: Stock) -> None:
+    shelves = stock.many(ROUNDS, UNITS)
+    with Crowd(shop, PARALLEL) as crowd:
+        for slug in shelves:
+            replies = crowd.at_once([reserving(slug) for _ in range(PARALLEL)])
+            assert statuses(replies) == {201: UNITS, 409: PARALLEL - UNITS}
+            assert {reply.code for reply in replies if reply.status == 409} == {
+                "insufficient_stock"
+            }
+    for slug in shelves:
+        assert stock.row(slug) == (UNITS, UNITS)
+        assert stock.pending(slug) == UNITS
+
+
+def test_2_twenty_four_at_once_with_one_key_are_one_reservation(shop: Shop, stock: Stock) -> None:
+    slug, key = stock.of(50), str(uuid4())
+    once = reserving(slug, Idempotency_Key=key, X_Forwarded_For="203.0.113.7")
+    with Crowd(shop, 24) as crowd:
+        replies = crowd.at_once([once] * 24)
+    assert statuses(replies) == {201: 24}
+    assert len({reply.body for reply in replies}) == 1
+    assert sum("idempotent-replay" in reply.headers for reply in replies) == 23
+    assert stock.row(slug) == (50, 1)
+
+
+def test_2_the_same_key_of_another_client_is_another_key(
+    shop: Shop, stock: Stock, new_caller: NewCaller
+) -> None:
+    slug, key = stock.of(50), str(uuid4())
+    callers = [new_caller(), new_caller(), new_caller(merchant(shop, "reserve"))]
+    replies = [caller.reserve(slug, Idempotency_Key=key) for caller in callers]
+    assert statuses(replies) == {201: 3}
+    assert len({reply.json["id"] for reply in replies}) == 3
+    assert stock.row(slug) == (50, 3)
+
+
+@pytest.mark.parametrize("key", WRONG_KEYS)
+def test_3_a_key_that_is_none_stores_nothing(caller: Caller, stock: Stock, key: str) -> None:
+    slug, keys = stock.of(5), stock.keys()
+    reply = caller.reserve(slug, Idempotency_Key=key.encode().decode("latin-1"))
+    assert (reply.status, reply.code) == (400, "invalid_idempotency_key")
+    assert stock.row(slug) == (5, 0)
+    assert stock.keys() == keys
+
+
+@pytest.mark.parametrize("character", ["\0", "\x01", "\x7f"])
+def test_3_nor_does_one_with_control_characters(shop: Shop, stock: Stock, character: str) -> None:
+    """The web server refuses some of them before anyone reads them."""
+    slug = stock.of(5)
+    with Crowd(shop, 1) as crowd:
+        (reply,) = crowd.at_once([reserving(slug, Idempotency_Key=f"a{character}b")])
+    assert reply.status == 400
+    assert stock.row(slug) == (5, 0)
+
+
+def test_6_a_transaction_that_sits_on_a_row_is_busy_for_that_row_alone(
+    shop: Shop, stock: Stock
+) -> None:
+    stuck, other = stock.of(5), stock.of(5)
+    url = shop.variables()["MIGRATION_DATABASE_URL"]
+    with psycopg.connect(url) as connection, Crowd(shop, 40) as crowd, Caller(shop) as caller:
+        connection.execute(
+            "SELECT 1 FROM inventory_inventory WHERE id = %s FOR UPDATE", [stock.row_id(stuck)]
+        )
+        assert caller.reserve(other).status == 201  # all is warm
+        started = time.monotonic()
+        for socket in crowd.sockets:
+            socket.sendall(reserving(stuck))
+        time.sleep(0.2)
+        asked = time.monotonic()
+        assert caller.reserve(other).status in (201, 503)
+        assert time.monotonic() - asked < 3
+        replies = crowd.at_once([b""] * 40)
+        took = time.monotonic() - started
+        connection.rollback()
+        assert statuses(replies) == {503: 40}
+        assert {(reply.code, reply.headers["retry-after"]) for reply in replies} == {("busy", "2")}
+        assert took < 5
+        assert caller.reserve(stuck).status == 201
+    assert stock.balanced(stuck)
+
+
+def body(text: str) -> bytes:
+    return text.replace("TIDAL", "tidal").encode()
+
+
+@pytest.mark.parametrize(
+    ("sent", "kind", "answer"),
+    [
+        (body('{"product":"TIDAL","quantity":1}'), "text/plain", (415, "unsupported_media_type")),
+        (b"product=tidal&quantity=1", "application/x-www-form-urlencoded",
+            (415, "unsupported_media_type")),
+        (body('{"product":"TIDAL","quantity":1}'), "application/json; charset=utf-16",
+            (415, "unsupported_media_type")),
+        (b" " * 4_000_000, "application/json", (413, "too_large")),
+        (body('{"product":"TIDAL","quantity":1,"quantity":2}'), "", (400, "unparsable")),
+        (body('{"product":"TIDAL","quantity":NaN}'), "", (400, "unparsable")),
+        (body('{"product":"TIDAL","quantity":1e2}'), "", (422, "invalid")),
+        (body('{"product":"TIDAL","quantity":1.0}'), "", (422, "invalid")),
+        (body('{"product":"TIDAL","quantity":"2"}'), "", (422, "invalid")),
+        (body('{"product":"TIDAL","quantity":true}'), "", (422, "invalid")),
+        (body('{"product":"TIDAL","quantity":-1}'), "", (422, "invalid")),
+        (body('{"product":"TIDAL","quantity":0}'), "", (422, "invalid")),
+        (body('{"product":"TIDAL","quantity":null}'), "", (422, "invalid")),
+        (body('{"product":"TIDAL","quantity":1000000000000}'), "", (422, "invalid")),
+        (body('{"product":"TIDAL","quantity":9223372036854775808}'), "", (422, "invalid")),
+        (body('{"product":"TIDAL","quantity":' + "9" * 5000 + "}"), "", (400, "unparsable")),
+        (body('{"product":"TIDAL\\u0000","quantity":1}'), "", (422, "invalid")),
+        (body('{"product":"TIDAL\\n","quantity":1}'), "", (422, "invalid")),
+        (body('{"product":"TIDAL","quantity":1,"customer":"a\\u0007"}'), "", (422, "invalid")),
+        (body('{"product":"\\ud800","quantity":1}'), "", (422, "invalid")),
+        (body('{"product":"TIDAL","quantity":1,"price":1}'), "", (422, "invalid")),
+        (body('{"product":"TIDAL","quantity":1,"\\ud800":1}'), "", (422, "invalid")),
+        (body('{"product":"TIDAL"}'), "", (422, "invalid")),
+        (b'[]', "", (422, "invalid")),
+        (b'null', "", (422, "invalid")),
+        (b'"x"', "", (422, "invalid")),
+        (b"[" * 16_000, "", (400, "unparsable")),
+        (b"\xff\xfe", "", (400, "unparsable")),
+        (b"\xef\xbb\xbf{}", "", (400, "unparsable")),
+        (b"{", "", (400, "unparsable")),
+        (b"", "application/json", (400, "unparsable")),
+    ],
+)  # fmt: skip
+def test_8_a_body_that_is_none(caller: Caller, sent: bytes, kind: str, answer) -> None:
+    reply = caller.post("/api/reservations", sent, Content_Type=kind or "application/json")
+    assert (reply.status, reply.code) == answer
+
+
+def test_8_a_body_in_endless_chunks_is_cut_off_and_a_short_one_read(
+    shop: Shop, stock: Stock
+) -> None:
+    slug = stock.of(5)
+    head = reserving(slug).partition(b"\r\n\r\n")
+    chunked = [
+        line for line in head[0].split(b"\r\n") if not line.startswith(b"Content-Length")
+    ] + [b"Transfer-Encoding: chunked"]
+    start = b"\r\n".join(chunked) + b"\r\n\r\n"
+    short = b"%x\r\n%s\r\n0\r\n\r\n" % (len(head[2]), head[2])
+    long = b"4000\r\n" + b" " * 0x4000 + b"\r\n"
+    with Crowd(shop, 2) as crowd:
+        replies = crowd.at_once([start + short, start + long * 20 + b"0\r\n\r\n"])
+    assert [reply.status for reply in replies] == [201, 413]
+    assert replies[1].code == "too_large"
+
+
+def test_9_a_cookie_with_a_foreign_origin_and_no_token_is_refused(
+    caller: Caller, stock: Stock
+) -> None:
+    slug = stock.of(5)
+    caller.browse()
+    assert caller.reserve(slug, **caller.csrf).status == 201
+    assert "sessionid" in caller.cookies
+    for headers in (
+        {"Origin": "https://evil.example"},
+        {"Origin": "https://evil.example", **caller.csrf},
+        {"Origin": "null", **caller.csrf},
+        {},
+        {"X_CSRFToken": "x" * 64},
+    ):
+        reply = caller.reserve(slug, **headers)
+        assert (reply.status, reply.code) == (403, "csrf_failed"), headers
+    assert stock.row(slug) == (5, 1)
+
+
+def test_10_another_ones_reservation_is_as_unknown_as_any(
+    shop: Shop, stock: Stock, new_caller: NewCaller
+) -> None:
+    slug = stock.of(5)
+    owner, other, nobody, bearer = (new_caller() for _ in range(4))
+    merchant_one = new_caller(merchant(shop, "read", "reserve", "confirm", "manage"))
+    owner.browse()
+    other.browse()
+    bearer.token = other_token = bearer.reserve(stock.of(1)).json["token"]
+    assert other_token
+    mine = owner.reserve(slug, **owner.csrf).headers["location"]
+    unknown = f"/api/reservations/{uuid4()}"
+    for stranger in (other, nobody, merchant_one, bearer):
+        csrf = stranger.csrf if stranger.cookies else {}
+        for call in ("", "/confirm", "/release", "/renew"):
+            method = "POST" if call else "GET"
+            replies = [stranger.call(method, f"{where}{call}", **csrf) for where in (mine, unknown)]
+            assert [(r.status, r.code) for r in replies] == [(404, "not_found")] * 2
+            assert replies[0].body == replies[1].body
+        assert stranger.get(f"/checkout/{mine.rsplit('/', 1)[1]}/").status == 404
+    assert owner.get(mine).json["status"] == "pending"
+
+
+def test_14_five_hundred_posts_of_one_address_never_hold_more_than_its_cap(
+    shop: Shop, stock: Stock
+) -> None:
+    slug, cap = stock.of(1000), 20
+    requests = [
+        reserving(slug, X_Forwarded_For="198.51.100.9", **_fresh_cookie(n)) for n in range(500)
+    ]
+    replies = []
+    with Crowd(shop, 100) as crowd:
+        for start in range(0, 500, 100):
+            replies += crowd.at_once(requests[start : start + 100])
+            assert stock.pending(slug) <= cap
+    assert statuses(replies) == {201: cap, 409: 500 - cap}
+    assert {reply.code for reply in replies if reply.status == 409} == {"limit_reached"}
+    with Caller(shop) as another:
+        assert another.reserve(slug).status == 201
+    assert stock.balanced(slug)
+
+
+def _fresh_cookie(number: int) -> dict[str, str]:
+    """Every other one is a browser that has just thrown its cookies away."""
+    secret = uuid4().hex
+    return {"Cookie": f"csrftoken={secret}", "X_CSRFToken": secret} if number % 2 else {}
