@@ -10,20 +10,31 @@ from allo.http import problems
 from allo.http.problems import Problem
 
 MOST_BYTES = 16_384
+MOST_PASSED_BY, _PIECE = 8 << 20, 1 << 16
 
 
 def read_body(request: HttpRequest) -> None:
     """Reads the body, at most `MOST_BYTES` of it, to where Django keeps it. A longer one is refused
-    before it is read; one in chunks, whose length nobody told, when it grows too long."""
+    and not kept; one in chunks, whose length nobody told, when it grows too long."""
     length = int(request.META.get("CONTENT_LENGTH") or 0)
     if length > MOST_BYTES:
+        _let_it_finish(request)
         raise Problem(problems.TOO_LARGE)
     if length == 0 and request.META.get("HTTP_TRANSFER_ENCODING", "").lower() == "chunked":
         body = request.META["wsgi.input"].read(MOST_BYTES + 1)
         if len(body) > MOST_BYTES:
+            _let_it_finish(request)
             raise Problem(problems.TOO_LARGE)
         request._body = body  # type: ignore[attr-defined]
         request._stream = BytesIO(body)  # type: ignore[attr-defined]
+
+
+def _let_it_finish(request: HttpRequest) -> None:
+    """Who is still sending does not listen, and would see a broken connection instead of why. So a
+    body that is merely too long is let pass by, unread; one without end is not."""
+    for _ in range(MOST_PASSED_BY // _PIECE):
+        if not request.META["wsgi.input"].read(_PIECE):
+            return
 
 
 def check_content_type(request: HttpRequest) -> None:

@@ -88,7 +88,7 @@ class Caller:
 
     def browse(self) -> None:
         """Becomes a browser that has seen a page, with its CSRF cookie and a session to come."""
-        self.get("/p/tidal/")
+        self.get("/p/tidal/reserve/")
         assert "csrftoken" in self.cookies
 
     @property
