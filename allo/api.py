@@ -4,11 +4,14 @@ from functools import lru_cache
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
 from django.urls import path
 from django.views.decorators.http import require_safe
 
 from allo.http import fresh, openapi
 from allo.http.api import Api
+from allo.http.parts import always_fresh
+from allo.reference import Reference
 from inventory.api import router as products
 from reservations.api import SECURITY_SCHEMES
 from reservations.api import router as reservations
@@ -31,11 +34,24 @@ def schema() -> dict[str, Any]:
     return openapi.complete(api, SECURITY_SCHEMES)
 
 
+@lru_cache(maxsize=1)
+def reference() -> Reference:
+    return Reference.of(schema())
+
+
+@require_safe
+@always_fresh
+def docs(request: HttpRequest) -> HttpResponse:
+    return render(request, "docs/api.html", {"reference": reference(), "title": api.title})
+
+
 def openapi_json(request: HttpRequest) -> HttpResponse:
     return fresh.answer(request, schema())
 
 
+app_name = "api"
 urlpatterns = [
+    path("docs", docs, name="docs"),
     path("openapi.json", require_safe(openapi_json), name="openapi"),
     *api.doors,
 ]

@@ -33,4 +33,4 @@ def broken(request: HttpRequest) -> HttpResponse:
 
 
 def _is_api(request: HttpRequest) -> bool:
-    return request.path_info.startswith("/api/") and request.path_info != "/api/docs"
+    return request.path_info.startswith("/api/")

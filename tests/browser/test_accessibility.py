@@ -53,6 +53,7 @@ def faults(page: Page, **more: bool) -> list[tuple[str, str]]:
         "/reservations/",
         "/docs/",
         "/docs/design/",
+        "/api/docs",
         "/nope/",
     ],
 )

@@ -44,6 +44,7 @@ def shop_pages(client: Client) -> dict[str, Page]:
         "not found": "/nope/",
         "docs": "/docs/",
         "design": "/docs/design/",
+        "API": "/api/docs",
     }
     return {name: client.get(address) for name, address in visits.items()}
 
