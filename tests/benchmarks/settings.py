@@ -1,0 +1,10 @@
+"""The shop's settings for measuring it over HTTP: without the limits that one loud client meets."""
+
+import os
+
+from allo.settings import *  # noqa: F403
+
+ROOT_URLCONF = "tests.benchmarks.urls"
+RESERVE_RATE = API_RATE = "off"
+RESERVATION_MAX_UNITS_PER_ADDRESS = 0
+CONTENDER = os.environ.get("BENCH_CONTENDER", "Allo")

@@ -1,0 +1,66 @@
+"""The load generator wrk: what is installed, else Debian's package, unpacked beside the project."""
+
+import json
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+FOLDER = Path(__file__).resolve().parents[2] / ".browser" / "wrk"
+SCRIPT = Path(__file__).with_name("post.lua")
+PACKAGES = ("wrk", "libluajit-5.1-2")
+CONNECTIONS, THREADS = 32, 2
+
+
+@dataclass(frozen=True)
+class Load:
+    seconds: float
+    p50: float
+    p99: float
+    lost: int
+    statuses: dict[str, int]
+
+    @property
+    def per_second(self) -> float:
+        return self.statuses.get("201", 0) / self.seconds
+
+    @property
+    def others(self) -> int:
+        """Answers that are neither a hold nor an honest refusal, and calls without any answer."""
+        honest = sum(self.statuses.get(status, 0) for status in ("201", "409", "503"))
+        return sum(self.statuses.values()) - honest + self.lost
+
+
+def find() -> list[str] | None:
+    """The command, or None if there is no wrk and none can be had (it takes apt-get)."""
+    if found := shutil.which("wrk"):
+        return [found]
+    if not (FOLDER / "usr/bin/wrk").exists() and shutil.which("apt-get"):
+        _unpack()
+    if not (FOLDER / "usr/bin/wrk").exists():
+        return None
+    libraries = ":".join(str(path) for path in (FOLDER / "usr/lib").glob("*"))
+    return ["env", f"LD_LIBRARY_PATH={libraries}", str(FOLDER / "usr/bin/wrk")]
+
+
+def _unpack() -> None:
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "check": False}
+    if os.geteuid() == 0:
+        subprocess.run(["apt-get", "update", "-qq"], **quiet)  # type: ignore[call-overload]
+    subprocess.run(["apt-get", "download", *PACKAGES], cwd=FOLDER, **quiet)  # type: ignore[call-overload]
+    for package in FOLDER.glob("*.deb"):
+        subprocess.run(["dpkg-deb", "-x", str(package), str(FOLDER)], **quiet)  # type: ignore[call-overload]
+
+
+def run(command: list[str], url: str, *, products: int, seconds: float) -> Load:
+    done = subprocess.run(
+        [
+            *command, f"-t{THREADS}", f"-c{CONNECTIONS}", f"-d{max(round(seconds), 1)}s",
+            "--timeout", "10s", "-s", str(SCRIPT), url, "--", str(products),
+        ],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    line = next(line for line in done.stdout.splitlines() if line.startswith("RESULT "))
+    return Load(**json.loads(line.removeprefix("RESULT ")))
