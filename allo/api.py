@@ -25,8 +25,8 @@ Bodies are JSON (`application/json`, at most 16 kB, no unknown fields); times ar
 retry after a lost answer acts once."""
 
 api = Api(title="Allo", version="1", description=DESCRIPTION, urls_namespace="api")
-api.add_router("", products)
 api.add_router("/reservations", reservations)
+api.add_router("", products)
 
 
 @lru_cache(maxsize=1)

@@ -133,7 +133,7 @@ DATABASES = {
         **env.db_url_config(
             (env.str("MIGRATION_DATABASE_URL", default="") if _owner else "") or _database_url
         ),
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "allo.postgresql",
         "CONN_MAX_AGE": 0,
         "CONN_HEALTH_CHECKS": True,
     }

@@ -11,11 +11,11 @@ handler404 = "allo.errors.not_found"
 handler500 = "allo.errors.broken"
 
 urlpatterns = [
+    path("api/", include("allo.api")),
     path("admin/", admin.site.urls),
     path("", include("catalog.urls")),
     path("", include("reservations.urls")),
     path("checkout/", include("checkout.urls")),
-    path("api/", include("allo.api")),
     path("docs/", pages.docs, name="docs"),
     path("docs/design/", pages.docs_design, name="docs_design"),
     path("media/<path:path>", pages.media),

@@ -65,6 +65,7 @@ KINDS = {
 
 Act = Callable[[], Reservation | Answer]
 Outcome = Reservation | ReservationError
+Render = Callable[[Outcome], Answer]
 
 
 def facts(reservation: Reservation, product: str, warehouse: str) -> dict[str, Any]:
@@ -87,7 +88,7 @@ def address(reservation_id: UUID | str) -> str:
     return f"/api/reservations/{reservation_id}"
 
 
-def held(codes: Callable[[int], str], product: str, *, token: bool) -> Callable[[Outcome], Answer]:
+def held(codes: Callable[[int], str], product: str, *, token: bool) -> Render:
     """How the outcome of `reserve` is put in words; `codes` names the warehouse of a row."""
 
     def render(outcome: Outcome) -> Answer:
@@ -100,7 +101,7 @@ def held(codes: Callable[[int], str], product: str, *, token: bool) -> Callable[
     return render
 
 
-def changed(reservation: Reservation) -> Callable[[Outcome], Answer]:
+def changed(reservation: Reservation) -> Render:
     """How the outcome of a verb on this reservation is put in words."""
     product, warehouse = reservation.inventory.product.slug, reservation.inventory.warehouse.code
 
@@ -118,7 +119,7 @@ def refused(refusal: ReservationError) -> Answer:
     return Answer(kind.status, kind.body(detail, _fields(refusal, kind)))
 
 
-def respond(act: Act, render: Callable[[Outcome], Answer]) -> HttpResponse:
+def respond(act: Act, render: Render) -> HttpResponse:
     try:
         outcome = act()
     except ReservationError as refusal:

@@ -1,5 +1,6 @@
 """Reservations for other programs: another door to the same verbs."""
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -168,7 +169,7 @@ def reserve(request: ApiRequest, wanted: Wanted) -> HttpResponse:
     holder = caller.holder(wanted.customer)
     render = answers.held(shelves.codes.__getitem__, shelves.product, token=caller.gives_token)
     network, cap = caller.address()
-    once = _once(request, caller.key_owner(holder), "api:reserve", wanted.model_dump(), render)
+    once = _once(request, caller.key_owner(holder), "api:reserve", wanted.model_dump, render)
 
     def act() -> Any:
         if not rows:
@@ -266,16 +267,23 @@ def _change(request: ApiRequest, reservation_id: UUID, verb: Any) -> HttpRespons
     caller: Caller = request.auth
     found = caller.reservation(reservation_id)
     render = answers.changed(found)
-    asked = {"reservation": str(found.pk)}
+
+    def asked() -> dict[str, Any]:
+        return {"reservation": str(found.pk)}
+
     owner = caller.key_owner(found.holder)
     once = _once(request, owner, f"api:{verb.__name__}", asked, render)
     return answers.respond(lambda: verb(reservation_id=found.pk, once=once), render)
 
 
 def _once(
-    request: ApiRequest, client: str, endpoint: str, asked: dict[str, Any], render: Any
+    request: ApiRequest,
+    client: str,
+    endpoint: str,
+    asked: Callable[[], dict[str, Any]],
+    render: answers.Render,
 ) -> Once | None:
     key = sent_key(request)
     if key is None:
         return None
-    return Once(client, endpoint, key, fresh.encode(asked).encode(), render)
+    return Once(client, endpoint, key, fresh.encode(asked()).encode(), render)

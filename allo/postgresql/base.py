@@ -1,0 +1,30 @@
+"""Django's PostgreSQL, but for when the pool asks a connection whether it still lives.
+
+Django asks each time one is taken, which is a round trip before each transaction: a fifth of what
+a reservation waits for. One that was in use a moment ago need not be asked. Should it have died
+since, the call that has it is told "busy", as it would be had it died a moment later.
+"""
+
+import time
+from typing import Any
+
+from django.db.backends.postgresql import base
+from psycopg_pool import ConnectionPool
+
+TRUSTED_SECONDS = 1.0
+
+
+class DatabaseWrapper(base.DatabaseWrapper):
+    @property
+    def pool(self) -> Any:
+        pool = super().pool
+        if pool is not None and pool._check is not None:
+            pool._check = check_after_a_rest
+        return pool
+
+
+def check_after_a_rest(connection: Any) -> None:
+    now = time.monotonic()
+    if now - vars(connection).get("taken_at", 0.0) > TRUSTED_SECONDS:
+        ConnectionPool.check_connection(connection)
+    vars(connection)["taken_at"] = now
