@@ -65,7 +65,9 @@ class Reference:
             for method, operation in methods.items():
                 call = _call(schema, path, method, operation)
                 groups.setdefault(operation["tags"][0], []).append(call)
-        return cls(schema["info"]["description"].split("\n\n"), [*groups.items()], _problems(schema))
+        return cls(
+            schema["info"]["description"].split("\n\n"), [*groups.items()], _problems(schema)
+        )
 
 
 def _call(schema: Json, path: str, method: str, operation: Json) -> Call:

@@ -139,9 +139,7 @@ def _page_of(example: dict[str, Any], following: str | None) -> dict[str, Any]:
     response=ProductPage,
     operation_id="products",
     summary="List products",
-    openapi_extra=openapi.documented(
-        _page_of(PRODUCT, NEXT), LISTED, headers=("ETag",)
-    ),
+    openapi_extra=openapi.documented(_page_of(PRODUCT, NEXT), LISTED, headers=("ETag",)),
 )
 def products(
     request: HttpRequest,
@@ -194,9 +192,7 @@ def product(request: HttpRequest, slug: str) -> HttpResponse:
     response=WarehousePage,
     operation_id="warehouses",
     summary="List warehouses",
-    openapi_extra=openapi.documented(
-        _page_of(WAREHOUSE, None), LISTED, headers=("ETag",)
-    ),
+    openapi_extra=openapi.documented(_page_of(WAREHOUSE, None), LISTED, headers=("ETag",)),
 )
 def warehouses(request: HttpRequest, page: PageNumber = 1) -> HttpResponse:
     """The places that hold stock, 21 at a time."""

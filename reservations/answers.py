@@ -133,9 +133,7 @@ def _response(answer: Answer) -> HttpResponse:
         if seconds := _RETRY_AFTER.get(answer.status):
             response.headers["Retry-After"] = seconds
     else:
-        response = HttpResponse(
-            answer.body, content_type="application/json", status=answer.status
-        )
+        response = HttpResponse(answer.body, content_type="application/json", status=answer.status)
         response.headers["Cache-Control"] = NEVER_STORED
     if answer.status == 201:
         response.headers["Location"] = address(answer.body[len('{"id":"') :][:36])
@@ -158,5 +156,3 @@ def _fields(refusal: ReservationError, kind: Kind) -> dict[str, Any]:
 
 def _instant(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
-
-

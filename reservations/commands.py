@@ -74,7 +74,9 @@ class Reserve(Command):
     def _check_limits(self, books: Books) -> None:
         live = sum(not hold.is_due(books.now) for hold in books.pending_of(self.holder))
         at_address = books.units_at.get(self.address, 0) + self.quantity if self.address else 0
-        by_address = "RESERVATION_MAX_UNITS_PER_ADDRESS" if self.address_cap is None else "max_units"
+        by_address = (
+            "RESERVATION_MAX_UNITS_PER_ADDRESS" if self.address_cap is None else "max_units"
+        )
         for name, wanted, maximum in (
             ("RESERVATION_MAX_UNITS", self.quantity, settings.RESERVATION_MAX_UNITS),
             ("RESERVATION_MAX_LIVE", live + 1, settings.RESERVATION_MAX_LIVE),

@@ -90,7 +90,10 @@ def _not_found(error: Http404) -> HttpResponse:
 
 def _invalid(_request: HttpRequest, error: ValidationError) -> HttpResponse:
     return invalid(
-        [(".".join(map(str, found["loc"][_level(found):])), found["msg"]) for found in error.errors]
+        [
+            (".".join(map(str, found["loc"][_level(found) :])), found["msg"])
+            for found in error.errors
+        ]
     ).response
 
 

@@ -61,11 +61,7 @@ INVALID = Kind(
     "invalid",
     "Invalid",
     "The request is not what is documented; `errors` says where.",
-    {
-        "errors": [
-            {"field": "quantity", "detail": "Input should be greater than or equal to 1"}
-        ]
-    },
+    {"errors": [{"field": "quantity", "detail": "Input should be greater than or equal to 1"}]},
 )
 RATE_LIMITED = Kind(
     429, "rate_limited", "Too many requests", "Try again in 17 seconds.", {"retry_after": 17}

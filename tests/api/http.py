@@ -211,9 +211,7 @@ def _reply(connection: socket.socket) -> Reply:
         head += received
     head, _, body = head.partition(b"\r\n\r\n")
     status, *lines = head.decode().split("\r\n")
-    headers = {
-        name.lower(): value for name, _, value in (line.partition(": ") for line in lines)
-    }
+    headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
     while len(body) < int(headers.get("content-length", 0)):
         body += connection.recv(65536)
     return Reply(int(status.split()[1]), headers, body)

@@ -19,12 +19,12 @@ def test_the_walk_in_the_readme_goes_where_it_says(shop: Shop) -> None:
         check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    said = re.findall(r'"slug":"tidal"|Replay: true|"status":(?:"\w+"|\d+)|"code":"\w+"', done.stdout)
+    said = re.findall(
+        r'"slug":"tidal"|Replay: true|"status":(?:"\w+"|\d+)|"code":"\w+"', done.stdout
+    )
     assert said == [
         '"slug":"tidal"', "Replay: true", '"status":"pending"', '"status":"pending"',
         '"status":"confirmed"', '"status":409', '"code":"not_pending"', '"status":404',
         '"code":"not_found"',
     ]  # fmt: skip
     assert '"renewals":1' in done.stdout
-
-

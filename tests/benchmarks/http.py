@@ -49,9 +49,7 @@ def _table(found: dict[tuple[str, str], Load]) -> Iterator[str]:
     )
     yield "|---" * 8 + "|"
     for where in WHERE:
-        nothing, plain, function, allo = (
-            found[name, where] for name in ("nothing", *NAMES)
-        )
+        nothing, plain, function, allo = (found[name, where] for name in ("nothing", *NAMES))
         cells = [_cell(load) for load in (nothing, plain, function, allo)]
         ratios = [
             allo.per_second / nothing.per_second,

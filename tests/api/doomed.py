@@ -1,0 +1,43 @@
+"""The shop's WSGI application in a worker that is killed once, at a named point, by whoever reserves
+`FATAL` units: `DOOM` names a file that says at which point; it is gone when the worker is."""
+
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+from allo.wsgi import application
+from reservations import engine, storage
+from reservations.books import Books
+from reservations.combining import Combiner
+from tests.api.doomed_point import FATAL
+
+__all__ = ["application"]
+
+
+DOOM = Path(os.environ["DOOM"])
+
+
+def die_if_it_is_time(point: str) -> None:
+    if DOOM.exists() and DOOM.read_text() == point:
+        DOOM.unlink()
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def write(books: Books) -> None:
+    storage.write(books)
+    if any(reservation.quantity == FATAL for reservation in books.held):
+        die_if_it_is_time("before-commit")
+
+
+deliver: Any = Combiner._deliver
+
+
+def _deliver(self: Any, lane: Any, batch: Any, outcomes: Any) -> bool:
+    if any(getattr(call.item, "quantity", 0) == FATAL for call in batch):
+        die_if_it_is_time("after-commit")
+    return bool(deliver(self, lane, batch, outcomes))
+
+
+vars(engine)["write"] = write
+Combiner._deliver = _deliver  # type: ignore[method-assign]

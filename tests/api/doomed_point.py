@@ -1,0 +1,3 @@
+"""How many units are fatal (`tests.api.doomed`)."""
+
+FATAL = 7
