@@ -141,7 +141,7 @@ def _page_of(example: dict[str, Any], following: str | None) -> dict[str, Any]:
     summary="List products",
     openapi_extra=openapi.documented(_page_of(PRODUCT, NEXT), LISTED, headers=("ETag",)),
 )
-def products(
+def products(  # noqa: PLR0917 - ninja passes them by name
     request: HttpRequest,
     q: Words = "",
     category: Slug = None,
@@ -220,7 +220,7 @@ def _address(request: HttpRequest, number: int) -> str:
 
 
 def _refuse_unknown(request: HttpRequest, known: set[str]) -> None:
-    """A misspelt filter that is passed over would answer what was not asked; nor is "1.0" a page."""
+    """A misspelt filter that is passed over would answer what was not asked. "1.0" is no page."""
     wrong = [
         (name, "Unknown parameter." if name not in known else "Given twice.")
         for name, values in request.GET.lists()

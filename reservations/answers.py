@@ -1,4 +1,4 @@
-"""Outcomes as the API tells them. What is stored under a key is, byte for byte, what is answered."""
+"""Outcomes as the API tells them; what is stored under a key is, byte for byte, what is told."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime

@@ -1,11 +1,9 @@
 """Who makes an API call, and what each may see and do.
 
-| caller | known by | its holds are | a key belongs to |
-|---|---|---|---|
-| a browser | the shop's cookies; unsafe calls need the CSRF token | the session's, as on the pages | the holder |
-| nobody yet | nothing | a new holder's for each call | its network address |
-| a hold's bearer | the token of its 201 | that one | that hold's holder |
-| a merchant's system | an API token | a holder for each of its customers | the API token |
+A browser is known by the shop's cookies; unsafe calls need the CSRF token, its holds are the
+session's as on the pages, and a key belongs to the holder. Nobody yet shows nothing; each call is
+a new holder's. A hold's bearer shows the token of its 201 and acts on that one hold. A merchant's
+system shows an API token; each of its customers is a holder, and a key belongs to the token.
 
 Nobody has no name of its own that would outlive a call, yet a retry after a lost answer must not
 hold twice. So its keys belong to the network address it calls from, and the key itself is its
@@ -89,13 +87,13 @@ class Caller:
 class Nobody(Caller):
     gives_token = True
 
-    def owns(self, reservation: Reservation) -> bool:
+    def owns(self, reservation: Reservation) -> bool:  # noqa: ARG002
         return False
 
-    def holder(self, customer: str | None) -> str:
+    def holder(self, customer: str | None) -> str:  # noqa: ARG002
         return f"anonymous:{uuid4()}"
 
-    def key_owner(self, holder: str) -> str:
+    def key_owner(self, holder: str) -> str:  # noqa: ARG002
         return f"address:{client_network(self.request)}"
 
 
@@ -108,7 +106,7 @@ class Browser(Caller):
         own = seconds_to_wait(settings.API_RATE, "session", tokens.name_of(session))
         return own or Caller.wait(self, scope)
 
-    def holder(self, customer: str | None) -> str:
+    def holder(self, customer: str | None) -> str:  # noqa: ARG002
         return holders.holder_for(self.request)
 
     def key_owner(self, holder: str) -> str:
@@ -155,13 +153,13 @@ class Merchant(Caller):
         if scope not in self.token.scopes:
             raise Problem(INSUFFICIENT_SCOPE, scope=str(scope))
 
-    def wait(self, scope: Scope) -> int:
+    def wait(self, scope: Scope) -> int:  # noqa: ARG002
         return seconds_to_wait(self.token.rate, "token", self.name)
 
     def holder(self, customer: str | None) -> str:
         return f"{self.name}:{customer or uuid4()}"
 
-    def key_owner(self, holder: str) -> str:
+    def key_owner(self, holder: str) -> str:  # noqa: ARG002
         return self.name
 
     def address(self) -> tuple[str, int | None]:
@@ -192,14 +190,18 @@ def _bearer(request: HttpRequest, authorization: str) -> Caller:
 
 
 class _Csrf(CsrfViewMiddleware):
-    def _reject(self, request: HttpRequest, reason: str) -> HttpResponse:
+    def _reject(self, request: HttpRequest, reason: str) -> HttpResponse:  # noqa: ARG002
         return Problem(problems.CSRF_FAILED).response
 
 
-_csrf = _Csrf(lambda _request: HttpResponse())
+def _reached(_request: HttpRequest) -> HttpResponse:
+    return HttpResponse()
+
+
+_csrf = _Csrf(_reached)
 
 
 def _check_csrf(request: HttpRequest) -> None:
     """A cookie is sent by any page of any site: it speaks for its owner only with the token."""
-    if _csrf.process_view(request, _csrf.get_response, (), {}):
+    if _csrf.process_view(request, _reached, (), {}):
         raise Problem(problems.CSRF_FAILED)

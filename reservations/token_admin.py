@@ -113,6 +113,6 @@ class ApiTokenAdmin(ModelAdmin[ApiToken]):
             return TemplateResponse(request, "admin/reservations/apitoken/revoke.html", context)
         for token in live:
             if tokens.revoke(token):
-                LogEntry.objects.log_actions(request.user.pk, [token], CHANGE, "Revoked")
+                LogEntry.objects.log_actions(int(request.user.pk or 0), [token], CHANGE, "Revoked")
         self.message_user(request, f"Revoked: {', '.join(map(str, live))}", messages.SUCCESS)
         return None

@@ -30,13 +30,17 @@ class Api(NinjaAPI):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(parser=StrictParser(), docs_url=None, openapi_url=None, **options)
-        self.add_exception_handler(Problem, lambda _, error: error.response)
-        self.add_exception_handler(ValidationError, _invalid)
-        self.add_exception_handler(HttpError, _http_error)
-        self.add_exception_handler(Http404, lambda _, error: _not_found(error))
-        self.add_exception_handler(OperationalError, _unavailable)
-        self.add_exception_handler(InterfaceError, _unavailable)
-        self.add_exception_handler(Exception, _broken)
+        handlers: dict[type[Exception], Callable[[HttpRequest, Any], HttpResponse]] = {
+            Problem: lambda _, error: error.response,
+            ValidationError: _invalid,
+            HttpError: _http_error,
+            Http404: lambda _, error: _not_found(error),
+            OperationalError: _unavailable,
+            InterfaceError: _unavailable,
+            Exception: _broken,
+        }
+        for error, handler in handlers.items():
+            self.add_exception_handler(error, handler)
 
     @property
     def doors(self) -> list[URLPattern]:
@@ -45,10 +49,6 @@ class Api(NinjaAPI):
         for pattern in found:
             pattern.callback = _door(pattern.callback)
         return [*(p for p in found if p.name != "api-root"), path("<path:_>", _nowhere)]
-
-
-def problem(request: HttpRequest, kind: problems.Kind) -> HttpResponse:
-    return Problem(kind).response
 
 
 def _door(view: View) -> View:

@@ -25,8 +25,8 @@ def read_body(request: HttpRequest) -> None:
         if len(body) > MOST_BYTES:
             _let_it_finish(request)
             raise Problem(problems.TOO_LARGE)
-        request._body = body  # type: ignore[attr-defined]
-        request._stream = BytesIO(body)  # type: ignore[attr-defined]
+        request._body = body
+        request._stream = BytesIO(body)
 
 
 def _let_it_finish(request: HttpRequest) -> None:
@@ -40,7 +40,7 @@ def _let_it_finish(request: HttpRequest) -> None:
 def check_content_type(request: HttpRequest) -> None:
     if request.content_type != "application/json":
         raise Problem(problems.UNSUPPORTED)
-    if request.content_params.get("charset", "utf-8").lower() not in ("utf-8", "utf8"):
+    if (request.content_params or {}).get("charset", "utf-8").lower() not in ("utf-8", "utf8"):
         raise Problem(problems.UNSUPPORTED, "Send application/json in UTF-8.")
 
 

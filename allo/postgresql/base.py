@@ -17,7 +17,7 @@ TRUSTED_SECONDS = 1.0
 class DatabaseWrapper(base.DatabaseWrapper):
     @property
     def pool(self) -> Any:
-        pool = super().pool
+        pool = super().pool  # type: ignore[misc]  # its stubs do not know it
         if pool is not None and pool._check is not None:
             pool._check = check_after_a_rest
         return pool

@@ -1,5 +1,6 @@
-"""The shop's WSGI application in a worker that is killed once, at a named point, by whoever reserves
-`FATAL` units: `DOOM` names a file that says at which point; it is gone when the worker is."""
+"""The shop's WSGI application in a worker that is killed once, by whoever reserves `FATAL` units.
+
+`DOOM` names a file that says at which point; it is gone when the worker is."""
 
 import os
 import signal

@@ -83,7 +83,7 @@ class Caller:
     def post(self, path: str, body: Any = None, **headers: str) -> Reply:
         return self.call("POST", path, body, **headers)
 
-    def reserve(self, product: str, quantity: int = 1, **headers: str) -> Reply:
+    def reserve(self, product: str, quantity: int = 1, **headers: Any) -> Reply:
         return self.post("/api/reservations", {"product": product, "quantity": quantity}, **headers)
 
     def browse(self) -> None:
@@ -192,7 +192,7 @@ class Crowd:
         return [_reply(connection) for connection in self.sockets]
 
 
-def reserving(product: str, quantity: int = 1, **headers: str) -> bytes:
+def reserving(product: str, quantity: int = 1, **headers: Any) -> bytes:
     """A whole request of nobody's, from an address of its own unless one is given."""
     body = json.dumps({"product": product, "quantity": quantity}).encode()
     headers = {"X_Forwarded_For": new_address(), **headers}

@@ -23,10 +23,9 @@ def map_body(context: Any, body: Any) -> Any:
     that is there, and an amount one that can be had. What is wrong stays as wrong as it was."""
     if not isinstance(body, dict):
         return body
-    known = dict(body)
-    for name, value in {"product": HOT, "warehouse": "blr-01"}.items():
-        if isinstance(body.get(name), str) and SLUG.match(body[name]):
-            known[name] = value
+    there = {"product": HOT, "warehouse": "blr-01"}
+    proper = {name for name in there if isinstance(body.get(name), str) and SLUG.match(body[name])}
+    known = {**body, **{name: there[name] for name in proper}}
     quantity = body.get("quantity")
     if isinstance(quantity, int) and not isinstance(quantity, bool) and 1 <= quantity <= 1_000_000:
         known["quantity"] = quantity % 12 + 1

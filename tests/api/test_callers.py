@@ -214,7 +214,7 @@ def test_logs_tell_no_secret(client, caplog, monkeypatch) -> None:
     held = reserve(client, key=key)
     own = held.json()["token"]
     reserve(client, token, key=key)
-    press_reserve(client, Reservation.objects.first().inventory, 99, idempotency_key=key)
+    press_reserve(client, Reservation.objects.all()[0].inventory, 99, idempotency_key=key)
     act(client, held.headers["Location"], own + "x", "GET")
     client.post("/api/reservations", {}, "text/plain", headers={"Idempotency-Key": key})
     with monkeypatch.context() as patch:

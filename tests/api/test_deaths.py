@@ -1,4 +1,4 @@
-"""4. The worker dies under a call: before the commit nothing was held, after it the retry is told."""
+"""4. A worker dies under a call: before the commit nothing is held, after it the retry is told."""
 
 import os
 import subprocess

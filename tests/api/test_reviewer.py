@@ -167,7 +167,7 @@ def test_9_a_cookie_with_a_foreign_origin_and_no_token_is_refused(
 ) -> None:
     slug = stock.of(5)
     caller.browse()
-    assert caller.reserve(slug, **caller.csrf).status == 201
+    assert caller.reserve(slug, 1, **caller.csrf).status == 201
     assert "sessionid" in caller.cookies
     for headers in (
         {"Origin": "https://evil.example"},
@@ -176,7 +176,7 @@ def test_9_a_cookie_with_a_foreign_origin_and_no_token_is_refused(
         {},
         {"X_CSRFToken": "x" * 64},
     ):
-        reply = caller.reserve(slug, **headers)
+        reply = caller.reserve(slug, 1, **headers)
         assert (reply.status, reply.code) == (403, "csrf_failed"), headers
     assert stock.row(slug) == (5, 1)
 
@@ -191,7 +191,7 @@ def test_10_another_ones_reservation_is_as_unknown_as_any(
     other.browse()
     bearer.token = other_token = bearer.reserve(stock.of(1)).json["token"]
     assert other_token
-    mine = owner.reserve(slug, **owner.csrf).headers["location"]
+    mine = owner.reserve(slug, 1, **owner.csrf).headers["location"]
     unknown = f"/api/reservations/{uuid4()}"
     for stranger in (other, nobody, merchant_one, bearer):
         csrf = stranger.csrf if stranger.cookies else {}
@@ -209,7 +209,7 @@ def test_14_five_hundred_posts_of_one_address_never_hold_more_than_its_cap(
 ) -> None:
     slug, cap = stock.of(1000), 20
     requests = [
-        reserving(slug, X_Forwarded_For="198.51.100.9", **_fresh_cookie(n)) for n in range(500)
+        reserving(slug, 1, X_Forwarded_For="198.51.100.9", **_fresh_cookie(n)) for n in range(500)
     ]
     replies = []
     with Crowd(shop, 100) as crowd:

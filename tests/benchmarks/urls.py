@@ -64,7 +64,7 @@ def _politely(reserve: Callable[..., Reservation]) -> Callable[..., Reservation]
 
 
 OTHERS = {"stored function": stored_function, "plain transaction": plain}
-if other := OTHERS.get(settings.CONTENDER):
+if other := OTHERS.get(getattr(settings, "CONTENDER", "")):
     vars(services)["reserve_in"] = _politely(other)
 
 urlpatterns = [path("bench/nothing", nothing), path("", include("allo.urls"))]

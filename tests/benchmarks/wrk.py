@@ -46,12 +46,15 @@ def find() -> list[str] | None:
 
 def _unpack() -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "check": False}
     if os.geteuid() == 0:
-        subprocess.run(["apt-get", "update", "-qq"], **quiet)  # type: ignore[call-overload]
-    subprocess.run(["apt-get", "download", *PACKAGES], cwd=FOLDER, **quiet)  # type: ignore[call-overload]
+        _quietly("apt-get", "update", "-qq")
+    _quietly("apt-get", "download", *PACKAGES)
     for package in FOLDER.glob("*.deb"):
-        subprocess.run(["dpkg-deb", "-x", str(package), str(FOLDER)], **quiet)  # type: ignore[call-overload]
+        _quietly("dpkg-deb", "-x", package.name, ".")
+
+
+def _quietly(*command: str) -> None:
+    subprocess.run(command, cwd=FOLDER, capture_output=True, check=False)
 
 
 def run(command: list[str], url: str, *, products: int, seconds: float) -> Load:

@@ -1,0 +1,156 @@
+"""What everybody may read: products, warehouses, the schema; and how to ask for it again."""
+
+import gzip
+import json
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from allo.api import schema
+from tests.api.http import Caller, Stock
+from tests.stock import stocked
+
+
+@pytest.fixture
+def shelves(db) -> None:
+    stocked(5)
+    stocked(3, warehouse="del-01")
+    for n in range(22):
+        stocked(1 if n else 0, product=f"vase-{n:02}")
+
+
+@pytest.mark.usefixtures("shelves")
+def test_products_come_by_pages_with_what_each_warehouse_has(client) -> None:
+    first = client.get("/api/products?sort=name").json()
+    assert (first["count"], len(first["results"]), first["previous"]) == (23, 21, None)
+    assert first["next"] == "/api/products?sort=name&page=2"
+    assert first["results"][0]["slug"] == "tidal"
+    assert first["results"][0]["available"] == 8
+    assert first["results"][0]["stock"] == [
+        {"warehouse": "blr-01", "available": 5, "total": 5},
+        {"warehouse": "del-01", "available": 3, "total": 3},
+    ]
+    last = client.get(first["next"]).json()
+    assert (len(last["results"]), last["next"]) == (2, None)
+    assert last["previous"] == "/api/products?sort=name&page=1"
+
+
+@pytest.mark.usefixtures("shelves")
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [("q=tidal", 1), ("q=zzz", 0), ("in_stock=true", 22), ("in_stock=1&category=vases", 22),
+     ("in_stock=0", 23), ("q=%25", 0), ("q=%27", 0)],
+)  # fmt: skip
+def test_filters_are_those_of_the_grid(client, query, found) -> None:
+    assert client.get(f"/api/products?{query}").json()["count"] == found
+
+
+@pytest.mark.usefixtures("shelves")
+@pytest.mark.parametrize(
+    ("query", "status", "field"),
+    [
+        ("page=0", 422, "page"), ("page=x", 422, "page"), ("page=1.0", 422, "page"),
+        ("page=", 422, "page"), ("page=9999", 404, ""), ("page=1&page=2", 422, "page"),
+        ("sort=evil", 422, "sort"), ("q=%00", 422, "q"), (f"q={'x' * 101}", 422, "q"),
+        ("colour=red", 422, "colour"), ("category=nope", 404, ""),
+        ("category=%00", 422, "category"),
+        ("in_stock=maybe", 422, "in_stock"),
+    ],
+)  # fmt: skip
+def test_a_filter_that_is_none_is_said_so(client, query, status, field) -> None:
+    answer = client.get(f"/api/products?{query}")
+    assert answer.status_code == status
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    if field:
+        assert [error["field"] for error in answer.json()["errors"]] == [field]
+
+
+@pytest.mark.parametrize("many", [1, 30])
+@pytest.mark.parametrize(
+    ("address", "queries"),
+    [("/api/products", 3), ("/api/products?category=vases&in_stock=1&q=vase", 4),
+     ("/api/products/vase-0", 2), ("/api/warehouses", 2), ("/api/openapi.json", 0),
+     ("/api/docs", 0), ("/api/nope", 0)],
+)  # fmt: skip
+def test_as_many_queries_for_many_as_for_one(  # noqa: PLR0917
+    db, client, django_assert_num_queries, many, address, queries
+) -> None:
+    for n in range(many):
+        stocked(3, product=f"vase-{n}")
+    with django_assert_num_queries(queries):
+        assert client.get(address).status_code in {200, 404}
+
+
+def test_nobodys_reserve_asks_only_the_engines_queries_once_the_shelves_are_known(
+    db, client
+) -> None:
+    stocked(9)
+    body = {"product": "tidal", "quantity": 1}
+    client.post("/api/reservations", body, "application/json")
+    with CaptureQueriesContext(connection) as asked:
+        client.post("/api/reservations", body, "application/json")
+    assert not [query for query in asked if "catalog_product" in query["sql"]]
+
+
+def test_what_has_not_changed_is_304_also_through_gzip(caller: Caller, stock: Stock) -> None:
+    slug = stock.of(5)
+    held = caller.reserve(slug)
+    caller.token = held.json["token"]
+    zipped = caller.get("/api/products", Accept_Encoding="gzip")
+    assert zipped.headers["content-encoding"] == "gzip"
+    assert zipped.headers["etag"].startswith("W/")
+    assert json.loads(gzip.decompress(zipped.body)) == caller.get("/api/products").json
+    for path in ("/api/products", f"/api/products/{slug}", held.headers["location"]):
+        first = caller.get(path, Accept_Encoding="gzip")
+        assert "no-cache" in first.headers["cache-control"]
+        again = caller.get(path, Accept_Encoding="gzip", If_None_Match=first.headers["etag"])
+        assert (again.status, again.body) == (304, b"")
+    seen = caller.get(f"/api/products/{slug}").headers["etag"]
+    caller.token = ""
+    caller.reserve(slug)
+    assert caller.get(f"/api/products/{slug}", If_None_Match=seen).status == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allow"),
+    [("PUT", "/api/reservations", "OPTIONS, POST"), ("DELETE", "/api/products",
+     "GET, HEAD, OPTIONS"), ("GET", "/api/reservations", "OPTIONS, POST")],
+)  # fmt: skip
+def test_a_wrong_method_is_told_the_right_ones(client, method, path, allow) -> None:
+    answer = client.generic(method, path)
+    assert (answer.status_code, answer.json()["code"]) == (405, "method_not_allowed")
+    assert answer.headers["Allow"] == allow
+    options = client.options(path)
+    assert (options.status_code, options.headers["Allow"]) == (204, allow)
+
+
+def test_what_fails_before_any_call_is_a_problem_too(caller: Caller) -> None:
+    for path, headers, answer in (
+        ("/api/nope", {}, (404, "not_found")),
+        ("/api/products/", {}, (404, "not_found")),
+        ("/api/products", {"Host": "evil.example"}, (400, "bad_request")),
+    ):
+        reply = caller.get(path, **headers)
+        assert (reply.status, reply.code) == answer
+    assert caller.get("/api/products").status == 200
+
+
+def test_the_schema_has_an_example_of_every_answer_and_every_code() -> None:
+    for path, methods in schema()["paths"].items():
+        for operation in methods.values():
+            for status, answer in operation["responses"].items():
+                for media, content in answer.get("content", {}).items():
+                    where = (path, status, media)
+                    assert (
+                        "example" in content or content.get("examples") or media == "text/html"
+                    ), where
+
+
+@pytest.mark.django_db
+def test_the_documentation_shows_every_call(client) -> None:
+    page = client.get("/api/docs").content.decode()
+    for path, methods in schema()["paths"].items():
+        for method, operation in methods.items():
+            assert f"{method.upper()} {path}" in page
+            assert f'id="{operation["operationId"]}"' in page
