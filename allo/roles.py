@@ -19,6 +19,7 @@ VIEW = (
     "inventory.view_stockimportrow",
     "inventory.view_stockmovement",
     "inventory.view_warehouse",
+    "reservations.view_apitoken",
     "reservations.view_auditrun",
     "reservations.view_idempotencykey",
     "reservations.view_repair",
@@ -44,8 +45,11 @@ CATALOGUE = (
     "catalog.delete_product",
     "catalog.publish_product",
 )
-# Likewise the tokens of the API.
-TOKENS: tuple[str, ...] = ()
+# Nobody edits a token: its permission to change is that to revoke.
+TOKENS = (
+    "reservations.add_apitoken",
+    "reservations.change_apitoken",
+)
 BOOKS = ("reservations.run_audit", "axes.view_accessattempt", "axes.view_accesslog")
 
 ROLES = {

@@ -6,12 +6,14 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, TypeVar
 
 from django.contrib.auth.models import User
 from django.db import OperationalError, connection, transaction
 from psycopg.errors import DeadlockDetected, LockNotAvailable
 
+from allo import live
 from inventory import locks
 from inventory.exceptions import (
     AlreadyDone,
@@ -85,6 +87,8 @@ def apply(
             raise AlreadyDone
         if errors := _errors(rows, adjustments):
             raise Refused(errors)
+        topics = {f"product:{row.product_id}" for row in rows.values()}
+        transaction.on_commit(partial(live.publish, *topics), robust=True)
         return _write(adjustments, actor, lambda done: progress(len(rows) + done))
 
 

@@ -16,7 +16,7 @@ class Migration(migrations.Migration):
         ("catalog", "0002_published_products"),
         ("checkout", "0002_contact_by_email"),
         ("inventory", "0002_staff_actions"),
-        ("reservations", "0003_staff"),
+        ("reservations", "0004_staff"),
     ]
 
     operations = [migrations.RunPython(apply, migrations.RunPython.noop)]

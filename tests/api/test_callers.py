@@ -10,7 +10,7 @@ from django.core.signing import TimestampSigner
 from django.test import Client
 from django.urls import reverse
 
-from allo.http.redis_client import redis_client
+from allo.redis_client import redis_client
 from reservations import tokens
 from reservations.models import ApiToken, IdempotencyKey, Reservation
 from tests.shopping import holding, press_reserve
