@@ -20,6 +20,7 @@ from inventory.models import Inventory
 
 # More at once are a file's business.
 BULK = 500
+LARGEST_KEY = 2**63
 SAID = 3
 HOLDS_NAMED = 5
 ROWS_WITH_HOLDS_NAMED = 10
@@ -80,7 +81,7 @@ class StockActions(ModelAdmin[Inventory]):
                 return self._apply(request, form, back)
             except StockError as refusal:
                 # What stood against it is shown below, as things are now.
-                page["refusal"] = refusal.errors[0] if isinstance(refusal, Refused) else refusal
+                page["refusal"] = _first(refusal)
                 form.rows = list(_rows(ids))
         return self._checked_page(request, form, page)
 
@@ -129,6 +130,11 @@ class StockActions(ModelAdmin[Inventory]):
         return render(request, f"admin/inventory/inventory/act_{template}.html", context)
 
 
+def _first(refusal: StockError) -> StockError:
+    """Of several that stand against it, the first; each is shown with its row."""
+    return next(iter(refusal.errors.values())) if isinstance(refusal, Refused) else refusal
+
+
 def _change_address(pk: int) -> str:
     return reverse("admin:inventory_inventory_change", args=[pk])
 
@@ -136,7 +142,7 @@ def _change_address(pk: int) -> str:
 def _rows(ids: list[int]) -> QuerySet[Inventory]:
     return (
         Inventory.objects.with_available()
-        .filter(pk__in=ids)
+        .filter(pk__in=[pk for pk in ids if pk < LARGEST_KEY])
         .select_related("product", "warehouse")
         .order_by("pk")
     )

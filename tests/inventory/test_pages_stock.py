@@ -260,6 +260,25 @@ def test_when_one_row_cannot_no_row_does(admin_client, rows) -> None:
     assert totals() == [5, 5, 5]
 
 
+def test_one_row_of_many_that_changed_since_it_was_checked_is_shown_anew(
+    admin_client, rows
+) -> None:
+    page = bulk(rows, "receive")
+    form = sent(fill_in(admin_client, page, units=1))
+    services.receive(inventory_id=rows[2].pk, units=10)
+    stale = admin_client.post(page, form)
+    assert "It was 5 when you looked, and is 15 now." in stale.content.decode()
+    assert totals() == [5, 5, 15]
+
+
+def test_a_place_that_cannot_hold_so_much_is_said_to_be_full(admin_client) -> None:
+    here = stocked(5)
+    stocked(services.MAX_UNITS - 1, warehouse="del-01")
+    done = act(admin_client, address(here, "transfer"), units=2, to="del-01")
+    assert "holds 1,000,000,000 units at the most" in done.content.decode()
+    assert totals() == [5, services.MAX_UNITS - 1]
+
+
 def test_one_product_is_moved_from_two_places_to_a_third(admin_client) -> None:
     here, there = stocked(5), stocked(4, warehouse="del-01")
     act(admin_client, bulk([here, there], "transfer"), units=2, to="mum-01")
@@ -276,6 +295,12 @@ def test_unknown_rows_and_verbs_are_not_found(admin_client) -> None:
     row = stocked(5)
     assert admin_client.get(f"{LIST}bulk/receive/?ids=99{row.pk}").status_code == 404
     assert admin_client.get(f"{LIST}99{row.pk}/receive/").status_code == 404
+    for number in (2**31, 2**63, 10**40):
+        assert admin_client.get(f"{LIST}{number}/receive/").status_code == 404
+        assert admin_client.get(f"{LIST}bulk/receive/?ids={number}").status_code == 404
+        page = fill_in(admin_client, address(row, "transfer"), units=1)
+        posted = {"units": 1, "to": number, "reference": page.context["form"]["reference"].value()}
+        assert admin_client.post(address(row, "transfer"), posted).status_code == 200
     assert admin_client.get(f"{LIST}{row.pk}/steal/").status_code in (302, 404)
 
 
