@@ -18,9 +18,9 @@ PASSWORD = "a shelf of one's own"
 LOOKING = {"view_inventory", "view_stockmovement", "view_stockimport", "view_reservation"}
 KEEPING = {"receive_stock", "adjust_stock", "transfer_stock", "write_off_stock", "set_threshold"}
 ROLES = {
-    "viewer": LOOKING,
-    "keeper": LOOKING | KEEPING | {"import_stock"},
-    "manager": LOOKING | KEEPING | {"import_stock"},
+    "stock-viewer": LOOKING,
+    "stock-keeper": LOOKING | KEEPING | {"import_stock"},
+    "stock-manager": LOOKING | KEEPING | {"import_stock"},
 }
 NEW_USER = """
     WITH staff AS (
@@ -83,7 +83,7 @@ def said(page: Page, words: str) -> None:
 def test_a_stock_keeper_receives_and_adjusts(page: Page, shop: Shop) -> None:
     shelf = untouched(shop, least=4)
     name, now = f"{shelf.product} in {shelf.warehouse}", shelf.units
-    sign_in(page, shop, "keeper")
+    sign_in(page, shop, "stock-keeper")
     page.goto("/admin/inventory/inventory/?q=monolith")
     assert wrong_with(page) == []
     find(page, shelf)
@@ -118,7 +118,7 @@ def test_a_stock_keeper_receives_and_adjusts(page: Page, shop: Shop) -> None:
 def test_a_stock_keeper_writes_off_moves_and_reads_the_account(page: Page, shop: Shop) -> None:
     shelf = untouched(shop, least=4)
     now = shelf.units
-    sign_in(page, shop, "keeper")
+    sign_in(page, shop, "stock-keeper")
     find(page, shelf)
     tool(page, "Write off")
     page.get_by_label("Units").fill("1")
@@ -156,7 +156,7 @@ def test_what_a_shopper_holds_cannot_be_taken_away(
     shelf = untouched(shop, least=4)
     checkout = hold(new_context().new_page(), shelf, 2)
     reservation = checkout.rstrip("/").rpartition("/")[2]
-    sign_in(page, shop, "keeper")
+    sign_in(page, shop, "stock-keeper")
     find(page, shelf)
     expect(page.get_by_role("region", name="Live holds")).to_contain_text(reservation[:8])
     assert wrong_with(page) == []
@@ -172,7 +172,7 @@ def test_what_a_shopper_holds_cannot_be_taken_away(
 
 
 def test_a_manager_changes_many_rows_at_once_and_exports_the_list(page: Page, shop: Shop) -> None:
-    sign_in(page, shop, "manager")
+    sign_in(page, shop, "stock-manager")
     page.goto("/admin/inventory/inventory/?q=monolith")
     rows = page.locator("#result_list tbody tr")
     total = rows.count()
@@ -201,7 +201,7 @@ def test_a_manager_imports_a_file_with_mistakes_then_without(
 ) -> None:
     shelf = untouched(shop)
     [(code,)] = shop.sql(f"SELECT code FROM inventory_warehouse WHERE name = '{shelf.warehouse}'")
-    sign_in(page, shop, "manager")
+    sign_in(page, shop, "stock-manager")
     tool(page, "Import adjustments")
     assert wrong_with(page) == []
     head = "product,warehouse,change,reason,note\n"
@@ -248,7 +248,7 @@ def test_a_long_file_is_applied_by_the_workers_while_the_page_says_so(
     far = [(slug, f"far-{n}") for slug in {slug for slug, _ in rows} for n in (1, 2)]
     lines = [f"{slug},{code},1,received,\n" for slug, code in [*rows, *far]]
     assert len(lines) > 500
-    sign_in(page, shop, "manager")
+    sign_in(page, shop, "stock-manager")
     page.goto("/admin/inventory/stockimport/upload/")
     text = "product,warehouse,change,reason,note\n" + "".join(lines)
     file = {"name": "long.csv", "mimeType": "text/csv", "buffer": text.encode()}
@@ -261,7 +261,7 @@ def test_a_long_file_is_applied_by_the_workers_while_the_page_says_so(
 def test_a_viewer_sees_and_cannot(page: Page, shop: Shop, complaints: Complaints) -> None:
     complaints.expect("status of 403")
     shelf = untouched(shop)
-    sign_in(page, shop, "viewer")
+    sign_in(page, shop, "stock-viewer")
     expect(page.get_by_role("link", name="Import adjustments")).to_have_count(0)
     expect(page.locator("select[name=action]")).to_have_count(0)
     find(page, shelf)
@@ -279,7 +279,7 @@ def test_a_viewer_sees_and_cannot(page: Page, shop: Shop, complaints: Complaints
 def test_all_of_it_works_without_javascript(new_context: NewContext, shop: Shop) -> None:
     page = new_context(java_script_enabled=False).new_page()
     shelf = untouched(shop)
-    sign_in(page, shop, "keeper")
+    sign_in(page, shop, "stock-keeper")
     page.goto(f"/admin/inventory/inventory/?q={shelf.slug}")
     row = page.get_by_role("row").filter(has_text=shelf.warehouse)
     row.get_by_role("checkbox").check()
@@ -292,6 +292,6 @@ def test_all_of_it_works_without_javascript(new_context: NewContext, shop: Shop)
     press(page, "Adjust")
     said(page, f"total {shelf.units} → {shelf.units + 1}")
     page.goto("/admin/inventory/stockmovement/")
-    page.get_by_role("textbox", name="Actor").fill("keeper")
+    page.get_by_role("textbox", name="Actor").fill("stock-keeper")
     page.get_by_role("search", name="By actor").get_by_role("button").click()
     expect(page.locator("#result_list .field-note").first).to_have_text("Shelf 3")
