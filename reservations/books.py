@@ -34,6 +34,7 @@ class Stock:
     reserved: int
     sold_now: int = 0
     held_now: int = 0
+    nothing_due: bool = False  # every dead hold of the row is expired, in this transaction
 
     @property
     def available(self) -> int:
@@ -126,7 +127,7 @@ class Books:
 
     def expire_due(self, stock: Stock, wanted: int) -> None:
         """Expires dead holds of a row, oldest first, until `wanted` units are available."""
-        while stock.available < wanted:
+        while stock.available < wanted and not stock.nothing_due:
             due = (
                 Reservation.objects.pending()
                 .filter(inventory=stock.id, expires_at__lte=self.now)
@@ -136,8 +137,7 @@ class Books:
             found = [self.remember(reservation) for reservation in due]
             for reservation in found:
                 self.end(reservation, Status.EXPIRED)
-            if len(found) < EXPIRE_AT_ONCE:
-                return
+            stock.nothing_due = len(found) < EXPIRE_AT_ONCE
 
     def settle(self, command: "Command") -> Outcome:
         """Decides one command; under a key, gives the stored answer or stores this one."""

@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from inventory.models import Inventory
 from reservations.audit import audit_stock
+from reservations.books import Books, Stock
 from reservations.expiry import expire_due
 from reservations.models import IdempotencyKey, Reservation, Sweep
 from reservations.tasks import expire_due as task
@@ -75,3 +76,14 @@ def test_answers_older_than_a_day_and_sweeps_older_than_a_week_are_forgotten() -
     prune()
     assert IdempotencyKey.objects.get().key == "23"
     assert Sweep.objects.count() == 1
+
+
+def test_a_row_without_dead_holds_is_searched_once_in_a_transaction(
+    django_assert_num_queries,
+) -> None:
+    """However many are refused in it."""
+    row = stocked(0)
+    books = Books(timezone.now(), [Stock(row.pk, 0, 0)])
+    with django_assert_num_queries(1):
+        for _ in range(3):
+            books.expire_due(books.stock(row.pk), 1)
