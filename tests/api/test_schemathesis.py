@@ -4,13 +4,14 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 from tests.api.http import merchant
 from tests.api.schemathesis_hooks import HOT
 from tests.running import PROJECT, Shop
 
 
-def test_schemathesis_finds_nothing_with_all_its_checks(shop: Shop) -> None:
+def test_schemathesis_finds_nothing_with_all_its_checks(shop: Shop, tmp_path: Path) -> None:
     shop.sql(f"""
         WITH shelf AS (
             UPDATE inventory_inventory i SET total_units = total_units + 100000
@@ -27,8 +28,11 @@ def test_schemathesis_finds_nothing_with_all_its_checks(shop: Shop) -> None:
             "--generation-deterministic", "--continue-on-failure", "--no-color",
             "--header", f"Authorization: Bearer {token}",
         ],
-        cwd=PROJECT, capture_output=True, text=True, timeout=120, check=False,
-        env={**os.environ, "SCHEMATHESIS_HOOKS": "tests.api.schemathesis_hooks"},
+        cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False,
+        env={
+            **os.environ, "PYTHONPATH": str(PROJECT),
+            "SCHEMATHESIS_HOOKS": "tests.api.schemathesis_hooks",
+        },
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
     cases = re.search(r"(\d+) generated, (\d+) passed", done.stdout)
