@@ -16,8 +16,7 @@ document.addEventListener("htmx:afterSettle", ({ detail: { elt } }) => {
   const words = elt.matches("[data-announce]") ? elt : elt.querySelector("[data-announce]");
   if (words) announcer.textContent = words.textContent.replace(/\s+/g, " ").trim();
   if (document.activeElement !== document.body) return;
-  const next =
-    document.getElementById(focused) ?? document.getElementById(`${focused}-gone`);
+  const next = document.querySelector(`[id="${focused}"], [id="${focused}-gone"]`);
   const instead = elt.querySelector("[data-focus]");
   if (elt.contains(next)) next.focus();
   else if (instead) {

@@ -1,7 +1,5 @@
-// Keeps the page true. Each [data-live] part names, signed, the topics it depends on; the live
-// process says what changed, and the part is told to "refresh": it asks the shop itself. While
-// nothing is heard from there, every part is told so every 5 seconds.
-const POLL = 5000;
+// Each [data-live] part names, signed, what it depends on. The live process says what changed, and
+// the part is told to "refresh": it asks the shop. While nothing is heard, all are, every 5 s.
 const SILENCE = 40_000;
 // A browser's tabs share six connections to an origin; the shop needs some.
 const PLACES = ["live-1", "live-2", "live-3"];
@@ -9,56 +7,51 @@ const PLACES = ["live-1", "live-2", "live-3"];
 const parts = () => [...document.querySelectorAll("[data-live]")];
 const topicsOf = ({ dataset }) => dataset.live.replace(/(:[^:]*){2}$/, "").split(" ");
 
-// However much happens, a part is refreshed once a second; `detail` is what changed, "*" anything.
+// Once a second, however much happens; `detail` is what changed, "*" all of it.
 const plans = new Map();
 
-function refresh({ id }, changed, wait) {
-  const last = plans.get(id);
-  if (last?.changed) return last.changed.push(...changed);
-  const now = performance.now();
-  const plan = { at: Math.max(now + wait, (last?.at ?? 0) + 1000), changed };
-  plans.set(id, plan);
-  setTimeout(() => {
-    const { changed: detail } = plan;
-    plan.changed = undefined;
-    document.getElementById(id)?.dispatchEvent(new CustomEvent("refresh", { detail }));
-  }, plan.at - now);
+function fire(id) {
+  const detail = plans.get(id);
+  if (!detail.length) return plans.delete(id);
+  plans.set(id, []);
+  setTimeout(fire, 1000, id);
+  document.getElementById(id)?.dispatchEvent(new CustomEvent("refresh", { detail }));
 }
 
 function tell(changed, wait = 0) {
   for (const part of parts()) {
     const own = ["*", ...topicsOf(part)];
     const its = changed.filter((it) => own.includes(it) || own.includes(it.replace(/:.*/, ":*")));
-    if (its.length) refresh(part, its, wait);
+    const plan = plans.get(part.id);
+    if (plan) plan.push(...its);
+    else if (its.length) {
+      plans.set(part.id, its);
+      setTimeout(fire, wait, part.id);
+    }
   }
 }
 
 let source, listening, leave, waiting;
 let heard = -SILENCE;
-let refusals = 0;
 
 function open() {
   source?.close();
   const url = new URL(document.body.dataset.liveUrl, location);
   for (const { dataset } of parts()) if (dataset.live) url.searchParams.append("t", dataset.live);
   source = new EventSource(url);
-  source.addEventListener("up", () => {
-    heard = performance.now();
-    refusals = 0;
-  });
+  source.addEventListener("up", () => (heard = performance.now()));
   source.addEventListener("down", () => (heard = -SILENCE));
-  source.addEventListener("message", ({ data }) => {
+  source.onmessage = ({ data }) => {
     const [spread, ...changed] = data.split(" ");
     tell(changed, Math.random() * spread);
     others.postMessage(changed);
-  });
-  source.addEventListener("error", ({ target }) => {
+  };
+  source.onerror = ({ target }) => {
     heard = -SILENCE;
     if (target.readyState < 2) return;
-    // Refused: the server is full or away, or the tokens are too old.
-    const patience = Math.min(POLL * 2 ** refusals++, 60_000) * (0.5 + Math.random() / 2);
-    setTimeout(() => target === source && open(), patience);
-  });
+    // Refused: full, away, or the tokens are too old.
+    setTimeout(() => target === source && open(), 8000 * (1 + Math.random()));
+  };
 }
 
 const stay = () =>
@@ -83,6 +76,7 @@ function stop() {
   source?.close();
   leave?.();
   source = leave = undefined;
+  heard = -SILENCE;
 }
 
 function wake() {
@@ -91,7 +85,6 @@ function wake() {
 }
 
 document.addEventListener("visibilitychange", () => (document.hidden ? stop() : wake()));
-addEventListener("pagehide", stop);
 addEventListener("pageshow", ({ persisted }) => {
   const [entry] = performance.getEntriesByType("navigation");
   if (persisted || entry?.type === "back_forward") wake();
@@ -99,7 +92,7 @@ addEventListener("pageshow", ({ persisted }) => {
 
 setInterval(() => {
   if (!document.hidden && performance.now() - heard > SILENCE) tell(["*"]);
-}, POLL);
+}, 5000);
 
 // What was put in may depend on more.
 function look() {
@@ -113,10 +106,11 @@ function look() {
 document.addEventListener("htmx:afterSettle", look);
 look();
 
-// What one tab hears is for all, and that there is a holder now.
+// All tabs hear what one hears, and that there is a holder.
 const others = new BroadcastChannel("live");
-const known = (topic) => !topic.startsWith("holder:") || listening.includes(topic);
-others.addEventListener("message", ({ data }) => {
-  if (!document.hidden) tell(data.every(known) ? data : ["*"]);
-});
-others.postMessage(listening.match(/holder:\w+/g) ?? []);
+const holders = (topics) => topics.match(/holder:\w+/g) ?? [];
+others.onmessage = ({ data }) => {
+  const known = holders(String(data)).every((it) => listening.includes(it));
+  if (!document.hidden) tell(known ? data : ["*"]);
+};
+others.postMessage(holders(listening));

@@ -1,4 +1,4 @@
-// The stock words of cards: only they change, in their place, and one line says so aloud.
+// Stock words change in their place, and one line says so aloud.
 const words = (where) => [...document.querySelectorAll(`${where} [data-stock]`)];
 const said = new Map();
 
@@ -20,10 +20,10 @@ function look() {
 document.addEventListener("htmx:configRequest", (event) => {
   const { elt, parameters, triggeringEvent } = event.detail;
   if (elt.id !== "stock") return;
-  const changed = (id) =>
-    ["*", "product:*", `product:${id}`].some((it) => triggeringEvent.detail.includes(it));
-  const ids = words(".card").map(({ dataset }) => dataset.stock);
-  parameters.p = String(ids.filter(changed).slice(0, 500));
+  const changed = ({ dataset: { stock } }) =>
+    ["*", "product:*", `product:${stock}`].some((it) => triggeringEvent.detail.includes(it));
+  const shown = words(".card").filter(changed);
+  parameters.p = String(shown.slice(0, 500).map(({ dataset }) => dataset.stock));
   if (!parameters.p) event.preventDefault();
 });
 

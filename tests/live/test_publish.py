@@ -123,7 +123,8 @@ def test_a_short_command_says_it_before_it_ends(heard: Heard) -> None:
 
 def test_a_forked_process_publishes_for_itself(heard: Heard) -> None:
     code = (
-        "import os, time, django; django.setup(); from allo import live; live.publish('test:parent'); time.sleep(0.1)\n"
+        "import os, time, django; django.setup(); from allo import live\n"
+        "live.publish('test:parent'); time.sleep(0.1)\n"
         "if os.fork() == 0: live.publish('test:child'); time.sleep(0.5); os._exit(0)\n"
         "os.wait()"
     )
