@@ -13,9 +13,12 @@ const plans = new Map();
 function fire(id) {
   const detail = plans.get(id);
   if (!detail.length) return plans.delete(id);
-  plans.set(id, []);
   setTimeout(fire, 1000, id);
-  document.getElementById(id)?.dispatchEvent(new CustomEvent("refresh", { detail }));
+  const part = document.getElementById(id);
+  // htmx would queue this for an element that is about to go.
+  if (part?.matches(".htmx-request")) return;
+  plans.set(id, []);
+  part?.dispatchEvent(new CustomEvent("refresh", { detail }));
 }
 
 function tell(changed, wait = 0) {
@@ -94,7 +97,6 @@ setInterval(() => {
   if (!document.hidden && performance.now() - heard > SILENCE) tell(["*"]);
 }, 5000);
 
-// What was put in may depend on more.
 function look() {
   const before = listening;
   listening = parts().flatMap(topicsOf).join(" ").trim();

@@ -16,7 +16,6 @@ function look() {
   document.dispatchEvent(new CustomEvent("allo:announce", { detail }));
 }
 
-// Of all that changed somewhere, what is shown here.
 document.addEventListener("htmx:configRequest", (event) => {
   const { elt, parameters, triggeringEvent } = event.detail;
   if (elt.id !== "stock") return;
