@@ -162,6 +162,8 @@ REDIS_URL = env.str("REDIS_URL", default="redis://127.0.0.1:6379/0")
 LIVE_URL = env.str("LIVE_URL", default="") or "/live/"
 # Elsewhere than there, these pages and no others may listen.
 LIVE_ALLOW_ORIGINS = env.list("LIVE_ALLOW_ORIGINS", default=[])
+# Two shops that share a Redis need two of these.
+LIVE_CHANNEL = env.str("LIVE_CHANNEL", default="allo.live")
 LIVE_MAX_CLIENTS = env.int("LIVE_MAX_CLIENTS", default=10_000)
 _live_origin = re.match(r"https?://[^/]+", LIVE_URL)
 

@@ -2,6 +2,7 @@ import os
 from typing import Any
 
 import pytest
+from django.conf import settings as django_settings
 
 
 def pytest_sessionstart() -> None:
@@ -12,6 +13,15 @@ def pytest_sessionstart() -> None:
             " or set DATABASE_URL (of a role that may create databases) and REDIS_URL.",
             returncode=2,
         )
+    _part_from_other_tests(os.environ.get("PYTEST_XDIST_WORKER", "gw0"))
+
+
+def _part_from_other_tests(worker: str) -> None:
+    """Processes of tests share one Valkey: each hears, and counts, only its own."""
+    django_settings.LIVE_CHANNEL = os.environ["LIVE_CHANNEL"] = f"allo.{worker}"
+    django_settings.REDIS_URL += (
+        f"{'&' if '?' in django_settings.REDIS_URL else '?'}db={worker[2:]}"
+    )
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -2,8 +2,6 @@
 
 from collections.abc import Iterable
 
-NAME = "allo.live"
-
 
 def pack(topics: Iterable[str]) -> bytes:
     return "\n".join(topics).encode()

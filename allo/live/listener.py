@@ -4,6 +4,7 @@ import asyncio
 import logging
 from typing import Any
 
+from django.conf import settings
 from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
 from redis.asyncio.retry import Retry
@@ -41,7 +42,7 @@ async def _hear(url: str, hub: Hub) -> None:
         retry=Retry(NoBackoff(), 0),
     )
     async with redis, redis.pubsub() as subscription:
-        await subscription.subscribe(channel.NAME)
+        await subscription.subscribe(settings.LIVE_CHANNEL)
         while True:
             await _next(subscription, hub)
 

@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from itertools import islice
 from threading import Condition, Lock, Thread
 
+from django.conf import settings
+
 from allo.live import channel
 from allo.redis_client import redis_client
 
@@ -72,7 +74,7 @@ def _send(topics: Iterable[str]) -> None:
     remaining = iter(topics)
     with redis_client().pipeline(transaction=False) as pipeline:
         while some := list(islice(remaining, TOPICS_PER_MESSAGE)):
-            pipeline.publish(channel.NAME, channel.pack(some))
+            pipeline.publish(settings.LIVE_CHANNEL, channel.pack(some))
         pipeline.execute()
 
 

@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('checkout', '0001_initial'),
-        ('reservations', '0003_staff'),
+        ('reservations', '0004_staff'),
     ]
 
     operations = [

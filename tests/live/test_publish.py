@@ -30,7 +30,7 @@ Heard = Callable[[], set[str]]
 def heard() -> Iterator[Heard]:
     """All topics published since the last call."""
     with Redis.from_url(settings.REDIS_URL) as redis, redis.pubsub() as subscription:
-        subscription.subscribe(channel.NAME)
+        subscription.subscribe(settings.LIVE_CHANNEL)
         subscription.get_message(timeout=1)
 
         def heard() -> set[str]:

@@ -12,9 +12,9 @@ from email.message import Message
 from urllib.parse import urlencode
 
 import pytest
+from django.conf import settings
 from redis import Redis
 
-from allo.live import channel
 from tests.nginx.install import MODULE, PROGRAM, ensure
 from tests.running import PROJECT, Shop, free_port, running_shop, wait_for
 
@@ -168,7 +168,7 @@ def test_a_stream_flows_at_once(nginx: int, shop: Shop) -> None:
         assert stream.headers["Cache-Control"] == "no-store"
         read_until(stream, b"event: up")
         with Redis.from_url(shop.variables()["REDIS_URL"]) as redis:
-            redis.publish(channel.NAME, "product:999999")
+            redis.publish(settings.LIVE_CHANNEL, "product:999999")
         before = time.monotonic()
         read_until(stream, b"product:999999")
         assert time.monotonic() - before < 1

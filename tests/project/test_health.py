@@ -4,7 +4,7 @@ import pytest
 from django.db import OperationalError, connection
 from django.utils import timezone
 
-from allo.http.redis_client import redis_client
+from allo.redis_client import redis_client
 from reservations.models import Sweep
 
 pytestmark = pytest.mark.django_db
