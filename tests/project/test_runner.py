@@ -76,7 +76,7 @@ def test_second_shop_runs_beside_it_as_an_ordinary_user(shop: Shop, neighbour: S
 
 def test_second_interrupt_hastens_the_stop(neighbour: Shop) -> None:
     # A web server that hears nothing would otherwise get all of its patience, 4 s.
-    os.kill(neighbour.child("gunicorn"), signal.SIGSTOP)
+    os.kill(neighbour.child("allo.gunicorn "), signal.SIGSTOP)
     neighbour.process.send_signal(signal.SIGINT)
     wait_for(lambda: "Stopping" in neighbour.said, seconds=2)
     assert neighbour.stop(signal.SIGINT) < 2
@@ -95,7 +95,9 @@ def test_postgres_killed_at_work_is_back_within_five_seconds(shop: Shop) -> None
         assert isinstance(busy.exception(), psycopg.OperationalError)
 
 
-@pytest.mark.parametrize("name", ["valkey", "worker", "beat", "gunicorn"])
+@pytest.mark.parametrize(
+    "name", ["valkey", "worker", "beat", "allo.gunicorn ", "allo.gunicorn_live "]
+)
 def test_killed_process_is_started_again(shop: Shop, name: str) -> None:
     before = shop.child(name)
     os.kill(before, signal.SIGKILL)
