@@ -85,6 +85,7 @@ class Inventory(models.Model):
     low_stock_threshold = models.PositiveIntegerField(
         "low from",
         default=2,
+        db_default=2,
         editable=False,
         help_text="Low from this many units down; 0 is never.",
     )

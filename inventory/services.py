@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any, TypeVar
 
 from django.contrib.auth.models import User
@@ -88,7 +87,7 @@ def apply(
         if errors := _errors(rows, adjustments):
             raise Refused(errors)
         topics = {f"product:{row.product_id}" for row in rows.values()}
-        transaction.on_commit(partial(live.publish, *topics), robust=True)
+        transaction.on_commit(lambda: live.publish(*topics), robust=True)
         return _write(adjustments, actor, lambda done: progress(len(rows) + done))
 
 

@@ -79,7 +79,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='inventory',
             name='low_stock_threshold',
-            field=models.PositiveIntegerField(default=2, editable=False, help_text='Low from this many units down; 0 is never.', verbose_name='low from'),
+            field=models.PositiveIntegerField(db_default=2, default=2, editable=False, help_text='Low from this many units down; 0 is never.', verbose_name='low from'),
         ),
         migrations.AlterField(
             model_name='stockmovement',

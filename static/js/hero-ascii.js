@@ -1,8 +1,9 @@
-// Draws the hero's film as coloured ASCII. The poster stays with reduced motion, save-data, no film.
+// Draws the hero's film as coloured ASCII, live. Wherever that is not wanted or does not work, the
+// poster stays: reduced motion, save-data, no canvas, no film.
 
 const CELL = 9; // width of a character, in CSS pixels
 const ASPECT = 1.75; // its height over its width
-const MOST_PIXELS = 1_600_000; // sharper is not worth its time
+const MOST_PIXELS = 1_600_000; // beyond this a sharper canvas is not worth its time
 const LETTERS = " .:-=+*cloa%#@";
 const SHADES = 16; // of one colour within a letter
 const BODY = 0.3; // how bright a thing is between its letters
@@ -17,12 +18,13 @@ const sample = document.createElement("canvas");
 const eye = sample.getContext("2d", { willReadFrequently: true });
 
 let film;
-let grid;
+let grid; // columns, rows, cell size in device pixels, glyphs, the frame that is written to
 let waiting = false; // for the film's next frame
 let paused = false;
 let seen = true;
 
-// Every letter as the shade of each of its pixels, the lightest letter first.
+// Every letter as the shade of each of its pixels, the lightest letter first. None is darker than
+// the body: things keep their weight between the letters they are made of.
 function drawGlyphs(width, height) {
   const pen = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
   pen.font = `${height * 0.86}px "Geist Mono", monospace`;

@@ -93,8 +93,11 @@ addEventListener("pageshow", ({ persisted }) => {
   if (persisted || entry?.type === "back_forward") wake();
 });
 
+// What is heard is checked as well, but seldom: a message may be lost.
+let ticks = 0;
 setInterval(() => {
-  if (!document.hidden && performance.now() - heard > SILENCE) tell(["*"]);
+  const deaf = performance.now() - heard > SILENCE;
+  if (!document.hidden && (deaf || ++ticks % 12 === 0)) tell(["*"]);
 }, 5000);
 
 function look() {

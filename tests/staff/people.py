@@ -11,6 +11,8 @@ EVERYONE = (*roles.ROLES, NOBODY)
 
 def person(role: str) -> User:
     """Of the staff, with this role; "nobody" has none."""
+    # A test that really commits empties all tables behind it, the roles' too.
+    roles.apply()
     user = User.objects.create_user(role.lower().replace(" ", "-"), is_staff=True)
     if role != NOBODY:
         user.groups.add(Group.objects.get(name=role))
