@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from allo.embedded.address import Address
 
 MISSED_SWEEPS = 6
-LEAST_SECONDS = 12.0
+LEAST_SECONDS = 20.0
 
 
 def stall_detector(address: Address, environ: Mapping[str, str]) -> Callable[[float], bool]:

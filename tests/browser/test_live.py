@@ -249,13 +249,18 @@ def test_redis_gone_pages_poll_and_push_comes_back_by_itself(
     expect(shelves(page)).not_to_contain_text(HELD, timeout=4_500 + POLLED)
     os.kill(redis, signal.SIGKILL)
     wait_for(lambda: shop.child("valkey-server") not in {0, redis}, seconds=5)
-    page.wait_for_timeout(2500)
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
-    page.wait_for_timeout(5200)
-    assert asked == []
+    assert any(is_quiet(page, asked) for _ in range(4)), asked
     hold(elsewhere, shelf)
     expect(shelves(page)).to_contain_text(HELD, timeout=PUSHED)
+
+
+def is_quiet(page: Page, asked: list[str]) -> bool:
+    """For longer than from one poll to the next."""
+    asked.clear()
+    page.wait_for_timeout(5200)
+    return not asked
 
 
 def test_eight_tabs_leave_the_shop_its_connections(page: Page, shop: Shop, staff) -> None:

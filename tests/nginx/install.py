@@ -1,6 +1,7 @@
 """Makes sure of an nginx that can serve brotli: Debian's, unpacked beside the project.
 
-`python -m tests.nginx.install` prints where it is. Without one the tests of nginx are skipped.
+`python -m tests.nginx.install` prints where it is. Elsewhere than on Debian the tests of nginx
+are skipped, unless it is installed.
 """
 
 import os
@@ -55,4 +56,4 @@ def _run(*command: str) -> bool:
 
 
 if __name__ == "__main__":
-    print(f"nginx: {ensure() or 'none; its tests will be skipped'}")
+    print(f"nginx: {ensure() or 'none'}")

@@ -110,7 +110,7 @@ def test_clock_that_hangs_is_started_again() -> None:
         before = shop.child("worker")
         os.kill(before, signal.SIGSTOP)
         shop.sql("TRUNCATE reservations_sweep")
-        wait_for(lambda: shop.child("worker") not in {0, before}, seconds=40)
+        wait_for(lambda: shop.child("worker") not in {0, before}, seconds=60)
         assert "worker hangs and is ended" in shop.said
         wait_for(lambda: bool(shop.sql("SELECT 1 FROM reservations_sweep LIMIT 1")), seconds=20)
 

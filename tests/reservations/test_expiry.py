@@ -1,12 +1,14 @@
 """The sweep: all that is due, in batches, past what others hold, on the record."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 
 from inventory.models import Inventory
+from reservations import sql
 from reservations.audit import audit_stock
 from reservations.books import Books, Stock
 from reservations.expiry import expire_due
@@ -14,6 +16,7 @@ from reservations.models import IdempotencyKey, Reservation, Sweep
 from reservations.tasks import expire_due as task
 from reservations.tasks import prune
 from tests.reservations.test_verbs import hold, units
+from tests.running import wait_for
 from tests.stock import all_at_once, pass_time, stocked
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -63,6 +66,32 @@ def test_a_row_that_somebody_holds_is_passed_over_and_comes_next_time() -> None:
     assert units(held) == (5, 1)
     assert units(free) == (5, 0)
     assert expire_due().expired == 1
+
+
+def test_a_row_that_is_let_go_while_the_sweep_waits_is_swept_too(monkeypatch) -> None:
+    monkeypatch.setattr(sql, "WAIT_BRIEFLY", "SELECT set_config('lock_timeout', '20s', true)")
+    row = stocked(5)
+    hold(row, 2, "session:a")
+    pass_time(601)
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            Inventory.objects.select_for_update().get(pk=row.pk)
+            sweep = pool.submit(all_at_once, 1, lambda _: expire_due())
+            wait_for(somebody_waits_for_a_lock, seconds=10)
+            assert units(row) == (5, 2)
+        (run,) = sweep.result()
+    assert isinstance(run, Sweep)
+    assert run.expired == 1
+    assert units(row) == (5, 0)
+
+
+def somebody_waits_for_a_lock() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT EXISTS (SELECT 1 FROM pg_stat_activity"
+            " WHERE wait_event_type = 'Lock' AND datname = current_database())"
+        )
+        return bool(cursor.fetchone()[0])
 
 
 def test_answers_older_than_a_day_and_sweeps_older_than_a_week_are_forgotten() -> None:
