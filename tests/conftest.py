@@ -25,12 +25,19 @@ def _part_from_other_tests(worker: str) -> None:
     )
 
 
-class _ByFile(LoadScopeScheduling):
-    """Several processes share out files; but all browser tests share one shop, so one runs them."""
+# Half of what the browser tests take.
+_ONE_HALF = ("accessibility", "layout", "staff", "stock_room")
+
+
+class _ByFile(LoadScopeScheduling):  # type: ignore[misc]
+    """Several processes share out files. Browser tests share a shop, which takes long to start:
+    two processes have one each."""
 
     def _split_scope(self, nodeid: str) -> str:
         file, _, _ = nodeid.partition("::")
-        return "tests/browser" if file.startswith("tests/browser/") else file
+        if not file.startswith("tests/browser/"):
+            return file
+        return f"tests/browser {any(name in file for name in _ONE_HALF)}"
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _ByFile:

@@ -12,19 +12,21 @@ UNTOUCHED = """
     FROM inventory_inventory AS row
     JOIN catalog_product AS product ON product.id = row.product_id
     JOIN inventory_warehouse AS warehouse ON warehouse.id = row.warehouse_id
-    WHERE row.total_units BETWEEN {least} AND {most} AND NOT EXISTS (
-        SELECT 1 FROM reservations_reservation AS reservation
+    WHERE row.total_units BETWEEN {least} AND {most} AND row.reserved_units = 0
+    ORDER BY (
+        SELECT count(*) FROM reservations_reservation AS reservation
         JOIN inventory_inventory AS other ON other.id = reservation.inventory_id
         WHERE other.product_id = product.id
-    )
-    ORDER BY product.position, row.id LIMIT 1
+    ), product.position, row.id LIMIT 1
 """
+# How long another page may take to tell, in ms: by push, and without.
+PUSHED, POLLED = 1_000, 6_000
 COUNTDOWN = re.compile(r"^\s*\d+:\d\d\s*$")
 
 
 @dataclass(frozen=True)
 class Shelf:
-    """A product that nobody has reserved yet, in a warehouse that has some."""
+    """A product in a warehouse that has some, where nobody holds any."""
 
     slug: str
     product: str

@@ -11,12 +11,11 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import Complaints, NewContext
-from tests.browser.shopping import Shelf, confirm, heading, hold, untouched
+from tests.browser.shopping import POLLED, PUSHED, Shelf, confirm, heading, hold, untouched
 from tests.running import PROJECT, Shop, clean_environment, wait_for
 
 pytestmark = pytest.mark.browser
 
-PUSHED, POLLED = 1_000, 6_000
 HELD = re.compile(r"\d held")
 STREAM = re.compile("/live/")
 

@@ -13,7 +13,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.browser.conftest import Complaints, NewContext
-from tests.browser.shopping import Shelf, heading, hold, move_deadline, units, untouched
+from tests.browser.shopping import PUSHED, Shelf, heading, hold, move_deadline, units, untouched
 from tests.browser.test_accessibility import MOTION_OVER, RULES
 from tests.running import Shop
 
@@ -100,7 +100,7 @@ def test_support_releases_a_hold_and_the_shoppers_page_says_so(
     page.get_by_role("button", name="Release").click()
     expect(page.get_by_role("status")).to_contain_text("Released 2 ×")
     expect(page.get_by_text("Released The shopper called")).to_be_visible()
-    expect(heading(shopper, "Back on the shelf.")).to_be_visible(timeout=6_000)
+    expect(heading(shopper, "Back on the shelf.")).to_be_visible(timeout=PUSHED)
     assert units(shop, shelf) == (shelf.units, 0)
     page.get_by_role("link", name="History").click()
     expect(page.get_by_text("Released: The shopper called")).to_be_visible()
@@ -117,7 +117,7 @@ def test_support_gives_more_time_and_the_countdown_follows(
     page.get_by_label("Reason").fill("Bank is slow")
     page.get_by_role("button", name="Extend").click()
     expect(page.get_by_role("status")).to_contain_text("Extended 2 ×")
-    expect(shopper.get_by_role("timer")).to_contain_text(re.compile(r"3\d:\d\d"), timeout=6_000)
+    expect(shopper.get_by_role("timer")).to_contain_text(re.compile(r"3\d:\d\d"), timeout=PUSHED)
 
 
 def test_the_list_refreshes_itself_and_keeps_what_is_chosen_and_where_one_is(

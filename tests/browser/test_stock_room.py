@@ -8,7 +8,7 @@ from django.contrib.auth.hashers import make_password
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Complaints, NewContext
-from tests.browser.shopping import Shelf, hold, units, untouched
+from tests.browser.shopping import PUSHED, Shelf, hold, units, untouched
 from tests.browser.test_accessibility import faults
 from tests.running import Shop
 
@@ -80,9 +80,14 @@ def said(page: Page, words: str) -> None:
     expect(page.locator(".messagelist")).to_contain_text(words)
 
 
-def test_a_stock_keeper_receives_and_adjusts(page: Page, shop: Shop) -> None:
+def test_a_stock_keeper_receives_and_adjusts(
+    page: Page, new_context: NewContext, shop: Shop
+) -> None:
     shelf = untouched(shop, least=4)
     name, now = f"{shelf.product} in {shelf.warehouse}", shelf.units
+    shopper = new_context().new_page()
+    shopper.goto(shelf.address)
+    shelves = shopper.get_by_role("region", name="Price and stock")
     sign_in(page, shop, "stock-keeper")
     page.goto("/admin/inventory/inventory/?q=monolith")
     assert wrong_with(page) == []
@@ -98,6 +103,7 @@ def test_a_stock_keeper_receives_and_adjusts(page: Page, shop: Shop) -> None:
     assert units(shop, shelf) == (now, 0)
     press(page, "Receive")
     said(page, f"{name}, total {now} → {now + 5}")
+    expect(shelves).to_contain_text(f"{now + 5} left", timeout=PUSHED)
 
     tool(page, "Adjust")
     page.get_by_label("Change").fill("-1")
