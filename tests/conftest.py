@@ -1,4 +1,5 @@
 import os
+import re
 from typing import Any
 
 import pytest
@@ -25,19 +26,18 @@ def _part_from_other_tests(worker: str) -> None:
     )
 
 
-# Half of what the browser tests take.
-_ONE_HALF = ("accessibility", "layout", "staff", "stock_room")
+# What shares a running shop, which takes long to start; the browser's tests are two halves.
+_SHARING = re.compile(r"tests/(api|browser)/(test_(accessibility|layout|staff|stock_room))?")
 
 
 class _ByFile(LoadScopeScheduling):  # type: ignore[misc]
-    """Several processes share out files. Browser tests share a shop, which takes long to start:
-    two processes have one each."""
+    """Several processes share out files, or folders whose tests share a shop."""
 
     def _split_scope(self, nodeid: str) -> str:
         file, _, _ = nodeid.partition("::")
-        if not file.startswith("tests/browser/"):
-            return file
-        return f"tests/browser {any(name in file for name in _ONE_HALF)}"
+        if shared := _SHARING.match(file):
+            return f"{shared[1]} {bool(shared[2])}"
+        return file
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _ByFile:

@@ -17,7 +17,7 @@ new Promise((resolve) => new PerformanceObserver((list) =>
 """
 
 
-@pytest.fixture(params=[320, 360, 768, 1440])
+@pytest.fixture(params=[320, 768, 1440])
 def page(request: pytest.FixtureRequest, new_context: NewContext) -> Page:
     return new_context(viewport={"width": request.param, "height": 800}).new_page()
 

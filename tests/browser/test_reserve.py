@@ -61,7 +61,8 @@ def test_cancelling_asks_first_and_then_frees_it(page: Page, shop: Shop) -> None
     assert units(shop, shelf) == (shelf.units, 0)
 
 
-def test_after_cancelling_one_click_reserves_it_again(page: Page, shop: Shop) -> None:
+def test_after_cancelling_one_click_reserves_it_again(context: BrowserContext, shop: Shop) -> None:
+    page = context.new_page()
     shelf = untouched(shop)
     first = hold(page, shelf, 2)
     page.get_by_role("link", name="Cancel the reservation").click()
@@ -96,7 +97,10 @@ def test_a_double_click_is_one_hold(context: BrowserContext, shop: Shop) -> None
     assert units(shop, shelf) == (shelf.units, 1)
 
 
-def test_going_back_and_reserving_another_time_is_another_hold(page: Page, shop: Shop) -> None:
+def test_going_back_and_reserving_another_time_is_another_hold(
+    context: BrowserContext, shop: Shop
+) -> None:
+    page = context.new_page()
     shelf = untouched(shop)
     hold(page, shelf)
     page.get_by_role("link", name="Cancel the reservation").click()
@@ -165,7 +169,8 @@ def test_to_another_visitor_the_checkout_does_not_exist(
     expect(heading(other, "Not on this shelf.")).to_be_visible()
 
 
-def test_my_reservations_lead_back_to_the_checkout(page: Page, shop: Shop) -> None:
+def test_my_reservations_lead_back_to_the_checkout(context: BrowserContext, shop: Shop) -> None:
+    page = context.new_page()
     shelf = untouched(shop)
     checkout = hold(page, shelf)
     page.get_by_role("link", name="Reservations", exact=True).click()

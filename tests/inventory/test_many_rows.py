@@ -36,7 +36,7 @@ GROWN = """
     ANALYZE inventory_stockmovement, inventory_inventory, reservations_reservation,
         catalog_product
 """
-LINES = 200_000
+LINES = 100_000
 
 
 @pytest.fixture
