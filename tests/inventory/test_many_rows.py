@@ -71,7 +71,7 @@ def test_no_list_reads_a_whole_table_whatever_it_is_filtered_by(admin_client, gr
         f"{INVENTORY}{grown.pk}/change/": 10,
         LEDGER: 7,
         f"{LEDGER}?p=50": 7,
-        f"{LEDGER}?p=1900": 7,
+        f"{LEDGER}?p=900": 7,
         f"{LEDGER}?row={grown.pk}": 7,
         f"{LEDGER}?row={grown.pk}&p=90": 8,
         f"{LEDGER}?row={grown.pk + 7}": 7,
