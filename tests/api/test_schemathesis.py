@@ -24,7 +24,7 @@ def test_schemathesis_finds_nothing_with_all_its_checks(shop: Shop, tmp_path: Pa
     done = subprocess.run(
         [
             sys.executable, "-m", "schemathesis.cli", "run", f"{shop.url}/api/openapi.json",
-            "--checks", "all", "--max-examples", "10", "--max-time", "18",
+            "--checks", "all", "--max-examples", "10", "--max-time", "30",
             "--generation-deterministic", "--continue-on-failure", "--no-color",
             "--header", f"Authorization: Bearer {token}",
         ],
@@ -38,4 +38,4 @@ def test_schemathesis_finds_nothing_with_all_its_checks(shop: Shop, tmp_path: Pa
     cases = re.search(r"(\d+) generated, (\d+) passed", done.stdout)
     assert cases, done.stdout
     assert cases[1] == cases[2]
-    assert int(cases[1]) > 100  # as many as fit its time; a busy machine has room for fewer
+    assert int(cases[1]) > 200
