@@ -138,6 +138,7 @@ DATABASES = {
         "CONN_HEALTH_CHECKS": True,
     }
 }
+LOCK_TIMEOUT_MS = env.int("LOCK_TIMEOUT_MS", default=2000)
 DATABASES["default"].setdefault("OPTIONS", {}).update(
     {
         # Under REPEATABLE READ a transaction that waited for a lock would read stale stock.
@@ -146,7 +147,7 @@ DATABASES["default"].setdefault("OPTIONS", {}).update(
         "prepare_threshold": 2,
         # A lock that cannot be had in time is `Busy`; a client that froze cannot sit on one.
         "options": (
-            f"-c lock_timeout={env.int('LOCK_TIMEOUT_MS', default=2000)}"
+            f"-c lock_timeout={LOCK_TIMEOUT_MS}"
             f" -c statement_timeout={_statement_timeout}"
             " -c idle_in_transaction_session_timeout=10000"
         ),

@@ -4,7 +4,8 @@ Nothing here reads or writes the database, so every rule can be read, and tested
 A command raises its refusal; what it did to the books before that (expiring a dead hold) stays.
 """
 
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 from datetime import timedelta
 from uuid import UUID
 
@@ -25,7 +26,8 @@ Status = Reservation.Status
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """What one caller asks. `rows` are the inventory rows to lock, by primary key."""
+    """What one caller asks, since when (`time.monotonic`). `rows` are the inventory rows to lock,
+    by primary key."""
 
     rows: tuple[int, ...]
     once: Once | None = None
@@ -33,6 +35,7 @@ class Command:
     holder: str = ""
     address: str = ""
     address_cap: int | None = None  # units that `address` may hold; None: as the settings say
+    since: float = field(default_factory=time.monotonic, compare=False)
 
     @property
     def capped_address(self) -> str:

@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Sequence
 
+from django.conf import settings
 from django.db import OperationalError, connection, transaction
 from psycopg.errors import LockNotAvailable
 
@@ -24,6 +25,10 @@ IN_FLIGHT_SECONDS = 5.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.01, 0.25
 
 Served = Outcome | Exception | Later
+
+# Rows that were waited for in vain, and until when that is remembered. A lane has one leader, and
+# what two of them may lose here is a hint.
+_stuck: dict[int, float] = {}
 
 
 def perform(command: Command) -> Reservation | Answer:
@@ -58,7 +63,7 @@ def _run(commands: list[Command], wait: bool) -> Sequence[Served]:
     """
     try:
         if wait:
-            return _transact(commands, Patience.FULL)
+            return _transact_stuck(commands)
         try:
             return _transact(commands, Patience.BRIEF)
         except OperationalError as error:
@@ -71,6 +76,19 @@ def _run(commands: list[Command], wait: bool) -> Sequence[Served]:
             return [_refusal(error)] * len(commands)
         logger.warning("%d commands are retried one by one: %s", len(commands), _name(error))
     return [_alone(command) for command in commands]
+
+
+def _transact_stuck(commands: list[Command]) -> Sequence[Served]:
+    """Whoever comes to a row that was just waited for in vain waits only briefly: one transaction
+    that sits on a popular row would otherwise take every thread of the shop, again and again."""
+    rows = {row for command in commands for row in command.rows}
+    now = time.monotonic()
+    known = any(_stuck.pop(row, now) > now for row in rows)
+    try:
+        return _transact(commands, Patience.BRIEF if known else Patience.FULL)
+    except OperationalError:
+        _stuck.update(dict.fromkeys(rows, time.monotonic() + settings.LOCK_TIMEOUT_MS / 1000))
+        raise
 
 
 def _alone(command: Command) -> Outcome | Exception:

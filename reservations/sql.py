@@ -28,8 +28,9 @@ NOW_AND_PENDING_OF = """
     LEFT JOIN reservations_reservation ON status = 'pending' AND holder = ANY(%s)
 """
 
-# For a batch of many rows: this long a wait its neighbours can bear.
-WAIT_BRIEFLY = "SELECT set_config('lock_timeout', '100ms', true)"
+# In milliseconds, until the end of the transaction.
+LOCK_TIMEOUT = "SELECT set_config('lock_timeout', %s, true)"
+BRIEFLY_MS = 100
 
 # Relative, so that even a transaction that forgot its lock cannot undo another's change; the
 # CHECK then refuses what is not there.

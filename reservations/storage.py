@@ -5,6 +5,7 @@ first, in the order of `inventory.locks`; each statement sees what was committed
 so what is read after a lock was had is current (READ COMMITTED).
 """
 
+import time
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from enum import Enum, auto
@@ -12,6 +13,7 @@ from functools import lru_cache
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
+from django.conf import settings
 from django.db import connection
 from django.db.models import QuerySet
 from psycopg import Cursor
@@ -34,8 +36,8 @@ class Patience(Enum):
     """How long rows that others hold are waited for."""
 
     NONE = auto()  # they are passed over
-    BRIEF = auto()  # as long as neighbours in the batch can bear: `sql.WAIT_BRIEFLY`
-    FULL = auto()  # `LOCK_TIMEOUT_MS`
+    BRIEF = auto()  # as long as neighbours in the batch can bear: `sql.BRIEFLY_MS`
+    FULL = auto()  # `LOCK_TIMEOUT_MS`, less what the one who came first has waited in line
 
 
 def open_books(commands: Sequence["Command"], patience: Patience) -> Books:
@@ -68,7 +70,7 @@ def _statements(
     rows = {row for command in commands for row in command.rows}
     ids = {command.reservation_id for command in commands if command.reservation_id}
     statements = {
-        "patience": (sql.WAIT_BRIEFLY, ()) if patience is Patience.BRIEF else None,
+        "patience": _lock_timeout(commands, patience),
         "stocks": (_lock_rows(len(rows), skip), [*rows]),
         "locks": _advisory_locks(holders | addresses, names),
         "reservations": (_lock_reservations(len(ids), skip), [*ids]) if ids else None,
@@ -77,6 +79,14 @@ def _statements(
         "now": (NOW_AND_PENDING_OF, [list(holders)]),
     }
     return {name: statement for name, statement in statements.items() if statement}
+
+
+def _lock_timeout(commands: Sequence["Command"], patience: Patience) -> Statement | None:
+    if patience is Patience.NONE:
+        return None
+    waited = 1000 * (time.monotonic() - min(command.since for command in commands))
+    left = settings.LOCK_TIMEOUT_MS - waited if patience is Patience.FULL else 0
+    return sql.LOCK_TIMEOUT, [f"{max(left, sql.BRIEFLY_MS):.0f}"]
 
 
 NOW_AND_PENDING_OF = sql.NOW_AND_PENDING_OF.format(fields=", ".join(FIELDS))

@@ -11,9 +11,9 @@ from tests.running import Shop, running_shop
 NewCaller = Callable[..., Caller]
 
 # Each caller says where it comes from, as a proxy would, so that the cap of one address does not
-# get in the others' way; a lock is waited for no longer than tests can wait.
+# get in the others' way.
 SETTINGS = {
-    "RESERVE_RATE": "off", "API_RATE": "off", "TRUSTED_PROXIES": "1", "LOCK_TIMEOUT_MS": "500",
+    "RESERVE_RATE": "off", "API_RATE": "off", "TRUSTED_PROXIES": "1",
     "WEB_CONCURRENCY": "2", "WEB_THREADS": "16",
 }  # fmt: skip
 

@@ -187,8 +187,14 @@ class Crowd:
             connection.close()
 
     def at_once(self, requests: Sequence[bytes]) -> list[Reply]:
+        self.send(requests)
+        return self.replies()
+
+    def send(self, requests: Sequence[bytes]) -> None:
         for connection, request in zip(self.sockets, requests, strict=True):
             connection.sendall(request)
+
+    def replies(self) -> list[Reply]:
         return [_reply(connection) for connection in self.sockets]
 
 

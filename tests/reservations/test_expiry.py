@@ -69,7 +69,7 @@ def test_a_row_that_somebody_holds_is_passed_over_and_comes_next_time() -> None:
 
 
 def test_a_row_that_is_let_go_while_the_sweep_waits_is_swept_too(monkeypatch) -> None:
-    monkeypatch.setattr(sql, "WAIT_BRIEFLY", "SELECT set_config('lock_timeout', '20s', true)")
+    monkeypatch.setattr(sql, "BRIEFLY_MS", 20_000)
     row = stocked(5)
     hold(row, 2, "session:a")
     pass_time(601)
