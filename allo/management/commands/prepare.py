@@ -15,6 +15,11 @@ from django.db.migrations.executor import MigrationExecutor
 from allo import roles
 from allo.embedded.state import write_private
 
+# Of what packages bring: what no page asks for, yet would take half of a first start to compress.
+NOT_COLLECTED = [
+    "htmax-*", "htmx-4*", "htmx-2.js", "ext", "jquery.js", "select2.full.js", "xregexp.js",
+]  # fmt: skip
+
 
 class Command(BaseCommand):
     help = "Brings tables, catalogue, static files and the admin login up to date."
@@ -42,7 +47,9 @@ class Command(BaseCommand):
         fingerprint = _static_fingerprint()
         if not stamp.exists() or stamp.read_text() != fingerprint:
             self.stdout.write("Static files: collecting and compressing")
-            call_command("collectstatic", interactive=False, verbosity=0)
+            call_command(
+                "collectstatic", interactive=False, verbosity=0, ignore_patterns=NOT_COLLECTED
+            )
             stamp.write_text(fingerprint)
 
     def _ensure_admin(self) -> None:
