@@ -93,12 +93,21 @@ def complaints() -> Iterator[Complaints]:
 
 
 @pytest.fixture
-def new_context(browser: Browser, shop: Shop, complaints: Complaints) -> Iterator[NewContext]:
+def motion() -> str:
+    """What visitors prefer. Without a graphics card motion takes a third of the tests' time."""
+    return "reduce"
+
+
+@pytest.fixture
+def new_context(
+    browser: Browser, shop: Shop, complaints: Complaints, motion: str
+) -> Iterator[NewContext]:
     """Make further visitors, each with a session of its own: `new_context(is_mobile=True)`."""
     contexts = []
+    usual = {"base_url": shop.url, "locale": "en-IN", "reduced_motion": motion}
 
     def new(**options: Any) -> BrowserContext:
-        context = browser.new_context(**{"base_url": shop.url, "locale": "en-IN", **options})
+        context = browser.new_context(**{**usual, **options})
         context.set_default_timeout(TIMEOUT_MS)
         complaints.listen_to(context)
         contexts.append(context)
@@ -119,22 +128,11 @@ def page(context: BrowserContext) -> Page:
     return context.new_page()
 
 
-@pytest.fixture
-def page_without_javascript(new_context: NewContext) -> Page:
-    return new_context(java_script_enabled=False).new_page()
-
-
 def screen(name: str) -> dict[str, Any]:
-    """What a context needs for a screen such as "360-dark"."""
+    """What a context needs for a screen such as "360-dark"; on phones everything moves."""
     width, scheme = name.split("-")
-    return {"viewport": {"width": int(width), "height": 800}, "color_scheme": scheme}
-
-
-@pytest.fixture(params=[320, 768, 1440])
-def page_of_any_width(request: pytest.FixtureRequest, new_context: NewContext) -> Page:
-    return new_context(viewport={"width": request.param, "height": 900}).new_page()
-
-
-@pytest.fixture(params=["light", "dark"])
-def page_in_any_scheme(request: pytest.FixtureRequest, new_context: NewContext) -> Page:
-    return new_context(color_scheme=request.param).new_page()
+    return {
+        "viewport": {"width": int(width), "height": 800},
+        "color_scheme": scheme,
+        "reduced_motion": "no-preference" if width == "360" else "reduce",
+    }

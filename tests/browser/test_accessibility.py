@@ -33,7 +33,7 @@ Promise.all(document.getAnimations()
 
 @pytest.fixture(params=["1440-light", "1440-dark", "360-light"])
 def page(request: pytest.FixtureRequest, new_context: NewContext) -> Page:
-    return new_context(**screen(request.param), reduced_motion="reduce").new_page()
+    return new_context(**{**screen(request.param), "reduced_motion": "reduce"}).new_page()
 
 
 def faults(page: Page, **more: bool) -> list[tuple[str, str]]:

@@ -10,6 +10,11 @@ from tests.browser.shopping import heading
 pytestmark = pytest.mark.browser
 
 
+@pytest.fixture
+def motion() -> str:
+    return "no-preference"
+
+
 def names(page: Page) -> list[str]:
     return page.get_by_role("article").get_by_role("heading").all_inner_texts()
 

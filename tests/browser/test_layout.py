@@ -17,6 +17,11 @@ new Promise((resolve) => new PerformanceObserver((list) =>
 """
 
 
+@pytest.fixture
+def motion() -> str:
+    return "no-preference"
+
+
 @pytest.fixture(params=[320, 768, 1440])
 def page(request: pytest.FixtureRequest, new_context: NewContext) -> Page:
     return new_context(viewport={"width": request.param, "height": 800}).new_page()

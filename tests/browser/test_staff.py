@@ -54,7 +54,7 @@ def sign_in(new_context: NewContext, people: None) -> SignIn:
     known: dict[str, BrowserContext] = {}
 
     def as_(name: str, **options: object) -> Page:
-        context = new_context(reduced_motion="reduce", **options)
+        context = new_context(**options)
         page = context.new_page()
         page.goto(ADMIN)
         page.get_by_label("Username").fill(name)

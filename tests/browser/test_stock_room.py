@@ -55,7 +55,7 @@ def wrong_with(page: Page) -> list[tuple[str, str]]:
 
 @pytest.fixture
 def page(new_context: NewContext) -> Page:
-    return new_context(viewport={"width": 1280, "height": 900}, reduced_motion="reduce").new_page()
+    return new_context(viewport={"width": 1280, "height": 900}).new_page()
 
 
 def find(page: Page, shelf: Shelf) -> None:

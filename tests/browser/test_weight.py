@@ -7,6 +7,12 @@ from playwright.sync_api import Page, Request
 
 pytestmark = pytest.mark.browser
 
+
+@pytest.fixture
+def motion() -> str:
+    return "no-preference"
+
+
 COUNTED = {"document", "stylesheet", "script", "font"}
 OWN_SCRIPT = re.compile(r"/static/js/[\w-]+\.\w+\.js$")
 
