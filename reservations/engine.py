@@ -101,12 +101,13 @@ def _alone(command: Command) -> Outcome | Exception:
 
 
 def _transact(commands: Sequence[Command], patience: Patience) -> list[Outcome | Later]:
+    ours = not connection.in_atomic_block
     # The pipeline inside: to switch autocommit within one would cost a round trip each time. What
     # went wrong in it may come out only at its end, where no cursor is left to translate it.
     with transaction.atomic(), connection.wrap_database_errors, connection.connection.pipeline():
         books = open_books(commands, patience)
         outcomes = [_decide(books, command, patience) for command in commands]
-        write(books)
+        write(books, commit=ours)
     # At once, or when the caller's own transaction commits; and it may not break what is done.
     transaction.on_commit(lambda: tell(books), robust=True)
     return outcomes

@@ -25,8 +25,8 @@ def die(*_: object, **__: object) -> None:
 
 
 def before_commit() -> None:
-    def write(books: Books) -> None:
-        storage.write(books)
+    def write(books: Books, *, commit: bool) -> None:
+        storage.write(books, commit=False)
         die()
 
     vars(engine)["write"] = write
