@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from hashlib import sha256
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -34,10 +35,7 @@ Verb = Callable[..., Reservation | Answer]
 @require_safe
 @never_stored
 def checkout(request: Request, reservation_id: UUID) -> HttpResponse:
-    reservation = owned(request, reservation_id)
-    if wants_part(request) and request.GET.get("seen") == _seen(reservation):
-        return HttpResponse(status=204)
-    return _page(request, reservation)
+    return _page(request, owned(request, reservation_id))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -114,20 +112,26 @@ def _page(
     refusal: Refusal | None = None,
     status: int = 200,
 ) -> HttpResponse:
+    again = _again(reservation)
+    seen = _seen(reservation, again)
+    if request.GET.get("seen") == seen and wants_part(request):
+        return HttpResponse(status=204)
     contact = Contact.objects.for_page_of(reservation)
+    part = "again" if request.htmx.target == "again" else "state"
     context = {
         "reservation": reservation,
         "contact": contact,
         "form": form or ContactForm(initial=_initial(contact)),
         "refusal": refusal,
         "total_paise": reservation.quantity * reservation.inventory.product.price_paise,
-        "seen": _seen(reservation),
+        "seen": seen,
+        "part": part,
         "idempotency_key": uuid4(),
         "now": timezone.now(),
-        **_again(reservation),
+        **again,
     }
-    response = render_part(request, "checkout/checkout.html", "state", context, status=status)
-    return holds_changed(response)
+    response = render_part(request, "checkout/checkout.html", part, context, status=status)
+    return response if part == "again" else holds_changed(response)
 
 
 def _initial(contact: Contact | None) -> dict[str, str]:
@@ -148,9 +152,11 @@ def _again(reservation: Reservation) -> dict[str, Any]:
     }
 
 
-def _seen(reservation: Reservation) -> str:
+def _seen(reservation: Reservation, again: dict[str, Any]) -> str:
     """What a page that polls has seen: it differs whenever the page would."""
-    return f"{reservation.status}-{reservation.expires_at.timestamp():.6f}"
+    offered = again["again"] and (again["again"].pk, again["again"].available)
+    state = (reservation.status, reservation.expires_at, offered, again["next_lapse_at"])
+    return sha256(str(state).encode()).hexdigest()[:16]
 
 
 def _url(reservation: Reservation) -> str:

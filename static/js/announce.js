@@ -9,7 +9,7 @@ document.addEventListener("allo:announce", (event) => {
 
 // A button loses the focus already when it is disabled for the time of its own request.
 document.addEventListener("htmx:beforeRequest", () => {
-  if (document.activeElement !== document.body) focused = document.activeElement.id;
+  if (document.activeElement !== document.body) focused = document.activeElement.id.replace(/-gone$/, "");
 });
 
 document.addEventListener("htmx:afterSettle", ({ detail: { elt } }) => {

@@ -161,16 +161,32 @@ def test_a_hold_shows_in_a_tab_that_knew_of_no_shopper(page: Page, shop: Shop, s
     expect(pill(tab)).to_be_hidden(timeout=PUSHED)
 
 
-def test_product_grid_and_list_follow(page: Page, elsewhere: Page, shop: Shop, staff) -> None:
+WATCH_SHIFTS = """
+window.shifts = [];
+new PerformanceObserver((list) => {
+    for (const { value, sources } of list.getEntries())
+        shifts.push(`${value} ${sources.map(({ node }) => node?.className ?? node?.nodeName)}`);
+}).observe({ type: "layout-shift" });
+"""
+
+
+@pytest.mark.parametrize("width", [360, 1440])
+def test_product_grid_and_list_follow_and_nothing_moves(
+    page: Page, elsewhere: Page, shop: Shop, staff, width: int
+) -> None:
     shelf = rare(shop)
+    page.set_viewport_size({"width": width, "height": 800})
     visit(page, shelf.address)
     reserve = page.get_by_role("link", name="Reserve", exact=True)
     reserve.focus()
     grid = page.context.new_page()
+    grid.set_viewport_size({"width": width, "height": 800})
     visit(grid, f"/?q={shelf.product}")
     name = card(grid, shelf).get_by_role("link")
     name.focus()
     places = grid.locator(".card-name").all_text_contents()
+    for it in (page, grid):
+        it.evaluate(WATCH_SHIFTS)
 
     checkout = hold(elsewhere, shelf)
     expect(shelves(page)).to_contain_text("None left, 1 held", timeout=PUSHED)
@@ -185,6 +201,7 @@ def test_product_grid_and_list_follow(page: Page, elsewhere: Page, shop: Shop, s
     expect(elsewhere.locator(".holding").first).to_contain_text("Cancelled", timeout=PUSHED)
     expect(card(grid, shelf)).to_contain_text("1 left", timeout=PUSHED)
     expect(reserve).to_be_visible(timeout=PUSHED)
+    assert (page.evaluate("shifts"), grid.evaluate("shifts")) == ([], [])
     reserve.click()
     expect(page.locator("#reserve-form")).to_be_visible()
 
@@ -199,6 +216,24 @@ def test_the_reserve_form_offers_what_became_free(
     expect(form).to_contain_text("Every piece is held by others")
     staff("release", checkout)
     expect(form.get_by_role("button", name="Reserve")).to_be_visible(timeout=2 * PUSHED)
+
+
+def test_an_ended_checkout_offers_it_again_as_soon_as_there_is_one(
+    page: Page, elsewhere: Page, shop: Shop, staff
+) -> None:
+    shelf = rare(shop)
+    checkout = hold(page, shelf)
+    staff("release", checkout)
+    visit(page, checkout)
+    again = page.get_by_role("button", name="Reserve 1 again")
+    again.focus()
+    others = hold(elsewhere, shelf)
+    expect(page.locator("#again")).to_contain_text("held by others now", timeout=PUSHED)
+    expect(page.locator("#again-button-gone")).to_be_focused()
+    staff("release", others)
+    expect(again).to_be_focused(timeout=2 * PUSHED)
+    again.click()
+    expect(heading(page, f"{shelf.product} is held for you")).to_be_visible()
 
 
 def test_a_drop_refreshes_a_page_once_a_second(page: Page, do: Do) -> None:

@@ -269,6 +269,12 @@ def test_a_page_that_polls_is_answered_only_when_something_changed(client) -> No
     ended = client.get(address, {"seen": renewed.context["seen"]}, headers=HTMX)
     assert ended.context["reservation"].status == "released"
     assert "<html" not in ended.content.decode()
+    seen, again = ended.context["seen"], {**HTMX, "HX-Target": "again"}
+    assert client.get(address, {"seen": seen}, headers=again).status_code == 204
+    holding(Client(), reservation.inventory, quantity=2)
+    offered = client.get(address, {"seen": seen}, headers=again)
+    assert "3 left" in offered.content.decode()
+    assert "The time ran" not in offered.content.decode()
 
 
 def test_history_and_plain_reloads_get_the_whole_page(client) -> None:
