@@ -254,7 +254,7 @@ CONTENT_SECURITY_POLICY = {
         "script-src": [SELF],
         "style-src": [SELF],
         "img-src": [SELF, "data:"],
-        "media-src": [SELF],
+        "media-src": ["blob:"],
         "font-src": [SELF],
         "connect-src": [SELF, *([_live_origin[0]] if _live_origin else [])],
         "manifest-src": [SELF],

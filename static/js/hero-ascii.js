@@ -134,7 +134,9 @@ function press() {
 }
 
 async function begin() {
-  // The film comes after everything that the page needs.
+  // The page asked for it already, as the data it is: no browser preloads what a video asks for.
+  const data = fetch(stage.dataset.video).then((response) => response.blob());
+  // It is drawn after everything that the page needs.
   if (document.readyState !== "complete") {
     await new Promise((loaded) => addEventListener("load", loaded, { once: true }));
   }
@@ -146,7 +148,7 @@ async function begin() {
     stage.append(canvas);
     toggle.hidden = false;
   }, { once: true });
-  film.src = stage.dataset.video;
+  film.src = URL.createObjectURL(await data);
   layOut();
   new ResizeObserver(layOut).observe(stage);
   new IntersectionObserver(([entry]) => {
