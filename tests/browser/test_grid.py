@@ -5,14 +5,15 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.conftest import NewContext, screen
 from tests.browser.shopping import heading
 
 pytestmark = pytest.mark.browser
 
 
-@pytest.fixture
-def motion() -> str:
-    return "no-preference"
+@pytest.fixture(params=["360-dark", "768-light", "1440-dark"])
+def page(request: pytest.FixtureRequest, new_context: NewContext) -> Page:
+    return new_context(**{**screen(request.param), "reduced_motion": "no-preference"}).new_page()
 
 
 def names(page: Page) -> list[str]:

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Complaints, NewContext, screen
 from tests.browser.shopping import (
@@ -61,8 +61,7 @@ def test_cancelling_asks_first_and_then_frees_it(page: Page, shop: Shop) -> None
     assert units(shop, shelf) == (shelf.units, 0)
 
 
-def test_after_cancelling_one_click_reserves_it_again(context: BrowserContext, shop: Shop) -> None:
-    page = context.new_page()
+def test_after_cancelling_one_click_reserves_it_again(page: Page, shop: Shop) -> None:
     shelf = untouched(shop)
     first = hold(page, shelf, 2)
     page.get_by_role("link", name="Cancel the reservation").click()
@@ -87,8 +86,7 @@ def test_losing_the_race_is_said_in_the_modal_with_what_is_left_to_take(
     assert units(shop, shelf) == (shelf.units, shelf.units)
 
 
-def test_a_double_click_is_one_hold(context: BrowserContext, shop: Shop) -> None:
-    page = context.new_page()
+def test_a_double_click_is_one_hold(page: Page, shop: Shop) -> None:
     shelf = untouched(shop)
     form = open_reserve(page, shelf)
     choose(form, shelf, 1)
@@ -97,10 +95,7 @@ def test_a_double_click_is_one_hold(context: BrowserContext, shop: Shop) -> None
     assert units(shop, shelf) == (shelf.units, 1)
 
 
-def test_going_back_and_reserving_another_time_is_another_hold(
-    context: BrowserContext, shop: Shop
-) -> None:
-    page = context.new_page()
+def test_going_back_and_reserving_another_time_is_another_hold(page: Page, shop: Shop) -> None:
     shelf = untouched(shop)
     hold(page, shelf)
     page.get_by_role("link", name="Cancel the reservation").click()
@@ -134,11 +129,10 @@ def test_a_mistake_is_said_beside_the_field_and_what_was_typed_stays(
     expect(heading(page, "It is yours.")).to_be_visible()
 
 
-def test_another_tab_shows_the_end_within_a_poll(context: BrowserContext, shop: Shop) -> None:
-    page = context.new_page()
+def test_another_tab_shows_the_end_within_a_poll(page: Page, shop: Shop) -> None:
     shelf = untouched(shop)
     checkout = hold(page, shelf)
-    other = context.new_page()
+    other = page.context.new_page()
     other.goto(checkout)
     confirm(other)
     expect(heading(other, "It is yours.")).to_be_visible()
@@ -160,17 +154,16 @@ def test_more_time_starts_the_clock_again_and_keeps_what_was_typed(page: Page, s
 
 
 def test_to_another_visitor_the_checkout_does_not_exist(
-    new_context: NewContext, shop: Shop, complaints: Complaints
+    page: Page, new_context: NewContext, shop: Shop, complaints: Complaints
 ) -> None:
     complaints.expect("status of 404")
-    checkout = hold(new_context().new_page(), untouched(shop))
+    checkout = hold(page, untouched(shop))
     other = new_context().new_page()
     other.goto(checkout)
     expect(heading(other, "Not on this shelf.")).to_be_visible()
 
 
-def test_my_reservations_lead_back_to_the_checkout(context: BrowserContext, shop: Shop) -> None:
-    page = context.new_page()
+def test_my_reservations_lead_back_to_the_checkout(page: Page, shop: Shop) -> None:
     shelf = untouched(shop)
     checkout = hold(page, shelf)
     page.get_by_role("link", name="Reservations", exact=True).click()

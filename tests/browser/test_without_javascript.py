@@ -26,11 +26,6 @@ def page(request: pytest.FixtureRequest, new_context: NewContext) -> Page:
     return new_context(**screen(request.param), java_script_enabled=False).new_page()
 
 
-@pytest.fixture
-def desk(new_context: NewContext) -> Page:
-    return new_context(java_script_enabled=False).new_page()
-
-
 def test_reserving_and_paying(page: Page, shop: Shop) -> None:
     shelf = untouched(shop)
     hold(page, shelf, 2)
@@ -43,12 +38,12 @@ def test_reserving_and_paying(page: Page, shop: Shop) -> None:
     assert units(shop, shelf) == (shelf.units - 2, 0)
 
 
-def test_a_first_visitors_double_click_is_one_hold(desk: Page, shop: Shop) -> None:
+def test_a_first_visitors_double_click_is_one_hold(page: Page, shop: Shop) -> None:
     shelf = untouched(shop)
-    form = open_reserve(desk, shelf)
+    form = open_reserve(page, shelf)
     choose(form, shelf, 1)
     form.get_by_role("button", name="Reserve", exact=True).dblclick()
-    expect(heading(desk, f"{shelf.product} is held for you")).to_be_visible()
+    expect(heading(page, f"{shelf.product} is held for you")).to_be_visible()
     assert units(shop, shelf) == (shelf.units, 1)
 
 
@@ -92,13 +87,13 @@ def test_more_time(page: Page, shop: Shop) -> None:
     expect(page.get_by_text("1 extension left")).to_be_visible()
 
 
-def test_load_more_leads_to_the_longer_list_at_the_first_new_card(desk: Page) -> None:
-    desk.goto("/")
-    expect(desk.get_by_role("article")).to_have_count(21)
-    desk.get_by_role("link", name="Load more").click()
-    expect(desk.get_by_role("article")).to_have_count(42)
-    expect(desk).to_have_url(re.compile(r"/\?page=2#page-2$"))
-    expect(desk.locator("#page-2")).to_be_in_viewport()
+def test_load_more_leads_to_the_longer_list_at_the_first_new_card(page: Page) -> None:
+    page.goto("/")
+    expect(page.get_by_role("article")).to_have_count(21)
+    page.get_by_role("link", name="Load more").click()
+    expect(page.get_by_role("article")).to_have_count(42)
+    expect(page).to_have_url(re.compile(r"/\?page=2#page-2$"))
+    expect(page.locator("#page-2")).to_be_in_viewport()
 
 
 def test_filters(page: Page) -> None:
