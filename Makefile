@@ -51,7 +51,7 @@ lock: $(VENV)/.runtime ## Compile requirements*.txt anew from pyproject.toml
 	@$(COMPILE) --extra dev -c requirements.txt -o requirements-dev.txt
 
 bench: $(VENV)/.development ## Measure reservations per second
-	@$(PRIVATE) $(RUN) -m tests.benchmarks $(ARGS)
+	@$(RUN) -m allo.embedded exec -c max_connections=300 -- $(RUN) -m tests.benchmarks $(ARGS)
 
 lighthouse: $(VENV)/.development browser ## Score four pages as a phone (needs npm)
 	@$(RUN) -m tests.lighthouse

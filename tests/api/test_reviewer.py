@@ -1,5 +1,7 @@
 """The reviewer with bad intentions (expectations.md), by number, over HTTP against gunicorn."""
 
+import os
+import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,8 +10,9 @@ from uuid import uuid4
 import psycopg
 import pytest
 
+from reservations.storage import lock_number
 from tests.api.conftest import NewCaller
-from tests.api.http import Caller, Crowd, Stock, merchant, reserving, statuses
+from tests.api.http import Caller, Crowd, Reply, Stock, merchant, reserving, statuses
 from tests.running import Shop, wait_for
 
 pytestmark = pytest.mark.race
@@ -53,6 +56,19 @@ def test_2_the_same_key_of_another_client_is_another_key(
     assert statuses(replies) == {201: 3}
     assert len({reply.json["id"] for reply in replies}) == 3
     assert stock.row(slug) == (50, 3)
+
+
+def test_2_a_key_still_in_use_elsewhere_is_in_flight_and_stores_nothing(
+    shop: Shop, stock: Stock, caller: Caller
+) -> None:
+    slug, key = stock.of(5), str(uuid4())
+    number = lock_number(f"address:{caller.address}/32", "api:reserve", key)
+    with psycopg.connect(shop.variables()["MIGRATION_DATABASE_URL"]) as connection:
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", [number])
+        reply = caller.reserve(slug, Idempotency_Key=key)
+    assert (reply.status, reply.code, reply.headers["retry-after"]) == (425, "in_flight", "1")
+    assert stock.row(slug) == (5, 0)
+    assert caller.reserve(slug, Idempotency_Key=key).status == 201
 
 
 @pytest.mark.parametrize("key", WRONG_KEYS)
@@ -105,6 +121,26 @@ def test_6_meanwhile_other_rows_are_sold(shop: Shop, stock: Stock, caller: Calle
         assert statuses([caller.reserve(other) for _ in range(5)]) == {201: 5}
         assert shop.sql(WAITING) == [(True,)]
         assert statuses(crowd.replies()) == {503: 12}
+
+
+def test_7_without_a_database_it_is_busy_until_there_is_one(
+    shop: Shop, stock: Stock, caller: Caller
+) -> None:
+    slug = stock.of(50)
+    held = caller.reserve(slug)
+    os.kill(shop.child("bin/postgres"), signal.SIGKILL)
+    replies: list[Reply] = []
+
+    def is_back() -> bool:
+        replies.append(caller.reserve(slug))
+        return replies[-1].status == 201
+
+    wait_for(is_back, seconds=10)
+    assert set(statuses(replies[:-1])) == {503}
+    assert {(it.code, it.headers["retry-after"]) for it in replies[:-1]} == {("busy", "2")}
+    read = caller.get(held.headers["location"], Authorization=f"Bearer {held.json['token']}")
+    assert (read.status, read.json["status"]) == (200, "pending")
+    assert stock.balanced(slug)
 
 
 def body(text: str) -> bytes:

@@ -168,6 +168,22 @@ def test_above_the_cap_comes_503_and_who_goes_makes_room(port: int) -> None:
     wait_for(lambda: streams(port) == 0, seconds=3)
 
 
+def test_a_reader_that_is_stuck_is_dropped(port: int) -> None:
+    wait_for(lambda: streams(port) == 0, seconds=3)
+    topics = [f"test:{'x' * 200}{n}" for n in range(25)]
+    with closing(socket.socket()) as stuck:
+        stuck.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        stuck.connect(("127.0.0.1", port))
+        stuck.sendall(f"GET {stream_of(*topics)} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        wait_for(lambda: streams(port) == 1, seconds=3)
+
+        def is_dropped() -> bool:
+            live.publish(*topics)
+            return streams(port) == 0
+
+        wait_for(is_dropped, seconds=60)
+
+
 def test_it_stops_cleanly_within_two_seconds() -> None:
     with process() as (running, port), asking(port, stream_of("test:1")) as stream:
         until(stream, b"event: up")
