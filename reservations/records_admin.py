@@ -1,0 +1,100 @@
+"""What the shop and its staff have done, to be read in the admin and changed by nobody."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+from allo.http.admin import ReadOnlyAdmin
+from allo.http.export import StreamedExport
+from allo.http.flags import flag
+from allo.http.parts import SeeOther
+from allo.http.worker import ask
+from reservations.models import AuditRun, IdempotencyKey, Repair, StaffAction, Sweep
+from reservations.tasks import audit_stock
+
+
+@admin.register(StaffAction)
+class StaffActionAdmin(StreamedExport[StaffAction], ReadOnlyAdmin[StaffAction]):
+    list_display = ("created_at", "actor", "action", "minutes", "reservation_id", "reason")
+    list_filter = ("action",)
+    list_select_related = ("actor",)
+    sortable_by = ()
+    search_fields = ("reason", "actor__username")
+    export_columns = {
+        "when": "created_at",
+        "actor": "actor",
+        "action": "action",
+        "minutes": "minutes",
+        "reservation": "reservation_id",
+        "reason": "reason",
+    }
+
+
+@admin.register(IdempotencyKey)
+class IdempotencyKeyAdmin(ReadOnlyAdmin[IdempotencyKey]):
+    # The key itself lets its client replay an answer, and an answer may carry a bearer token:
+    # they are nobody else's to read.
+    list_display = ("endpoint", "status", "client", "reservation", "created_at")
+    list_filter = ("endpoint", "status")
+    list_select_related = ("reservation",)
+    exclude = ("key", "request_hash", "body")
+
+
+@admin.register(Sweep)
+class SweepAdmin(ReadOnlyAdmin[Sweep]):
+    list_display = ("finished_at", "expired", "max_lateness_seconds")
+
+
+@admin.register(AuditRun)
+class AuditRunAdmin(ReadOnlyAdmin[AuditRun]):
+    """Every audit with what it found; and a way to have one now."""
+
+    change_list_template = "admin/reservations/auditrun/change_list.html"
+    list_display = ("finished_at", "result", "took")
+    sortable_by = ()
+    fields = ("started_at", "finished_at", "result", "found")
+
+    @admin.display
+    def result(self, run: AuditRun) -> SafeString:
+        return flag(run, "bad" if run.findings else "good")
+
+    @admin.display(description="Findings")
+    def found(self, run: AuditRun) -> SafeString | str:
+        lines = format_html_join("", '<li class="code">{}</li>', ((line,) for line in run.findings))
+        return format_html('<ol class="findings">{}</ol>', lines) if run.findings else "None"
+
+    @admin.display
+    def took(self, run: AuditRun) -> str:
+        return f"{(run.finished_at - run.started_at).total_seconds():.1f} s"
+
+    def get_urls(self) -> list[URLPattern]:
+        run = self.admin_site.admin_view(self.run)
+        return [path("run/", run, name="reservations_auditrun_run"), *super().get_urls()]
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        may = {"may_run": request.user.has_perm("reservations.run_audit"), "title": "Audit runs"}
+        return super().changelist_view(request, {**may, **(extra_context or {})})
+
+    def run(self, request: HttpRequest) -> HttpResponse:
+        """Leaves it to the worker: over a long history it takes its time."""
+        if not request.user.has_perm("reservations.run_audit"):
+            raise PermissionDenied
+        if request.method == "POST":
+            if ask(audit_stock):
+                messages.success(request, "The audit has been asked for; reload in a moment.")
+            else:
+                messages.error(request, "The worker cannot be reached just now.")
+        return SeeOther(reverse("admin:reservations_auditrun_changelist"))
+
+
+@admin.register(Repair)
+class RepairAdmin(ReadOnlyAdmin[Repair]):
+    list_display = ("created_at", "inventory", "found", "held")
+    list_select_related = ("inventory__product", "inventory__warehouse")
