@@ -70,9 +70,9 @@ class Address:
     def answers(self) -> bool:
         return self.get(self.health) is not None
 
-    def get(self, path: str) -> bytes | None:
-        """Return what is served there; None if nothing is, or an error of the server's."""
-        connection = http.client.HTTPConnection(self._visitable, self.port, timeout=5)
+    def get(self, path: str, seconds: float = 5.0) -> bytes | None:
+        """Return what is served there in time; None if nothing is, or an error of the server's."""
+        connection = http.client.HTTPConnection(self._visitable, self.port, timeout=seconds)
         try:
             connection.request("GET", path)
             response = connection.getresponse()

@@ -134,9 +134,11 @@ class Supervisor:
 
     def watch(self) -> Never:
         while True:
-            for child in self._children():
-                child.end_if_stalled()
             self._revive()
+            # To ask takes time, which whoever has died is not to wait for.
+            if all(child.alive for child in self._children()):
+                for child in self._children():
+                    child.end_if_stalled()
             self.queue.pause(self._seconds_to_restart(at_most=STALL_CHECK_SECONDS))
 
     def run(self, command: Sequence[str], environment: Mapping[str, str]) -> int:

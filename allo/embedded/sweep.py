@@ -7,6 +7,7 @@ from allo.embedded.address import Address
 
 MISSED_SWEEPS = 6
 LEAST_SECONDS = 20.0
+ANSWER_SECONDS = 1.0
 
 
 def stall_detector(address: Address, environ: Mapping[str, str]) -> Callable[[float], bool]:
@@ -18,7 +19,7 @@ def stall_detector(address: Address, environ: Mapping[str, str]) -> Callable[[fl
     limit = max(MISSED_SWEEPS * min(interval, 60), LEAST_SECONDS)
 
     def stalled(process_age: float) -> bool:
-        if process_age < limit or not (report := address.get("/readyz")):
+        if process_age < limit or not (report := address.get("/readyz", ANSWER_SECONDS)):
             return False
         age = json.loads(report).get("last_sweep_seconds_ago")
         return age is None or age > limit

@@ -1,7 +1,5 @@
 """The reviewer with bad intentions (expectations.md), by number, over HTTP against gunicorn."""
 
-import os
-import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +10,7 @@ import pytest
 
 from reservations.storage import lock_number
 from tests.api.conftest import NewCaller
-from tests.api.http import Caller, Crowd, Reply, Stock, merchant, reserving, statuses
+from tests.api.http import Caller, Crowd, Stock, merchant, reserving, statuses
 from tests.running import Shop, wait_for
 
 pytestmark = pytest.mark.race
@@ -121,26 +119,6 @@ def test_6_meanwhile_other_rows_are_sold(shop: Shop, stock: Stock, caller: Calle
         assert statuses([caller.reserve(other) for _ in range(5)]) == {201: 5}
         assert shop.sql(WAITING) == [(True,)]
         assert statuses(crowd.replies()) == {503: 12}
-
-
-def test_7_without_a_database_it_is_busy_until_there_is_one(
-    shop: Shop, stock: Stock, caller: Caller
-) -> None:
-    slug = stock.of(50)
-    held = caller.reserve(slug)
-    os.kill(shop.child("bin/postgres"), signal.SIGKILL)
-    replies: list[Reply] = []
-
-    def is_back() -> bool:
-        replies.append(caller.reserve(slug))
-        return replies[-1].status == 201
-
-    wait_for(is_back, seconds=10)
-    assert set(statuses(replies[:-1])) == {503}
-    assert {(it.code, it.headers["retry-after"]) for it in replies[:-1]} == {("busy", "2")}
-    read = caller.get(held.headers["location"], Authorization=f"Bearer {held.json['token']}")
-    assert (read.status, read.json["status"]) == (200, "pending")
-    assert stock.balanced(slug)
 
 
 def body(text: str) -> bytes:
