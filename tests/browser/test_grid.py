@@ -11,7 +11,7 @@ from tests.browser.shopping import heading
 pytestmark = pytest.mark.browser
 
 
-@pytest.fixture(params=["360-dark", "1440-light"])
+@pytest.fixture(params=["360-dark"])
 def page(request: pytest.FixtureRequest, new_context: NewContext) -> Page:
     return new_context(**{**screen(request.param), "reduced_motion": "no-preference"}).new_page()
 

@@ -108,7 +108,9 @@ def test_a_page_opens_for_those_who_may_see_it(floor, role, door) -> None:
 @pytest.mark.parametrize("role", EVERYONE)
 def test_an_audit_is_started_by_those_who_may(role, monkeypatch) -> None:
     asked: list[object] = []
-    monkeypatch.setattr("reservations.admin.audit_stock.apply_async", lambda **k: asked.append(k))
+    monkeypatch.setattr(
+        "reservations.records_admin.audit_stock.apply_async", lambda **k: asked.append(k)
+    )
     response = signed_in(role).post("/admin/reservations/auditrun/run/")
     assert (response.status_code, bool(asked)) == ((303, True) if role in MANAGER else (403, False))
 
