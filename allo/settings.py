@@ -127,6 +127,14 @@ _database_url = env.str("DATABASE_URL", default="postgres:///allo")
 _statement_timeout = 0 if _owner else env.int("STATEMENT_TIMEOUT_MS", default=15000)
 SHOP_ROLE = env.db_url_config(_database_url)["USER"]
 _pool_size = env.int("DATABASE_POOL_SIZE", default=0)
+_pool = {
+    "min_size": 1,
+    "max_size": _pool_size,
+    # In seconds. Who tries to connect anew waits twice as long each time; after 5 s without success
+    # the next caller has it tried at once, so a database that is back after minutes is found.
+    "timeout": 5,
+    "reconnect_timeout": 5,
+}
 
 DATABASES = {
     "default": {
@@ -151,7 +159,7 @@ DATABASES["default"].setdefault("OPTIONS", {}).update(
             f" -c statement_timeout={_statement_timeout}"
             " -c idle_in_transaction_session_timeout=10000"
         ),
-        **({"pool": {"min_size": 1, "max_size": _pool_size, "timeout": 5}} if _pool_size else {}),
+        **({"pool": _pool} if _pool_size else {}),
     }
 )
 

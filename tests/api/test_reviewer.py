@@ -1,5 +1,7 @@
 """The reviewer with bad intentions (expectations.md), by number, over HTTP against gunicorn."""
 
+import os
+import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +12,7 @@ import pytest
 
 from reservations.storage import lock_number
 from tests.api.conftest import NewCaller
-from tests.api.http import Caller, Crowd, Stock, merchant, reserving, statuses
+from tests.api.http import Caller, Crowd, Reply, Stock, merchant, reserving, statuses
 from tests.running import Shop, wait_for
 
 pytestmark = pytest.mark.race
@@ -119,6 +121,33 @@ def test_6_meanwhile_other_rows_are_sold(shop: Shop, stock: Stock, caller: Calle
         assert statuses([caller.reserve(other) for _ in range(5)]) == {201: 5}
         assert shop.sql(WAITING) == [(True,)]
         assert statuses(crowd.replies()) == {503: 12}
+
+
+def test_7_without_a_database_it_is_busy_until_there_is_one(
+    shop: Shop, stock: Stock, caller: Caller
+) -> None:
+    slug = stock.of(500)
+    held = caller.reserve(slug)
+    # So that every connection the shop may have is there to die.
+    with Crowd(shop, 64) as crowd:
+        assert statuses(crowd.at_once([reserving(slug) for _ in range(64)])) == {201: 64}
+    before = shop.child("bin/postgres")
+    os.kill(before, signal.SIGKILL)
+    refusals: list[Reply] = []
+
+    def is_back() -> bool:
+        # The dead server's last child may answer once more before it notices.
+        another = shop.child("bin/postgres") not in {0, before}
+        reply = caller.reserve(slug)
+        if reply.status != 201:
+            refusals.append(reply)
+        return another and reply.status == 201
+
+    wait_for(is_back, seconds=10)
+    assert {(it.code, it.headers["retry-after"]) for it in refusals} == {("busy", "2")}
+    read = caller.get(held.headers["location"], Authorization=f"Bearer {held.json['token']}")
+    assert (read.status, read.json["status"]) == (200, "pending")
+    assert stock.balanced(slug)
 
 
 def body(text: str) -> bytes:
