@@ -1,10 +1,10 @@
-"""Every page and every state by axe, up to WCAG 2.2 AA, in both schemes."""
+"""Every page and every state by axe, up to WCAG 2.2 AA, in both schemes and on a phone."""
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Complaints, NewContext, screen
+from tests.browser.axe import faults
+from tests.browser.conftest import Complaints
 from tests.browser.shopping import (
     choose,
     confirm,
@@ -17,29 +17,6 @@ from tests.browser.shopping import (
 from tests.running import Shop
 
 pytestmark = pytest.mark.browser
-
-RULES = {
-    "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
-    "resultTypes": ["violations"],
-}
-# Half faded in, a text has half its contrast.
-MOTION_OVER = """
-Promise.all(document.getAnimations()
-    .filter(({ timeline }) => timeline instanceof DocumentTimeline)
-    .filter(({ playState, effect }) => playState === "running" && effect.getTiming().iterations < 9)
-    .map((motion) => motion.finished))
-"""
-
-
-@pytest.fixture(params=["1440-light", "1440-dark", "360-light"])
-def page(request: pytest.FixtureRequest, new_context: NewContext) -> Page:
-    return new_context(**{**screen(request.param), "reduced_motion": "reduce"}).new_page()
-
-
-def faults(page: Page, **more: bool) -> list[tuple[str, str]]:
-    page.evaluate(MOTION_OVER)
-    found = Axe().run(page, options=RULES | more).response["violations"]
-    return [(fault["id"], node["html"][:200]) for fault in found for node in fault["nodes"]]
 
 
 @pytest.mark.parametrize(

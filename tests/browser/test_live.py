@@ -144,7 +144,7 @@ def test_another_device_extends_and_what_is_being_typed_stays(
     visit(device, checkout)
     page.get_by_label("Name").press_sequentially("Asha R")
     device.get_by_role("button", name="More time").evaluate("button => button.click()")
-    expect(page.locator(".clock-note")).to_have_text("1 extension left", timeout=2 * PUSHED)
+    expect(page.locator(".clock-note")).to_have_text("1 extension left", timeout=PUSHED)
     page.keyboard.type("ao")
     expect(page.get_by_label("Name")).to_have_value("Asha Rao")
     confirm(device)
@@ -159,7 +159,7 @@ def test_a_hold_shows_in_a_tab_that_knew_of_no_shopper(page: Page, shop: Shop, s
     expect(pill(tab)).to_contain_text("1 held", timeout=PUSHED)
     staff("release", checkout)
     # A page asks once a second at the most.
-    expect(pill(tab)).to_be_hidden(timeout=2 * PUSHED)
+    expect(pill(tab)).to_be_hidden(timeout=PUSHED)
 
 
 WATCH_SHIFTS = """
@@ -216,7 +216,7 @@ def test_the_reserve_form_offers_what_became_free(
     form = page.locator("#reserve-form")
     expect(form).to_contain_text("Every piece is held by others")
     staff("release", checkout)
-    expect(form.get_by_role("button", name="Reserve")).to_be_visible(timeout=2 * PUSHED)
+    expect(form.get_by_role("button", name="Reserve")).to_be_visible(timeout=PUSHED)
 
 
 def test_an_ended_checkout_offers_it_again_as_soon_as_there_is_one(
@@ -232,7 +232,7 @@ def test_an_ended_checkout_offers_it_again_as_soon_as_there_is_one(
     expect(page.locator("#again")).to_contain_text("held by others now", timeout=PUSHED)
     expect(page.locator("#again-button-gone")).to_be_focused()
     staff("release", others)
-    expect(again).to_be_focused(timeout=2 * PUSHED)
+    expect(again).to_be_focused(timeout=PUSHED)
     again.click()
     expect(heading(page, f"{shelf.product} is held for you")).to_be_visible()
 

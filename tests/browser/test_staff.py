@@ -9,13 +9,12 @@ from hashlib import pbkdf2_hmac
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import BrowserContext, Page, expect
 
+from tests.browser.axe import faults_of_staff_page as faults
 from tests.browser.conftest import Complaints, NewContext
 from tests.browser.shopping import PUSHED, Shelf, heading, hold, move_deadline, units, untouched
-from tests.browser.test_accessibility import MOTION_OVER, RULES
-from tests.running import Shop
+from tests.running import Shop, wait_for
 
 pytestmark = pytest.mark.browser
 
@@ -36,14 +35,6 @@ def people(shop: Shop) -> None:
             " RETURNING id) INSERT INTO auth_user_groups (user_id, group_id)"
             f" SELECT person.id, g.id FROM person, auth_group g WHERE g.name = '{role}'"
         )
-
-
-def faults(page: Page) -> list[tuple[str, str]]:
-    """As for the shop's pages; but axe is not to fetch what Django's style sheets import, which it
-    puts into a page of its own, and the page's policy complains of that."""
-    page.evaluate(MOTION_OVER)
-    found = Axe().run(page, options={**RULES, "preload": False}).response["violations"]
-    return [(fault["id"], node["html"][:200]) for fault in found for node in fault["nodes"]]
 
 
 SignIn = Callable[..., Page]
@@ -254,10 +245,7 @@ def test_a_manager_has_the_books_audited(sign_in: SignIn, shop: Shop) -> None:
     page.goto("/admin/reservations/auditrun/")
     page.get_by_role("button", name="Audit now").click()
     expect(page.get_by_role("status")).to_contain_text("asked for")
-    for _ in range(20):
-        if shop.sql("SELECT 1 FROM reservations_auditrun"):
-            break
-        page.wait_for_timeout(250)
+    wait_for(lambda: bool(shop.sql("SELECT 1 FROM reservations_auditrun")), seconds=10)
     page.goto(ADMIN)
     expect(page.get_by_text("the books balance")).to_be_visible()
 
@@ -279,15 +267,13 @@ def test_five_wrong_passwords_are_enough(
     assert faults(page) == []
 
 
-MAIN = (
+PAGES = (
     "{admin}",
     "{list}",
     "{list}{reservation}/change/",
     "{list}release/?id={reservation}",
     "/admin/catalog/product/",
     "/admin/catalog/product/{product}/change/",
-)
-REST = (
     "{list}?state=expired",
     "{list}{reservation}/history/",
     "{list}extend/?id={reservation}",
@@ -304,26 +290,20 @@ REST = (
 )
 
 
-@pytest.mark.parametrize(
-    ("look", "addresses"),
-    [("light-1280", MAIN + REST), ("dark-1280", MAIN), ("light-360", MAIN)],
-)
 def test_every_page_of_ours_by_axe_and_without_scrolling_sideways(
-    sign_in: SignIn,
-    shop: Shop,
-    held: tuple[Page, Shelf],
-    look: str,
-    addresses: tuple[str, ...],
+    sign_in: SignIn, shop: Shop, held: tuple[Page, Shelf]
 ) -> None:
-    scheme, width = look.split("-")
     shopper, _ = held
-    page = sign_in("manager", color_scheme=scheme, viewport={"width": int(width), "height": 900})
+    page = sign_in("manager")
     [(product,)] = shop.sql("SELECT id FROM catalog_product WHERE slug = 'tidal'")
     names = {"admin": ADMIN, "list": LIST, "reservation": id_of(shopper), "product": product}
-    for address in addresses:
+    for address in PAGES:
         page.goto(address.format(**names))
         assert not (found := faults(page)), (address, found)
-        assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, address
+        for width in (360, 1280):
+            page.set_viewport_size({"width": width, "height": 900})
+            wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+            assert wide <= 0, (address, width)
     page.get_by_role("button", name="Log out").click()
     page.goto(ADMIN)
     assert faults(page) == []

@@ -7,9 +7,9 @@ import pytest
 from django.contrib.auth.hashers import make_password
 from playwright.sync_api import Page, expect
 
+from tests.browser.axe import faults_of_staff_page as wrong_with
 from tests.browser.conftest import Complaints, NewContext
 from tests.browser.shopping import PUSHED, Shelf, hold, units, untouched
-from tests.browser.test_accessibility import faults
 from tests.running import Shop
 
 pytestmark = pytest.mark.browser
@@ -47,12 +47,6 @@ def sign_in(page: Page, shop: Shop, role: str) -> Page:
     return page
 
 
-def wrong_with(page: Page) -> list[tuple[str, str]]:
-    """By axe; without its own loading of style sheets that others import, as Django's do, which
-    the content policy refuses to it."""
-    return faults(page, preload=False)
-
-
 @pytest.fixture
 def page(new_context: NewContext) -> Page:
     return new_context(viewport={"width": 1280, "height": 900}).new_page()
@@ -69,7 +63,9 @@ def find(page: Page, shelf: Shelf) -> None:
 
 
 def press(page: Page, name: str) -> None:
-    page.locator("#content").get_by_role("button", name=name, exact=True).click()
+    """And be on the page that answers, which a click alone does not wait for."""
+    with page.expect_navigation():
+        page.locator("#content").get_by_role("button", name=name, exact=True).click()
 
 
 def tool(page: Page, name: str) -> None:
