@@ -27,7 +27,7 @@ pytestmark = pytest.mark.runner
 
 @pytest.fixture(scope="module")
 def shop() -> Iterator[Shop]:
-    with running_shop() as shop:
+    with running_shop(EXPIRY_SWEEP_SECONDS="1") as shop:
         yield shop
 
 
@@ -105,14 +105,13 @@ def test_killed_process_is_started_again(shop: Shop, name: str) -> None:
     wait_for(shop.answers, seconds=10)
 
 
-def test_clock_that_hangs_is_started_again() -> None:
-    with running_shop(EXPIRY_SWEEP_SECONDS="1") as shop:
-        before = shop.child("worker")
-        os.kill(before, signal.SIGSTOP)
-        shop.sql("TRUNCATE reservations_sweep")
-        wait_for(lambda: shop.child("worker") not in {0, before}, seconds=60)
-        assert "worker hangs and is ended" in shop.said
-        wait_for(lambda: bool(shop.sql("SELECT 1 FROM reservations_sweep LIMIT 1")), seconds=20)
+def test_clock_that_hangs_is_started_again(shop: Shop) -> None:
+    before = shop.child("worker")
+    os.kill(before, signal.SIGSTOP)
+    shop.sql("TRUNCATE reservations_sweep")
+    wait_for(lambda: shop.child("worker") not in {0, before}, seconds=60)
+    assert "worker hangs and is ended" in shop.said
+    wait_for(lambda: bool(shop.sql("SELECT 1 FROM reservations_sweep LIMIT 1")), seconds=20)
 
 
 def test_killed_runner_leaves_no_process_and_the_next_recovers(shop: Shop) -> None:
