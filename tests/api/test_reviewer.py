@@ -123,7 +123,7 @@ def test_6_meanwhile_other_rows_are_sold(shop: Shop, stock: Stock, caller: Calle
         assert statuses(crowd.replies()) == {503: 12}
 
 
-def test_7_without_a_database_it_is_busy_until_there_is_one(
+def test_7_without_a_database_it_is_at_worst_busy_until_there_is_one(
     shop: Shop, stock: Stock, caller: Caller
 ) -> None:
     slug = stock.of(500)
@@ -144,7 +144,8 @@ def test_7_without_a_database_it_is_busy_until_there_is_one(
         return another and reply.status == 201
 
     wait_for(is_back, seconds=10)
-    assert {(it.code, it.headers["retry-after"]) for it in refusals} == {("busy", "2")}
+    # There may be none: who asks for a connection gets one if the server is back within 5 s.
+    assert {(it.code, it.headers["retry-after"]) for it in refusals} <= {("busy", "2")}
     read = caller.get(held.headers["location"], Authorization=f"Bearer {held.json['token']}")
     assert (read.status, read.json["status"]) == (200, "pending")
     assert stock.balanced(slug)
