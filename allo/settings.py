@@ -68,6 +68,7 @@ INSTALLED_APPS = [
     "pgtrigger",
     "axes",
     "allo.staff_app.StaffConfig",
+    "django.contrib.humanize",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

@@ -16,6 +16,7 @@ SECTIONS = {
         "inventory.Inventory",
         "inventory.StockMovement",
         "inventory.StockImport",
+        "inventory.StockImportRow",
         "inventory.LowStock",
         "inventory.Warehouse",
     ),
@@ -42,6 +43,7 @@ class StaffSite(AdminSite):
     index_template = "admin/index.html"
     # The frame has a navigation of its own, which needs no script.
     enable_nav_sidebar = False
+    empty_value_display = "–"
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         context = super().each_context(request)

@@ -4,6 +4,7 @@ from decimal import Decimal
 from typing import Any
 
 from django import forms
+from django.contrib.admin.widgets import AdminFileWidget
 from django.core.files.base import ContentFile, File
 
 from catalog import pictures
@@ -13,7 +14,7 @@ from catalog.models import Product
 class PictureField(forms.FileField):
     """Takes a picture's file and gives the picture drawn anew; see `catalog.pictures`."""
 
-    widget = forms.ClearableFileInput
+    widget = AdminFileWidget
 
     def __init__(self, **kwargs: Any) -> None:
         kwargs.pop("max_length", None)

@@ -5,7 +5,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Any, ClassVar
 
 from django.contrib import admin
-from django.contrib.admin.views.main import ChangeList
+from django.contrib.admin.views.main import SEARCH_VAR, ChangeList
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
@@ -49,11 +49,10 @@ class TypedFilter(admin.SimpleListFilter):
 
     def choices(self, changelist: ChangeList) -> Iterator[dict[str, Any]]:  # type: ignore[override]
         """One, which is the form: its value, and what else the address says."""
-        others = {
-            name: value
-            for name, value in changelist.get_filters_params().items()
-            if name != self.parameter_name
-        }
+        params = changelist.get_filters_params()
+        others = {name: values for name, values in params.items() if name != self.parameter_name}
+        if changelist.query:
+            others[SEARCH_VAR] = [changelist.query]
         yield {
             "value": self.value() or "",
             "others": [(name, value) for name, values in others.items() for value in values],
@@ -77,11 +76,15 @@ class ProductFilter(TypedFilter):
 
 
 class RowFilter(TypedFilter):
-    """One product in one warehouse: what the inventory's pages link to."""
+    """One product in one warehouse, by a number that nobody knows by heart: shown to those who come
+    by a link of the inventory's pages."""
 
     title = "inventory row"
     parameter_name = "row"
     input_type = "number"
+
+    def has_output(self) -> bool:
+        return bool(self.value())
 
     def matching(self, asked: str) -> Q:
         return Q(inventory=int(asked)) if asked.isdecimal() and len(asked) < 19 else NOTHING
@@ -114,8 +117,10 @@ NOTHING = Q(pk__in=[])
 
 
 def rows_of_product(words: str) -> list[int]:
-    """Their keys, so that the planner knows how many they are: by slug, or else by name."""
+    """The keys of its rows, so that the planner knows how many they are: of the product with this
+    number, slug or name; else of all whose name contains the words."""
     rows = Inventory.objects.order_by("pk").values_list("pk", flat=True)
-    return list(rows.filter(product__slug=words)) or list(
-        rows.filter(product__name__icontains=words)[:ROWS_OF_A_PRODUCT]
-    )
+    if words.isdecimal() and len(words) < 19:
+        return list(rows.filter(product=int(words)))
+    exactly = rows.filter(Q(product__slug=words) | Q(product__name__iexact=words))
+    return list(exactly) or list(rows.filter(product__name__icontains=words)[:ROWS_OF_A_PRODUCT])

@@ -15,14 +15,13 @@ from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 from django.http import HttpRequest
 
-from inventory.models import Inventory
+from inventory.filters import rows_of_product
 from reservations.by_staff import MOST_MINUTES
 from reservations.models import Reservation, ReservationQuerySet
 
 Status = Reservation.Status
 
 SOON = timedelta(minutes=2)
-ROWS_OF_A_PRODUCT = 1000
 
 STATES = {
     "live": "Live",
@@ -65,15 +64,6 @@ def search(words: str) -> Search:
     if holders := [f"user:{pk}" for pk in users]:
         return Search(Q(holder__in=holders), names=True)
     return Search(Q(inventory__in=rows_of_product(words)), names=False)
-
-
-def rows_of_product(words: str) -> list[int]:
-    """Of the product with this number, slug or name; else of all whose name contains the words."""
-    rows = Inventory.objects.order_by("pk").values_list("pk", flat=True)
-    if words.isdecimal() and len(words) < 19:
-        return list(rows.filter(product=int(words)))
-    exactly = rows.filter(Q(product__slug=words) | Q(product__name__iexact=words))
-    return list(exactly) or list(rows.filter(product__name__icontains=words)[:ROWS_OF_A_PRODUCT])
 
 
 def _uuid(words: str) -> UUID | None:

@@ -11,7 +11,8 @@ from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
 from catalog.models import Product
-from reservations.console import ANY, STATES, in_state, rows_of_product, state_of
+from inventory import filters
+from reservations.console import ANY, STATES, in_state, state_of
 from reservations.models import ReservationQuerySet
 
 SUGGESTED = 12
@@ -43,32 +44,10 @@ class StateFilter(admin.SimpleListFilter):
         return in_state(queryset, state_of(request))
 
 
-class ProductFilter(admin.SimpleListFilter):
-    title = "product"
-    parameter_name = "product"
+class ProductFilter(filters.ProductFilter):
+    """With names offered while one types."""
+
     template = "admin/product_filter.html"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return []
-
-    def has_output(self) -> bool:
-        return True
-
-    def choices(self, changelist: ChangeList) -> Iterator[dict[str, Any]]:  # type: ignore[override]
-        """One, which is the form, with what else the address says."""
-        params = changelist.get_filters_params()
-        others = {name: values for name, values in params.items() if name != self.parameter_name}
-        if changelist.query:
-            others["q"] = [changelist.query]
-        yield {
-            "value": self.value() or "",
-            "others": [(name, value) for name, values in others.items() for value in values],
-            "without": changelist.get_query_string(remove=[self.parameter_name]),
-        }
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        asked = (self.value() or "").strip().replace("\0", "")
-        return queryset.filter(inventory__in=rows_of_product(asked)) if asked else queryset
 
 
 def suggestions(words: str) -> SafeString:

@@ -27,11 +27,24 @@ class TokenForm(forms.ModelForm):  # type: ignore[type-arg]
         fields = ("name", "scopes", "rate", "max_units")
 
 
+class RevokedFilter(admin.SimpleListFilter):
+    title = "state"
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("live", "Live"), ("revoked", "Revoked")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[ApiToken]) -> QuerySet[ApiToken]:
+        if self.value() in {"live", "revoked"}:
+            return queryset.filter(revoked_at__isnull=self.value() == "live")
+        return queryset
+
+
 @admin.register(ApiToken)
 class ApiTokenAdmin(ModelAdmin[ApiToken]):
     form = TokenForm
     list_display = ("name", "shown_prefix", "may", "rate", "max_units", "last_used_at", "state")
-    list_filter = (("revoked_at", admin.EmptyFieldListFilter),)
+    list_filter = (RevokedFilter,)
     search_fields = ("name", "prefix")
     show_full_result_count = False
     actions = ("revoke",)
