@@ -64,7 +64,7 @@ def _expire(due: Due, run: Sweep, *, wait: bool = False) -> set[int]:
     wanted = {row for _, row in due}
     with transaction.atomic(), connection.cursor() as cursor:
         if wait:
-            cursor.execute(sql.LOCK_TIMEOUT, [f"{sql.BRIEFLY_MS}"])
+            cursor.execute(sql.PATIENCE, [f"{sql.BRIEFLY_MS}"])
         had = set(locks.locking(wanted, skip_locked=not wait).values_list("pk", flat=True))
         cursor.execute(sql.EXPIRE_DUE, [[pk for pk, row in due if row in had], TOLD, TOLD])
         expired, lateness, products, *told = cursor.fetchone()

@@ -28,8 +28,13 @@ NOW_AND_PENDING_OF = """
     LEFT JOIN reservations_reservation ON status = 'pending' AND holder = ANY(%s)
 """
 
-# In milliseconds, until the end of the transaction.
-LOCK_TIMEOUT = "SELECT set_config('lock_timeout', %s, true)"
+# Until the end of the transaction; in milliseconds. And each statement is planned anew, for what is
+# there now: a plan made while little was pending, when any index is as good as another, would go on
+# to read all that is pending in the middle of a drop.
+PATIENCE = """
+    SELECT set_config('lock_timeout', %s, true),
+           set_config('plan_cache_mode', 'force_custom_plan', true)
+"""
 BRIEFLY_MS = 100
 
 # Relative, so that even a transaction that forgot its lock cannot undo another's change; the

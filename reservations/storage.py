@@ -86,7 +86,7 @@ def _lock_timeout(commands: Sequence["Command"], patience: Patience) -> Statemen
         return None
     waited = 1000 * (time.monotonic() - min(command.since for command in commands))
     left = settings.LOCK_TIMEOUT_MS - waited if patience is Patience.FULL else 0
-    return sql.LOCK_TIMEOUT, [f"{max(left, sql.BRIEFLY_MS):.0f}"]
+    return sql.PATIENCE, [f"{max(left, sql.BRIEFLY_MS):.0f}"]
 
 
 NOW_AND_PENDING_OF = sql.NOW_AND_PENDING_OF.format(fields=", ".join(FIELDS))
