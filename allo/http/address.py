@@ -1,5 +1,6 @@
 """Where a request comes from, as far as that can be believed."""
 
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_address, ip_network
 
 from django.conf import settings
@@ -8,8 +9,13 @@ from django.http import HttpRequest
 
 def client_network(request: HttpRequest) -> str:
     """The client's /32, or its /64 of IPv6: who has one IPv6 address has 2**64. "" if unknown."""
+    return _network_of(_client(request))
+
+
+@lru_cache(maxsize=1024)
+def _network_of(client: str) -> str:
     try:
-        address = ip_address(_client(request))
+        address = ip_address(client)
     except ValueError:
         return ""
     if isinstance(address, IPv6Address):
@@ -21,7 +27,7 @@ def client_network(request: HttpRequest) -> str:
 
 def _client(request: HttpRequest) -> str:
     """Each trusted proxy appends whom it heard from; what stands further left anyone may write."""
-    forwarded = request.headers.get("X-Forwarded-For", "")
+    forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "")
     hops = [*filter(None, forwarded.split(",")), request.META.get("REMOTE_ADDR", "")]
     trusted = min(settings.TRUSTED_PROXIES, len(hops) - 1)
     return str(hops[-1 - trusted]).strip()

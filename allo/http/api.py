@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import wraps
 from typing import Any
 
+from csp.constants import HEADER as CSP
 from django.db import DatabaseError, InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.urls import URLPattern, path
@@ -18,6 +19,9 @@ from allo.http.problems import Problem
 logger = logging.getLogger(__name__)
 
 View = Callable[..., HttpResponse]
+
+# Opened in a browser, an answer of the API runs, loads and shows nothing.
+NOTHING = "default-src 'none'; frame-ancestors 'none'"
 
 
 class StrictParser(Parser):
@@ -62,7 +66,8 @@ def _door(view: View) -> View:
         finally:
             request.method = asked
         if isinstance(response, HttpResponseNotAllowed):
-            return _not_allowed(asked, response.headers["Allow"].split(", "))
+            response = _not_allowed(asked, response.headers["Allow"].split(", "))
+        response.headers[CSP] = NOTHING
         return response
 
     opened.csrf_exempt = True  # type: ignore[attr-defined]  # who calls is asked in each call

@@ -10,6 +10,7 @@ from django.core.signing import TimestampSigner
 from django.test import Client
 from django.urls import reverse
 
+from allo.http.api import NOTHING
 from allo.redis_client import redis_client
 from reservations import tokens
 from reservations.models import ApiToken, IdempotencyKey, Reservation
@@ -42,6 +43,7 @@ def test_nobody_gets_a_token_for_this_one_reservation(client) -> None:
     held = reserve(client)
     where, token = held.headers["Location"], held.json()["token"]
     assert held.headers["Cache-Control"] == "private, no-store"
+    assert held.headers["Content-Security-Policy"] == NOTHING
     assert act(client, where, method="GET").status_code == 404
     assert act(client, where, token, "GET").json()["status"] == "pending"
     assert act(client, f"{where}/renew", token).json()["renewals"] == 1
