@@ -6,6 +6,8 @@ import signal
 from pathlib import Path
 from typing import Any
 
+from gunicorn.workers.gthread import ThreadWorker
+
 from allo.embedded.processes import die_with_parent
 
 
@@ -14,9 +16,24 @@ def address(port: str) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
+class BalancedWorker(ThreadWorker):  # type: ignore[misc]  # it has no types
+    """Accepts a connection only when a thread of its own is free to serve it. Without that the
+    worker that wakes first takes all that come at once, and the others stand idle."""
+
+    @property
+    def worker_connections(self) -> int:
+        """How many it may have just now: what its loop asks before it accepts."""
+        quiet = len(self.keepalived_conns) + len(self.pending_conns)
+        return min(int(self.cfg.worker_connections), quiet + int(self.cfg.threads))
+
+    @worker_connections.setter
+    def worker_connections(self, most: int) -> None:
+        """`cfg` says it."""
+
+
 wsgi_app = "allo.wsgi:application"
 bind = address(os.environ.get("PORT") or "8000")
-worker_class = "gthread"
+worker_class = BalancedWorker
 workers = int(os.environ.get("WEB_CONCURRENCY") or 2)
 threads = int(os.environ.get("WEB_THREADS") or 16)
 # Safe, as no connection is opened before the fork: the pool comes to life with the first query.
