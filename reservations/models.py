@@ -94,9 +94,10 @@ class Reservation(models.Model):
                 condition=~Q(status="confirmed") | Q(ended_at__lt=F("expires_at")),
                 name="confirmed_in_time",
             ),
+            # The same as "pending", in words of its own: see `reservations.sql.NOW_AND_PENDING_OF`.
             models.UniqueConstraint(
                 fields=("holder", "inventory"),
-                condition=Q(status="pending"),
+                condition=Q(ended_at__isnull=True),
                 name="one_live_hold_per_holder_and_row",
             ),
         )

@@ -18,22 +18,33 @@ UNITS_AT = """
 ANSWERS = """
     SELECT client, endpoint, key, request_hash, status, body
     FROM unnest(%s::text[], %s::text[], %s::text[]) AS asked(client, endpoint, key)
-    JOIN reservations_idempotencykey USING (client, endpoint, key)
+    CROSS JOIN LATERAL (
+        SELECT request_hash, status, body FROM reservations_idempotencykey AS stored
+        WHERE stored.client = asked.client AND stored.endpoint = asked.endpoint
+            AND stored.key = asked.key OFFSET 0
+    ) AS found
 """
 
 # Asked last: only when every lock is had is it known what time it is. One row at the least.
+# Each holder is looked up by itself (LATERAL, and OFFSET 0 keeps it so), and what is pending is not
+# called that: of the indexes on pending rows this leaves the one by holder. A plan made while few
+# are pending would choose any of them, and read all of it in the middle of a drop.
 NOW_AND_PENDING_OF = """
-    SELECT clock_timestamp(), {fields}
+    SELECT clock_timestamp(), found.*
     FROM (VALUES (1)) AS always
-    LEFT JOIN reservations_reservation ON status = 'pending' AND holder = ANY(%s)
+    LEFT JOIN (
+        unnest(%s::text[]) AS asked(holder)
+        CROSS JOIN LATERAL (
+            SELECT {fields} FROM reservations_reservation AS held
+            WHERE held.ended_at IS NULL AND held.holder = asked.holder OFFSET 0
+        ) AS found
+    ) ON true
 """
 
-# Until the end of the transaction; in milliseconds. And each statement is planned anew, for what is
-# there now: a plan made while little was pending, when any index is as good as another, would go on
-# to read all that is pending in the middle of a drop.
+# Until the end of the transaction; in milliseconds. And no table is read as a whole: a plan made
+# while it was a page would be kept when it is a thousand.
 PATIENCE = """
-    SELECT set_config('lock_timeout', %s, true),
-           set_config('plan_cache_mode', 'force_custom_plan', true)
+    SELECT set_config('lock_timeout', %s, true), set_config('enable_seqscan', 'off', true)
 """
 BRIEFLY_MS = 100
 

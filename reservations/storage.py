@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from enum import Enum, auto
 from functools import lru_cache
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from django.conf import settings
 from django.db import connection
@@ -132,9 +132,9 @@ def write(books: Books, *, commit: bool) -> None:
     steps = list(_steps(books))
     if steps:
         statement = sql.in_one([statement for statement, _ in steps])
-        _prepared_cursor().execute(statement, [value for _, values in steps for value in values])
+        _cursor().execute(statement, [value for _, values in steps for value in values])
     if commit:
-        _prepared_cursor().execute("COMMIT")
+        _cursor().execute("COMMIT")
 
 
 def _steps(books: Books) -> Iterator[Statement]:
@@ -169,13 +169,20 @@ def one_trip(statements: dict[str, Statement]) -> dict[str, list[Any]]:
     cursors = {}
     with connection.connection.pipeline():
         for name, statement in statements.items():
-            cursors[name] = _prepared_cursor()
+            cursors[name] = _cursor(Unprepared if name == "units_at" else Cursor)
             cursors[name].execute(*statement)
         return {name: c.fetchall() for name, c in cursors.items()}
 
 
-def _prepared_cursor() -> Any:
+class Unprepared(Cursor[Any]):
+    """For what several indexes could answer, and which one well depends on how much there is."""
+
+    def execute(self, query: Any, params: Any = None, **options: Any) -> Self:
+        return super().execute(query, params, **options | {"prepare": False})
+
+
+def _cursor(kind: type[Cursor[Any]] = Cursor) -> Any:
     """A cursor that binds in the server, where what is run often is then planned once; Django's
     own around it only when queries are logged."""
-    cursor = Cursor(connection.connection)
+    cursor = kind(connection.connection)
     return connection.make_debug_cursor(cursor) if connection.queries_logged else cursor  # type: ignore[arg-type]
