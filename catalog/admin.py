@@ -1,16 +1,14 @@
-from collections.abc import Iterator
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
-from urllib.parse import urlencode
 
 from django.contrib import admin, messages
-from django.core.exceptions import BadRequest, PermissionDenied
+from django.core.exceptions import BadRequest
 from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -18,6 +16,7 @@ from django.utils.safestring import SafeString
 from allo.http.admin import ModelAdmin
 from allo.http.flags import flag
 from allo.http.parts import SeeOther
+from allo.http.questions import Questions, chosen, named
 from allo.http.worker import ask
 from catalog import pictures
 from catalog.models import Category, Product, sized
@@ -25,7 +24,6 @@ from catalog.product_form import ProductForm
 from catalog.tasks import make_sizes
 from catalog.templatetags.money import inr
 
-AT_ONCE = 100
 VERBS = ("publish", "unpublish")
 
 
@@ -55,7 +53,10 @@ class PublishedFilter(admin.SimpleListFilter):
 
 
 @admin.register(Product)
-class ProductAdmin(ModelAdmin[Product]):
+class ProductAdmin(Questions[Product]):
+    """Deleted one at a time, and only if without history: there is no action for it."""
+
+    verbs = VERBS
     form = ProductForm
     list_display = ("picture", "name", "category", "price", "position", "shown")
     list_display_links = ("name",)
@@ -95,12 +96,6 @@ class ProductAdmin(ModelAdmin[Product]):
             return flag(f"from {moment:%-d %b %Y, %H:%M}")
         return flag("not published")
 
-    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
-        """No deletion by the dozen: one at a time, and only what has no history."""
-        if not _may_publish(request):
-            return {}
-        return {verb: (partial(_begin, verb), verb, f"{verb.title()} selected …") for verb in VERBS}
-
     # --- one of them ----------------------------------------------------------------------------
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
@@ -127,7 +122,7 @@ class ProductAdmin(ModelAdmin[Product]):
             more["preview_url"] = f"{product.get_absolute_url()}?preview"
         if product and _may_publish(request):
             verb = "unpublish" if product.published_at else "publish"
-            more["verb"] = (verb, f"{_verb_url(verb)}?id={product.pk}")
+            more["verb"] = (verb, self.address(verb, id=product.pk))
         return super().change_view(request, object_id, form_url, {**more, **(extra_context or {})})
 
     def view_on_site(self, obj: Product) -> str | None:
@@ -150,41 +145,28 @@ class ProductAdmin(ModelAdmin[Product]):
 
     # --- publishing -----------------------------------------------------------------------------
 
-    def get_urls(self) -> list[URLPattern]:
-        pages = [
-            path(
-                f"{verb}/",
-                self.admin_site.admin_view(partial(self.publishing, verb=verb)),
-                name=f"catalog_product_{verb}",
-            )
-            for verb in VERBS
-        ]
-        return [*pages, *super().get_urls()]
+    def allowed(self, request: HttpRequest) -> Sequence[str]:
+        return VERBS if _may_publish(request) else ()
 
-    def publishing(self, request: HttpRequest, verb: str) -> HttpResponse:
+    def ask(self, request: HttpRequest, verb: str) -> HttpResponse:
         """Asks, naming each product; then does it."""
-        if not _may_publish(request):
-            raise PermissionDenied
         products = list(_chosen(request))
-        back = _back(products)
         if request.method == "POST" and products:
             for product in products:
                 Product.objects.filter(pk=product.pk).update(
                     published_at=Now() if verb == "publish" else None
                 )
                 self.log_change(request, product, f"{verb.title()}ed.")
-            names = ", ".join(product.name for product in products[:5])
-            more = f" and {len(products) - 5} more" if len(products) > 5 else ""
-            messages.success(request, f"{verb.title()}ed {names}{more}.")
-            return SeeOther(back)
+            names = named([product.name for product in products], 5)
+            messages.success(request, f"{verb.title()}ed {names}.")
+            return SeeOther(self.back(products))
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,
             "title": f"{verb.title()} {_count(products)}?",
             "verb": verb,
-            "products": products,
-            "back": back,
-            "list_url": _list_url(),
+            "rows": products,
+            "back": self.back(products),
         }
         return render(request, "admin/catalog/product/question.html", context)
 
@@ -193,40 +175,15 @@ def _may_publish(request: HttpRequest) -> bool:
     return request.user.has_perm("catalog.publish_product")
 
 
-def _chosen(request: HttpRequest) -> Iterator[Product]:
-    asked = request.POST if request.method == "POST" else request.GET
+def _chosen(request: HttpRequest) -> QuerySet[Product]:
     try:
-        ids = [int(pk) for pk in asked.getlist("id")]
+        ids = [int(pk) for pk in chosen(request)]
     except ValueError:
         raise BadRequest("not an id") from None
-    if len(ids) > AT_ONCE or any(pk >= 2**63 for pk in ids):
-        raise BadRequest("too many, or no ids")
-    yield from Product.objects.filter(pk__in=ids).order_by("position", "pk")
-
-
-def _begin(
-    verb: str, _admin: ProductAdmin, request: HttpRequest, rows: QuerySet[Product]
-) -> HttpResponse | None:
-    names = [("id", pk) for pk in rows.order_by().values_list("pk", flat=True)[: AT_ONCE + 1]]
-    if len(names) > AT_ONCE:
-        messages.error(request, f"{AT_ONCE} at once at the most: select fewer.")
-        return None
-    return HttpResponseRedirect(f"{_verb_url(verb)}?{urlencode(names)}")
+    if any(pk >= 2**63 for pk in ids):
+        raise BadRequest("not an id")
+    return Product.objects.filter(pk__in=ids).order_by("position", "pk")
 
 
 def _count(products: list[Product]) -> str:
     return products[0].name if len(products) == 1 else f"{len(products)} products"
-
-
-def _list_url() -> str:
-    return reverse("admin:catalog_product_changelist")
-
-
-def _verb_url(verb: str) -> str:
-    return reverse(f"admin:catalog_product_{verb}")
-
-
-def _back(products: list[Product]) -> str:
-    if len(products) != 1:
-        return _list_url()
-    return reverse("admin:catalog_product_change", args=[products[0].pk])

@@ -1,6 +1,5 @@
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
@@ -9,10 +8,10 @@ from django.contrib import admin, messages
 from django.contrib.auth.models import User
 from django.core.exceptions import BadRequest, PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, path, reverse
+from django.urls import URLPattern, path
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.timezone import localtime
@@ -21,6 +20,7 @@ from allo.http.admin import ReadOnlyAdmin
 from allo.http.export import StreamedExport
 from allo.http.flags import flag
 from allo.http.parts import SeeOther
+from allo.http.questions import AT_ONCE, Questions, chosen, named
 from reservations import by_staff
 from reservations.console import ExtendForm, ReasonForm, order_of, search_of, state_of
 from reservations.exceptions import ReservationError
@@ -31,14 +31,16 @@ from reservations.token_admin import ApiTokenAdmin
 
 __all__ = ["ApiTokenAdmin", "StaffActionAdmin"]
 
-# As many as one page of the list: what is asked about is to be read before.
-AT_ONCE = 100
 VERBS: dict[str, type[ReasonForm]] = {"release": ReasonForm, "extend": ExtendForm}
 
 
 @admin.register(Reservation)
-class ReservationAdmin(StreamedExport[Reservation], ReadOnlyAdmin[Reservation]):
+class ReservationAdmin(
+    Questions[Reservation], StreamedExport[Reservation], ReadOnlyAdmin[Reservation]
+):
     """The console: holds as they stand, each with what staff may do about it."""
+
+    verbs = VERBS
 
     change_list_template = "admin/reservations/reservation/change_list.html"
     list_filter = (StateFilter, "inventory__warehouse", ProductFilter)
@@ -82,26 +84,20 @@ class ReservationAdmin(StreamedExport[Reservation], ReadOnlyAdmin[Reservation]):
         columns: list[Any] = [
             "short_id", "product", "warehouse", "quantity", "who", "email", "ends", "state",
         ]  # fmt: skip
-        verbs = self._verbs(request)
+        verbs = self.allowed(request)
 
         @admin.display(description="Do")
         def do(row: Reservation) -> SafeString:
             return format_html_join(
                 " ",
-                '<a class="row-verb" href="{}?id={}" aria-label="{} {}">{}</a>',
+                '<a class="row-verb" href="{}" aria-label="{} {}">{}</a>',
                 (
-                    (_verb_url(verb), row.pk, verb.title(), short(row), verb.title())
+                    (self.address(verb, id=row.pk), verb.title(), short(row), verb.title())
                     for verb in (verbs if _is_live(row) else ())
                 ),
             )
 
         return [*columns, do] if verbs else columns
-
-    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
-        return {
-            verb: (partial(_begin, verb), verb, f"{verb.title()} selected …")
-            for verb in self._verbs(request)
-        }
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
@@ -172,14 +168,14 @@ class ReservationAdmin(StreamedExport[Reservation], ReadOnlyAdmin[Reservation]):
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
         row = self.get_object(request, object_id)
-        verbs = self._verbs(request) if row and _is_live(row) else []
+        verbs = self.allowed(request) if row and _is_live(row) else []
         more = {
             "title": "Reservation",
             "subtitle": f"{row.quantity} × {row.inventory}, {short(row)}" if row else None,
-            "verbs": [(verb, f"{_verb_url(verb)}?id={object_id}") for verb in verbs],
-            "holder_url": f"{_list_url()}?{urlencode({'q': row.holder})}" if row else "",
-            "release_all_url": f"{_verb_url('release')}?{urlencode({'holder': row.holder})}"
-            if row and "release" in self._verbs(request)
+            "verbs": [(verb, self.address(verb, id=object_id)) for verb in verbs],
+            "holder_url": self.address("changelist", q=row.holder) if row else "",
+            "release_all_url": self.address("release", holder=row.holder)
+            if row and "release" in self.allowed(request)
             else "",
             "show_close": False,
         }
@@ -188,17 +184,9 @@ class ReservationAdmin(StreamedExport[Reservation], ReadOnlyAdmin[Reservation]):
     # --- what is done to them -------------------------------------------------------------------
 
     def get_urls(self) -> list[URLPattern]:
-        pages = [
-            path(
-                f"{verb}/",
-                self.admin_site.admin_view(partial(self.act, verb=verb)),
-                name=f"reservations_reservation_{verb}",
-            )
-            for verb in VERBS
-        ]
         names = self.admin_site.admin_view(self.names)
         suggest = path("products/", names, name="reservations_reservation_products")
-        return [*pages, suggest, *super().get_urls()]
+        return [suggest, *super().get_urls()]
 
     def names(self, request: HttpRequest) -> HttpResponse:
         """Of products, while one is typed into the filter."""
@@ -206,27 +194,24 @@ class ReservationAdmin(StreamedExport[Reservation], ReadOnlyAdmin[Reservation]):
             raise PermissionDenied
         return HttpResponse(suggestions(request.GET.get("product", "")))
 
-    def act(self, request: HttpRequest, verb: str) -> HttpResponse:
+    def ask(self, request: HttpRequest, verb: str) -> HttpResponse:
         """Asks, naming each hold; then does it, and tells what came of each."""
-        if verb not in self._verbs(request):
-            raise PermissionDenied
         rows = _chosen(request)
         live = [row for row in rows if _is_live(row)]
         posted = request.method == "POST"
         form = VERBS[verb](request.POST if posted else None)
         if posted and live and form.is_valid():
             self._do(request, verb, live, form.cleaned_data)
-            return SeeOther(_back(live))
+            return SeeOther(self.back(live))
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,
             "title": f"{verb.title()} {_count(live)}?" if live else f"Nothing to {verb}",
             "verb": verb,
             "form": form,
-            "live": live,
+            "rows": live,
             "ended": [row for row in rows if not _is_live(row)],
-            "back": _back(rows),
-            "list_url": _list_url(),
+            "back": self.back(rows),
         }
         status = 422 if posted and live else 200
         template = "admin/reservations/reservation/question.html"
@@ -248,11 +233,10 @@ class ReservationAdmin(StreamedExport[Reservation], ReadOnlyAdmin[Reservation]):
                 done.append(row)
                 self.log_change(request, row, _message(verb, answers))
         if done:
-            names = ", ".join(f"{row.quantity} × {row.inventory}" for row in done[:3])
-            more = f" and {len(done) - 3} more" if len(done) > 3 else ""
-            messages.success(request, f"{_past(verb).capitalize()} {names}{more}.")
+            names = named([f"{row.quantity} × {row.inventory}" for row in done], 3)
+            messages.success(request, f"{_past(verb).capitalize()} {names}.")
 
-    def _verbs(self, request: HttpRequest) -> list[str]:
+    def allowed(self, request: HttpRequest) -> Sequence[str]:
         may = request.user.has_perm
         return [verb for verb in VERBS if may(f"reservations.{verb}_reservation")]
 
@@ -297,43 +281,15 @@ def _count(rows: list[Reservation]) -> str:
     return "this reservation" if len(rows) == 1 else f"these {len(rows)} reservations"
 
 
-def _list_url() -> str:
-    return reverse("admin:reservations_reservation_changelist")
-
-
-def _verb_url(verb: str) -> str:
-    return reverse(f"admin:reservations_reservation_{verb}")
-
-
-def _back(rows: list[Reservation]) -> str:
-    if len(rows) != 1:
-        return _list_url()
-    return reverse("admin:reservations_reservation_change", args=[rows[0].pk])
-
-
 def _chosen(request: HttpRequest) -> list[Reservation]:
     """The reservations that the address or the question's form names; or all live ones of a
     holder."""
-    asked = request.POST if request.method == "POST" else request.GET
     rows = Reservation.objects.with_stock().order_by("expires_at", "pk")
     holder = request.GET.get("holder", "")
     if holder and request.method != "POST":
         return list(rows.live().filter(holder=holder.replace("\0", ""))[:AT_ONCE])
     try:
-        ids = [UUID(name) for name in asked.getlist("id")]
+        ids = [UUID(name) for name in chosen(request)]
     except ValueError:
         raise BadRequest("not an id") from None
-    if len(ids) > AT_ONCE:
-        raise BadRequest(f"{AT_ONCE} at once at the most")
     return list(rows.filter(pk__in=ids))
-
-
-def _begin(
-    verb: str, _admin: ReservationAdmin, request: HttpRequest, rows: QuerySet[Reservation]
-) -> HttpResponse | None:
-    ids: Iterable[UUID] = rows.order_by().values_list("pk", flat=True)[: AT_ONCE + 1]
-    names = [("id", str(pk)) for pk in ids]
-    if len(names) > AT_ONCE:
-        messages.error(request, f"{AT_ONCE} at once at the most: select fewer.")
-        return None
-    return HttpResponseRedirect(f"{_verb_url(verb)}?{urlencode(names)}")

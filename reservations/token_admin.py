@@ -8,6 +8,7 @@ from django.contrib.admin.models import CHANGE, LogEntry
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.urls import reverse
 from django.utils.decorators import method_decorator
 from django.views.decorators.debug import sensitive_post_parameters
 
@@ -121,7 +122,9 @@ class ApiTokenAdmin(ModelAdmin[ApiToken]):
                 **self.admin_site.each_context(request),
                 "title": "Revoke API tokens?",
                 "opts": self.opts,
-                "live": live,
+                "verb": "revoke",
+                "rows": live,
+                "back": reverse("admin:reservations_apitoken_changelist"),
             }
             return TemplateResponse(request, "admin/reservations/apitoken/revoke.html", context)
         for token in live:
