@@ -1,6 +1,6 @@
 """What axe finds wrong with a page, up to WCAG 2.2 AA: look, rule and element of each fault."""
 
-from axe_playwright_python.sync_playwright import Axe
+from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import Page
 
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
@@ -17,7 +17,7 @@ Promise.all(document.getAnimations()
     .filter(({ playState, effect }) => playState === "running" && effect.getTiming().iterations < 9)
     .map((motion) => motion.finished))
 """
-
+RUN = "options => axe.run(options).then(({ violations }) => violations)"
 
 Fault = tuple[str, str, str]
 
@@ -25,11 +25,13 @@ Fault = tuple[str, str, str]
 def faults(page: Page, *, preload: bool = True) -> list[Fault]:
     """In each of LOOKS, the first of which the page keeps."""
     page.wait_for_load_state()
+    # Once, not at each look as Axe.run() does: half a megabyte takes its time to arrive.
+    page.evaluate(AXE_SCRIPT)
     found = []
     for width, scheme, rules in LOOKS:
         show(page, width, scheme)
         options = {"runOnly": rules, "resultTypes": ["violations"], "preload": preload}
-        for fault in Axe().run(page, options=options).response["violations"]:
+        for fault in page.evaluate(RUN, options):
             found += [(f"{width} {scheme}", fault["id"], it["html"][:200]) for it in fault["nodes"]]
     show(page, *LOOKS[0][:2])
     return found

@@ -7,6 +7,7 @@ from uuid import UUID
 import hypothesis.strategies as st
 import pytest
 from django.conf import settings as django_settings
+from django.db import connection
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import (
     Bundle,
@@ -29,6 +30,8 @@ from tests.stock import pass_time, stocked
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.race]
 
+TOTALS = "SELECT id, total_units FROM inventory_inventory WHERE id = ANY(%s)"
+STATES = "SELECT id, status FROM reservations_reservation WHERE inventory_id = ANY(%s)"
 TTL, HOLDERS = 600, ("session:a", "session:b", "user:1")
 
 
@@ -183,13 +186,11 @@ class Machine(RuleBasedStateMachine):
 
     @invariant()
     def the_shop_is_what_it_ought_to_be(self) -> None:
-        totals = dict(
-            Inventory.objects.filter(pk__in=self.shop.total).values_list("pk", "total_units")
-        )
-        assert totals == self.shop.total
-        states = dict(
-            Reservation.objects.filter(inventory__in=self.shop.total).values_list("pk", "status")
-        )
+        # In SQL, as the ORM took a third of the whole test to say it anew after each step.
+        rows = [list(self.shop.total)]
+        with connection.cursor() as cursor:
+            assert dict(cursor.execute(TOTALS, rows)) == self.shop.total
+            states = dict(cursor.execute(STATES, rows))
         for pk, hold in self.shop.holds.items():
             # A dead hold may still be on the books, until somebody looks or the sweep comes by.
             assert states[pk] == hold.status or (states[pk], hold.status) == ("pending", "expired")
