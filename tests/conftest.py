@@ -1,9 +1,11 @@
 import os
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from django.conf import settings as django_settings
+from django.db import transaction
 from xdist.scheduler import LoadScopeScheduling
 
 
@@ -44,14 +46,26 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _ByFile:
     return _ByFile(config, log)
 
 
+@pytest.fixture(scope="module")
+def module_db(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """What is written on top of this is there for a whole module, and then rolled back.
+
+    No vacuum sees it: analyse the tables. Check the constraints, or each test's end does so again.
+    """
+    with django_db_blocker.unblock(), transaction.atomic():
+        yield
+        transaction.set_rollback(True)
+
+
 @pytest.fixture(autouse=True)
 def _nothing_collected_and_nobody_counted(settings: Any) -> None:
     """Pages take static files from where they are written, and all shoppers of a test come from
-    one address, which is no reason to slow them down."""
+    one address, which is no reason to slow them down; nor are passwords that nobody guesses."""
     plain = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
     settings.STORAGES = settings.STORAGES | {"staticfiles": plain}
     settings.WHITENOISE_AUTOREFRESH = True
     settings.RESERVE_RATE = settings.API_RATE = "off"
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     # Each test has a database of its own, and rows that are none of the last one's.
     from inventory.shelves import forget  # noqa: PLC0415 - not before Django is set up
 

@@ -39,12 +39,13 @@ GROWN = """
 LINES = 100_000
 
 
-@pytest.fixture
-def grown() -> Inventory:
+@pytest.fixture(scope="module")
+def grown(module_db) -> Inventory:
     row = stocked(1_000_000)
     names = {"category": row.product.category_id, "warehouse": row.warehouse_id, "row": row.pk}
     with connection.cursor() as cursor:
         cursor.execute(GROWN.format(**names, lines=LINES))
+    connection.check_constraints()
     return row
 
 

@@ -15,8 +15,7 @@ LOGIN = "/admin/login/"
 
 
 @pytest.fixture(autouse=True)
-def _people(settings) -> None:
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+def _people() -> None:
     for name in ("asha", "ravi"):
         User.objects.create_user(name, password="open sesame", is_staff=True)
 
