@@ -11,7 +11,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+from django.contrib.auth.hashers import PBKDF2PasswordHasher
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    expect,
+    sync_playwright,
+)
 
 from tests.browser.install import ensure
 from tests.running import Shop, running_shop
@@ -46,7 +54,21 @@ TIMEOUT_MS = 10_000
 # All browsers here share one address, which is no reason to refuse them anything.
 NO_LIMITS = {"RESERVE_RATE": "off", "RESERVATION_MAX_UNITS_PER_ADDRESS": "0"}
 
+ADMIN = "/admin/"
+PASSWORD = "open sesame 7"
+ROLES = {"viewer": "Viewer", "keeper": "Stock keeper", "support": "Support", "manager": "Manager"}
+NEW_PERSON = """
+    WITH person AS (
+        INSERT INTO auth_user (username, password, is_staff, is_active, is_superuser, first_name,
+            last_name, email, date_joined)
+        VALUES ('{name}', '{password}', true, true, false, '', '', '', now()) RETURNING id
+    )
+    INSERT INTO auth_user_groups (user_id, group_id)
+    SELECT person.id, role.id FROM person, auth_group AS role WHERE role.name = '{role}'
+"""
+
 NewContext = Callable[..., BrowserContext]
+SignIn = Callable[..., Page]
 
 
 @dataclass
@@ -143,6 +165,30 @@ def context(new_context: NewContext) -> BrowserContext:
 @pytest.fixture
 def page(context: BrowserContext) -> Page:
     return context.new_page()
+
+
+@pytest.fixture(scope="package")
+def people(shop: Shop) -> None:
+    """One person of each role; hashed here, as the shop would."""
+    password = PBKDF2PasswordHasher().encode(PASSWORD, "salt", iterations=1000)
+    for name, role in ROLES.items():
+        shop.sql(NEW_PERSON.format(name=name, password=password, role=role))
+
+
+@pytest.fixture
+def sign_in(new_context: NewContext, people: None) -> SignIn:
+    """Open the admin as one of ROLES: `sign_in("keeper", java_script_enabled=False)`."""
+
+    def as_(name: str, **options: Any) -> Page:
+        page = new_context(**options).new_page()
+        page.goto(ADMIN)
+        page.get_by_label("Username").fill(name)
+        page.get_by_label("Password").fill(PASSWORD)
+        page.get_by_role("button", name="Sign in").click()
+        expect(page.get_by_role("heading", level=1, name="Today")).to_be_visible()
+        return page
+
+    return as_
 
 
 def screen(name: str) -> dict[str, Any]:

@@ -3,59 +3,19 @@
 import re
 import struct
 import zlib
-from base64 import b64encode
-from collections.abc import Callable
-from hashlib import pbkdf2_hmac
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import Page, expect
 
 from tests.browser.axe import faults_of_staff_page as faults
-from tests.browser.conftest import Complaints, NewContext
+from tests.browser.conftest import ADMIN, Complaints, NewContext, SignIn
 from tests.browser.shopping import PUSHED, Shelf, heading, hold, move_deadline, units, untouched
 from tests.running import Shop, wait_for
 
 pytestmark = pytest.mark.browser
 
-ADMIN, LIST = "/admin/", "/admin/reservations/reservation/"
-PASSWORD = "open sesame 7"
-ROLES = {"viewer": "Viewer", "keeper": "Stock keeper", "support": "Support", "manager": "Manager"}
-
-
-@pytest.fixture(scope="package")
-def people(shop: Shop) -> None:
-    """One person of each role; hashed here, as the shop would."""
-    digest = b64encode(pbkdf2_hmac("sha256", PASSWORD.encode(), b"salt", 1000)).decode()
-    for name, role in ROLES.items():
-        shop.sql(
-            "WITH person AS (INSERT INTO auth_user (username, password, is_staff, is_active,"
-            " is_superuser, first_name, last_name, email, date_joined) VALUES"
-            f" ('{name}', 'pbkdf2_sha256$1000$salt${digest}', true, true, false, '', '', '', now())"
-            " RETURNING id) INSERT INTO auth_user_groups (user_id, group_id)"
-            f" SELECT person.id, g.id FROM person, auth_group g WHERE g.name = '{role}'"
-        )
-
-
-SignIn = Callable[..., Page]
-
-
-@pytest.fixture
-def sign_in(new_context: NewContext, people: None) -> SignIn:
-    known: dict[str, BrowserContext] = {}
-
-    def as_(name: str, **options: object) -> Page:
-        context = new_context(**options)
-        page = context.new_page()
-        page.goto(ADMIN)
-        page.get_by_label("Username").fill(name)
-        page.get_by_label("Password").fill(PASSWORD)
-        page.get_by_role("button", name="Sign in").click()
-        expect(heading(page, "Today")).to_be_visible()
-        known[name] = context
-        return page
-
-    return as_
+LIST = "/admin/reservations/reservation/"
 
 
 @pytest.fixture

@@ -4,57 +4,21 @@ import re
 from pathlib import Path
 
 import pytest
-from django.contrib.auth.hashers import make_password
 from playwright.sync_api import Page, expect
 
 from tests.browser.axe import faults_of_staff_page as wrong_with
-from tests.browser.conftest import Complaints, NewContext
+from tests.browser.conftest import Complaints, NewContext, SignIn
 from tests.browser.shopping import PUSHED, Shelf, hold, units, untouched
 from tests.running import Shop
 
 pytestmark = pytest.mark.browser
 
-PASSWORD = "a shelf of one's own"
-LOOKING = {"view_inventory", "view_stockmovement", "view_stockimport", "view_reservation"}
-KEEPING = {"receive_stock", "adjust_stock", "transfer_stock", "write_off_stock", "set_threshold"}
-ROLES = {
-    "stock-viewer": LOOKING,
-    "stock-keeper": LOOKING | KEEPING | {"import_stock"},
-    "stock-manager": LOOKING | KEEPING | {"import_stock"},
-}
-NEW_USER = """
-    WITH staff AS (
-        INSERT INTO auth_user (username, password, first_name, last_name, email, is_staff,
-            is_superuser, is_active, date_joined)
-        VALUES ('{role}', '{password}', '', '', '', true, false, true, now())
-        ON CONFLICT DO NOTHING RETURNING id
-    )
-    INSERT INTO auth_user_user_permissions (user_id, permission_id)
-    SELECT staff.id, permission.id FROM staff, auth_permission AS permission
-    WHERE codename IN ({permissions})
-"""
-
-
-def sign_in(page: Page, shop: Shop, role: str) -> Page:
-    permissions = ", ".join(f"'{name}'" for name in ROLES[role])
-    password = make_password(PASSWORD)
-    shop.sql(NEW_USER.format(role=role, password=password, permissions=permissions))
-    page.goto("/admin/login/?next=/admin/inventory/inventory/")
-    page.get_by_label("Username").fill(role)
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_label("Password").press("Enter")
-    page.wait_for_url("**/admin/inventory/inventory/")
-    return page
-
-
-@pytest.fixture
-def page(new_context: NewContext) -> Page:
-    return new_context(viewport={"width": 1280, "height": 900}).new_page()
+LIST = "/admin/inventory/inventory/"
 
 
 def find(page: Page, shelf: Shelf) -> None:
     """To the shelf's row, by the list's search and filter."""
-    page.goto("/admin/inventory/inventory/")
+    page.goto(LIST)
     page.get_by_role("searchbox").or_(page.locator("#searchbar")).first.fill(shelf.slug)
     page.locator("#changelist-search [type=submit]").click()
     row = page.get_by_role("row").filter(has_text=shelf.warehouse)
@@ -77,15 +41,15 @@ def said(page: Page, words: str) -> None:
 
 
 def test_a_stock_keeper_receives_and_adjusts(
-    page: Page, new_context: NewContext, shop: Shop
+    sign_in: SignIn, new_context: NewContext, shop: Shop
 ) -> None:
     shelf = untouched(shop, least=4)
     name, now = f"{shelf.product} in {shelf.warehouse}", shelf.units
     shopper = new_context().new_page()
     shopper.goto(shelf.address)
     shelves = shopper.get_by_role("region", name="Price and stock")
-    sign_in(page, shop, "stock-keeper")
-    page.goto("/admin/inventory/inventory/?q=monolith")
+    page = sign_in("keeper")
+    page.goto(f"{LIST}?q=monolith")
     assert wrong_with(page) == []
     find(page, shelf)
     assert wrong_with(page) == []
@@ -117,10 +81,10 @@ def test_a_stock_keeper_receives_and_adjusts(
     assert units(shop, shelf) == (now + 3, 0)
 
 
-def test_a_stock_keeper_writes_off_moves_and_reads_the_account(page: Page, shop: Shop) -> None:
+def test_a_stock_keeper_writes_off_moves_and_reads_the_account(sign_in: SignIn, shop: Shop) -> None:
     shelf = untouched(shop, least=4)
     now = shelf.units
-    sign_in(page, shop, "stock-keeper")
+    page = sign_in("keeper")
     find(page, shelf)
     tool(page, "Write off")
     page.get_by_label("Units").fill("1")
@@ -153,12 +117,12 @@ def test_a_stock_keeper_writes_off_moves_and_reads_the_account(page: Page, shop:
 
 
 def test_what_a_shopper_holds_cannot_be_taken_away(
-    page: Page, new_context: NewContext, shop: Shop
+    sign_in: SignIn, new_context: NewContext, shop: Shop
 ) -> None:
     shelf = untouched(shop, least=4)
     checkout = hold(new_context().new_page(), shelf, 2)
     reservation = checkout.rstrip("/").rpartition("/")[2]
-    sign_in(page, shop, "stock-keeper")
+    page = sign_in("keeper")
     find(page, shelf)
     expect(page.get_by_role("region", name="Live holds")).to_contain_text(reservation[:8])
     assert wrong_with(page) == []
@@ -173,9 +137,11 @@ def test_what_a_shopper_holds_cannot_be_taken_away(
     assert units(shop, shelf) == (shelf.units, 2)
 
 
-def test_a_manager_changes_many_rows_at_once_and_exports_the_list(page: Page, shop: Shop) -> None:
-    sign_in(page, shop, "stock-manager")
-    page.goto("/admin/inventory/inventory/?q=monolith")
+def test_a_manager_changes_many_rows_at_once_and_exports_the_list(
+    sign_in: SignIn, shop: Shop
+) -> None:
+    page = sign_in("manager")
+    page.goto(f"{LIST}?q=monolith")
     rows = page.locator("#result_list tbody tr")
     total = rows.count()
     assert total > 1
@@ -192,18 +158,19 @@ def test_a_manager_changes_many_rows_at_once_and_exports_the_list(page: Page, sh
     assert wrong_with(page) == []
     press(page, "Receive")
     said(page, "Received: Monolith")
-    page.goto("/admin/inventory/inventory/?q=monolith")
+    page.goto(f"{LIST}?q=monolith")
     with page.expect_download() as download:
         tool(page, "Export CSV")
     assert Path(download.value.path()).read_text("utf-8-sig").count("monolith") == total
 
 
 def test_a_manager_imports_a_file_with_mistakes_then_without(
-    page: Page, shop: Shop, complaints: Complaints
+    sign_in: SignIn, shop: Shop, complaints: Complaints
 ) -> None:
     shelf = untouched(shop)
     [(code,)] = shop.sql(f"SELECT code FROM inventory_warehouse WHERE name = '{shelf.warehouse}'")
-    sign_in(page, shop, "stock-manager")
+    page = sign_in("manager")
+    page.goto(LIST)
     tool(page, "Import adjustments")
     assert wrong_with(page) == []
     head = "product,warehouse,change,reason,note\n"
@@ -232,7 +199,7 @@ def test_a_manager_imports_a_file_with_mistakes_then_without(
 
 
 def test_a_long_file_is_applied_by_the_workers_while_the_page_says_so(
-    page: Page, shop: Shop
+    sign_in: SignIn, shop: Shop
 ) -> None:
     codes = "(SELECT code FROM inventory_warehouse w WHERE w.id = i.warehouse_id)"
     rows = shop.sql(
@@ -250,7 +217,7 @@ def test_a_long_file_is_applied_by_the_workers_while_the_page_says_so(
     far = [(slug, f"far-{n}") for slug in {slug for slug, _ in rows} for n in (1, 2)]
     lines = [f"{slug},{code},1,received,\n" for slug, code in [*rows, *far]]
     assert len(lines) > 500
-    sign_in(page, shop, "stock-manager")
+    page = sign_in("manager")
     page.goto("/admin/inventory/stockimport/upload/")
     text = "product,warehouse,change,reason,note\n" + "".join(lines)
     file = {"name": "long.csv", "mimeType": "text/csv", "buffer": text.encode()}
@@ -260,10 +227,11 @@ def test_a_long_file_is_applied_by_the_workers_while_the_page_says_so(
     expect(page.get_by_text(f"Applied: all {len(lines)} rows were changed.")).to_be_visible()
 
 
-def test_a_viewer_sees_and_cannot(page: Page, shop: Shop, complaints: Complaints) -> None:
+def test_a_viewer_sees_and_cannot(sign_in: SignIn, shop: Shop, complaints: Complaints) -> None:
     complaints.expect("status of 403")
     shelf = untouched(shop)
-    sign_in(page, shop, "stock-viewer")
+    page = sign_in("viewer")
+    page.goto(LIST)
     expect(page.get_by_role("link", name="Import adjustments")).to_have_count(0)
     expect(page.locator("select[name=action]")).to_have_count(0)
     find(page, shelf)
@@ -278,11 +246,10 @@ def test_a_viewer_sees_and_cannot(page: Page, shop: Shop, complaints: Complaints
         assert answer.status == 403
 
 
-def test_all_of_it_works_without_javascript(new_context: NewContext, shop: Shop) -> None:
-    page = new_context(java_script_enabled=False).new_page()
+def test_all_of_it_works_without_javascript(sign_in: SignIn, shop: Shop) -> None:
     shelf = untouched(shop)
-    sign_in(page, shop, "stock-keeper")
-    page.goto(f"/admin/inventory/inventory/?q={shelf.slug}")
+    page = sign_in("keeper", java_script_enabled=False)
+    page.goto(f"{LIST}?q={shelf.slug}")
     row = page.get_by_role("row").filter(has_text=shelf.warehouse)
     row.get_by_role("checkbox").check()
     page.locator("select[name=action]").select_option("adjust")
@@ -294,6 +261,6 @@ def test_all_of_it_works_without_javascript(new_context: NewContext, shop: Shop)
     press(page, "Adjust")
     said(page, f"total {shelf.units} → {shelf.units + 1}")
     page.goto("/admin/inventory/stockmovement/")
-    page.get_by_role("textbox", name="Actor").fill("stock-keeper")
+    page.get_by_role("textbox", name="Actor").fill("keeper")
     page.get_by_role("search", name="By actor").get_by_role("button").click()
     expect(page.locator("#result_list .field-note").first).to_have_text("Shelf 3")

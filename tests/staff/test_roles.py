@@ -23,6 +23,12 @@ NEW = {
 }  # fmt: skip
 
 
+@pytest.fixture(autouse=True)
+def _roles() -> None:
+    # A test that really commits empties all tables behind it, the roles' too.
+    roles.apply()
+
+
 class Floor:
     """What there is to act on, and whether anything was done to it."""
 
@@ -122,7 +128,6 @@ def test_the_groups_are_those_of_the_table() -> None:
 @pytest.mark.parametrize("role", roles.ROLES)
 def test_a_group_has_just_the_permissions_of_the_table(role) -> None:
     """Those of later migrations too: `apply` makes them, or says which does not exist."""
-    roles.apply()
     permissions = Permission.objects.filter(group__name=role).select_related("content_type")
     names = {f"{p.content_type.app_label}.{p.codename}" for p in permissions}
     assert names == set(roles.ROLES[role])
