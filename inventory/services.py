@@ -92,16 +92,11 @@ def apply(
 
 
 def receive(
-    *,
-    inventory_id: int,
-    units: int,
-    reason: Reason = Reason.RECEIVED,
-    actor: User | None = None,
-    note: str = "",
+    *, inventory_id: int, units: int, actor: User | None = None, note: str = ""
 ) -> StockMovement:
     """What came in. Raises `Inventory.DoesNotExist`, `Busy`; the database refuses what would
     break the books."""
-    return _one(Adjustment(inventory_id, units, reason, note), actor)
+    return _one(Adjustment(inventory_id, units, Reason.RECEIVED, note), actor)
 
 
 def adjust(

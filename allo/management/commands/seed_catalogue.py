@@ -7,7 +7,7 @@ from django.db import transaction
 from catalog import seeding
 from catalog.models import Product
 from inventory.models import Inventory, StockMovement, Warehouse
-from inventory.services import receive
+from inventory.services import Adjustment, apply
 
 CITIES = {"blr": "Bengaluru", "del": "Delhi", "mum": "Mumbai", "hyd": "Hyderabad"}
 # A batch is one transaction: whatever stops the command, the next run goes on from there.
@@ -42,13 +42,18 @@ class Command(BaseCommand):
     def _seed(self, items: list[seeding.Item], warehouses: dict[str, Warehouse]) -> None:
         seeding.plant(items)
         products = Product.objects.in_bulk([item.slug for item in items], field_name="slug")
-        for item in items:
-            for code, units in item.stock.items():
-                row = Inventory.objects.create(
-                    product=products[item.slug], warehouse=warehouses[code]
-                )
-                if units:
-                    receive(inventory_id=row.pk, units=units, reason=StockMovement.Reason.OPENING)
+        rows = Inventory.objects.bulk_create(
+            Inventory(product=products[item.slug], warehouse=warehouses[code])
+            for item in items
+            for code in item.stock
+        )
+        counted = (units for item in items for units in item.stock.values())
+        opening = [
+            Adjustment(row.pk, units, StockMovement.Reason.OPENING)
+            for row, units in zip(rows, counted, strict=True)
+            if units
+        ]
+        apply(adjustments=opening)
 
 
 def _warehouse(position: int, code: str) -> Warehouse:
