@@ -10,9 +10,9 @@ LOOKS = (
     (1440, "dark", ["color-contrast", "link-in-text-block"]),
     (360, "light", RULES),
 )
-# Half faded in, a text has half its contrast.
+# Half faded in, a text has half its contrast. What is replaced meanwhile moves no more either.
 MOTION_OVER = """
-Promise.all(document.getAnimations()
+Promise.allSettled(document.getAnimations()
     .filter(({ timeline }) => timeline instanceof DocumentTimeline)
     .filter(({ playState, effect }) => playState === "running" && effect.getTiming().iterations < 9)
     .map((motion) => motion.finished))

@@ -191,11 +191,11 @@ def sign_in(new_context: NewContext, people: None) -> SignIn:
     return as_
 
 
-def screen(name: str) -> dict[str, Any]:
-    """What a context needs for a screen such as "360-dark"; on phones everything moves."""
+def screen(name: str, *, motion: bool = False) -> dict[str, Any]:
+    """What a context needs for a screen such as "360-dark"."""
     width, scheme = name.split("-")
     return {
         "viewport": {"width": int(width), "height": 800},
         "color_scheme": scheme,
-        "reduced_motion": "no-preference" if width == "360" else "reduce",
+        "reduced_motion": "no-preference" if motion else "reduce",
     }

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.browser
 
 @pytest.fixture(params=["360-dark"])
 def page(request: pytest.FixtureRequest, new_context: NewContext) -> Page:
-    return new_context(**{**screen(request.param), "reduced_motion": "no-preference"}).new_page()
+    return new_context(**screen(request.param, motion=True)).new_page()
 
 
 def names(page: Page) -> list[str]:

@@ -36,10 +36,10 @@ def listed(client: Client, query: str = "") -> list[Reservation]:
 
 
 @pytest.fixture
-def floor(client) -> dict[str, Reservation]:
+def floor() -> dict[str, Reservation]:
     """One reservation in each state that staff tell apart."""
     made = {
-        name: holding(Client(), stocked(5, product=name, warehouse=f"{name[:3]}-01"))
+        name: held(stocked(5, product=name, warehouse=f"{name[:3]}-01"))
         for name in ("live", "soon", "overdue", "confirmed", "expired", "released")
     }
     pass_time(500, pk=made["soon"].pk)
@@ -49,6 +49,12 @@ def floor(client) -> dict[str, Reservation]:
     services.get(reservation_id=made["expired"].pk)
     pass_time(700, pk=made["overdue"].pk)
     return made
+
+
+def held(row: Inventory) -> Reservation:
+    hold = services.reserve(product_id=row.product_id, quantity=1, holder=f"session:{uuid4()}")
+    assert isinstance(hold, Reservation)
+    return hold
 
 
 def press_as_holder(reservation: Reservation, verb) -> None:

@@ -8,7 +8,7 @@ from allo import roles
 from catalog.models import Product
 from reservations.models import Reservation, StaffAction
 from tests.shopping import holding
-from tests.staff.people import EVERYONE, NOBODY, signed_in
+from tests.staff.people import EVERYONE, NOBODY, have_roles, signed_in
 from tests.stock import stocked
 
 pytestmark = pytest.mark.django_db
@@ -25,8 +25,7 @@ NEW = {
 
 @pytest.fixture(autouse=True)
 def _roles() -> None:
-    # A test that really commits empties all tables behind it, the roles' too.
-    roles.apply()
+    have_roles()
 
 
 class Floor:
@@ -128,6 +127,7 @@ def test_the_groups_are_those_of_the_table() -> None:
 @pytest.mark.parametrize("role", roles.ROLES)
 def test_a_group_has_just_the_permissions_of_the_table(role) -> None:
     """Those of later migrations too: `apply` makes them, or says which does not exist."""
+    roles.apply()
     permissions = Permission.objects.filter(group__name=role).select_related("content_type")
     names = {f"{p.content_type.app_label}.{p.codename}" for p in permissions}
     assert names == set(roles.ROLES[role])
