@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.axe import faults_of_staff_page as faults
+from tests.browser.axe import faults
 from tests.browser.conftest import ADMIN, Complaints, NewContext, SignIn
 from tests.browser.shopping import PUSHED, Shelf, heading, hold, move_deadline, units, untouched
 from tests.running import Shop, wait_for

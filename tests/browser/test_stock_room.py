@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.axe import faults_of_staff_page as wrong_with
+from tests.browser.axe import faults
 from tests.browser.conftest import Complaints, NewContext, SignIn
 from tests.browser.shopping import PUSHED, Shelf, hold, units, untouched
 from tests.running import Shop
@@ -50,16 +50,16 @@ def test_a_stock_keeper_receives_and_adjusts(
     shelves = shopper.get_by_role("region", name="Price and stock")
     page = sign_in("keeper")
     page.goto(f"{LIST}?q=monolith")
-    assert wrong_with(page) == []
+    assert faults(page) == []
     find(page, shelf)
-    assert wrong_with(page) == []
+    assert faults(page) == []
     tool(page, "Receive")
-    assert wrong_with(page) == []
+    assert faults(page) == []
     page.get_by_label("Units").fill("5")
     page.get_by_label("Note").fill("Delivery 12")
     press(page, "Check")
     expect(page.get_by_role("row").filter(has_text=name)).to_contain_text(str(now + 5))
-    assert wrong_with(page) == []
+    assert faults(page) == []
     assert units(shop, shelf) == (now, 0)
     press(page, "Receive")
     said(page, f"{name}, total {now} → {now + 5}")
@@ -69,7 +69,7 @@ def test_a_stock_keeper_receives_and_adjusts(
     page.get_by_label("Change").fill("-1")
     press(page, "Check")
     expect(page.get_by_role("alert")).to_be_visible()
-    assert wrong_with(page) == []
+    assert faults(page) == []
     page.get_by_label("Reason").select_option("damaged")
     page.get_by_label("Note").fill("Fell")
     press(page, "Check")
@@ -113,7 +113,7 @@ def test_a_stock_keeper_writes_off_moves_and_reads_the_account(sign_in: SignIn, 
     for at, (change, left) in enumerate([("-2", now - 3), ("-1", now - 1)]):
         expect(lines.nth(at).locator(".field-change")).to_have_text(change)
         expect(lines.nth(at).locator(".field-balance")).to_have_text(str(left))
-    assert wrong_with(page) == []
+    assert faults(page) == []
 
 
 def test_what_a_shopper_holds_cannot_be_taken_away(
@@ -125,7 +125,7 @@ def test_what_a_shopper_holds_cannot_be_taken_away(
     page = sign_in("keeper")
     find(page, shelf)
     expect(page.get_by_role("region", name="Live holds")).to_contain_text(reservation[:8])
-    assert wrong_with(page) == []
+    assert faults(page) == []
     tool(page, "Write off")
     page.get_by_label("Units").fill(str(shelf.units - 1))
     page.get_by_label("Note").fill("x")
@@ -133,7 +133,7 @@ def test_what_a_shopper_holds_cannot_be_taken_away(
     alert = page.get_by_role("alert")
     expect(alert).to_contain_text("1 would be left, but 2 are reserved.")
     expect(alert).to_contain_text(f"2 by {reservation[:8]} until")
-    assert wrong_with(page) == []
+    assert faults(page) == []
     assert units(shop, shelf) == (shelf.units, 2)
 
 
@@ -149,13 +149,13 @@ def test_a_manager_changes_many_rows_at_once_and_exports_the_list(
     page.locator("select[name=action]").select_option("receive")
     page.locator(".actions [type=submit]").click()
     expect(page.get_by_role("heading", name=f"{total} rows")).to_be_visible()
-    assert wrong_with(page) == []
+    assert faults(page) == []
     page.get_by_label("Units:", exact=True).fill("2")
     page.get_by_label(re.compile("^Units, ")).first.fill("3")
     press(page, "Check")
     expect(page.locator("#content tbody tr")).to_have_count(total)
     expect(page.locator("#content tbody")).to_contain_text("+3")
-    assert wrong_with(page) == []
+    assert faults(page) == []
     press(page, "Receive")
     said(page, "Received: Monolith")
     page.goto(f"{LIST}?q=monolith")
@@ -172,7 +172,7 @@ def test_a_manager_imports_a_file_with_mistakes_then_without(
     page = sign_in("manager")
     page.goto(LIST)
     tool(page, "Import adjustments")
-    assert wrong_with(page) == []
+    assert faults(page) == []
     head = "product,warehouse,change,reason,note\n"
     right, wrong = f"{shelf.slug},{code},4,received,\n", "nothing,blr-01,1,received,\n"
 
@@ -186,16 +186,16 @@ def test_a_manager_imports_a_file_with_mistakes_then_without(
     first = page.locator("#content tbody tr").first
     expect(first).to_contain_text("No product has the slug “nothing”.")
     expect(page.get_by_role("button", name="Apply")).to_have_count(0)
-    assert wrong_with(page) == []
+    assert faults(page) == []
     page.goto("/admin/inventory/stockimport/upload/")
     upload("right.csv", head + right)
-    assert wrong_with(page) == []
+    assert faults(page) == []
     press(page, "Apply 1 change")
     expect(page.get_by_text("Applied: all 1 rows were changed.")).to_be_visible()
     assert units(shop, shelf) == (shelf.units + 4, 0)
     for other in ("stockimport/", "inventory/add/"):
         page.goto(f"/admin/inventory/{other}")
-        assert wrong_with(page) == []
+        assert faults(page) == []
 
 
 def test_a_long_file_is_applied_by_the_workers_while_the_page_says_so(
@@ -235,11 +235,11 @@ def test_a_viewer_sees_and_cannot(sign_in: SignIn, shop: Shop, complaints: Compl
     expect(page.get_by_role("link", name="Import adjustments")).to_have_count(0)
     expect(page.locator("select[name=action]")).to_have_count(0)
     find(page, shelf)
-    assert wrong_with(page) == []
+    assert faults(page) == []
     for verb in ("Receive", "Adjust", "Move", "Write off", "Set threshold"):
         expect(page.get_by_role("link", name=verb, exact=True)).to_have_count(0)
     page.get_by_role("link", name="All movements of this row").click()
-    assert wrong_with(page) == []
+    assert faults(page) == []
     for address in ("inventory/1/receive/", "inventory/bulk/adjust/?ids=1", "stockimport/upload/"):
         answer = page.goto(f"/admin/inventory/{address}")
         assert answer is not None
