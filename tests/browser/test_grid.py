@@ -11,9 +11,9 @@ from tests.browser.shopping import heading
 pytestmark = pytest.mark.browser
 
 
-@pytest.fixture(params=["360-dark"])
+@pytest.fixture(params=["360-dark", "768-light", "1440-dark"])
 def page(request: pytest.FixtureRequest, new_context: NewContext) -> Page:
-    return new_context(**screen(request.param, motion=True)).new_page()
+    return new_context(**screen(request.param, motion="360" in request.param)).new_page()
 
 
 def names(page: Page) -> list[str]:

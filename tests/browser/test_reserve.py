@@ -25,8 +25,7 @@ pytestmark = pytest.mark.browser
 
 @pytest.fixture(params=["360-dark", "768-light", "1440-dark"])
 def page(request: pytest.FixtureRequest, new_context: NewContext) -> Page:
-    on_a_phone = request.param.startswith("360")
-    return new_context(**screen(request.param, motion=on_a_phone)).new_page()
+    return new_context(**screen(request.param, motion="360" in request.param)).new_page()
 
 
 def test_what_is_reserved_is_held_counted_down_and_sold(page: Page, shop: Shop) -> None:
