@@ -10,6 +10,11 @@ from tests.running import Shop
 pytestmark = pytest.mark.browser
 
 
+@pytest.fixture(params=["360-light", "768-dark", "1440-light"])
+def page(request: pytest.FixtureRequest, new_context: NewContext) -> Page:
+    return new_context(**screen(request.param)).new_page()
+
+
 @pytest.fixture
 def shelf(shop: Shop) -> Shelf:
     return untouched(shop)
@@ -71,9 +76,7 @@ def test_the_stepper_counts_up_and_down_to_one(page: Page, shelf: Shelf) -> None
     expect(quantity).to_have_value("1")
 
 
-@pytest.mark.parametrize("name", ["360-light", "768-dark", "1440-light"])
-def test_all_the_way_by_keyboard_alone(new_context: NewContext, shelf: Shelf, name: str) -> None:
-    page = new_context(**screen(name)).new_page()
+def test_all_the_way_by_keyboard_alone(page: Page, shelf: Shelf) -> None:
     page.goto(shelf.address)
     page.keyboard.press("Tab")
     expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
