@@ -30,6 +30,8 @@ def test_reserving_and_paying(page: Page, shop: Shop) -> None:
     shelf = untouched(shop)
     hold(page, shelf, 2)
     expect(page.get_by_role("timer")).to_have_text(re.compile(r"^\s*\d\d:\d\d\s*$"))
+    word = page.get_by_role("timer").evaluate("it => getComputedStyle(it, '::before').content")
+    assert word == '"until"'
     expect(page.get_by_role("link", name=re.compile("1 held, until"))).to_be_visible()
     confirm(page)
     expect(heading(page, "It is yours.")).to_be_visible()
