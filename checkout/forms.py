@@ -1,10 +1,9 @@
 from typing import Any
+from uuid import UUID
 
 from django import forms
-from django.utils import timezone
 
-from checkout.models import Contact
-from reservations.models import Reservation
+from checkout.contacts import Typed
 
 
 class ContactForm(forms.Form):
@@ -22,22 +21,9 @@ class ContactForm(forms.Form):
             for field in self.fields.values():
                 field.widget.attrs["hx-preserve"] = "true"
 
-    def keep(self, reservation: Reservation) -> None:
-        """Keeps what was typed, valid or not, until it is sold: then it is what was agreed."""
-        if reservation.status == Reservation.Status.CONFIRMED:
-            return
-        contact = Contact(
-            reservation=reservation,
-            name=self._typed("name", 120),
-            email=self._typed("email", 254),
-            changed_at=timezone.now(),
-        )
-        Contact.objects.bulk_create(
-            [contact],
-            update_conflicts=True,
-            unique_fields=["reservation"],
-            update_fields=["name", "email", "changed_at"],
-        )
+    def typed(self, reservation_id: UUID) -> Typed:
+        """What was typed, valid or not."""
+        return Typed(reservation_id, self._typed("name", 120), self._typed("email", 254))
 
     def _typed(self, field: str, length: int) -> str:
         return str(self.data.get(field, "")).replace("\0", "").strip()[:length]

@@ -1,10 +1,24 @@
 """What a shopper tells the shop on the way to paying."""
 
+import pgtrigger
 from django.db import models
 from django.db.models import Case, QuerySet, Value, When
 from django.db.models.functions import Now, Upper
 
+from allo.postgresql.triggers import REFUSE
 from reservations.models import Reservation
+
+# The lock waits for a confirmation that is under way, so that what is read is what came of it.
+SOLD_CONTACT_IS_FINAL = f"""
+    PERFORM FROM reservations_reservation
+        WHERE id IN (OLD.reservation_id, NEW.reservation_id) ORDER BY id FOR SHARE;
+    IF EXISTS (
+        SELECT FROM reservations_reservation
+        WHERE id IN (OLD.reservation_id, NEW.reservation_id) AND status = 'confirmed'
+    ) THEN {REFUSE.format(name="sold_contact_is_final")}
+    END IF;
+    RETURN coalesce(NEW, OLD);
+"""
 
 
 class ContactQuerySet(QuerySet["Contact"]):
@@ -16,7 +30,8 @@ class ContactQuerySet(QuerySet["Contact"]):
 
 
 class Contact(models.Model):
-    """As it was typed: a draft, perhaps not valid, until the reservation is confirmed."""
+    """As it was typed: a draft, perhaps not valid, until the reservation is confirmed. From then on
+    it is what the confirming form said, and final. Written in `checkout.contacts`."""
 
     reservation = models.OneToOneField(Reservation, models.PROTECT, primary_key=True)
     name = models.CharField(max_length=120, blank=True)
@@ -29,6 +44,14 @@ class Contact(models.Model):
         ordering = ("-changed_at",)
         # Staff search by e-mail; as `iexact` compares.
         indexes = (models.Index(Upper("email"), name="contact_by_email"),)
+        triggers = (
+            pgtrigger.Trigger(
+                name="sold_contact_is_final",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Insert | pgtrigger.Update | pgtrigger.Delete,
+                func=SOLD_CONTACT_IS_FINAL,
+            ),
+        )
 
     def __str__(self) -> str:
         return self.name

@@ -1,4 +1,5 @@
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from hashlib import sha256
 from typing import Any
 from uuid import UUID, uuid4
@@ -19,6 +20,7 @@ from allo.http.parts import (
     render_part,
     wants_part,
 )
+from checkout import contacts
 from checkout.forms import ContactForm
 from checkout.models import Contact
 from reservations import refusals, services
@@ -46,10 +48,15 @@ def confirm(request: Request, reservation_id: UUID) -> HttpResponse:
         return SeeOther(_url(reservation))
     key_of(request)
     form = ContactForm(request.POST)
-    form.keep(reservation)
+    typed = form.typed(reservation.pk)
     if not form.is_valid() and reservation.is_pending:
+        contacts.keep(typed)
         return _page(request, reservation, form=form, status=422)
-    return _act(request, reservation, services.confirm, form.cleaned_data)
+    sell = partial(services.confirm, also=contacts.with_sale(typed))
+    answer = _answer(request, reservation, "confirm", sell, form.cleaned_data)
+    if answer.status != refusals.DONE:
+        contacts.keep(typed)
+    return _told(request, reservation, answer)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -58,7 +65,8 @@ def cancel(request: Request, reservation_id: UUID) -> HttpResponse:
     """As a page it asks first: not every browser can ask in place."""
     reservation = owned(request, reservation_id)
     if request.method == "POST":
-        return _act(request, reservation, services.release)
+        answer = _answer(request, reservation, "release", services.release)
+        return _told(request, reservation, answer)
     context = {"reservation": reservation, "now": timezone.now(), "idempotency_key": uuid4()}
     return render(request, "checkout/cancel.html", context)
 
@@ -69,33 +77,39 @@ def renew(request: Request, reservation_id: UUID) -> HttpResponse:
     reservation = owned(request, reservation_id)
     if request.method != "POST":
         return SeeOther(_url(reservation))
-    return _act(request, reservation, services.renew)
+    answer = _answer(request, reservation, "renew", services.renew)
+    return _told(request, reservation, answer)
 
 
 @require_POST
 @never_stored
 def contact(request: HttpRequest, reservation_id: UUID) -> HttpResponse:
     """Keeps what is being typed, so that an expiring hold does not throw it away."""
-    ContactForm(request.POST).keep(owned(request, reservation_id))
+    reservation = owned(request, reservation_id)
+    contacts.keep(ContactForm(request.POST).typed(reservation.pk))
     return HttpResponse(status=204)
 
 
-def _act(
-    request: Request, reservation: Reservation, verb: Verb, form: dict[str, Any] | None = None
-) -> HttpResponse:
-    """One verb under the form's key; then the reservation as it is now, whatever came of it."""
+def _answer(
+    request: Request,
+    reservation: Reservation,
+    name: str,
+    verb: Verb,
+    form: Mapping[str, object] | None = None,
+) -> Answer:
+    """One verb under the form's key."""
     asked = {"reservation": reservation.pk, **(form or {})}
-    once = once_for(request, reservation.holder, f"checkout:{verb.__name__}", asked)
-    answer = refusals.attempt(lambda: verb(reservation_id=reservation.pk, once=once))
-    return replayed(_told(request, reservation, answer), answer.replayed)
+    once = once_for(request, reservation.holder, f"checkout:{name}", asked)
+    return refusals.attempt(lambda: verb(reservation_id=reservation.pk, once=once))
 
 
 def _told(request: Request, reservation: Reservation, answer: Answer) -> HttpResponse:
+    """The reservation as it is now, whatever came of it."""
     if answer.status == refusals.DONE and not wants_part(request):
-        return SeeOther(answer.body)
+        return replayed(SeeOther(answer.body), answer.replayed)
     if answer.status == refusals.BUSY and not wants_part(request):
         return busy(request)
-    return _outcome(request, owned(request, reservation.pk), answer)
+    return replayed(_outcome(request, owned(request, reservation.pk), answer), answer.replayed)
 
 
 def _outcome(request: Request, reservation: Reservation, answer: Answer) -> HttpResponse:

@@ -40,7 +40,10 @@ REASONS = {
     for spelt in (reason.value, reason.label.lower())
 }
 
-DONE = "UPDATE inventory_stockimport SET done = %s, stirred_at = now() WHERE id = %s"
+DONE = """
+    UPDATE inventory_stockimport SET done = %s, stirred_at = now()
+    WHERE id = %s AND state = 'applying'
+"""
 
 Cells = list[str]
 
@@ -259,7 +262,10 @@ def reported(kept: StockImport) -> Iterator[Callable[[int], None]]:
 def prune() -> int:
     """Forgets what was checked a month ago and never applied."""
     old = StockImport.objects.filter(created_at__lt=Now() - timedelta(days=30))
-    deleted, _ = old.exclude(state=State.APPLIED).delete()
+    with transaction.atomic():
+        # Under a lock, or one that somebody begins to apply at this moment would go as well.
+        forgotten = old.exclude(state=State.APPLIED).select_for_update(skip_locked=True)
+        deleted, _ = old.filter(pk__in=list(forgotten.values_list("pk", flat=True))).delete()
     return deleted
 
 
@@ -308,14 +314,16 @@ def _adjustment(kept: StockImport, row: StockImportRow) -> Adjustment:
 
 @transaction.atomic
 def _keep_errors(kept: StockImport, errors: dict[int, str]) -> None:
+    # First, as it locks the import: another worker may have applied it since, and then it stays.
+    if not StockImport.objects.filter(pk=kept.pk, state=State.APPLYING).update(
+        state=State.CHECKED,
+        error_count=len(errors),
+        trouble="Stock has changed since it was checked; nothing was changed.",
+    ):
+        return
     rows = list(kept.stockimportrow_set.filter(pk__in=errors).select_related("inventory"))
     for row in rows:
         assert row.inventory is not None
         row.error = errors[row.pk]
         row.before = row.inventory.total_units
     StockImportRow.objects.bulk_update(rows, ["error", "before"], batch_size=200)
-    StockImport.objects.filter(pk=kept.pk).update(
-        state=State.CHECKED,
-        error_count=len(errors),
-        trouble="Stock has changed since it was checked; nothing was changed.",
-    )

@@ -23,6 +23,7 @@ from django.db.models import (
 )
 from django.db.models.functions import Coalesce, Now
 
+from allo.postgresql.triggers import Refuse
 from catalog.models import Product
 
 
@@ -218,9 +219,7 @@ class StockMovement(models.Model):
             ),
         )
         triggers = (
-            pgtrigger.Protect(
-                name="ledger_is_append_only", operation=pgtrigger.Update | pgtrigger.Delete
-            ),
+            Refuse(name="ledger_is_append_only", operation=pgtrigger.Update | pgtrigger.Delete),
         )
 
     def __str__(self) -> str:
@@ -306,6 +305,13 @@ class StockImport(models.Model):
             models.CheckConstraint(
                 condition=~Q(state="applied") | Q(applied_at__isnull=False, error_count=0),
                 name="import_applied_without_errors",
+            ),
+        )
+        triggers = (
+            Refuse(
+                name="applied_is_applied",
+                operation=pgtrigger.Update | pgtrigger.Delete,
+                condition=pgtrigger.Q(old__state="applied"),
             ),
         )
 

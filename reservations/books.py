@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 Status = Reservation.Status
 Name = tuple[str, str, str]
 Outcome = Reservation | Answer | ReservationError
+# A constant statement over arrays, and one row of them: what another app writes with a decision.
+Also = tuple[str, tuple[Any, ...]]
 
 # Dead holds are freed this many at a time, until there is enough: the row stays locked meanwhile.
 EXPIRE_AT_ONCE = 200
@@ -56,14 +58,18 @@ class Books:
         self.keys_in_use: set[Name] = set()
         self.held: list[Reservation] = []
         self.changed: dict[uuid.UUID, Reservation] = {}
+        self.also: list[Also] = []
         self.answered: list[tuple[Once, Answer, uuid.UUID | None]] = []
         self._reservations: dict[uuid.UUID, Reservation] = {}
         self._pending: dict[str, list[Reservation]] = defaultdict(list)
 
     # --- what commands ask --------------------------------------------------------------------
 
-    def lacks(self, command: "Command") -> int | None:
-        """The first row of the command whose lock was not had."""
+    def lacks(self, command: "Command", *, passed_over: bool) -> int | None:
+        """The first row of the command that was not locked. Where locks of others were passed over
+        a missing reservation may be one of them; its own row is then the place to wait at."""
+        if passed_over and command.reservation_id not in {None, *self._reservations}:
+            return command.rows[0]
         return next((row for row in command.rows if row not in self.stocks), None)
 
     def stock(self, row: int) -> Stock:

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from django.conf import settings
 
-from reservations.books import Books, Stock
+from reservations.books import Also, Books, Stock
 from reservations.exceptions import (
     InsufficientStock,
     LimitReached,
@@ -101,9 +101,17 @@ class Reserve(Command):
         return best
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Confirm(Command):
+    """`also` is what is written with the sale, and only with it."""
+
+    also: Also | None = None
+
     def decide(self, books: Books) -> Reservation:
-        return books.end(_live(books, self), Status.CONFIRMED)
+        sold = books.end(_live(books, self), Status.CONFIRMED)
+        if self.also:
+            books.also.append(self.also)
+        return sold
 
 
 class Release(Command):

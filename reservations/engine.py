@@ -114,7 +114,7 @@ def _transact(commands: Sequence[Command], patience: Patience) -> list[Outcome |
 
 
 def _decide(books: Books, command: Command, patience: Patience) -> Outcome | Later:
-    row = books.lacks(command)
+    row = books.lacks(command, passed_over=patience is Patience.NONE)
     if row is None:
         return books.settle(command)
     if patience is not Patience.NONE:

@@ -13,6 +13,7 @@ from django.db import models
 from django.db.models import ExpressionWrapper, F, Q, QuerySet
 from django.db.models.functions import Now
 
+from allo.postgresql.triggers import Refuse
 from inventory.models import Inventory
 
 
@@ -131,12 +132,12 @@ class Reservation(models.Model):
             ),
         )
         triggers = (
-            pgtrigger.Protect(
+            Refuse(
                 name="final_is_final",
                 operation=pgtrigger.Update,
                 condition=~pgtrigger.Q(old__status="pending"),
             ),
-            pgtrigger.Protect(name="history_is_kept", operation=pgtrigger.Delete),
+            Refuse(name="history_is_kept", operation=pgtrigger.Delete),
         )
         permissions = (
             ("release_reservation", "Can release reservations"),
@@ -184,7 +185,7 @@ class StaffAction(models.Model):
             ),
         )
         triggers = (
-            pgtrigger.Protect(
+            Refuse(
                 name="staff_actions_are_append_only",
                 operation=pgtrigger.Update | pgtrigger.Delete,
             ),
@@ -267,6 +268,13 @@ class ApiToken(models.Model):
                 name="token_scopes_known",
             ),
         )
+        triggers = (
+            Refuse(
+                name="revoked_is_revoked",
+                operation=pgtrigger.Update,
+                condition=pgtrigger.Q(old__revoked_at__isnull=False),
+            ),
+        )
 
     def __str__(self) -> str:
         return f"{self.name} ({self.prefix}…)"
@@ -317,9 +325,7 @@ class Repair(models.Model):
             models.CheckConstraint(condition=~Q(found=F("held")), name="repair_repairs"),
         )
         triggers = (
-            pgtrigger.Protect(
-                name="repairs_are_append_only", operation=pgtrigger.Update | pgtrigger.Delete
-            ),
+            Refuse(name="repairs_are_append_only", operation=pgtrigger.Update | pgtrigger.Delete),
         )
 
     def __str__(self) -> str:

@@ -8,6 +8,7 @@ the `Answer` that was stored with it; only transient refusals and conflicts are 
 from uuid import UUID
 
 from inventory.models import Inventory
+from reservations.books import Also
 from reservations.commands import Command, Confirm, Expire, Release, Renew, Reserve
 from reservations.engine import perform
 from reservations.exceptions import Busy
@@ -64,9 +65,13 @@ def reserve_in(
     )
 
 
-def confirm(*, reservation_id: UUID, once: Once | None = None) -> Reservation | Answer:
-    """Sells what is held. Raises `ReservationExpired`, `NotPending`, `Busy`."""
-    return _change(Confirm, reservation_id, once)
+def confirm(
+    *, reservation_id: UUID, once: Once | None = None, also: Also | None = None
+) -> Reservation | Answer:
+    """Sells what is held; `also` is written with the sale, or not at all. Raises
+    `ReservationExpired`, `NotPending`, `Busy`."""
+    rows = _rows(reservation_id)
+    return perform(Confirm(rows=rows, reservation_id=reservation_id, once=once, also=also))
 
 
 def release(*, reservation_id: UUID, once: Once | None = None) -> Reservation | Answer:
@@ -111,6 +116,9 @@ def _expire(reservation: Reservation) -> None:
 
 
 def _change(verb: type[Command], reservation_id: UUID, once: Once | None) -> Reservation | Answer:
-    # Which row a reservation is of never changes, so this needs no lock.
-    row = Reservation.objects.values_list("inventory", flat=True).get(pk=reservation_id)
-    return perform(verb(rows=(row,), reservation_id=reservation_id, once=once))
+    return perform(verb(rows=_rows(reservation_id), reservation_id=reservation_id, once=once))
+
+
+def _rows(reservation_id: UUID) -> tuple[int]:
+    """Which row a reservation is of never changes, so this needs no lock."""
+    return (Reservation.objects.values_list("inventory", flat=True).get(pk=reservation_id),)

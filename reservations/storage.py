@@ -7,6 +7,7 @@ so what is read after a lock was had is current (READ COMMITTED).
 
 import time
 import uuid
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from enum import Enum, auto
 from functools import lru_cache
@@ -127,14 +128,25 @@ def lock_number(*name: str) -> int:
 
 
 def write(books: Books, *, commit: bool) -> None:
-    """All that was decided, in one statement; and sends the COMMIT along, which would otherwise
-    cost a round trip more, and under load a wait for Python's lock, while the rows are locked."""
+    """All that was decided, in one statement, after what goes with it; and sends the COMMIT along,
+    which would otherwise cost a round trip more, and under load a wait for Python's lock, while
+    the rows are locked."""
+    # Before the decisions they go with: their own triggers see those reservations as pending still.
+    for also, rows in _also(books).items():
+        _cursor().execute(also, columns(rows))
     steps = list(_steps(books))
     if steps:
         statement = sql.in_one([statement for statement, _ in steps])
         _cursor().execute(statement, [value for _, values in steps for value in values])
     if commit:
         _cursor().execute("COMMIT")
+
+
+def _also(books: Books) -> dict[str, list[tuple[Any, ...]]]:
+    rows: dict[str, list[tuple[Any, ...]]] = defaultdict(list)
+    for statement, row in books.also:
+        rows[statement].append(row)
+    return rows
 
 
 def _steps(books: Books) -> Iterator[Statement]:

@@ -69,7 +69,7 @@ def _used(token: ApiToken) -> None:
     now = timezone.now()
     if token.last_used_at is None or token.last_used_at < now - _USE_EVERY:
         long_ago = Q(last_used_at=None) | Q(last_used_at__lt=now - _USE_EVERY)
-        ApiToken.objects.filter(long_ago, pk=token.pk).update(last_used_at=now)
+        ApiToken.objects.filter(long_ago, pk=token.pk, revoked_at=None).update(last_used_at=now)
 
 
 def name_of(secret: str) -> str:

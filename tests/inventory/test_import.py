@@ -282,6 +282,21 @@ def test_an_import_whose_worker_died_can_be_applied_again(client) -> None:
     assert total(row) == 8
 
 
+def test_a_worker_that_comes_too_late_does_not_undo_what_another_applied(client) -> None:
+    row = stocked(5)
+    upload(client, HEAD + LINE)
+    kept = StockImport.objects.get()
+    late = list(kept.stockimportrow_set.all())
+    apply(client)
+    importing._keep_errors(kept, {late[0].pk: "There was too little then."})
+    importing.abandon(kept, "Something went wrong then.")
+    with importing.reported(kept) as progress:
+        progress(1)
+    kept.refresh_from_db()
+    assert (kept.state, kept.done, kept.error_count, kept.trouble) == ("applied", 0, 0, "")
+    assert (errors(), total(row)) == ([], 8)
+
+
 def test_what_was_never_applied_is_forgotten_in_the_end(client) -> None:
     stocked(5)
     upload(client, HEAD + LINE)

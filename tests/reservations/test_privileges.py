@@ -74,7 +74,7 @@ def test_the_shops_role_is_refused_to_change_a_final_reservation(settings) -> No
     row = stocked(5)
     with as_the_shop(settings):
         services.release(reservation_id=hold(row).pk)
-        with pytest.raises(Exception, match="Cannot update"):
+        with pytest.raises(Exception, match="final_is_final"):
             Reservation.objects.update(quantity=9)
 
 

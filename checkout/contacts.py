@@ -1,0 +1,40 @@
+"""How a contact is written: as a draft while it is typed, and for good with the sale."""
+
+from typing import NamedTuple
+from uuid import UUID
+
+from django.db import connection
+
+from reservations.books import Also
+
+# The lock waits for a confirmation that is under way and then looks again, so a late draft finds
+# the reservation confirmed and writes nothing.
+KEEP = """
+    INSERT INTO checkout_contact (reservation_id, name, email, changed_at)
+    SELECT held.id, typed.name, typed.email, clock_timestamp()
+    FROM unnest(%s::uuid[], %s::text[], %s::text[]) AS typed(id, name, email)
+    JOIN reservations_reservation AS held USING (id)
+    WHERE held.status <> 'confirmed'
+    FOR SHARE OF held
+    ON CONFLICT (reservation_id) DO UPDATE
+    SET name = excluded.name, email = excluded.email, changed_at = excluded.changed_at
+"""
+
+
+class Typed(NamedTuple):
+    """What a shopper typed at the checkout of a reservation, as far as it fits."""
+
+    reservation_id: UUID
+    name: str
+    email: str
+
+
+def keep(typed: Typed) -> None:
+    """Keeps a draft; what was sold keeps the contact that it was sold with."""
+    with connection.cursor() as cursor:
+        cursor.execute(KEEP, [[value] for value in typed])
+
+
+def with_sale(typed: Typed) -> Also:
+    """The same, to be written in the transaction of the confirmation."""
+    return KEEP, typed

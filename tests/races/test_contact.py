@@ -1,0 +1,123 @@
+"""A draft of the contact against the confirmation: what the confirming form said is what stays."""
+
+from collections.abc import Callable, Sequence
+from threading import Event
+from uuid import UUID
+
+import pytest
+from django.db import IntegrityError, connection, transaction
+from django.test import Client
+
+from checkout import contacts
+from checkout.contacts import Typed
+from checkout.models import Contact
+from reservations import services
+from reservations.combining import Later
+from reservations.commands import Confirm
+from reservations.engine import _transact
+from reservations.models import Reservation
+from reservations.storage import Patience
+from tests.reservations.test_verbs import hold
+from tests.running import wait_for
+from tests.shopping import key
+from tests.stock import all_at_once, stocked
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.race]
+
+GUARD = "pgtrigger_sold_contact_is_final_2cb68"
+WAITING = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+
+
+def write_as_if_pending(draft: Typed) -> None:
+    """What the shop did: looked at the reservation before, and then wrote whatever had happened."""
+    late = Contact(reservation_id=draft.reservation_id, name=draft.name, email=draft.email)
+    Contact.objects.bulk_create(
+        [late],
+        update_conflicts=True,
+        unique_fields=["reservation"],
+        update_fields=["name", "email"],
+    )
+
+
+def race(reservation: Reservation, write: Callable[[Typed], None]) -> Sequence[object]:
+    """The confirmation has happened and is not committed when the draft comes."""
+    sold = contacts.with_sale(Typed(reservation.pk, "Asha Rao", "asha@example.org"))
+    draft = Typed(reservation.pk, "As", "")
+    confirmed, waited = Event(), Event()
+
+    def one(caller: int) -> None:
+        if caller:
+            confirmed.wait(10)
+            write(draft)
+            return
+        with transaction.atomic(), connection.cursor() as cursor:
+            services.confirm(reservation_id=reservation.pk, also=sold)
+            confirmed.set()
+            wait_for(lambda: cursor.execute(WAITING).fetchone()[0] > 0, seconds=10)
+            waited.set()
+
+    outcomes = all_at_once(2, one)
+    assert waited.is_set(), "the two did not meet"
+    return outcomes
+
+
+def test_a_draft_that_comes_while_it_is_confirmed_changes_nothing() -> None:
+    reservation = hold(stocked(5))
+    contacts.keep(Typed(reservation.pk, "A", ""))
+    assert race(reservation, contacts.keep) == [None, None]
+    assert Contact.objects.get().email == "asha@example.org"
+
+
+def test_whoever_writes_without_looking_is_refused_by_the_database() -> None:
+    _, refused = race(hold(stocked(5)), write_as_if_pending)
+    assert isinstance(refused, IntegrityError)
+    assert refused.__cause__.diag.constraint_name == "sold_contact_is_final"  # type: ignore[union-attr]
+    assert Contact.objects.get().email == "asha@example.org"
+
+
+def test_without_the_guard_it_is_overwritten() -> None:
+    """The negative control: these two do meet where it hurts."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"ALTER TABLE checkout_contact DISABLE TRIGGER {GUARD}")
+    try:
+        assert race(hold(stocked(5)), write_as_if_pending) == [None, None]
+        assert Contact.objects.get().email == ""
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute(f"ALTER TABLE checkout_contact ENABLE TRIGGER {GUARD}")
+
+
+def test_drafts_over_http_never_reach_what_was_confirmed(settings) -> None:
+    settings.RESERVATION_MAX_LIVE = settings.RESERVATION_MAX_UNITS_PER_ADDRESS = 0
+    rows = [stocked(1, product=f"p-{n}") for n in range(30)]
+    client = Client()
+    for row in rows:
+        form = {"warehouse": "blr-01", "quantity": 1, "idempotency_key": key()}
+        assert client.post(f"/p/{row.product.slug}/reserve/", form).status_code == 303
+    ids = list(Reservation.objects.values_list("pk", flat=True))
+    paid = {"name": "Asha Rao", "email": "asha@example.org"}
+
+    def shop(caller: int) -> set[int]:
+        mine = Client()
+        mine.cookies = client.cookies
+        if caller:
+            return {post(mine, pk, "confirm", **paid, idempotency_key=key()) for pk in ids}
+        return {post(mine, pk, "contact", name="As", email="") for pk in [*ids, *ids]}
+
+    assert all_at_once(2, shop) == [{204}, {303}]
+    assert set(Contact.objects.values_list("name", "email")) == {("Asha Rao", "asha@example.org")}
+    assert Contact.objects.count() == 30
+
+
+def post(client: Client, pk: UUID, what: str, **form: str) -> int:
+    return int(client.post(f"/checkout/{pk}/{what}/", form).status_code)
+
+
+def test_a_reservation_that_a_draft_has_locked_is_waited_for_not_taken_for_lost() -> None:
+    row = stocked(5)
+    reservation = hold(row)
+    with transaction.atomic():
+        list(Reservation.objects.select_for_update())
+        confirm = Confirm(rows=(row.pk,), reservation_id=reservation.pk)
+        (outcomes,) = all_at_once(1, lambda _: _transact([confirm], Patience.NONE))
+    assert outcomes == [Later(row.pk)]
