@@ -137,7 +137,6 @@ def _page(
         "contact": contact,
         "form": form or ContactForm(initial=_initial(contact)),
         "refusal": refusal,
-        "total_paise": reservation.quantity * reservation.inventory.product.price_paise,
         "seen": seen,
         "part": part,
         "idempotency_key": uuid4(),

@@ -21,6 +21,7 @@ from allo.http.export import StreamedExport
 from allo.http.flags import flag
 from allo.http.parts import SeeOther
 from allo.http.questions import AT_ONCE, Questions, chosen, named
+from catalog.templatetags.money import inr
 from reservations import by_staff
 from reservations.console import ExtendForm, ReasonForm, order_of, search_of, state_of
 from reservations.exceptions import ReservationError
@@ -50,14 +51,18 @@ class ReservationAdmin(
     sortable_by = ()
     show_facets = admin.ShowFacets.NEVER
     fields = (
-        "id", "state", "product", "warehouse", "quantity", "holder", "email", "address",
+        "id", "state", "product", "warehouse", "quantity", "unit_price", "total", "holder", "email",
+        "address",
         "created_at", "expires_at", "ended_at", "renewals", "staff_did",
     )  # fmt: skip
     export_columns = {
         "id": "id",
         "product": "inventory.product.slug",
         "warehouse": "inventory.warehouse.code",
+        "name": "name",
         "quantity": "quantity",
+        "unit price (paise)": "unit_paise",
+        "total (paise)": "total_paise",
         "status": "status",
         "holder": "holder",
         "e-mail": lambda row: str(_email(row)),
@@ -115,7 +120,7 @@ class ReservationAdmin(
 
     @admin.display
     def product(self, row: Reservation) -> str:
-        return row.inventory.product.name
+        return row.name
 
     @admin.display
     def warehouse(self, row: Reservation) -> str:
@@ -150,6 +155,14 @@ class ReservationAdmin(
 
     # --- one of them ----------------------------------------------------------------------------
 
+    @admin.display
+    def unit_price(self, row: Reservation) -> str:
+        return inr(row.unit_paise)
+
+    @admin.display
+    def total(self, row: Reservation) -> str:
+        return inr(row.total_paise)
+
     @admin.display(description="What staff did")
     def staff_did(self, row: Reservation) -> SafeString | str:
         done = StaffAction.objects.filter(reservation=row).select_related("actor")
@@ -171,7 +184,7 @@ class ReservationAdmin(
         verbs = self.allowed(request) if row and _is_live(row) else []
         more = {
             "title": "Reservation",
-            "subtitle": f"{row.quantity} × {row.inventory}, {short(row)}" if row else None,
+            "subtitle": f"{row.what}, {short(row)}" if row else None,
             "verbs": [(verb, self.address(verb, id=object_id)) for verb in verbs],
             "holder_url": self.address("changelist", q=row.holder) if row else "",
             "release_all_url": self.address("release", holder=row.holder)
@@ -227,13 +240,13 @@ class ReservationAdmin(
             try:
                 act(reservation_id=row.pk, actor=request.user, **answers)
             except ReservationError as refusal:
-                text = f"{short(row)} ({row.inventory}): not {_past(verb)}. {refusal}"
+                text = f"{short(row)} ({row.what}): not {_past(verb)}. {refusal}"
                 messages.warning(request, text)
             else:
                 done.append(row)
                 self.log_change(request, row, _message(verb, answers))
         if done:
-            names = named([f"{row.quantity} × {row.inventory}" for row in done], 3)
+            names = named([row.what for row in done], 3)
             messages.success(request, f"{_past(verb).capitalize()} {names}.")
 
     def allowed(self, request: HttpRequest) -> Sequence[str]:

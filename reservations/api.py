@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from django.http import Http404, HttpResponse
@@ -49,15 +49,20 @@ class Wanted(BaseModel):
 
 
 class Held(BaseModel):
-    """A reservation. `status` is never stale: past `expires_at` it is not `pending`."""
+    """A reservation. `status` is never stale: past `expires_at` it is not `pending`. Name and price
+    are those of the moment it was made, whatever becomes of the product."""
 
     model_config = ConfigDict(title="Reservation")
 
     id: UUID
     status: Reservation.Status
     product: str
+    name: str
     warehouse: str
     quantity: int
+    unit_paise: int
+    total_paise: int
+    currency: Literal["INR"]
     created_at: datetime
     expires_at: datetime
     ended_at: datetime | None
@@ -77,8 +82,12 @@ EXAMPLE = {
     "id": "7f3c5d0a-6c3e-4b7e-9a51-2f8d3f0c9b11",
     "status": "pending",
     "product": "tidal",
+    "name": "Tidal",
     "warehouse": "blr-01",
     "quantity": 2,
+    "unit_paise": 385000,
+    "total_paise": 770000,
+    "currency": "INR",
     "created_at": "2026-11-23T06:30:00.120000Z",
     "expires_at": "2026-11-23T06:40:00.120000Z",
     "ended_at": None,

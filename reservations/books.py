@@ -34,6 +34,9 @@ class Stock:
     product: int
     total: int
     reserved: int
+    # What one costs now, and is called: read for those who may hold it (`Command.reads_prices`).
+    unit_paise: int = 0
+    name: str = ""
     sold_now: int = 0
     held_now: int = 0
     nothing_due: bool = False  # every dead hold of the row is expired, in this transaction
@@ -91,6 +94,8 @@ class Books:
         reservation = Reservation(
             inventory_id=stock.id,
             quantity=quantity,
+            unit_paise=stock.unit_paise,
+            name=stock.name,
             holder=holder,
             address=address,
             created_at=self.now,

@@ -7,6 +7,7 @@ A command raises its refusal; what it did to the books before that (expiring a d
 import time
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import ClassVar
 from uuid import UUID
 
 from django.conf import settings
@@ -37,6 +38,8 @@ class Command:
     address_cap: int | None = None  # units that `address` may hold; None: as the settings say
     since: float = field(default_factory=time.monotonic, compare=False)
 
+    reads_prices: ClassVar[bool] = False
+
     @property
     def capped_address(self) -> str:
         """The address whose held units have to be counted, if any."""
@@ -57,6 +60,8 @@ class Reserve(Command):
     """Hold `quantity` units of one of `rows`: of several, the one with the most available."""
 
     quantity: int
+
+    reads_prices = True
 
     def decide(self, books: Books) -> Reservation:
         """A holder who asks again for a row it holds is answered with the hold there is."""

@@ -74,10 +74,11 @@ class _Total:
         self.paise += row["paise"]
 
 
+WORTH = F("quantity") * F("unit_paise")
 _SUMS: dict[str, Any] = {
     "count": Count("pk"),
     "units": Coalesce(Sum("quantity"), 0),
-    "paise": Coalesce(Sum(F("quantity") * F("inventory__product__price_paise")), 0),
+    "paise": Coalesce(Sum(WORTH), 0),
 }
 
 
@@ -91,11 +92,10 @@ def _held() -> dict[str, Any]:
 
 
 def _live_sums(live: Q) -> dict[str, Any]:
-    worth = F("quantity") * F("inventory__product__price_paise")
     return {
         "count": Count("pk", filter=live),
         "units": Sum("quantity", filter=live),
-        "paise": Sum(worth, filter=live),
+        "paise": Sum(WORTH, filter=live),
     }
 
 

@@ -56,6 +56,9 @@ class Reservation(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     inventory = models.ForeignKey(Inventory, models.PROTECT, db_index=False)
     quantity = models.PositiveIntegerField()
+    # The product's, when it was held: what it costs and is called there may change, this does not.
+    unit_paise = models.PositiveIntegerField("unit price (paise)")
+    name = models.CharField(max_length=80)
     status = models.CharField(max_length=9, choices=Status, default=Status.PENDING)
     holder = models.CharField(max_length=80, help_text="user:…, session:… or token:…")
     address = models.CharField(
@@ -138,6 +141,12 @@ class Reservation(models.Model):
                 condition=~pgtrigger.Q(old__status="pending"),
             ),
             Refuse(name="history_is_kept", operation=pgtrigger.Delete),
+            # Looked at only where a statement names one of these columns.
+            Refuse(
+                name="price_is_kept",
+                operation=pgtrigger.UpdateOf("inventory_id", "unit_paise", "name"),  # type: ignore[no-untyped-call]
+                condition=pgtrigger.AnyChange("inventory", "unit_paise", "name"),
+            ),
         )
         permissions = (
             ("release_reservation", "Can release reservations"),
@@ -146,6 +155,15 @@ class Reservation(models.Model):
 
     def __str__(self) -> str:
         return f"{self.quantity} held until {self.expires_at:%H:%M:%S}"
+
+    @property
+    def what(self) -> str:
+        """For staff, of a reservation `with_stock`: how many of what, from where."""
+        return f"{self.quantity} × {self.name} in {self.inventory.warehouse}"
+
+    @property
+    def total_paise(self) -> int:
+        return self.quantity * self.unit_paise
 
     @property
     def is_pending(self) -> bool:

@@ -8,6 +8,14 @@ ADVISORY_LOCKS = """
     FROM unnest(%s::bigint[], %s::bool[]) AS wanted(number, wait)
 """
 
+# Read when the rows are locked, by a statement of its own: a price that was changed while a lock
+# was waited for is the new one. The product is not locked: it may change before the commit.
+PRICES = """
+    SELECT row.id, product.price_paise, product.name
+    FROM inventory_inventory AS row JOIN catalog_product AS product ON product.id = row.product_id
+    WHERE row.id = ANY(%s)
+"""
+
 UNITS_AT = """
     SELECT address, sum(quantity)::int FROM reservations_reservation
     WHERE status = 'pending' AND address <> '' AND address = ANY(%s)
@@ -60,9 +68,11 @@ STOCK = """
 
 HELD = """
     INSERT INTO reservations_reservation
-        (id, inventory_id, quantity, holder, address, created_at, expires_at, status, renewals)
+        (id, inventory_id, quantity, unit_paise, name, holder, address,
+         created_at, expires_at, status, renewals)
     SELECT held.*, %s, %s, 'pending', 0
-    FROM unnest(%s::uuid[], %s::bigint[], %s::int[], %s::text[], %s::text[]) AS held
+    FROM unnest(%s::uuid[], %s::bigint[], %s::int[], %s::int[], %s::text[], %s::text[],
+                %s::text[]) AS held
 """
 
 CHANGED = """

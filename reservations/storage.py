@@ -47,6 +47,10 @@ def open_books(commands: Sequence["Command"], patience: Patience) -> Books:
     names = [once.name for once in onces]
     found = one_trip(_statements(commands, names, patience))
     books = Books(found["now"][0][0], (Stock(*row) for row in found["stocks"]))
+    for pk, unit_paise, name in found.get("prices", ()):
+        # A row that was passed over is not in the books.
+        if stock := books.stocks.get(pk):
+            stock.unit_paise, stock.name = unit_paise, name
     pending = (row for _, *row in found["now"] if row[0])
     for row in (*found.get("reservations", ()), *pending):
         books.remember(Reservation.from_db("default", FIELDS, row))
@@ -70,11 +74,13 @@ def _statements(
     addresses = {command.capped_address for command in commands} - {""}
     rows = {row for command in commands for row in command.rows}
     ids = {command.reservation_id for command in commands if command.reservation_id}
+    priced = {row for command in commands if command.reads_prices for row in command.rows}
     statements = {
         "patience": _lock_timeout(commands, patience),
         "stocks": (_lock_rows(len(rows), skip), [*rows]),
         "locks": _advisory_locks(holders | addresses, names),
         "reservations": (_lock_reservations(len(ids), skip), [*ids]) if ids else None,
+        "prices": (sql.PRICES, [list(priced)]) if priced else None,
         "units_at": (sql.UNITS_AT, [list(addresses)]) if addresses else None,
         "answers": (sql.ANSWERS, columns(names)) if names else None,
         "now": (NOW_AND_PENDING_OF, [list(holders)]),
@@ -156,7 +162,7 @@ def _steps(books: Books) -> Iterator[Statement]:
     if stocks:
         yield sql.STOCK, columns((s.id, s.sold_now, s.held_now) for s in stocks)
     if held := books.held:
-        values = columns((r.id, r.inventory_id, r.quantity, r.holder, r.address) for r in held)
+        values = columns(_held_row(r) for r in held)
         yield sql.HELD, [books.now, held[0].expires_at, *values]
     if changed:
         values = columns((r.id, r.status, r.ended_at, r.expires_at, r.renewals) for r in changed)
@@ -165,6 +171,10 @@ def _steps(books: Books) -> Iterator[Statement]:
         yield sql.SOLD, [books.now, *columns((r.inventory_id, -r.quantity, r.id) for r in sold)]
     if books.answered:
         yield sql.ANSWERED, [books.now, *columns(_answer_row(*row) for row in books.answered)]
+
+
+def _held_row(r: Reservation) -> tuple[Any, ...]:
+    return r.id, r.inventory_id, r.quantity, r.unit_paise, r.name, r.holder, r.address
 
 
 def _answer_row(once: Once, answer: Answer, reservation_id: uuid.UUID | None) -> tuple[Any, ...]:

@@ -14,9 +14,9 @@ DUE = 100_000
 
 FILL = """
 WITH held AS (
-    INSERT INTO reservations_reservation (id, inventory_id, quantity, status, holder, address,
-        created_at, expires_at, renewals)
-    SELECT gen_random_uuid(), i.id, 1, 'pending', 'session:' || n, '',
+    INSERT INTO reservations_reservation (id, inventory_id, quantity, unit_paise, name, status,
+        holder, address, created_at, expires_at, renewals)
+    SELECT gen_random_uuid(), i.id, 1, 100, 'Old', 'pending', 'session:' || n, '',
         now() - interval '1 hour', now() - interval '50 min', 0
     FROM generate_series(1, %s) n
     JOIN (SELECT id, row_number() OVER (ORDER BY id) AS place FROM inventory_inventory) i

@@ -37,7 +37,7 @@ def _render(outcome: Reservation | ReservationError) -> Answer:
 def plain(row: int, holder: str, key: str) -> None:
     """What most shops do: one transaction for each request, through the ORM."""
     with transaction.atomic():
-        stock = Inventory.objects.select_for_update(no_key=True).get(pk=row)
+        stock = locked(row)
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [holder])
         if key and IdempotencyKey.objects.filter(client=holder, key=key).exists():
@@ -56,6 +56,11 @@ def plain(row: int, holder: str, key: str) -> None:
             )
 
 
+def locked(row: int) -> Inventory:
+    with_price = Inventory.objects.select_related("product")
+    return with_price.select_for_update(no_key=True, of=("self",)).get(pk=row)
+
+
 def _held(stock: Inventory, holder: str) -> Reservation | None:
     held = list(Reservation.objects.live().filter(holder=holder))
     if len(held) >= settings.RESERVATION_MAX_LIVE:
@@ -70,7 +75,13 @@ def _hold(stock: Inventory, holder: str) -> Reservation:
     now = timezone.now()
     expires_at = now + timedelta(seconds=settings.RESERVATION_TTL_SECONDS)
     return Reservation.objects.create(
-        inventory=stock, quantity=1, holder=holder, created_at=now, expires_at=expires_at
+        inventory=stock,
+        quantity=1,
+        unit_paise=stock.product.price_paise,
+        name=stock.product.name,
+        holder=holder,
+        created_at=now,
+        expires_at=expires_at,
     )
 
 
@@ -98,9 +109,12 @@ BEGIN
         IF live >= max_live THEN RAISE EXCEPTION 'limit_reached'; END IF;
         IF free < units THEN RAISE EXCEPTION 'insufficient_stock'; END IF;
         UPDATE inventory_inventory SET reserved_units = reserved_units + units WHERE id = wanted;
-        INSERT INTO reservations_reservation (id, inventory_id, quantity, status, holder, address,
-                created_at, expires_at, renewals)
-            VALUES (hold, wanted, units, 'pending', who, '', now, now + ttl::interval, 0);
+        INSERT INTO reservations_reservation (id, inventory_id, quantity, unit_paise, name, status,
+                holder, address, created_at, expires_at, renewals)
+            SELECT hold, wanted, units, product.price_paise, product.name, 'pending',
+                who, '', now, now + ttl::interval, 0
+            FROM inventory_inventory AS row
+            JOIN catalog_product AS product ON product.id = row.product_id WHERE row.id = wanted;
         found := hold;
     END IF;
     IF answer_key <> '' THEN

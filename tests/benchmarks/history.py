@@ -9,9 +9,9 @@ from tests.benchmarks.load import measure
 OLD = 5_000_000
 
 FILL = """
-INSERT INTO reservations_reservation (id, inventory_id, quantity, status, holder, address,
-    created_at, expires_at, ended_at, renewals)
-SELECT gen_random_uuid(), i.id, 1, 'expired', 'session:' || n, '',
+INSERT INTO reservations_reservation (id, inventory_id, quantity, unit_paise, name, status, holder,
+    address, created_at, expires_at, ended_at, renewals)
+SELECT gen_random_uuid(), i.id, 1, 100, 'Old', 'expired', 'session:' || n, '',
     now() - interval '90 days', now() - interval '89 days', now() - interval '89 days', 0
 FROM generate_series(1, %s) n
 JOIN (SELECT id, row_number() OVER (ORDER BY id) AS place FROM inventory_inventory) i

@@ -13,7 +13,6 @@ from django.urls import include, path
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 
-from inventory.models import Inventory
 from reservations import services
 from reservations.exceptions import Busy
 from reservations.models import Reservation
@@ -37,7 +36,7 @@ def stored_function(*, rows: tuple[int, ...], quantity: int, holder: str, **_: A
 
 def plain(*, rows: tuple[int, ...], quantity: int, holder: str, **_: Any) -> Reservation:
     with transaction.atomic():
-        stock = Inventory.objects.select_for_update(no_key=True).get(pk=rows[0])
+        stock = contenders.locked(rows[0])
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [holder])
         return contenders._held(stock, holder) or contenders._hold(stock, holder)
@@ -47,7 +46,13 @@ def _told(reservation_id: UUID, row: int, quantity: int) -> Reservation:
     now = timezone.now()
     until = now + timedelta(seconds=settings.RESERVATION_TTL_SECONDS)
     return Reservation(
-        id=reservation_id, inventory_id=row, quantity=quantity, created_at=now, expires_at=until
+        id=reservation_id,
+        inventory_id=row,
+        quantity=quantity,
+        unit_paise=385_000,
+        name="Tidal",
+        created_at=now,
+        expires_at=until,
     )
 
 

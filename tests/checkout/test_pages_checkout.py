@@ -30,7 +30,7 @@ def test_it_says_what_is_held_where_and_until_when(client) -> None:
     reservation = holding(client, stocked(5), 2)
     response = client.get(f"/checkout/{reservation.pk}/")
     assert response.context["reservation"] == reservation
-    assert response.context["total_paise"] == 770_000
+    assert response.context["reservation"].total_paise == 770_000
     assert response.headers["Cache-Control"] == "private, no-store"
     body = response.content.decode()
     local = timezone.localtime(reservation.expires_at)

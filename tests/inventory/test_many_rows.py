@@ -27,9 +27,9 @@ GROWN = """
         CASE WHEN n % 1000 = 0 THEN 'damaged' ELSE 'sold' END, gen_random_uuid(), '',
         now() - interval '400 days' + n * interval '1 minute'
     FROM generate_series(1, {lines}) AS n;
-    INSERT INTO reservations_reservation (id, inventory_id, quantity, holder, address, created_at,
-        expires_at, ended_at, status, renewals)
-    SELECT gen_random_uuid(), {row} + 1 + n % 2000, 1, 'session:' || n, '', now(),
+    INSERT INTO reservations_reservation (id, inventory_id, quantity, unit_paise, name, holder,
+        address, created_at, expires_at, ended_at, status, renewals)
+    SELECT gen_random_uuid(), {row} + 1 + n % 2000, 1, 100, 'Product', 'session:' || n, '', now(),
         now() + interval '1 hour', CASE WHEN n > 500 THEN now() END,
         CASE WHEN n > 500 THEN 'released' ELSE 'pending' END, 0
     FROM generate_series(1, {lines}) AS n;

@@ -57,9 +57,9 @@ def test_sweepers_against_payers_on_thousands_of_holds(settings) -> None:
     with connection.cursor() as cursor:
         for row in rows:
             cursor.execute(
-                """INSERT INTO reservations_reservation (id, inventory_id, quantity, status,
-                       holder, address, created_at, expires_at, renewals)
-                   SELECT gen_random_uuid(), %s, 1, 'pending', 'session:' || n, '',
+                """INSERT INTO reservations_reservation (id, inventory_id, quantity,
+                       unit_paise, name, status, holder, address, created_at, expires_at, renewals)
+                   SELECT gen_random_uuid(), %s, 1, 1, 'Tidal', 'pending', 'session:' || n, '',
                        clock_timestamp() - interval '10 min',
                        clock_timestamp() + n %% 3 * interval '0.3 s', 0
                    FROM generate_series(1, 1000) n""",

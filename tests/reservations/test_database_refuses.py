@@ -170,6 +170,8 @@ def test_a_holder_has_one_live_hold_of_a_row() -> None:
         Reservation.objects.create(
             inventory=row,
             quantity=1,
+            unit_paise=first.unit_paise,
+            name=first.name,
             holder=first.holder,
             created_at=first.created_at,
             expires_at=first.expires_at,

@@ -303,7 +303,7 @@ def test_of_several_each_is_told_what_came_of_it(support, floor, monkeypatch) ->
     monkeypatch.setattr(by_staff, "release", release)
     ids = [sold.pk, free.pk]
     page = support.post(RELEASE, {"id": ids, "reason": "A bot"}, follow=True).content.decode()
-    assert f"{str(sold.pk)[:8]} (Soon in soo-01): not released. Many people" in page
+    assert f"{str(sold.pk)[:8]} (1 × Soon in soo-01): not released. Many people" in page
     assert "Released 1 × Live in liv-01." in page
     assert StaffAction.objects.get().reservation == free
 

@@ -71,7 +71,7 @@ def test_yesterday_is_in_the_chart_but_not_in_today(day) -> None:
     assert timezone.localdate(long_ago) < timezone.localdate()
     row = stocked(5, product="old")
     Reservation.objects.create(
-        inventory=row, quantity=1, holder="session:x", status="expired",
+        inventory=row, quantity=1, unit_paise=1, name="Old", holder="session:x", status="expired",
         created_at=long_ago - timedelta(minutes=10), expires_at=long_ago, ended_at=long_ago,
     )  # fmt: skip
     page = shown()

@@ -1,6 +1,7 @@
 """Lists and front page over a long history: from indexes, in few queries, nothing counted to its
 end. A hundred thousand reservations are enough for the planner to choose as for a million."""
 
+import pgtrigger
 import pytest
 from django.contrib.auth.models import User
 from django.db import connection
@@ -18,9 +19,10 @@ LIST = "/admin/reservations/reservation/"
 PLAIN = 7
 
 HISTORY = """
-    INSERT INTO reservations_reservation (id, inventory_id, quantity, status, holder, address,
-                                          created_at, expires_at, ended_at, renewals)
-    SELECT md5('r' || n)::uuid, (%s::bigint[])[1 + n %% 40], 1, status,
+    INSERT INTO reservations_reservation (id, inventory_id, quantity, unit_paise, name,
+                                          status, holder, address, created_at,
+                                          expires_at, ended_at, renewals)
+    SELECT md5('r' || n)::uuid, (%s::bigint[])[1 + n %% 40], 1, 385000, 'Vase', status,
            'session:' || md5(n::text)::uuid, '',
            at, at + interval '10 min', at + interval '4 min', 0
     FROM generate_series(1, %s) AS n,
@@ -44,7 +46,8 @@ def staff(module_db) -> Client:
     ]
     with connection.cursor() as cursor:
         cursor.execute(HISTORY, [rows, MANY])
-        cursor.execute(CONTACTS)
+        with pgtrigger.ignore("checkout.Contact:sold_contact_is_final"):
+            cursor.execute(CONTACTS)
         cursor.execute("ANALYZE reservations_reservation, checkout_contact, inventory_inventory")
     connection.check_constraints()
     client = Client()
