@@ -109,11 +109,6 @@ class Browser(Caller):
     def holder(self, customer: str | None) -> str:  # noqa: ARG002
         return holders.holder_for(self.request)
 
-    def key_owner(self, holder: str) -> str:
-        """Staff act on what others hold under keys of their own."""
-        mine = holders.holders_of(self.request)
-        return holder if holder in mine else mine[0]
-
     def address(self) -> tuple[str, int | None]:
         return "" if self.request.user.is_authenticated else client_network(self.request), None
 

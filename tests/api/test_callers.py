@@ -82,11 +82,6 @@ def test_what_the_page_holds_and_what_the_api_holds_is_one_list(client) -> None:
     assert client.get(f"/checkout/{answer.json()['id']}/").status_code == 200
 
 
-def test_staff_see_what_anybody_holds(client, admin_client) -> None:
-    held = holding(client, stocked(5))
-    assert act(admin_client, f"/api/reservations/{held.pk}/release").json()["status"] == "released"
-
-
 @pytest.mark.parametrize("scope", ALL)
 def test_a_scope_allows_what_it_says_and_nothing_else(client, scope) -> None:
     stocked(9)

@@ -80,14 +80,6 @@ def same(response, asked_for: UUID) -> str:
     return re.sub(r'data-now="[0-9.]+"', "", body)
 
 
-def test_staff_see_any_reservation_and_may_act_on_it(admin_client) -> None:
-    reservation = holding(Client(), stocked(5))
-    assert admin_client.get(f"/checkout/{reservation.pk}/").status_code == 200
-    assert press(admin_client, reservation, "cancel").status_code == 303
-    reservation.refresh_from_db()
-    assert reservation.status == "released"
-
-
 def test_my_reservations_are_mine_live_ones_first(client) -> None:
     holding(Client(), stocked(5, product="theirs"))
     first = holding(client, stocked(5, product="first"))
