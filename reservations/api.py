@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
+from django.conf import settings
 from django.http import Http404, HttpResponse
 from ninja import Router
 from pydantic import BaseModel, ConfigDict, Field
@@ -107,7 +108,7 @@ KEY = {
     "example": "0b8f5a3e-6f0d-4f1c-8a52-90b1f1a0c7d4",
 }
 # Nobody in particular is a caller, too: the empty requirement.
-ANYBODY: list[dict[str, list[str]]] = [{}, {"bearer": []}, {"session": []}]
+ANYBODY: list[dict[str, list[str]]] = [{}, {"bearer": []}, {"session": []}, {"visitor": []}]
 SECURITY_SCHEMES = {
     "bearer": {
         "type": "http",
@@ -119,7 +120,14 @@ SECURITY_SCHEMES = {
         "type": "apiKey",
         "in": "cookie",
         "name": "sessionid",
-        "description": "The shop's own pages; unsafe calls need X-CSRFToken, too.",
+        "description": "A browser with an account; unsafe calls need X-CSRFToken, too.",
+    },
+    "visitor": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": settings.VISITOR_COOKIE_NAME,
+        "description": "A browser without one, from its first form to reserve on; unsafe calls need"
+        " X-CSRFToken, too.",
     },
 }
 READING = (INVALID_TOKEN, INSUFFICIENT_SCOPE, problems.NOT_FOUND)

@@ -1,9 +1,10 @@
 """Who makes an API call, and what each may see and do.
 
-A browser is known by the shop's cookies; unsafe calls need the CSRF token, its holds are the
-session's as on the pages, and a key belongs to the holder. Nobody yet shows nothing; each call is
-a new holder's. A hold's bearer shows the token of its 201 and acts on that one hold. A merchant's
-system shows an API token; each of its customers is a holder, and a key belongs to the token.
+A browser is known by the shop's cookies; unsafe calls need the CSRF token, its holds are those of
+the pages, and a key belongs to the holder. Nobody yet shows nothing that names a holder; each call
+is a new holder's. A hold's bearer shows the token of its 201 and acts on that one hold. A
+merchant's system shows an API token; each of its customers is a holder, and a key belongs to the
+token.
 
 Nobody has no name of its own that would outlive a call, yet a retry after a lost answer must not
 hold twice. So its keys belong to the network address it calls from, and the key itself is its
@@ -38,6 +39,12 @@ INSUFFICIENT_SCOPE = Kind(
     "This token may not do that.",
     {"scope": "reserve"},
 )
+# With one of these, a call may be another site's doing.
+_COOKIES = {
+    settings.SESSION_COOKIE_NAME,
+    settings.CSRF_COOKIE_NAME,
+    settings.VISITOR_COOKIE_NAME,
+}
 NO_RESERVATION = "no reservation of yours with this id"
 
 
@@ -102,12 +109,11 @@ class Browser(Caller):
         return holders.may_see(self.request, reservation)
 
     def wait(self, scope: Scope) -> int:
-        session = self.request.COOKIES.get(settings.SESSION_COOKIE_NAME, "")
-        own = seconds_to_wait(settings.API_RATE, "session", tokens.name_of(session))
+        own = seconds_to_wait(settings.API_RATE, "holder", self.holder(None))
         return own or Caller.wait(self, scope)
 
     def holder(self, customer: str | None) -> str:  # noqa: ARG002
-        return holders.holder_for(self.request)
+        return holders.holders_of(self.request)[0]
 
     def address(self) -> tuple[str, int | None]:
         return "" if self.request.user.is_authenticated else client_network(self.request), None
@@ -165,12 +171,10 @@ def caller_of(request: HttpRequest) -> Caller:
     """Raises `Problem` for a token that is none, or cookies without their CSRF token."""
     if authorization := request.META.get("HTTP_AUTHORIZATION"):
         return _bearer(request, authorization)
-    if settings.SESSION_COOKIE_NAME in request.COOKIES or (
-        settings.CSRF_COOKIE_NAME in request.COOKIES
-    ):
-        _check_csrf(request)
-        return Browser(request)
-    return Nobody(request)
+    if not _COOKIES & request.COOKIES.keys():
+        return Nobody(request)
+    _check_csrf(request)
+    return Browser(request) if holders.holders_of(request) else Nobody(request)
 
 
 def _bearer(request: HttpRequest, authorization: str) -> Caller:

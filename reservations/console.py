@@ -32,6 +32,9 @@ STATES = {
     "released": "Released",
 }
 ANY = "any"
+# Holders whose name is an id of their own; sessions were some before browsers had a cookie.
+_RANDOM = ("visitor", "anonymous", "session")
+_HOLDERS = ("user", "token", *_RANDOM)
 _LAST = "ffff-ffff-ffff-ffffffffffff"
 _FIRST = "0000-0000-0000-000000000000"
 
@@ -48,15 +51,10 @@ def search(words: str) -> Search:
     """By full id or its first 8 characters, holder, e-mail, user name; else by product."""
     words = words.strip().replace("\0", "")
     if re.fullmatch(r"[0-9a-fA-F]{8}", words):
-        first = words.lower()
-        return Search(
-            Q(pk__range=(f"{first}-{_FIRST}", f"{first}-{_LAST}"))
-            | Q(holder__range=(f"session:{first}-{_FIRST}", f"session:{first}-{_LAST}")),
-            names=True,
-        )
+        return Search(_begins(words.lower()), names=True)
     if one := _uuid(words):
-        return Search(Q(pk=one) | Q(holder=f"session:{one}"), names=True)
-    if re.match(r"(user|session|token):", words):
+        return Search(Q(pk=one) | Q(holder__in=[f"{kind}:{one}" for kind in _RANDOM]), names=True)
+    if words.partition(":")[0] in _HOLDERS:
         return Search(Q(holder=words), names=True)
     if "@" in words:
         return Search(Q(contact__email__iexact=words), names=True)
@@ -64,6 +62,14 @@ def search(words: str) -> Search:
     if holders := [f"user:{pk}" for pk in users]:
         return Search(Q(holder__in=holders), names=True)
     return Search(Q(inventory__in=rows_of_product(words)), names=False)
+
+
+def _begins(first: str) -> Q:
+    """The id, or the holder's, begins with these 8 characters."""
+    found = Q(pk__range=(f"{first}-{_FIRST}", f"{first}-{_LAST}"))
+    for kind in _RANDOM:
+        found |= Q(holder__range=(f"{kind}:{first}-{_FIRST}", f"{kind}:{first}-{_LAST}"))
+    return found
 
 
 def _uuid(words: str) -> UUID | None:

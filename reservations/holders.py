@@ -4,34 +4,30 @@ Staff are shoppers like everybody here: what they do for others they do in the a
 role allows it and where it is recorded with its reason.
 """
 
-from uuid import UUID, uuid4
+from uuid import UUID
 
-from django.conf import settings
 from django.http import Http404, HttpRequest
-from django.utils.crypto import salted_hmac
 
-from reservations import services
+from reservations import services, visitor
 from reservations.models import Reservation
 from reservations.news import holder_topic
 
+# Where sessions kept their holder before browsers had a cookie of their own; what these sessions
+# hold stays theirs.
 _KEY = "holder"
 
 
 def holders_of(request: HttpRequest) -> tuple[str, ...]:
-    """Everyone whose reservations are this shopper's: the account, and what its session held
-    before it was signed in. Asks nothing of the database without a session cookie."""
-    user = [f"user:{request.user.pk}"] if request.user.is_authenticated else []
-    session = [request.session[_KEY]] if _KEY in request.session else []
-    return (*user, *session)
+    """All holders whose reservations are this shopper's: the account, and the browser, which may
+    have held things before it signed in. Asks nothing of the database without a session cookie."""
+    account = f"user:{request.user.pk}" if request.user.is_authenticated else None
+    holders = (account, visitor.holder_of(request), request.session.get(_KEY))
+    return tuple(filter(None, holders))
 
 
-def holder_for(request: HttpRequest) -> str:
-    """Whose a new hold is to be; an anonymous session begins here, when something is held."""
-    holders = holders_of(request)
-    if not holders:
-        request.session[_KEY] = f"session:{_anonymous(request)}"
-        return str(request.session[_KEY])
-    return holders[0]
+def holder_for(request: HttpRequest) -> str | None:
+    """Whose a new hold is to be; None for a browser that shows nothing to be known by."""
+    return next(iter(holders_of(request)), None)
 
 
 def live_holds(request: HttpRequest) -> list[Reservation]:
@@ -62,12 +58,3 @@ def owned(request: HttpRequest, reservation_id: UUID) -> Reservation:
 
 def may_see(request: HttpRequest, reservation: Reservation) -> bool:
     return reservation.holder in holders_of(request)
-
-
-def _anonymous(request: HttpRequest) -> UUID:
-    """The same for every request of one browser: the two of a double click come before either
-    could be answered with a session, but both carry the form's CSRF cookie."""
-    secret = request.COOKIES.get(settings.CSRF_COOKIE_NAME)
-    if not secret:
-        return uuid4()
-    return UUID(bytes=salted_hmac("allo.holder", secret, algorithm="sha256").digest()[:16])

@@ -69,6 +69,15 @@ def rate_limited(seconds: int) -> Refusal:
     return Refusal("rate_limited", f"Too many attempts. Try again in {seconds} seconds.")
 
 
+def not_known() -> Refusal:
+    """To hold for a browser that is not known would hold twice for a double click."""
+    return Refusal(
+        "not_known",
+        "The cookie by which the shop knows your browser was missing. It is set now; nothing is"
+        " held yet.",
+    )
+
+
 def _status(refusal: ReservationError) -> int:
     if refusal.transient:
         return BUSY

@@ -72,11 +72,6 @@ def _used(token: ApiToken) -> None:
         ApiToken.objects.filter(long_ago, pk=token.pk, revoked_at=None).update(last_used_at=now)
 
 
-def name_of(secret: str) -> str:
-    """A name for who has this secret, that does not tell it; "" for none."""
-    return sha256(secret.encode(errors="replace")).hexdigest()[:32] if secret else ""
-
-
 # --- One hold -----------------------------------------------------------------------------------
 
 

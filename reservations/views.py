@@ -24,7 +24,7 @@ from allo.http.parts import (
 from allo.http.rate import seconds_to_wait
 from catalog.models import Product, ProductQuerySet
 from inventory.models import Inventory
-from reservations import holders, refusals, services
+from reservations import holders, refusals, services, visitor
 from reservations.exceptions import InsufficientStock
 from reservations.forms import ReserveForm
 from reservations.idempotency import Answer
@@ -38,6 +38,7 @@ PAGE_SIZE = 21
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_stored
+@visitor.known_again
 def reserve(request: Request, slug: str) -> HttpResponse:
     product = _product(slug)
     if request.method != "POST":
@@ -48,7 +49,10 @@ def reserve(request: Request, slug: str) -> HttpResponse:
     form = ReserveForm(stock_of(product), request.POST)
     if not form.is_valid():
         return _page(request, product, form, status=422)
-    answer = _hold(request, product, form)
+    holder = holders.holder_for(request)
+    if holder is None:
+        return _page(request, product, form, refusals.not_known(), status=422)
+    answer = _hold(request, product, form, holder)
     if answer.status != refusals.DONE:
         return replayed(_refused(request, product, form, answer), answer.replayed)
     return replayed(go_to(request, answer.body), answer.replayed)
@@ -89,10 +93,9 @@ def _product(slug: str, products: ProductQuerySet | None = None) -> Product:
     return get_object_or_404(products.published().select_related("category"), slug=slug)
 
 
-def _hold(request: HttpRequest, product: Product, form: ReserveForm) -> Answer:
+def _hold(request: HttpRequest, product: Product, form: ReserveForm, holder: str) -> Answer:
     if not form.stock:
         return refusals.answer(InsufficientStock(0))
-    holder = holders.holder_for(request)
     asked = {"product": product.pk, **form.cleaned_data}
     once = once_for(request, holder, "reservations:reserve", asked)
     return refusals.attempt(

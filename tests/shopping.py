@@ -3,6 +3,7 @@
 from typing import Any, TypeAlias
 from uuid import uuid4
 
+from django.conf import settings
 from django.test import Client
 
 from inventory.models import Inventory
@@ -19,7 +20,8 @@ def key() -> str:
 
 
 def press_reserve(client: Client, row: Inventory, quantity: object = 1, **more: Any) -> Page:
-    """Posts the form of the row's product; `more` are other fields, or `headers`."""
+    """Opens the form of the row's product if this browser never has, and posts it; `more` are
+    other fields, or `headers`."""
     headers = more.pop("headers", None)
     form = {
         "warehouse": row.warehouse.code,
@@ -28,6 +30,8 @@ def press_reserve(client: Client, row: Inventory, quantity: object = 1, **more: 
         **more,
     }
     address = f"/p/{row.product.slug}/reserve/"
+    if settings.VISITOR_COOKIE_NAME not in client.cookies:
+        client.get(address)
     return client.post(address, form, headers=headers)
 
 

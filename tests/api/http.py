@@ -87,9 +87,9 @@ class Caller:
         return self.post("/api/reservations", {"product": product, "quantity": quantity}, **headers)
 
     def browse(self) -> None:
-        """Becomes a browser that has seen a page, with its CSRF cookie and a session to come."""
+        """Becomes a browser that has seen the form: with the shop's two cookies."""
         self.get("/p/tidal/reserve/")
-        assert "csrftoken" in self.cookies
+        assert {"csrftoken", "allo_visitor"} == self.cookies.keys()
 
     @property
     def csrf(self) -> dict[str, str]:

@@ -1,10 +1,12 @@
 """The reviewer with bad intentions (expectations.md), by number, over HTTP against gunicorn."""
 
 import os
+import re
 import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from urllib.parse import urlencode
 from uuid import uuid4
 
 import psycopg
@@ -44,6 +46,27 @@ def test_2_twenty_four_at_once_with_one_key_are_one_reservation(shop: Shop, stoc
     assert statuses(replies) == {201: 24}
     assert len({reply.body for reply in replies}) == 1
     assert sum("idempotent-replay" in reply.headers for reply in replies) == 23
+    assert stock.row(slug) == (50, 1)
+
+
+def test_2_a_first_visitors_clicks_all_at_once_are_one_hold(
+    shop: Shop, stock: Stock, caller: Caller
+) -> None:
+    """Of the form itself, without a script: none of them is answered before all are sent."""
+    slug = stock.of(50)
+    page = caller.get(f"/p/{slug}/reserve/").body.decode()
+    fields = dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]+)"', page))
+    body = urlencode({**fields, "warehouse": "", "quantity": 1}).encode()
+    cookies = "; ".join(f"{name}={value}" for name, value in caller.cookies.items())
+    click = (
+        f"POST /p/{slug}/reserve/ HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: {cookies}\r\n"
+        f"X-Forwarded-For: {caller.address}\r\nContent-Length: {len(body)}\r\n"
+        "Content-Type: application/x-www-form-urlencoded\r\n\r\n"
+    ).encode() + body
+    with Crowd(shop, 8) as crowd:
+        replies = crowd.at_once([click] * 8)
+    assert statuses(replies) == {303: 8}
+    assert len({reply.headers["location"] for reply in replies}) == 1
     assert stock.row(slug) == (50, 1)
 
 
@@ -221,7 +244,6 @@ def test_9_a_cookie_with_a_foreign_origin_and_no_token_is_refused(
     slug = stock.of(5)
     caller.browse()
     assert caller.reserve(slug, 1, **caller.csrf).status == 201
-    assert "sessionid" in caller.cookies
     for headers in (
         {"Origin": "https://evil.example"},
         {"Origin": "https://evil.example", **caller.csrf},
@@ -231,6 +253,22 @@ def test_9_a_cookie_with_a_foreign_origin_and_no_token_is_refused(
     ):
         reply = caller.reserve(slug, 1, **headers)
         assert (reply.status, reply.code) == (403, "csrf_failed"), headers
+    assert stock.row(slug) == (5, 1)
+
+
+@pytest.mark.parametrize("shown", ["csrftoken", "sessionid"])
+def test_9_a_cookie_that_names_no_holder_is_nobodys_and_a_retry_acts_once(
+    caller: Caller, stock: Stock, shown: str
+) -> None:
+    slug = stock.of(5)
+    caller.browse()
+    del caller.cookies["allo_visitor"]
+    caller.cookies[shown] = caller.cookies["csrftoken"]
+    key = {"Idempotency_Key": str(uuid4()), **caller.csrf}
+    first, again = (caller.reserve(slug, 1, **key) for _ in range(2))
+    assert first.json["token"]
+    assert first.body == again.body
+    assert caller.reserve(slug, 1).code == "csrf_failed"
     assert stock.row(slug) == (5, 1)
 
 
@@ -279,4 +317,5 @@ def test_14_five_hundred_posts_of_one_address_never_hold_more_than_its_cap(
 def _fresh_cookie(number: int) -> dict[str, str]:
     """Every other one is a browser that has just thrown its cookies away."""
     secret = uuid4().hex
-    return {"Cookie": f"csrftoken={secret}", "X_CSRFToken": secret} if number % 2 else {}
+    cookies = f"csrftoken={secret}; allo_visitor={secret:a<43}"
+    return {"Cookie": cookies, "X_CSRFToken": secret} if number % 2 else {}

@@ -7,8 +7,8 @@ from tests.stock import pass_time, stocked
 
 pytestmark = pytest.mark.django_db
 
-# For a shopper who holds something: the session, and the holds in the header.
-SHOPPER = 2
+# For a browser that has seen the form to reserve: the holds in the header.
+SHOPPER = 1
 
 
 @pytest.fixture(params=[1, 30])
@@ -59,6 +59,12 @@ def test_a_shopper(shopper, products, django_assert_num_queries, address, querie
         shopper.get(address)
 
 
+def test_who_has_only_seen_the_form(client, products, django_assert_num_queries) -> None:
+    client.get("/p/vase-0/reserve/")
+    with django_assert_num_queries(2 + SHOPPER):
+        client.get("/")
+
+
 @pytest.mark.parametrize(("ending", "queries"), [(None, 2), ("confirm", 2), ("cancel", 3)])
 def test_the_checkout(shopper, products, django_assert_num_queries, ending, queries) -> None:
     """The reservation, the contact, and after an end the stock that there is to reserve again."""
@@ -73,7 +79,7 @@ def test_a_poll_of_the_checkout(shopper, django_assert_num_queries) -> None:
     reservation = holding(shopper, stocked(3, product="bought"))
     address = f"/checkout/{reservation.pk}/"
     seen = shopper.get(address).context["seen"]
-    with django_assert_num_queries(2):
+    with django_assert_num_queries(1):
         shopper.get(address, {"seen": seen}, headers={"HX-Request": "true"})
 
 

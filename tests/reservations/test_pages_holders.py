@@ -1,11 +1,16 @@
 """Whose a reservation is, and what others see of it: nothing."""
 
+import logging
 import re
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
+from django.contrib.sessions.models import Session
 from django.test import Client
 
+from checkout.models import Contact
+from reservations import services
+from reservations.models import IdempotencyKey, Reservation
 from tests.shopping import HTMX, holding, press, press_reserve
 from tests.stock import pass_time, stocked
 
@@ -21,11 +26,91 @@ def test_looking_around_begins_no_session(client) -> None:
     assert "sessionid" not in client.cookies
 
 
-def test_an_anonymous_shopper_is_a_random_id_kept_in_the_session(client) -> None:
+def test_cookies_are_set_only_with_what_is_never_stored(client) -> None:
+    stocked(5)
+    reservation = holding(Client(), stocked(5, product="reef"))
+    for address in ("/", "/p/tidal/", "/p/tidal/stock/", "/reservations/", "/docs/", "/nope/"):
+        assert not client.get(address).cookies, address
+    form = client.get("/p/tidal/reserve/")
+    assert form.headers["Cache-Control"] == "private, no-store"
+    assert set(form.cookies) == {"allo_visitor", "csrftoken"}
+    assert "allo_visitor" not in press(client, reservation, "cancel").cookies
+
+
+def test_the_cookie_is_for_the_shop_alone(client, settings) -> None:
+    stocked(5)
+    for secure in (False, True):
+        settings.HTTPS = secure
+        cookie = client.get("/p/tidal/reserve/", secure=secure).cookies["allo_visitor"]
+        assert len(cookie.value) == 43
+        assert (cookie["httponly"], cookie["samesite"]) == (True, "Lax")
+        assert (cookie["path"], cookie["domain"]) == ("/", "")
+        assert bool(cookie["secure"]) == secure
+
+
+def test_a_browser_keeps_its_cookie_and_an_account_needs_none(client, django_user_model) -> None:
+    stocked(5)
+    first, again = (client.get("/p/tidal/reserve/").cookies["allo_visitor"] for _ in range(2))
+    assert first.value == again.value
+    account = Client()
+    account.force_login(django_user_model.objects.create_user("asha"))
+    assert "allo_visitor" not in account.get("/p/tidal/reserve/").cookies
+
+
+def test_nothing_that_anybody_reads_contains_the_cookie(client, caplog) -> None:
+    """Neither as it is nor as the holder's name, which would say what belongs together."""
+    caplog.set_level(logging.DEBUG)
+    reservation = holding(client, stocked(5), 2)
+    press(client, holding(client, stocked(5, product="sold")), "confirm")
+    press_reserve(client, stocked(1, product="few"), 9)
+    secret = client.cookies["allo_visitor"].value
+    read = [str(model.objects.values()) for model in (Reservation, IdempotencyKey, Contact)]
+    read += [str(Session.objects.values()), caplog.text]
+    assert reservation.holder in read[0]
+    for address in (
+        "/", "/p/tidal/", "/p/tidal/reserve/", "/p/tidal/stock/", "/reservations/",
+        "/reservations/holds/", f"/checkout/{reservation.pk}/",
+        f"/checkout/{reservation.pk}/cancel/", f"/api/reservations/{reservation.pk}",
+    ):  # fmt: skip
+        page = client.get(address)
+        assert page.status_code == 200
+        shown = page.content.decode() + str(page.headers)
+        assert reservation.holder.removeprefix("visitor:") not in shown, address
+        read.append(shown)
+    assert [text for text in read if secret in text] == []
+
+
+def test_what_a_page_contains_makes_nobody_its_shopper(client) -> None:
+    """A saved page has the CSRF token and, in its topics, a name for the holder."""
     reservation = holding(client, stocked(5))
-    assert re.fullmatch(r"session:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", reservation.holder)
-    assert reservation.holder == client.session["holder"]
-    assert client.session.session_key not in reservation.holder
+    form = client.get(f"/checkout/{reservation.pk}/cancel/").content.decode()
+    token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', form)
+    topics = re.search(r'data-live="holder:(\w+)', form)
+    assert token
+    assert topics
+    for found in (token[1], client.cookies["csrftoken"].value, topics[1]):
+        for name in ("csrftoken", "sessionid", "allo_visitor"):
+            assert_is_nobody(found, name, reservation)
+
+
+def test_what_the_database_and_the_admin_contain_makes_nobody_its_shopper(client) -> None:
+    reservation = holding(client, stocked(5))
+    name = reservation.holder.removeprefix("visitor:")
+    for found in (reservation.holder, name, name.replace("-", ""), f"{name}1234567"):
+        for cookie in ("csrftoken", "sessionid", "allo_visitor"):
+            assert_is_nobody(found, cookie, reservation)
+
+
+def assert_is_nobody(found: str, cookie: str, reservation: Reservation) -> None:
+    stranger = Client()
+    stranger.cookies[cookie] = found
+    for _ in range(2):
+        assert reservation not in listed(stranger)
+        assert stranger.get(f"/checkout/{reservation.pk}/").status_code == 404
+        assert stranger.get(f"/api/reservations/{reservation.pk}").status_code == 404
+        assert press(stranger, reservation, "cancel").status_code == 404
+        # Once more as a shopper with holds of its own, which is when one gets a holder.
+        press_reserve(stranger, stocked(1, product=f"other-{uuid4()}"))
 
 
 def test_two_browsers_are_two_shoppers() -> None:
@@ -33,19 +118,72 @@ def test_two_browsers_are_two_shoppers() -> None:
     assert holding(Client(), row).holder != holding(Client(), row).holder
 
 
-def test_the_csrf_cookie_cannot_be_read_from_the_holder() -> None:
-    row, browser = stocked(5), Client()
-    browser.cookies["csrftoken"] = "s3cret" * 5 + "12"
-    assert "s3cret" not in holding(browser, row).holder
+@pytest.fixture
+def sign_in(client, django_user_model):
+    """By the shop's own form, which gives the session a new key, or another's session an end."""
+    make = django_user_model.objects.create_user
+    for name in ("asha", "ravi"):
+        make(name, password="open sesame", is_staff=True)
+
+    def as_(name: str) -> None:
+        form = {"username": name, "password": "open sesame"}
+        assert client.post("/admin/login/", form).status_code == 302
+
+    return as_
 
 
-def test_who_signs_in_still_owns_what_the_session_held(client, django_user_model) -> None:
-    reservation = holding(client, stocked(5))
-    client.force_login(django_user_model.objects.create_user("asha"))
-    assert client.get(f"/checkout/{reservation.pk}/").status_code == 200
+def sign_out(client: Client) -> None:
+    assert client.post("/admin/logout/").status_code == 200
+    assert "_auth_user_id" not in client.session
+
+
+def listed(client: Client) -> list[Reservation]:
+    return list(client.get("/reservations/").context["page"])
+
+
+def test_what_was_held_before_signing_in_and_out_is_not_lost(client, sign_in) -> None:
+    before = holding(client, stocked(5))
+    sign_in("asha")
+    assert client.get(f"/checkout/{before.pk}/").status_code == 200
     mine = holding(client, stocked(5, product="reef"))
     assert mine.holder.startswith("user:")
-    assert list(client.get("/reservations/").context["page"]) == [mine, reservation]
+    assert listed(client) == [mine, before]
+    sign_out(client)
+    assert listed(client) == [before]
+    assert client.get(f"/checkout/{mine.pk}/").status_code == 404
+    after = holding(client, stocked(5, product="moon"))
+    assert after.holder == before.holder
+    assert press(client, before, "confirm").status_code == 303
+    sign_in("asha")
+    assert listed(client) == [after, mine, before]
+
+
+def test_what_an_account_holds_is_not_shown_to_the_next_one_at_this_computer(
+    client, sign_in
+) -> None:
+    sign_in("asha")
+    ashas = holding(client, stocked(5))
+    sign_in("ravi")
+    ravis = holding(client, stocked(5, product="reef"))
+    assert listed(client) == [ravis]
+    assert client.get(f"/checkout/{ashas.pk}/").status_code == 404
+    sign_out(client)
+    assert listed(client) == []
+
+
+def test_what_a_session_held_before_there_was_the_cookie_stays_its_shoppers(client) -> None:
+    row, holder = stocked(5), f"session:{uuid4()}"
+    session = client.session
+    session["holder"] = holder
+    session.save()
+    hold = services.reserve(product_id=row.product_id, quantity=1, holder=holder)
+    assert isinstance(hold, Reservation)
+    assert client.get("/reservations/holds/").context["holds"] == [hold]
+    new = holding(client, stocked(5, product="reef"))
+    assert new.holder.startswith("visitor:")
+    assert listed(client) == [new, hold]
+    assert press(client, hold, "confirm").status_code == 303
+    assert client.get(f"/api/reservations/{hold.pk}").json()["status"] == "confirmed"
 
 
 @pytest.mark.parametrize(

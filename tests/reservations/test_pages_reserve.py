@@ -1,5 +1,7 @@
 """Pressing Reserve: one hold, or a plain reason with what is left."""
 
+from http.cookies import SimpleCookie
+
 import pytest
 from django.test import Client
 
@@ -19,7 +21,7 @@ def test_success_leads_to_the_checkout(client) -> None:
     assert response.status_code == 303
     assert response.headers["Location"] == f"/checkout/{reservation.pk}/"
     assert (reservation.quantity, reservation.address) == (2, "127.0.0.1/32")
-    assert reservation.holder == client.session["holder"]
+    assert reservation.holder.startswith("visitor:")
 
 
 def test_htmx_is_told_where_to_go(client) -> None:
@@ -50,15 +52,36 @@ def test_reserving_twice_with_one_key_is_one_hold_and_one_answer(client) -> None
     assert Reservation.objects.count() == 1
 
 
-def test_a_first_double_click_comes_before_any_session_and_is_one_hold() -> None:
-    row, once = stocked(5), key()
-    locations = set()
+@pytest.mark.parametrize("headers", [{}, HTMX], ids=["page", "modal"])
+def test_a_first_double_click_is_one_hold(headers) -> None:
+    """Both are sent before either is answered: all they have is what came with the form."""
+    row, form = stocked(5), Client()
+    once = form.get("/p/tidal/reserve/", headers=headers).context["idempotency_key"]
+    places = set()
     for _ in range(2):
         click = Client()
-        click.cookies["csrftoken"] = "a" * 32
-        locations.add(press_reserve(click, row, idempotency_key=once).headers["Location"])
-    assert len(locations) == 1
-    assert Reservation.objects.count() == 1
+        click.cookies = SimpleCookie(form.cookies.output(header="", sep=";"))
+        answer = press_reserve(click, row, idempotency_key=once, headers=headers)
+        places.add(answer.headers.get("HX-Redirect") or answer.headers["Location"])
+    assert places == {f"/checkout/{Reservation.objects.get().pk}/"}
+
+
+@pytest.mark.parametrize("cookie", [None, "", "x", "a" * 42, "a" * 44, "a" * 42 + "."])
+def test_a_browser_that_is_not_known_holds_nothing_until_it_is(settings, cookie) -> None:
+    """Else a double click of it would be two shoppers' holds."""
+    row, once, click = stocked(5), key(), Client()
+    form = {"warehouse": row.warehouse.code, "quantity": 2, "idempotency_key": once}
+    for _ in range(2):
+        click = Client()
+        if cookie is not None:
+            click.cookies[settings.VISITOR_COOKIE_NAME] = cookie
+        answer = click.post("/p/tidal/reserve/", form)
+        assert answer.status_code == 422
+        assert answer.context["refusal"].code == "not_known"
+        assert "Please press Reserve once more." in answer.content.decode()
+        assert answer.context["form"]["quantity"].value() == "2"
+    assert not Reservation.objects.exists()
+    assert holding(click, row, 2).quantity == 2
 
 
 def test_the_same_key_of_another_shopper_is_another_hold() -> None:

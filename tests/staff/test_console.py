@@ -52,7 +52,7 @@ def floor() -> dict[str, Reservation]:
 
 
 def held(row: Inventory) -> Reservation:
-    hold = services.reserve(product_id=row.product_id, quantity=1, holder=f"session:{uuid4()}")
+    hold = services.reserve(product_id=row.product_id, quantity=1, holder=f"visitor:{uuid4()}")
     assert isinstance(hold, Reservation)
     return hold
 
