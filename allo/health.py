@@ -7,6 +7,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 from redis import RedisError
 
+from allo.http.address import met_unknown
 from allo.redis_client import redis_client
 from reservations.models import Sweep
 
@@ -19,7 +20,14 @@ def report() -> dict[str, Any]:
     except DatabaseError as error:
         database = {"database": type(error).__name__}
     ready = database.get("unapplied_migrations") == 0
-    return {"ready": ready, **database, "redis": _redis()}
+    return {"ready": ready, **database, "redis": _redis(), "warnings": _warnings()}
+
+
+def _warnings() -> list[str]:
+    """What does not keep this process from serving, and should not stay as it is."""
+    if not met_unknown():
+        return []
+    return ["The addresses of some clients cannot be known, and share the limits of one network."]
 
 
 def _unapplied() -> int:

@@ -1,5 +1,6 @@
 """Who may try to sign in: django-axes counts, this says from where and what is answered."""
 
+from ipaddress import ip_address
 from typing import Any
 
 from axes.models import AccessAttempt
@@ -14,7 +15,11 @@ from allo.http.address import client_network
 
 def client_address(request: HttpRequest) -> str | None:
     """As the rest of the shop believes it: of IPv6 the network, whose owner has all of it."""
-    return client_network(request).partition("/")[0] or None
+    address = client_network(request).partition("/")[0]
+    try:
+        return str(ip_address(address))
+    except ValueError:
+        return None
 
 
 def name(request: HttpRequest, credentials: dict[str, Any] | None) -> str:

@@ -15,10 +15,16 @@ from allo.http.idempotency_key import PATTERN, sent_key
 from catalog.models import Product
 from inventory.shelves import Shelves, shelves_of
 from reservations import answers, services
-from reservations.callers import INSUFFICIENT_SCOPE, INVALID_TOKEN, Caller, Scope
+from reservations.callers import (
+    INSUFFICIENT_SCOPE,
+    INVALID_KEY,
+    INVALID_TOKEN,
+    Caller,
+    Scope,
+)
 from reservations.exceptions import InsufficientStock
 from reservations.forms import MOST
-from reservations.guard import INVALID_KEY, ApiRequest, Guard
+from reservations.guard import ApiRequest, Guard
 from reservations.idempotency import Once
 from reservations.models import Reservation
 

@@ -10,6 +10,7 @@ Nobody has no name of its own that would outlive a call, yet a retry after a los
 hold twice. So its keys belong to the network address it calls from, and the key itself is its
 secret: whoever sends the same key and body from the same address is given the same answer, token
 and all. A random UUID cannot be guessed by a neighbour; from elsewhere the key is another key.
+Where addresses cannot be known all are neighbours, and no other key is taken.
 """
 
 from dataclasses import dataclass
@@ -21,7 +22,8 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.middleware.csrf import CsrfViewMiddleware
 
 from allo.http import problems
-from allo.http.address import client_network
+from allo.http.address import UNKNOWN, client_network
+from allo.http.idempotency_key import is_random_uuid
 from allo.http.problems import Kind, Problem
 from allo.http.rate import seconds_to_wait
 from reservations import holders, services, tokens
@@ -29,6 +31,12 @@ from reservations.models import ApiToken, Reservation
 
 Scope = ApiToken.Scope
 
+INVALID_KEY = Kind(
+    400,
+    "invalid_idempotency_key",
+    "Invalid Idempotency-Key",
+    "Idempotency-Key must be 1 to 255 visible ASCII characters.",
+)
 INVALID_TOKEN = Kind(
     401, "invalid_token", "Invalid token", "The bearer token is unknown, revoked or too old."
 )
@@ -72,6 +80,9 @@ class Caller:
         """Whose a new hold is to be."""
         raise NotImplementedError
 
+    def check_key(self, key: str) -> None:
+        """Raises `Problem` for a key that others might use as well."""
+
     def key_owner(self, holder: str) -> str:
         """The client whose keys these are, for what concerns a reservation of this holder."""
         return holder
@@ -99,6 +110,11 @@ class Nobody(Caller):
 
     def holder(self, customer: str | None) -> str:  # noqa: ARG002
         return f"anonymous:{uuid4()}"
+
+    def check_key(self, key: str) -> None:
+        if client_network(self.request) == UNKNOWN and not is_random_uuid(key):
+            detail = "Your network address cannot be known, so the key must be a random UUID (v4)."
+            raise Problem(INVALID_KEY, detail)
 
     def key_owner(self, holder: str) -> str:  # noqa: ARG002
         return f"address:{client_network(self.request)}"

@@ -7,15 +7,8 @@ from django.http import HttpRequest
 
 from allo.http import problems, strict_json
 from allo.http.idempotency_key import is_proper, sent_key
-from allo.http.problems import Kind, Problem
-from reservations.callers import Caller, Scope, caller_of
-
-INVALID_KEY = Kind(
-    400,
-    "invalid_idempotency_key",
-    "Invalid Idempotency-Key",
-    "Idempotency-Key must be 1 to 255 visible ASCII characters.",
-)
+from allo.http.problems import Problem
+from reservations.callers import INVALID_KEY, Caller, Scope, caller_of
 
 
 class ApiRequest(HttpRequest):
@@ -41,8 +34,10 @@ class Guard:
 
     def _check_writing(self, request: HttpRequest, caller: Caller) -> None:
         key = sent_key(request)
-        if key is not None and not is_proper(key):
-            raise Problem(INVALID_KEY)
+        if key is not None:
+            if not is_proper(key):
+                raise Problem(INVALID_KEY)
+            caller.check_key(key)
         if wait := caller.wait(self.scope):
             raise problems.rate_limited(wait)
         if self.has_body and not request.body:

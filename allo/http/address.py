@@ -1,23 +1,61 @@
 """Where a request comes from, as far as that can be believed."""
 
+import logging
+from collections.abc import Iterable
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_address, ip_network
+from threading import Event
+from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
 
+logger = logging.getLogger(__name__)
+
+# The network of all whose address cannot be known: one, with the limits of one.
+UNKNOWN = "unknown"
+SHOWN_CHARACTERS = 60
+
+_met_unknown = Event()
+
 
 def client_network(request: HttpRequest) -> str:
-    """The client's /32, or its /64 of IPv6: who has one IPv6 address has 2**64. "" if unknown."""
-    return _network_of(_client(request))
+    """The client's /32, or its /64 of IPv6: who has one IPv6 address has 2**64; or `UNKNOWN`."""
+    forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "")
+    return _known(_client(forwarded, request.META.get("REMOTE_ADDR", "")))
+
+
+def scope_network(scope: dict[str, Any]) -> str:
+    """The same by an ASGI scope, in which a header that came twice stands twice."""
+    headers: Iterable[tuple[bytes, bytes]] = scope["headers"]
+    forwarded = [value.decode("latin-1") for name, value in headers if name == b"x-forwarded-for"]
+    peer = (scope.get("client") or ("",))[0]
+    return _known(_client(",".join(forwarded), peer))
+
+
+def met_unknown() -> bool:
+    """Whether this process has served somebody whose address it could not know."""
+    return _met_unknown.is_set()
+
+
+def _known(client: str) -> str:
+    network = _network_of(client)
+    if network == UNKNOWN and not _met_unknown.is_set():
+        _met_unknown.set()
+        logger.warning(
+            "the address of a client is %a: such clients share the limits of one network."
+            " TRUSTED_PROXIES says how many proxies add to X-Forwarded-For.",
+            client[:SHOWN_CHARACTERS],
+        )
+    return network
 
 
 @lru_cache(maxsize=1024)
 def _network_of(client: str) -> str:
     try:
-        address = ip_address(client)
+        address = ip_address(_bare(client))
     except ValueError:
-        return ""
+        return UNKNOWN
     if isinstance(address, IPv6Address):
         if not address.ipv4_mapped:
             return str(ip_network((address, 64), strict=False))
@@ -25,9 +63,17 @@ def _network_of(client: str) -> str:
     return f"{address}/32"
 
 
-def _client(request: HttpRequest) -> str:
+def _bare(client: str) -> str:
+    """The address without what a proxy may write around it: a port, brackets, a link's zone."""
+    if client.startswith("["):
+        client = client[1:].partition("]")[0]
+    elif client.count(":") == 1:
+        client = client.partition(":")[0]
+    return client.partition("%")[0]
+
+
+def _client(forwarded: str, peer: str) -> str:
     """Each trusted proxy appends whom it heard from; what stands further left anyone may write."""
-    forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "")
-    hops = [*filter(None, forwarded.split(",")), request.META.get("REMOTE_ADDR", "")]
+    hops = [*filter(None, forwarded.split(",")), peer]
     trusted = min(settings.TRUSTED_PROXIES, len(hops) - 1)
     return str(hops[-1 - trusted]).strip()

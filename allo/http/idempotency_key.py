@@ -1,6 +1,7 @@
 """The headers of idempotency: the key that is sent, and the word that an answer is a replay."""
 
 import re
+from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 
@@ -18,6 +19,15 @@ def sent_key(request: HttpRequest) -> str | None:
 
 def is_proper(key: str) -> bool:
     return _VISIBLE_ASCII.fullmatch(key) is not None
+
+
+def is_random_uuid(key: str) -> bool:
+    """A key that no other client thinks of."""
+    try:
+        parsed = UUID(key)
+    except ValueError:
+        return False
+    return parsed.version == 4 and str(parsed) == key.lower()
 
 
 def replayed(response: HttpResponse, was: bool) -> HttpResponse:

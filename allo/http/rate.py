@@ -18,7 +18,7 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600}
 
 def seconds_to_wait(rate: str, scope: str, client: str) -> int:
     """Counts an attempt under a rate such as "30/m" or "off"; 0 if it may go on."""
-    if rate == "off" or not client:
+    if rate == "off":
         return 0
     limit, _, unit = rate.partition("/")
     window = _SECONDS[unit]

@@ -27,6 +27,7 @@ def test_ready_says_how_everything_is(client) -> None:
         "database": "ok",
         "unapplied_migrations": 0,
         "redis": "ok",
+        "warnings": [],
     }
     assert "no-store" in response.headers["Cache-Control"]
 

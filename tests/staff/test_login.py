@@ -70,6 +70,13 @@ def test_of_ipv6_the_network_counts() -> None:
     assert attempt("asha", "wrong", REMOTE_ADDR="2001:db8::99").status_code == 429
 
 
+def test_those_whose_address_cannot_be_known_are_counted_together() -> None:
+    for odd in ("", "unix:", "unknown", "_hidden"):
+        assert attempt("asha", "wrong", REMOTE_ADDR=odd).status_code == 200
+    assert attempt("asha", "wrong", REMOTE_ADDR="203.0.113").status_code == 429
+    assert attempt("asha", "open sesame", REMOTE_ADDR="203.0.113.9").status_code == 302
+
+
 def test_a_success_forgives_what_was_wrong_before() -> None:
     for _ in range(4):
         attempt("asha", "wrong")
