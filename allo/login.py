@@ -1,16 +1,104 @@
-"""Who may try to sign in: django-axes counts, this says from where and what is answered."""
+"""Who may try to sign in. django-axes keeps what was wrong; this says from where it came, how often
+is too often, and what is answered then.
 
+A password is compared by a hash that is slow on purpose, so whoever may not try is refused before
+one is made. A name that does not exist costs the same and is locked out the same.
+"""
+
+from dataclasses import dataclass
 from ipaddress import ip_address
-from typing import Any
+from threading import BoundedSemaphore
+from typing import Any, NoReturn
 
+from axes.backends import AxesStandaloneBackend
+from axes.handlers.database import AxesDatabaseHandler
 from axes.models import AccessAttempt
 from django.conf import settings
-from django.db.models import Max
+from django.contrib.auth import authenticate
+from django.contrib.auth.backends import ModelBackend
+from django.contrib.auth.forms import PasswordChangeForm
+from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet, Sum
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
+from django.views.decorators.debug import sensitive_variables
 
 from allo.http.address import client_network
+from allo.http.rate import seconds_to_wait
+
+# A hash takes a core for a third of a second. However many networks guess at once, most threads
+# and cores of a process stay with those who shop.
+HASHES_AT_ONCE = 2
+_hashing = BoundedSemaphore(HASHES_AT_ONCE)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why no password was looked at, and when to come back."""
+
+    reason: str
+    seconds: int
+    status: int = 429
+
+    @property
+    def minutes(self) -> int:
+        return -(-self.seconds // 60)
+
+
+class PasswordBackend(AxesStandaloneBackend, ModelBackend):  # type: ignore[misc]  # axes has no types
+    """The only door that compares a password."""
+
+    @sensitive_variables("password")
+    def authenticate(
+        self,
+        request: HttpRequest | None,
+        username: str | None = None,
+        password: str | None = None,
+        **kwargs: Any,
+    ) -> User | None:
+        """Raises `PermissionDenied` for whoever may not try now."""
+        assert request is not None
+        if wait := seconds_to_wait(settings.LOGIN_RATE, "login", client_network(request)):
+            _refuse(request, Refusal("attempts", wait))
+        super().authenticate(request, username, password, **kwargs)
+        if not _hashing.acquire(blocking=False):
+            _refuse(request, Refusal("busy", 2, status=503))
+        try:
+            return ModelBackend.authenticate(self, request, username, password, **kwargs)
+        finally:
+            _hashing.release()
+
+
+def _refuse(request: HttpRequest, refusal: Refusal) -> NoReturn:
+    # axes counts nothing for a request with this mark, and its middleware answers `locked_out`.
+    vars(request).update(axes_locked_out=True, sign_in_refusal=refusal)
+    raise PermissionDenied
+
+
+class AttemptHandler(AxesDatabaseHandler):  # type: ignore[misc]
+    """Two limits, each over `AXES_COOLOFF_TIME`: of one name at one network, and of a network."""
+
+    def get_failures(self, request: HttpRequest, credentials: dict[str, Any] | None = None) -> int:
+        """Those of the name; as many as lock it out when its network is locked out."""
+        of_name: int = super().get_failures(request, credentials)
+        if _failures(_recent(ip_address=client_address(request))) < _network_limit():
+            return of_name
+        return max(of_name, settings.AXES_FAILURE_LIMIT)
+
+    def clean_expired_user_attempts(
+        self, request: HttpRequest | None = None, credentials: dict[str, Any] | None = None
+    ) -> int:
+        """Only those of this name and network, so that its count begins afresh. The others stay,
+        for staff to see, until `allo.tasks.prune`."""
+        if request is None or not credentials:
+            return 0
+        mine = AccessAttempt.objects.filter(
+            username=name(request, credentials), ip_address=client_address(request)
+        )
+        deleted, _ = mine.filter(attempt_time__lt=_since()).delete()
+        return int(deleted)
 
 
 def client_address(request: HttpRequest) -> str | None:
@@ -31,15 +119,66 @@ def name(request: HttpRequest, credentials: dict[str, Any] | None) -> str:
 def locked_out(
     request: HttpRequest, _response: HttpResponse | None, credentials: dict[str, Any] | None
 ) -> HttpResponse:
-    seconds = _seconds_left(name(request, credentials), client_address(request))
-    context = {"minutes": -(-seconds // 60)}
-    response = render(request, "admin/locked_out.html", context, status=429)
-    response.headers["Retry-After"] = str(seconds)
+    refusal = vars(request).get("sign_in_refusal") or _wrong_too_often(
+        name(request, credentials), client_address(request)
+    )
+    response = render(request, "admin/locked_out.html", {"refusal": refusal}, status=refusal.status)
+    response.headers["Retry-After"] = str(refusal.seconds)
     return response
 
 
-def _seconds_left(username: str, address: str | None) -> int:
-    attempts = AccessAttempt.objects.filter(username=username, ip_address=address)
-    last = attempts.aggregate(last=Max("attempt_time"))["last"] or timezone.now()
-    left = last + settings.AXES_COOLOFF_TIME - timezone.now()
-    return max(int(left.total_seconds()), 1)
+def _wrong_too_often(username: str, address: str | None) -> Refusal:
+    of_network = _recent(ip_address=address)
+    of_name = of_network.filter(username=username)
+    network = _seconds_left(of_network, _network_limit())
+    if network:
+        return Refusal("network", network)
+    return Refusal("name", _seconds_left(of_name, settings.AXES_FAILURE_LIMIT) or 1)
+
+
+def _network_limit() -> int:
+    limit: int = settings.LOGIN_MAX_WRONG_PER_NETWORK
+    return limit
+
+
+def _since() -> Any:
+    return timezone.now() - settings.AXES_COOLOFF_TIME
+
+
+def _recent(**whose: Any) -> QuerySet[AccessAttempt]:
+    recent: QuerySet[AccessAttempt] = AccessAttempt.objects.filter(
+        attempt_time__gte=_since(), **whose
+    )
+    return recent
+
+
+def _failures(attempts: QuerySet[AccessAttempt]) -> int:
+    return int(attempts.aggregate(sum=Sum("failures_since_start"))["sum"] or 0)
+
+
+def _seconds_left(attempts: QuerySet[AccessAttempt], limit: int) -> int:
+    """Until so many of them are older than the cool-off that fewer than `limit` count; 0 if so."""
+    left, seconds = _failures(attempts), 0
+    oldest_first = attempts.order_by("attempt_time")
+    for at, failures in oldest_first.values_list("attempt_time", "failures_since_start"):
+        if left < limit:
+            break
+        left -= failures
+        until = at + settings.AXES_COOLOFF_TIME - timezone.now()
+        seconds = max(int(until.total_seconds()), 1)
+    return seconds
+
+
+class ChangePasswordForm(PasswordChangeForm):
+    """The old password is guessed at no more often than at the door, and by the same count."""
+
+    def __init__(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.request = request
+
+    @sensitive_variables("old_password")
+    def clean_old_password(self) -> str:
+        old_password: str = self.cleaned_data["old_password"]
+        if not authenticate(self.request, username=self.user.get_username(), password=old_password):
+            self.add_error("old_password", self.error_messages["password_incorrect"])
+        return old_password

@@ -49,7 +49,9 @@ RESERVATION_MAX_LIVE = env.int("RESERVATION_MAX_LIVE", default=5)
 RESERVATION_MAX_UNITS_PER_ADDRESS = env.int("RESERVATION_MAX_UNITS_PER_ADDRESS", default=20)
 RESERVE_RATE = env.str("RESERVE_RATE", default="30/m")
 API_RATE = env.str("API_RATE", default="120/m")
-for _name, _rate in (("RESERVE_RATE", RESERVE_RATE), ("API_RATE", API_RATE)):
+LOGIN_RATE = env.str("LOGIN_RATE", default="30/m")
+for _name in ("RESERVE_RATE", "API_RATE", "LOGIN_RATE"):
+    _rate = globals()[_name]
     if not re.fullmatch(r"off|[1-9]\d*/[smh]", _rate):
         raise ImproperlyConfigured(f'{_name} is "{_rate}"; give "30/m", "5/s" or "off".')
 EXPIRY_SWEEP_SECONDS = min(env.int("EXPIRY_SWEEP_SECONDS", default=10), 60)
@@ -94,10 +96,7 @@ MIDDLEWARE = [
     "axes.middleware.AxesMiddleware",
 ]
 
-AUTHENTICATION_BACKENDS = [
-    "axes.backends.AxesStandaloneBackend",
-    "django.contrib.auth.backends.ModelBackend",
-]
+AUTHENTICATION_BACKENDS = ["allo.login.PasswordBackend"]
 
 ROOT_URLCONF = "allo.urls"
 WSGI_APPLICATION = "allo.wsgi.application"
@@ -290,17 +289,25 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 LOGIN_URL = "admin:login"
 
+LOGIN_REDIRECT_URL = "admin:index"
+
 # Wrong passwords shut out a name from where they came, and nobody else: not the office, not the
-# same person elsewhere.
+# same person elsewhere. Only many of them, over whatever names, shut out the whole network.
 AXES_FAILURE_LIMIT = 5
+LOGIN_MAX_WRONG_PER_NETWORK = env.int("LOGIN_MAX_WRONG_PER_NETWORK", default=20)
 AXES_COOLOFF_TIME = timedelta(minutes=15)
+AXES_HANDLER = "allo.login.AttemptHandler"
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_CLIENT_IP_CALLABLE = "allo.login.client_address"
 AXES_USERNAME_CALLABLE = "allo.login.name"
 AXES_LOCKOUT_CALLABLE = "allo.login.locked_out"
-AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "csrfmiddlewaretoken"]
+# axes keeps what was posted, but for these.
+AXES_SENSITIVE_PARAMETERS = [
+    "username", "ip_address", "csrfmiddlewaretoken",
+    "password", "old_password", "new_password1", "new_password2",
+]  # fmt: skip
 AXES_ENABLE_ADMIN = False  # `allo.admin` shows the attempts, to be read
 AXES_VERBOSE = False
 

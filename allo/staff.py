@@ -1,11 +1,17 @@
 """The staff's admin: Django's own, with a front page and an order that fit the shop."""
 
+from functools import partial
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.contrib.admin import AdminSite
-from django.http import HttpRequest
+from django.contrib.auth.views import PasswordChangeView
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
+from django.urls import Resolver404, resolve, reverse
 
+from allo.login import ChangePasswordForm
 from reservations.dashboard import dashboard
 
 # What staff look for, in this order; a model that is not named here comes under "More".
@@ -53,6 +59,51 @@ class StaffSite(AdminSite):
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> TemplateResponse:
         return super().index(request, {**dashboard(request.user), **(extra_context or {})})
+
+    def login(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Leads to `next` only if that is a page, and one that the person may see."""
+        response = super().login(request, extra_context)
+        if isinstance(response, HttpResponseRedirect) and not _may_be_shown(
+            self, request, response.url
+        ):
+            return HttpResponseRedirect(reverse("admin:index"))
+        return response
+
+    def password_change(  # type: ignore[override]  # which says it never redirects
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponseBase:
+        request.current_app = self.name
+        view = PasswordChangeView.as_view(
+            form_class=partial(ChangePasswordForm, request),
+            success_url=reverse("admin:password_change_done"),
+            extra_context={**self.each_context(request), **(extra_context or {})},
+        )
+        return view(request)
+
+
+# Addresses of the admin that show no page of their own.
+NO_PAGES = {"login", "logout", "autocomplete", "jsi18n", "view_on_site"}
+# What the pages of a model ask for, by the end of their names; the others ask for a look.
+ASKED = {"add": "has_add_permission", "delete": "has_delete_permission"}
+
+
+def _may_be_shown(site: AdminSite, request: HttpRequest, address: str) -> bool:
+    """Pages with rules of their own say no themselves."""
+    try:
+        match = resolve(urlsplit(address).path)
+    except Resolver404:
+        return False
+    # An address of the admin that nothing is behind resolves, too, but has no name.
+    if not match.url_name or match.url_name in NO_PAGES:
+        return False
+    if match.url_name == "app_list":
+        return bool(site.get_app_list(request, match.kwargs["app_label"]))
+    if model_admin := getattr(match.func, "model_admin", None):
+        asked = ASKED.get(match.url_name.rpartition("_")[2], "has_view_or_change_permission")
+        return bool(getattr(model_admin, asked)(request))
+    return True
 
 
 def sections(apps: list[Any]) -> list[dict[str, Any]]:

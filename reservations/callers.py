@@ -201,6 +201,9 @@ def _bearer(request: HttpRequest, authorization: str) -> Caller:
             return Merchant(request, merchant)
         if token.startswith(tokens.HOLD) and (held := tokens.held_by(token)):
             return Bearer(request, held)
+    # Those who try tokens at random are slowed down; a right one from their network is still taken.
+    if wait := seconds_to_wait(settings.LOGIN_RATE, "wrong-token", client_network(request)):
+        raise problems.rate_limited(wait)
     raise Problem(INVALID_TOKEN, headers={"WWW-Authenticate": 'Bearer error="invalid_token"'})
 
 

@@ -70,7 +70,7 @@ def _nothing_collected_and_nobody_counted(settings: Any) -> None:
     plain = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
     settings.STORAGES = settings.STORAGES | {"staticfiles": plain}
     settings.WHITENOISE_AUTOREFRESH = True
-    settings.RESERVE_RATE = settings.API_RATE = "off"
+    settings.RESERVE_RATE = settings.API_RATE = settings.LOGIN_RATE = "off"
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     # Each test has a database of its own, and rows that are none of the last one's.
     from inventory.shelves import forget  # noqa: PLC0415 - not before Django is set up

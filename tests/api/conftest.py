@@ -13,7 +13,7 @@ NewCaller = Callable[..., Caller]
 # Each caller says where it comes from, as a proxy would, so that the cap of one address does not
 # get in the others' way.
 SETTINGS = {
-    "RESERVE_RATE": "off", "API_RATE": "off", "TRUSTED_PROXIES": "1",
+    "RESERVE_RATE": "off", "API_RATE": "off", "LOGIN_RATE": "off", "TRUSTED_PROXIES": "1",
     "WEB_CONCURRENCY": "2", "WEB_THREADS": "16",
 }  # fmt: skip
 

@@ -165,6 +165,21 @@ def test_writes_are_counted_per_address_and_a_merchants_by_its_own_rate(client) 
 
 
 @pytest.mark.usefixtures("_one_an_hour")
+def test_tokens_tried_at_random_are_slowed_down_and_a_right_one_is_still_taken(
+    client, settings
+) -> None:
+    stocked(9)
+    settings.LOGIN_RATE = "2/h"
+    where = f"/api/reservations/{uuid4()}"
+    codes = [act(client, where, f"allo_{n}", "GET").json()["code"] for n in range(3)]
+    assert codes == ["invalid_token", "invalid_token", "rate_limited"]
+    assert act(client, where, "allo_x", "GET").headers["Retry-After"]
+    assert act(client, where, merchant(), "GET").status_code == 404
+    elsewhere = {"REMOTE_ADDR": "10.9.8.7", "HTTP_AUTHORIZATION": "Bearer allo_x"}
+    assert client.get(where, **elsewhere).json()["code"] == "invalid_token"
+
+
+@pytest.mark.usefixtures("_one_an_hour")
 def test_without_redis_everybody_may_go_on(client, settings) -> None:
     stocked(99)
     settings.REDIS_URL = "redis://127.0.0.1:1/0"

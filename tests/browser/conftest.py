@@ -52,7 +52,9 @@ QUIET = (
 )
 TIMEOUT_MS = 10_000
 # All browsers here share one address, which is no reason to refuse them anything.
-NO_LIMITS = {"RESERVE_RATE": "off", "RESERVATION_MAX_UNITS_PER_ADDRESS": "0"}
+NO_LIMITS = {
+    "RESERVE_RATE": "off", "LOGIN_RATE": "off", "RESERVATION_MAX_UNITS_PER_ADDRESS": "0",
+}  # fmt: skip
 
 ADMIN = "/admin/"
 PASSWORD = "open sesame 7"

@@ -1,12 +1,19 @@
-"""Guessing passwords: five times, then that name from that place has to wait. Nobody else does."""
+"""Guessing passwords: five times, then that name from that network has to wait; twenty times over
+many names, then all of that network. Nobody else does."""
 
 from datetime import timedelta
+from threading import BoundedSemaphore
 
 import pytest
-from django.contrib.auth.models import User
+from axes.models import AccessAttempt
+from django.contrib.auth.hashers import MD5PasswordHasher
+from django.contrib.auth.models import Group, User
 from django.test import Client
+from django.utils import timezone
 
-from tests.staff.people import signed_in
+from allo import login
+from allo.redis_client import redis_client
+from tests.staff.people import have_roles, signed_in
 from tests.stock import stocked
 
 pytestmark = pytest.mark.django_db
@@ -35,8 +42,8 @@ def test_the_fifth_wrong_password_is_answered_with_429_and_when_to_come_back() -
     assert response.status_code == 429
     assert 0 < int(response.headers["Retry-After"]) <= 900
     page = response.content.decode()
-    assert "Five times wrong." in page
-    assert "15 minutes" in page
+    assert "Too many wrong passwords." in page
+    assert "Try again in 15 minutes. Until then this name cannot" in page
     assert "default-src 'none'" in response.headers["Content-Security-Policy"]
 
 
@@ -107,3 +114,133 @@ def test_who_tried_is_shown_to_managers_without_any_password() -> None:
     page = signed_in("Manager").get("/admin/axes/accessattempt/").content.decode()
     assert "asha" in page
     assert "hunter2" not in page
+
+
+@pytest.fixture
+def hashes(monkeypatch) -> list[str]:
+    """The passwords a slow hash was made of."""
+    made: list[str] = []
+    encode = MD5PasswordHasher.encode
+
+    def count(self, password, salt):
+        made.append(password)
+        return encode(self, password, salt)
+
+    monkeypatch.setattr(MD5PasswordHasher, "encode", count)
+    return made
+
+
+def test_many_names_from_one_network_are_locked_out_before_any_hash(hashes) -> None:
+    answers = [attempt(f"name-{n}", "wrong").status_code for n in range(20)]
+    assert answers == [200] * 19 + [429]
+    hashes.clear()
+    response = attempt("asha", "open sesame")
+    assert response.status_code == 429
+    assert "Too many wrong passwords." in response.content.decode()
+    assert "Try again in 15 minutes. Until then nobody can" in response.content.decode()
+    assert hashes == []
+
+
+def test_only_that_network_is_locked_out() -> None:
+    for n in range(20):
+        attempt(f"name-{n}", "wrong")
+    assert attempt("asha", "open sesame", REMOTE_ADDR="10.9.8.7").status_code == 302
+
+
+def test_whoever_has_a_password_cannot_buy_more_guesses_with_it() -> None:
+    for n in range(19):
+        attempt(f"name-{n}", "wrong")
+    assert attempt("ravi", "open sesame").status_code == 302
+    assert attempt("asha", "wrong").status_code == 429
+
+
+def test_the_wait_ends_when_the_oldest_mistakes_are_a_quarter_of_an_hour_old() -> None:
+    for n in range(20):
+        attempt(f"name-{n}", "wrong")
+    AccessAttempt.objects.filter(username="name-0").update(
+        attempt_time=timezone.now() - timedelta(minutes=10)
+    )
+    assert 290 < int(attempt("asha", "open sesame").headers["Retry-After"]) <= 300
+    AccessAttempt.objects.filter(username="name-0").update(
+        attempt_time=timezone.now() - timedelta(minutes=16)
+    )
+    assert attempt("asha", "open sesame").status_code == 302
+
+
+def test_an_unknown_name_costs_and_is_answered_like_a_known_one(hashes) -> None:
+    def tries(name):
+        hashes.clear()
+        answers = [attempt(name, "wrong") for _ in range(6)]
+        return [(a.status_code, len(a.content)) for a in answers], list(hashes)
+
+    assert tries("asha") == tries("nope")
+
+
+def test_attempts_are_limited_right_or_wrong(settings, monkeypatch, hashes) -> None:
+    settings.LOGIN_RATE = "2/h"
+    monkeypatch.setattr("allo.http.rate.time.time", lambda: 7201.0)
+    redis_client().delete("rate:login:127.0.0.1/32:2")
+    assert [attempt("asha", "open sesame").status_code for _ in range(2)] == [302, 302]
+    hashes.clear()
+    response = attempt("asha", "open sesame")
+    assert response.status_code == 429
+    assert response.headers["Retry-After"] == "3599"
+    assert "Try again in 3599 seconds" in response.content.decode()
+    assert hashes == []
+
+
+def test_only_two_hashes_are_made_at_once(monkeypatch, hashes) -> None:
+    """However many networks try: the threads that are left sell."""
+    monkeypatch.setattr("allo.login._hashing", BoundedSemaphore(2))
+    with login._hashing, login._hashing:
+        response = attempt("asha", "open sesame")
+    assert response.status_code == 503
+    assert response.headers["Retry-After"] == "2"
+    assert hashes == []
+    assert not AccessAttempt.objects.exists()
+    assert attempt("asha", "open sesame").status_code == 302
+
+
+def test_the_old_password_is_guessed_at_no_more_often_than_at_the_door(hashes) -> None:
+    client = Client()
+    attempt("asha", "open sesame", client)
+
+    def change(old):
+        form = {"old_password": old, "new_password1": "N3w-secret!", "new_password2": "N3w-secret!"}
+        return client.post("/admin/password_change/", form)
+
+    assert [change("wrong").status_code for _ in range(5)] == [200, 200, 200, 200, 429]
+    assert "N3w-secret!" not in AccessAttempt.objects.get().post_data
+    hashes.clear()
+    assert change("open sesame").status_code == 429
+    assert hashes == []
+    AccessAttempt.objects.all().delete()
+    assert "entered incorrectly" in change("wrong").content.decode()
+    assert change("open sesame").status_code == 302
+    assert User.objects.get(username="asha").check_password("N3w-secret!")
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "/nothing/", "/admin/nothing/", "/admin/logout/", "/admin/auth/user/", "/admin/auth/",
+        "/admin/catalog/product/add/", "//evil.example/", "https://evil.example/", "\\\\evil", "",
+    ],
+)  # fmt: skip
+def test_signing_in_never_leads_where_nothing_is_shown(target) -> None:
+    client = Client()
+    form = {"username": "asha", "password": "open sesame", "next": target}
+    assert client.post(LOGIN, form).headers["Location"] == "/admin/"
+
+
+def test_signing_in_leads_to_the_page_that_was_wanted() -> None:
+    have_roles()
+    User.objects.get(username="asha").groups.add(Group.objects.get(name="Manager"))
+    for target in (
+        "/admin/catalog/product/?q=a",
+        "/admin/catalog/product/add/",
+        "/admin/axes/",
+        "/",
+    ):
+        form = {"username": "asha", "password": "open sesame", "next": target}
+        assert Client().post(LOGIN, form).headers["Location"] == target
