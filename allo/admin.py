@@ -1,9 +1,30 @@
-"""What is left to register: who tried to sign in. To be read, as everything that is a record."""
+"""What is left to register: accounts, and who tried to sign in."""
+
+from collections.abc import Iterable
+from typing import Any
 
 from axes.models import AccessAttempt, AccessLog
 from django.contrib import admin
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.admin import UserAdmin
+from django.contrib.auth.models import User
+from django.http import HttpRequest
 
 from allo.http.admin import ReadOnlyAdmin
+
+admin.site.unregister(User)
+
+
+@admin.register(User)
+class AccountAdmin(UserAdmin):  # type: ignore[type-arg]
+    """Whoever did something in the admin stays on its record: made inactive, never deleted."""
+
+    def get_deleted_objects(self, objs: Iterable[User], request: HttpRequest) -> Any:
+        *found, protected = super().get_deleted_objects(objs, request)  # type: ignore[arg-type]
+        entries = LogEntry.objects.filter(user__in=[user.pk for user in objs])
+        names = entries.values_list("user__username", flat=True).order_by("user__username")
+        recorded = [f"What {name} did in the admin" for name in names.distinct()]
+        return *found, [*protected, *recorded]
 
 
 @admin.register(AccessAttempt)

@@ -7,6 +7,8 @@ from io import StringIO
 from urllib.parse import unquote, urlsplit
 
 import pytest
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.auth.models import Group, User
 from django.core.management import call_command
 from django.db import ProgrammingError, connection
 
@@ -16,6 +18,7 @@ from reservations.expiry import expire_due
 from reservations.models import Reservation
 from reservations.pruning import prune
 from tests.reservations.test_verbs import hold
+from tests.staff.people import have_roles
 from tests.stock import pass_time, stocked
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -58,10 +61,25 @@ def connect_as(login: dict[str, object]) -> None:
         "CREATE TABLE loot (id int)",
         "SET session_replication_role = replica",
         "DELETE FROM django_migrations",
+        "UPDATE django_admin_log SET object_repr = 'other'",
+        "DELETE FROM django_admin_log",
+        "TRUNCATE django_admin_log",
+        "DROP TRIGGER admin_log_is_append_only ON django_admin_log",
+        "ALTER TABLE django_admin_log DISABLE TRIGGER ALL",
+        "UPDATE reservations_auditrun SET findings = '[]'",
+        "UPDATE reservations_idempotencykey SET body = ''",
+        "UPDATE reservations_sweep SET expired = 0",
+        "UPDATE auth_user_groups SET user_id = 1",
+        "DELETE FROM reservations_apitoken",
+        "DELETE FROM checkout_contact",
+        "INSERT INTO auth_permission (name, content_type_id, codename) VALUES ('x', 1, 'x')",
+        "DELETE FROM django_content_type",
     ],
 )
 def test_the_shops_role_is_refused(settings, statement) -> None:
     stocked(5)
+    person = User.objects.create_user("asha")
+    LogEntry.objects.log_actions(person.pk, [person], CHANGE, "Renamed")
     with (
         as_the_shop(settings),
         pytest.raises(ProgrammingError, match="permission denied|must be owner"),
@@ -89,3 +107,25 @@ def test_every_verb_works_with_the_shops_role(settings) -> None:
         prune()
         call_command("audit_stock", verbosity=0)
         assert Inventory.objects.get().total_units == 7
+
+
+def test_an_account_is_deleted_only_if_nothing_it_did_is_on_record(settings, client) -> None:
+    asha, ravi = (User.objects.create_user(name) for name in ("asha", "ravi"))
+    LogEntry.objects.log_actions(asha.pk, [ravi], CHANGE, "Renamed")
+    boss = User.objects.create_superuser("boss")
+    client.force_login(boss)
+    with as_the_shop(settings):
+        refused = client.post(f"/admin/auth/user/{asha.pk}/delete/", {"post": "yes"})
+        assert "What asha did in the admin" in refused.content.decode()
+        deleted = client.post(f"/admin/auth/user/{ravi.pk}/delete/", {"post": "yes"})
+        assert deleted.status_code == 302
+        assert set(User.objects.values_list("username", flat=True)) == {"asha", "boss"}
+
+
+def test_staff_are_given_roles_and_lose_them_with_the_shops_role(settings, client) -> None:
+    have_roles()
+    asha = User.objects.create_user("asha")
+    with as_the_shop(settings):
+        asha.groups.set(Group.objects.filter(name__in=["Viewer", "Support"]))
+        asha.groups.set(Group.objects.filter(name="Support"))
+        assert asha.groups.get().name == "Support"
