@@ -40,6 +40,8 @@ threads = int(os.environ.get("WEB_THREADS") or 16)
 preload_app = True
 keepalive = 15
 graceful_timeout = 3
+# A worker whose loop stood still for so long is ended; how long its requests take is no matter.
+timeout = 10
 # It would open one in the home folder, which two shops of one person would share.
 control_socket_disable = True
 # The heartbeat is a file; on a disk, a slow fsync of another program could stall it.

@@ -6,9 +6,9 @@ import signal
 import socket
 from typing import Any
 
-from allo.gunicorn import address, control_socket_disable, post_fork, worker_tmp_dir
+from allo.gunicorn import address, control_socket_disable, post_fork, timeout, worker_tmp_dir
 
-__all__ = ["control_socket_disable", "post_fork", "worker_tmp_dir"]
+__all__ = ["control_socket_disable", "post_fork", "timeout", "worker_tmp_dir"]
 
 wsgi_app = "allo.asgi:application"
 bind = address(os.environ.get("LIVE_PORT") or "8001")

@@ -4,6 +4,7 @@
 running `make up` are found through the file it leaves in the state folder.
 """
 
+import os
 import re
 import secrets
 import sys
@@ -20,7 +21,17 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 
 env = environ.Env()
 STATE_DIR = Path(env.str("STATE_DIR", default=str(BASE_DIR / "var"))).resolve()
+_given = "DATABASE_URL" in os.environ
 environ.Env.read_env(STATE_DIR / "allo.env", overwrite=False)
+
+# Commands that change the schema act as its owner; the shop itself has a lesser role, and no other
+# process may so much as know the owner's password.
+OWNER_COMMANDS = {"migrate", "prepare", "grant_privileges"}
+_owner = len(sys.argv) > 1 and sys.argv[1] in OWNER_COMMANDS
+if not _owner:
+    os.environ.pop("MIGRATION_DATABASE_URL", None)
+elif not _given:
+    environ.Env.read_env(STATE_DIR / "owner.env", overwrite=False)
 
 # --- What kind of place this is ------------------------------------------------------------
 
@@ -120,9 +131,6 @@ TEMPLATES = [
 
 # --- Data ---------------------------------------------------------------------------------
 
-# Commands that change the schema act as its owner; the shop itself has a lesser role.
-OWNER_COMMANDS = {"migrate", "prepare", "grant_privileges"}
-_owner = len(sys.argv) > 1 and sys.argv[1] in OWNER_COMMANDS
 _database_url = env.str("DATABASE_URL", default="postgres:///allo")
 _statement_timeout = 0 if _owner else env.int("STATEMENT_TIMEOUT_MS", default=15000)
 SHOP_ROLE = env.db_url_config(_database_url)["USER"]
@@ -138,9 +146,7 @@ _pool = {
 
 DATABASES = {
     "default": {
-        **env.db_url_config(
-            (env.str("MIGRATION_DATABASE_URL", default="") if _owner else "") or _database_url
-        ),
+        **env.db_url_config(env.str("MIGRATION_DATABASE_URL", default="") or _database_url),
         "ENGINE": "allo.postgresql",
         "CONN_MAX_AGE": 0,
         "CONN_HEALTH_CHECKS": True,

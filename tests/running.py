@@ -66,14 +66,27 @@ class Shop:
         ours = (pid for pid, command in commands if word in command)
         return next((pid for pid in ours if parent_of(pid) == self.process.pid), 0)
 
-    def variables(self) -> dict[str, str]:
-        lines = (self.state / "allo.env").read_text().splitlines()
+    def processes(self, word: str) -> list[int]:
+        """Return the runner's child whose command has this word, and after it its own children."""
+        child = self.child(word)
+        return [child, *(pid for pid in processes_of(self.state) if parent_of(pid) == child)]
+
+    def variables(self, file: str = "allo.env") -> dict[str, str]:
+        lines = (self.state / file).read_text().splitlines()
         return {
             name: value.strip("'") for name, _, value in (line.partition("=") for line in lines)
         }
 
+    @property
+    def logs(self) -> list[Path]:
+        return list((self.state / "log").iterdir())
+
+    @property
+    def owner_url(self) -> str:
+        return self.variables("owner.env")["MIGRATION_DATABASE_URL"]
+
     def sql(self, statement: str) -> list[Any]:
-        with psycopg.connect(self.variables()["MIGRATION_DATABASE_URL"]) as connection:
+        with psycopg.connect(self.owner_url) as connection:
             cursor = connection.execute(statement)
             return cursor.fetchall() if cursor.description else []
 
@@ -173,6 +186,12 @@ def processes_of(state: Path) -> dict[int, str]:
             if any(mark in place for place in places):
                 found[int(process.name)] = command.replace(b"\0", b" ").decode()
     return found
+
+
+def environment_of(pid: int) -> dict[str, str]:
+    """What a process was started with."""
+    variables = Path(f"/proc/{pid}/environ").read_bytes().decode().split("\0")
+    return {name: value for name, _, value in (line.partition("=") for line in variables) if name}
 
 
 def parent_of(pid: int) -> int:

@@ -16,7 +16,7 @@ from allo.embedded.console import explain, say
 from allo.embedded.errors import RunnerError
 from allo.embedded.placement import remove_servers, remove_sockets
 from allo.embedded.processes import die_with_parent
-from allo.embedded.servers import start_servers
+from allo.embedded.servers import OWNER_URL, start_servers
 from allo.embedded.shop import PROJECT, serve
 from allo.embedded.signals import SignalQueue, Stopped
 from allo.embedded.state import locked, read_secrets
@@ -80,7 +80,7 @@ def _execute(options: argparse.Namespace) -> int:
     with _state_folder(options.state) as state, _supervised(state) as supervisor:
         secrets = read_secrets(state)
         addresses = start_servers(supervisor, state, secrets, os.environ, dict(options.settings))
-        if owner := addresses.get("MIGRATION_DATABASE_URL"):
+        if owner := addresses.get(OWNER_URL):
             # Tests create databases, which only the owner may.
             addresses |= {"APP_DATABASE_URL": addresses["DATABASE_URL"], "DATABASE_URL": owner}
         variables = {**addresses, "SECRET_KEY": secrets.secret_key, "STATE_DIR": str(state)}

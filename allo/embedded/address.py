@@ -67,8 +67,8 @@ class Address:
         own = self.url.removesuffix("/")
         return [own, own.replace("127.0.0.1", "localhost")] if "127.0.0.1" in own else [own]
 
-    def answers(self) -> bool:
-        return self.get(self.health) is not None
+    def answers(self, seconds: float = 5.0) -> bool:
+        return self.get(self.health, seconds) is not None
 
     def get(self, path: str, seconds: float = 5.0) -> bytes | None:
         """Return what is served there in time; None if nothing is, or an error of the server's."""

@@ -41,6 +41,9 @@ INITDB_OPTIONS = (
     "--auth-local=scram-sha-256",
     "--auth-host=reject",
 )
+# What pg_isready exits with; 2 is no answer.
+ACCEPTS, REFUSES = 0, 1
+ANSWER_SECONDS = 2
 LEFTOVER_SECONDS = 5.0
 POLL_SECONDS = 0.05
 
@@ -132,16 +135,21 @@ class Cluster:
             command=program.command,
             environment=program.environment,
             account=program.account,
-            ready=self._accepts_connections,
+            ready=lambda: self._answer() == ACCEPTS,
+            # While it recovers it refuses connections, and that is an answer.
+            answers=lambda: self._answer() in (ACCEPTS, REFUSES),
+            silence=15.0,
             ended=self._kill_leftovers,
             stop_signal=signal.SIGINT,  # the fast shutdown
             kill_signal=signal.SIGQUIT,  # the immediate one: SIGKILL would leave its children
             patience=3.0,
         )
 
-    def _accepts_connections(self) -> bool:
-        program = self._program("pg_isready", "--host", self.place.sockets, "--quiet")
-        return launch(program, stdin=DEVNULL, stdout=DEVNULL, stderr=DEVNULL).wait() == 0
+    def _answer(self) -> int:
+        program = self._program(
+            "pg_isready", "--host", self.place.sockets, "--quiet", f"--timeout={ANSWER_SECONDS}"
+        )
+        return launch(program, stdin=DEVNULL, stdout=DEVNULL, stderr=DEVNULL).wait()
 
     def url(self, role: str, password: str) -> str:
         return f"postgresql://{role}:{password}@/{DATABASE}?host={self.place.sockets}"

@@ -34,9 +34,15 @@ class Service(Program):
     """One row of the process table."""
 
     name: str
+    # What it reads from its standard input, once.
+    input: str = ""
     ready: Callable[[], bool] | None = None
     ended: Callable[[], object] | None = None
-    # Given the age of the process in seconds: does it live, but not do its work?
+    # Does it answer? Takes a bounded time, of a few seconds. What has answered nothing for
+    # `silence` seconds hangs; whatever has yet to answer for the first time has longer.
+    answers: Callable[[], bool] | None = None
+    silence: float = 10.0
+    # Given for how many seconds it and all before it were well: does it live, but not do its work?
     stalled: Callable[[float], bool] | None = None
     stop_signal: signal.Signals = signal.SIGTERM
     patience: float = 2.0

@@ -12,6 +12,8 @@ from allo.embedded.valkey import valkey_service, valkey_url
 
 Variables = dict[str, str]
 
+OWNER_URL = "MIGRATION_DATABASE_URL"
+
 
 def start_servers(
     supervisor: Supervisor,
@@ -28,7 +30,7 @@ def start_servers(
     if "DATABASE_URL" not in addresses:
         addresses |= _start_postgres(supervisor, Cluster(place, settings or {}), secrets)
     if "REDIS_URL" not in addresses:
-        addresses |= _start_valkey(supervisor, place)
+        addresses |= _start_valkey(supervisor, place, secrets)
     return addresses
 
 
@@ -39,11 +41,11 @@ def _start_postgres(supervisor: Supervisor, cluster: Cluster, secrets: Secrets) 
         supervisor.start(cluster.service())
     return {
         "DATABASE_URL": cluster.url(APP, secrets.app_password),
-        "MIGRATION_DATABASE_URL": cluster.url(OWNER, secrets.owner_password),
+        OWNER_URL: cluster.url(OWNER, secrets.owner_password),
     }
 
 
-def _start_valkey(supervisor: Supervisor, place: Place) -> Variables:
+def _start_valkey(supervisor: Supervisor, place: Place, secrets: Secrets) -> Variables:
     with step("Valkey"):
-        supervisor.start(valkey_service(place))
-    return {"REDIS_URL": valkey_url(place)}
+        supervisor.start(valkey_service(place, secrets.valkey_password))
+    return {"REDIS_URL": valkey_url(place, secrets.valkey_password)}

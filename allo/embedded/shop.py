@@ -10,7 +10,7 @@ from typing import Never
 from allo.embedded.address import Address
 from allo.embedded.console import say, step
 from allo.embedded.processes import Program, Service
-from allo.embedded.servers import start_servers
+from allo.embedded.servers import OWNER_URL, start_servers
 from allo.embedded.state import read_secrets, write_environment
 from allo.embedded.supervisor import Supervisor
 from allo.embedded.sweep import stall_detector
@@ -22,6 +22,9 @@ CELERY = (PYTHON, "-m", "celery", "--app=allo.celery:app")
 ALONE = ("--without-gossip", "--without-mingle", "--without-heartbeat")
 # Threads, as tasks only wait for the database; a pool of processes could be orphaned.
 POOL = ("--pool=threads", "--concurrency=4")
+# gunicorn ends workers of its own that hang, within half of this.
+SILENCE_SECONDS = 25.0
+ANSWER_SECONDS = 2.0
 
 
 def services(environment: Mapping[str, str], address: Address, live: Address) -> list[Service]:
@@ -33,12 +36,16 @@ def services(environment: Mapping[str, str], address: Address, live: Address) ->
             name="web",
             command=[PYTHON, "-m", "gunicorn", "--config=python:allo.gunicorn"],
             ready=address.answers,
+            answers=partial(address.answers, ANSWER_SECONDS),
+            silence=SILENCE_SECONDS,
             patience=4.0,
         ),
         service(
             name="live",
             command=[PYTHON, "-m", "gunicorn", "--config=python:allo.gunicorn_live"],
             ready=live.answers,
+            answers=partial(live.answers, ANSWER_SECONDS),
+            silence=SILENCE_SECONDS,
             patience=3.0,
         ),
         service(
@@ -89,11 +96,14 @@ def _start(
         "LIVE_URL": environ.get("LIVE_URL") or f"{live.url}live/",
         "LIVE_ALLOW_ORIGINS": environ.get("LIVE_ALLOW_ORIGINS") or ",".join(address.origins),
     }
-    write_environment(state / "allo.env", variables)
     environment = {**environ, **variables, "PYTHONUNBUFFERED": "1"}
+    # Apart, as every process of the shop reads the other.
+    owner = variables.pop(OWNER_URL, "")
+    write_environment(state / "owner.env", {OWNER_URL: owner} if owner else {})
+    write_environment(state / "allo.env", variables)
     _prepare(supervisor, environment)
     # From here on nothing may act as the owner of the tables.
-    environment.pop("MIGRATION_DATABASE_URL", None)
+    environment.pop(OWNER_URL, None)
     with step("Web, live, worker, beat"):
         supervisor.start(*services(environment, address, live))
 

@@ -24,6 +24,7 @@ class Secrets:
     superuser_password: str = field(default_factory=_random)
     owner_password: str = field(default_factory=_random)
     app_password: str = field(default_factory=_random)
+    valkey_password: str = field(default_factory=_random)
 
 
 @contextmanager
@@ -57,13 +58,21 @@ def read_secrets(folder: Path) -> Secrets:
     path = folder / "secrets.json"
     if not path.exists():
         _refuse_lost_secrets(folder, path)
-        write_private(path, json.dumps(asdict(Secrets()), indent=2) + "\n")
+        return _kept(path, Secrets())
     try:
-        return Secrets(**json.loads(path.read_text()))
+        found = json.loads(path.read_text())
+        secrets = Secrets(**found)
     except (ValueError, TypeError):
         raise RunnerError(
             f"{path} is damaged.", "Restore it, or remove the state folder to begin afresh."
         ) from None
+    # An earlier version had fewer.
+    return secrets if asdict(secrets) == found else _kept(path, secrets)
+
+
+def _kept(path: Path, secrets: Secrets) -> Secrets:
+    write_private(path, json.dumps(asdict(secrets), indent=2) + "\n")
+    return secrets
 
 
 def _refuse_lost_secrets(folder: Path, path: Path) -> None:

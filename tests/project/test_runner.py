@@ -1,17 +1,26 @@
 """The one-command runner, for real: real processes, real signals, real servers."""
 
+import json
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
+from redis import Redis
+from redis.exceptions import AuthenticationError
 
 from tests.running import (
+    PROJECT,
     Shop,
     as_ordinary_user,
+    clean_environment,
+    environment_of,
     processes_of,
     running_shop,
     start_shop,
@@ -49,7 +58,7 @@ def test_first_start_says_where_the_shop_is_and_how_to_log_in(shop: Shop) -> Non
 
 
 def test_secrets_are_closed_to_others(shop: Shop) -> None:
-    for name in ("secrets.json", "allo.env", "admin-password"):
+    for name in ("secrets.json", "allo.env", "owner.env", "admin-password"):
         assert (shop.state / name).stat().st_mode & 0o777 == 0o600
     assert shop.state.stat().st_mode & 0o066 == 0
 
@@ -64,6 +73,57 @@ def test_shop_cannot_change_its_tables(shop: Shop) -> None:
         pytest.raises(psycopg.errors.InsufficientPrivilege),
     ):
         connection.execute("DROP TABLE catalog_product CASCADE")
+
+
+SETTINGS = """
+import json, os
+from allo import settings
+print(json.dumps([dict(os.environ), vars(settings)], default=str))
+"""
+
+
+@pytest.mark.parametrize("name", ["allo.gunicorn ", "allo.gunicorn_live ", "worker", "beat"])
+def test_no_process_of_the_shop_knows_the_owners_password(shop: Shop, name: str) -> None:
+    """Neither what it was started with, nor what its settings read from files beside it."""
+    started_with = environment_of(shop.child(name))
+    assert "DATABASE_URL" in started_with
+    done = subprocess.run(
+        [sys.executable, "-c", SETTINGS], cwd=PROJECT, env=started_with, capture_output=True,
+        text=True, check=True,
+    )  # fmt: skip
+    secrets = json.loads((shop.state / "secrets.json").read_text())
+    assert secrets["app_password"] in done.stdout
+    for known in (json.dumps(started_with), done.stdout):
+        assert "MIGRATION_DATABASE_URL" not in known
+        assert secrets["owner_password"] not in known
+        assert secrets["superuser_password"] not in known
+
+
+def test_commands_of_the_owner_find_the_password_by_themselves(shop: Shop) -> None:
+    done = subprocess.run(
+        [sys.executable, "manage.py", "grant_privileges"], cwd=PROJECT, capture_output=True,
+        text=True, check=True, env=clean_environment(STATE_DIR=str(shop.state)),
+    )  # fmt: skip
+    assert done.stdout == "allo_app has the shop's privileges\n"
+
+
+def test_valkey_answers_nobody_without_its_password(shop: Shop) -> None:
+    url = urlsplit(shop.variables()["REDIS_URL"])
+    with Redis.from_url(url.geturl()) as known:
+        assert known.ping()
+    with (
+        Redis.from_url(f"unix://{url.path}", protocol=2) as stranger,
+        pytest.raises(AuthenticationError, match="Authentication required"),
+    ):
+        stranger.ping()
+
+
+def test_no_password_is_in_a_command_or_a_log(shop: Shop) -> None:
+    secrets = json.loads((shop.state / "secrets.json").read_text())
+    seen = [*processes_of(shop.state).values(), *(log.read_text() for log in shop.logs)]
+    assert len(seen) > 10
+    for name, secret in secrets.items():
+        assert not [text for text in seen if secret in text], name
 
 
 def test_second_shop_runs_beside_it_as_an_ordinary_user(shop: Shop, neighbour: Shop) -> None:
@@ -103,6 +163,26 @@ def test_killed_process_is_started_again(shop: Shop, name: str) -> None:
     os.kill(before, signal.SIGKILL)
     wait_for(lambda: shop.child(name) not in {0, before}, seconds=5)
     wait_for(shop.answers, seconds=10)
+
+
+def test_server_that_hangs_is_started_again_and_nobody_else_is_blamed(shop: Shop) -> None:
+    """Each is stopped with all its processes, while a worker of the web server is, too."""
+    web_worker = shop.processes("allo.gunicorn ")[-1]
+    os.kill(web_worker, signal.SIGSTOP)
+    for word, name in (
+        ("valkey", "valkey"), ("bin/postgres", "postgres"), ("allo.gunicorn_live ", "live"),
+    ):  # fmt: skip
+        before = shop.child(word)
+        for process in shop.processes(word):
+            os.kill(process, signal.SIGSTOP)
+        wait_for(lambda: shop.child(word) not in {0, before}, seconds=45)  # noqa: B023
+        assert f"{name} hangs and is ended" in shop.said
+        wait_for(shop.answers, seconds=20)
+    assert web_worker not in shop.processes("allo.gunicorn ")
+    shop.sql("TRUNCATE reservations_sweep")
+    wait_for(lambda: bool(shop.sql("SELECT 1 FROM reservations_sweep LIMIT 1")), seconds=30)
+    for name in ("web", "worker", "beat"):
+        assert f"{name} hangs" not in shop.said
 
 
 def test_clock_that_hangs_is_started_again(shop: Shop) -> None:
