@@ -1,0 +1,112 @@
+"""Files that people send are parsed by a program of its own, which may use only so much.
+
+No check of a file foresees all that a parser makes of it. A limit on the process does: what goes
+beyond it ends that process, and neither a thread of the web server nor the worker. The program
+knows nothing of the shop: it has no settings and no connection to the database.
+"""
+
+import os
+import resource
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from math import ceil
+from pathlib import Path
+from shutil import copyfileobj
+from subprocess import PIPE, Popen
+from tempfile import TemporaryFile
+from threading import Timer
+from typing import IO
+
+PROJECT = Path(__file__).resolve().parents[2]
+MEGABYTE = 2**20
+OUT_OF_MEMORY = 70
+STATM = Path("/proc/self/statm")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one file may cost, beside what the interpreter takes before it looks at the file.
+    `memory` is in bytes; `wall_seconds` ends a program that waits instead of computing."""
+
+    cpu_seconds: float
+    memory: int
+    wall_seconds: float
+
+
+class Failed(Exception):
+    """The program ended without an answer."""
+
+
+class TooMuch(Failed):
+    """The file needed more than its limits; `of` is "time" or "memory"."""
+
+    def __init__(self, of: str) -> None:
+        super().__init__(of)
+        self.of = of
+
+
+@contextmanager
+def running(module: str, file: IO[bytes], limits: Limits) -> Iterator[IO[bytes]]:
+    """What the module writes, run as a program that has the file as its standard input. Raises
+    `TooMuch` or `Failed` at the end, so that a part of an answer is never taken for all of it."""
+    command = [sys.executable, "-m", module, str(limits.cpu_seconds), str(limits.memory)]
+    with TemporaryFile() as copy:
+        file.seek(0)
+        copyfileobj(file, copy)
+        copy.seek(0)
+        with Popen(command, stdin=copy, stdout=PIPE, cwd=PROJECT, env=_environment()) as process:
+            assert process.stdout
+            clock = Timer(limits.wall_seconds, process.kill)
+            clock.start()
+            try:
+                yield process.stdout
+                # It may still be computing, after its last word or instead of it.
+                process.stdout.read()
+                _raise_for(process.wait())
+            finally:
+                process.kill()
+                clock.cancel()
+
+
+def _environment() -> dict[str, str]:
+    """Where packages are found, and none of the shop's secrets."""
+    kept = {name: os.environ[name] for name in ("LD_LIBRARY_PATH",) if name in os.environ}
+    return kept | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+
+
+def _raise_for(code: int) -> None:
+    if code in (-signal.SIGXCPU, -signal.SIGKILL):
+        raise TooMuch("time")
+    if code == OUT_OF_MEMORY:
+        raise TooMuch("memory")
+    if code:
+        raise Failed(f"ended with {code}")
+
+
+# --- in the program itself ------------------------------------------------------------------------
+
+
+@contextmanager
+def limited() -> Iterator[None]:
+    """Sets the limits that `running` has passed on. All imports come before: they do not count."""
+    _limit(float(sys.argv[1]), int(sys.argv[2]))
+    try:
+        yield
+    except MemoryError:
+        # Nothing is tidied up: there is no memory to do it with.
+        os._exit(OUT_OF_MEMORY)
+
+
+def _limit(cpu_seconds: float, memory: int) -> None:
+    seconds = ceil(time.process_time() + cpu_seconds)
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    # Elsewhere than on Linux no such limit is kept, and only that of time holds.
+    if STATM.exists():
+        size = int(STATM.read_text().split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (size + memory, size + memory))

@@ -1,0 +1,54 @@
+"""How a file is read from the shop's own processes: by a program with limits."""
+
+import json
+import logging
+from collections.abc import Callable
+from io import BytesIO
+from typing import Any
+
+from allo.http import confined
+from allo.http.confined import MEGABYTE, Failed, Limits, TooMuch
+from inventory.files.records import Record
+from inventory.files.tables import Unreadable
+
+logger = logging.getLogger(__name__)
+
+# Rows between two signs of life.
+STEP = 1000
+
+
+def limits(size: int) -> Limits:
+    """A file of 5 kB costs a second and 100 MB at the most, with what the interpreter takes. An
+    honest workbook of 50,000 rows has 800 kB or more, and has ample room."""
+    share = size / MEGABYTE
+    return Limits(
+        cpu_seconds=min(0.7 + 20 * share, 30),
+        memory=int(min(56 + 200 * share, 320) * MEGABYTE),
+        wall_seconds=45,
+    )
+
+
+def read(content: bytes, progress: Callable[[int], None]) -> tuple[str, list[Record]]:
+    """What to say about the file, and its rows. Raises `Unreadable`."""
+    remark, found = "", []
+    allowed = limits(len(content))
+    try:
+        with confined.running("inventory.files", BytesIO(content), allowed) as lines:
+            for line in lines:
+                words: Any = json.loads(line)
+                if isinstance(words, list):
+                    found.append(Record(*words))
+                    if len(found) % STEP == 0:
+                        progress(len(found))
+                elif "unreadable" in words:
+                    raise Unreadable(words["unreadable"])
+                else:
+                    remark = words["remark"]
+    except TooMuch as error:
+        raise Unreadable(
+            f"It takes more {error.of} to read than a file of its size may."
+        ) from error
+    except Failed as error:
+        logger.warning("a file could not be read: %s", error)
+        raise Unreadable("It cannot be read.") from error
+    return remark, found
