@@ -208,6 +208,12 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 60,
         "options": {"expires": 59},
     },
+    # A file that is uploaded asks at once; this is for one whose worker was away, or died.
+    "read-imports": {
+        "task": "inventory.tasks.read_imports",
+        "schedule": 30,
+        "options": {"expires": 29},
+    },
     "prune-imports": {"task": "inventory.tasks.prune_imports", "schedule": crontab(minute=27)},
     # New pictures ask at once; this is for the seed's, and for what was left undone.
     "picture-sizes": {

@@ -1,7 +1,9 @@
-"""The admin's pages for files of adjustments: upload, preview, apply, progress."""
+"""The admin's pages for files of adjustments: upload, preview, apply, progress. What is in a file
+is looked at by a worker alone."""
 
 import logging
 from typing import Any
+from uuid import UUID
 
 from django import forms
 from django.contrib import messages
@@ -14,18 +16,24 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 from django.urls import URLPattern, path, reverse
 from django.views.decorators.http import require_POST
+from django_htmx.http import HttpResponseClientRedirect
 from kombu.exceptions import OperationalError as BrokerError
 
 from allo.http.admin import ModelAdmin
-from inventory import importing, tasks
-from inventory.importing import MAX_BYTES, MAX_ROWS, Unreadable
+from allo.http.worker import ask
+from inventory import importing, tasks, uploads
+from inventory.checking import REASONS
+from inventory.files.records import COLUMNS, MAX_ROWS
+from inventory.importing import AppliedBefore
 from inventory.models import StockImport, StockImportRow
+from inventory.uploads import MAX_BYTES
 
 logger = logging.getLogger(__name__)
 
 # Longer files are applied by the clock's workers, while the page says how far they are.
 APPLIED_AT_ONCE = 500
 ROWS_ON_A_PAGE = 100
+WORKERS_AWAY = "The workers cannot be reached. The file is kept, and is read once they are back."
 
 
 class FileForm(forms.Form):
@@ -39,11 +47,6 @@ class FileForm(forms.Form):
         file: UploadedFile = self.cleaned_data["file"]
         if file.size and file.size > MAX_BYTES:
             raise forms.ValidationError(f"More than {MAX_BYTES // 2**20} MB: split the file.")
-        assert file.file
-        try:
-            self.records = importing.read(file.file)
-        except Unreadable as error:
-            raise forms.ValidationError(str(error)) from error
         return file
 
 
@@ -66,8 +69,11 @@ class ImportPages(ModelAdmin[StockImport]):
         actor = _who_may(request)
         form = FileForm(request.POST or None, request.FILES or None)
         if request.method == "POST" and form.is_valid():
-            name = form.cleaned_data["file"].name.replace("\0", "")
-            kept = importing.check(records=form.records, file_name=name, actor=actor)
+            file = form.cleaned_data["file"]
+            name = file.name.replace("\0", "")
+            kept = uploads.keep(file=file, file_name=name, actor=actor)
+            if not ask(tasks.read_imports):
+                self.message_user(request, WORKERS_AWAY, messages.WARNING)
             return HttpResponseRedirect(_page_of(kept))
         context = {
             **self.admin_site.each_context(request),
@@ -75,8 +81,8 @@ class ImportPages(ModelAdmin[StockImport]):
             "title": "Import adjustments",
             "form": form,
             "media": self.media,
-            "columns": importing.COLUMNS,
-            "reasons": dict.fromkeys(importing.REASONS.values()),
+            "columns": COLUMNS,
+            "reasons": dict.fromkeys(REASONS.values()),
             "max_rows": MAX_ROWS,
         }
         return render(request, "admin/inventory/stockimport/upload.html", context)
@@ -84,7 +90,12 @@ class ImportPages(ModelAdmin[StockImport]):
     def apply(self, request: HttpRequest, pk: Any) -> HttpResponse:
         actor = _who_may(request)
         kept = get_object_or_404(StockImport, pk=pk)
-        if not importing.begin(kept):
+        try:
+            begun = importing.begin(kept, again=_uuid(request.POST.get("again", "")))
+        except AppliedBefore:
+            self.message_user(request, "Nothing was changed: see below.", messages.WARNING)
+            return HttpResponseRedirect(_page_of(kept))
+        if not begun:
             self.message_user(request, "This cannot be applied now.", messages.WARNING)
         elif kept.row_count <= APPLIED_AT_ONCE:
             importing.apply(kept=kept, actor=actor)
@@ -105,18 +116,23 @@ class ImportPages(ModelAdmin[StockImport]):
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
         kept = self.get_object(request, object_id)
-        more: dict[str, Any] = {}
-        if kept:
-            free = kept.stalled or kept.state == StockImport.State.CHECKED
-            may = request.user.has_perm("inventory.import_stock")
-            more = {
-                "page": _rows(kept, request.GET.get("p", "1")),
-                "may_apply": may and free and not kept.error_count,
-            }
+        if kept and kept.is_read and "unread" in request.GET and request.headers.get("HX-Request"):
+            # There is more to show now than what the page asks for while it waits.
+            return HttpResponseClientRedirect(_page_of(kept))
+        more = self._read_context(request, kept) if kept and kept.is_read else {}
         return super().change_view(request, object_id, form_url, {**(extra_context or {}), **more})
 
+    def _read_context(self, request: HttpRequest, kept: StockImport) -> dict[str, Any]:
+        may = request.user.has_perm("inventory.import_stock")
+        free = StockImport.objects.free().filter(pk=kept.pk).exists()
+        return {
+            "page": _rows(kept, request.GET.get("p", "1")),
+            "may_apply": may and free,
+            "twin": free and StockImport.objects.twins_of(kept).select_related("actor").first(),
+        }
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[StockImport]:
-        return StockImport.objects.with_stalled()
+        return StockImport.objects.with_signs_of_life()
 
     def has_view_permission(self, request: HttpRequest, obj: StockImport | None = None) -> bool:
         return super().has_view_permission(request, obj) or request.user.has_perm(
@@ -129,6 +145,13 @@ def _who_may(request: HttpRequest) -> User:
         raise PermissionDenied
     assert isinstance(request.user, User)
     return request.user
+
+
+def _uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
 
 
 def _page_of(kept: StockImport) -> str:

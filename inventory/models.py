@@ -256,16 +256,36 @@ class LowStock(models.Model):
 
 # A worker that has given no sign of life for so long is dead, and what it began is undone.
 STALLED = Q(state="applying", stirred_at__lt=Now() - timedelta(seconds=30))
+# Longer than one file may take: what is read meanwhile is begun again by another worker.
+READING_STALLED = Q(state="reading", stirred_at__lt=Now() - timedelta(seconds=90))
+# A worker that is there takes a file at once.
+LATE = Q(state="waiting", created_at__lt=Now() - timedelta(seconds=10))
 
 
 class StockImportQuerySet(QuerySet["StockImport"]):
-    def with_stalled(self) -> Self:
-        """Annotates `stalled`, by the database's clock."""
-        return self.annotate(stalled=ExpressionWrapper(STALLED, BooleanField()))
+    def with_signs_of_life(self) -> Self:
+        """Annotates `stalled` and `late`, by the database's clock."""
+        return self.annotate(
+            stalled=ExpressionWrapper(STALLED, BooleanField()),
+            late=ExpressionWrapper(LATE | READING_STALLED, BooleanField()),
+        )
 
     def free(self) -> Self:
         """Those that nobody is applying, and nobody has."""
         return self.filter(Q(state="checked") | STALLED, error_count=0)
+
+    def unread(self) -> Self:
+        """Those whose file no worker has read, or is reading."""
+        return self.filter(Q(state="waiting") | READING_STALLED)
+
+    def same_as(self, kept: "StockImport") -> Self:
+        """Those with the very same rows, itself among them."""
+        return self.filter(digest=kept.digest).exclude(digest="")
+
+    def twins_of(self, kept: "StockImport") -> Self:
+        """Others of the same rows that were applied, or are just being: the last first."""
+        done = self.same_as(kept).filter(state__in=("applying", "applied"))
+        return done.exclude(pk=kept.pk).order_by("-applied_at", "-created_at")
 
 
 class StockImport(models.Model):
@@ -273,6 +293,9 @@ class StockImport(models.Model):
     of the movements it led to."""
 
     class State(models.TextChoices):
+        WAITING = "waiting", "Waiting to be read"
+        READING = "reading", "Being read"
+        REFUSED = "refused", "Cannot be read"
         CHECKED = "checked"
         APPLYING = "applying"
         APPLIED = "applied"
@@ -284,12 +307,19 @@ class StockImport(models.Model):
     error_count = models.PositiveIntegerField("errors")
     done = models.PositiveIntegerField(default=0)
     actor = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT)
-    created_at = models.DateTimeField("checked at", db_default=Now(), editable=False)
+    created_at = models.DateTimeField("uploaded at", db_default=Now(), editable=False)
     stirred_at = models.DateTimeField(null=True, help_text="The last sign of life of its worker.")
     applied_at = models.DateTimeField(null=True)
-    trouble = models.CharField(max_length=200, help_text="Why it was not applied the last time.")
+    trouble = models.CharField(max_length=200, help_text="Why it was refused, or not applied.")
+    claim = models.UUIDField(null=True, help_text="Of the worker that reads it.")
+    # SHA-256 of what its rows say, so that the same rows are known again in any kind of file.
+    digest = models.CharField(max_length=64, default="", db_default="")
+    remark = models.CharField(
+        max_length=200, default="", db_default="", help_text="How its file was read."
+    )
 
-    stalled: bool  # annotated by `with_stalled`
+    stalled: bool  # annotated by `with_signs_of_life`
+    late: bool  # annotated by `with_signs_of_life`
 
     objects = StockImportQuerySet.as_manager()
 
@@ -299,7 +329,16 @@ class StockImport(models.Model):
         verbose_name = "import"
         constraints = (
             models.CheckConstraint(
-                condition=Q(state__in=("checked", "applying", "applied")),
+                condition=Q(
+                    state__in=(
+                        "applied",
+                        "applying",
+                        "checked",
+                        "reading",
+                        "refused",
+                        "waiting",
+                    )
+                ),
                 name="import_state_known",
             ),
             models.CheckConstraint(
@@ -314,6 +353,9 @@ class StockImport(models.Model):
                 condition=pgtrigger.Q(old__state="applied"),
             ),
         )
+        indexes = (
+            models.Index(fields=("digest",), condition=~Q(digest=""), name="import_by_digest"),
+        )
 
     def __str__(self) -> str:
         return self.file_name
@@ -322,6 +364,24 @@ class StockImport(models.Model):
     def steps(self) -> int:
         """What `done` counts up to: each row is locked, then written."""
         return 2 * self.row_count
+
+    @property
+    def is_read(self) -> bool:
+        return self.state not in (self.State.WAITING, self.State.READING)
+
+
+class StockImportFile(models.Model):
+    """What was uploaded, until a worker has read it: in the database, as that worker may run on
+    another machine than the web server."""
+
+    stock_import = models.OneToOneField(StockImport, models.CASCADE, primary_key=True)
+    content = models.BinaryField()
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"file of {self.stock_import_id}"
 
 
 class StockImportRow(models.Model):

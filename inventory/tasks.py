@@ -5,7 +5,7 @@ from uuid import UUID
 from celery import shared_task
 from django.contrib.auth.models import User
 
-from inventory import importing, low_stock
+from inventory import importing, low_stock, uploads
 from inventory.models import StockImport
 
 
@@ -16,7 +16,12 @@ def watch_low_stock() -> None:
 
 @shared_task
 def prune_imports() -> None:
-    importing.prune()
+    uploads.prune()
+
+
+@shared_task
+def read_imports() -> None:
+    uploads.read_waiting()
 
 
 @shared_task

@@ -14,6 +14,8 @@ from tests.running import Shop
 pytestmark = pytest.mark.browser
 
 LIST = "/admin/inventory/inventory/"
+# A worker has to take the file, and the page to ask again.
+READ_MS = 20_000
 
 
 def find(page: Page, shelf: Shelf) -> None:
@@ -182,13 +184,16 @@ def test_a_manager_imports_a_file_with_mistakes_then_without(
         press(page, "Check the file")
 
     upload("wrong.csv", head + right + wrong)
-    expect(page.get_by_role("alert")).to_contain_text("1 of 2 rows cannot be done")
+    refusal = page.get_by_role("alert")
+    expect(refusal).to_contain_text("1 of 2 rows cannot be done", timeout=READ_MS)
     first = page.locator("#content tbody tr").first
     expect(first).to_contain_text("No product has the slug “nothing”.")
     expect(page.get_by_role("button", name="Apply")).to_have_count(0)
     assert faults(page) == []
     page.goto("/admin/inventory/stockimport/upload/")
     upload("right.csv", head + right)
+    # The page waits for the worker, and comes anew by itself.
+    expect(page.get_by_role("button", name="Apply 1 change")).to_be_visible(timeout=READ_MS)
     assert faults(page) == []
     press(page, "Apply 1 change")
     expect(page.get_by_text("Applied: all 1 rows were changed.")).to_be_visible()
@@ -223,6 +228,8 @@ def test_a_long_file_is_applied_by_the_workers_while_the_page_says_so(
     file = {"name": "long.csv", "mimeType": "text/csv", "buffer": text.encode()}
     page.get_by_label("CSV or XLSX file").set_input_files(file)  # type: ignore[arg-type]
     press(page, "Check the file")
+    button = page.get_by_role("button", name=f"Apply {len(lines)} changes")
+    expect(button).to_be_visible(timeout=READ_MS)
     press(page, f"Apply {len(lines)} changes")
     expect(page.get_by_text(f"Applied: all {len(lines)} rows were changed.")).to_be_visible()
 

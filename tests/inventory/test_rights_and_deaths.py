@@ -1,13 +1,13 @@
 """The stock room with the shop's lesser database role, and with a worker that dies half way."""
 
 from collections.abc import Callable
+from io import BytesIO
 
 import pytest
 from django.contrib.auth.models import User
 from django.db import DatabaseError, connection
 
-from inventory import importing, low_stock, services
-from inventory.importing import Record
+from inventory import importing, low_stock, services, uploads
 from inventory.models import Inventory, StockImport, StockMovement, Warehouse
 from reservations.audit import audit_stock
 from tests.reservations.test_privileges import as_the_shop
@@ -22,11 +22,11 @@ def staff() -> User:
 
 
 def checked(rows: list[Inventory], staff: User) -> StockImport:
-    records = [
-        Record(line, row.product.slug, row.warehouse.code, "1", "received", "")
-        for line, row in enumerate(rows, 2)
-    ]
-    kept = importing.check(records=records, file_name="x.csv", actor=staff)
+    lines = [f"{row.product.slug},{row.warehouse.code},1,received\n" for row in rows]
+    file = BytesIO("".join(["product,warehouse,change,reason\n", *lines]).encode())
+    kept = uploads.keep(file=file, file_name="x.csv", actor=staff)
+    assert uploads.read_waiting() == 1
+    kept.refresh_from_db()
     assert importing.begin(kept)
     return kept
 
@@ -44,7 +44,7 @@ def test_everything_staff_do_works_with_the_shops_role(settings, staff) -> None:
             importing.apply(kept=kept, actor=staff, progress=progress)
         kept.refresh_from_db()
         assert (kept.state, kept.done) == ("applied", 2)
-        importing.prune()
+        uploads.prune()
         assert low_stock.watch() == 0
     assert audit_stock() == []
 

@@ -4,7 +4,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     """Words for staff only: the table does not change."""
 
-    dependencies = [("reservations", "0005_live_hold_by_its_end")]
+    dependencies = [("reservations", "0007_keep_price_and_name")]
 
     operations = [
         migrations.AlterField(

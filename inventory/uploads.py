@@ -1,0 +1,149 @@
+"""Files of adjustments: kept as they came until a worker has read them, then as they were
+understood. Nothing here changes stock."""
+
+import json
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from hashlib import sha256
+from itertools import islice
+from typing import IO
+from uuid import uuid4
+
+from django.contrib.auth.models import User
+from django.db import InterfaceError, OperationalError, transaction
+from django.db.models.functions import Now
+
+from inventory.checking import checked, meaning_of
+from inventory.files import reading
+from inventory.files.records import Record
+from inventory.files.tables import Unreadable
+from inventory.models import StockImport, StockImportFile, StockImportRow
+from inventory.services import PORTION
+
+State = StockImport.State
+logger = logging.getLogger(__name__)
+
+MAX_BYTES = 10 * 2**20
+GIVEN_UP = "No worker has read it for a day: upload it again."
+
+
+class Overtaken(Exception):
+    """Another worker has begun anew: this one was thought to be dead."""
+
+
+@transaction.atomic
+def keep(*, file: IO[bytes], file_name: str, actor: User) -> StockImport:
+    """The file, for a worker to read."""
+    kept = StockImport.objects.create(
+        file_name=file_name[:120], state=State.WAITING, row_count=0, error_count=0, actor=actor
+    )
+    StockImportFile.objects.create(stock_import=kept, content=file.read())
+    return kept
+
+
+def read_waiting() -> int:
+    """Reads what waits, and what a worker died of; returns how many files that were."""
+    count = 0
+    while kept := _claim():
+        _read(kept)
+        count += 1
+    return count
+
+
+@transaction.atomic
+def _claim() -> StockImport | None:
+    # Each worker takes another one.
+    unread = StockImport.objects.unread().select_for_update(skip_locked=True)
+    kept = unread.order_by("created_at").first()
+    if kept:
+        kept.state, kept.claim = State.READING, uuid4()
+        StockImport.objects.filter(pk=kept.pk).update(
+            state=kept.state, claim=kept.claim, stirred_at=Now(), row_count=0
+        )
+    return kept
+
+
+def _read(kept: StockImport) -> None:
+    try:
+        content = bytes(StockImportFile.objects.get(pk=kept.pk).content)
+        remark, records = reading.read(content, lambda rows: _stir(kept, rows))
+        _keep_rows(kept, records)
+        _finish(kept, State.CHECKED, digest=digest_of(records), remark=remark)
+    except Overtaken:
+        logger.warning("another worker reads import %s", kept.pk)
+    except Unreadable as error:
+        _finish(kept, State.REFUSED, trouble=str(error)[:200])
+    except (OperationalError, InterfaceError):
+        raise  # the file is there: it is read again once the database is back
+    except Exception:
+        _finish(kept, State.REFUSED, trouble="Something went wrong while it was read.")
+        raise
+
+
+def _stir(kept: StockImport, rows: int) -> None:
+    with _own(kept):
+        StockImport.objects.filter(pk=kept.pk).update(row_count=rows, stirred_at=Now())
+
+
+def _keep_rows(kept: StockImport, records: list[Record]) -> None:
+    """In portions, each a short transaction; nobody sees them before the import is checked."""
+    with _own(kept):
+        StockImportRow.objects.filter(stock_import=kept).delete()
+    rows = checked(records, kept)
+    while portion := list(islice(rows, PORTION)):
+        with _own(kept):
+            StockImportRow.objects.bulk_create(portion)
+            StockImport.objects.filter(pk=kept.pk).update(stirred_at=Now())
+
+
+def _finish(kept: StockImport, state: str, **more: str) -> None:
+    """Its last state for now; the file itself is needed no more."""
+    try:
+        with _own(kept):
+            rows = StockImportRow.objects.filter(stock_import=kept)
+            if state == State.REFUSED:
+                rows.delete()
+            StockImport.objects.filter(pk=kept.pk).update(
+                state=state,
+                row_count=rows.count(),
+                error_count=rows.exclude(error="").count(),
+                **more,
+            )
+            StockImportFile.objects.filter(pk=kept.pk).delete()
+    except Overtaken:
+        logger.warning("another worker reads import %s", kept.pk)
+
+
+@contextmanager
+def _own(kept: StockImport) -> Iterator[None]:
+    """A transaction in which no other worker takes the import over. Raises `Overtaken`."""
+    mine = StockImport.objects.filter(pk=kept.pk, claim=kept.claim, state=State.READING)
+    with transaction.atomic():
+        # Locked, as a worker that takes it over writes its own claim into this row.
+        if not list(mine.select_for_update(no_key=True).values_list("pk")):
+            raise Overtaken
+        yield
+
+
+def digest_of(records: list[Record]) -> str:
+    """Of what the rows mean, and not of the file: saved again as another kind it is the same."""
+    return sha256(json.dumps([meaning_of(record) for record in records]).encode()).hexdigest()
+
+
+def prune() -> int:
+    """Gives up what no worker has read within a day, and forgets what was checked a month ago and
+    never applied."""
+    unread = StockImport.objects.filter(state__in=(State.WAITING, State.READING))
+    given_up = unread.filter(created_at__lt=Now() - timedelta(days=1))
+    StockImportFile.objects.filter(stock_import__in=given_up).delete()
+    given_up.update(
+        state=State.REFUSED, trouble="No worker has read it for a day: upload it again."
+    )
+    old = StockImport.objects.filter(created_at__lt=Now() - timedelta(days=30))
+    with transaction.atomic():
+        # Locked, or one that somebody begins to apply at this moment would go as well.
+        forgotten = old.exclude(state=State.APPLIED).select_for_update(skip_locked=True)
+        deleted, _ = old.filter(pk__in=list(forgotten.values_list("pk", flat=True))).delete()
+    return deleted

@@ -1,0 +1,44 @@
+"""A filled database comes through each migration, and back."""
+
+from io import BytesIO
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+
+from inventory import uploads
+from inventory.models import StockImport
+from tests.stock import stocked
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def migrate(name: str) -> Any:
+    executor = MigrationExecutor(connection)
+    return executor.migrate([("inventory", name)]).apps.get_model("inventory", "StockImport")
+
+
+def upload(text: str) -> None:
+    actor, _ = User.objects.get_or_create(username="asha")
+    uploads.keep(file=BytesIO(text.encode()), file_name=f"{len(text)}.csv", actor=actor)
+
+
+def test_imports_come_through_reading_by_workers_and_back() -> None:
+    stocked(5)
+    upload("product,warehouse,change,reason\ntidal,blr-01,1,received\n")
+    upload("no heading")
+    uploads.read_waiting()
+    upload("still waits")
+    before = migrate("0003_applied_import_is_final")
+    try:
+        [kept] = before.objects.all()
+        assert (kept.state, kept.stockimportrow_set.count()) == ("checked", 1)
+        before.objects.create(file_name="old", row_count=0, error_count=0, actor_id=kept.actor_id)
+    finally:
+        migrate("0004_files_are_read_by_workers")
+    assert {(row.state, row.digest, row.remark) for row in StockImport.objects.all()} == {
+        ("checked", "", "")
+    }
+    assert uploads.read_waiting() == 0
