@@ -5,6 +5,7 @@ import resource
 
 from django.conf import settings
 
+from allo.http.address import scope_network
 from allo.live.application import Application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "allo.settings")
@@ -16,5 +17,7 @@ _files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
 application = Application(
     redis_url=settings.REDIS_URL,
     origins=settings.LIVE_ALLOW_ORIGINS,
+    network_of=scope_network,
     max_clients=min(settings.LIVE_MAX_CLIENTS, _files - _spare_files),
+    max_per_network=settings.LIVE_MAX_PER_NETWORK,
 )

@@ -1,10 +1,14 @@
 """The live server's configuration: `gunicorn --config python:allo.gunicorn_live`."""
 
+import asyncio
 import os
 import resource
 import signal
 import socket
 from typing import Any
+
+from gunicorn.asgi.protocol import ASGIProtocol
+from gunicorn.workers import gasgi
 
 from allo.gunicorn import address, control_socket_disable, post_fork, timeout, worker_tmp_dir
 
@@ -27,6 +31,32 @@ backlog = 4096
 # What the kernel keeps for a reader that does not read, and how long for one that went silently.
 SEND_BUFFER_BYTES = 16_384
 SILENT_MS = 30_000
+# How long a request may take to come in; how much is read at a time; how much of what comes behind
+# a request is kept before reading stops.
+REQUEST_SECONDS = 10
+READ_BYTES, KEPT_BYTES = 16_384, 4096
+
+
+class Protocol(ASGIProtocol):  # type: ignore[misc]  # it has no types
+    """gunicorn's own waits without end for a request, so that connections which never send one
+    stay; and it keeps a quarter of a megabyte of what nobody reads behind one."""
+
+    def __init__(self, worker: Any) -> None:
+        super().__init__(worker)
+        self._max_buffer_size = KEPT_BYTES
+
+    def connection_made(self, transport: asyncio.Transport) -> None:
+        super().connection_made(transport)
+        transport.max_size = READ_BYTES  # type: ignore[attr-defined]
+        self._deadline = self.worker.loop.call_later(REQUEST_SECONDS, self._give_up)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._deadline.cancel()
+        super().connection_lost(exc)
+
+    def _give_up(self) -> None:
+        if self._current_request is None:
+            self.transport.close()
 
 
 def on_starting(_server: Any) -> None:
@@ -44,6 +74,8 @@ def when_ready(server: Any) -> None:
 
 def post_worker_init(worker: Any) -> None:
     """Streams do not end by themselves: they are told to when the worker is."""
+    # The worker has no setting for it.
+    gasgi.ASGIProtocol = Protocol
 
     def stop() -> None:
         worker.asgi.stop()

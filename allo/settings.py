@@ -180,6 +180,7 @@ LIVE_ALLOW_ORIGINS = env.list("LIVE_ALLOW_ORIGINS", default=[])
 # Two shops that share a Redis need two of these.
 LIVE_CHANNEL = env.str("LIVE_CHANNEL", default="allo.live")
 LIVE_MAX_CLIENTS = env.int("LIVE_MAX_CLIENTS", default=10_000)
+LIVE_MAX_PER_NETWORK = env.int("LIVE_MAX_PER_NETWORK", default=500)
 _live_origin = re.match(r"https?://[^/]+", LIVE_URL)
 
 # --- The clock ------------------------------------------------------------------------------

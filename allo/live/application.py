@@ -1,6 +1,7 @@
 """The ASGI application: event streams, and nothing else. It needs neither database nor session."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 from urllib.parse import parse_qs
@@ -20,6 +21,10 @@ HEARTBEAT_SECONDS = 15
 RETRY_AFTER_SECONDS = 15
 # Those who lost their stream at once do not all come back at once.
 RECONNECT_MS, RECONNECT_SPREAD_MS = 2000, 3000
+# A page has a token for each of its live parts, three or four; each costs a signature to check.
+MAX_TOKENS = 20
+# What was sent stays in memory as long as its stream. On the shop's own host its cookies come too.
+MAX_HEADERS_BYTES = 16_384
 
 STREAM: Headers = [
     (b"content-type", b"text/event-stream"),
@@ -29,10 +34,23 @@ STREAM: Headers = [
 
 
 class Application:
-    def __init__(self, *, redis_url: str, origins: Iterable[str], max_clients: int) -> None:
+    def __init__(
+        self,
+        *,
+        redis_url: str,
+        origins: Iterable[str],
+        network_of: Callable[[Scope], str],
+        max_clients: int,
+        max_per_network: int,
+    ) -> None:
+        """At most `max_clients` streams, and `max_per_network` of one network; 0 of the latter is
+        no limit. `network_of` names the network that a request comes from."""
         self._redis_url = redis_url
         self._origins = {origin.encode() for origin in origins}
+        self._network_of = network_of
         self._max_clients = max_clients
+        self._max_per_network = max_per_network or max_clients
+        self._streams_of: Counter[str] = Counter()
         self._stopping = False
         self._opened = 0
         self._tasks: list[asyncio.Task[None]] = []
@@ -81,6 +99,8 @@ class Application:
         headers = self._cors(scope)
         if scope["method"] != "GET":
             await _short(send, 405, [*headers, (b"allow", b"GET")])
+        elif too_much := _too_much(scope):
+            await _short(send, too_much, headers)
         elif scope["path"] == "/live/health":
             await _short(send, 503 if self._stopping else 200, headers, self._report())
         elif scope["path"] == "/live/":
@@ -89,14 +109,16 @@ class Application:
             await _short(send, 404, headers)
 
     async def _stream(self, scope: Scope, send: Send, headers: Headers) -> None:
-        try:
-            listening = read(parse_qs(scope["query_string"].decode("latin-1")).get("t", []))
-        except (BadSignature, ValueError):
-            return await _short(send, 403, headers)
-        if self._stopping or len(self.hub.clients) >= self._max_clients:
+        network = self._network_of(scope)
+        if self._is_full(network):
             later = (b"retry-after", str(RETRY_AFTER_SECONDS).encode())
             return await _short(send, 503, [*headers, later])
+        try:
+            listening = read(_tokens(scope))
+        except (BadSignature, ValueError):
+            return await _short(send, 403, headers)
         client = self.hub.join(listening)
+        self._streams_of[network] += 1
         try:
             await send({"type": "http.response.start", "status": 200, "headers": STREAM + headers})
             await _write(send, self._reconnect())
@@ -105,6 +127,16 @@ class Application:
             await _write(send, b"", more=False)
         finally:
             self.hub.leave(client)
+            self._streams_of[network] -= 1
+            if not self._streams_of[network]:
+                del self._streams_of[network]
+
+    def _is_full(self, network: str) -> bool:
+        return (
+            self._stopping
+            or len(self.hub.clients) >= self._max_clients
+            or self._streams_of[network] >= self._max_per_network
+        )
 
     def _reconnect(self) -> bytes:
         """When to come back: a moment of each stream's own."""
@@ -119,6 +151,21 @@ class Application:
         origin = dict(scope["headers"]).get(b"origin")
         allow = [(b"access-control-allow-origin", origin)] if origin in self._origins else []
         return [(b"vary", b"Origin"), *allow] if self._origins else []
+
+
+def _tokens(scope: Scope) -> list[str]:
+    """Raises `ValueError` for more parameters than a page has tokens."""
+    query = scope["query_string"].decode("latin-1")
+    return parse_qs(query, max_num_fields=MAX_TOKENS).get("t", [])
+
+
+def _too_much(scope: Scope) -> int:
+    """The status for a request that brings what no page sends; 0 for any other."""
+    named = dict(scope["headers"])
+    if b"transfer-encoding" in named or named.get(b"content-length", b"0") != b"0":
+        return 413
+    size = sum(len(name) + len(value) for name, value in scope["headers"])
+    return 431 if size > MAX_HEADERS_BYTES else 0
 
 
 async def _write(send: Send, body: bytes, *, more: bool = True) -> None:

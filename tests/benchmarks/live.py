@@ -171,7 +171,12 @@ def _server(
     process = subprocess.Popen(
         [sys.executable, "-m", "gunicorn", f"--config=python:{config}"],
         cwd=PROJECT,
-        env={**os.environ, setting: str(port), "LIVE_MAX_CLIENTS": "100000"},
+        env={
+            **os.environ,
+            setting: str(port),
+            "LIVE_MAX_CLIENTS": "100000",
+            "LIVE_MAX_PER_NETWORK": "0",
+        },
         stderr=subprocess.DEVNULL,
     )
     try:

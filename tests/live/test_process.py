@@ -8,7 +8,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
@@ -20,19 +21,22 @@ from allo.live import tokens
 from tests.running import PROJECT, free_port, wait_for
 
 ORIGIN = "http://shop.example"
-CAP = 12
+CAP, CAP_OF_NETWORK = 12, 4
 
 
 @contextmanager
-def process(**environment: str) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+def process(
+    config: str = "allo.gunicorn_live", **environment: str
+) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
     port = free_port()
     environ = os.environ | {
         "LIVE_PORT": str(port), "LIVE_ALLOW_ORIGINS": ORIGIN, "LIVE_MAX_CLIENTS": str(CAP),
+        "LIVE_MAX_PER_NETWORK": str(CAP_OF_NETWORK), "TRUSTED_PROXIES": "1",
         # It needs no database.
         "DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none", **environment,
     }  # fmt: skip
     running = subprocess.Popen(
-        [sys.executable, "-m", "gunicorn", "--config=python:allo.gunicorn_live"],
+        [sys.executable, "-m", "gunicorn", f"--config=python:{config}"],
         cwd=PROJECT,
         env=environ,
         stderr=subprocess.DEVNULL,
@@ -152,20 +156,113 @@ def streams(port: int) -> int:
         return int(response.read().split()[0])
 
 
-def test_above_the_cap_comes_503_and_who_goes_makes_room(port: int) -> None:
+def request(*lines: str) -> bytes:
+    """Of a stream, with these headers."""
+    head = (f"GET {stream_of('test:1')} HTTP/1.1", "Host: x", *lines)
+    return "".join(f"{line}\r\n" for line in (*head, "")).encode()
+
+
+@contextmanager
+def streaming(port: int, *froms: str) -> Iterator[list[socket.socket]]:
+    """Open streams, one from each address, as a proxy would write it."""
     wait_for(lambda: streams(port) == 0, seconds=3)
-    open_ones = [socket.create_connection(("127.0.0.1", port)) for _ in range(CAP)]
-    for one in open_ones:
-        one.sendall(f"GET {stream_of('test:1')} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
-    wait_for(lambda: streams(port) == CAP, seconds=3)
-    with asking(port, stream_of("test:1")) as refused:
-        assert refused.status == 503
-        assert int(refused.headers["Retry-After"]) > 0
-    open_ones.pop().close()
-    wait_for(lambda: streams(port) == CAP - 1, seconds=3)
+    open_ones = [socket.create_connection(("127.0.0.1", port)) for _ in froms]
+    for one, address in zip(open_ones, froms, strict=True):
+        one.sendall(request(f"X-Forwarded-For: {address}"))
+    wait_for(lambda: streams(port) == len(froms), seconds=3)
+    yield open_ones
     for one in open_ones:
         one.close()
     wait_for(lambda: streams(port) == 0, seconds=3)
+
+
+def test_above_the_cap_comes_503_and_who_goes_makes_room(port: int) -> None:
+    with streaming(port, *(f"192.0.2.{n}" for n in range(CAP))) as open_ones:
+        with asking(port, stream_of("test:1")) as refused:
+            assert refused.status == 503
+            assert int(refused.headers["Retry-After"]) > 0
+        open_ones.pop().close()
+        wait_for(lambda: streams(port) == CAP - 1, seconds=3)
+        assert status(port, stream_of("test:1")) == 200
+
+
+@pytest.mark.parametrize(
+    ("mine", "another"),
+    [
+        (["192.0.2.1", "x, 192.0.2.1", "192.0.2.1:50001", "[::ffff:192.0.2.1]:443"], "192.0.2.2"),
+        ([f"[2001:db8::{n}]:443" for n in range(CAP_OF_NETWORK)], "2001:db8:0:1::1"),
+        (["unknown", "_hidden", "192.0.2", "-"], "192.0.2.1"),
+    ],
+)
+def test_one_network_cannot_take_all_streams(port: int, mine: list[str], another: str) -> None:
+    with streaming(port, *mine) as open_ones:
+        for address in mine:
+            with asking(port, stream_of("test:1"), **{"X-Forwarded-For": address}) as refused:
+                assert refused.status == 503
+                assert int(refused.headers["Retry-After"]) > 0
+        assert status(port, stream_of("test:1"), **{"X-Forwarded-For": another}) == 200
+        wait_for(lambda: streams(port) == CAP_OF_NETWORK, seconds=3)
+        open_ones.pop().close()
+        wait_for(lambda: streams(port) == CAP_OF_NETWORK - 1, seconds=3)
+        assert status(port, stream_of("test:1"), **{"X-Forwarded-For": mine[0]}) == 200
+
+
+def test_a_stream_is_asked_for_with_no_more_than_a_page_sends(port: int) -> None:
+    token = tokens.sign(["test:1"])
+    assert status(port, f"/live/?{urlencode({'t': [token] * 20}, doseq=True)}") == 200
+    assert status(port, f"/live/?{urlencode({'t': [token] * 21}, doseq=True)}") == 403
+    assert status(port, f"{stream_of('test:1')}&x={'x' * 9000}") == 414
+    assert status(port, stream_of("test:1"), Cookie="a" * 4000) == 200
+    many = {f"X-{n}": "a" * 4000 for n in range(5)}
+    assert status(port, stream_of("test:1"), **many) == 431
+    assert status(port, stream_of("test:1"), **{"Content-Length": "0"}) == 200
+    assert status(port, stream_of("test:1"), **{"Content-Length": "9"}) == 413
+    assert status(port, stream_of("test:1"), **{"Transfer-Encoding": "chunked"}) == 413
+
+
+def test_a_websocket_is_not_opened(port: int) -> None:
+    upgrade = {
+        "Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13",
+        "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+    }  # fmt: skip
+    assert status(port, stream_of("test:1"), **upgrade) >= 400
+
+
+def test_a_connection_without_a_request_ends_and_a_stream_does_not() -> None:
+    with process("tests.live.hasty") as (_, port), asking(port, stream_of("test:1")) as stream:
+        until(stream, b"event: up")
+        silent, slow = (socket.create_connection(("127.0.0.1", port), 5) for _ in range(2))
+        with silent, slow:
+            slow.sendall(request()[:-2])
+            assert [silent.recv(1), slow.recv(1)] == [b"", b""]
+        live.publish("test:1")
+        assert until(stream, b"test:") == b"data: 0 test:1\n"
+
+
+def memory(pid: int) -> int:
+    """Resident kilobytes of the one process that this one has started."""
+    child = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0]
+    return int(Path(f"/proc/{child}/status").read_text().split("VmRSS:")[1].split()[0])
+
+
+def test_what_is_sent_behind_a_request_is_not_kept() -> None:
+    senders, each = 100, 400_000
+    unlimited = {"LIVE_MAX_CLIENTS": str(senders), "LIVE_MAX_PER_NETWORK": "0"}
+    with process(**unlimited) as (running, port), ExitStack() as sockets:
+        before = memory(running.pid)
+        open_ones = [
+            sockets.enter_context(socket.create_connection(("127.0.0.1", port)))
+            for _ in range(senders)
+        ]
+        for one in open_ones:
+            one.sendall(request())
+        wait_for(lambda: streams(port) == senders, seconds=5)
+        for one in open_ones:
+            one.setblocking(False)
+            one.send(b"x" * each)
+        assert streams(port) == senders
+        # A sender's bytes that were taken in would alone be 256 kB, or all of them.
+        assert memory(running.pid) - before < senders * 128
 
 
 def test_a_reader_that_is_stuck_is_dropped(port: int) -> None:
