@@ -1,6 +1,7 @@
 """The web server's configuration: `gunicorn --config python:allo.gunicorn`."""
 
 import gc
+import logging
 import os
 import signal
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 from gunicorn.workers.gthread import ThreadWorker
 
 from allo.embedded.processes import die_with_parent
+from allo.logs import OneLine
 
 
 def address(port: str) -> str:
@@ -30,6 +32,9 @@ class BalancedWorker(ThreadWorker):  # type: ignore[misc]  # it has no types
     def worker_connections(self, most: int) -> None:
         """`cfg` says it."""
 
+
+# Of requests that never reach the shop; the live server's, too.
+logging.getLogger("gunicorn.error").addFilter(OneLine())
 
 wsgi_app = "allo.wsgi:application"
 bind = address(os.environ.get("PORT") or "8000")

@@ -67,6 +67,14 @@ for _name in ("RESERVE_RATE", "API_RATE", "LOGIN_RATE"):
         raise ImproperlyConfigured(f'{_name} is "{_rate}"; give "30/m", "5/s" or "off".')
 EXPIRY_SWEEP_SECONDS = min(env.int("EXPIRY_SWEEP_SECONDS", default=10), 60)
 
+# After how long the clock deletes what is no longer needed; a session, when it has run out.
+KEEP_KEYS_HOURS = env.int("KEEP_KEYS_HOURS", default=24)
+KEEP_SWEEPS_DAYS = env.int("KEEP_SWEEPS_DAYS", default=7)
+KEEP_IMPORTS_DAYS = env.int("KEEP_IMPORTS_DAYS", default=30)
+KEEP_IMPORT_LINES_DAYS = env.int("KEEP_IMPORT_LINES_DAYS", default=365)
+KEEP_SIGN_INS_DAYS = env.int("KEEP_SIGN_INS_DAYS", default=90)
+KEEP_AUDITS_DAYS = env.int("KEEP_AUDITS_DAYS", default=365)
+
 # --- Applications -------------------------------------------------------------------------
 
 INSTALLED_APPS = [
@@ -223,6 +231,7 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": 29},
     },
     "prune": {"task": "reservations.tasks.prune", "schedule": crontab(minute=7)},
+    "prune-sessions": {"task": "allo.tasks.prune", "schedule": crontab(minute=47)},
     "audit-stock": {
         "task": "reservations.tasks.audit_stock",
         "schedule": crontab(minute=17, hour=3),
@@ -337,7 +346,14 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "filters": {"one_line": {"()": "allo.logs.OneLine"}},
+    "handlers": {
+        "stderr": {
+            "class": "logging.StreamHandler",
+            "formatter": "line",
+            "filters": ["one_line"],
+        }
+    },
     "root": {"handlers": ["stderr"], "level": env.str("LOG_LEVEL", default="INFO")},
     "loggers": {"axes": {"level": "WARNING"}},
 }

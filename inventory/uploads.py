@@ -11,10 +11,12 @@ from itertools import islice
 from typing import IO
 from uuid import uuid4
 
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import InterfaceError, OperationalError, transaction
 from django.db.models.functions import Now
 
+from allo.pruning import delete_in_portions
 from inventory.checking import checked, meaning_of
 from inventory.files import reading
 from inventory.files.records import Record
@@ -133,17 +135,27 @@ def digest_of(records: list[Record]) -> str:
 
 
 def prune() -> int:
-    """Gives up what no worker has read within a day, and forgets what was checked a month ago and
-    never applied."""
+    """Gives up what no worker has read within a day. Forgets files that were never applied, and the
+    lines of those that were: what they changed is in the ledger. How many rows were deleted."""
     unread = StockImport.objects.filter(state__in=(State.WAITING, State.READING))
     given_up = unread.filter(created_at__lt=Now() - timedelta(days=1))
     StockImportFile.objects.filter(stock_import__in=given_up).delete()
     given_up.update(
         state=State.REFUSED, trouble="No worker has read it for a day: upload it again."
     )
-    old = StockImport.objects.filter(created_at__lt=Now() - timedelta(days=30))
+    applied = StockImport.objects.filter(
+        applied_at__lt=Now() - timedelta(days=settings.KEEP_IMPORT_LINES_DAYS)
+    )
+    lines = delete_in_portions(StockImportRow.objects.filter(stock_import__in=applied))
+    return lines + sum(iter(_forget_one, 0))
+
+
+def _forget_one() -> int:
+    """The rows of one file that was never applied; 0 if none is left."""
+    old = StockImport.objects.exclude(state=State.APPLIED).filter(
+        created_at__lt=Now() - timedelta(days=settings.KEEP_IMPORTS_DAYS)
+    )
     with transaction.atomic():
         # Locked, or one that somebody begins to apply at this moment would go as well.
-        forgotten = old.exclude(state=State.APPLIED).select_for_update(skip_locked=True)
-        deleted, _ = old.filter(pk__in=list(forgotten.values_list("pk", flat=True))).delete()
-    return deleted
+        found = old.select_for_update(skip_locked=True).first()
+        return found.delete()[0] if found else 0

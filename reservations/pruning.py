@@ -2,26 +2,23 @@
 
 from datetime import timedelta
 
-from django.db.models import QuerySet
+from django.conf import settings
 from django.utils import timezone
 
-from reservations.models import IdempotencyKey, Sweep
-
-KEYS_LIVE = timedelta(hours=24)
-SWEEPS_LIVE = timedelta(days=7)
-BATCH = 5000
+from allo.pruning import delete_in_portions
+from reservations.models import AuditRun, IdempotencyKey, Sweep
 
 
-def prune() -> int:
-    """How many rows were deleted, a short transaction for each batch."""
+def keys_live() -> timedelta:
+    return timedelta(hours=settings.KEEP_KEYS_HOURS)
+
+
+def prune() -> None:
     now = timezone.now()
-    return _delete(IdempotencyKey.objects.filter(created_at__lt=now - KEYS_LIVE)) + _delete(
-        Sweep.objects.filter(finished_at__lt=now - SWEEPS_LIVE)
+    sweeps, audits = (
+        now - timedelta(days=days)
+        for days in (settings.KEEP_SWEEPS_DAYS, settings.KEEP_AUDITS_DAYS)
     )
-
-
-def _delete(rows: QuerySet[IdempotencyKey] | QuerySet[Sweep]) -> int:
-    deleted = 0
-    while batch := list(rows.order_by().values_list("pk", flat=True)[:BATCH]):
-        deleted += rows.model._default_manager.filter(pk__in=batch).delete()[0]
-    return deleted
+    delete_in_portions(IdempotencyKey.objects.filter(created_at__lt=now - keys_live()))
+    delete_in_portions(Sweep.objects.filter(finished_at__lt=sweeps))
+    delete_in_portions(AuditRun.objects.filter(finished_at__lt=audits))

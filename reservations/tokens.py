@@ -15,7 +15,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from reservations.models import ApiToken
-from reservations.pruning import KEYS_LIVE
+from reservations.pruning import keys_live
 
 MERCHANT, HOLD = "allo_", "hold_"
 # Of a secret, what lists and people may show.
@@ -84,7 +84,7 @@ def hold_token(reservation_id: UUID) -> str:
 def held_by(token: str) -> UUID | None:
     """The reservation; None for a token that is forged or has outlived its use."""
     longest = settings.RESERVATION_TTL_SECONDS * (1 + settings.RESERVATION_MAX_RENEWALS)
-    age = timedelta(seconds=longest) + KEYS_LIVE
+    age = timedelta(seconds=longest) + keys_live()
     try:
         name = TimestampSigner(salt=_salt).unsign(token.removeprefix(HOLD), max_age=age)
         return UUID(bytes=urlsafe_b64decode(name + "=="))

@@ -19,7 +19,7 @@ from allo.embedded.processes import die_with_parent
 from allo.embedded.servers import OWNER_URL, start_servers
 from allo.embedded.shop import PROJECT, serve
 from allo.embedded.signals import SignalQueue, Stopped
-from allo.embedded.state import locked, read_secrets
+from allo.embedded.state import locked, read_log_bytes, read_secrets
 from allo.embedded.supervisor import Supervisor
 
 
@@ -103,8 +103,9 @@ def _state_folder(chosen: Path | None) -> Iterator[Path]:
 
 @contextmanager
 def _supervised(state: Path) -> Iterator[Supervisor]:
+    log_bytes = read_log_bytes(os.environ)
     with SignalQueue() as queue, locked(state):
-        supervisor = Supervisor(queue, state / "log")
+        supervisor = Supervisor(queue, state / "log", log_bytes)
         try:
             yield supervisor
         finally:

@@ -83,6 +83,14 @@ def _refuse_lost_secrets(folder: Path, path: Path) -> None:
         )
 
 
+def read_log_bytes(environ: Mapping[str, str]) -> int:
+    """How long each log may become before it begins anew."""
+    text = environ.get("LOG_MAX_BYTES") or "10000000"
+    if not (text.isascii() and text.isdigit() and int(text) >= 1000):
+        raise RunnerError(f"LOG_MAX_BYTES={text} is no size.", "Give a number of 1000 or more.")
+    return int(text)
+
+
 def write_environment(path: Path, variables: Mapping[str, str]) -> None:
     """Leave what a bare `manage.py` needs to find the private servers."""
     write_private(path, "".join(f"{name}='{value}'\n" for name, value in variables.items()))

@@ -1,5 +1,6 @@
 """Starts processes, brings back those that die, and stops them in order."""
 
+import os
 import signal
 import subprocess
 import time
@@ -115,9 +116,10 @@ class Child:
 
 
 class Supervisor:
-    def __init__(self, queue: SignalQueue, logs: Path) -> None:
+    def __init__(self, queue: SignalQueue, logs: Path, log_bytes: int) -> None:
         self.queue = queue
         self.logs = logs
+        self.log_bytes = log_bytes
         self.groups: list[list[Child]] = []
         # Since when everything that is asked has answered.
         self.well_since = time.monotonic()
@@ -159,6 +161,8 @@ class Supervisor:
     def watch(self) -> Never:
         while True:
             self._revive()
+            for child in self._children():
+                shorten(child.log, self.log_bytes)
             # To ask takes time, which whoever has died is not to wait for.
             well = all(child.alive for child in self._children()) and self._all_answer()
             if not well:
@@ -217,6 +221,18 @@ class Supervisor:
 def rotate(log: Path) -> None:
     if log.exists():
         log.replace(log.with_suffix(".log.1"))
+
+
+def shorten(log: Path, most: int) -> None:
+    """Put the end of a log aside once it is longer than that, and begin it anew. Its writers have
+    it open to append, and go on at the beginning, with or without us. A line that is written while
+    the end is copied is lost."""
+    with suppress(FileNotFoundError), log.open("r+b") as file:
+        length = file.seek(0, os.SEEK_END)
+        if length > most:
+            file.seek(length - most)
+            log.with_suffix(".log.1").write_bytes(file.read(most))
+            file.truncate(0)
 
 
 def failure(name: str, what: str, log: Path) -> RunnerError:

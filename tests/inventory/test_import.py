@@ -5,6 +5,7 @@ from io import BytesIO
 from typing import Any
 from zipfile import ZIP_DEFLATED, ZipFile
 
+import pgtrigger
 import pytest
 from django.contrib.auth.models import Permission, User
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -16,7 +17,13 @@ from kombu.exceptions import OperationalError as BrokerError
 from openpyxl import Workbook
 
 from inventory import import_pages, importing, tasks, uploads
-from inventory.models import Inventory, StockImport, StockImportFile, StockMovement
+from inventory.models import (
+    Inventory,
+    StockImport,
+    StockImportFile,
+    StockImportRow,
+    StockMovement,
+)
 from tests.reservations.test_verbs import hold
 from tests.stock import stocked
 
@@ -313,6 +320,20 @@ def test_what_was_never_applied_is_forgotten_in_the_end(client) -> None:
     StockImport.objects.update(created_at=F("created_at") - timedelta(days=31))
     assert uploads.prune() == 2
     assert not StockImport.objects.exists()
+
+
+def test_the_lines_of_a_file_applied_a_year_ago_are_forgotten_but_not_the_file(client) -> None:
+    stocked(5)
+    upload(client, HEAD + LINE)
+    apply(client)
+    with pgtrigger.ignore("inventory.StockImport:applied_is_applied"):
+        StockImport.objects.update(applied_at=F("applied_at") - timedelta(days=364))
+        assert uploads.prune() == 0
+        StockImport.objects.update(applied_at=F("applied_at") - timedelta(days=2))
+    assert uploads.prune() == 1
+    assert not StockImportRow.objects.exists()
+    kept = StockImport.objects.get()
+    assert client.get(f"/admin/inventory/stockimport/{kept.pk}/change/").status_code == 200
 
 
 def test_who_may_not_import_may_not(client) -> None:

@@ -1,5 +1,6 @@
 """The one-command runner, for real: real processes, real signals, real servers."""
 
+import http.client
 import json
 import os
 import signal
@@ -7,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -36,7 +38,7 @@ pytestmark = pytest.mark.runner
 
 @pytest.fixture(scope="module")
 def shop() -> Iterator[Shop]:
-    with running_shop(EXPIRY_SWEEP_SECONDS="1") as shop:
+    with running_shop(EXPIRY_SWEEP_SECONDS="1", LOG_MAX_BYTES="50000") as shop:
         yield shop
 
 
@@ -124,6 +126,27 @@ def test_no_password_is_in_a_command_or_a_log(shop: Shop) -> None:
     assert len(seen) > 10
     for name, secret in secrets.items():
         assert not [text for text in seen if secret in text], name
+
+
+def test_log_begins_anew_while_it_is_written_and_keeps_a_short_line_of_each_fault(
+    shop: Shop,
+) -> None:
+    log = shop.state / "log" / "web.log"
+    older = log.with_suffix(".log.1")
+    with closing(http.client.HTTPConnection("127.0.0.1", shop.port, timeout=10)) as web:
+        for _ in range(250):
+            web.request("GET", "/", headers={"Host": f"{'x' * 3000}.example"})
+            response = web.getresponse()
+            assert response.read()
+            assert response.status == 400
+    wait_for(older.exists, seconds=20)
+    wait_for(lambda: log.stat().st_size < 50_000, seconds=20)
+    assert older.stat().st_size <= 50_000
+    lines = [*older.read_text().splitlines()[1:], *log.read_text().splitlines()]
+    faults = [line for line in lines if "Invalid HTTP_HOST header" in line]
+    assert len(faults) > 100
+    assert len(lines) - len(faults) < 50
+    assert max(map(len, lines)) < 300
 
 
 def test_second_shop_runs_beside_it_as_an_ordinary_user(shop: Shop, neighbour: Shop) -> None:

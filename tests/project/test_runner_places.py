@@ -1,5 +1,6 @@
 """Private servers in awkward places, and servers that are given."""
 
+import json
 import os
 import shutil
 import signal
@@ -61,6 +62,21 @@ def test_any_name_of_a_state_folder(state: Path, name: str) -> None:
     assert run_with_servers(state / name) == 2
 
 
+def test_secrets_of_an_earlier_version_are_kept_and_what_they_lack_is_made_once(
+    state: Path,
+) -> None:
+    run_with_servers(state)
+    file = state / "secrets.json"
+    made = json.loads(file.read_text())
+    file.write_text(json.dumps({name: made[name] for name in made if name != "valkey_password"}))
+    run_with_servers(state)
+    completed = json.loads(file.read_text())
+    assert completed | {"valkey_password": ""} == made | {"valkey_password": ""}
+    run_with_servers(state)
+    assert json.loads(file.read_text()) == completed
+    assert file.stat().st_mode & 0o777 == 0o600
+
+
 @as_root
 def test_state_folder_that_nobody_can_enter_keeps_its_data_elsewhere(state: Path) -> None:
     state.mkdir(mode=0o700)
@@ -94,15 +110,19 @@ signal.pause()
 """
 
 
-def test_command_is_told_to_end_and_gives_its_exit_code(tmp_path: Path) -> None:
+@pytest.mark.parametrize("hangs", [False, True], ids=["all well", "PostgreSQL hangs"])
+def test_command_is_told_to_end_and_gives_its_exit_code(tmp_path: Path, hangs: bool) -> None:
     note = tmp_path / "state"
     runner = [sys.executable, "-m", "allo.embedded", "exec", "--"]
     command = [*runner, sys.executable, "-c", WAITS, str(note)]
     process = subprocess.Popen(command, cwd=PROJECT, env=clean_environment())
     wait_for(lambda: note.exists() and note.read_text() != "", seconds=30)
+    state = Path(note.read_text())
+    for server, words in processes_of(state).items():
+        if hangs and "postgres" in words:
+            os.kill(server, signal.SIGSTOP)
     process.send_signal(signal.SIGTERM)
     assert process.wait(30) == 9
-    state = Path(note.read_text())
     assert not state.exists()
     assert processes_of(state) == {}
 

@@ -36,6 +36,11 @@ def test_port_that_is_none(state: Path, port: str) -> None:
     assert f"PORT={port} is not a port" in refusal(state, PORT=port)
 
 
+@pytest.mark.parametrize("size", ["10 MB", "0", "-5"])
+def test_size_of_a_log_that_is_none(state: Path, size: str) -> None:
+    assert f"LOG_MAX_BYTES={size} is no size." in refusal(state, LOG_MAX_BYTES=size)
+
+
 def test_port_in_use(state: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]

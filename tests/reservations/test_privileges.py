@@ -12,6 +12,8 @@ from django.contrib.auth.models import Group, User
 from django.core.management import call_command
 from django.db import ProgrammingError, connection
 
+from allo.tasks import prune as prune_sessions
+from inventory import importing
 from inventory.models import Inventory
 from reservations import services
 from reservations.expiry import expire_due
@@ -105,6 +107,8 @@ def test_every_verb_works_with_the_shops_role(settings) -> None:
         pass_time(9999)
         assert expire_due().expired == 1
         prune()
+        importing.prune()
+        prune_sessions()
         call_command("audit_stock", verbosity=0)
         assert Inventory.objects.get().total_units == 7
 

@@ -1,0 +1,54 @@
+"""What the clock deletes of the project's own tables, and how much of it at once."""
+
+from datetime import timedelta
+
+import pytest
+from axes.models import AccessAttempt, AccessLog
+from django.contrib.sessions.models import Session
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from allo import pruning
+from allo.tasks import prune
+from reservations import pruning as of_reservations
+from reservations.models import AuditRun
+
+pytestmark = pytest.mark.django_db
+
+
+def test_sessions_go_when_they_have_run_out() -> None:
+    now = timezone.now()
+    for key, hours in (("gone", -1), ("live", 1)):
+        Session.objects.create(session_key=key, expire_date=now + timedelta(hours=hours))
+    prune()
+    assert Session.objects.get().session_key == "live"
+
+
+def test_sign_ins_and_attempts_are_kept_for_ninety_days() -> None:
+    for model, more in ((AccessAttempt, {"failures_since_start": 1}), (AccessLog, {})):
+        for days in (89, 91):
+            row = model.objects.create(username=str(days), user_agent="", **more)
+            ago = timezone.now() - timedelta(days=days)
+            model.objects.filter(pk=row.pk).update(attempt_time=ago)
+    prune()
+    assert [model.objects.get().username for model in (AccessAttempt, AccessLog)] == ["89", "89"]
+
+
+def test_audits_are_kept_for_a_year() -> None:
+    for days in (364, 366):
+        ago = timezone.now() - timedelta(days=days)
+        AuditRun.objects.create(started_at=ago, finished_at=ago, findings=[str(days)])
+    of_reservations.prune()
+    assert AuditRun.objects.get().findings == ["364"]
+
+
+def test_no_statement_deletes_more_than_a_portion(monkeypatch) -> None:
+    monkeypatch.setattr(pruning, "PORTION", 2)
+    for n in range(5):
+        Session.objects.create(session_key=str(n), expire_date=timezone.now())
+    with CaptureQueriesContext(connection) as queries:
+        assert pruning.delete_in_portions(Session.objects.all()) == 5
+    deletes = [query["sql"] for query in queries if query["sql"].startswith("DELETE")]
+    assert [sql.count(",") + 1 for sql in deletes] == [2, 2, 1]
+    assert not Session.objects.exists()
