@@ -230,6 +230,10 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 30,
         "options": {"expires": 29},
     },
+    "replaced-pictures": {
+        "task": "catalog.tasks.remove_replaced_pictures",
+        "schedule": crontab(minute=37),
+    },
     "prune": {"task": "reservations.tasks.prune", "schedule": crontab(minute=7)},
     "prune-sessions": {"task": "allo.tasks.prune", "schedule": crontab(minute=47)},
     "audit-stock": {
@@ -273,6 +277,8 @@ STORAGES = {
     },
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
+# Pages that were opened before a picture was replaced still name it.
+REPLACED_PICTURES_DAYS = env.int("REPLACED_PICTURES_DAYS", default=7)
 WHITENOISE_MAX_AGE = 3600
 WHITENOISE_KEEP_ONLY_HASHED_FILES = True
 

@@ -130,18 +130,17 @@ class ProductAdmin(Questions[Product]):
 
     def save_model(self, request: HttpRequest, obj: Product, form: Any, change: bool) -> None:
         replaced = Product.objects.filter(pk=obj.pk).values_list("image", "widths").first()
+        pictures.hold_retired(obj)
         super().save_model(request, obj, form, change)
         if "image" in form.changed_data:
             # If it cannot be asked: the clock does it too.
             transaction.on_commit(partial(ask, make_sizes))
             if replaced and replaced[0] != obj.image.name:
-                drop = partial(pictures.remove, obj.image.storage, replaced[0], replaced[1] or [])
-                transaction.on_commit(drop)
+                pictures.retire(*replaced)
 
     def delete_model(self, request: HttpRequest, obj: Product) -> None:
-        drop = partial(pictures.remove, obj.image.storage, obj.image.name, obj.widths or [])
+        pictures.retire(obj.image.name or "", obj.widths)
         super().delete_model(request, obj)
-        transaction.on_commit(drop)
 
     # --- publishing -----------------------------------------------------------------------------
 

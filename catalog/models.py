@@ -145,3 +145,18 @@ class Product(models.Model):
         storage, name = self.image.storage, self.image.name or ""
         sizes = [f"{storage.url(sized(name, width))} {width}w" for width in self.widths]
         return ", ".join([*sizes, f"{self.image.url} {self.width}w"])
+
+
+class ReplacedPicture(models.Model):
+    """A picture that no product has any more, and whose files are still there: see
+    `catalog.pictures.retire`."""
+
+    name = models.CharField(max_length=100, unique=True)
+    widths = models.JSONField(default=list)
+    replaced_at = models.DateTimeField(db_default=Now(), db_index=True)
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return self.name

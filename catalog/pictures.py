@@ -1,32 +1,36 @@
-"""Pictures that staff upload: looked at before they are decoded, and never kept as they came.
+"""Pictures that staff upload, and their files.
 
 What is kept is drawn anew as WebP, so that nothing but pixels survives: no metadata (where a
 photograph was taken), and nothing that was hidden behind a picture's end.
 """
 
+import json
+import logging
 from contextlib import suppress
 from dataclasses import dataclass
-from io import BytesIO
-from typing import IO, Any
+from datetime import timedelta
+from typing import IO
 
+from django.conf import settings
 from django.core.files.base import ContentFile
-from django.core.files.storage import Storage
-from PIL import Image, ImageOps, UnidentifiedImageError
+from django.core.files.storage import Storage, default_storage
+from django.db import transaction
+from django.db.models.functions import Now
+from PIL import Image
 
-from catalog.models import Product, sized
+from allo.http import confined
+from allo.http.confined import MEGABYTE, Failed, Limits, TooMuch
+from catalog.models import Product, ReplacedPicture, sized
+from catalog.redrawing import webp
 
-MEGABYTE = 1024 * 1024
 MOST_BYTES = 10 * MEGABYTE
-MOST_PIXELS = 40_000_000
-# SVG is a program, and others have decoders that are seldom looked at.
-FORMATS = ("JPEG", "PNG", "WEBP")
-LARGEST = 1600
 WIDTHS = (400, 800, 1600)
-QUALITY = 82
+
+logger = logging.getLogger(__name__)
 
 
 class PictureError(Exception):
-    """Why a file is not taken as a picture, in words for who sent it."""
+    """Why a file is not taken as a picture, in words for the person who sent it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,69 +39,85 @@ class Picture:
     dominant_hex: str
 
 
+def limits(size: int) -> Limits:
+    """A picture of 5 kB costs a second and 100 MB at the most, with what the interpreter takes; one
+    of a megabyte may have all the pixels that are allowed."""
+    share = size / MEGABYTE
+    return Limits(
+        cpu_seconds=min(0.8 + 20 * share, 20),
+        memory=int(min(72 + 1000 * share, 640) * MEGABYTE),
+        wall_seconds=45,
+    )
+
+
 def redraw(file: IO[bytes], size: int) -> Picture:
-    """The upright picture as WebP, at most `LARGEST` wide. Raises `PictureError`."""
+    """The picture as `catalog.redrawing` draws it. Raises `PictureError`."""
     if size > MOST_BYTES:
         raise PictureError(f"The file is larger than {MOST_BYTES // MEGABYTE} MB.")
     try:
-        with Image.open(file, formats=FORMATS) as image:
-            _check(image)
-            # JPEG can be decoded smaller at once.
-            image.draft("RGB", (LARGEST, LARGEST * 4))
-            upright = ImageOps.exif_transpose(image)
-            picture = upright.convert("RGBA" if upright.has_transparency_data else "RGB")
-    except UnidentifiedImageError:
-        raise PictureError("This is not a JPEG, PNG or WebP picture.") from None
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        with confined.running("catalog.redrawing", file, limits(size)) as output:
+            words, content = json.loads(output.readline() or b"{}"), output.read()
+    except TooMuch as error:
+        words = f"The picture takes more {error.of} to open than a file of its size may."
+        raise PictureError(words) from error
+    except Failed as error:
+        logger.warning("a picture could not be drawn: %s", error)
         raise PictureError("The picture is broken.") from error
-    small = _narrowed(picture, LARGEST)
-    return Picture(_webp(small), _dominant(small))
-
-
-def _check(image: Image.Image) -> None:
-    """What the header says, before anything is decoded."""
-    width, height = image.size
-    if width * height > MOST_PIXELS:
-        raise PictureError(f"The picture has more than {MOST_PIXELS // 1_000_000} million pixels.")
-    if getattr(image, "n_frames", 1) > 1:
-        raise PictureError("Moving pictures are not taken.")
-    if min(width, height) < 200 or max(width, height) > 5 * min(width, height):
-        raise PictureError("The picture is too small, or too narrow: 200 × 200 at the least.")
+    if "refused" in words:
+        raise PictureError(words["refused"])
+    return Picture(content, words["dominant_hex"])
 
 
 def make_sizes(product: Product) -> list[int]:
     """Writes the picture in each smaller width, and returns those."""
     storage: Storage = product.image.storage
     made = []
-    with storage.open(product.image.name) as file, Image.open(file, formats=FORMATS) as image:
+    # It was drawn by this shop: nobody else's file is opened here.
+    with storage.open(product.image.name) as file, Image.open(file, formats=["WEBP"]) as image:
         for width in (width for width in WIDTHS if width < image.width):
-            content = ContentFile(_webp(_narrowed(image, width)))
+            content = ContentFile(webp(_narrowed(image, width)))
             storage.save(sized(product.image.name, width), content)
             made.append(width)
     return made
 
 
-def remove(storage: Storage, name: str, widths: list[int]) -> None:
-    """A picture that is no longer shown, in all its sizes."""
-    for path in (name, *(sized(name, width) for width in widths)):
-        with suppress(OSError):
-            storage.delete(path)
-
-
 def _narrowed(image: Image.Image, width: int) -> Image.Image:
-    if image.width <= width:
-        return image
     height = max(round(image.height * width / image.width), 1)
     return image.resize((width, height), Image.Resampling.LANCZOS, reducing_gap=3.0)
 
 
-def _webp(image: Image.Image) -> bytes:
-    buffer = BytesIO()
-    options: dict[str, Any] = {"quality": QUALITY, "method": 4}
-    image.save(buffer, "WEBP", exif=b"", icc_profile=b"", xmp=b"", **options)
-    return buffer.getvalue()
+def retire(name: str, widths: list[int] | None) -> None:
+    """The product has another picture, or is gone: the old one's addresses are on open pages, and
+    were sent as lasting. Its files stay until `remove_retired`."""
+    ReplacedPicture.objects.update_or_create(
+        name=name, defaults={"widths": widths or [], "replaced_at": Now()}
+    )
 
 
-def _dominant(image: Image.Image) -> str:
-    red, green, blue = image.convert("RGB").resize((1, 1), Image.Resampling.BOX).getpixel((0, 0))  # type: ignore[misc]
-    return f"#{red:02x}{green:02x}{blue:02x}"
+def hold_retired(product: Product) -> None:
+    """Keeps the clock from removing, until the end of the transaction, a file that is perhaps
+    just being put in place again: the same picture has the same name."""
+    names = ReplacedPicture.objects.filter(name__startswith=f"products/{product.slug}.")
+    list(names.select_for_update())
+
+
+def remove_retired() -> int:
+    """Removes the files of pictures replaced `REPLACED_PICTURES_DAYS` ago; returns how many
+    pictures those were."""
+    age = timedelta(days=settings.REPLACED_PICTURES_DAYS)
+    due = ReplacedPicture.objects.filter(replaced_at__lte=Now() - age)
+    return sum(_remove(pk) for pk in due.values_list("pk", flat=True))
+
+
+@transaction.atomic
+def _remove(pk: int) -> bool:
+    # Its lock is held while the files go: see `hold_retired`.
+    row = ReplacedPicture.objects.select_for_update(skip_locked=True).filter(pk=pk).first()
+    if row is None:
+        return False
+    if not Product.objects.filter(image=row.name).exists():
+        for path in (row.name, *(sized(row.name, width) for width in row.widths)):
+            with suppress(OSError):
+                default_storage.delete(path)
+    row.delete()
+    return True

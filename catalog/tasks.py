@@ -25,3 +25,8 @@ def make_sizes() -> None:
             widths = []
         # Unless another picture was put in its place meanwhile.
         Product.objects.filter(pk=product.pk, image=product.image.name).update(widths=widths)
+
+
+@shared_task
+def remove_replaced_pictures() -> None:
+    pictures.remove_retired()

@@ -53,7 +53,16 @@ class TooMuch(Failed):
 def running(module: str, file: IO[bytes], limits: Limits) -> Iterator[IO[bytes]]:
     """What the module writes, run as a program that has the file as its standard input. Raises
     `TooMuch` or `Failed` at the end, so that a part of an answer is never taken for all of it."""
-    command = [sys.executable, "-m", module, str(limits.cpu_seconds), str(limits.memory)]
+    # What parsers warn of is for programmers; a file must not fill the log.
+    command = [
+        sys.executable,
+        "-W",
+        "ignore",
+        "-m",
+        module,
+        str(limits.cpu_seconds),
+        str(limits.memory),
+    ]
     with TemporaryFile() as copy:
         file.seek(0)
         copyfileobj(file, copy)
@@ -105,7 +114,6 @@ def _limit(cpu_seconds: float, memory: int) -> None:
     seconds = ceil(time.process_time() + cpu_seconds)
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     # Elsewhere than on Linux no such limit is kept, and only that of time holds.
     if STATM.exists():
         size = int(STATM.read_text().split()[0]) * resource.getpagesize()

@@ -1,18 +1,15 @@
 """What is made of a file: where its rows are, which lines they are in, and what it may cost."""
 
-import subprocess
-import sys
-import textwrap
 from collections.abc import Callable
 from io import BytesIO
-from tempfile import TemporaryFile
 
 import pytest
 
 from allo.http import confined
-from allo.http.confined import MEGABYTE, PROJECT, Failed, Limits, TooMuch
+from allo.http.confined import MEGABYTE, Failed, Limits, TooMuch
 from inventory.files import reading
 from inventory.files.tables import Unreadable
+from tests.costs import cost_of
 from tests.inventory.workbooks import HEAD, ROW, altered, in_sheet, with_strings, workbook
 
 CSV = "product,warehouse,change,reason,note\n"
@@ -212,43 +209,14 @@ def test_a_small_workbook_with_many_of_something_costs_little(what) -> None:
     """Taken or refused, whatever it is: with neither more time nor more memory."""
     make, words = MANY[what]
     content = make()
-    answer, seconds, megabytes = cost_of(content)
+    allowed = reading.limits(len(content))
+    answer, seconds, megabytes = cost_of("inventory.files", content, allowed)
     assert any(word in answer for word in words.split("|")), answer
     share = len(content) / MEGABYTE
     assert share < 0.3
     # A whole second more than the limit: the system counts in seconds, from the program's start.
     assert seconds <= 2 + 20 * share
     assert megabytes <= 100 + 200 * share
-
-
-COST = """
-    import os, resource, subprocess, sys
-    command = [sys.executable, "-m", *sys.argv[1:]]
-    program = subprocess.Popen(command, stdin=0, stdout=subprocess.PIPE)
-    answer = program.stdout.read()
-    _, code, used = os.wait4(program.pid, 0)
-    print(code, round(used.ru_utime + used.ru_stime, 2), used.ru_maxrss // 1024)
-    sys.stdout.flush()
-    os.write(1, answer[-300:])
-"""
-
-
-def cost_of(content: bytes) -> tuple[str, float, int]:
-    """The last words of the program that reads it, its seconds of computing and its megabytes; by
-    a small process between, as one that is started has the size of its parent at first."""
-    allowed = reading.limits(len(content))
-    command = ["inventory.files", str(allowed.cpu_seconds), str(allowed.memory)]
-    with TemporaryFile() as file:
-        file.write(content)
-        file.seek(0)
-        done = subprocess.run(
-            [sys.executable, "-c", textwrap.dedent(COST), *command],
-            stdin=file, capture_output=True, cwd=PROJECT, check=True,
-        )  # fmt: skip
-    first, _, answer = done.stdout.decode().partition("\n")
-    code, seconds, megabytes = first.split()
-    ended = {str(24): "more time", str(confined.OUT_OF_MEMORY << 8): "more memory"}
-    return ended.get(code, answer), float(seconds), int(megabytes)
 
 
 TEXTS = {
@@ -310,6 +278,12 @@ def test_the_same_program_within_its_limits_answers(tmp_path, monkeypatch) -> No
 def test_a_part_of_an_answer_is_not_taken_for_all_of_it(tmp_path, monkeypatch) -> None:
     with pytest.raises(Failed):
         run("sys.exit(3)", tmp_path, monkeypatch, ROOMY)
+
+
+def test_what_the_program_complains_of_is_no_answer(tmp_path, monkeypatch) -> None:
+    """Its standard error is a file, as where the shop keeps its logs."""
+    body = "print('oh', file=sys.stderr)"
+    assert run(body, tmp_path, monkeypatch, ROOMY) == b"begun\n"
 
 
 def test_the_program_has_none_of_the_shops_secrets(tmp_path, monkeypatch) -> None:

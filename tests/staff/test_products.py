@@ -1,6 +1,7 @@
 """Products: written, pictured, previewed, published; never deleted with a history."""
 
 import struct
+import threading
 import zlib
 from datetime import timedelta
 from io import BytesIO
@@ -10,13 +11,15 @@ import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection, transaction
+from django.db.models.functions import Now
 from django.test import Client
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 from PIL import Image
 
-from catalog import pictures, tasks
-from catalog.models import Category, Product, sized
+from catalog import pictures, redrawing, tasks
+from catalog.models import Category, Product, ReplacedPicture, sized
 from tests.shopping import holding, press_reserve
 from tests.staff.people import person, signed_in
 from tests.stock import stocked
@@ -105,24 +108,90 @@ def test_a_picture_that_is_gone_stops_no_other(manager) -> None:
     }
 
 
-def test_a_new_picture_replaces_the_old_in_all_sizes(
+def replace_picture(manager: Client, product: Product, picture: bytes) -> Product:
+    manager.post(f"{LIST}{product.pk}/change/", form(image=upload(picture)))
+    return Product.objects.get()
+
+
+def files(settings) -> set[str]:
+    return {path.name for path in (settings.MEDIA_ROOT / "products").iterdir()}
+
+
+def fetched(address: str) -> tuple[int, str]:
+    page = Client().get(address)
+    list(page)  # to the end, which closes the file
+    return page.status_code, page.headers.get("Cache-Control", "")
+
+
+def a_week_later() -> None:
+    ReplacedPicture.objects.update(replaced_at=Now() - timedelta(days=7))
+    tasks.remove_replaced_pictures()
+
+
+def test_a_new_picture_replaces_the_old(
     manager, django_capture_on_commit_callbacks, settings, monkeypatch
 ) -> None:
     manager.post(f"{LIST}add/", form())
-    tasks.make_sizes()
     product = Product.objects.get()
-    old = product.image.name
     asked: list[object] = []
     monkeypatch.setattr(tasks.make_sizes, "apply_async", lambda **how: asked.append(how))
     with django_capture_on_commit_callbacks(execute=True):
-        manager.post(f"{LIST}{product.pk}/change/", form(image=upload(photograph(700, 700))))
-    product = Product.objects.get()
-    assert product.image.name != old
+        new = replace_picture(manager, product, photograph(700, 700))
+    assert new.image.name != product.image.name
     assert asked == [{"retry": False}]
-    assert product.widths is None
-    assert [path.name for path in (settings.MEDIA_ROOT / "products").iterdir()] == [
-        Path(product.image.name).name
-    ]
+    assert new.widths is None
+
+
+def test_the_old_picture_stays_for_a_week_in_all_sizes_where_open_pages_find_it(
+    manager, settings
+) -> None:
+    manager.post(f"{LIST}add/", form())
+    tasks.make_sizes()
+    old = Product.objects.get()
+    assert "immutable" in fetched(old.image.url)[1]
+    new = replace_picture(manager, old, photograph(700, 700))
+    ReplacedPicture.objects.update(replaced_at=Now() - timedelta(days=6, hours=23))
+    tasks.remove_replaced_pictures()
+    assert old.widths == [400, 800]
+    for width in (None, 400, 800):
+        name = sized(old.image.name, width) if width else old.image.name
+        assert fetched(old.image.storage.url(name))[0] == 200
+    a_week_later()
+    assert fetched(old.image.url)[0] == 404
+    assert files(settings) == {Path(new.image.name).name}
+    assert not ReplacedPicture.objects.exists()
+
+
+def test_a_picture_that_is_put_back_is_not_removed(manager, settings) -> None:
+    first, second = photograph(), photograph(700, 700)
+    manager.post(f"{LIST}add/", form(image=upload(first)))
+    product = Product.objects.get()
+    replace_picture(manager, product, second)
+    product = replace_picture(manager, product, first)
+    a_week_later()
+    assert files(settings) == {Path(product.image.name).name}
+
+
+def clock_comes() -> None:
+    tasks.remove_replaced_pictures()
+    connection.close()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_picture_that_is_just_being_put_back_is_not_removed(manager, settings) -> None:
+    """The file is written before the product's row names it."""
+    first, second = photograph(), photograph(700, 700)
+    manager.post(f"{LIST}add/", form(image=upload(first)))
+    old = Product.objects.get()
+    replace_picture(manager, old, second)
+    ReplacedPicture.objects.update(replaced_at=Now() - timedelta(days=7))
+    with transaction.atomic():
+        pictures.hold_retired(old)
+        clock = threading.Thread(target=clock_comes)
+        )
+        clock.start()
+        clock.join()
+    assert Path(old.image.name).name in files(settings)
 
 
 def test_without_the_broker_a_picture_is_kept_all_the_same(
@@ -196,11 +265,9 @@ def test_what_is_no_picture_is_refused_and_what_was_typed_stays(manager, kind, s
 
 
 def test_more_pixels_than_allowed_are_not_decoded(monkeypatch) -> None:
-    monkeypatch.setattr(pictures, "MOST_PIXELS", 1000 * 1000)
     monkeypatch.setattr(Image.Image, "load", lambda self: pytest.fail("decoded"))
-    content = photograph_header()
-    with pytest.raises(pictures.PictureError, match="million pixels"):
-        pictures.redraw(BytesIO(content), len(content))
+    with pytest.raises(redrawing.Refused, match="more than 40 million pixels"):
+        redrawing.redraw(BytesIO(photograph_header()))
 
 
 def photograph_header() -> bytes:
@@ -317,18 +384,19 @@ def test_one_with_a_history_is_not_deleted_and_says_why(manager, product) -> Non
     assert Product.objects.exists()
 
 
-def test_one_without_is_deleted_after_a_question_and_its_files_with_it(
-    manager, django_capture_on_commit_callbacks, settings
+def test_one_without_is_deleted_after_a_question_and_its_files_a_week_later(
+    manager, settings
 ) -> None:
     manager.post(f"{LIST}add/", form())
     product = Product.objects.get()
     address = f"{LIST}{product.pk}/delete/"
     assert "Moon bowl" in manager.get(address).content.decode()
     tasks.make_sizes()
-    with django_capture_on_commit_callbacks(execute=True):
-        manager.post(address, {"post": "yes"})
+    manager.post(address, {"post": "yes"})
     assert not Product.objects.exists()
-    assert list((settings.MEDIA_ROOT / "products").iterdir()) == []
+    assert fetched(product.image.url)[0] == 200
+    a_week_later()
+    assert files(settings) == set()
 
 
 def test_no_dozen_is_deleted_at_once(manager, product) -> None:
