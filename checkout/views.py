@@ -67,6 +67,8 @@ def cancel(request: Request, reservation_id: UUID) -> HttpResponse:
     if request.method == "POST":
         answer = _answer(request, reservation, "release", services.release)
         return _told(request, reservation, answer)
+    if not reservation.is_pending:
+        return SeeOther(_url(reservation))
     context = {"reservation": reservation, "now": timezone.now(), "idempotency_key": uuid4()}
     return render(request, "checkout/cancel.html", context)
 
@@ -139,6 +141,7 @@ def _page(
         "refusal": refusal,
         "seen": seen,
         "part": part,
+        "swapped": wants_part(request),
         "idempotency_key": uuid4(),
         "now": timezone.now(),
         **again,

@@ -23,7 +23,7 @@ from allo.http.parts import SeeOther
 from allo.http.questions import AT_ONCE, Questions, chosen, named
 from catalog.templatetags.money import inr
 from reservations import by_staff
-from reservations.console import ExtendForm, ReasonForm, order_of, search_of, state_of
+from reservations.console import ExtendForm, ReasonForm, ReleaseForm, order_of, search_of, state_of
 from reservations.exceptions import ReservationError
 from reservations.filters import ProductFilter, StateFilter, suggestions
 from reservations.models import Reservation, StaffAction
@@ -32,7 +32,7 @@ from reservations.token_admin import ApiTokenAdmin
 
 __all__ = ["ApiTokenAdmin", "StaffActionAdmin"]
 
-VERBS: dict[str, type[ReasonForm]] = {"release": ReasonForm, "extend": ExtendForm}
+VERBS: dict[str, type[ReasonForm]] = {"release": ReleaseForm, "extend": ExtendForm}
 
 
 @admin.register(Reservation)
@@ -151,6 +151,8 @@ class ReservationAdmin(
             return flag("live", "live")
         if row.is_pending:
             return flag("past its time", "bad")
+        if row.withdrawn:
+            return flag(f"released by staff: {row.get_withdrawn_display().lower()}", "")
         return flag(row.status, "good" if row.status == Reservation.Status.CONFIRMED else "")
 
     # --- one of them ----------------------------------------------------------------------------

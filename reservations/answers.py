@@ -46,7 +46,7 @@ NOT_PENDING = Kind(
     "not_pending",
     "Not pending",
     "The reservation is confirmed.",
-    {"reservation_status": "confirmed"},
+    {"reservation_status": "confirmed", "ended_by": "holder"},
 )
 EXPIRED = Kind(410, "reservation_expired", "Reservation expired", "The time to pay has passed.")
 IN_FLIGHT = Kind(
@@ -83,6 +83,8 @@ def facts(reservation: Reservation, product: str, warehouse: str) -> dict[str, A
         "created_at": _instant(reservation.created_at),
         "expires_at": _instant(reservation.expires_at),
         "ended_at": reservation.ended_at and _instant(reservation.ended_at),
+        "ended_by": reservation.ended_by,
+        "withdrawn": reservation.withdrawn or None,
         "renewals": reservation.renewals,
         "renewals_left": reservation.renewals_left,
     }
@@ -154,7 +156,7 @@ def _fields(refusal: ReservationError, kind: Kind) -> dict[str, Any]:
         case LimitReached():
             return {"limit": refusal.limit, "maximum": refusal.maximum}
         case NotPending():
-            return {"reservation_status": str(refusal.status)}
+            return {"reservation_status": str(refusal.status), "ended_by": refusal.ended_by}
     return dict(kind.fields) if refusal.transient else {}
 
 

@@ -73,6 +73,13 @@ class Held(BaseModel):
     created_at: datetime
     expires_at: datetime
     ended_at: datetime | None
+    ended_by: Annotated[
+        Literal["holder", "staff", "clock"] | None,
+        Field(description="Who ended it: its holder, the shop's staff, or its time ran out."),
+    ]
+    withdrawn: Annotated[
+        Reservation.Cause | None, Field(description="Why staff released it, if they did.")
+    ]
     renewals: int
     renewals_left: int
 
@@ -98,10 +105,12 @@ EXAMPLE = {
     "created_at": "2026-11-23T06:30:00.120000Z",
     "expires_at": "2026-11-23T06:40:00.120000Z",
     "ended_at": None,
+    "ended_by": None,
+    "withdrawn": None,
     "renewals": 0,
     "renewals_left": 2,
 }
-ENDED = "2026-11-23T06:33:10.480000Z"
+ENDED = {"ended_at": "2026-11-23T06:33:10.480000Z", "ended_by": "holder"}
 TOKEN = "hold_fzxdCmw-S36aUS-NPwybEQ:1xOqhY:u3zGm0l2b6r2h5k7m9p1s3v5x7z9B1D3F5H7J9L1N3P"  # noqa: S105
 
 KEY = {
@@ -232,7 +241,7 @@ def read(request: ApiRequest, reservation_id: UUID) -> HttpResponse:
     operation_id="confirm",
     summary="Confirm: it is paid",
     openapi_extra=documented(
-        {**EXAMPLE, "status": "confirmed", "ended_at": ENDED}, answers.NOT_PENDING, answers.EXPIRED
+        {**EXAMPLE, "status": "confirmed", **ENDED}, answers.NOT_PENDING, answers.EXPIRED
     ),
 )
 def confirm(request: ApiRequest, reservation_id: UUID) -> HttpResponse:
@@ -247,7 +256,7 @@ def confirm(request: ApiRequest, reservation_id: UUID) -> HttpResponse:
     operation_id="release",
     summary="Release: somebody else may have it",
     openapi_extra=documented(
-        {**EXAMPLE, "status": "released", "ended_at": ENDED}, answers.NOT_PENDING, answers.EXPIRED
+        {**EXAMPLE, "status": "released", **ENDED}, answers.NOT_PENDING, answers.EXPIRED
     ),
 )
 def release(request: ApiRequest, reservation_id: UUID) -> HttpResponse:

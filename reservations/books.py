@@ -107,7 +107,9 @@ class Books:
         self._count(reservation, quantity)
         return reservation
 
-    def end(self, reservation: Reservation, status: Reservation.Status) -> Reservation:
+    def end(
+        self, reservation: Reservation, status: Reservation.Status, *, withdrawn: str = ""
+    ) -> Reservation:
         """Takes a pending reservation to a final state, and its units off the books."""
         stock = self.stocks[reservation.inventory_id]
         stock.held_now -= reservation.quantity
@@ -117,6 +119,7 @@ class Books:
             self._count(reservation, -reservation.quantity)
         reservation.status = status
         reservation.ended_at = self.now
+        reservation.withdrawn = withdrawn
         self.changed[reservation.id] = reservation
         return reservation
 

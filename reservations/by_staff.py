@@ -16,13 +16,17 @@ from reservations.exceptions import ReservationError
 from reservations.models import Reservation, StaffAction
 
 Action = StaffAction.Action
+Cause = Reservation.Cause
 
 MOST_MINUTES = 60
 
 
-def release(*, reservation_id: UUID, actor: User, reason: str) -> Reservation:
-    """Frees a live hold. Raises `ReservationExpired`, `NotPending`, `Busy`."""
-    command = Withdraw(rows=_rows(reservation_id), reservation_id=reservation_id)
+def release(
+    *, reservation_id: UUID, actor: User, reason: str, cause: Cause = Cause.OTHER
+) -> Reservation:
+    """Frees a live hold. Its holder is told the cause, the reason stays with the staff. Raises
+    `ReservationExpired`, `NotPending`, `Busy`."""
+    command = Withdraw(rows=_rows(reservation_id), reservation_id=reservation_id, cause=cause)
     return _act(command, StaffAction(action=Action.RELEASED, actor=actor, reason=reason))
 
 

@@ -136,10 +136,14 @@ class Renew(Command):
         return books.renew(reservation)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Withdraw(Command):
+    """`Release` by staff: who finds it released already has not released it."""
+
+    cause: Reservation.Cause
+
     def decide(self, books: Books) -> Reservation:
-        """As `Release`, but who finds it released already has not released it."""
-        return books.end(_live(books, self), Status.RELEASED)
+        return books.end(_live(books, self), Status.RELEASED, withdrawn=self.cause)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,5 +173,5 @@ def _live(books: Books, command: Command) -> Reservation:
     if reservation.status == Status.EXPIRED:
         raise ReservationExpired
     if not reservation.is_pending:
-        raise NotPending(reservation.status)
+        raise NotPending(reservation.status, by_staff=bool(reservation.withdrawn))
     return reservation

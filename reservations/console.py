@@ -127,6 +127,18 @@ class ReasonForm(forms.Form):
     )
 
 
+class ReleaseForm(ReasonForm):
+    cause = forms.TypedChoiceField(
+        label="What the shopper reads",
+        choices=Reservation.Cause,
+        coerce=Reservation.Cause,
+        required=False,
+        initial=Reservation.Cause.OTHER,
+        empty_value=Reservation.Cause.OTHER,
+    )
+    field_order = ("cause", "reason")
+
+
 class ExtendForm(ReasonForm):
     minutes = forms.IntegerField(
         label="Minutes more", min_value=1, max_value=MOST_MINUTES, initial=10

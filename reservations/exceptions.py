@@ -37,13 +37,14 @@ class ReservationExpired(ReservationError):
 
 
 class NotPending(ReservationError):
-    """The reservation already is in the final state `status`."""
+    """The reservation already is in the final state `status`, to which staff took it or not."""
 
     code = "not_pending"
 
-    def __init__(self, status: str) -> None:
-        super().__init__(f"The reservation is {status}.")
+    def __init__(self, status: str, *, by_staff: bool = False) -> None:
+        super().__init__(f"The reservation is {status}{' by the shop' * by_staff}.")
         self.status = status
+        self.ended_by = "staff" if by_staff else "holder"
 
 
 class IdempotencyConflict(ReservationError):

@@ -51,6 +51,15 @@ class Reservation(models.Model):
         RELEASED = "released"
         EXPIRED = "expired"
 
+    class Cause(models.TextChoices):
+        """Why staff released it, as far as its holder is told; their own words stay with them."""
+
+        DAMAGED = "damaged", "It is damaged"
+        MISSING = "missing", "It is not on the shelf"
+        ASKED = "asked", "The shopper asked for it"
+        RULES = "rules", "It was held against the rules"
+        OTHER = "other", "Something else"
+
     FINAL = (Status.CONFIRMED, Status.RELEASED, Status.EXPIRED)
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -71,6 +80,14 @@ class Reservation(models.Model):
     expires_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True, blank=True)
     renewals = models.PositiveSmallIntegerField(default=0)
+    withdrawn = models.CharField(
+        max_length=7,
+        choices=Cause,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="Why staff released it; empty if they did not.",
+    )
 
     past_due: bool  # annotated by `with_stock`
 
@@ -97,6 +114,14 @@ class Reservation(models.Model):
             models.CheckConstraint(
                 condition=~Q(status="confirmed") | Q(ended_at__lt=F("expires_at")),
                 name="confirmed_in_time",
+            ),
+            models.CheckConstraint(
+                condition=Q(withdrawn="")
+                | Q(
+                    status="released",
+                    withdrawn__in=("damaged", "missing", "asked", "rules", "other"),
+                ),
+                name="withdrawn_is_released",
             ),
             # The same as "pending", in words of its own: see `reservations.sql.NOW_AND_PENDING_OF`.
             models.UniqueConstraint(
@@ -168,6 +193,14 @@ class Reservation(models.Model):
     @property
     def is_pending(self) -> bool:
         return self.status == self.Status.PENDING
+
+    @property
+    def ended_by(self) -> str | None:
+        if self.is_pending:
+            return None
+        if self.status == self.Status.EXPIRED:
+            return "clock"
+        return "staff" if self.withdrawn else "holder"
 
     @property
     def renewals_left(self) -> int:

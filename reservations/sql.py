@@ -77,10 +77,11 @@ HELD = """
 
 CHANGED = """
     UPDATE reservations_reservation AS row
-    SET status = change.status, ended_at = change.ended_at,
+    SET status = change.status, withdrawn = change.withdrawn, ended_at = change.ended_at,
         expires_at = change.expires_at, renewals = change.renewals
-    FROM unnest(%s::uuid[], %s::text[], %s::timestamptz[], %s::timestamptz[], %s::int[])
-        AS change(id, status, ended_at, expires_at, renewals)
+    FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::timestamptz[], %s::timestamptz[],
+                %s::int[])
+        AS change(id, status, withdrawn, ended_at, expires_at, renewals)
     WHERE row.id = change.id
 """
 

@@ -165,8 +165,7 @@ def _steps(books: Books) -> Iterator[Statement]:
         values = columns(_held_row(r) for r in held)
         yield sql.HELD, [books.now, held[0].expires_at, *values]
     if changed:
-        values = columns((r.id, r.status, r.ended_at, r.expires_at, r.renewals) for r in changed)
-        yield sql.CHANGED, values
+        yield sql.CHANGED, columns(_changed_row(r) for r in changed)
     if sold:
         yield sql.SOLD, [books.now, *columns((r.inventory_id, -r.quantity, r.id) for r in sold)]
     if books.answered:
@@ -175,6 +174,10 @@ def _steps(books: Books) -> Iterator[Statement]:
 
 def _held_row(r: Reservation) -> tuple[Any, ...]:
     return r.id, r.inventory_id, r.quantity, r.unit_paise, r.name, r.holder, r.address
+
+
+def _changed_row(r: Reservation) -> tuple[Any, ...]:
+    return r.id, r.status, r.withdrawn, r.ended_at, r.expires_at, r.renewals
 
 
 def _answer_row(once: Once, answer: Answer, reservation_id: uuid.UUID | None) -> tuple[Any, ...]:

@@ -21,6 +21,7 @@ def test_the_page_says_so_and_the_stock_comes_back(hasty_page: Page, hasty_shop:
     shelf = untouched(hasty_shop)
     hold(hasty_page, shelf, 2)
     expect(heading(hasty_page, "The time ran out.")).to_be_visible(timeout=6_000)
+    expect(hasty_page).to_have_title(f"Ran out: {shelf.product} – Allo")
     assert units(hasty_shop, shelf) == (shelf.units, 0)
     expect(hasty_page.get_by_role("link", name=re.compile("held"))).to_be_hidden()
     hasty_page.goto(shelf.address)

@@ -123,15 +123,22 @@ def rare(shop: Shop) -> Shelf:
 
 
 @pytest.mark.parametrize(
-    ("verb", "title"), [("confirm", "It is yours."), ("release", "Back on the shelf.")]
+    ("verb", "title", "tab"),
+    [
+        ("confirm", "It is yours.", "Confirmed"),
+        ("release", "Back on the shelf.", "Cancelled"),
+    ],
 )
-def test_checkout_and_header_say_at_once_what_staff_did(
-    page: Page, shop: Shop, staff, verb: str, title: str
+def test_checkout_and_header_say_at_once_what_staff_did(  # noqa: PLR0917
+    page: Page, shop: Shop, staff, verb: str, title: str, tab: str
 ) -> None:
-    checkout = hold(page, untouched(shop))
+    shelf = untouched(shop)
+    checkout = hold(page, shelf)
     visit(page, checkout)
+    expect(page).to_have_title(f"Held for you: {shelf.product} – Allo")
     staff(verb, checkout)
     expect(heading(page, title)).to_be_visible(timeout=PUSHED)
+    expect(page).to_have_title(f"{tab}: {shelf.product} – Allo")
     expect(pill(page)).to_be_hidden(timeout=PUSHED)
 
 

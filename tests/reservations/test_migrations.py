@@ -3,12 +3,14 @@
 from collections import Counter
 
 import pytest
+from django.contrib.auth.models import User
 from django.db import IntegrityError, connection
 
 from catalog.models import Product
+from reservations import by_staff, services
 from reservations.audit import audit_stock
+from reservations.by_staff import Cause
 from reservations.models import Reservation
-from reservations.services import confirm
 from tests.migrations import before
 from tests.reservations.test_verbs import hold
 from tests.stock import stocked
@@ -50,8 +52,22 @@ def test_old_reservations_get_the_price_and_name_of_their_product() -> None:
         Reservation.objects.pending().update(unit_paise=1)
     with pytest.raises(IntegrityError, match="final_is_final"):
         Reservation.objects.filter(status="confirmed").update(unit_paise=1)
-    confirm(reservation_id=Reservation.objects.pending()[0].pk)
+    services.confirm(reservation_id=Reservation.objects.pending()[0].pk)
     assert audit_stock() == []
+
+
+def test_what_staff_released_before_is_told_from_what_its_holder_did() -> None:
+    rows = [stocked(5, product=f"p-{n}") for n in range(2)]
+    by_shopper, by_us = [hold(row) for row in rows]
+    services.release(reservation_id=by_shopper.pk)
+    actor = User.objects.create_user("asha", is_staff=True)
+    by_staff.release(reservation_id=by_us.pk, actor=actor, reason="x", cause=Cause.RULES)
+    with before("reservations", "0008_say_that_staff_released"):
+        pass
+    kept = dict(Reservation.objects.values_list("pk", "withdrawn"))
+    assert kept == {by_shopper.pk: "", by_us.pk: "other"}
+    with pytest.raises(IntegrityError, match="final_is_final"):
+        Reservation.objects.update(withdrawn="")
 
 
 def test_the_way_back_leaves_every_reservation() -> None:

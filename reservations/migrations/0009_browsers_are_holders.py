@@ -4,7 +4,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     """Words for staff only: the table does not change."""
 
-    dependencies = [("reservations", "0007_keep_price_and_name")]
+    dependencies = [("reservations", "0008_say_that_staff_released")]
 
     operations = [
         migrations.AlterField(
