@@ -17,6 +17,8 @@ from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from psycopg import IsolationLevel
 
+from allo.postgresql.parameters import merged
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 env = environ.Env()
@@ -140,42 +142,61 @@ TEMPLATES = [
 # --- Data ---------------------------------------------------------------------------------
 
 _database_url = env.str("DATABASE_URL", default="postgres:///allo")
-_statement_timeout = 0 if _owner else env.int("STATEMENT_TIMEOUT_MS", default=15000)
-SHOP_ROLE = env.db_url_config(_database_url)["USER"]
+SHOP_DATABASE = env.db_url_config(_database_url)
+SHOP_ROLE = SHOP_DATABASE["USER"]
+# Only the owner's commands have the owner's address: see above.
+_database = env.db_url_config(env.str("MIGRATION_DATABASE_URL", default="") or _database_url)
+
+LOCK_TIMEOUT_MS = env.int("LOCK_TIMEOUT_MS", default=2000)
+TRANSACTION_TIMEOUT_MS = env.int(
+    "TRANSACTION_TIMEOUT_MS", default=max(3000, LOCK_TIMEOUT_MS + 1000)
+)
+if 0 < TRANSACTION_TIMEOUT_MS <= LOCK_TIMEOUT_MS:
+    raise ImproperlyConfigured(
+        f"TRANSACTION_TIMEOUT_MS is {TRANSACTION_TIMEOUT_MS}: a transaction that waits for a lock,"
+        f" for LOCK_TIMEOUT_MS ({LOCK_TIMEOUT_MS}) at the most, needs longer than that."
+    )
+# The shop's, by their names in PostgreSQL, in milliseconds. A lock that is not free in time is
+# `Busy`, and a client that froze does not keep its own for longer than a transaction may last.
+TIMEOUTS = {
+    "lock_timeout": LOCK_TIMEOUT_MS,
+    "statement_timeout": env.int("STATEMENT_TIMEOUT_MS", default=15000),
+    "idle_in_transaction_session_timeout": 10000,
+    "transaction_timeout": TRANSACTION_TIMEOUT_MS,
+}
+_timeouts = TIMEOUTS | ({"statement_timeout": 0, "transaction_timeout": 0} if _owner else {})
+_transaction_timeout = _timeouts.pop("transaction_timeout")
+
 _pool_size = env.int("DATABASE_POOL_SIZE", default=0)
 _pool = {
     "min_size": 1,
     "max_size": _pool_size,
-    # In seconds. Who tries to connect anew waits twice as long each time; after 5 s without success
-    # the next caller has it tried at once, so a database that is back after minutes is found.
+    # In seconds: who waits for a connection is refused, and a lost one is given up until the next
+    # caller has it tried again.
     "timeout": 5,
     "reconnect_timeout": 5,
 }
+_options = merged(_database.get("OPTIONS", {}), _timeouts)
 
 DATABASES = {
     "default": {
-        **env.db_url_config(env.str("MIGRATION_DATABASE_URL", default="") or _database_url),
+        **_database,
         "ENGINE": "allo.postgresql",
         "CONN_MAX_AGE": 0,
-        "CONN_HEALTH_CHECKS": True,
+        "OPTIONS": {
+            **_options,
+            # Under REPEATABLE READ a transaction that waited for a lock would read stale stock.
+            "isolation_level": IsolationLevel.READ_COMMITTED,
+            # Only the engine's statements bind in the server; run often, they are planned once.
+            "prepare_threshold": 2,
+            # Set once connected, if the server knows it and DATABASE_URL does not say it.
+            "transaction_timeout": (
+                None if "transaction_timeout" in _options["options"] else _transaction_timeout
+            ),
+            **({"pool": _pool} if _pool_size else {}),
+        },
     }
 }
-LOCK_TIMEOUT_MS = env.int("LOCK_TIMEOUT_MS", default=2000)
-DATABASES["default"].setdefault("OPTIONS", {}).update(
-    {
-        # Under REPEATABLE READ a transaction that waited for a lock would read stale stock.
-        "isolation_level": IsolationLevel.READ_COMMITTED,
-        # Only the engine's statements bind in the server; run often, they are planned once.
-        "prepare_threshold": 2,
-        # A lock that cannot be had in time is `Busy`; a client that froze cannot sit on one.
-        "options": (
-            f"-c lock_timeout={LOCK_TIMEOUT_MS}"
-            f" -c statement_timeout={_statement_timeout}"
-            " -c idle_in_transaction_session_timeout=10000"
-        ),
-        **({"pool": _pool} if _pool_size else {}),
-    }
-)
 
 REDIS_URL = env.str("REDIS_URL", default="redis://127.0.0.1:6379/0")
 

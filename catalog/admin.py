@@ -18,6 +18,7 @@ from allo.http.flags import flag
 from allo.http.parts import SeeOther
 from allo.http.questions import Questions, chosen, named
 from allo.http.worker import ask
+from allo.postgresql import timeouts
 from catalog import pictures
 from catalog.models import Category, Product, sized
 from catalog.product_form import ProductForm
@@ -124,6 +125,14 @@ class ProductAdmin(Questions[Product]):
             verb = "unpublish" if product.published_at else "publish"
             more["verb"] = (verb, self.address(verb, id=product.pk))
         return super().change_view(request, object_id, form_url, {**more, **(extra_context or {})})
+
+    def _changeform_view(self, request: HttpRequest, *args: Any) -> HttpResponse:
+        # A form that is sent is read in a transaction, and to draw its picture anew takes seconds;
+        # nothing is locked before that is done.
+        if request.method == "POST":
+            timeouts.lift()
+        response: HttpResponse = super()._changeform_view(request, *args)  # type: ignore[misc]
+        return response
 
     def view_on_site(self, obj: Product) -> str | None:
         return obj.get_absolute_url() if obj.is_published else None

@@ -78,6 +78,7 @@ def _apply(kept: StockImport, actor: User, progress: Callable[[int], None]) -> N
     adjustments = [_adjustment(kept, row) for row in rows]
     try:
         with transaction.atomic():
+            timeouts.lift()
             services.apply(adjustments=adjustments, actor=actor, progress=progress)
             # Whoever else was at it has found all of it done, or does now.
             if not StockImport.objects.filter(pk=kept.pk, state=State.APPLYING).update(

@@ -16,6 +16,7 @@ from django.contrib.auth.models import User
 from django.db import InterfaceError, OperationalError, transaction
 from django.db.models.functions import Now
 
+from allo.postgresql import timeouts
 from allo.pruning import delete_in_portions
 from inventory.checking import checked, meaning_of
 from inventory.files import reading
@@ -123,6 +124,7 @@ def _own(kept: StockImport) -> Iterator[None]:
     """A transaction in which no other worker takes the import over. Raises `Overtaken`."""
     mine = StockImport.objects.filter(pk=kept.pk, claim=kept.claim, state=State.READING)
     with transaction.atomic():
+        timeouts.lift()
         # Locked, as a worker that takes it over writes its own claim into this row.
         if not list(mine.select_for_update(no_key=True).values_list("pk")):
             raise Overtaken

@@ -9,6 +9,7 @@ from django.db.models import F, Q, Sum
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
+from allo.postgresql import timeouts
 from inventory.locks import locking
 from inventory.models import Inventory
 from reservations.models import AuditRun, Repair
@@ -77,7 +78,7 @@ def audit_stock() -> list[Finding]:
     with transaction.atomic(durable=True), connection.cursor() as cursor:
         # One snapshot for all six, or a sale between two of them would look like a theft.
         cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        cursor.execute("SET LOCAL statement_timeout = 0")
+        timeouts.lift()
         return list(_findings(cursor))
 
 
@@ -104,6 +105,7 @@ def repair_reserved() -> list[Repair]:
     Nothing else is touched: totals, movements and reservations say what happened. Raises
     IntegrityError if more is held than there is, which only staff can resolve.
     """
+    timeouts.lift()
     held = Coalesce(Sum("reservation__quantity", filter=Q(reservation__status="pending")), 0)
     rows = Inventory.objects.annotate(held=held).exclude(reserved_units=F("held"))
     suspects = list(rows.values_list("pk", flat=True))

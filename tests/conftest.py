@@ -17,6 +17,8 @@ def pytest_sessionstart() -> None:
             " or set DATABASE_URL (of a role that may create databases) and REDIS_URL.",
             returncode=2,
         )
+    # Most tests are one transaction each, and stay in it for as long as they take.
+    django_settings.DATABASES["default"]["OPTIONS"]["transaction_timeout"] = 0
     _part_from_other_tests(os.environ.get("PYTEST_XDIST_WORKER", "gw0"))
 
 

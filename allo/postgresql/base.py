@@ -1,37 +1,90 @@
-"""Django's PostgreSQL, but for when the pool asks a connection whether it still lives.
-
-Django asks each time one is taken, which is a round trip before each transaction: a fifth of what
-a reservation waits for. One that was in use a moment ago need not be asked. Should it have died
-since, the call that has it is told "busy", as it would be had it died a moment later.
-"""
+"""Django's PostgreSQL with the shop's own pool, a limit to how long a transaction may last, and an
+eye on what the server fails with."""
 
 import time
-from functools import partial
+from functools import cached_property
+from math import inf
+from types import TracebackType
 from typing import Any
 
+from django.db.backends.base.base import NO_DB_ALIAS
 from django.db.backends.postgresql import base
-from psycopg_pool import ConnectionPool
+from django.db.utils import DatabaseErrorWrapper
 
-TRUSTED_SECONDS = 1.0
+from allo.postgresql.faults import READ_ONLY, Fault, fault_of, sqlstate_of
+from allo.postgresql.pool import Pool
+
+# PostgreSQL 17
+KNOWS_TRANSACTION_TIMEOUT = 170_000
+LIMIT = "SELECT set_config('transaction_timeout', %s, false)"
+
+# When a write of this process last failed for want of space, by `time.monotonic`.
+storage_failed_at = -inf
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
     @property
     def pool(self) -> Any:
-        pool = super().pool  # type: ignore[misc]  # its stubs do not know it
-        if pool is not None and pool._check is ConnectionPool.check_connection:
-            pool._check = partial(check_after_a_rest, pool)
-        return pool
+        options = self.settings_dict["OPTIONS"].get("pool")
+        if self.alias == NO_DB_ALIAS or not options:
+            return None
+        pools: dict[str, Pool] = self._connection_pools  # type: ignore[attr-defined]
+        if self.alias not in pools:
+            kwargs = {**self.get_connection_params(), "autocommit": True}
+            configure: Any = self._configure_connection
+            pool = Pool(kwargs=kwargs, open=False, configure=configure, **options)
+            # Of several threads that come first at once, one sets it.
+            pools.setdefault(self.alias, pool)
+        return pools[self.alias]
+
+    @cached_property
+    def wrap_database_errors(self) -> "ErrorWrapper":
+        return ErrorWrapper(self)
+
+    def get_connection_params(self) -> dict[str, Any]:
+        params = super().get_connection_params()
+        params.pop("transaction_timeout", None)
+        return params
+
+    def _configure_connection(self, connection: Any) -> bool:
+        """Not by `options`: an older server takes no connection that names what it knows not."""
+        commit: bool = super()._configure_connection(connection)  # type: ignore[misc]
+        limit = self.settings_dict["OPTIONS"].get("transaction_timeout")
+        if limit is None or connection.info.server_version < KNOWS_TRANSACTION_TIMEOUT:
+            return commit
+        connection.execute(LIMIT, [f"{limit}"])
+        return True
+
+    def leave_server(self) -> None:
+        """Neither this connection nor its neighbours in the pool are used again."""
+        if self.connection is not None:
+            self.connection.close()
+        if self.pool:
+            self.pool.drain()
 
 
-def check_after_a_rest(pool: Any, connection: Any) -> None:
-    now = time.monotonic()
-    if now - vars(connection).get("taken_at", 0.0) > TRUSTED_SECONDS:
-        try:
-            ConnectionPool.check_connection(connection)
-        except Exception:
-            # Where one died its neighbours did. Left in the pool they would be tried one by one,
-            # with a pause of 1, 2, 4 s after each: whoever comes alone would wait in vain.
-            pool.drain()
-            raise
-    vars(connection)["taken_at"] = now
+class ErrorWrapper(DatabaseErrorWrapper):
+    """Django's, which every error passes on its way out."""
+
+    def __init__(self, wrapper: DatabaseWrapper) -> None:
+        super().__init__(wrapper)
+        self.wrapper = wrapper
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if exc_value is not None:
+            _look_at(self.wrapper, exc_value)
+        super().__exit__(exc_type, exc_value, traceback)
+
+
+def _look_at(wrapper: DatabaseWrapper, error: BaseException) -> None:
+    if sqlstate_of(error) == READ_ONLY:
+        # It leads to a primary that was demoted; a new one may lead to its successor.
+        wrapper.leave_server()
+    if fault_of(error) is Fault.STORAGE:
+        global storage_failed_at  # noqa: PLW0603 - of the process, for `allo.health`
+        storage_failed_at = time.monotonic()

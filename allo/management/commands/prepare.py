@@ -14,6 +14,7 @@ from django.db.migrations.executor import MigrationExecutor
 
 from allo import roles
 from allo.embedded.state import write_private
+from allo.postgresql import timeouts
 
 # Of what packages bring: what no page asks for, yet would take half of a first start to compress.
 NOT_COLLECTED = [
@@ -29,6 +30,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         self._migrate()
         call_command("grant_privileges", stdout=StringIO())
+        self._keep_timeouts()
         call_command("seed_catalogue", stdout=self.stdout)
         self._collect_static()
         self._ensure_admin()
@@ -41,6 +43,15 @@ class Command(BaseCommand):
         # Whatever a later version adds to the table of roles.
         with transaction.atomic():
             roles.apply()
+
+    def _keep_timeouts(self) -> None:
+        """As the shop's role, whose own they are."""
+        shop = connection.copy()
+        shop.settings_dict.update(settings.SHOP_DATABASE, ENGINE=connection.settings_dict["ENGINE"])
+        try:
+            timeouts.keep_with_role(shop)
+        finally:
+            shop.close()
 
     def _collect_static(self) -> None:
         stamp = Path(settings.STATIC_ROOT) / ".collected"

@@ -4,6 +4,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
+from allo.postgresql import timeouts
 from catalog import seeding
 from catalog.models import Product
 from inventory.models import Inventory, StockMovement, Warehouse
@@ -40,6 +41,7 @@ class Command(BaseCommand):
 
     @transaction.atomic
     def _seed(self, items: list[seeding.Item], warehouses: dict[str, Warehouse]) -> None:
+        timeouts.lift()
         seeding.plant(items)
         products = Product.objects.in_bulk([item.slug for item in items], field_name="slug")
         rows = Inventory.objects.bulk_create(

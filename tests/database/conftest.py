@@ -1,0 +1,55 @@
+"""The connection of a test, changed: led astray, pooled, limited in time."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from django.db import connection
+
+
+@contextmanager
+def connected(options: dict[str, Any], **settings: Any) -> Iterator[None]:
+    """All threads connect like this meanwhile; None takes an option away."""
+    before = dict(connection.settings_dict)
+    changed = {**before["OPTIONS"], **options}
+    connection.close()
+    connection.settings_dict.update(
+        settings, OPTIONS={name: value for name, value in changed.items() if value is not None}
+    )
+    try:
+        yield
+    finally:
+        connection.close()
+        connection.close_pool()  # type: ignore[attr-defined]
+        connection.settings_dict.update(before)
+
+
+POOL = {"min_size": 1, "max_size": 4, "timeout": 5, "reconnect_timeout": 5}
+
+
+@pytest.fixture
+def pooled() -> Iterator[None]:
+    with connected({"pool": POOL}):
+        yield
+
+
+@pytest.fixture
+def alone() -> Iterator[None]:
+    """A pool of one connection: who comes next has the same."""
+    with connected({"pool": {**POOL, "max_size": 1}}):
+        yield
+
+
+@pytest.fixture
+def away() -> Iterator[None]:
+    """No server is there; who wants a connection of the pool waits for a moment only."""
+    with connected({"pool": {**POOL, "timeout": 0.3}}, HOST="/nowhere"):
+        yield
+
+
+@pytest.fixture
+def hurried() -> Iterator[None]:
+    """No transaction may last."""
+    with connected({"transaction_timeout": 200}):
+        yield

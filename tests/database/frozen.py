@@ -1,0 +1,22 @@
+"""A worker that is stopped, and not killed, while its transaction holds a row."""
+
+import os
+import signal
+import sys
+
+import django
+
+django.setup()
+
+from reservations import engine, storage  # noqa: E402
+from reservations.books import Books  # noqa: E402
+from reservations.commands import Reserve  # noqa: E402
+
+
+def write(books: Books, *, commit: bool) -> None:
+    storage.write(books, commit=False)
+    os.kill(os.getpid(), signal.SIGSTOP)
+
+
+vars(engine)["write"] = write
+engine.perform(Reserve(rows=(int(sys.argv[1]),), quantity=1, holder="session:frozen"))

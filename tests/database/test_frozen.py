@@ -1,0 +1,193 @@
+"""A client that froze does not keep its locks, and what is long by nature may be."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from io import StringIO
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.management import call_command
+from django.db import Error, connection, transaction
+from django.utils import timezone
+
+from allo.postgresql import base, timeouts
+from allo.postgresql.faults import sqlstate_of
+from catalog.seeding import FOLDER
+from inventory import importing
+from inventory.models import Inventory, StockImport
+from reservations import audit, services
+from reservations.models import IdempotencyKey, Reservation
+from reservations.pruning import prune
+from tests.database.conftest import connected
+from tests.running import PROJECT
+from tests.stock import stocked
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.race]
+
+
+@contextmanager
+def frozen(row: int) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that stands still while it holds the row."""
+    url = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{connection.settings_dict['NAME']}")
+    limits = {"TRANSACTION_TIMEOUT_MS": "600", "LOCK_TIMEOUT_MS": "500"}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.database.frozen", str(row)],
+        cwd=PROJECT, env=os.environ | limits | {"DATABASE_URL": url.geturl()},
+        stderr=subprocess.PIPE,
+    )  # fmt: skip
+    try:
+        _, status = os.waitpid(process.pid, os.WUNTRACED)
+        assert os.WIFSTOPPED(status)
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_the_row_of_a_frozen_worker_is_free_before_those_who_wait_give_up() -> None:
+    """It stays frozen to the end; the server ended its transaction."""
+    row = stocked(5)
+    with frozen(row.pk):
+        hold = services.reserve(product_id=row.product_id, quantity=1, holder="session:1")
+    assert isinstance(hold, Reservation)
+    assert Inventory.objects.get(pk=row.pk).reserved_units == 1
+    assert list(Reservation.objects.values_list("holder", flat=True)) == ["session:1"]
+    assert audit.audit_stock() == []
+
+
+def show(name: str) -> str:
+    with connection.cursor() as cursor:
+        cursor.execute(f"SHOW {name}")
+        return str(cursor.fetchone()[0])
+
+
+def test_each_connection_limits_its_transactions(hurried) -> None:
+    assert show("transaction_timeout") == "200ms"
+    with pytest.raises(Error) as caught, transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT pg_sleep(5)")
+    assert sqlstate_of(caught.value) == "25P04"
+
+
+def test_a_server_that_knows_no_such_limit_is_not_asked_for_it(monkeypatch) -> None:
+    monkeypatch.setattr(base, "KNOWS_TRANSACTION_TIMEOUT", 990_000)
+    with connected({"transaction_timeout": 200}):
+        assert show("transaction_timeout") == "0"
+
+
+def test_what_is_lifted_is_so_to_the_end_of_the_transaction(hurried) -> None:
+    with transaction.atomic():
+        timeouts.lift()
+        assert (show("transaction_timeout"), show("statement_timeout")) == ("0", "0")
+    assert (show("transaction_timeout"), show("statement_timeout")) == ("200ms", "15s")
+
+
+# --- What is long by nature -----------------------------------------------------------------------
+
+
+@contextmanager
+def slow(words: str) -> Iterator[list[str]]:
+    """Before each statement with these words the server takes longer than a transaction may."""
+    found: list[str] = []
+
+    def wait(execute: Any, sql: Any, params: Any, many: Any, context: Any) -> Any:
+        if words in str(sql):
+            found.append(str(sql))
+            context["cursor"].cursor.execute("SELECT pg_sleep(0.4)")
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(wait):
+        yield found
+
+
+def test_an_audit_may_take_its_time(hurried) -> None:
+    stocked(5)
+    with slow("SELECT 'inventory '") as found:
+        assert audit.audit_stock() == []
+    assert found
+
+
+def test_a_repair_may_take_its_time(hurried) -> None:
+    row = stocked(5)
+    Inventory.objects.update(reserved_units=2)
+    with slow("UPDATE") as found:
+        assert [repair.inventory_id for repair in audit.repair_reserved()] == [row.pk]
+    assert found
+
+
+def test_pruning_may_take_its_time(hurried) -> None:
+    old = timezone.now() - timedelta(days=3)
+    IdempotencyKey.objects.create(
+        client="c", endpoint="e", key="k", request_hash=b"", status=201, body="", created_at=old
+    )
+    IdempotencyKey.objects.update(created_at=old)
+    with slow("DELETE") as found:
+        assert prune() == 1
+    assert found
+
+
+def test_a_file_may_take_its_time_to_be_checked_and_applied(hurried) -> None:
+    row, actor = stocked(5), User.objects.create(username="keeper")
+    record = importing.Record(2, row.product.slug, row.warehouse.code, "5", "received", "")
+    with slow("INSERT INTO") as checking:
+        kept = importing.check(records=[record], file_name="stock.csv", actor=actor)
+    assert importing.begin(kept)
+    with slow("INSERT INTO inventory_stockmovement") as applying:
+        importing.apply(kept=kept, actor=actor)
+    kept.refresh_from_db()
+    assert kept.state == StockImport.State.APPLIED
+    assert checking
+    assert applying
+    StockImport.objects.update(state="checked", created_at=timezone.now() - timedelta(days=40))
+    with slow("DELETE") as pruning:
+        assert importing.prune() > 0
+    assert pruning
+
+
+def test_the_seed_may_take_its_time(hurried, tmp_path: Path, settings) -> None:
+    settings.MEDIA_ROOT = tmp_path
+    with slow('INSERT INTO "catalog_product"') as found:
+        call_command("seed_catalogue", folder=FOLDER, stdout=StringIO())
+    assert found
+
+
+def test_a_products_form_may_take_its_time(hurried, client) -> None:
+    """To draw its picture anew takes seconds, in the middle of the admin's own transaction."""
+    product = stocked(5).product
+    client.force_login(User.objects.create_superuser("boss"))
+    form = {
+        field: getattr(product, field)
+        for field in ("name", "slug", "tagline", "alt", "position", "description", "material")
+    }
+    form |= {"category": product.category_id, "price": "12", "dimensions_cm": "1", "material": "m"}
+    form |= {"description": "d"}
+    with slow("catalog_category") as found:
+        response = client.post(f"/admin/catalog/product/{product.pk}/change/", form)
+    assert response.status_code == 302, response.content.decode()
+    assert found
+
+
+# --- The role's own defaults ----------------------------------------------------------------------
+
+
+def test_the_role_itself_has_the_timeouts_as_a_pooler_drops_those_of_a_connection(settings) -> None:
+    settings.TIMEOUTS = {**settings.TIMEOUTS, "transaction_timeout": 3100, "lock_timeout": 1700}
+    timeouts.keep_with_role(connection)
+    try:
+        with connected({"options": "", "transaction_timeout": None}):
+            assert {name: show(name) for name in settings.TIMEOUTS} == {
+                "lock_timeout": "1700ms",
+                "statement_timeout": "15s",
+                "idle_in_transaction_session_timeout": "10s",
+                "transaction_timeout": "3100ms",
+            }
+    finally:
+        with connection.cursor() as cursor:
+            name = connection.ops.quote_name(connection.settings_dict["NAME"])
+            cursor.execute(f"ALTER ROLE CURRENT_USER IN DATABASE {name} RESET ALL")
