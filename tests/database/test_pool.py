@@ -1,0 +1,121 @@
+"""The pool while the server is away, when it is back, and when it has turned into another."""
+
+import time
+from typing import Any
+
+import psycopg_pool.pool
+import pytest
+from django.db import Error, connection
+from psycopg_pool import PoolTimeout
+
+from allo.postgresql import pool as pools
+from allo.postgresql.pool import Attempt, Pool
+from reservations import services
+from reservations.exceptions import Busy
+from reservations.models import Reservation
+from tests.stock import all_at_once, stocked
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def the_pool() -> Any:
+    return connection.pool  # type: ignore[attr-defined]
+
+
+def backend() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        return int(cursor.fetchone()[0])
+
+
+def test_a_lost_connection_is_tried_again_every_half_second_at_the_least() -> None:
+    attempt, now, delays = Attempt(timeout=5), 100.0, []
+    while not attempt.time_to_give_up(now):
+        attempt.update_delay(now)
+        delays.append(attempt.delay)
+        now += attempt.delay
+    assert delays[0] == pytest.approx(0.1, rel=0.2)
+    assert max(delays) == 0.5
+    assert sum(delays) == pytest.approx(5, rel=0.1)
+
+
+def test_who_asks_after_another_waited_in_vain_is_refused_at_once(away, monkeypatch) -> None:
+    monkeypatch.setattr(pools, "REMEMBERED", 60.0)
+    the_pool().open()
+    waits = []
+    patience = Pool._patience
+
+    def noted(pool, timeout):
+        waits.append(patience(pool, timeout))
+        return waits[-1]
+
+    monkeypatch.setattr(Pool, "_patience", noted)
+    for _ in range(3):
+        with pytest.raises(PoolTimeout):
+            the_pool().getconn()
+    assert waits == [0.3, pools.AT_ONCE, pools.AT_ONCE]
+
+
+def test_when_all_connections_died_none_is_tried_in_turn(pooled, monkeypatch) -> None:
+    """psycopg would pause for a second after the first, for two after the second."""
+
+    def pause(_seconds: float) -> None:
+        raise AssertionError("it pauses between dead connections")
+
+    monkeypatch.setattr(psycopg_pool.pool, "sleep", pause)
+    assert all(type(pid) is int for pid in all_at_once(4, lambda _: backend()))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+    connection.close()
+    monkeypatch.setattr(pools, "TRUSTED", -1.0)
+    assert all(type(pid) is int for pid in all_at_once(4, lambda _: backend()))
+
+
+def test_a_connection_to_a_demoted_primary_is_not_used_again(alone) -> None:
+    row = stocked(5)
+    with connection.cursor() as cursor:
+        cursor.execute("SET default_transaction_read_only = on")
+    demoted = backend()
+    connection.close()
+    with pytest.raises(Busy):
+        services.reserve(product_id=row.product_id, quantity=1, holder="session:1")
+    connection.close()
+    hold = services.reserve(product_id=row.product_id, quantity=1, holder="session:1")
+    assert isinstance(hold, Reservation)
+    assert backend() != demoted
+
+
+@pytest.mark.parametrize("seconds", [0.0, 60.0])
+def test_a_connection_is_asked_whether_it_lives_after_a_rest_only(
+    alone, monkeypatch, seconds
+) -> None:
+    asked: list[object] = []
+    monkeypatch.setattr(psycopg_pool.ConnectionPool, "check_connection", asked.append)
+    backend()
+    vars(connection.connection)["taken_at"] = time.monotonic() - seconds
+    connection.close()
+    asked.clear()
+    backend()
+    assert len(asked) == bool(seconds)
+
+
+def test_a_backend_that_is_ended_in_the_middle_is_busy_and_the_next_call_is_served(alone) -> None:
+    row = stocked(5)
+    taken = backend()
+    connection.close()
+    everybody_is_ended(taken)
+    with pytest.raises((Busy, Error)):
+        services.reserve(product_id=row.product_id, quantity=1, holder="session:1")
+    connection.close()
+    assert services.reserve(product_id=row.product_id, quantity=1, holder="session:1")
+
+
+def everybody_is_ended(pid: int) -> None:
+    aside = connection.copy()
+    aside.settings_dict["OPTIONS"].pop("pool")
+    with aside.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
+    aside.close()
