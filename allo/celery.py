@@ -1,11 +1,35 @@
 """The Celery application: `celery -A allo.celery worker` and `celery -A allo.celery beat`."""
 
+import logging
 import os
+from typing import Any
 
-from celery import Celery
+from celery import Celery, Task
+from celery.exceptions import Ignore
+
+from allo.postgresql.faults import fault_of, name_of
+
+logger = logging.getLogger(__name__)
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "allo.settings")
 
-app = Celery("allo")
+
+class ClockTask(Task):  # type: ignore[type-arg]
+    """What a task could not do for the database's sake, the clock asks for again: one line in the
+    log, not a traceback every few seconds for as long as the database is away."""
+
+    abstract = True
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return super().__call__(*args, **kwargs)
+        except Exception as error:
+            if not (fault := fault_of(error)):
+                raise
+            logger.warning("%s was not done: %s: %s", self.name, fault.value, name_of(error))
+            raise Ignore from error
+
+
+app = Celery("allo", task_cls=ClockTask)
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()

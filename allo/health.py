@@ -1,26 +1,39 @@
 """What a load balancer and a person on call want to know."""
 
+import time
 from typing import Any
 
-from django.db import DatabaseError, connection
+from django.db import Error, connection, transaction
 from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 from redis import RedisError
 
 from allo.http.address import met_unknown
+from allo.postgresql import base
+from allo.postgresql.faults import Fault, fault_of
 from allo.redis_client import redis_client
 from reservations.models import Sweep
+
+# A transaction_timeout of null: the server is older than PostgreSQL 17, which brought it.
+SERVER = """
+    SELECT current_setting('transaction_read_only'), current_setting('transaction_timeout', true)
+"""
+# A megabyte is more than 64 kB: the server writes it to a file beside its tables, and drops it.
+LITTLE_MEMORY = "SET LOCAL work_mem = '64kB'"
+WRITE_A_MEGABYTE = "SELECT count(*) FROM generate_series(1, 40000)"
+# In seconds: tables may be on another disk than such files are.
+STORAGE_FAILURE_COUNTS = 30.0
 
 
 def report() -> dict[str, Any]:
     """`ready` says whether to send requests here. Neither Redis nor the sweep is needed for that:
     without them the shop still sells, and expires what it touches."""
     try:
-        database = {"database": "ok", "unapplied_migrations": _unapplied(), **_sweep()}
-    except DatabaseError as error:
-        database = {"database": type(error).__name__}
-    ready = database.get("unapplied_migrations") == 0
-    return {"ready": ready, **database, "redis": _redis(), "warnings": _warnings()}
+        facts = {**_server(), "unapplied_migrations": _unapplied(), **_sweep()}
+    except Error as error:
+        facts = {"database": type(error).__name__}
+    ready = facts["database"] == facts.get("storage") == "ok" and not facts["unapplied_migrations"]
+    return {"ready": ready, **facts, "redis": _redis(), "warnings": _warnings()}
 
 
 def _warnings() -> list[str]:
@@ -28,6 +41,28 @@ def _warnings() -> list[str]:
     if not met_unknown():
         return []
     return ["The addresses of some clients cannot be known, and share the limits of one network."]
+
+
+def _server() -> dict[str, Any]:
+    with connection.cursor() as cursor:
+        cursor.execute(SERVER)
+        read_only, limit = cursor.fetchone()
+    database = "read only" if read_only == "on" else "ok"
+    return {"database": database, "storage": _storage(), "transaction_timeout": limit}
+
+
+def _storage() -> str:
+    if time.monotonic() - base.storage_failed_at < STORAGE_FAILURE_COUNTS:
+        return "full"
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(LITTLE_MEMORY)
+            cursor.execute(WRITE_A_MEGABYTE)
+    except Error as error:
+        if fault_of(error) is not Fault.STORAGE:
+            raise
+        return "full"
+    return "ok"
 
 
 def _unapplied() -> int:

@@ -110,7 +110,7 @@ def _told(request: Request, reservation: Reservation, answer: Answer) -> HttpRes
     if answer.status == refusals.DONE and not wants_part(request):
         return replayed(SeeOther(answer.body), answer.replayed)
     if answer.status == refusals.BUSY and not wants_part(request):
-        return busy(request)
+        return busy(request, refusals.refusal(answer).code)
     return replayed(_outcome(request, owned(request, reservation.pk), answer), answer.replayed)
 
 

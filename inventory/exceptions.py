@@ -50,4 +50,15 @@ class AlreadyDone(StockError):
 
 class Busy(StockError):
     def __init__(self) -> None:
-        super().__init__("Others are changing this stock. Nothing was lost: try again.")
+        super().__init__(
+            "Others are changing this stock, or the database is busy. Nothing was changed: try"
+            " again in a moment."
+        )
+
+
+class Storage(StockError):
+    def __init__(self) -> None:
+        super().__init__(
+            "The database has no room left to write. Nothing was changed: make room on its disk"
+            " first."
+        )

@@ -8,6 +8,7 @@ from django.contrib.auth.models import User
 from django.db import connection, transaction
 from django.db.models.functions import Now
 
+from allo.postgresql import timeouts
 from inventory import services
 from inventory.exceptions import AlreadyDone, Refused, StockError
 from inventory.models import StockImport, StockImportRow, StockMovement

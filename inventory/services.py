@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from django.contrib.auth.models import User
-from django.db import OperationalError, connection, transaction
-from psycopg.errors import DeadlockDetected, LockNotAvailable
+from django.db import Error, connection, transaction
 
 from allo import live
+from allo.postgresql.faults import Fault, fault_of
 from inventory import locks
 from inventory.exceptions import (
     AlreadyDone,
@@ -22,6 +22,7 @@ from inventory.exceptions import (
     ChangedMeanwhile,
     Refused,
     StockError,
+    Storage,
     TooMany,
 )
 from inventory.models import Inventory, StockMovement
@@ -75,11 +76,12 @@ def apply(
     progress: Callable[[int], None] = nobody_waits,
 ) -> list[int]:
     """The keys of the ledger's new lines, in the order of the adjustments. Raises `Refused` with
-    what is wrong with which, `AlreadyDone`, `Busy`; `Inventory.DoesNotExist` for an unknown row.
+    what is wrong with which, `AlreadyDone`, `Busy`, `Storage`; `Inventory.DoesNotExist` for an
+    unknown row.
 
     `progress` is told how many rows are locked or written, of twice as many as there are.
     """
-    with busy_if_locked(), transaction.atomic():
+    with refusing_faults(), transaction.atomic():
         rows = _lock({adjustment.inventory_id for adjustment in adjustments}, progress)
         references = {adjustment.reference for adjustment in adjustments} - {None}
         if StockMovement.objects.filter(reference__in=references).exists():
@@ -129,13 +131,13 @@ class Move:
 def transfer(*, moves: Sequence[Move], actor: User | None = None) -> list[int]:
     """Two lines for each move, which share a reference. Raises `Refused` by the place among those
     lines, `AlreadyDone`, `Busy`."""
-    with busy_if_locked(), transaction.atomic():
+    with refusing_faults(), transaction.atomic():
         return apply(adjustments=[*_pairs(moves)], actor=actor)
 
 
 def set_threshold(*, thresholds: Mapping[int, int]) -> None:
     """From how many units down each row is low. No change of stock, so no line of the ledger."""
-    with busy_if_locked(), transaction.atomic(), connection.cursor() as cursor:
+    with refusing_faults(), transaction.atomic(), connection.cursor() as cursor:
         _lock(thresholds)
         cursor.execute(SET_THRESHOLDS, [list(thresholds), list(thresholds.values())])
 
@@ -182,12 +184,13 @@ def _one(adjustment: Adjustment, actor: User | None) -> StockMovement:
 
 
 @contextmanager
-def busy_if_locked() -> Iterator[None]:
+def refusing_faults() -> Iterator[None]:
+    """What the database could not do just now becomes a refusal that staff understand."""
     try:
         yield
-    except OperationalError as error:
-        if isinstance(error.__cause__, (LockNotAvailable, DeadlockDetected)):
-            raise Busy from error
+    except Error as error:
+        if fault := fault_of(error):
+            raise (Storage if fault is Fault.STORAGE else Busy) from error
         raise
 
 

@@ -1,5 +1,6 @@
 """Outcomes as the API tells them; what is stored under a key is, byte for byte, what is told."""
 
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -10,7 +11,7 @@ from django.http import HttpResponse
 from allo.http import problems
 from allo.http.fresh import encode
 from allo.http.idempotency_key import replayed
-from allo.http.problems import BUSY, NEVER_STORED, Kind
+from allo.http.problems import BUSY, NEVER_STORED, STORAGE, Kind
 from reservations import refusals, tokens
 from reservations.exceptions import (
     InsufficientStock,
@@ -60,6 +61,7 @@ KINDS = {
     kind.code: kind
     for kind in (
         INSUFFICIENT_STOCK, LIMIT_REACHED, CONFLICT, NOT_PENDING, EXPIRED, IN_FLIGHT, BUSY,
+        STORAGE,
     )
 }  # fmt: skip
 
@@ -136,17 +138,14 @@ def respond(act: Act, render: Render) -> HttpResponse:
 def _response(answer: Answer) -> HttpResponse:
     if answer.status >= 400:
         response = problems.respond(answer.status, answer.body)
-        if seconds := _RETRY_AFTER.get(answer.status):
-            response.headers["Retry-After"] = seconds
+        if seconds := json.loads(answer.body).get("retry_after"):
+            response.headers["Retry-After"] = str(seconds)
     else:
         response = HttpResponse(answer.body, content_type="application/json", status=answer.status)
         response.headers["Cache-Control"] = NEVER_STORED
     if answer.status == 201:
         response.headers["Location"] = address(answer.body[len('{"id":"') :][:36])
     return replayed(response, answer.replayed)
-
-
-_RETRY_AFTER = {kind.status: str(kind.fields["retry_after"]) for kind in (IN_FLIGHT, BUSY)}
 
 
 def _fields(refusal: ReservationError, kind: Kind) -> dict[str, Any]:
@@ -157,7 +156,7 @@ def _fields(refusal: ReservationError, kind: Kind) -> dict[str, Any]:
             return {"limit": refusal.limit, "maximum": refusal.maximum}
         case NotPending():
             return {"reservation_status": str(refusal.status), "ended_by": refusal.ended_by}
-    return dict(kind.fields) if refusal.transient else {}
+    return dict(kind.fields) if "retry_after" in kind.fields else {}
 
 
 def _instant(moment: datetime) -> str:

@@ -5,14 +5,21 @@ import time
 from collections.abc import Sequence
 
 from django.conf import settings
-from django.db import OperationalError, connection, transaction
-from psycopg.errors import LockNotAvailable
+from django.db import Error, connection, transaction
 
+from allo.postgresql.faults import (
+    LOCK_NOT_AVAILABLE,
+    Fault,
+    fault_of,
+    is_locked,
+    name_of,
+    sqlstate_of,
+)
 from inventory.models import Inventory
 from reservations.books import Books, Outcome
 from reservations.combining import Combiner, Later
 from reservations.commands import Command
-from reservations.exceptions import Busy, InFlight
+from reservations.exceptions import Busy, InFlight, Storage
 from reservations.idempotency import Answer
 from reservations.models import Reservation
 from reservations.news import tell
@@ -32,7 +39,7 @@ _stuck: dict[int, float] = {}
 
 
 def perform(command: Command) -> Reservation | Answer:
-    """The command's result; raises its refusal, `Busy`, or whatever broke it."""
+    """The command's result; raises its refusal, `Busy`, `Storage`, or whatever broke it."""
     give_up = time.monotonic() + IN_FLIGHT_SECONDS
     pause = _FIRST_PAUSE
     while True:
@@ -66,15 +73,14 @@ def _run(commands: list[Command], wait: bool) -> Sequence[Served]:
             return _transact_stuck(commands)
         try:
             return _transact(commands, Patience.BRIEF)
-        except OperationalError as error:
-            if not isinstance(error.__cause__, LockNotAvailable):
+        except Error as error:
+            if sqlstate_of(error) != LOCK_NOT_AVAILABLE:
                 raise
             return _transact(commands, Patience.NONE)
     except Exception as error:
-        # Who waited for the very same rows would only wait in vain once more.
-        if len(commands) == 1 or (_is_busy(error) and len({c.rows for c in commands}) == 1):
+        if not _may_do_alone(commands, error):
             return [_refusal(error)] * len(commands)
-        logger.warning("%d commands are retried one by one: %s", len(commands), _name(error))
+        logger.warning("%d commands are retried one by one: %s", len(commands), name_of(error))
     return [_alone(command) for command in commands]
 
 
@@ -86,9 +92,19 @@ def _transact_stuck(commands: list[Command]) -> Sequence[Served]:
     known = any(_stuck.pop(row, now) > now for row in rows)
     try:
         return _transact(commands, Patience.BRIEF if known else Patience.FULL)
-    except OperationalError:
-        _stuck.update(dict.fromkeys(rows, time.monotonic() + settings.LOCK_TIMEOUT_MS / 1000))
+    except Error as error:
+        if is_locked(error):
+            _stuck.update(dict.fromkeys(rows, time.monotonic() + settings.LOCK_TIMEOUT_MS / 1000))
         raise
+
+
+def _may_do_alone(commands: list[Command], error: Exception) -> bool:
+    """Whether what befell the batch may spare some of its commands when each is tried alone: a row
+    that others sit on, or one command that broke it all. Without a database, or without room on
+    its disk, each would only wait, one after the other, for what the batch just waited for."""
+    if is_locked(error):
+        return len({command.rows for command in commands}) > 1
+    return len(commands) > 1 and fault_of(error) is None
 
 
 def _alone(command: Command) -> Outcome | Exception:
@@ -122,22 +138,12 @@ def _decide(books: Books, command: Command, patience: Patience) -> Outcome | Lat
     return Later(row)
 
 
-def _is_busy(error: Exception) -> bool:
-    """A lock not had in time, a deadlock, a connection lost or not to be had: nothing happened, or
-    all of it did, and either way asking again is safe."""
-    return isinstance(error, OperationalError)
-
-
 def _refusal(error: Exception) -> Exception:
-    if not _is_busy(error):
+    fault = fault_of(error)
+    if fault is None:
         return error
-    logger.warning("busy: %s", _name(error))
-    return Busy()
-
-
-def _name(error: Exception) -> str:
-    """Without the detail, in which PostgreSQL quotes whole rows: holders are nobody's business."""
-    return f"{type(error).__name__} ({type(error.__cause__).__name__})"
+    logger.warning("%s: %s", fault.value, name_of(error))
+    return Storage() if fault is Fault.STORAGE else Busy()
 
 
 _combiner: Combiner[Command, Reservation | Answer] = Combiner(_run, lambda command: command.rows)

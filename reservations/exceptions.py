@@ -63,10 +63,23 @@ class InFlight(ReservationError):
 
 
 class Busy(ReservationError):
-    """A lock was not had within `LOCK_TIMEOUT_MS`; nothing was changed."""
+    """The database could not serve it now: a lock was not free within `LOCK_TIMEOUT_MS`, or it
+    could not be reached. See `allo.postgresql.faults`."""
 
     code = "busy"
     transient = True
 
     def __init__(self) -> None:
         super().__init__("Many people want this at once. Try again in a moment.")
+
+
+class Storage(ReservationError):
+    """The database has no room to write: to try again at once is of no use."""
+
+    code = "storage"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The shop has no room left to write this down, so nothing was changed."
+            " We have to make room first: try again in a few minutes."
+        )

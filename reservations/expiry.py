@@ -2,11 +2,11 @@
 
 from uuid import UUID
 
-from django.db import OperationalError, connection, transaction
+from django.db import Error, connection, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
-from psycopg.errors import LockNotAvailable
 
+from allo.postgresql.faults import is_locked
 from inventory import locks
 from reservations import sql
 from reservations.models import Reservation, Sweep
@@ -50,8 +50,8 @@ def _expire_in_turn(row: int, batch: int, run: Sweep) -> None:
     try:
         while due := _due().filter(inventory=row)[:batch]:
             _expire(due, run, wait=True)
-    except OperationalError as error:
-        if not isinstance(error.__cause__, LockNotAvailable):
+    except Error as error:
+        if not is_locked(error):
             raise
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from django.urls import reverse
 
 from inventory.models import Warehouse
-from reservations.exceptions import InsufficientStock, LimitReached, ReservationError
+from reservations.exceptions import InsufficientStock, LimitReached, ReservationError, Storage
 from reservations.idempotency import Answer
 from reservations.models import Reservation
 
@@ -79,7 +79,7 @@ def not_known() -> Refusal:
 
 
 def _status(refusal: ReservationError) -> int:
-    if refusal.transient:
+    if refusal.transient or isinstance(refusal, Storage):
         return BUSY
     return GONE if refusal.code == "reservation_expired" else CONFLICT
 

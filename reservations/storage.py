@@ -42,7 +42,7 @@ class Patience(Enum):
 
 
 def open_books(commands: Sequence["Command"], patience: Patience) -> Books:
-    """Locks and reads all that the commands need. Raises OperationalError for want of a lock."""
+    """Locks and reads all that the commands need. Raises `django.db.Error` for want of a lock."""
     onces = [command.once for command in commands if command.once]
     names = [once.name for once in onces]
     found = one_trip(_statements(commands, names, patience))

@@ -113,7 +113,7 @@ def _hold(request: HttpRequest, product: Product, form: ReserveForm, holder: str
 def _refused(request: Request, product: Product, form: ReserveForm, answer: Answer) -> HttpResponse:
     """The form again, filled in with what is left: one click takes it."""
     if answer.status == refusals.BUSY and not wants_part(request):
-        return busy(request)
+        return busy(request, refusals.refusal(answer).code)
     warehouse = form.row.warehouse if form.row else None
     asked = form.cleaned_data["quantity"]
     refusal = refusals.refusal(answer, asked=asked, warehouse=warehouse)

@@ -6,8 +6,15 @@ from functools import wraps
 from typing import Any
 
 from csp.constants import HEADER as CSP
-from django.db import DatabaseError, InterfaceError, OperationalError
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.core.exceptions import BadRequest
+from django.db import Error
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseNotAllowed,
+    UnreadablePostError,
+)
 from django.urls import URLPattern, path
 from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
@@ -15,6 +22,7 @@ from ninja.parser import Parser
 
 from allo.http import problems, strict_json
 from allo.http.problems import Problem
+from allo.postgresql.faults import fault_of, name_of
 
 logger = logging.getLogger(__name__)
 
@@ -39,8 +47,8 @@ class Api(NinjaAPI):
             ValidationError: _invalid,
             HttpError: _http_error,
             Http404: lambda _, error: _not_found(error),
-            OperationalError: _unavailable,
-            InterfaceError: _unavailable,
+            BadRequest: _unreadable,
+            UnreadablePostError: _unreadable,
             Exception: _broken,
         }
         for error, handler in handlers.items():
@@ -124,13 +132,15 @@ def _http_error(_request: HttpRequest, error: HttpError) -> HttpResponse:
     return (cause if isinstance(cause, Problem) else Problem(problems.BAD_REQUEST)).response
 
 
-def _unavailable(_request: HttpRequest, error: Exception) -> HttpResponse:
-    logger.warning("busy: %s", type(error).__name__)
-    return problems.busy().response
+def _unreadable(_request: HttpRequest, _error: Exception) -> HttpResponse:
+    return Problem(problems.BAD_REQUEST, "The body is malformed, or cut short.").response
 
 
 def _broken(_request: HttpRequest, error: Exception) -> HttpResponse:
+    if fault := fault_of(error):
+        logger.warning("%s: %s", fault.value, name_of(error))
+        return problems.unavailable(fault).response
     # Without a database's own words, in which PostgreSQL quotes whole rows.
-    words = None if isinstance(error, DatabaseError) else error
-    logger.error("an API call broke: %s", type(error).__name__, exc_info=words)
+    words = None if isinstance(error, Error) else error
+    logger.error("an API call broke: %s", name_of(error), exc_info=words)
     return Problem(problems.INTERNAL).response

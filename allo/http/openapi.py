@@ -80,7 +80,7 @@ def documented(
     if "ETag" in headers:
         responses[304] = {"description": "You have this already.", "headers": {
             "ETag": HEADERS["ETag"]}}  # fmt: skip
-    for kind in (*kinds, problems.BUSY, problems.INTERNAL):
+    for kind in (*kinds, problems.BUSY, problems.STORAGE, problems.INTERNAL):
         _add(responses, kind)
     return {"responses": responses, **more}
 

@@ -14,7 +14,9 @@ always_fresh = cache_control(private=True, no_cache=True)
 # Somebody's holds: not on disk, not behind Back.
 never_stored = cache_control(private=True, no_store=True)
 
-BUSY, BUSY_SECONDS = 503, 2
+BUSY = 503
+# What a page says of each reason for it, and when to come again, in seconds.
+_BUSY_PAGES = {"busy": ("busy.html", 2), "storage": ("storage.html", 60)}
 
 
 class Request(HttpRequest):
@@ -41,7 +43,8 @@ def render_part(
     response = render(request, name, context, status=status)
     patch_vary_headers(response, ("HX-Request", "HX-Target", "HX-History-Restore-Request"))
     if status == BUSY:
-        response.headers["Retry-After"] = str(BUSY_SECONDS)
+        _, seconds = _busy_page(getattr(context.get("refusal"), "code", ""))
+        response.headers["Retry-After"] = str(seconds)
     return response
 
 
@@ -55,8 +58,14 @@ def go_to(request: Request, location: str) -> HttpResponse:
     return HttpResponseClientRedirect(location) if request.htmx else SeeOther(location)
 
 
-def busy(request: HttpRequest) -> HttpResponse:
-    return _later(request, "busy.html", BUSY, BUSY_SECONDS)
+def busy(request: HttpRequest, code: str) -> HttpResponse:
+    """`code` is the refusal's."""
+    template, seconds = _busy_page(code)
+    return _later(request, template, BUSY, seconds)
+
+
+def _busy_page(code: str) -> tuple[str, int]:
+    return _BUSY_PAGES.get(code, _BUSY_PAGES["busy"])
 
 
 def too_many(request: HttpRequest, retry_after: int) -> HttpResponse:

@@ -7,6 +7,8 @@ from typing import Any
 
 from django.http import HttpResponse
 
+from allo.postgresql.faults import Fault
+
 MEDIA_TYPE = "application/problem+json"
 # Where each code is explained; a reference that a program can resolve against the API's address.
 TYPE = "/api/docs#{code}"
@@ -74,6 +76,15 @@ BUSY = Kind(
     "Many people want this at once. Try again in a moment.",
     {"retry_after": 2},
 )
+STORAGE = Kind(
+    503,
+    "storage",
+    "No room left",
+    "The shop has no room left to write this down, so nothing was changed. We have to make room"
+    " first: try again in a few minutes.",
+    {"retry_after": 60},
+)
+UNAVAILABLE = {Fault.BUSY: BUSY, Fault.STORAGE: STORAGE}
 
 
 class Problem(Exception):
@@ -107,8 +118,9 @@ def rate_limited(seconds: int) -> Problem:
     return Problem(RATE_LIMITED, f"Try again in {seconds} seconds.", retry_after=seconds)
 
 
-def busy() -> Problem:
-    return Problem(BUSY, retry_after=2)
+def unavailable(fault: Fault) -> Problem:
+    kind = UNAVAILABLE[fault]
+    return Problem(kind, **kind.fields)
 
 
 def respond(status: int, body: str) -> HttpResponse:

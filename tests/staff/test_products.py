@@ -188,7 +188,6 @@ def test_a_picture_that_is_just_being_put_back_is_not_removed(manager, settings)
     with transaction.atomic():
         pictures.hold_retired(old)
         clock = threading.Thread(target=clock_comes)
-        )
         clock.start()
         clock.join()
     assert Path(old.image.name).name in files(settings)

@@ -1,0 +1,145 @@
+"""What the shop makes of a failed statement: decided by SQLSTATE, whatever class it comes as."""
+
+import pytest
+from django.db import Error, connection
+from psycopg import OperationalError
+from psycopg.errors import PipelineAborted
+
+from allo.postgresql.faults import Fault, fault_of, is_locked, name_of
+from inventory import services as stock_room
+from inventory.exceptions import Busy as StockBusy
+from inventory.exceptions import Storage as StockStorage
+from reservations import engine, services
+from reservations.commands import Command, Reserve
+from reservations.exceptions import Busy, Storage
+from tests.database.conftest import connected
+from tests.stock import stocked
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+BUSY = [
+    "55P03", "40P01", "40001", "57014", "57P01", "57P02", "57P03", "57P05", "08000", "08006",
+    "08P01", "25006", "25P03", "25P04", "53000", "53200", "53300",
+]  # fmt: skip
+STORAGE = ["53100", "58030"]
+# Mistakes in what is sent, which would fail again, and are shown as such.
+OURS = ["53400", "23505", "23514", "22001", "42601", "42P01", "42501", "XX000"]
+
+
+def fail_with(state: str) -> Error:
+    """The server raises it, so that it comes as it would in earnest."""
+    with pytest.raises(Error) as caught, connection.cursor() as cursor:
+        cursor.execute(f"DO $$ BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '{state}'; END $$")
+    connection.close()
+    return caught.value
+
+
+def test_the_servers_sqlstate_says_what_passes_by_itself_and_what_does_not() -> None:
+    expected: dict[str, Fault | None] = dict.fromkeys(BUSY, Fault.BUSY)
+    expected |= dict.fromkeys(STORAGE, Fault.STORAGE)
+    expected |= dict.fromkeys(OURS)
+    assert {state: fault_of(fail_with(state)) for state in expected} == expected
+
+
+def test_only_a_lock_is_a_lock() -> None:
+    assert [state for state in BUSY if is_locked(fail_with(state))] == ["55P03", "40P01"]
+
+
+def test_a_lost_connection_has_no_sqlstate_and_is_busy() -> None:
+    connection.ensure_connection()
+    connection.connection.close()
+    with pytest.raises(Error) as caught, connection.wrap_database_errors:
+        connection.connection.execute("SELECT 1")
+    connection.close()
+    assert fault_of(caught.value) is Fault.BUSY
+    assert name_of(caught.value) == "OperationalError (no SQLSTATE)"
+
+
+def test_what_follows_an_error_in_a_pipeline_says_nothing_by_itself() -> None:
+    assert fault_of(PipelineAborted("pipeline aborted")) is None
+    assert fault_of(OperationalError("the connection is lost")) is Fault.BUSY
+    assert fault_of(ValueError()) is fault_of(None) is None
+
+
+def test_a_name_does_not_quote_rows() -> None:
+    assert name_of(fail_with("23505")) == "UniqueViolation (23505)"
+
+
+# --- What the verbs say of it ---------------------------------------------------------------------
+
+
+def failing(state: str) -> None:
+    """From now on every write of a reservation or of the ledger fails like this."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"""
+            CREATE OR REPLACE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS
+                $$ BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '{state}'; END $$;
+            CREATE OR REPLACE TRIGGER fail BEFORE INSERT ON reservations_reservation
+                EXECUTE FUNCTION fail();
+            CREATE OR REPLACE TRIGGER fail BEFORE INSERT ON inventory_stockmovement
+                EXECUTE FUNCTION fail();
+        """)
+
+
+@pytest.fixture
+def row():
+    yield stocked(50)
+    with connection.cursor() as cursor:
+        cursor.execute("DROP FUNCTION IF EXISTS fail CASCADE")
+
+
+CASES: list[tuple[str, type[Exception], type[Exception]]] = [
+    ("25006", Busy, StockBusy), ("25P04", Busy, StockBusy), ("57014", Busy, StockBusy),
+    ("53200", Busy, StockBusy), ("53100", Storage, StockStorage),
+]  # fmt: skip
+
+
+def test_verbs_of_shoppers_and_staff_refuse(row) -> None:
+    for state, refusal, stock_refusal in CASES:
+        failing(state)
+        with pytest.raises(refusal):
+            services.reserve(product_id=row.product_id, quantity=1, holder="session:1")
+        with pytest.raises(stock_refusal):
+            stock_room.receive(inventory_id=row.pk, units=1)
+
+
+@pytest.mark.parametrize(("state", "refusal"), [("25006", Busy), ("53100", Storage)])
+def test_a_batch_is_refused_at_once_and_not_retried_one_by_one(
+    row, monkeypatch, state, refusal
+) -> None:
+    other = stocked(50, warehouse="del-01")
+    failing(state)
+    outcomes, tries = run_batch(monkeypatch, [row.pk, other.pk])
+    assert [type(outcome) for outcome in outcomes] == [refusal] * 8
+    assert tries == 1
+
+
+def test_without_a_database_a_batch_waits_once(row, monkeypatch) -> None:
+    with connected({"pool": {"min_size": 1, "max_size": 4, "timeout": 0.2}}, HOST="/nowhere"):
+        outcomes, tries = run_batch(monkeypatch, [row.pk, row.pk + 1])
+    assert [type(outcome) for outcome in outcomes] == [Busy] * 8
+    assert tries == 1
+
+
+def test_a_batch_with_one_command_that_breaks_it_is_still_retried(row, monkeypatch) -> None:
+    failing("XX000")
+    outcomes, tries = run_batch(monkeypatch, [row.pk])
+    assert len(outcomes) == 8
+    assert tries == 1 + 8
+
+
+def run_batch(monkeypatch, rows: list[int]) -> tuple[list[object], int]:
+    """What became of a batch of 8 for these rows, and how many transactions were tried."""
+    tries = 0
+    transact = engine._transact
+
+    def counted(*arguments):
+        nonlocal tries
+        tries += 1
+        return transact(*arguments)
+
+    monkeypatch.setattr(engine, "_transact", counted)
+    commands: list[Command] = [
+        Reserve(rows=(rows[n % len(rows)],), quantity=1, holder=f"session:{n}") for n in range(8)
+    ]
+    return list(engine._run(commands, False)), tries

@@ -1,0 +1,125 @@
+"""What people and programs see while the database cannot do its part: never a traceback."""
+
+import logging
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection
+
+from catalog.models import Product
+from reservations import services
+from reservations.models import Reservation
+from reservations.tasks import expire_due
+from tests.database.conftest import connected
+from tests.stock import stocked
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+PAGES = [
+    "/", "/?q=tidal", "/p/tidal/", "/p/tidal/reserve/", "/p/tidal/stock/", "/sitemap.xml",
+    "/admin/", "/admin/reservations/reservation/", "/reservations/",
+    "/checkout/00000000-0000-4000-8000-000000000000/",
+]  # fmt: skip
+CALLS = [
+    "/api/products", "/api/products/tidal",
+    "/api/reservations/00000000-0000-4000-8000-000000000000",
+]  # fmt: skip
+BARE = "The shop’s database does not answer at the moment."
+
+
+@pytest.fixture
+def client(client):
+    """As a web server would, it gets the page and not the exception."""
+    client.raise_request_exception = False
+    return client
+
+
+@pytest.fixture
+def known(client):
+    """Somebody with a session, which is in the database like all else."""
+    stocked(5)
+    client.force_login(User.objects.create_superuser("boss"))
+    return client
+
+
+def settled(log) -> None:
+    """What the log says is one line for each, without a traceback."""
+    assert log.records
+    assert not [record for record in log.records if record.exc_info]
+
+
+def test_without_a_database_each_page_says_so(known, caplog) -> None:
+    caplog.set_level(logging.WARNING)
+    with connected({}, HOST="/nowhere"):
+        responses = {page: known.get(page) for page in PAGES}
+    assert {page: response.status_code for page, response in responses.items()} == dict.fromkeys(
+        PAGES, 503
+    )
+    for response in responses.values():
+        assert BARE in response.content.decode()
+        assert response.headers["Retry-After"] == "2"
+        assert response.headers["HX-Reswap"] == "none"
+        assert "no-store" in response.headers["Cache-Control"]
+    settled(caplog)
+
+
+def test_without_a_database_each_call_is_busy(known, caplog) -> None:
+    caplog.set_level(logging.WARNING)
+    with connected({}, HOST="/nowhere"):
+        responses = [known.get(call) for call in CALLS]
+    told = [(r.status_code, r.json()["code"], r.headers["Retry-After"]) for r in responses]
+    assert told == [(503, "busy", "2")] * len(CALLS)
+    settled(caplog)
+
+
+def test_who_sends_a_form_to_a_read_only_server_is_asked_to_come_again(client) -> None:
+    stocked(5)
+    with connected({"options": "-c default_transaction_read_only=on"}):
+        page = client.post("/p/tidal/reserve/", {"quantity": 1, "idempotency_key": "k"})
+        call = client.post(
+            "/api/reservations", {"product": "tidal", "quantity": 1}, "application/json"
+        )
+        ready = client.get("/readyz")
+    assert (page.status_code, page.headers["Retry-After"]) == (503, "2")
+    assert (call.status_code, call.json()["code"]) == (503, "busy")
+    assert (ready.status_code, ready.json()["database"]) == (503, "read only")
+    assert not Reservation.objects.exists()
+
+
+def test_a_page_of_staff_on_a_read_only_server_is_no_500(known) -> None:
+    product = Product.objects.get()
+    with connected({"options": "-c default_transaction_read_only=on"}):
+        page = known.post("/admin/catalog/product/publish/", {"id": product.pk})
+        login = known.post("/admin/logout/")
+    assert page.status_code == login.status_code == 503
+
+
+def test_readiness_without_a_database(client) -> None:
+    with connected({}, HOST="/nowhere"):
+        response = client.get("/readyz")
+    assert response.status_code == 503
+    assert response.json() == {"ready": False, "database": "OperationalError", "redis": "ok"}
+
+
+def test_the_clock_says_in_a_line_what_it_could_not_do(caplog) -> None:
+    caplog.set_level(logging.WARNING)
+    with connected({}, HOST="/nowhere"):
+        expire_due.apply()
+    assert [record.getMessage() for record in caplog.records if record.name == "allo.celery"] == [
+        "reservations.tasks.expire_due was not done: busy: OperationalError (no SQLSTATE)"
+    ]
+    settled(caplog)
+
+
+def test_a_mistake_of_ours_is_still_a_500(client, monkeypatch) -> None:
+    def mistaken(**_: object) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT nothing FROM nowhere")
+
+    stocked(5)
+    monkeypatch.setattr(services, "reserve", mistaken)
+    monkeypatch.setattr(services, "reserve_in", mistaken)
+    page = client.post("/p/tidal/reserve/", {"quantity": 1, "idempotency_key": "k"})
+    call = client.post("/api/reservations", {"product": "tidal", "quantity": 1}, "application/json")
+    assert (page.status_code, call.status_code) == (500, 500)
+    assert call.json()["code"] == "internal_error"
