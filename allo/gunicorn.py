@@ -4,6 +4,7 @@ import gc
 import logging
 import os
 import signal
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,23 @@ timeout = 10
 control_socket_disable = True
 # The heartbeat is a file; on a disk, a slow fsync of another program could stall it.
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108
+
+
+def on_starting(server: Any) -> None:
+    """A thread waits for each client that is slow to send, and there are few: a proxy in front
+    takes in whole requests, at any pace, before it passes them on."""
+    if not is_loopback(os.environ.get("HOST") or "127.0.0.1"):
+        server.log.warning(
+            "HOST lets other machines connect. Never let the internet do so without a proxy in"
+            " front, such as allo/nginx.conf: some tens of slow clients would stop the shop."
+        )
+
+
+def is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def pre_fork(_server: Any, _worker: Any) -> None:
