@@ -35,7 +35,7 @@ def confirm(reservation: Reservation) -> None:
     services.confirm(reservation_id=reservation.pk)
 
 
-ENDINGS = [
+ENDINGS: list[tuple[Callable[[Reservation], None], str, str, str]] = [
     (withdraw, "Taken back", "We took it&nbsp;back.", "Our staff ended your reservation of Tidal"),
     (let_go, "Cancelled", "Back on the&nbsp;shelf.", "You let Tidal go"),
     (run_out, "Ran out", "The time ran&nbsp;out.", "Tidal went back on the shelf"),

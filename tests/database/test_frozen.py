@@ -5,8 +5,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
-from io import StringIO
+from io import BytesIO, StringIO
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,16 +14,14 @@ import pytest
 from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.db import Error, connection, transaction
-from django.utils import timezone
 
 from allo.postgresql import base, timeouts
 from allo.postgresql.faults import sqlstate_of
 from catalog.seeding import FOLDER
-from inventory import importing
+from inventory import importing, uploads
 from inventory.models import Inventory, StockImport
 from reservations import audit, services
-from reservations.models import IdempotencyKey, Reservation
-from reservations.pruning import prune
+from reservations.models import Reservation
 from tests.database.conftest import connected
 from tests.running import PROJECT
 from tests.stock import stocked
@@ -121,33 +118,19 @@ def test_a_repair_may_take_its_time(hurried) -> None:
     assert found
 
 
-def test_pruning_may_take_its_time(hurried) -> None:
-    old = timezone.now() - timedelta(days=3)
-    IdempotencyKey.objects.create(
-        client="c", endpoint="e", key="k", request_hash=b"", status=201, body="", created_at=old
-    )
-    IdempotencyKey.objects.update(created_at=old)
-    with slow("DELETE") as found:
-        assert prune() == 1
-    assert found
-
-
-def test_a_file_may_take_its_time_to_be_checked_and_applied(hurried) -> None:
+def test_a_file_may_take_its_time_to_be_read_and_applied(hurried) -> None:
     row, actor = stocked(5), User.objects.create(username="keeper")
-    record = importing.Record(2, row.product.slug, row.warehouse.code, "5", "received", "")
-    with slow("INSERT INTO") as checking:
-        kept = importing.check(records=[record], file_name="stock.csv", actor=actor)
+    line = f"product,warehouse,change,reason\n{row.product.slug},{row.warehouse.code},5,received\n"
+    kept = uploads.keep(file=BytesIO(line.encode()), file_name="stock.csv", actor=actor)
+    with slow('INSERT INTO "inventory_stockimportrow"') as reading:
+        assert uploads.read_waiting() == 1
     assert importing.begin(kept)
     with slow("INSERT INTO inventory_stockmovement") as applying:
         importing.apply(kept=kept, actor=actor)
     kept.refresh_from_db()
     assert kept.state == StockImport.State.APPLIED
-    assert checking
+    assert reading
     assert applying
-    StockImport.objects.update(state="checked", created_at=timezone.now() - timedelta(days=40))
-    with slow("DELETE") as pruning:
-        assert importing.prune() > 0
-    assert pruning
 
 
 def test_the_seed_may_take_its_time(hurried, tmp_path: Path, settings) -> None:

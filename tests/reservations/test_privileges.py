@@ -13,7 +13,7 @@ from django.core.management import call_command
 from django.db import ProgrammingError, connection
 
 from allo.tasks import prune as prune_sessions
-from inventory import importing
+from inventory import uploads
 from inventory.models import Inventory
 from reservations import services
 from reservations.expiry import expire_due
@@ -107,7 +107,7 @@ def test_every_verb_works_with_the_shops_role(settings) -> None:
         pass_time(9999)
         assert expire_due().expired == 1
         prune()
-        importing.prune()
+        uploads.prune()
         prune_sessions()
         call_command("audit_stock", verbosity=0)
         assert Inventory.objects.get().total_units == 7
