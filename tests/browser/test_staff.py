@@ -226,7 +226,7 @@ def test_five_wrong_passwords_are_enough(
         page.get_by_label("Username").fill("somebody")
         page.get_by_label("Password").fill("wrong")
         page.get_by_role("button", name="Sign in").click()
-    expect(heading(page, "Five times wrong.")).to_be_visible()
+    expect(heading(page, "Too many wrong passwords.")).to_be_visible()
     assert faults(page) == []
 
 

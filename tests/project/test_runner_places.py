@@ -72,6 +72,7 @@ def test_secrets_of_an_earlier_version_are_kept_and_what_they_lack_is_made_once(
     run_with_servers(state)
     completed = json.loads(file.read_text())
     assert completed | {"valkey_password": ""} == made | {"valkey_password": ""}
+    assert completed["valkey_password"] != made["valkey_password"]
     run_with_servers(state)
     assert json.loads(file.read_text()) == completed
     assert file.stat().st_mode & 0o777 == 0o600
