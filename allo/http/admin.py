@@ -3,11 +3,14 @@
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from django.contrib import admin
+from django.contrib.admin.widgets import AdminTextareaWidget
 from django.core.paginator import Page, Paginator
-from django.db import connection
+from django.db import connection, models
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils.functional import cached_property
+
+from allo.http.fields import TextField
 
 if TYPE_CHECKING:
     BasePaginator = Paginator[Any]
@@ -79,6 +82,9 @@ else:
         show_full_result_count = False
         # They count the whole list, once for every choice of every filter.
         show_facets = admin.ShowFacets.NEVER
+        formfield_overrides = {
+            models.TextField: {"form_class": TextField, "widget": AdminTextareaWidget},
+        }
 
         def __class_getitem__(cls, row: type[Model]) -> Any:
             return cls

@@ -8,16 +8,19 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
+from django.contrib import admin
 from django.contrib.admin.models import LogEntry
-from django.contrib.auth.models import Permission
+from django.contrib.auth.models import Permission, User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection, transaction
 from django.db.models.functions import Now
+from django.forms import Textarea
 from django.test import Client
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 from PIL import Image
 
+from allo.http.fields import TextField
 from catalog import pictures, redrawing, tasks
 from catalog.models import Category, Product, ReplacedPicture, sized
 from tests.shopping import holding, press_reserve
@@ -421,3 +424,43 @@ def test_what_staff_write_is_inert(manager, product) -> None:
         page = manager.get(address).content.decode()
         assert "<img onerror" not in page
         assert '"><script>' not in page
+
+
+# --- text of several lines ------------------------------------------------------------------------
+
+LINES = "a" * 999 + "\r\n" + "b" * 1000  # 2,000 characters to the browser that sends it
+
+
+def test_a_description_may_be_as_long_as_the_browser_counts(manager) -> None:
+    page = manager.get(f"{LIST}add/").content.decode()
+    assert 'maxlength="2000"' in page
+    answer = manager.post(f"{LIST}add/", form(description=LINES))
+    assert answer.status_code == 302, errors(answer)
+    assert Product.objects.get().description == LINES.replace("\r\n", "\n")
+
+
+def test_one_character_more_is_refused_and_counted_the_same_way(manager) -> None:
+    [message] = errors(manager.post(f"{LIST}add/", form(description=LINES + "c")))["description"]
+    assert message == "Ensure this value has at most 2000 characters (it has 2001)."
+
+
+def test_a_description_kept_with_other_line_breaks_is_not_changed_by_being_sent_again(
+    manager, product
+) -> None:
+    Product.objects.update(description="one\r\ntwo")
+    sent = form(slug="tidal", image="", description="one\r\ntwo")
+    manager.post(f"{LIST}{product.pk}/change/", sent)
+    assert "escription" not in LogEntry.objects.get().get_change_message()
+    manager.post(f"{LIST}{product.pk}/change/", {**sent, "description": "one\r\nthree"})
+    assert "Description" in LogEntry.objects.latest("pk").get_change_message()
+
+
+@pytest.mark.parametrize("model", list(admin.site._registry))
+def test_every_textarea_of_the_admin_counts_line_breaks_once(model, rf) -> None:
+    request = rf.get("/")
+    request.user = User(is_superuser=True, is_active=True)
+    page = admin.site._registry[model]
+    fields = page.get_form(request).base_fields.values() if page.has_add_permission(request) else []
+    for field in fields:
+        if isinstance(field.widget, Textarea):
+            assert isinstance(field, TextField), field.label
