@@ -20,7 +20,8 @@ from allo.http.questions import Questions, chosen, named
 from allo.http.worker import ask
 from allo.postgresql import timeouts
 from catalog import pictures
-from catalog.models import Category, Product, sized
+from catalog.forms import BEST_MATCH
+from catalog.models import Category, Product, ProductQuerySet, sized
 from catalog.product_form import ProductForm
 from catalog.tasks import make_sizes
 from catalog.templatetags.money import inr
@@ -63,7 +64,7 @@ class ProductAdmin(Questions[Product]):
     list_display_links = ("name",)
     list_filter = (PublishedFilter, "category")
     list_select_related = ("category",)
-    search_fields = ("name", "slug")
+    search_fields = ("name",)  # shows the field; what it finds is up to `get_search_results`
     prepopulated_fields = {"slug": ("name",)}
     show_facets = admin.ShowFacets.NEVER
     save_on_top = False
@@ -74,6 +75,15 @@ class ProductAdmin(Questions[Product]):
     )
 
     # --- the list -------------------------------------------------------------------------------
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """As shoppers find them, and what is not published too; the best match first."""
+        if not search_term.strip():
+            return queryset, False
+        assert isinstance(queryset, ProductQuerySet)
+        return queryset.for_staff(search_term).order_by(*BEST_MATCH), False
 
     @admin.display
     def picture(self, row: Product) -> SafeString:

@@ -1,17 +1,21 @@
+from functools import cached_property
 from typing import Any
 
 from django import forms
-from django.db.models import F
 
+from allo.http.flag_field import FlagField
+from catalog import search
 from catalog.models import ProductQuerySet
 
+# Each ends with what is unique: see `catalog.paging`.
 SORTS = {
     "featured": ("Featured", ("position", "pk")),
-    "newest": ("Newest", (F("published_at").desc(), "position", "pk")),
+    "newest": ("Newest", ("-published_at", "position", "pk")),
     "price": ("Price, low to high", ("price_paise", "position", "pk")),
     "-price": ("Price, high to low", ("-price_paise", "position", "pk")),
     "name": ("Name", ("name", "pk")),
 }
+BEST_MATCH = ("relevance", "position", "pk")
 
 
 class GridForm(forms.Form):
@@ -21,7 +25,7 @@ class GridForm(forms.Form):
         label="Search", max_length=100, required=False, widget=forms.TextInput({"type": "search"})
     )
     category = forms.SlugField(required=False)
-    in_stock = forms.BooleanField(label="In stock", required=False)
+    in_stock = FlagField(label="In stock", required=False)
     sort = forms.ChoiceField(
         choices=[(key, label) for key, (label, _) in SORTS.items()], required=False
     )
@@ -35,13 +39,22 @@ class GridForm(forms.Form):
             del filters["sort"]
         return filters
 
+    @cached_property
+    def search(self) -> search.Search | None:
+        words = self.cleaned_data["q"]
+        return search.read(words) if words else None
+
     def select(self, products: ProductQuerySet) -> ProductQuerySet:
         """The products that match, of any category: the others' counts are shown too."""
-        products = products.matching(self.cleaned_data["q"])
+        if self.search:
+            products = products.matching(self.search)
         return products.in_stock() if self.cleaned_data["in_stock"] else products
 
-    def order(self, products: ProductQuerySet) -> ProductQuerySet:
-        return products.order_by(*SORTS[self.cleaned_data["sort"] or "featured"][1])
+    @property
+    def order(self) -> tuple[str, ...]:
+        """What is searched comes best first, unless another order is set."""
+        sort = self.cleaned_data["sort"] or "featured"
+        return BEST_MATCH if self.search and sort == "featured" else SORTS[sort][1]
 
 
 class StockForm(forms.Form):

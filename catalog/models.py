@@ -1,21 +1,28 @@
 """What is sold."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from hashlib import sha256
 from typing import Self
 
+from django.contrib.postgres.indexes import GinIndex
 from django.core.validators import RegexValidator
 from django.db import models
-from django.db.models import Case, Count, F, Min, OuterRef, Q, QuerySet, Subquery, Sum, When
+from django.db.models import Case, Count, Exists, F, Min, OuterRef, Q, QuerySet, Subquery, Sum, When
 from django.db.models.functions import Coalesce, Now
 from django.urls import reverse
 from django.utils import timezone
+
+from catalog import search, triggers
+from catalog.words import Words
 
 
 class CategoryQuerySet(QuerySet["Category"]):
     def with_found(self, products: "ProductQuerySet") -> Self:
         """Annotates `found`: how many of these products are of the category."""
-        return self.annotate(found=Count("product", filter=Q(product__in=products.values("pk"))))
+        its_own = products.filter(category=OuterRef("pk")).order_by().values("category")
+        found = its_own.annotate(found=Count("pk")).values("found")
+        return self.annotate(found=Coalesce(Subquery(found), 0))
 
 
 class Category(models.Model):
@@ -30,6 +37,7 @@ class Category(models.Model):
     class Meta:
         ordering = ("position", "name")
         verbose_name_plural = "categories"
+        triggers = triggers.OF_CATEGORY
 
     def __str__(self) -> str:
         return self.name
@@ -69,20 +77,28 @@ class ProductQuerySet(QuerySet["Product"]):
         )
 
     def in_stock(self) -> Self:
-        """Of products `with_stock`, those of which a unit is free."""
-        return self.filter(available__gt=0)
+        """Those of which a unit is free."""
+        free = Q(inventory__total_units__gt=F("inventory__reserved_units"))
+        return self.filter(Exists(Product.objects.filter(free, pk=OuterRef("pk"))))
 
-    def matching(self, words: str) -> Self:
-        """Products that have every word of the search somewhere in their text."""
-        found = self
-        for word in words.split()[:8]:
-            found = found.filter(
-                Q(name__icontains=word)
-                | Q(tagline__icontains=word)
-                | Q(material__icontains=word)
-                | Q(category__name__icontains=word)
-            )
-        return found
+    def shown(self, keys: Sequence[int]) -> "list[Product]":
+        """These products in this order, as cards and answers show them. What a list is chosen by
+        is asked before and without them, since stock is summed only where it is shown."""
+        products = self.with_stock().select_related("category").in_bulk(keys)
+        return [products[key] for key in keys if key in products]
+
+    def for_staff(self, words: str) -> Self:
+        """Those that a shopper's search finds, and what is not published too."""
+        return self.matching(search.read(words.replace("\0", "").strip()[:100], hidden=True))
+
+    def matching(self, searched: search.Search) -> Self:
+        """Products that have every word of the search somewhere in their text. Annotates
+        `relevance`, the less the better: 0 the words are in the name, 1 in the name something
+        begins with them, 2 in category, material, slug or tagline, 3 in the description too."""
+        ranks = (searched.query("A"), searched.query("*A"), searched.query("*ABC"))
+        whens = (When(search_text__words__has=words, then=rank) for rank, words in enumerate(ranks))
+        found = self.filter(search_text__words__has=searched.query())
+        return found.annotate(relevance=Case(*whens, default=len(ranks)))
 
 
 class Product(models.Model):
@@ -117,6 +133,7 @@ class Product(models.Model):
     held: int
     available: int
     next_lapse_at: datetime | None
+    relevance: int  # annotated by `matching`
 
     objects = ProductQuerySet.as_manager()
 
@@ -126,6 +143,7 @@ class Product(models.Model):
             models.CheckConstraint(condition=Q(price_paise__gt=0), name="price_gt_zero"),
         )
         permissions = (("publish_product", "Can publish products"),)
+        triggers = triggers.OF_PRODUCT
 
     def __str__(self) -> str:
         return self.name
@@ -160,3 +178,41 @@ class ReplacedPicture(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class SearchText(models.Model):
+    """What is searched of a product; triggers keep it, whoever writes the product."""
+
+    # Triggers and no cascade: it goes with the product also when that is deleted by hand.
+    product = models.OneToOneField(
+        Product, models.DO_NOTHING, primary_key=True, related_name="search_text"
+    )
+    words = Words(editable=False)
+
+    class Meta:
+        default_permissions = ()
+        # Read far oftener than written: nothing waits in a list that each search would go through.
+        indexes = (GinIndex(fields=("words",), name="product_by_word", fastupdate=False),)
+
+    def __str__(self) -> str:
+        return f"words of {self.product}"
+
+
+class SearchWord(models.Model):
+    """Every word that a product has or had, to find the one that was meant."""
+
+    word = models.TextField(primary_key=True)
+
+    class Meta:
+        default_permissions = ()
+        indexes = (
+            GinIndex(
+                fields=("word",),
+                name="word_by_trigram",
+                opclasses=("gin_trgm_ops",),
+                fastupdate=False,
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.word

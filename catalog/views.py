@@ -1,17 +1,18 @@
 from typing import Any
 from urllib.parse import urlencode
 
-from django.core.paginator import InvalidPage, Page, Paginator
+from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
+from allo.http.flag_field import flag
 from allo.http.parts import Request, always_fresh, render_part, wants_part
+from catalog import paging
 from catalog.forms import GridForm, StockForm
 from catalog.models import Category, Product, ProductQuerySet
 
-PAGE_SIZE = 21
 RELATED = 4
 
 
@@ -21,7 +22,7 @@ def grid(request: Request) -> HttpResponse:
     form = GridForm(request.GET)
     if not form.is_valid():
         raise Http404("no such list")
-    context = _grid_context(form, request.GET.get("page", "1"), whole=not wants_part(request))
+    context = _grid_context(request, form)
     part = "results" if request.htmx.target == "results" else "cards"
     response = render_part(request, "catalog/grid.html", part, context)
     if part == "results":
@@ -34,7 +35,7 @@ def grid(request: Request) -> HttpResponse:
 @always_fresh
 def product(request: HttpRequest, slug: str) -> HttpResponse:
     shown = Product.objects.published().with_stock().select_related("category")
-    preview = "preview" in request.GET and _may_preview(request)
+    preview = _wants_preview(request) and _may_preview(request)
     product = get_object_or_404(_unpublished_too() if preview else shown, slug=slug)
     others = shown.filter(category=product.category).exclude(pk=product.pk)
     related = others.order_by("position", "pk")[:RELATED]
@@ -48,6 +49,14 @@ def product(request: HttpRequest, slug: str) -> HttpResponse:
 def _may_preview(request: HttpRequest) -> bool:
     """As in the admin, where a permission opens nothing to accounts that are not staff."""
     return request.user.is_staff and request.user.has_perm("catalog.view_product")
+
+
+def _wants_preview(request: HttpRequest) -> bool:
+    """A bare `?preview` is on."""
+    try:
+        return "preview" in request.GET and flag(request.GET["preview"] or "on")
+    except ValidationError:
+        return False
 
 
 def _unpublished_too() -> ProductQuerySet:
@@ -65,34 +74,36 @@ def stock(request: HttpRequest) -> HttpResponse:
     return render(request, "catalog/stock.html", {"products": shown})
 
 
-def _grid_context(form: GridForm, number: str, *, whole: bool) -> dict[str, Any]:
-    products = form.select(Product.objects.published().with_stock())
+def _grid_context(request: Request, form: GridForm) -> dict[str, Any]:
+    products = form.select(Product.objects.published())
     categories = _found_by_category(products)
     category, total = _chosen(categories, form.cleaned_data["category"])
     if category:
         products = products.filter(category=category)
-    page = _page(form.order(products.select_related("category")), number, total, whole=whole)
+    page = _page(request, form, products)
     active = form.active()
     return {
         "form": form,
         "page": page,
-        "page_size": PAGE_SIZE,
+        "products": Product.objects.shown(page.keys),
+        "page_size": paging.SIZE,
         "total": total,
         "categories": categories,
         "category": category,
         "active": active,
-        "next_url": _url({**active, "page": page.number + 1}) if page.has_next() else None,
+        "next_url": _url({**active, **page.following}) if page.following else None,
+        "start_url": _url(active),
+        "others": _others(form, active, total),
         "hero": not active and page.number == 1,
     }
 
 
 def _found_by_category(products: ProductQuerySet) -> list[Category]:
-    # A model's own ordering does not reach a query that groups.
     return list(Category.objects.with_found(products).order_by("position", "name"))
 
 
 def _chosen(categories: list[Category], slug: str) -> tuple[Category | None, int]:
-    """The category asked for, None for all; and how many products that is."""
+    """The category of that slug, None for all; and how many products that is."""
     if not slug:
         return None, sum(category.found for category in categories)
     for category in categories:
@@ -101,18 +112,22 @@ def _chosen(categories: list[Category], slug: str) -> tuple[Category | None, int
     raise Http404("no such category")
 
 
-def _page(products: ProductQuerySet, number: str, total: int, *, whole: bool) -> "Page[Product]":
-    """A page; as a whole one also all before it, so that the address shows the list again that
-    grew by "Load more"."""
-    paginator = Paginator(products, PAGE_SIZE)
-    paginator.count = total
+def _page(request: Request, form: GridForm, products: ProductQuerySet) -> paging.Part:
+    number, after = request.GET.get("page", "1"), request.GET.get("after", "")
     try:
-        page = paginator.page(number)
-    except InvalidPage:
+        place = paging.place(number, after, form.order)
+    except paging.NoSuchPart:
         raise Http404("no such page") from None
-    if whole:
-        page.object_list = products[: page.number * PAGE_SIZE]
-    return page
+    return paging.part(products, form.order, place, whole=not wants_part(request))
+
+
+def _others(form: GridForm, active: dict[str, Any], total: int) -> list[tuple[str, str]]:
+    """Other searches, in the same list, with their addresses: the one that was meant, or when
+    nothing is found those that find something."""
+    if not form.search:
+        return []
+    words = (form.search.corrected,) if total else form.search.suggestions
+    return [(word, _url({**active, "q": word})) for word in words if word]
 
 
 def _url(query: dict[str, Any]) -> str:

@@ -1,8 +1,8 @@
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from django.contrib import admin
-from django.db.models import ForeignKey, Q, QuerySet
+from django.db.models import ForeignKey, Model, Q, QuerySet
 from django.forms import ModelChoiceField, TextInput
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
@@ -35,6 +35,8 @@ from inventory.models import (
     Warehouse,
 )
 
+Row = TypeVar("Row", bound=Model)
+
 LAST_MOVEMENTS = 20
 HOLDS_SHOWN = 50
 
@@ -46,14 +48,29 @@ class WarehouseAdmin(ModelAdmin[Warehouse]):
     search_fields = ("name", "code")
 
 
+class FoundByProduct(ModelAdmin[Row]):
+    """A list that is searched as products are; `search_fields` name the way to them."""
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Row], search_term: str
+    ) -> tuple[QuerySet[Row], bool]:
+        if not search_term.strip():
+            return queryset, False
+        (product,) = self.search_fields
+        found = Product.objects.for_staff(search_term).values("pk")
+        return queryset.filter(**{f"{product}__in": found}), False
+
+
 @admin.register(Inventory)
-class InventoryAdmin(StockActions, StreamedExport[Inventory], ReadOnlyAdmin[Inventory]):
+class InventoryAdmin(
+    FoundByProduct[Inventory], StockActions, StreamedExport[Inventory], ReadOnlyAdmin[Inventory]
+):
     """Totals are never typed: they change through `inventory.services`, with a reason."""
 
     change_list_template = "admin/inventory/inventory/change_list.html"
     list_filter = ("warehouse", "product__category", StockFilter)
     list_select_related = ("product", "warehouse")
-    search_fields = ("product__name", "product__slug")
+    search_fields = ("product",)
     fields = (
         ("product", "warehouse"),
         ("total_units", "reserved_units", "available", "live_holds"),
@@ -250,7 +267,7 @@ class StockImportRowAdmin(ReadOnlyAdmin[StockImportRow]):
 
 
 @admin.register(LowStock)
-class LowStockAdmin(ReadOnlyAdmin[LowStock]):
+class LowStockAdmin(FoundByProduct[LowStock], ReadOnlyAdmin[LowStock]):
     list_display = ("inventory", "since", "notified_at")
     list_select_related = ("inventory__product", "inventory__warehouse")
-    search_fields = ("inventory__product__name",)
+    search_fields = ("inventory__product",)

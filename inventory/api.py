@@ -1,29 +1,37 @@
 """Products and warehouses for other programs: the shop's grid as JSON."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
 
-from django.core.paginator import InvalidPage, Paginator
-from django.db.models import QuerySet
+from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from ninja import Query, Router
 from pydantic import BaseModel, ConfigDict
 
 from allo.http import fresh, openapi, problems
 from allo.http.api import invalid
+from catalog import paging
 from catalog.forms import GridForm
-from catalog.models import Category, Product
+from catalog.models import Category, Product, ProductQuerySet
 from inventory.models import Inventory, Warehouse
 
 router = Router(tags=["Products"])
 
-PAGE_SIZE = 21
-
-
-PageNumber = Annotated[int, Query(ge=1, le=100_000, description="From 1; 404 past the end.")]
+PageNumber = Annotated[
+    int, Query(ge=1, le=999_999, description="From 1; past the end there are no results.")
+]
+After = Annotated[
+    str,
+    Query(
+        max_length=200,
+        pattern=r"^[^\x00-\x1f\x7f]*$",
+        description="Of the address in `next`: where the page before ended, so that nothing is"
+        " skipped or repeated while stock changes.",
+    ),
+]
 # As the grid's form cleans it: neither NUL nor other control characters.
 Words = Annotated[
     str,
@@ -126,7 +134,7 @@ PRODUCT = {
 }
 WAREHOUSE = {"code": "blr-01", "name": "Bengaluru"}
 LISTED = (problems.INVALID, problems.NOT_FOUND, problems.TOO_LONG)
-NEXT = "/api/products?q=vase&page=2"
+NEXT = "/api/products?q=vase&page=2&after=57~40~0"
 
 
 def _page_of(example: dict[str, Any], following: str | None) -> dict[str, Any]:
@@ -145,30 +153,24 @@ def products(  # noqa: PLR0917 - ninja passes them by name
     request: HttpRequest,
     q: Words = "",
     category: Slug = None,
-    in_stock: Literal["true", "false", "1", "0"] = "false",
+    in_stock: Literal["true", "false", "1", "0", ""] = "false",
     sort: Literal["featured", "newest", "price", "-price", "name"] = "featured",
     page: PageNumber = 1,
+    after: After = "",
 ) -> HttpResponse:
     """What the shop sells, filtered and sorted as on its front page, 21 at a time, with the units
-    that are available in each warehouse."""
-    _refuse_unknown(request, {"q", "category", "in_stock", "sort", "page"})
-    form = GridForm(
-        {
-            "q": q,
-            "category": category or "",
-            "in_stock": in_stock in ("true", "1"),
-            "sort": sort,
-        }
-    )
+    that are available in each warehouse. A search (`q`) forgives accents and small mistakes, and
+    what is `featured` comes best match first."""
+    _refuse_unknown(request, {"q", "category", "in_stock", "sort", "page", "after"})
+    form = GridForm({"q": q, "category": category or "", "in_stock": in_stock, "sort": sort})
     if not form.is_valid():
         raise invalid((field, str(errors[0])) for field, errors in form.errors.items())
-    found = form.select(Product.objects.published().with_stock())
+    found = form.select(Product.objects.published())
     if category:
         if not Category.objects.filter(slug=category).exists():
             raise Http404("no such category")
         found = found.filter(category__slug=category)
-    rows = form.order(found.select_related("category"))
-    return fresh.answer(request, _listed(request, rows, page, _with_stock))
+    return fresh.answer(request, _products_from(request, found, form.order, str(page), after))
 
 
 @router.get(
@@ -197,26 +199,40 @@ def product(request: HttpRequest, slug: str) -> HttpResponse:
 def warehouses(request: HttpRequest, page: PageNumber = 1) -> HttpResponse:
     """The places that hold stock, 21 at a time."""
     _refuse_unknown(request, {"page"})
-    rows = Warehouse.objects.order_by("position", "code")
-    return fresh.answer(request, _listed(request, rows, page, _named))
+    pages = Paginator(Warehouse.objects.order_by("position", "code"), paging.SIZE)
+    following = {"page": page + 1} if page < pages.num_pages else None
+    rows = pages.page(page).object_list if page <= pages.num_pages else ()
+    listed = {"count": pages.count, **_around(request, page, following), "results": _named(rows)}
+    return fresh.answer(request, listed)
 
 
-def _listed(request: HttpRequest, rows: QuerySet[Any], number: int, facts: Any) -> dict[str, Any]:
+def _products_from(
+    request: HttpRequest, rows: ProductQuerySet, order: Sequence[str], number: str, after: str
+) -> dict[str, Any]:
     try:
-        page = Paginator(rows, PAGE_SIZE).page(number)
-    except InvalidPage:
-        raise Http404("no such page") from None
+        part = paging.part(rows, order, paging.place(number, after, order), whole=False)
+    except paging.NoSuchPart:
+        raise invalid([("after", "Take it from the address in `next`.")]) from None
     return {
-        "count": page.paginator.count,
-        "next": _address(request, number + 1) if page.has_next() else None,
-        "previous": _address(request, number - 1) if page.has_previous() else None,
-        "results": facts(list(page.object_list)),
+        "count": rows.count(),
+        **_around(request, part.number, part.following),
+        "results": _with_stock(Product.objects.shown(part.keys)),
     }
 
 
-def _address(request: HttpRequest, number: int) -> str:
-    query = {**request.GET.dict(), "page": number}
-    return f"{request.path}?{urlencode(query)}"
+def _around(
+    request: HttpRequest, number: int, following: dict[str, Any] | None
+) -> dict[str, str | None]:
+    """The pages before and after this one."""
+    return {
+        "next": _address(request, following) if following else None,
+        "previous": _address(request, {"page": number - 1}) if number > 1 else None,
+    }
+
+
+def _address(request: HttpRequest, place: dict[str, Any]) -> str:
+    query = {name: value for name, value in request.GET.dict().items() if name != "after"}
+    return f"{request.path}?{urlencode({**query, **place})}"
 
 
 def _refuse_unknown(request: HttpRequest, known: set[str]) -> None:

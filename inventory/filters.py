@@ -10,6 +10,7 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
+from catalog.models import Product
 from inventory.models import Inventory, InventoryQuerySet
 
 # More rows than any product has warehouses; it only bounds what is asked.
@@ -118,9 +119,13 @@ NOTHING = Q(pk__in=[])
 
 def rows_of_product(words: str) -> list[int]:
     """The keys of its rows, so that the planner knows how many they are: of the product with this
-    number, slug or name; else of all whose name contains the words."""
+    number, slug or name; else of all that a search for the words finds."""
     rows = Inventory.objects.order_by("pk").values_list("pk", flat=True)
     if words.isdecimal() and len(words) < 19:
         return list(rows.filter(product=int(words)))
-    exactly = rows.filter(Q(product__slug=words) | Q(product__name__iexact=words))
-    return list(exactly) or list(rows.filter(product__name__icontains=words)[:ROWS_OF_A_PRODUCT])
+    named = Product.objects.filter(Q(slug=words) | Q(name__iexact=words))
+    exactly = list(rows.filter(product__in=named.values("pk")))
+    if exactly or not words:
+        return exactly
+    found = Product.objects.for_staff(words).values("pk")
+    return list(rows.filter(product__in=found)[:ROWS_OF_A_PRODUCT])

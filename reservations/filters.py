@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
+from catalog.forms import BEST_MATCH
 from catalog.models import Product
 from inventory import filters
 from reservations.console import ANY, STATES, in_state, state_of
@@ -51,8 +52,9 @@ class ProductFilter(filters.ProductFilter):
 
 
 def suggestions(words: str) -> SafeString:
-    """Names that contain what is being typed, as options of a list."""
-    words = words.strip().replace("\0", "")
-    names = Product.objects.filter(name__icontains=words).order_by("name")
+    """Names of what is being typed, as options of a list."""
+    if not words.strip():
+        return SafeString()
+    names = Product.objects.for_staff(words).order_by(*BEST_MATCH)
     options = ((name,) for name in names.values_list("name", flat=True)[:SUGGESTED])
-    return format_html_join("", '<option value="{}"></option>', options if words else ())
+    return format_html_join("", '<option value="{}"></option>', options)

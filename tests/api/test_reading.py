@@ -5,9 +5,11 @@ import json
 
 import pytest
 from django.db import connection
+from django.db.models import F
 from django.test.utils import CaptureQueriesContext
 
 from allo.api import schema
+from inventory.models import Inventory
 from tests.api.http import Caller, Stock
 from tests.stock import stocked
 
@@ -24,7 +26,7 @@ def shelves(db) -> None:
 def test_products_come_by_pages_with_what_each_warehouse_has(client) -> None:
     first = client.get("/api/products?sort=name").json()
     assert (first["count"], len(first["results"]), first["previous"]) == (23, 21, None)
-    assert first["next"] == "/api/products?sort=name&page=2"
+    assert first["next"].startswith("/api/products?sort=name&page=2&after=")
     assert first["results"][0]["slug"] == "tidal"
     assert first["results"][0]["available"] == 8
     assert first["results"][0]["stock"] == [
@@ -40,7 +42,7 @@ def test_products_come_by_pages_with_what_each_warehouse_has(client) -> None:
 @pytest.mark.parametrize(
     ("query", "found"),
     [("q=tidal", 1), ("q=zzz", 0), ("in_stock=true", 22), ("in_stock=1&category=vases", 22),
-     ("in_stock=0", 23), ("q=%25", 0), ("q=%27", 0)],
+     ("in_stock=0", 23), ("in_stock=", 23), ("q=tidla", 1), ("q=%25", 0), ("q=%27", 0)],
 )  # fmt: skip
 def test_filters_are_those_of_the_grid(client, query, found) -> None:
     assert client.get(f"/api/products?{query}").json()["count"] == found
@@ -51,11 +53,12 @@ def test_filters_are_those_of_the_grid(client, query, found) -> None:
     ("query", "status", "field"),
     [
         ("page=0", 422, "page"), ("page=x", 422, "page"), ("page=1.0", 422, "page"),
-        ("page=", 422, "page"), ("page=9999", 404, ""), ("page=1&page=2", 422, "page"),
+        ("page=", 422, "page"), ("page=1000000", 422, "page"), ("page=1&page=2", 422, "page"),
         ("sort=evil", 422, "sort"), ("q=%00", 422, "q"), (f"q={'x' * 101}", 422, "q"),
         ("colour=red", 422, "colour"), ("category=nope", 404, ""),
         ("category=%00", 422, "category"),
-        ("in_stock=maybe", 422, "in_stock"),
+        ("in_stock=maybe", 422, "in_stock"), ("after=x", 422, "after"),
+        ("after=1~2~3", 422, "after"), ("after=%00", 422, "after"),
     ],
 )  # fmt: skip
 def test_a_filter_that_is_none_is_said_so(client, query, status, field) -> None:
@@ -66,10 +69,30 @@ def test_a_filter_that_is_none_is_said_so(client, query, status, field) -> None:
         assert [error["field"] for error in answer.json()["errors"]] == [field]
 
 
+@pytest.mark.usefixtures("shelves")
+@pytest.mark.parametrize("address", ["/api/products", "/api/warehouses"])
+def test_a_page_past_the_end_has_no_results_and_no_next(client, address) -> None:
+    answer = client.get(f"{address}?page=9999")
+    assert answer.status_code == 200
+    assert answer.json()["results"] == []
+    assert answer.json()["next"] is None
+
+
+@pytest.mark.usefixtures("shelves")
+def test_a_walk_along_next_misses_nothing_that_was_there_all_the_time(client) -> None:
+    """What is read first sells out meanwhile, and the list is shorter than a page then."""
+    first = client.get("/api/products?in_stock=1&sort=name").json()
+    seen = [result["slug"] for result in first["results"]]
+    Inventory.objects.filter(product__slug__in=seen).update(reserved_units=F("total_units"))
+    last = client.get(first["next"]).json()
+    seen += [result["slug"] for result in last["results"]]
+    assert sorted(seen) == sorted({"tidal", *(f"vase-{n:02}" for n in range(1, 22))})
+
+
 @pytest.mark.parametrize("many", [1, 30])
 @pytest.mark.parametrize(
     ("address", "queries"),
-    [("/api/products", 3), ("/api/products?category=vases&in_stock=1&q=vase", 4),
+    [("/api/products", 4), ("/api/products?category=vases&in_stock=1&q=vase", 6),
      ("/api/products/vase-0", 2), ("/api/warehouses", 2), ("/api/openapi.json", 0),
      ("/api/docs", 0), ("/api/nope", 0)],
 )  # fmt: skip

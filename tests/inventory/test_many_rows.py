@@ -114,7 +114,7 @@ def test_pages_ask_as_often_for_many_rows_as_for_one(
     ids = [stocked(5, product=f"vase-{n}").pk for n in range(rows)]
     with django_assert_max_num_queries(7):
         admin_client.get(INVENTORY)
-    with django_assert_max_num_queries(7):
+    with django_assert_max_num_queries(8):
         admin_client.get(f"{LEDGER}?product=vase")
     with django_assert_max_num_queries(3):
         admin_client.get(f"{INVENTORY}bulk/receive/?ids={','.join(map(str, ids))}")

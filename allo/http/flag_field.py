@@ -1,0 +1,26 @@
+"""What is either on or off in an address."""
+
+from typing import Any
+
+from django import forms
+
+ON = ("1", "true", "on", "yes")
+OFF = ("", "0", "false", "off", "no")
+
+
+class FlagField(forms.Field):
+    """True or False; what says neither is an error. A checkbox of HTML is on when it has any
+    value, which makes `?in_stock=0` mean its opposite."""
+
+    widget = forms.TextInput
+
+    def to_python(self, value: Any) -> bool:
+        return flag(str(value or ""))
+
+
+def flag(value: str) -> bool:
+    """Raises ValidationError."""
+    word = value.strip().lower()
+    if word not in ON + OFF:
+        raise forms.ValidationError("Give true or false.")
+    return word in ON
