@@ -180,6 +180,23 @@ class ReplacedPicture(models.Model):
         return self.name
 
 
+class ProductSlug(models.Model):
+    """Every slug that a product has or had: its old addresses lead to it, and to no other."""
+
+    slug = models.SlugField(max_length=80)
+    product = models.ForeignKey(Product, models.DO_NOTHING, related_name="slugs")
+
+    class Meta:
+        default_permissions = ()
+        constraints = (
+            models.UniqueConstraint(fields=("slug",), name="slug_is_of_one_product_for_ever"),
+        )
+        triggers = triggers.OF_SLUG
+
+    def __str__(self) -> str:
+        return self.slug
+
+
 class SearchText(models.Model):
     """What is searched of a product; triggers keep it, whoever writes the product."""
 

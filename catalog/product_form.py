@@ -8,7 +8,7 @@ from django.contrib.admin.widgets import AdminFileWidget
 from django.core.files.base import ContentFile, File
 
 from catalog import pictures
-from catalog.models import Product
+from catalog.models import Product, ProductSlug
 
 
 class PictureField(forms.FileField):
@@ -65,6 +65,16 @@ class ProductForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for typ
         super().__init__(*args, **kwargs)
         if "price" in self.fields and self.instance.price_paise:
             self.initial["price"] = Decimal(self.instance.price_paise) / 100
+
+    def clean_slug(self) -> str:
+        """An address that once led to another product still does."""
+        slug: str = self.cleaned_data["slug"]
+        others = ProductSlug.objects.filter(slug=slug).exclude(product=self.instance.pk)
+        if other := others.select_related("product").exclude(product__slug=slug).first():
+            raise forms.ValidationError(
+                f"This was the slug of “{other.product}”, and old links to it still lead there."
+            )
+        return slug
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.text import slugify
 from PIL import Image, UnidentifiedImageError
 
-from catalog.models import Category, Product
+from catalog.models import Category, Product, ProductSlug
 
 FOLDER = Path(__file__).parent / "seed"
 
@@ -78,8 +78,8 @@ def _check(picture: Path) -> None:
 
 
 def missing(items: Iterable[Item]) -> list[Item]:
-    """Those whose product is not in the shop yet."""
-    known = set(Product.objects.values_list("slug", flat=True))
+    """Those whose product is not in the shop yet, under this slug or another that it has now."""
+    known = set(ProductSlug.objects.values_list("slug", flat=True))
     return [item for item in items if item.slug not in known]
 
 

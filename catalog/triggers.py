@@ -38,4 +38,31 @@ OF_PRODUCT = (
         operation=pgtrigger.Delete,
         func="DELETE FROM catalog_searchtext WHERE product_id = OLD.id; RETURN NULL;",
     ),
+    # In the transaction of the change, whoever makes it.
+    pgtrigger.Trigger(
+        name="slug_is_kept",
+        when=pgtrigger.After,
+        operation=pgtrigger.Insert | pgtrigger.UpdateOf("slug"),
+        func="INSERT INTO catalog_productslug (slug, product_id) SELECT NEW.slug, NEW.id"
+        " WHERE NOT EXISTS (SELECT FROM catalog_productslug"
+        " WHERE slug = NEW.slug AND product_id = NEW.id); RETURN NULL;",
+    ),
+    pgtrigger.Trigger(
+        name="slugs_go_with_product",
+        when=pgtrigger.After,
+        operation=pgtrigger.Delete,
+        func="DELETE FROM catalog_productslug WHERE product_id = OLD.id; RETURN NULL;",
+    ),
+)
+
+OF_SLUG = (
+    pgtrigger.Protect(name="slug_stays_as_it_was", operation=pgtrigger.Update),
+    pgtrigger.Trigger(
+        name="slug_stays_with_its_product",
+        when=pgtrigger.Before,
+        operation=pgtrigger.Delete,
+        func="IF EXISTS (SELECT FROM catalog_product WHERE id = OLD.product_id)"
+        " THEN RAISE EXCEPTION 'pgtrigger: Cannot delete a slug of a product'; END IF;"
+        " RETURN OLD;",
+    ),
 )

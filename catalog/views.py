@@ -12,6 +12,7 @@ from allo.http.parts import Request, always_fresh, render_part, wants_part
 from catalog import paging
 from catalog.forms import GridForm, StockForm
 from catalog.models import Category, Product, ProductQuerySet
+from catalog.slugs import follow_renames
 
 RELATED = 4
 
@@ -33,6 +34,7 @@ def grid(request: Request) -> HttpResponse:
 
 @require_safe
 @always_fresh
+@follow_renames
 def product(request: HttpRequest, slug: str) -> HttpResponse:
     shown = Product.objects.published().with_stock().select_related("category")
     preview = _wants_preview(request) and _may_preview(request)

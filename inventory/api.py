@@ -16,6 +16,7 @@ from allo.http.api import invalid
 from catalog import paging
 from catalog.forms import GridForm
 from catalog.models import Category, Product, ProductQuerySet
+from catalog.slugs import follow_renames
 from inventory.models import Inventory, Warehouse
 
 router = Router(tags=["Products"])
@@ -178,8 +179,9 @@ def products(  # noqa: PLR0917 - ninja passes them by name
     response=ProductOut,
     operation_id="product",
     summary="Read a product",
-    openapi_extra=openapi.documented(PRODUCT, (problems.NOT_FOUND,), headers=("ETag",)),
+    openapi_extra=openapi.documented(PRODUCT, (problems.NOT_FOUND,), headers=("ETag",), moves=True),
 )
+@follow_renames
 def product(request: HttpRequest, slug: str) -> HttpResponse:
     """One product, with the units that are available in each warehouse."""
     shown = Product.objects.published().with_stock().select_related("category")

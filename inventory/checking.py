@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from catalog.models import Product
+from catalog.models import ProductSlug
 from inventory import services
 from inventory.files.records import Record
 from inventory.models import Inventory, StockImport, StockImportRow, StockMovement, Warehouse
@@ -52,7 +52,8 @@ class _Stock:
     """What there is of the products that a file names."""
 
     def __init__(self, records: list[Record]) -> None:
-        self._products = dict(Product.objects.values_list("slug", "pk"))
+        # By old slugs too: a file may be older than a product's name.
+        self._products = dict(ProductSlug.objects.values_list("slug", "product"))
         self._warehouses = dict(Warehouse.objects.values_list("code", "pk"))
         named = {self._products.get(record.product) for record in records} - {None}
         self._rows = {

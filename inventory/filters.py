@@ -119,11 +119,11 @@ NOTHING = Q(pk__in=[])
 
 def rows_of_product(words: str) -> list[int]:
     """The keys of its rows, so that the planner knows how many they are: of the product with this
-    number, slug or name; else of all that a search for the words finds."""
+    number, slug (also an old one) or name; else of all that a search for the words finds."""
     rows = Inventory.objects.order_by("pk").values_list("pk", flat=True)
     if words.isdecimal() and len(words) < 19:
         return list(rows.filter(product=int(words)))
-    named = Product.objects.filter(Q(slug=words) | Q(name__iexact=words))
+    named = Product.objects.filter(Q(slugs__slug=words) | Q(name__iexact=words))
     exactly = list(rows.filter(product__in=named.values("pk")))
     if exactly or not words:
         return exactly

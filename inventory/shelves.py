@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from catalog.models import Product
+from catalog.slugs import slug_now
 
 # So long may pass until a product just withdrawn, or a warehouse just added, is known to all.
 REMEMBERED_SECONDS = 5.0
@@ -25,7 +26,7 @@ _known: dict[str, Shelves] = {}
 
 
 def shelves_of(slug: str) -> Shelves:
-    """Raises `Product.DoesNotExist`."""
+    """By a slug that the product has or had. Raises `Product.DoesNotExist`."""
     now = time.monotonic()
     known = _known.get(slug)
     if known is None or known.known_until < now:
@@ -46,6 +47,8 @@ def _read(slug: str, until: float) -> Shelves:
     )
     if not found:
         _known.pop(slug, None)
+        if now := slug_now(slug):
+            return _read(now, until)
         raise Product.DoesNotExist
     codes = {row: code for row, code in found if row is not None}
     return Shelves(slug, {code: row for row, code in codes.items()}, codes, until)

@@ -23,6 +23,7 @@ from allo.http.parts import (
 )
 from allo.http.rate import seconds_to_wait
 from catalog.models import Product, ProductQuerySet
+from catalog.slugs import follow_renames
 from inventory.models import Inventory
 from reservations import holders, refusals, services, visitor
 from reservations.exceptions import InsufficientStock
@@ -38,6 +39,7 @@ PAGE_SIZE = 21
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_stored
+@follow_renames
 @visitor.known_again
 def reserve(request: Request, slug: str) -> HttpResponse:
     product = _product(slug)
@@ -60,6 +62,7 @@ def reserve(request: Request, slug: str) -> HttpResponse:
 
 @require_safe
 @never_stored
+@follow_renames
 def stock(request: HttpRequest, slug: str) -> HttpResponse:
     product = _product(slug, Product.objects.with_stock())
     return render(request, "reservations/_panel.html", panel(request, product))

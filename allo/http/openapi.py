@@ -44,7 +44,7 @@ HEADERS: dict[str, dict[str, Any]] = {
     "Location": {
         "schema": {"type": "string", "format": "uri-reference"},
         "required": True,
-        "description": "Where the reservation is.",
+        "description": "Where it is.",
     },
     "Idempotent-Replay": {
         "schema": {"type": "string", "enum": ["true"]},
@@ -65,6 +65,7 @@ def documented(
     says: str = "",
     headers: Iterable[str] = (),
     links: Mapping[str, Any] | None = None,
+    moves: bool = False,
     **more: Any,
 ) -> dict[str, Any]:
     """`openapi_extra` of an operation: how it succeeds, and every way in which it fails."""
@@ -80,6 +81,9 @@ def documented(
     if "ETag" in headers:
         responses[304] = {"description": "You have this already.", "headers": {
             "ETag": HEADERS["ETag"]}}  # fmt: skip
+    if moves:
+        responses[301] = {"description": "It is found at another address now.", "headers": {
+            "Location": HEADERS["Location"]}}  # fmt: skip
     for kind in (*kinds, problems.BUSY, problems.STORAGE, problems.INTERNAL):
         _add(responses, kind)
     return {"responses": responses, **more}

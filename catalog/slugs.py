@@ -1,0 +1,42 @@
+"""A product's old addresses lead to it, also after its slug was changed."""
+
+from collections.abc import Callable
+from functools import wraps
+from urllib.parse import quote
+
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponsePermanentRedirect
+
+from catalog.models import ProductSlug
+
+View = Callable[..., HttpResponse]
+
+
+def slug_now(slug: str) -> str | None:
+    """Of the product that was once called so; None if there is none, or it still is."""
+    now = ProductSlug.objects.filter(slug=slug).values_list("product__slug", flat=True).first()
+    return None if now == slug else now
+
+
+def follow_renames(view: View) -> View:
+    """What `view` does not find under an old slug it is asked again under the product's own. What
+    is there is redirected to for good; a form that was open meanwhile is simply taken."""
+
+    @wraps(view)
+    def followed(request: HttpRequest, slug: str) -> HttpResponse:
+        try:
+            return view(request, slug)
+        except Http404:
+            now = slug_now(slug)
+            if now is None:
+                raise
+        response = view(request, now)
+        return moved(request, slug, now) if request.method in {"GET", "HEAD"} else response
+
+    return followed
+
+
+def moved(request: HttpRequest, slug: str, now: str) -> HttpResponse:
+    """A redirect from this address to the same one with the slug of now."""
+    path = "/".join(now if part == slug else part for part in request.path.split("/"))
+    query = request.META.get("QUERY_STRING", "")
+    return HttpResponsePermanentRedirect(f"{quote(path)}?{query}" if query else quote(path))

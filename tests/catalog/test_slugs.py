@@ -1,0 +1,137 @@
+"""A product's old addresses lead to it, whatever it is called now."""
+
+from typing import Any
+
+import pytest
+from django.db import IntegrityError, ProgrammingError, connection, transaction
+
+from catalog import seeding
+from catalog.models import Product, ProductSlug
+from inventory.models import Inventory
+from reservations.models import Reservation
+from tests.shopping import HTMX, press_reserve
+from tests.stock import stocked
+
+pytestmark = pytest.mark.django_db
+
+
+def rename(row: Inventory, slug: str) -> None:
+    """By the database, past every form."""
+    Product.objects.filter(pk=row.product_id).update(slug=slug)
+
+
+@pytest.fixture
+def row() -> Inventory:
+    """Of a product that was called tidal, then ebb, and is called flow."""
+    row = stocked(5)
+    rename(row, "ebb")
+    rename(row, "flow")
+    return row
+
+
+@pytest.mark.usefixtures("row")
+@pytest.mark.parametrize("old", ["tidal", "ebb"])
+@pytest.mark.parametrize(
+    ("address", "query"),
+    [("/p/{}/", "?ref=mail"), ("/p/{}/reserve/", "?quantity=2&warehouse=blr-01"),
+     ("/p/{}/stock/", ""), ("/api/products/{}", "")],
+)  # fmt: skip
+@pytest.mark.parametrize("headers", [{}, HTMX])
+def test_an_old_address_leads_to_the_new_one_for_good(client, old, address, query, headers) -> None:
+    response = client.get(address.format(old) + query, headers=headers)
+    assert response.status_code == 301
+    assert response.headers["Location"] == address.format("flow") + query
+    assert client.get(response.headers["Location"], headers=headers).status_code == 200
+
+
+def test_a_redirect_is_not_kept_since_a_slug_may_come_back(client, row) -> None:
+    for address in ("/p/ebb/", "/p/ebb/reserve/", "/p/ebb/stock/"):
+        assert "no-" in client.get(address).headers["Cache-Control"]
+    rename(row, "tidal")
+    assert client.get("/p/tidal/").status_code == 200
+    assert client.get("/p/flow/").headers["Location"] == "/p/tidal/"
+
+
+def test_a_form_that_was_open_is_taken(client) -> None:
+    row = stocked(5)
+    opened = stocked(1, warehouse="del-01")
+    rename(row, "flow")
+    opened.product.slug = "tidal"
+    assert press_reserve(client, opened, 1).status_code == 303
+    assert Reservation.objects.get().inventory == opened
+    refused = press_reserve(client, opened, 0, headers=HTMX)
+    assert refused.status_code == 422
+    assert 'action="/p/flow/reserve/"' in refused.content.decode()
+
+
+@pytest.mark.usefixtures("row")
+def test_programs_reserve_by_an_old_slug_and_read_the_new_one(client) -> None:
+    body = {"product": "tidal", "quantity": 2}
+    held = client.post("/api/reservations", body, "application/json")
+    assert (held.status_code, held.json()["product"]) == (201, "flow")
+
+
+def test_a_product_that_is_not_in_the_shop_is_not_given_away(client, admin_client, row) -> None:
+    Product.objects.update(published_at=None)
+    for address in ("/p/ebb/", "/p/ebb/reserve/", "/p/ebb/stock/", "/api/products/ebb"):
+        assert client.get(address).status_code == 404
+    preview = admin_client.get("/p/ebb/?preview")
+    assert (preview.status_code, preview.headers["Location"]) == (301, "/p/flow/?preview")
+
+
+@pytest.mark.usefixtures("row")
+@pytest.mark.parametrize("value", ["0", "false", "no", "maybe"])
+def test_a_preview_that_is_off_is_none(admin_client, value) -> None:
+    Product.objects.update(published_at=None)
+    assert admin_client.get("/p/flow/?preview=1").status_code == 200
+    assert admin_client.get(f"/p/flow/?preview={value}").status_code == 404
+
+
+@pytest.mark.usefixtures("row")
+def test_no_other_product_gets_a_slug_that_was_used() -> None:
+    other = stocked(1, product="oak")
+    with (
+        pytest.raises(IntegrityError, match="slug_is_of_one_product_for_ever"),
+        transaction.atomic(),
+    ):
+        rename(other, "ebb")
+    with pytest.raises(IntegrityError, match="slug_is_of_one_product"), transaction.atomic():
+        stocked(1, product="tidal", warehouse="del-01")
+
+
+def test_staff_read_which_product_has_the_slug(admin_client, row) -> None:
+    other = stocked(1, product="oak")
+    address = f"/admin/catalog/product/{other.product_id}/change/"
+    form: dict[str, Any] = admin_client.get(address).context["adminform"].form.initial
+    typed = {name: value for name, value in form.items() if value is not None and name != "image"}
+    response = admin_client.post(address, {**typed, "slug": "ebb"})
+    assert "This was the slug of “Tidal”" in response.context["errors"].as_text()
+    assert Product.objects.get(pk=other.product_id).slug == "oak"
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["UPDATE catalog_productslug SET slug = 'x'", "DELETE FROM catalog_productslug"],
+)
+def test_a_slug_that_was_used_is_never_forgotten(row, statement) -> None:
+    with (
+        pytest.raises(ProgrammingError, match="Cannot"),
+        transaction.atomic(),
+        connection.cursor() as cursor,
+    ):
+        cursor.execute(statement)
+    assert set(ProductSlug.objects.values_list("slug", flat=True)) == {"tidal", "ebb", "flow"}
+
+
+def test_slugs_go_with_a_product_that_never_was_anywhere() -> None:
+    product = stocked(0).product
+    Inventory.objects.all().delete()
+    product.delete()
+    assert not ProductSlug.objects.exists()
+    connection.check_constraints()
+
+
+@pytest.mark.usefixtures("row")
+def test_a_renamed_product_is_not_seeded_again() -> None:
+    items = [item for item in seeding.read() if item.slug in {"tidal", "ebb"}]
+    assert seeding.missing(items) == []
