@@ -10,7 +10,7 @@ from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.models import User
 from django.http import HttpRequest
 
-from allo.http.admin import ReadOnlyAdmin
+from allo.admin_kit.base import ReadOnlyAdmin
 
 admin.site.unregister(User)
 

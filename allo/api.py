@@ -8,10 +8,10 @@ from django.shortcuts import render
 from django.urls import path
 from django.views.decorators.http import require_safe
 
-from allo.http import fresh, openapi
-from allo.http.api import Api
-from allo.http.parts import always_fresh
+from allo.api_kit import fresh, openapi
+from allo.api_kit.api import Api
 from allo.reference import Reference
+from allo.web.parts import always_fresh
 from inventory.api import router as products
 from reservations.api import SECURITY_SCHEMES
 from reservations.api import router as reservations

@@ -5,8 +5,8 @@ import resource
 
 from django.conf import settings
 
-from allo.http.address import scope_network
 from allo.live.application import Application
+from allo.web.address import scope_network
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "allo.settings")
 

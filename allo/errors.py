@@ -8,8 +8,8 @@ from django.http import HttpRequest, HttpResponse, UnreadablePostError
 from django.template import loader
 from django.views import defaults
 
-from allo.http import problems
-from allo.http.problems import Problem
+from allo.api_kit import problems
+from allo.api_kit.problems import Problem
 from allo.postgresql.faults import Fault, fault_of, name_of
 
 logger = logging.getLogger(__name__)

@@ -8,10 +8,10 @@ from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 from redis import RedisError
 
-from allo.http.address import met_unknown
 from allo.postgresql import base
 from allo.postgresql.faults import Fault, fault_of
 from allo.redis_client import redis_client
+from allo.web.address import met_unknown
 from reservations.models import Sweep
 
 # A transaction_timeout of null: the server is older than PostgreSQL 17, which brought it.

@@ -25,8 +25,8 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
-from allo.http.address import client_network
-from allo.http.rate import seconds_to_wait
+from allo.web.address import client_network
+from allo.web.rate import seconds_to_wait
 
 # A hash takes a core for a third of a second. However many networks guess at once, most threads
 # and cores of a process stay with those who shop.

@@ -14,7 +14,7 @@ from django.views.static import serve
 
 from allo import docs as readme
 from allo import health
-from allo.http.parts import always_fresh
+from allo.web.parts import always_fresh
 
 HOUR = 3600
 # A name with its content's hash never means anything else.

@@ -106,7 +106,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     # Pages only; it pads them at random, so that their length tells nothing of a token (BREACH).
     "django.middleware.gzip.GZipMiddleware",
-    "allo.http.policy.ContentPolicyMiddleware",
+    "allo.web.policy.ContentPolicyMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -360,9 +360,9 @@ AXES_SENSITIVE_PARAMETERS = [
 AXES_ENABLE_ADMIN = False  # `allo.admin` shows the attempts, to be read
 AXES_VERBOSE = False
 
-# Of any file: what is more is not kept. `allo.http.uploads`
+# Of any file: what is more is not kept. `allo.web.uploads`
 FILE_UPLOAD_HANDLERS = [
-    "allo.http.uploads.Cap",
+    "allo.web.uploads.Cap",
     "django.core.files.uploadhandler.MemoryFileUploadHandler",
     "django.core.files.uploadhandler.TemporaryFileUploadHandler",
 ]

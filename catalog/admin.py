@@ -13,12 +13,12 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from allo.http.admin import ModelAdmin
-from allo.http.flags import flag
-from allo.http.parts import SeeOther
-from allo.http.questions import Questions, chosen, named
-from allo.http.worker import ask
+from allo.admin_kit.base import ModelAdmin
+from allo.admin_kit.flags import flag
+from allo.admin_kit.questions import Questions, chosen, named
 from allo.postgresql import timeouts
+from allo.web.parts import SeeOther
+from allo.web.worker import ask
 from catalog import pictures
 from catalog.forms import BEST_MATCH
 from catalog.models import Category, Product, ProductQuerySet, sized

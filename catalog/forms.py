@@ -3,7 +3,7 @@ from typing import Any
 
 from django import forms
 
-from allo.http.flag_field import FlagField
+from allo.web.flag_field import FlagField
 from catalog import search
 from catalog.models import ProductQuerySet
 

@@ -18,8 +18,8 @@ from django.db import transaction
 from django.db.models.functions import Now
 from PIL import Image
 
-from allo.http import confined
-from allo.http.confined import MEGABYTE, Failed, Limits, TooMuch
+from allo import confined
+from allo.confined import MEGABYTE, Failed, Limits, TooMuch
 from catalog.models import Product, ReplacedPicture, sized
 from catalog.redrawing import webp
 

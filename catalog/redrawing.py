@@ -1,4 +1,4 @@
-"""The program that draws an uploaded picture anew: see `allo.http.confined` and `catalog.pictures`.
+"""The program that draws an uploaded picture anew: see `allo.confined` and `catalog.pictures`.
 
 It writes a line of JSON, with the picture's colour or with why it is refused, then the picture.
 """
@@ -19,7 +19,7 @@ from PIL import (
 )
 from PIL.ExifTags import Base
 
-from allo.http import confined
+from allo import confined
 
 __all__ = ["PngImagePlugin", "WebPImagePlugin"]  # loaded before there are limits
 

@@ -7,8 +7,8 @@ from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
-from allo.http.flag_field import flag
-from allo.http.parts import Request, always_fresh, render_part, wants_part
+from allo.web.flag_field import flag
+from allo.web.parts import Request, always_fresh, render_part, wants_part
 from catalog import paging
 from catalog.forms import GridForm, StockForm
 from catalog.models import Category, Product, ProductQuerySet

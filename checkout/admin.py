@@ -1,6 +1,6 @@
 from django.contrib import admin
 
-from allo.http.admin import ReadOnlyAdmin
+from allo.admin_kit.base import ReadOnlyAdmin
 from checkout.models import Contact
 
 

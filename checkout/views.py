@@ -10,8 +10,8 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from allo.http.idempotency_key import replayed
-from allo.http.parts import (
+from allo.web.idempotency_key import replayed
+from allo.web.parts import (
     Request,
     SeeOther,
     busy,

@@ -13,7 +13,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import URLPattern, path, reverse
 
-from allo.http.admin import ModelAdmin
+from allo.admin_kit.base import ModelAdmin
 from inventory.exceptions import AlreadyDone, Refused, StockError
 from inventory.forms import FORMS, Line, StockForm
 from inventory.models import Inventory

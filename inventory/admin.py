@@ -11,8 +11,8 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.timezone import localtime
 
-from allo.http.admin import ModelAdmin, ReadOnlyAdmin
-from allo.http.export import StreamedExport
+from allo.admin_kit.base import ModelAdmin, ReadOnlyAdmin
+from allo.admin_kit.export import StreamedExport
 from catalog.models import Product
 from inventory.acting import StockActions, holds_of, verbs_of
 from inventory.filters import (

@@ -11,8 +11,8 @@ from django.http import Http404, HttpRequest, HttpResponse
 from ninja import Query, Router
 from pydantic import BaseModel, ConfigDict
 
-from allo.http import fresh, openapi, problems
-from allo.http.api import invalid
+from allo.api_kit import fresh, openapi, problems
+from allo.api_kit.api import invalid
 from catalog import paging
 from catalog.forms import GridForm
 from catalog.models import Category, Product, ProductQuerySet

@@ -19,8 +19,8 @@ from django.views.decorators.http import require_POST
 from django_htmx.http import HttpResponseClientRedirect
 from kombu.exceptions import OperationalError as BrokerError
 
-from allo.http.admin import ModelAdmin
-from allo.http.worker import ask
+from allo.admin_kit.base import ModelAdmin
+from allo.web.worker import ask
 from inventory import importing, tasks, uploads
 from inventory.checking import REASONS
 from inventory.files.records import COLUMNS, MAX_ROWS

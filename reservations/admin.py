@@ -16,11 +16,11 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.timezone import localtime
 
-from allo.http.admin import ReadOnlyAdmin
-from allo.http.export import StreamedExport
-from allo.http.flags import flag
-from allo.http.parts import SeeOther
-from allo.http.questions import AT_ONCE, Questions, chosen, named
+from allo.admin_kit.base import ReadOnlyAdmin
+from allo.admin_kit.export import StreamedExport
+from allo.admin_kit.flags import flag
+from allo.admin_kit.questions import AT_ONCE, Questions, chosen, named
+from allo.web.parts import SeeOther
 from catalog.templatetags.money import inr
 from reservations import by_staff
 from reservations.console import ExtendForm, ReasonForm, ReleaseForm, order_of, search_of, state_of

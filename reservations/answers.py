@@ -8,10 +8,10 @@ from uuid import UUID
 
 from django.http import HttpResponse
 
-from allo.http import problems
-from allo.http.fresh import encode
-from allo.http.idempotency_key import replayed
-from allo.http.problems import BUSY, NEVER_STORED, STORAGE, Kind
+from allo.api_kit import problems
+from allo.api_kit.fresh import encode
+from allo.api_kit.problems import BUSY, NEVER_STORED, STORAGE, Kind
+from allo.web.idempotency_key import replayed
 from reservations import refusals, tokens
 from reservations.exceptions import (
     InsufficientStock,

@@ -10,8 +10,8 @@ from django.http import Http404, HttpResponse
 from ninja import Router
 from pydantic import BaseModel, ConfigDict, Field
 
-from allo.http import fresh, openapi, problems
-from allo.http.idempotency_key import PATTERN, sent_key
+from allo.api_kit import fresh, openapi, problems
+from allo.web.idempotency_key import PATTERN, sent_key
 from catalog.models import Product
 from inventory.shelves import Shelves, shelves_of
 from reservations import answers, services

@@ -21,11 +21,11 @@ from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
 from django.middleware.csrf import CsrfViewMiddleware
 
-from allo.http import problems
-from allo.http.address import UNKNOWN, client_network
-from allo.http.idempotency_key import is_random_uuid
-from allo.http.problems import Kind, Problem
-from allo.http.rate import seconds_to_wait
+from allo.api_kit import problems
+from allo.api_kit.problems import Kind, Problem
+from allo.web.address import UNKNOWN, client_network
+from allo.web.idempotency_key import is_random_uuid
+from allo.web.rate import seconds_to_wait
 from reservations import holders, services, tokens
 from reservations.models import ApiToken, Reservation
 

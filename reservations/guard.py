@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from django.http import HttpRequest
 
-from allo.http import problems, strict_json
-from allo.http.idempotency_key import is_proper, sent_key
-from allo.http.problems import Problem
+from allo.api_kit import problems, strict_json
+from allo.api_kit.problems import Problem
+from allo.web.idempotency_key import is_proper, sent_key
 from reservations.callers import INVALID_KEY, Caller, Scope, caller_of
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from django.core.exceptions import BadRequest
 from django.http import HttpRequest
 
-from allo.http.idempotency_key import is_proper, sent_key
+from allo.web.idempotency_key import is_proper, sent_key
 from reservations import refusals
 from reservations.idempotency import Once
 

@@ -9,11 +9,11 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from allo.http.admin import ReadOnlyAdmin
-from allo.http.export import StreamedExport
-from allo.http.flags import flag
-from allo.http.parts import SeeOther
-from allo.http.worker import ask
+from allo.admin_kit.base import ReadOnlyAdmin
+from allo.admin_kit.export import StreamedExport
+from allo.admin_kit.flags import flag
+from allo.web.parts import SeeOther
+from allo.web.worker import ask
 from reservations.models import AuditRun, IdempotencyKey, Repair, StaffAction, Sweep
 from reservations.tasks import audit_stock
 

@@ -12,8 +12,8 @@ from django.urls import reverse
 from django.utils.decorators import method_decorator
 from django.views.decorators.debug import sensitive_post_parameters
 
-from allo.http.admin import ModelAdmin
-from allo.http.parts import never_stored
+from allo.admin_kit.base import ModelAdmin
+from allo.web.parts import never_stored
 from reservations import tokens
 from reservations.models import ApiToken
 

@@ -9,9 +9,9 @@ from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
-from allo.http.address import client_network
-from allo.http.idempotency_key import replayed
-from allo.http.parts import (
+from allo.web.address import client_network
+from allo.web.idempotency_key import replayed
+from allo.web.parts import (
     Request,
     busy,
     go_to,
@@ -21,7 +21,7 @@ from allo.http.parts import (
     too_many,
     wants_part,
 )
-from allo.http.rate import seconds_to_wait
+from allo.web.rate import seconds_to_wait
 from catalog.models import Product, ProductQuerySet
 from catalog.slugs import follow_renames
 from inventory.models import Inventory

@@ -4,7 +4,7 @@ import subprocess
 import sys
 from tempfile import TemporaryFile
 
-from allo.http.confined import OUT_OF_MEMORY, PROJECT, Limits
+from allo.confined import OUT_OF_MEMORY, PROJECT, Limits
 
 # A process that is started has the size of its parent at first: a small one stands between.
 LAUNCHER = """

@@ -1,11 +1,11 @@
-"""The program that parses a file: see `allo.http.confined`. It writes a line of JSON with what to
+"""The program that parses a file: see `allo.confined`. It writes a line of JSON with what to
 say about the file, then one for each row; or, last of all, why it cannot be read."""
 
 import json
 import sys
 from dataclasses import astuple
 
-from allo.http import confined
+from allo import confined
 from inventory.files import records
 from inventory.files.tables import Unreadable
 

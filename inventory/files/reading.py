@@ -6,8 +6,8 @@ from collections.abc import Callable
 from io import BytesIO
 from typing import Any
 
-from allo.http import confined
-from allo.http.confined import MEGABYTE, Failed, Limits, TooMuch
+from allo import confined
+from allo.confined import MEGABYTE, Failed, Limits, TooMuch
 from inventory.files.records import Record
 from inventory.files.tables import Unreadable
 

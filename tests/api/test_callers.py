@@ -10,7 +10,7 @@ from django.core.signing import TimestampSigner
 from django.test import Client
 from django.urls import reverse
 
-from allo.http.api import NOTHING
+from allo.api_kit.api import NOTHING
 from allo.redis_client import redis_client
 from reservations import tokens
 from reservations.models import ApiToken, IdempotencyKey, Reservation

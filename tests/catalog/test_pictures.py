@@ -212,8 +212,8 @@ def png(width: int, height: int, bits: int, kind: int, *chunks: tuple[bytes, byt
 
 
 def many_scans() -> bytes:
-    """A progressive JPEG of 16 million pixels whose last scan comes some hundred times."""
-    content = saved(Image.new("L", (4000, 4000)), "JPEG", progressive=True, quality=1)
+    """A progressive JPEG of 6 million pixels whose last scan comes some hundred times."""
+    content = saved(Image.new("L", (2400, 2400)), "JPEG", progressive=True, quality=1)
     last = content.rfind(b"\xff\xda")
     return content[:-2] + content[last:-2] * (20_000 // len(content[last:-2]) + 1) + b"\xff\xd9"
 

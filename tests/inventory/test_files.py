@@ -5,8 +5,8 @@ from io import BytesIO
 
 import pytest
 
-from allo.http import confined
-from allo.http.confined import MEGABYTE, Failed, Limits, TooMuch
+from allo import confined
+from allo.confined import MEGABYTE, Failed, Limits, TooMuch
 from inventory.files import reading
 from inventory.files.tables import Unreadable
 from tests.costs import cost_of
@@ -244,7 +244,7 @@ def test_a_workbook_that_is_broken_anywhere_is_refused(part) -> None:
 
 def run(body: str, tmp_path, monkeypatch, limits: Limits) -> bytes:
     (tmp_path / "hostile.py").write_text(
-        "import sys, time\nfrom allo.http import confined\n"
+        "import sys, time\nfrom allo import confined\n"
         f"with confined.limited():\n    print('begun', flush=True)\n    {body}\n"
     )
     monkeypatch.syspath_prepend(str(tmp_path))

@@ -7,7 +7,8 @@ import pytest
 from django.contrib.auth.models import User
 from openpyxl import load_workbook
 
-from allo.http import admin, export
+from allo.admin_kit import base as admin
+from allo.admin_kit import export
 from inventory.models import StockMovement
 from inventory.services import receive
 from tests.stock import stocked

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from allo.http import address
-from allo.http.address import UNKNOWN, client_network, scope_network
 from allo.redis_client import redis_client
+from allo.web import address
+from allo.web.address import UNKNOWN, client_network, scope_network
 from reservations.models import IdempotencyKey, Reservation
 from tests.shopping import holding, press_reserve
 from tests.stock import stocked

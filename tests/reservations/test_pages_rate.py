@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from allo.http.rate import seconds_to_wait
 from allo.redis_client import redis_client
+from allo.web.rate import seconds_to_wait
 from reservations.models import Reservation
 from tests.shopping import HTMX, press_reserve
 from tests.stock import stocked
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture(autouse=True)
 def _limit(settings, monkeypatch) -> None:
     settings.RESERVE_RATE = "2/h"
-    monkeypatch.setattr("allo.http.rate.time.time", lambda: 7201.0)
+    monkeypatch.setattr("allo.web.rate.time.time", lambda: 7201.0)
     redis_client().delete(
         *(f"rate:reserve:{network}:2" for network in ("127.0.0.1/32", "203.0.113.9/32"))
     )
@@ -55,7 +55,7 @@ def test_a_fresh_cookie_is_no_fresh_start_but_another_network_is(client, setting
 
 def test_the_next_window_counts_afresh(monkeypatch) -> None:
     assert [seconds_to_wait("1/s", "reserve", "203.0.113.9/32") for _ in range(2)] == [0, 1]
-    monkeypatch.setattr("allo.http.rate.time.time", lambda: 7202.0)
+    monkeypatch.setattr("allo.web.rate.time.time", lambda: 7202.0)
     assert seconds_to_wait("1/s", "reserve", "203.0.113.9/32") == 0
 
 

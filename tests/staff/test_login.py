@@ -178,7 +178,7 @@ def test_an_unknown_name_costs_and_is_answered_like_a_known_one(hashes) -> None:
 
 def test_attempts_are_limited_right_or_wrong(settings, monkeypatch, hashes) -> None:
     settings.LOGIN_RATE = "2/h"
-    monkeypatch.setattr("allo.http.rate.time.time", lambda: 7201.0)
+    monkeypatch.setattr("allo.web.rate.time.time", lambda: 7201.0)
     redis_client().delete("rate:login:127.0.0.1/32:2")
     assert [attempt("asha", "open sesame").status_code for _ in range(2)] == [302, 302]
     hashes.clear()

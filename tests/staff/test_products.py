@@ -20,7 +20,7 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError
 from PIL import Image
 
-from allo.http.fields import TextField
+from allo.web.fields import TextField
 from catalog import pictures, redrawing, tasks
 from catalog.models import Category, Product, ReplacedPicture, sized
 from tests.shopping import holding, press_reserve

@@ -10,7 +10,7 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils.functional import cached_property
 
-from allo.http.fields import TextField
+from allo.web.fields import TextField
 
 if TYPE_CHECKING:
     BasePaginator = Paginator[Any]

@@ -11,7 +11,7 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 
-from allo.http.admin import ModelAdmin
+from allo.admin_kit.base import ModelAdmin
 
 Row = TypeVar("Row", bound=Model)
 

@@ -25,7 +25,7 @@ from django.views.decorators.cache import never_cache
 from openpyxl import Workbook
 from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 
-from allo.http.admin import ModelAdmin
+from allo.admin_kit.base import ModelAdmin
 
 Row = TypeVar("Row", bound=Model)
 Cells = list[Any]

@@ -6,8 +6,8 @@ from typing import Any
 
 from ninja import NinjaAPI
 
-from allo.http import problems
-from allo.http.problems import Kind
+from allo.api_kit import problems
+from allo.api_kit.problems import Kind
 
 PROBLEM: dict[str, Any] = {
     "type": "object",

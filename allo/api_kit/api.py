@@ -20,8 +20,8 @@ from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
 from ninja.parser import Parser
 
-from allo.http import problems, strict_json
-from allo.http.problems import Problem
+from allo.api_kit import problems, strict_json
+from allo.api_kit.problems import Problem
 from allo.postgresql.faults import fault_of, name_of
 
 logger = logging.getLogger(__name__)

@@ -6,8 +6,8 @@ from typing import Any
 
 from django.http import HttpRequest
 
-from allo.http import problems
-from allo.http.problems import Problem
+from allo.api_kit import problems
+from allo.api_kit.problems import Problem
 
 MOST_BYTES = 16_384
 MOST_PASSED_BY, _PIECE = 8 << 20, 1 << 16

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 from django.core.exceptions import BadRequest, RequestDataTooBig
 from gunicorn.http.errors import ParseException
 
-from allo.http.uploads import MOST_BYTES
+from allo.web.uploads import MOST_BYTES
 
 Environ = dict[str, Any]
 Application = Callable[[Environ, Any], Iterable[bytes]]
