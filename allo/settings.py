@@ -90,7 +90,7 @@ INSTALLED_APPS = [
     "csp",
     "pgtrigger",
     "axes",
-    "allo.staff_app.StaffConfig",
+    "allo.staff.apps.StaffConfig",
     "django.contrib.humanize",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -117,7 +117,7 @@ MIDDLEWARE = [
     "axes.middleware.AxesMiddleware",
 ]
 
-AUTHENTICATION_BACKENDS = ["allo.login.PasswordBackend"]
+AUTHENTICATION_BACKENDS = ["allo.staff.login.PasswordBackend"]
 
 ROOT_URLCONF = "allo.urls"
 WSGI_APPLICATION = "allo.wsgi.application"
@@ -345,19 +345,19 @@ LOGIN_REDIRECT_URL = "admin:index"
 AXES_FAILURE_LIMIT = 5
 LOGIN_MAX_WRONG_PER_NETWORK = env.int("LOGIN_MAX_WRONG_PER_NETWORK", default=20)
 AXES_COOLOFF_TIME = timedelta(minutes=15)
-AXES_HANDLER = "allo.login.AttemptHandler"
+AXES_HANDLER = "allo.staff.login.AttemptHandler"
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
-AXES_CLIENT_IP_CALLABLE = "allo.login.client_address"
-AXES_USERNAME_CALLABLE = "allo.login.name"
-AXES_LOCKOUT_CALLABLE = "allo.login.locked_out"
+AXES_CLIENT_IP_CALLABLE = "allo.staff.login.client_address"
+AXES_USERNAME_CALLABLE = "allo.staff.login.name"
+AXES_LOCKOUT_CALLABLE = "allo.staff.login.locked_out"
 # axes keeps what was posted, but for these.
 AXES_SENSITIVE_PARAMETERS = [
     "username", "ip_address", "csrfmiddlewaretoken",
     "password", "old_password", "new_password1", "new_password2",
 ]  # fmt: skip
-AXES_ENABLE_ADMIN = False  # `allo.admin` shows the attempts, to be read
+AXES_ENABLE_ADMIN = False  # `allo.staff.attempts` shows the attempts, to be read
 AXES_VERBOSE = False
 
 # Of any file: what is more is not kept. `allo.web.uploads`

@@ -2,16 +2,16 @@ from django.contrib import admin
 from django.contrib.sitemaps.views import sitemap
 from django.urls import include, path
 
-from allo import pages
+from allo.site import pages
 from catalog.sitemaps import SITEMAPS
 
-handler400 = "allo.errors.bad_request"
-handler403 = "allo.errors.forbidden"
-handler404 = "allo.errors.not_found"
-handler500 = "allo.errors.broken"
+handler400 = "allo.site.errors.bad_request"
+handler403 = "allo.site.errors.forbidden"
+handler404 = "allo.site.errors.not_found"
+handler500 = "allo.site.errors.broken"
 
 urlpatterns = [
-    path("api/", include("allo.api")),
+    path("api/", include("allo.site.api")),
     path("admin/", admin.site.urls),
     path("", include("catalog.urls")),
     path("", include("reservations.urls")),

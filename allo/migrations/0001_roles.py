@@ -1,6 +1,6 @@
 from django.db import migrations
 
-from allo import roles
+from allo.staff import roles
 
 
 def apply(apps, schema_editor):
@@ -8,7 +8,7 @@ def apply(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    # What declares the permissions that `allo.roles` names.
+    # What declares the permissions that `allo.staff.roles` names.
     dependencies = [
         ("auth", "0012_alter_user_first_name_max_length"),
         ("contenttypes", "0002_remove_content_type_name"),

@@ -86,5 +86,5 @@ def _look_at(wrapper: DatabaseWrapper, error: BaseException) -> None:
         # It leads to a primary that was demoted; a new one may lead to its successor.
         wrapper.leave_server()
     if fault_of(error) is Fault.STORAGE:
-        global storage_failed_at  # noqa: PLW0603 - of the process, for `allo.health`
+        global storage_failed_at  # noqa: PLW0603 - of the process, for `allo.site.health`
         storage_failed_at = time.monotonic()

@@ -8,7 +8,7 @@ from django.db import connection
 from django.db.models import F
 from django.test.utils import CaptureQueriesContext
 
-from allo.api import schema
+from allo.site.api import schema
 from inventory.models import Inventory
 from tests.api.http import Caller, Stock
 from tests.stock import stocked

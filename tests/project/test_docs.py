@@ -3,7 +3,7 @@
 import pytest
 from django.core.cache import cache
 
-from allo.docs import Document, Heading, render
+from allo.site.docs import Document, Heading, render
 
 
 def test_headings_get_anchors_and_make_the_contents() -> None:
@@ -63,7 +63,7 @@ def test_it_is_rendered_once_an_hour(client, monkeypatch) -> None:
         rendered.append(text)
         return render("# Allo")
 
-    monkeypatch.setattr("allo.pages.readme.render", count)
+    monkeypatch.setattr("allo.site.pages.readme.render", count)
     for _ in range(3):
         assert '<h1 id="allo">Allo</h1>' in client.get("/docs/").content.decode()
     assert len(rendered) == 1

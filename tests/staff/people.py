@@ -3,7 +3,7 @@
 from django.contrib.auth.models import Group, User
 from django.test import Client
 
-from allo import roles
+from allo.staff import roles
 
 NOBODY = "nobody"
 EVERYONE = (*roles.ROLES, NOBODY)

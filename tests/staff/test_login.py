@@ -11,8 +11,8 @@ from django.contrib.auth.models import Group, User
 from django.test import Client
 from django.utils import timezone
 
-from allo import login
 from allo.redis_client import redis_client
+from allo.staff import login
 from tests.staff.people import have_roles, signed_in
 from tests.stock import stocked
 
@@ -191,7 +191,7 @@ def test_attempts_are_limited_right_or_wrong(settings, monkeypatch, hashes) -> N
 
 def test_only_two_hashes_are_made_at_once(monkeypatch, hashes) -> None:
     """However many networks try: the threads that are left sell."""
-    monkeypatch.setattr("allo.login._hashing", BoundedSemaphore(2))
+    monkeypatch.setattr("allo.staff.login._hashing", BoundedSemaphore(2))
     with login._hashing, login._hashing:
         response = attempt("asha", "open sesame")
     assert response.status_code == 503

@@ -4,7 +4,7 @@ import pytest
 from django.apps import apps
 from django.contrib.auth.models import Group, Permission
 
-from allo import roles
+from allo.staff import roles
 from catalog.models import Product
 from reservations.models import Reservation, StaffAction
 from tests.shopping import holding

@@ -12,9 +12,9 @@ from django.core.management.base import BaseCommand
 from django.db import connection, transaction
 from django.db.migrations.executor import MigrationExecutor
 
-from allo import roles
 from allo.embedded.state import write_private
 from allo.postgresql import timeouts
+from allo.staff import roles
 
 # Of what packages bring: what no page asks for, yet would take half of a first start to compress.
 NOT_COLLECTED = [

@@ -12,8 +12,8 @@ from django.views.decorators.cache import cache_control, never_cache
 from django.views.decorators.http import require_safe
 from django.views.static import serve
 
-from allo import docs as readme
-from allo import health
+from allo.site import docs as readme
+from allo.site import health
 from allo.web.parts import always_fresh
 
 HOUR = 3600

@@ -11,7 +11,7 @@ from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import Resolver404, resolve, reverse
 
-from allo.login import ChangePasswordForm
+from allo.staff.login import ChangePasswordForm
 from reservations.dashboard import dashboard
 
 # What staff look for, in this order; a model that is not named here comes under "More".

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_safe
 
 from allo.api_kit import fresh, openapi
 from allo.api_kit.api import Api
-from allo.reference import Reference
+from allo.site.reference import Reference
 from allo.web.parts import always_fresh
 from inventory.api import router as products
 from reservations.api import SECURITY_SCHEMES
