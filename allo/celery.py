@@ -33,3 +33,4 @@ class ClockTask(Task):  # type: ignore[type-arg]
 app = Celery("allo", task_cls=ClockTask)
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+app.autodiscover_tasks(["reservations.clock"])

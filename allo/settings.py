@@ -228,7 +228,7 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE = {
     "expire-due": {
-        "task": "reservations.tasks.expire_due",
+        "task": "reservations.clock.tasks.expire_due",
         "schedule": EXPIRY_SWEEP_SECONDS,
         # A sweep nobody fetched is worthless once the next one is queued.
         "options": {"expires": max(EXPIRY_SWEEP_SECONDS - 1, 1)},
@@ -255,10 +255,10 @@ CELERY_BEAT_SCHEDULE = {
         "task": "catalog.tasks.remove_replaced_pictures",
         "schedule": crontab(minute=37),
     },
-    "prune": {"task": "reservations.tasks.prune", "schedule": crontab(minute=7)},
+    "prune": {"task": "reservations.clock.tasks.prune", "schedule": crontab(minute=7)},
     "prune-sessions": {"task": "allo.tasks.prune", "schedule": crontab(minute=47)},
     "audit-stock": {
-        "task": "reservations.tasks.audit_stock",
+        "task": "reservations.clock.tasks.audit_stock",
         "schedule": crontab(minute=17, hour=3),
     },
 }
@@ -323,7 +323,7 @@ CONTENT_SECURITY_POLICY = {
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
-# `__Host-`: no other name of the domain can plant one. `reservations.visitor`
+# `__Host-`: no other name of the domain can plant one. `reservations.shop.visitor`
 VISITOR_COOKIE_NAME = "__Host-allo_visitor" if HTTPS else "allo_visitor"
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS

@@ -14,7 +14,7 @@ urlpatterns = [
     path("api/", include("allo.site.api")),
     path("admin/", admin.site.urls),
     path("", include("catalog.urls")),
-    path("", include("reservations.urls")),
+    path("", include("reservations.shop.urls")),
     path("checkout/", include("checkout.urls")),
     path("docs/", pages.docs, name="docs"),
     path("docs/design/", pages.docs_design, name="docs_design"),

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from django.db import connection
 
-from reservations.books import Also
+from reservations.engine.books import Also
 
 # The lock waits for a confirmation that is under way and then looks again, so a late draft finds
 # the reservation confirmed and writes nothing.

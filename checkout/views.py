@@ -24,12 +24,12 @@ from checkout import contacts
 from checkout.forms import ContactForm
 from checkout.models import Contact
 from reservations import refusals, services
-from reservations.holders import owned
-from reservations.idempotency import Answer
-from reservations.keys import key_of, once_for
+from reservations.engine.idempotency import Answer
 from reservations.models import Reservation
-from reservations.panel import next_lapse_of, stock_of
 from reservations.refusals import Refusal
+from reservations.shop.holders import owned
+from reservations.shop.keys import key_of, once_for
+from reservations.shop.panel import next_lapse_of, stock_of
 
 Verb = Callable[..., Reservation | Answer]
 

@@ -41,8 +41,8 @@ class ReservationQuerySet(QuerySet["Reservation"]):
 class Reservation(models.Model):
     """A time-bounded hold of `quantity` units of one Inventory row.
 
-    `status` and `expires_at` change only in `reservations.books` and `reservations.expiry`,
-    under the lock of the inventory row.
+    `status` and `expires_at` change only in `reservations.engine.books` and
+    `reservations.clock.expiry`, under the lock of the inventory row.
     """
 
     class Status(models.TextChoices):
@@ -123,7 +123,7 @@ class Reservation(models.Model):
                 ),
                 name="withdrawn_is_released",
             ),
-            # The same as "pending", in words of its own: see `reservations.sql.NOW_AND_PENDING_OF`.
+            # The same as "pending", in other words: `reservations.engine.sql.NOW_AND_PENDING_OF`.
             models.UniqueConstraint(
                 fields=("holder", "inventory"),
                 condition=Q(ended_at__isnull=True),

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from django.urls import reverse
 
 from inventory.models import Warehouse
+from reservations.engine.idempotency import Answer
 from reservations.exceptions import InsufficientStock, LimitReached, ReservationError, Storage
-from reservations.idempotency import Answer
 from reservations.models import Reservation
 
 DONE, CONFLICT, GONE, BUSY = 303, 409, 410, 503

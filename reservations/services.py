@@ -1,5 +1,5 @@
-"""The verbs. Each is one transaction (shared with others under load: `reservations.combining`) and
-raises a `ReservationError` when it refuses.
+"""The verbs. Each is one transaction (shared with others under load:
+`reservations.engine.combining`) and raises a `ReservationError` when it refuses.
 
 With `once`, a verb takes effect at most once per key, and its outcome, final refusals included, is
 the `Answer` that was stored with it; only transient refusals and conflicts are raised then.
@@ -8,11 +8,11 @@ the `Answer` that was stored with it; only transient refusals and conflicts are 
 from uuid import UUID
 
 from inventory.models import Inventory
-from reservations.books import Also
-from reservations.commands import Command, Confirm, Expire, Release, Renew, Reserve
-from reservations.engine import perform
+from reservations.engine.books import Also
+from reservations.engine.commands import Command, Confirm, Expire, Release, Renew, Reserve
+from reservations.engine.idempotency import Answer, Once
+from reservations.engine.transactions import perform
 from reservations.exceptions import Busy
-from reservations.idempotency import Answer, Once
 from reservations.models import Reservation
 
 

@@ -13,8 +13,8 @@ from allo.api_kit.api import Api
 from allo.site.reference import Reference
 from allo.web.parts import always_fresh
 from inventory.api import router as products
-from reservations.api import SECURITY_SCHEMES
-from reservations.api import router as reservations
+from reservations.api.calls import SECURITY_SCHEMES
+from reservations.api.calls import router as reservations
 
 DESCRIPTION = """\
 The shop's own rules for other programs: what is reserved is really held, for a few minutes, and

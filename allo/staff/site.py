@@ -11,8 +11,8 @@ from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import Resolver404, resolve, reverse
 
+from allo.staff.dashboard import dashboard
 from allo.staff.login import ChangePasswordForm
-from reservations.dashboard import dashboard
 
 # What staff look for, in this order; a model that is not named here comes under "More".
 SECTIONS = {

@@ -3,7 +3,7 @@ from typing import Any
 from django import template
 
 from catalog.models import Product
-from reservations.panel import header_holds, panel
+from reservations.shop.panel import header_holds, panel
 
 register = template.Library()
 

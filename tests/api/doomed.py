@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from allo.wsgi import application
-from reservations import engine, storage
-from reservations.books import Books
-from reservations.combining import Combiner
+from reservations.engine import storage
+from reservations.engine import transactions as engine
+from reservations.engine.books import Books
+from reservations.engine.combining import Combiner
 from tests.api.doomed_point import FATAL
 
 __all__ = ["application"]

@@ -12,7 +12,7 @@ from django.urls import reverse
 
 from allo.api_kit.api import NOTHING
 from allo.redis_client import redis_client
-from reservations import tokens
+from reservations.api import tokens
 from reservations.models import ApiToken, IdempotencyKey, Reservation
 from tests.shopping import holding, press_reserve
 from tests.stock import pass_time, stocked

@@ -12,7 +12,7 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from reservations.storage import lock_number
+from reservations.engine.storage import lock_number
 from tests.api.conftest import NewCaller
 from tests.api.http import Caller, Crowd, Reply, Stock, merchant, reserving, statuses
 from tests.running import Shop, wait_for

@@ -9,7 +9,7 @@ from pathlib import Path
 from django.core.management import call_command
 from django.db import connection
 
-from reservations.audit import audit_stock
+from reservations.clock.audit import audit_stock
 from tests.benchmarks import clock, history, http, live
 from tests.benchmarks.contenders import CONTENDERS, STORED_FUNCTION
 from tests.benchmarks.load import Measured, measure

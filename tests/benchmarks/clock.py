@@ -6,7 +6,7 @@ from threading import Event, Thread
 
 from django.db import connection
 
-from reservations.expiry import expire_due
+from reservations.clock.expiry import expire_due
 from tests.benchmarks.contenders import allo, new_holder
 from tests.benchmarks.load import Measured
 

@@ -16,10 +16,10 @@ from django.db.models import F
 from django.utils import timezone
 
 from inventory.models import Inventory
-from reservations.commands import Reserve
-from reservations.engine import perform
+from reservations.engine.commands import Reserve
+from reservations.engine.idempotency import Answer, Once
+from reservations.engine.transactions import perform
 from reservations.exceptions import InsufficientStock, LimitReached, ReservationError
-from reservations.idempotency import Answer, Once
 from reservations.models import IdempotencyKey, Reservation
 
 Contender = Callable[[int, str, str], None]

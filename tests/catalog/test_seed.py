@@ -10,7 +10,7 @@ from PIL import Image
 
 from catalog.models import Category, Product
 from inventory.models import Inventory, StockMovement, Warehouse
-from reservations.audit import audit_stock
+from reservations.clock.audit import audit_stock
 
 pytestmark = pytest.mark.django_db
 

@@ -6,9 +6,10 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from reservations import by_staff, services
-from reservations.by_staff import Cause
+from reservations import services
 from reservations.models import Reservation
+from reservations.staff import verbs as by_staff
+from reservations.staff.verbs import Cause
 from tests.shopping import HTMX, holding, press
 from tests.staff.people import signed_in
 from tests.stock import pass_time, stocked

@@ -8,9 +8,10 @@ import django
 
 django.setup()
 
-from reservations import engine, storage  # noqa: E402
-from reservations.books import Books  # noqa: E402
-from reservations.commands import Reserve  # noqa: E402
+from reservations.engine import storage  # noqa: E402
+from reservations.engine import transactions as engine  # noqa: E402
+from reservations.engine.books import Books  # noqa: E402
+from reservations.engine.commands import Reserve  # noqa: E402
 
 
 def write(books: Books, *, commit: bool) -> None:

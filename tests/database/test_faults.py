@@ -9,8 +9,9 @@ from allo.postgresql.faults import Fault, fault_of, is_locked, name_of
 from inventory import services as stock_room
 from inventory.exceptions import Busy as StockBusy
 from inventory.exceptions import Storage as StockStorage
-from reservations import engine, services
-from reservations.commands import Command, Reserve
+from reservations import services
+from reservations.engine import transactions as engine
+from reservations.engine.commands import Command, Reserve
 from reservations.exceptions import Busy, Storage
 from tests.database.conftest import connected
 from tests.stock import stocked

@@ -20,7 +20,8 @@ from allo.postgresql.faults import sqlstate_of
 from catalog.seeding import FOLDER
 from inventory import importing, uploads
 from inventory.models import Inventory, StockImport
-from reservations import audit, services
+from reservations import services
+from reservations.clock import audit
 from reservations.models import Reservation
 from tests.database.conftest import connected
 from tests.running import PROJECT

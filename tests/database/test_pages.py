@@ -8,8 +8,8 @@ from django.db import connection
 
 from catalog.models import Product
 from reservations import services
+from reservations.clock.tasks import expire_due
 from reservations.models import Reservation
-from reservations.tasks import expire_due
 from tests.database.conftest import connected
 from tests.stock import stocked
 
@@ -106,7 +106,7 @@ def test_the_clock_says_in_a_line_what_it_could_not_do(caplog) -> None:
     with connected({}, HOST="/nowhere"):
         expire_due.apply()
     assert [record.getMessage() for record in caplog.records if record.name == "allo.celery"] == [
-        "reservations.tasks.expire_due was not done: busy: OperationalError (no SQLSTATE)"
+        "reservations.clock.tasks.expire_due was not done: busy: OperationalError (no SQLSTATE)"
     ]
     settled(caplog)
 

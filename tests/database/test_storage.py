@@ -13,7 +13,7 @@ from allo.postgresql import base
 from inventory import services as stock_room
 from inventory.exceptions import Storage as StockStorage
 from reservations import services
-from reservations.audit import audit_stock
+from reservations.clock.audit import audit_stock
 from reservations.exceptions import Storage
 from reservations.models import IdempotencyKey, Reservation
 from tests.stock import stocked

@@ -9,7 +9,7 @@ from django.db import DatabaseError, connection
 
 from inventory import importing, low_stock, services, uploads
 from inventory.models import Inventory, StockImport, StockMovement, Warehouse
-from reservations.audit import audit_stock
+from reservations.clock.audit import audit_stock
 from tests.reservations.test_privileges import as_the_shop
 from tests.stock import stocked
 

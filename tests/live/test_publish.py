@@ -15,9 +15,10 @@ from redis.client import PubSub
 
 from allo import live
 from allo.live import channel, publisher
-from reservations import engine, services
+from reservations import services
+from reservations.engine import transactions as engine
+from reservations.engine.news import holder_topic
 from reservations.exceptions import InsufficientStock
-from reservations.news import holder_topic
 from tests.reservations.test_verbs import hold
 from tests.stock import pass_time, stocked
 

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from allo import pruning
 from allo.tasks import prune
-from reservations import pruning as of_reservations
+from reservations.clock import pruning as of_reservations
 from reservations.models import AuditRun
 
 pytestmark = pytest.mark.django_db

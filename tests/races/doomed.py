@@ -11,12 +11,13 @@ import django
 
 django.setup()
 
-from reservations import engine, storage  # noqa: E402
-from reservations.books import Books  # noqa: E402
-from reservations.combining import Combiner  # noqa: E402
-from reservations.commands import Reserve  # noqa: E402
+from reservations.engine import storage  # noqa: E402
+from reservations.engine import transactions as engine  # noqa: E402
+from reservations.engine.books import Books  # noqa: E402
+from reservations.engine.combining import Combiner  # noqa: E402
+from reservations.engine.commands import Reserve  # noqa: E402
+from reservations.engine.idempotency import Answer, Once  # noqa: E402
 from reservations.exceptions import ReservationError  # noqa: E402
-from reservations.idempotency import Answer, Once  # noqa: E402
 from reservations.models import Reservation  # noqa: E402
 
 

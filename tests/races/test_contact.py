@@ -12,11 +12,11 @@ from checkout import contacts
 from checkout.contacts import Typed
 from checkout.models import Contact
 from reservations import services
-from reservations.combining import Later
-from reservations.commands import Confirm
-from reservations.engine import _transact
+from reservations.engine.combining import Later
+from reservations.engine.commands import Confirm
+from reservations.engine.storage import Patience
+from reservations.engine.transactions import _transact
 from reservations.models import Reservation
-from reservations.storage import Patience
 from tests.reservations.test_verbs import hold
 from tests.running import wait_for
 from tests.shopping import key

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 from django.db import connection
 
-from reservations.audit import audit_stock
+from reservations.clock.audit import audit_stock
 from reservations.models import IdempotencyKey, Reservation
 from tests.races.doomed import hold
 from tests.running import PROJECT, clean_environment, state_folder

@@ -7,11 +7,11 @@ from django.db import connection
 
 from inventory.models import StockMovement
 from reservations import services
-from reservations.audit import audit_stock
-from reservations.commands import Expire
-from reservations.engine import perform
+from reservations.clock.audit import audit_stock
+from reservations.clock.expiry import expire_due
+from reservations.engine.commands import Expire
+from reservations.engine.transactions import perform
 from reservations.exceptions import NotPending, ReservationExpired
-from reservations.expiry import expire_due
 from reservations.models import Reservation
 from tests.reservations.test_idempotency import hold as hold_once
 from tests.reservations.test_idempotency import once

@@ -7,13 +7,15 @@ from django.db import IntegrityError, connection
 
 from inventory import locks
 from inventory.models import Inventory
-from reservations import engine, services, storage
-from reservations.audit import audit_stock
-from reservations.combining import Later
-from reservations.commands import Command, Reserve
+from reservations import services
+from reservations.clock.audit import audit_stock
+from reservations.engine import storage
+from reservations.engine import transactions as engine
+from reservations.engine.combining import Later
+from reservations.engine.commands import Command, Reserve
+from reservations.engine.storage import Patience
 from reservations.exceptions import Busy, InsufficientStock
 from reservations.models import Reservation
-from reservations.storage import Patience
 from tests.stock import all_at_once, stocked
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.race]
@@ -130,7 +132,8 @@ def test_without_the_holders_lock_the_limit_is_passed(monkeypatch, settings) -> 
     """The control: what the advisory lock is for."""
     each_alone(monkeypatch)
     monkeypatch.setattr(
-        "reservations.sql.ADVISORY_LOCKS", "SELECT true FROM unnest(%s::bigint[], %s::bool[])"
+        "reservations.engine.sql.ADVISORY_LOCKS",
+        "SELECT true FROM unnest(%s::bigint[], %s::bool[])",
     )
     settings.RESERVATION_MAX_LIVE = 3
     rows = [stocked(50, product=f"p-{n}") for n in range(10)]

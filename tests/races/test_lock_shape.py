@@ -6,11 +6,11 @@ from django.test.utils import CaptureQueriesContext
 
 from inventory.models import Inventory
 from reservations import services
-from reservations.commands import Reserve
-from reservations.engine import _transact
+from reservations.engine.commands import Reserve
+from reservations.engine.storage import Patience
+from reservations.engine.transactions import _transact
 from reservations.exceptions import InsufficientStock
 from reservations.models import Reservation
-from reservations.storage import Patience
 from tests.reservations.test_verbs import hold
 from tests.stock import all_at_once, stocked
 

@@ -22,9 +22,9 @@ from inventory import services as stock_services
 from inventory.exceptions import BelowReserved, BelowZero
 from inventory.models import Inventory, StockMovement
 from reservations import services
-from reservations.audit import audit_stock
+from reservations.clock.audit import audit_stock
+from reservations.clock.expiry import expire_due
 from reservations.exceptions import ReservationError
-from reservations.expiry import expire_due
 from reservations.models import Reservation
 from tests.stock import pass_time, stocked
 

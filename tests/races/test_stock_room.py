@@ -13,7 +13,7 @@ from inventory.exceptions import Busy, StockError
 from inventory.models import Inventory, StockMovement
 from inventory.services import Adjustment, Move
 from reservations import services as shop
-from reservations.audit import audit_stock
+from reservations.clock.audit import audit_stock
 from reservations.exceptions import ReservationError
 from reservations.models import Reservation
 from tests.stock import all_at_once, stocked

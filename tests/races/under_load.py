@@ -26,9 +26,9 @@ from django.core.management import call_command  # noqa: E402
 from django.db import connection  # noqa: E402
 
 from reservations import services  # noqa: E402
-from reservations.audit import audit_stock  # noqa: E402
+from reservations.clock.audit import audit_stock  # noqa: E402
+from reservations.engine.idempotency import Answer, Once  # noqa: E402
 from reservations.exceptions import ReservationError  # noqa: E402
-from reservations.idempotency import Answer, Once  # noqa: E402
 from reservations.models import Reservation  # noqa: E402
 from tests.races.doomed import render  # noqa: E402
 from tests.stock import stocked  # noqa: E402

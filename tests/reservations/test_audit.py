@@ -10,9 +10,9 @@ from django.db import IntegrityError, connection
 from django.utils import timezone
 
 from reservations import services
-from reservations.audit import audit_stock, repair_reserved
+from reservations.clock.audit import audit_stock, repair_reserved
+from reservations.clock.tasks import audit_stock as audit_task
 from reservations.models import AuditRun, IdempotencyKey, Repair
-from reservations.tasks import audit_stock as audit_task
 from tests.reservations.test_verbs import hold
 from tests.stock import stocked
 

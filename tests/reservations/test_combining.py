@@ -7,7 +7,7 @@ from threading import Event
 
 import pytest
 
-from reservations.combining import Combiner, Later
+from reservations.engine.combining import Combiner, Later
 
 
 class Desk:

@@ -13,7 +13,8 @@ from checkout import contacts
 from checkout.contacts import Typed
 from checkout.models import Contact
 from inventory.models import Inventory, StockImport, StockMovement
-from reservations import services, tokens
+from reservations import services
+from reservations.api import tokens
 from reservations.models import ApiToken, IdempotencyKey, Reservation
 from tests.reservations.test_verbs import hold
 from tests.stock import stocked

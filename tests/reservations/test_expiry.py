@@ -8,13 +8,13 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from inventory.models import Inventory
-from reservations import sql
-from reservations.audit import audit_stock
-from reservations.books import Books, Stock
-from reservations.expiry import expire_due
+from reservations.clock.audit import audit_stock
+from reservations.clock.expiry import expire_due
+from reservations.clock.tasks import expire_due as task
+from reservations.clock.tasks import prune
+from reservations.engine import sql
+from reservations.engine.books import Books, Stock
 from reservations.models import IdempotencyKey, Reservation, Sweep
-from reservations.tasks import expire_due as task
-from reservations.tasks import prune
 from tests.reservations.test_verbs import hold, units
 from tests.running import wait_for
 from tests.stock import all_at_once, pass_time, stocked

@@ -7,12 +7,13 @@ import pytest
 from django.db import connection
 
 from inventory.models import Inventory
-from reservations import engine, services
-from reservations.audit import audit_stock
+from reservations import services
+from reservations.clock.audit import audit_stock
+from reservations.engine import transactions as engine
+from reservations.engine.idempotency import Answer, Once
+from reservations.engine.storage import lock_number
 from reservations.exceptions import Busy, IdempotencyConflict, InFlight, ReservationError
-from reservations.idempotency import Answer, Once
 from reservations.models import IdempotencyKey, Reservation
-from reservations.storage import lock_number
 from tests.stock import all_at_once, stocked
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -7,10 +7,11 @@ from django.contrib.auth.models import User
 from django.db import IntegrityError, connection
 
 from catalog.models import Product
-from reservations import by_staff, services
-from reservations.audit import audit_stock
-from reservations.by_staff import Cause
+from reservations import services
+from reservations.clock.audit import audit_stock
 from reservations.models import Reservation
+from reservations.staff import verbs as by_staff
+from reservations.staff.verbs import Cause
 from tests.migrations import before
 from tests.reservations.test_verbs import hold
 from tests.stock import stocked

@@ -6,7 +6,7 @@ from django.db import connection
 
 from inventory.models import Inventory
 from reservations import services
-from reservations.idempotency import Answer, Once
+from reservations.engine.idempotency import Answer, Once
 from tests.stock import stocked
 
 pytestmark = pytest.mark.django_db

@@ -16,9 +16,9 @@ from allo.tasks import prune as prune_sessions
 from inventory import uploads
 from inventory.models import Inventory
 from reservations import services
-from reservations.expiry import expire_due
+from reservations.clock.expiry import expire_due
+from reservations.clock.pruning import prune
 from reservations.models import Reservation
-from reservations.pruning import prune
 from tests.reservations.test_verbs import hold
 from tests.staff.people import have_roles
 from tests.stock import pass_time, stocked

@@ -7,7 +7,7 @@ from django.db import transaction
 
 from inventory.models import Inventory, StockMovement
 from reservations import services
-from reservations.audit import audit_stock
+from reservations.clock.audit import audit_stock
 from reservations.exceptions import (
     InsufficientStock,
     LimitReached,
@@ -102,7 +102,7 @@ def test_nobody_is_refused_because_of_dead_holds() -> None:
 
 
 def test_more_dead_holds_than_one_round_frees_are_freed_in_rounds(monkeypatch) -> None:
-    monkeypatch.setattr("reservations.books.EXPIRE_AT_ONCE", 2)
+    monkeypatch.setattr("reservations.engine.books.EXPIRE_AT_ONCE", 2)
     row = stocked(7)
     for n in range(7):
         hold(row, 1, f"session:{n}")

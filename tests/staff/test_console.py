@@ -10,10 +10,11 @@ from django.db import DatabaseError, connection, transaction
 from django.test import Client
 
 from inventory.models import Inventory
-from reservations import by_staff, services
-from reservations.audit import _findings, audit_stock
+from reservations import services
+from reservations.clock.audit import _findings, audit_stock
 from reservations.exceptions import Busy, NotPending, ReservationExpired
 from reservations.models import Reservation, StaffAction
+from reservations.staff import verbs as by_staff
 from tests.shopping import holding, press
 from tests.staff.people import person, signed_in
 from tests.stock import pass_time, stocked

@@ -8,7 +8,8 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from reservations import dashboard, services
+from allo.staff import dashboard
+from reservations import services
 from reservations.models import AuditRun, Reservation, Sweep
 from tests.shopping import holding
 from tests.staff.people import NOBODY, person, signed_in

@@ -11,8 +11,8 @@ from django.test import Client
 from allo.live import tokens
 from catalog.models import Product
 from checkout.models import Contact
+from reservations.engine.news import holder_topic, reservation_topic
 from reservations.models import IdempotencyKey, Reservation, StaffAction
-from reservations.news import holder_topic, reservation_topic
 from tests.shopping import HTMX, holding, press
 from tests.staff.people import EVERYONE, NOBODY, have_roles, signed_in
 from tests.stock import stocked

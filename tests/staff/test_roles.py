@@ -114,7 +114,7 @@ def test_a_page_opens_for_those_who_may_see_it(floor, role, door) -> None:
 def test_an_audit_is_started_by_those_who_may(role, monkeypatch) -> None:
     asked: list[object] = []
     monkeypatch.setattr(
-        "reservations.records_admin.audit_stock.apply_async", lambda **k: asked.append(k)
+        "reservations.staff.records.audit_stock.apply_async", lambda **k: asked.append(k)
     )
     response = signed_in(role).post("/admin/reservations/auditrun/run/")
     assert (response.status_code, bool(asked)) == ((303, True) if role in MANAGER else (403, False))

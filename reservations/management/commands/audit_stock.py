@@ -3,7 +3,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from reservations.audit import repair_reserved, run_audit
+from reservations.clock.audit import repair_reserved, run_audit
 
 
 class Command(BaseCommand):

@@ -2,7 +2,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from reservations.expiry import expire_due
+from reservations.clock.expiry import expire_due
 
 
 class Command(BaseCommand):

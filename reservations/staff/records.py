@@ -14,8 +14,8 @@ from allo.admin_kit.export import StreamedExport
 from allo.admin_kit.flags import flag
 from allo.web.parts import SeeOther
 from allo.web.worker import ask
+from reservations.clock.tasks import audit_stock
 from reservations.models import AuditRun, IdempotencyKey, Repair, StaffAction, Sweep
-from reservations.tasks import audit_stock
 
 
 @admin.register(StaffAction)

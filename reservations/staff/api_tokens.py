@@ -14,7 +14,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 
 from allo.admin_kit.base import ModelAdmin
 from allo.web.parts import never_stored
-from reservations import tokens
+from reservations.api import tokens
 from reservations.models import ApiToken
 
 

@@ -16,14 +16,14 @@ from allo.postgresql.faults import (
     sqlstate_of,
 )
 from inventory.models import Inventory
-from reservations.books import Books, Outcome
-from reservations.combining import Combiner, Later
-from reservations.commands import Command
+from reservations.engine.books import Books, Outcome
+from reservations.engine.combining import Combiner, Later
+from reservations.engine.commands import Command
+from reservations.engine.idempotency import Answer
+from reservations.engine.news import tell
+from reservations.engine.storage import Patience, open_books, write
 from reservations.exceptions import Busy, InFlight, Storage
-from reservations.idempotency import Answer
 from reservations.models import Reservation
-from reservations.news import tell
-from reservations.storage import Patience, open_books, write
 
 logger = logging.getLogger(__name__)
 

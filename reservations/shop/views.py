@@ -25,14 +25,15 @@ from allo.web.rate import seconds_to_wait
 from catalog.models import Product, ProductQuerySet
 from catalog.slugs import follow_renames
 from inventory.models import Inventory
-from reservations import holders, refusals, services, visitor
+from reservations import refusals, services
+from reservations.engine.idempotency import Answer
 from reservations.exceptions import InsufficientStock
-from reservations.forms import ReserveForm
-from reservations.idempotency import Answer
-from reservations.keys import key_of, once_for
 from reservations.models import Reservation
-from reservations.panel import header_holds, next_lapse_of, panel, stock_of
 from reservations.refusals import Refusal
+from reservations.shop import holders, visitor
+from reservations.shop.forms import ReserveForm
+from reservations.shop.keys import key_of, once_for
+from reservations.shop.panel import header_holds, next_lapse_of, panel, stock_of
 
 PAGE_SIZE = 21
 

@@ -8,9 +8,10 @@ from uuid import UUID
 
 from django.http import Http404, HttpRequest
 
-from reservations import services, visitor
+from reservations import services
+from reservations.engine.news import holder_topic
 from reservations.models import Reservation
-from reservations.news import holder_topic
+from reservations.shop import visitor
 
 # Where sessions kept their holder before browsers had a cookie of their own; what these sessions
 # hold stays theirs.

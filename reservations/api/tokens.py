@@ -14,8 +14,8 @@ from django.core.signing import BadSignature, TimestampSigner
 from django.db.models import Q
 from django.utils import timezone
 
+from reservations.clock.pruning import keys_live
 from reservations.models import ApiToken
-from reservations.pruning import keys_live
 
 MERCHANT, HOLD = "allo_", "hold_"
 # Of a secret, what lists and people may show.

@@ -10,8 +10,8 @@ from uuid import UUID
 from django.contrib.auth.models import User
 from django.db import transaction
 
-from reservations.commands import Command, Extend, Withdraw
-from reservations.engine import perform
+from reservations.engine.commands import Command, Extend, Withdraw
+from reservations.engine.transactions import perform
 from reservations.exceptions import ReservationError
 from reservations.models import Reservation, StaffAction
 

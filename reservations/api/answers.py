@@ -12,14 +12,15 @@ from allo.api_kit import problems
 from allo.api_kit.fresh import encode
 from allo.api_kit.problems import BUSY, NEVER_STORED, STORAGE, Kind
 from allo.web.idempotency_key import replayed
-from reservations import refusals, tokens
+from reservations import refusals
+from reservations.api import tokens
+from reservations.engine.idempotency import Answer
 from reservations.exceptions import (
     InsufficientStock,
     LimitReached,
     NotPending,
     ReservationError,
 )
-from reservations.idempotency import Answer
 from reservations.models import Reservation
 
 INSUFFICIENT_STOCK = Kind(

@@ -8,7 +8,7 @@ from uuid import UUID
 from django.conf import settings
 
 from allo import live
-from reservations.books import Books
+from reservations.engine.books import Books
 
 
 def tell(books: Books) -> None:

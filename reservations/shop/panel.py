@@ -9,9 +9,9 @@ from django.utils import timezone
 
 from catalog.models import Product
 from inventory.models import Inventory
-from reservations.forms import ReserveForm
-from reservations.holders import live_holds, topics_of
 from reservations.models import Reservation
+from reservations.shop.forms import ReserveForm
+from reservations.shop.holders import live_holds, topics_of
 
 
 def stock_of(product: Product) -> list[Inventory]:

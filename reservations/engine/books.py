@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 
+from reservations.engine.idempotency import Answer, Once
 from reservations.exceptions import IdempotencyConflict, InFlight, ReservationError
-from reservations.idempotency import Answer, Once
 from reservations.models import Reservation
 
 if TYPE_CHECKING:
-    from reservations.commands import Command
+    from reservations.engine.commands import Command
 
 Status = Reservation.Status
 Name = tuple[str, str, str]
@@ -49,8 +49,8 @@ class Stock:
 class Books:
     """What one transaction has locked and read, and what commands decided in order of arrival.
 
-    `reservations.storage` opens them and writes them; nothing else here touches the database but
-    `expire_due`, and only when stock falls short.
+    `reservations.engine.storage` opens them and writes them; nothing else here touches the database
+    but `expire_due`, and only when stock falls short.
     """
 
     def __init__(self, now: datetime, stocks: Iterable[Stock]) -> None:

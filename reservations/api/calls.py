@@ -14,19 +14,20 @@ from allo.api_kit import fresh, openapi, problems
 from allo.web.idempotency_key import PATTERN, sent_key
 from catalog.models import Product
 from inventory.shelves import Shelves, shelves_of
-from reservations import answers, services
-from reservations.callers import (
+from reservations import services
+from reservations.api import answers
+from reservations.api.callers import (
     INSUFFICIENT_SCOPE,
     INVALID_KEY,
     INVALID_TOKEN,
     Caller,
     Scope,
 )
+from reservations.api.guard import ApiRequest, Guard
+from reservations.engine.idempotency import Once
 from reservations.exceptions import InsufficientStock
-from reservations.forms import MOST
-from reservations.guard import ApiRequest, Guard
-from reservations.idempotency import Once
 from reservations.models import Reservation
+from reservations.shop.forms import MOST
 
 router = Router(tags=["Reservations"])
 

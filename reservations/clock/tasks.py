@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from reservations import audit, expiry, pruning
+from reservations.clock import audit, expiry, pruning
 
 
 @shared_task

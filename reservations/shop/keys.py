@@ -8,7 +8,7 @@ from django.http import HttpRequest
 
 from allo.web.idempotency_key import is_proper, sent_key
 from reservations import refusals
-from reservations.idempotency import Once
+from reservations.engine.idempotency import Once
 
 
 def once_for(request: HttpRequest, holder: str, endpoint: str, asked: Mapping[str, object]) -> Once:

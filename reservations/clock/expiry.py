@@ -8,9 +8,9 @@ from django.utils import timezone
 
 from allo.postgresql.faults import is_locked
 from inventory import locks
-from reservations import sql
+from reservations.engine import sql
+from reservations.engine.news import tell_expired
 from reservations.models import Reservation, Sweep
-from reservations.news import tell_expired
 
 # Enough to be fast, few enough that a shopper waits milliseconds for the rows of one batch.
 BATCH = 1000

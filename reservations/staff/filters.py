@@ -13,8 +13,8 @@ from django.utils.safestring import SafeString
 from catalog.forms import BEST_MATCH
 from catalog.models import Product
 from inventory import filters
-from reservations.console import ANY, STATES, in_state, state_of
 from reservations.models import ReservationQuerySet
+from reservations.staff.console import ANY, STATES, in_state, state_of
 
 SUGGESTED = 12
 

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from reservations import views
+from reservations.shop import views
 
 app_name = "reservations"
 urlpatterns = [

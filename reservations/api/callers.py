@@ -26,8 +26,10 @@ from allo.api_kit.problems import Kind, Problem
 from allo.web.address import UNKNOWN, client_network
 from allo.web.idempotency_key import is_random_uuid
 from allo.web.rate import seconds_to_wait
-from reservations import holders, services, tokens
+from reservations import services
+from reservations.api import tokens
 from reservations.models import ApiToken, Reservation
+from reservations.shop import holders
 
 Scope = ApiToken.Scope
 

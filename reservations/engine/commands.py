@@ -12,14 +12,14 @@ from uuid import UUID
 
 from django.conf import settings
 
-from reservations.books import Also, Books, Stock
+from reservations.engine.books import Also, Books, Stock
+from reservations.engine.idempotency import Once
 from reservations.exceptions import (
     InsufficientStock,
     LimitReached,
     NotPending,
     ReservationExpired,
 )
-from reservations.idempotency import Once
 from reservations.models import Reservation
 
 Status = Reservation.Status

@@ -20,13 +20,13 @@ from django.db.models import QuerySet
 from psycopg import Cursor
 
 from inventory import locks
-from reservations import sql
-from reservations.books import Books, Name, Stock
-from reservations.idempotency import Answer, Once
+from reservations.engine import sql
+from reservations.engine.books import Books, Name, Stock
+from reservations.engine.idempotency import Answer, Once
 from reservations.models import Reservation
 
 if TYPE_CHECKING:
-    from reservations.commands import Command
+    from reservations.engine.commands import Command
 
 Statement = tuple[str, Sequence[Any]]
 

@@ -16,8 +16,8 @@ from django.db.models.functions import Now
 from django.http import HttpRequest
 
 from inventory.filters import rows_of_product
-from reservations.by_staff import MOST_MINUTES
 from reservations.models import Reservation, ReservationQuerySet
+from reservations.staff.verbs import MOST_MINUTES
 
 Status = Reservation.Status
 

@@ -1,0 +1,317 @@
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlencode
+from uuid import UUID
+
+from django.contrib import admin, messages
+from django.contrib.auth.models import User
+from django.core.exceptions import BadRequest, PermissionDenied
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.timezone import localtime
+
+from allo.admin_kit.base import ReadOnlyAdmin
+from allo.admin_kit.export import StreamedExport
+from allo.admin_kit.flags import flag
+from allo.admin_kit.questions import AT_ONCE, Questions, chosen, named
+from allo.web.parts import SeeOther
+from catalog.templatetags.money import inr
+from reservations.exceptions import ReservationError
+from reservations.models import Reservation, StaffAction
+from reservations.staff import verbs as by_staff
+from reservations.staff.api_tokens import ApiTokenAdmin
+from reservations.staff.console import (
+    ExtendForm,
+    ReasonForm,
+    ReleaseForm,
+    order_of,
+    search_of,
+    state_of,
+)
+from reservations.staff.filters import ProductFilter, StateFilter, suggestions
+from reservations.staff.records import StaffActionAdmin
+
+__all__ = ["ApiTokenAdmin", "StaffActionAdmin"]
+
+VERBS: dict[str, type[ReasonForm]] = {"release": ReleaseForm, "extend": ExtendForm}
+
+
+@admin.register(Reservation)
+class ReservationAdmin(
+    Questions[Reservation], StreamedExport[Reservation], ReadOnlyAdmin[Reservation]
+):
+    """The console: holds as they stand, each with what staff may do about it."""
+
+    verbs = VERBS
+
+    change_list_template = "admin/reservations/reservation/change_list.html"
+    list_filter = (StateFilter, "inventory__warehouse", ProductFilter)
+    list_select_related = ("inventory__product", "inventory__warehouse", "contact")
+    search_fields = ("pk",)
+    search_help_text = "Id or its first 8 characters, product, holder, e-mail or user name"
+    sortable_by = ()
+    show_facets = admin.ShowFacets.NEVER
+    fields = (
+        "id", "state", "product", "warehouse", "quantity", "unit_price", "total", "holder", "email",
+        "address",
+        "created_at", "expires_at", "ended_at", "renewals", "staff_did",
+    )  # fmt: skip
+    export_columns = {
+        "id": "id",
+        "product": "inventory.product.slug",
+        "warehouse": "inventory.warehouse.code",
+        "name": "name",
+        "quantity": "quantity",
+        "unit price (paise)": "unit_paise",
+        "total (paise)": "total_paise",
+        "status": "status",
+        "holder": "holder",
+        "e-mail": lambda row: str(_email(row)),
+        "created": "created_at",
+        "expires": "expires_at",
+        "ended": "ended_at",
+    }
+
+    # --- the list -------------------------------------------------------------------------------
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Reservation]:
+        return Reservation.objects.with_stock().select_related("contact")
+
+    def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
+        return order_of(state_of(request))
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        found = search_of(request)
+        return (queryset.filter(found.condition) if found else queryset), False
+
+    def get_list_display(self, request: HttpRequest) -> list[Any]:
+        columns: list[Any] = [
+            "short_id", "product", "warehouse", "quantity", "who", "email", "ends", "state",
+        ]  # fmt: skip
+        verbs = self.allowed(request)
+
+        @admin.display(description="Do")
+        def do(row: Reservation) -> SafeString:
+            return format_html_join(
+                " ",
+                '<a class="row-verb" href="{}" aria-label="{} {}">{}</a>',
+                (
+                    (self.address(verb, id=row.pk), verb.title(), short(row), verb.title())
+                    for verb in (verbs if _is_live(row) else ())
+                ),
+            )
+
+        return [*columns, do] if verbs else columns
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """The whole page, or only its rows when it asks for itself anew."""
+        more = {"title": "Reservations", **(extra_context or {})}
+        response = super().changelist_view(request, more)
+        if request.headers.get("HX-Request") and isinstance(response, TemplateResponse):
+            response.template_name = "admin/reservations/reservation/_rows.html"
+        return response
+
+    @admin.display(description="Id")
+    def short_id(self, row: Reservation) -> SafeString:
+        return format_html('<span class="code">{}</span>', short(row))
+
+    @admin.display
+    def product(self, row: Reservation) -> str:
+        return row.name
+
+    @admin.display
+    def warehouse(self, row: Reservation) -> str:
+        return row.inventory.warehouse.name
+
+    @admin.display(description="Holder")
+    def who(self, row: Reservation) -> SafeString:
+        """Short, and a way to all that this holder has."""
+        kind, _, name = row.holder.partition(":")
+        address = f"?{urlencode({'q': row.holder})}"
+        return format_html('<a href="{}">{} {}</a>', address, kind, name[:8])
+
+    @admin.display(description="E-mail")
+    def email(self, row: Reservation) -> str:
+        return _email(row) or "–"
+
+    @admin.display
+    def ends(self, row: Reservation) -> SafeString:
+        if row.ended_at:
+            return _time(row.ended_at.timestamp(), row.ended_at.isoformat(), row.ended_at, "")
+        return _time(
+            row.expires_at.timestamp(), row.expires_at.isoformat(), row.expires_at, "data-until"
+        )
+
+    @admin.display
+    def state(self, row: Reservation) -> SafeString:
+        if _is_live(row):
+            return flag("live", "live")
+        if row.is_pending:
+            return flag("past its time", "bad")
+        if row.withdrawn:
+            return flag(f"released by staff: {row.get_withdrawn_display().lower()}", "")
+        return flag(row.status, "good" if row.status == Reservation.Status.CONFIRMED else "")
+
+    # --- one of them ----------------------------------------------------------------------------
+
+    @admin.display
+    def unit_price(self, row: Reservation) -> str:
+        return inr(row.unit_paise)
+
+    @admin.display
+    def total(self, row: Reservation) -> str:
+        return inr(row.total_paise)
+
+    @admin.display(description="What staff did")
+    def staff_did(self, row: Reservation) -> SafeString | str:
+        done = StaffAction.objects.filter(reservation=row).select_related("actor")
+        lines = format_html_join(
+            "",
+            "<li><strong>{}</strong> {} <span class=quiet>{}, {}</span></li>",
+            ((a.get_action_display(), _what(a), a.actor, _shown(a.created_at)) for a in done),
+        )
+        return format_html('<ul class="log-lines">{}</ul>', lines) if lines else "Nothing"
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        row = self.get_object(request, object_id)
+        verbs = self.allowed(request) if row and _is_live(row) else []
+        more = {
+            "title": "Reservation",
+            "subtitle": f"{row.what}, {short(row)}" if row else None,
+            "verbs": [(verb, self.address(verb, id=object_id)) for verb in verbs],
+            "holder_url": self.address("changelist", q=row.holder) if row else "",
+            "release_all_url": self.address("release", holder=row.holder)
+            if row and "release" in self.allowed(request)
+            else "",
+            "show_close": False,
+        }
+        return super().change_view(request, object_id, form_url, {**more, **(extra_context or {})})
+
+    # --- what is done to them -------------------------------------------------------------------
+
+    def get_urls(self) -> list[URLPattern]:
+        names = self.admin_site.admin_view(self.names)
+        suggest = path("products/", names, name="reservations_reservation_products")
+        return [suggest, *super().get_urls()]
+
+    def names(self, request: HttpRequest) -> HttpResponse:
+        """Of products, while one is typed into the filter."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        return HttpResponse(suggestions(request.GET.get("product", "")))
+
+    def ask(self, request: HttpRequest, verb: str) -> HttpResponse:
+        """Asks, naming each hold; then does it, and tells what came of each."""
+        rows = _chosen(request)
+        live = [row for row in rows if _is_live(row)]
+        posted = request.method == "POST"
+        form = VERBS[verb](request.POST if posted else None)
+        if posted and live and form.is_valid():
+            self._do(request, verb, live, form.cleaned_data)
+            return SeeOther(self.back(live))
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": f"{verb.title()} {_count(live)}?" if live else f"Nothing to {verb}",
+            "verb": verb,
+            "form": form,
+            "rows": live,
+            "ended": [row for row in rows if not _is_live(row)],
+            "back": self.back(rows),
+        }
+        status = 422 if posted and live else 200
+        template = "admin/reservations/reservation/question.html"
+        return render(request, template, context, status=status)
+
+    def _do(
+        self, request: HttpRequest, verb: str, rows: list[Reservation], answers: dict[str, Any]
+    ) -> None:
+        assert isinstance(request.user, User)
+        act: Callable[..., Reservation] = getattr(by_staff, verb)
+        done = []
+        for row in rows:
+            try:
+                act(reservation_id=row.pk, actor=request.user, **answers)
+            except ReservationError as refusal:
+                text = f"{short(row)} ({row.what}): not {_past(verb)}. {refusal}"
+                messages.warning(request, text)
+            else:
+                done.append(row)
+                self.log_change(request, row, _message(verb, answers))
+        if done:
+            names = named([row.what for row in done], 3)
+            messages.success(request, f"{_past(verb).capitalize()} {names}.")
+
+    def allowed(self, request: HttpRequest) -> Sequence[str]:
+        may = request.user.has_perm
+        return [verb for verb in VERBS if may(f"reservations.{verb}_reservation")]
+
+
+def short(row: Reservation) -> str:
+    return str(row.pk)[:8]
+
+
+def _is_live(row: Reservation) -> bool:
+    return row.is_pending and not row.past_due
+
+
+def _email(row: Reservation) -> str:
+    # The contact belongs to the checkout, which is built upon this app.
+    return str(getattr(getattr(row, "contact", None), "email", ""))
+
+
+def _what(action: StaffAction) -> str:
+    minutes = f"by {action.minutes} min: " if action.minutes else ""
+    return f"{minutes}{action.reason}"
+
+
+def _shown(moment: datetime) -> str:
+    return f"{localtime(moment):%-d %b, %H:%M:%S}"
+
+
+def _time(seconds: float, iso: str, moment: Any, until: str) -> SafeString:
+    attribute = format_html(' {}="{}"', until, f"{seconds:.3f}") if until else ""
+    return format_html('<time datetime="{}"{}>{}</time>', iso, attribute, _shown(moment))
+
+
+def _past(verb: str) -> str:
+    return {"release": "released", "extend": "extended"}[verb]
+
+
+def _message(verb: str, answers: dict[str, Any]) -> str:
+    minutes = f" by {answers['minutes']} min" if "minutes" in answers else ""
+    return f"{_past(verb).capitalize()}{minutes}: {answers['reason']}"
+
+
+def _count(rows: list[Reservation]) -> str:
+    return "this reservation" if len(rows) == 1 else f"these {len(rows)} reservations"
+
+
+def _chosen(request: HttpRequest) -> list[Reservation]:
+    """The reservations that the address or the question's form names; or all live ones of a
+    holder."""
+    rows = Reservation.objects.with_stock().order_by("expires_at", "pk")
+    holder = request.GET.get("holder", "")
+    if holder and request.method != "POST":
+        return list(rows.live().filter(holder=holder.replace("\0", ""))[:AT_ONCE])
+    try:
+        ids = [UUID(name) for name in chosen(request)]
+    except ValueError:
+        raise BadRequest("not an id") from None
+    return list(rows.filter(pk__in=ids))
