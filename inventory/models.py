@@ -159,7 +159,7 @@ class StockMovement(models.Model):
     note = models.CharField(max_length=200, blank=True)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
-    balance: int  # what it left on the shelf; see `inventory.ledger`
+    balance: int  # what it left on the shelf; see `inventory.staff.ledger`
 
     class Meta:
         ordering = ("-pk",)

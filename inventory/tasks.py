@@ -5,8 +5,9 @@ from uuid import UUID
 from celery import shared_task
 from django.contrib.auth.models import User
 
-from inventory import importing, low_stock, uploads
+from inventory import low_stock
 from inventory.models import StockImport
+from inventory.staff import importing, uploads
 
 
 @shared_task

@@ -12,7 +12,7 @@ from allo.api_kit import fresh, openapi
 from allo.api_kit.api import Api
 from allo.site.reference import Reference
 from allo.web.parts import always_fresh
-from inventory.api import router as products
+from inventory.products_api import router as products
 from reservations.api.calls import SECURITY_SCHEMES
 from reservations.api.calls import router as reservations
 

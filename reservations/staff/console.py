@@ -15,7 +15,7 @@ from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 from django.http import HttpRequest
 
-from inventory.filters import rows_of_product
+from inventory.staff.filters import rows_of_product
 from reservations.models import Reservation, ReservationQuerySet
 from reservations.staff.verbs import MOST_MINUTES
 

@@ -12,7 +12,7 @@ from django.utils.safestring import SafeString
 
 from catalog.forms import BEST_MATCH
 from catalog.models import Product
-from inventory import filters
+from inventory.staff import filters
 from reservations.models import ReservationQuerySet
 from reservations.staff.console import ANY, STATES, in_state, state_of
 

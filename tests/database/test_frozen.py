@@ -18,8 +18,8 @@ from django.db import Error, connection, transaction
 from allo.postgresql import base, timeouts
 from allo.postgresql.faults import sqlstate_of
 from catalog.seeding import FOLDER
-from inventory import importing, uploads
 from inventory.models import Inventory, StockImport
+from inventory.staff import importing, uploads
 from reservations import services
 from reservations.clock import audit
 from reservations.models import Reservation

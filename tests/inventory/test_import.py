@@ -16,7 +16,7 @@ from django.utils.html import escape
 from kombu.exceptions import OperationalError as BrokerError
 from openpyxl import Workbook
 
-from inventory import import_pages, importing, tasks, uploads
+from inventory import tasks
 from inventory.models import (
     Inventory,
     StockImport,
@@ -24,6 +24,7 @@ from inventory.models import (
     StockImportRow,
     StockMovement,
 )
+from inventory.staff import import_pages, importing, uploads
 from tests.reservations.test_verbs import hold
 from tests.stock import stocked
 

@@ -8,8 +8,8 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
-from inventory import uploads
 from inventory.models import StockImport
+from inventory.staff import uploads
 from tests.stock import stocked
 
 pytestmark = pytest.mark.django_db(transaction=True)

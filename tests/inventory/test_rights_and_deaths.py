@@ -7,8 +7,9 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import DatabaseError, connection
 
-from inventory import importing, low_stock, services, uploads
+from inventory import low_stock, services
 from inventory.models import Inventory, StockImport, StockMovement, Warehouse
+from inventory.staff import importing, uploads
 from reservations.clock.audit import audit_stock
 from tests.reservations.test_privileges import as_the_shop
 from tests.stock import stocked

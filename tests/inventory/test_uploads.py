@@ -13,10 +13,11 @@ from django.db.models.functions import Now
 from django.test import Client
 from kombu.exceptions import OperationalError as BrokerError
 
-from inventory import importing, tasks, uploads
+from inventory import tasks
 from inventory.files import reading
-from inventory.importing import AppliedBefore
 from inventory.models import Inventory, StockImport, StockImportFile, StockImportRow
+from inventory.staff import importing, uploads
+from inventory.staff.importing import AppliedBefore
 from tests.inventory.test_import import HEAD, LINE, UPLOAD, apply, client, upload, xlsx
 from tests.stock import stocked
 

@@ -13,8 +13,8 @@ from django.core.management import call_command
 from django.db import ProgrammingError, connection
 
 from allo.tasks import prune as prune_sessions
-from inventory import uploads
 from inventory.models import Inventory
+from inventory.staff import uploads
 from reservations import services
 from reservations.clock.expiry import expire_due
 from reservations.clock.pruning import prune

@@ -252,7 +252,7 @@ class ThresholdForm(StockForm):
             for pk, units in self.amounts().items()
         ]
 
-    def act(self, actor: User) -> None:  # noqa: ARG002 -- the admin's log says who
+    def act(self, actor: User) -> None:
         services.set_threshold(thresholds=self.amounts())
 
 

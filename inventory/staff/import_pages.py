@@ -21,12 +21,13 @@ from kombu.exceptions import OperationalError as BrokerError
 
 from allo.admin_kit.base import ModelAdmin
 from allo.web.worker import ask
-from inventory import importing, tasks, uploads
-from inventory.checking import REASONS
+from inventory import tasks
 from inventory.files.records import COLUMNS, MAX_ROWS
-from inventory.importing import AppliedBefore
 from inventory.models import StockImport, StockImportRow
-from inventory.uploads import MAX_BYTES
+from inventory.staff import importing, uploads
+from inventory.staff.checking import REASONS
+from inventory.staff.importing import AppliedBefore
+from inventory.staff.uploads import MAX_BYTES
 
 logger = logging.getLogger(__name__)
 

@@ -15,8 +15,8 @@ from django.urls import URLPattern, path, reverse
 
 from allo.admin_kit.base import ModelAdmin
 from inventory.exceptions import AlreadyDone, Refused, StockError
-from inventory.forms import FORMS, Line, StockForm
 from inventory.models import Inventory
+from inventory.staff.forms import FORMS, Line, StockForm
 
 # More at once are a file's business.
 BULK = 500

@@ -1,0 +1,273 @@
+from typing import Any, TypeVar
+from uuid import UUID
+
+from django.contrib import admin
+from django.db.models import ForeignKey, Model, Q, QuerySet
+from django.forms import ModelChoiceField, TextInput
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.formats import date_format
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.timezone import localtime
+
+from allo.admin_kit.base import ModelAdmin, ReadOnlyAdmin
+from allo.admin_kit.export import StreamedExport
+from catalog.models import Product
+from inventory.models import (
+    Inventory,
+    LowStock,
+    StockImport,
+    StockImportRow,
+    StockMovement,
+    Warehouse,
+)
+from inventory.staff.acting import StockActions, holds_of, verbs_of
+from inventory.staff.filters import (
+    ActorFilter,
+    DayFilter,
+    ProductFilter,
+    RowFilter,
+    StockFilter,
+    rows_of_product,
+)
+from inventory.staff.forms import FORMS
+from inventory.staff.import_pages import ImportPages
+from inventory.staff.ledger import Ledger, account_of, with_balances
+
+Row = TypeVar("Row", bound=Model)
+
+LAST_MOVEMENTS = 20
+HOLDS_SHOWN = 50
+
+
+@admin.register(Warehouse)
+class WarehouseAdmin(ModelAdmin[Warehouse]):
+    list_display = ("name", "code", "position")
+    list_editable = ("position",)
+    search_fields = ("name", "code")
+
+
+class FoundByProduct(ModelAdmin[Row]):
+    """A list that is searched as products are; `search_fields` name the way to them."""
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Row], search_term: str
+    ) -> tuple[QuerySet[Row], bool]:
+        if not search_term.strip():
+            return queryset, False
+        (product,) = self.search_fields
+        found = Product.objects.for_staff(search_term).values("pk")
+        return queryset.filter(**{f"{product}__in": found}), False
+
+
+@admin.register(Inventory)
+class InventoryAdmin(
+    FoundByProduct[Inventory], StockActions, StreamedExport[Inventory], ReadOnlyAdmin[Inventory]
+):
+    """Totals are never typed: they change through `inventory.services`, with a reason."""
+
+    change_list_template = "admin/inventory/inventory/change_list.html"
+    list_filter = ("warehouse", "product__category", StockFilter)
+    list_select_related = ("product", "warehouse")
+    search_fields = ("product",)
+    fields = (
+        ("product", "warehouse"),
+        ("total_units", "reserved_units", "available", "live_holds"),
+        "low_stock_threshold",
+    )
+    readonly_fields = ("available", "live_holds")
+    export_columns = {
+        "product": "product.slug",
+        "name": "product.name",
+        "warehouse": "warehouse.code",
+        "total": "total_units",
+        "reserved": "reserved_units",
+        "available": "available",
+        "low from": "low_stock_threshold",
+        "live holds": "live_holds",
+    }
+
+    class Media:
+        css = {"all": ("css/admin-stock.css",)}
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Inventory]:
+        return Inventory.objects.with_available().with_live_holds()
+
+    def get_list_display(self, request: HttpRequest) -> list[Any]:
+        verbs = verbs_of(request)
+
+        @admin.display(description="Do")
+        def links(row: Inventory) -> SafeString:
+            return format_html_join(
+                " ",
+                '<a class="stock-do" href="{}" aria-label="{} {}">{}</a>',
+                (
+                    (_address(verb, row), FORMS[verb].title, row, FORMS[verb].title)
+                    for verb in verbs
+                ),
+            )
+
+        columns = ["product", "warehouse", "total_units", "reserved_units", "available",
+                   "low_stock_threshold", "live_holds"]  # fmt: skip
+        return [*columns, links] if verbs else columns
+
+    @admin.display(ordering="available")
+    def available(self, row: Inventory) -> SafeString | int:
+        words = _state(row)
+        mark = '{} <span class="stock-state">{}</span>'
+        return format_html(mark, row.available, words) if words else row.available
+
+    @admin.display
+    def live_holds(self, row: Inventory) -> int:
+        return row.live_holds
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """A place for a product, with nothing in it yet: what is put there is received."""
+        return request.user.has_perm("inventory.receive_stock")
+
+    def formfield_for_foreignkey(
+        self, db_field: ForeignKey[Any, Any], request: HttpRequest, **kwargs: Any
+    ) -> "ModelChoiceField[Any] | None":
+        """A product is typed: there may be too many for a list, and a search needs a script."""
+        if db_field.name != "product":
+            return super().formfield_for_foreignkey(db_field, request, **kwargs)
+        return ModelChoiceField(
+            Product.objects.order_by("slug"),
+            to_field_name="slug",
+            widget=TextInput,
+            help_text="Its slug, such as tidal.",
+            error_messages={"invalid_choice": "No product has this slug."},
+        )
+
+    def get_fields(self, request: HttpRequest, obj: Inventory | None = None) -> Any:
+        return super().get_fields(request, obj) if obj else ("product", "warehouse")
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        row = self.get_object(request, object_id)
+        more = _stock_of(request, row) if row else {}
+        return super().change_view(request, object_id, form_url, {**(extra_context or {}), **more})
+
+
+def _state(row: Inventory) -> str:
+    """As the filter of the list has it."""
+    if not row.total_units:
+        return "sold out"
+    if not row.available:
+        return "fully held"
+    return "low" if row.total_units <= row.low_stock_threshold else ""
+
+
+def _address(verb: str, row: Inventory) -> str:
+    return reverse(f"admin:inventory_inventory_{verb}", args=[row.pk])
+
+
+def _stock_of(request: HttpRequest, row: Inventory) -> dict[str, Any]:
+    movements = StockMovement.objects.filter(inventory=row).select_related("actor")
+    return {
+        "verbs": [(_address(verb, row), FORMS[verb].title) for verb in verbs_of(request)],
+        "holds": holds_of(row)[:HOLDS_SHOWN],
+        "movements": with_balances(row.pk, list(movements[:LAST_MOVEMENTS])),
+    }
+
+
+@admin.register(StockMovement)
+class StockMovementAdmin(StreamedExport[StockMovement], ReadOnlyAdmin[StockMovement]):
+    list_filter = (
+        ProductFilter,
+        "inventory__warehouse",
+        "reason",
+        ActorFilter,
+        DayFilter,
+        RowFilter,
+    )
+    list_select_related = ("inventory__product", "inventory__warehouse", "actor")
+    sortable_by = ()
+    search_fields = ("reference",)
+    export_columns = {
+        "when": "created_at",
+        "product": "inventory.product.slug",
+        "warehouse": "inventory.warehouse.code",
+        "change": "delta",
+        "reason": "reason",
+        "actor": "actor",
+        "note": "note",
+        "reference": "reference",
+    }
+
+    class Media:
+        css = {"all": ("css/admin-stock.css",)}
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[Ledger]:
+        return Ledger
+
+    def get_list_display(self, request: HttpRequest) -> list[Any]:
+        balance = [] if account_of(request.GET) is None else ["balance"]
+        return ["when", "product", "warehouse", "change", *balance, "reason", "actor", "note"]
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[StockMovement], search_term: str
+    ) -> tuple[QuerySet[StockMovement], bool]:
+        words = search_term.strip().replace("\0", "")
+        if not words:
+            return queryset, False
+        try:
+            # Two partial indexes, each for its own kind of reference.
+            sold, reference = Q(reason="sold"), Q(reference=UUID(words))
+            return queryset.filter((sold & reference) | (~sold & reference)), False
+        except ValueError:
+            return queryset.filter(inventory__in=rows_of_product(words)), False
+
+    @admin.display
+    def when(self, line: StockMovement) -> str:
+        return date_format(localtime(line.created_at), "j M Y, H:i:s")
+
+    @admin.display
+    def change(self, line: StockMovement) -> str:
+        return f"{line.delta:+d}"
+
+    @admin.display
+    def product(self, line: StockMovement) -> str:
+        return str(line.inventory.product)
+
+    @admin.display
+    def warehouse(self, line: StockMovement) -> str:
+        return str(line.inventory.warehouse)
+
+    @admin.display
+    def balance(self, line: StockMovement) -> int:
+        return line.balance
+
+
+@admin.register(StockImport)
+class StockImportAdmin(ImportPages, ReadOnlyAdmin[StockImport]):
+    list_display = ("file_name", "state", "row_count", "error_count", "actor", "created_at")
+    list_filter = ("state",)
+    list_select_related = ("actor",)
+    search_fields = ("file_name",)
+    fields = (
+        ("file_name", "actor", "created_at"),
+        ("state", "row_count", "error_count", "applied_at"),
+    )
+
+    class Media:
+        css = {"all": ("css/admin-stock.css",)}
+
+
+@admin.register(StockImportRow)
+class StockImportRowAdmin(ReadOnlyAdmin[StockImportRow]):
+    list_display = ("stock_import_id", "line", "product", "warehouse", "delta", "reason", "error")
+    search_fields = ("product",)
+
+
+@admin.register(LowStock)
+class LowStockAdmin(FoundByProduct[LowStock], ReadOnlyAdmin[LowStock]):
+    list_display = ("inventory", "since", "notified_at")
+    list_select_related = ("inventory__product", "inventory__warehouse")
+    search_fields = ("inventory__product",)
