@@ -1,5 +1,4 @@
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any
 from uuid import UUID, uuid4
@@ -24,14 +23,12 @@ from checkout import contacts
 from checkout.forms import ContactForm
 from checkout.models import Contact
 from reservations import refusals, services
-from reservations.engine.idempotency import Answer
+from reservations.engine.idempotency import Reply
 from reservations.models import Reservation
 from reservations.refusals import Refusal
 from reservations.shop.holders import owned
 from reservations.shop.keys import key_of, once_for
 from reservations.shop.panel import next_lapse_of, stock_of
-
-Verb = Callable[..., Reservation | Answer]
 
 
 @require_safe
@@ -52,8 +49,8 @@ def confirm(request: Request, reservation_id: UUID) -> HttpResponse:
     if not form.is_valid() and reservation.is_pending:
         contacts.keep(typed)
         return _page(request, reservation, form=form, status=422)
-    sell = partial(services.confirm, also=contacts.with_sale(typed))
-    answer = _answer(request, reservation, "confirm", sell, form.cleaned_data)
+    sale = contacts.with_sale(typed)
+    answer = _answer(request, reservation, services.confirm, form.cleaned_data, also=sale)
     if answer.status != refusals.DONE:
         contacts.keep(typed)
     return _told(request, reservation, answer)
@@ -65,7 +62,7 @@ def cancel(request: Request, reservation_id: UUID) -> HttpResponse:
     """As a page it asks first: not every browser can ask in place."""
     reservation = owned(request, reservation_id)
     if request.method == "POST":
-        answer = _answer(request, reservation, "release", services.release)
+        answer = _answer(request, reservation, services.release)
         return _told(request, reservation, answer)
     if not reservation.is_pending:
         return SeeOther(_url(reservation))
@@ -79,7 +76,7 @@ def renew(request: Request, reservation_id: UUID) -> HttpResponse:
     reservation = owned(request, reservation_id)
     if request.method != "POST":
         return SeeOther(_url(reservation))
-    answer = _answer(request, reservation, "renew", services.renew)
+    answer = _answer(request, reservation, services.renew)
     return _told(request, reservation, answer)
 
 
@@ -95,17 +92,17 @@ def contact(request: HttpRequest, reservation_id: UUID) -> HttpResponse:
 def _answer(
     request: Request,
     reservation: Reservation,
-    name: str,
-    verb: Verb,
+    verb: services.Verb[...],
     form: Mapping[str, object] | None = None,
-) -> Answer:
+    **more: object,
+) -> Reply:
     """One verb under the form's key."""
     asked = {"reservation": reservation.pk, **(form or {})}
-    once = once_for(request, reservation.holder, f"checkout:{name}", asked)
-    return refusals.attempt(lambda: verb(reservation_id=reservation.pk, once=once))
+    once = once_for(request, reservation.holder, f"checkout:{verb.name}", asked)
+    return refusals.reply(verb, once, reservation_id=reservation.pk, **more)
 
 
-def _told(request: Request, reservation: Reservation, answer: Answer) -> HttpResponse:
+def _told(request: Request, reservation: Reservation, answer: Reply) -> HttpResponse:
     """The reservation as it is now, whatever came of it."""
     if answer.status == refusals.DONE and not wants_part(request):
         return replayed(SeeOther(answer.body), answer.replayed)
@@ -114,7 +111,7 @@ def _told(request: Request, reservation: Reservation, answer: Answer) -> HttpRes
     return replayed(_outcome(request, owned(request, reservation.pk), answer), answer.replayed)
 
 
-def _outcome(request: Request, reservation: Reservation, answer: Answer) -> HttpResponse:
+def _outcome(request: Request, reservation: Reservation, answer: Reply) -> HttpResponse:
     if answer.status == refusals.DONE:
         return _page(request, reservation)
     return _page(request, reservation, refusal=refusals.refusal(answer), status=answer.status)

@@ -11,9 +11,10 @@ from typing import Any, TypeVar
 from django.contrib.auth.models import User
 from django.db import Error, connection, transaction
 
-from allo import live
+from allo.live.events import tell
 from allo.postgresql.faults import Fault, fault_of
 from inventory import locks
+from inventory.events import StockChanged
 from inventory.exceptions import (
     AlreadyDone,
     BelowReserved,
@@ -39,6 +40,7 @@ CHANGE_TOTALS = """
     UPDATE inventory_inventory AS row SET total_units = row.total_units + change.delta
     FROM unnest(%s::bigint[], %s::int[]) AS change(id, delta)
     WHERE row.id = change.id
+    RETURNING row.id, row.product_id, row.total_units, row.reserved_units, clock_timestamp()
 """
 WRITE_LINES = """
     INSERT INTO inventory_stockmovement (actor_id, inventory_id, delta, reason, note, reference)
@@ -88,8 +90,6 @@ def apply(
             raise AlreadyDone
         if errors := _errors(rows, adjustments):
             raise Refused(errors)
-        topics = {f"product:{row.product_id}" for row in rows.values()}
-        transaction.on_commit(lambda: live.publish(*topics), robust=True)
         return _write(adjustments, actor, lambda done: progress(len(rows) + done))
 
 
@@ -233,18 +233,21 @@ def refusal(row: Inventory, adjustment: Adjustment) -> StockError | None:
 def _write(
     adjustments: Sequence[Adjustment], actor: User | None, progress: Callable[[int], None]
 ) -> list[int]:
-    """The one place where totals change; all locks are had, and nothing stands against it. By the
-    array, as shoppers wait for the rows meanwhile; returns the keys of the ledger's lines."""
+    """The one place where totals change, locked and validated. In arrays, as shoppers wait for the
+    rows meanwhile; returns the keys of the ledger's lines."""
     written: list[int] = []
+    events: list[StockChanged] = []
     with connection.cursor() as cursor:
         for portion in portions(adjustments):
             deltas: Counter[int] = Counter()
             for adjustment in portion:
                 deltas[adjustment.inventory_id] += adjustment.delta
             cursor.execute(CHANGE_TOTALS, [list(deltas), list(deltas.values())])
+            events += [StockChanged(*row) for row in cursor.fetchall()]
             cursor.execute(WRITE_LINES, [actor.pk if actor else None, *_columns(portion)])
             written += [pk for (pk,) in cursor.fetchall()]
             progress(len(written))
+    transaction.on_commit(lambda: tell(events), robust=True)
     return written
 
 

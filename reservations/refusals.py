@@ -1,15 +1,15 @@
 """Outcomes in words: what is stored under a form's key, and what a page says of a refusal."""
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from django.urls import reverse
 
 from inventory.models import Warehouse
-from reservations.engine.idempotency import Answer
+from reservations.engine.idempotency import Once, Outcome, Reply
 from reservations.exceptions import InsufficientStock, LimitReached, ReservationError, Storage
 from reservations.models import Reservation
+from reservations.services import Verb
 
 DONE, CONFLICT, GONE, BUSY = 303, 409, 410, 503
 
@@ -38,23 +38,22 @@ class Refusal:
     warehouse: Warehouse | None = None
 
 
-def answer(outcome: Reservation | ReservationError) -> Answer:
+def answer(outcome: Outcome) -> Reply:
     """What a shop form is answered: where to go on, or why not."""
     if isinstance(outcome, Reservation):
-        return Answer(DONE, reverse("checkout:checkout", args=[outcome.pk]))
-    return Answer(_status(outcome), json.dumps(_facts(outcome)))
+        return Reply(DONE, reverse("checkout:checkout", args=[outcome.pk]))
+    return Reply(_status(outcome), json.dumps(_facts(outcome)))
 
 
-def attempt(act: Callable[[], Reservation | Answer]) -> Answer:
-    """The answer of a verb under a key, and of a refusal that is not kept under it."""
+def reply(verb: Verb[...], once: Once, **asked: object) -> Reply:
+    """The reply of a verb under a key, or to a refusal that is not stored under it."""
     try:
-        outcome = act()
+        return verb.once(once, **asked)
     except ReservationError as refusal:
-        outcome = answer(refusal)
-    return outcome if isinstance(outcome, Answer) else answer(outcome)
+        return answer(refusal)
 
 
-def refusal(answer: Answer, *, asked: int = 0, warehouse: Warehouse | None = None) -> Refusal:
+def refusal(answer: Reply, *, asked: int = 0, warehouse: Warehouse | None = None) -> Refusal:
     facts = json.loads(answer.body)
     if facts["code"] == InsufficientStock.code:
         facts["detail"] = _what_is_left(facts["available"], asked, warehouse)

@@ -1,33 +1,56 @@
 """The verbs. Each is one transaction (shared with others under load:
 `reservations.engine.combining`) and raises a `ReservationError` when it refuses.
 
-With `once`, a verb takes effect at most once per key, and its outcome, final refusals included, is
-the `Answer` that was stored with it; only transient refusals and conflicts are raised then.
+`verb(…)` returns the reservation. `verb.once(key, …)` acts at most once per key and returns the
+`Reply` that was stored with the effect, final refusals included; it raises only transient
+refusals and conflicts.
 """
 
+from collections.abc import Callable
+from functools import update_wrapper
+from typing import Generic, ParamSpec
 from uuid import UUID
 
 from inventory.models import Inventory
 from reservations.engine.books import Also
-from reservations.engine.commands import Command, Confirm, Expire, Release, Renew, Reserve
-from reservations.engine.idempotency import Answer, Once
-from reservations.engine.transactions import perform
+from reservations.engine.commands import (
+    Command,
+    Confirm,
+    Expire,
+    Holder,
+    Release,
+    Renew,
+    Reserve,
+)
+from reservations.engine.idempotency import Once, Reply
+from reservations.engine.transactions import perform, perform_once
 from reservations.exceptions import Busy
 from reservations.models import Reservation
 
+Asked = ParamSpec("Asked")
 
+
+class Verb(Generic[Asked]):
+    """Made from the function that puts what was asked into a command."""
+
+    def __init__(self, command: Callable[Asked, Command]) -> None:
+        self._command = command
+        self.name = command.__name__
+        update_wrapper(self, command)
+
+    def __call__(self, *args: Asked.args, **kwargs: Asked.kwargs) -> Reservation:
+        return perform(self._command(*args, **kwargs))
+
+    def once(self, once: Once, /, *args: Asked.args, **kwargs: Asked.kwargs) -> Reply:
+        return perform_once(self._command(*args, **kwargs), once)
+
+
+@Verb
 def reserve(
-    *,
-    product_id: int,
-    warehouse_id: int | None = None,
-    quantity: int,
-    holder: str,
-    address: str = "",
-    once: Once | None = None,
-) -> Reservation | Answer:
+    *, product_id: int, warehouse_id: int | None = None, quantity: int, holder: Holder
+) -> Command:
     """Holds units for `RESERVATION_TTL_SECONDS`; with no warehouse, where most are available.
 
-    `address` is the network of a holder without account or token, for the limit per address.
     Raises `InsufficientStock`, `LimitReached`, `Busy`; `Inventory.DoesNotExist` for a product
     that no warehouse, or not this one, knows.
     """
@@ -37,53 +60,34 @@ def reserve(
     rows = tuple(stocked.order_by("warehouse__position", "pk").values_list("pk", flat=True))
     if not rows:
         raise Inventory.DoesNotExist
-    return reserve_in(rows=rows, quantity=quantity, holder=holder, address=address, once=once)
+    return Reserve(rows=rows, quantity=quantity, holder=holder)
 
 
-def reserve_in(
-    *,
-    rows: tuple[int, ...],
-    quantity: int,
-    holder: str,
-    address: str = "",
-    address_cap: int | None = None,
-    once: Once | None = None,
-) -> Reservation | Answer:
-    """`reserve`, for callers who know the inventory rows to choose from, by primary key.
-
-    `address` may hold `address_cap` units; None is what the settings say.
-    """
-    return perform(
-        Reserve(
-            rows=rows,
-            quantity=quantity,
-            holder=holder,
-            address=address,
-            address_cap=address_cap,
-            once=once,
-        )
-    )
+@Verb
+def reserve_in(*, rows: tuple[int, ...], quantity: int, holder: Holder) -> Command:
+    """`reserve`, for callers who know the inventory rows to choose from, by primary key."""
+    return Reserve(rows=rows, quantity=quantity, holder=holder)
 
 
-def confirm(
-    *, reservation_id: UUID, once: Once | None = None, also: Also | None = None
-) -> Reservation | Answer:
+@Verb
+def confirm(*, reservation_id: UUID, also: Also | None = None) -> Command:
     """Sells what is held; `also` is written with the sale, or not at all. Raises
     `ReservationExpired`, `NotPending`, `Busy`."""
-    rows = _rows(reservation_id)
-    return perform(Confirm(rows=rows, reservation_id=reservation_id, once=once, also=also))
+    return Confirm(rows=_rows(reservation_id), reservation_id=reservation_id, also=also)
 
 
-def release(*, reservation_id: UUID, once: Once | None = None) -> Reservation | Answer:
+@Verb
+def release(*, reservation_id: UUID) -> Command:
     """Frees what is held; a second release changes nothing. Raises `ReservationExpired`,
     `NotPending` for a confirmed one, `Busy`."""
-    return _change(Release, reservation_id, once)
+    return Release(rows=_rows(reservation_id), reservation_id=reservation_id)
 
 
-def renew(*, reservation_id: UUID, once: Once | None = None) -> Reservation | Answer:
+@Verb
+def renew(*, reservation_id: UUID) -> Command:
     """A fresh `RESERVATION_TTL_SECONDS`, at most `RESERVATION_MAX_RENEWALS` times. Raises
     `LimitReached`, `ReservationExpired`, `NotPending`, `Busy`."""
-    return _change(Renew, reservation_id, once)
+    return Renew(rows=_rows(reservation_id), reservation_id=reservation_id)
 
 
 def get(*, reservation_id: UUID) -> Reservation:
@@ -109,14 +113,9 @@ def expired_if_due(reservations: list[Reservation]) -> list[Reservation]:
 def _expire(reservation: Reservation) -> None:
     try:
         now = perform(Expire(rows=(reservation.inventory_id,), reservation_id=reservation.pk))
-        assert isinstance(now, Reservation)
         reservation.status, reservation.ended_at = now.status, now.ended_at
     except Busy:
         reservation.status = Reservation.Status.EXPIRED
-
-
-def _change(verb: type[Command], reservation_id: UUID, once: Once | None) -> Reservation | Answer:
-    return perform(verb(rows=_rows(reservation_id), reservation_id=reservation_id, once=once))
 
 
 def _rows(reservation_id: UUID) -> tuple[int]:

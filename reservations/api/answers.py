@@ -14,7 +14,7 @@ from allo.api_kit.problems import BUSY, NEVER_STORED, STORAGE, Kind
 from allo.web.idempotency_key import replayed
 from reservations import refusals
 from reservations.api import tokens
-from reservations.engine.idempotency import Answer
+from reservations.engine.idempotency import Once, Outcome, Reply
 from reservations.exceptions import (
     InsufficientStock,
     LimitReached,
@@ -22,6 +22,7 @@ from reservations.exceptions import (
     ReservationError,
 )
 from reservations.models import Reservation
+from reservations.services import Verb
 
 INSUFFICIENT_STOCK = Kind(
     409,
@@ -66,9 +67,7 @@ KINDS = {
     )
 }  # fmt: skip
 
-Act = Callable[[], Reservation | Answer]
-Outcome = Reservation | ReservationError
-Render = Callable[[Outcome], Answer]
+Render = Callable[[Outcome], Reply]
 
 
 def facts(reservation: Reservation, product: str, warehouse: str) -> dict[str, Any]:
@@ -100,12 +99,12 @@ def address(reservation_id: UUID | str) -> str:
 def held(codes: Callable[[int], str], product: str, *, token: bool) -> Render:
     """How the outcome of `reserve` is put in words; `codes` names the warehouse of a row."""
 
-    def render(outcome: Outcome) -> Answer:
+    def render(outcome: Outcome) -> Reply:
         if isinstance(outcome, ReservationError):
             return refused(outcome)
         said = facts(outcome, product, codes(outcome.inventory_id))
         said["token"] = tokens.hold_token(outcome.pk) if token else None
-        return Answer(201, encode(said))
+        return Reply(201, encode(said))
 
     return render
 
@@ -114,29 +113,30 @@ def changed(reservation: Reservation) -> Render:
     """How the outcome of a verb on this reservation is put in words."""
     product, warehouse = reservation.inventory.product.slug, reservation.inventory.warehouse.code
 
-    def render(outcome: Outcome) -> Answer:
+    def render(outcome: Outcome) -> Reply:
         if isinstance(outcome, ReservationError):
             return refused(outcome)
-        return Answer(200, encode(facts(outcome, product, warehouse)))
+        return Reply(200, encode(facts(outcome, product, warehouse)))
 
     return render
 
 
-def refused(refusal: ReservationError) -> Answer:
+def refused(refusal: ReservationError) -> Reply:
     kind = KINDS[refusal.code]
     detail = refusals.limit_in_words(refusal) if isinstance(refusal, LimitReached) else str(refusal)
-    return Answer(kind.status, kind.body(detail, _fields(refusal, kind)))
+    return Reply(kind.status, kind.body(detail, _fields(refusal, kind)))
 
 
-def respond(act: Act, render: Render) -> HttpResponse:
+def respond(verb: Verb[...], once: Once | None, render: Render, **asked: object) -> HttpResponse:
+    """The outcome of a verb; under a key, if there is one."""
     try:
-        outcome = act()
+        reply = verb.once(once, **asked) if once else render(verb(**asked))
     except ReservationError as refusal:
-        outcome = refused(refusal)
-    return _response(outcome if isinstance(outcome, Answer) else render(outcome))
+        reply = refused(refusal)
+    return response(reply)
 
 
-def _response(answer: Answer) -> HttpResponse:
+def response(answer: Reply) -> HttpResponse:
     if answer.status >= 400:
         response = problems.respond(answer.status, answer.body)
         if seconds := json.loads(answer.body).get("retry_after"):

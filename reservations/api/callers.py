@@ -28,6 +28,7 @@ from allo.web.idempotency_key import is_random_uuid
 from allo.web.rate import seconds_to_wait
 from reservations import services
 from reservations.api import tokens
+from reservations.engine.commands import Holder
 from reservations.models import ApiToken, Reservation
 from reservations.shop import holders
 
@@ -60,7 +61,7 @@ NO_RESERVATION = "no reservation of yours with this id"
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Somebody; `Nobody` is one, too."""
+    """An API caller, possibly anonymous."""
 
     request: HttpRequest
     gives_token: ClassVar[bool] = False
@@ -78,8 +79,8 @@ class Caller:
             return seconds_to_wait(settings.RESERVE_RATE, "reserve", network)
         return seconds_to_wait(settings.API_RATE, "api", network)
 
-    def holder(self, customer: str | None) -> str:
-        """Whose a new hold is to be."""
+    def holder(self, customer: str | None) -> Holder:
+        """Whose a new hold is to be, and what its unpaid units are counted by."""
         raise NotImplementedError
 
     def check_key(self, key: str) -> None:
@@ -88,10 +89,6 @@ class Caller:
     def key_owner(self, holder: str) -> str:
         """The client whose keys these are, for what concerns a reservation of this holder."""
         return holder
-
-    def address(self) -> tuple[str, int | None]:
-        """What the units it holds are counted by, and their cap if it has one of its own."""
-        return client_network(self.request), None
 
     def reservation(self, reservation_id: UUID) -> Reservation:
         """Its own reservation, never stale; to anyone else it does not exist."""
@@ -110,8 +107,8 @@ class Nobody(Caller):
     def owns(self, reservation: Reservation) -> bool:  # noqa: ARG002
         return False
 
-    def holder(self, customer: str | None) -> str:  # noqa: ARG002
-        return f"anonymous:{uuid4()}"
+    def holder(self, customer: str | None) -> Holder:  # noqa: ARG002
+        return Holder(f"anonymous:{uuid4()}", client_network(self.request))
 
     def check_key(self, key: str) -> None:
         if client_network(self.request) == UNKNOWN and not is_random_uuid(key):
@@ -127,14 +124,13 @@ class Browser(Caller):
         return holders.may_see(self.request, reservation)
 
     def wait(self, scope: Scope) -> int:
-        own = seconds_to_wait(settings.API_RATE, "holder", self.holder(None))
+        own = seconds_to_wait(settings.API_RATE, "holder", self.holder(None).name)
         return own or Caller.wait(self, scope)
 
-    def holder(self, customer: str | None) -> str:  # noqa: ARG002
-        return holders.holders_of(self.request)[0]
-
-    def address(self) -> tuple[str, int | None]:
-        return "" if self.request.user.is_authenticated else client_network(self.request), None
+    def holder(self, customer: str | None) -> Holder:  # noqa: ARG002
+        known = holders.holder_for(self.request)
+        assert known, "a browser that is not known is Nobody: caller_of"
+        return known
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,14 +171,12 @@ class Merchant(Caller):
     def wait(self, scope: Scope) -> int:  # noqa: ARG002
         return seconds_to_wait(self.token.rate, "token", self.name)
 
-    def holder(self, customer: str | None) -> str:
-        return f"{self.name}:{customer or uuid4()}"
+    def holder(self, customer: str | None) -> Holder:
+        name = f"{self.name}:{customer or uuid4()}"
+        return Holder(name, network=self.name, cap=self.token.max_units)
 
     def key_owner(self, holder: str) -> str:  # noqa: ARG002
         return self.name
-
-    def address(self) -> tuple[str, int | None]:
-        return self.name, self.token.max_units
 
 
 def caller_of(request: HttpRequest) -> Caller:

@@ -201,22 +201,12 @@ def reserve(request: ApiRequest, wanted: Wanted) -> HttpResponse:
     shelves, rows = _shelves(wanted)
     holder = caller.holder(wanted.customer)
     render = answers.held(shelves.codes.__getitem__, shelves.product, token=caller.gives_token)
-    network, cap = caller.address()
-    once = _once(request, caller.key_owner(holder), "api:reserve", wanted.model_dump, render)
-
-    def act() -> Any:
-        if not rows:
-            raise InsufficientStock(0)
-        return services.reserve_in(
-            rows=rows,
-            quantity=wanted.quantity,
-            holder=holder,
-            address=network,
-            address_cap=cap,
-            once=once,
-        )
-
-    return answers.respond(act, render)
+    once = _once(request, caller.key_owner(holder.name), "api:reserve", wanted.model_dump, render)
+    if not rows:
+        return answers.response(answers.refused(InsufficientStock(0)))
+    return answers.respond(
+        services.reserve_in, once, render, rows=rows, quantity=wanted.quantity, holder=holder
+    )
 
 
 @router.get(
@@ -296,7 +286,7 @@ def _shelves(wanted: Wanted) -> tuple[Shelves, tuple[int, ...]]:
         raise Http404("no such warehouse for this product") from None
 
 
-def _change(request: ApiRequest, reservation_id: UUID, verb: Any) -> HttpResponse:
+def _change(request: ApiRequest, reservation_id: UUID, verb: services.Verb[...]) -> HttpResponse:
     caller: Caller = request.auth
     found = caller.reservation(reservation_id)
     render = answers.changed(found)
@@ -305,8 +295,8 @@ def _change(request: ApiRequest, reservation_id: UUID, verb: Any) -> HttpRespons
         return {"reservation": str(found.pk)}
 
     owner = caller.key_owner(found.holder)
-    once = _once(request, owner, f"api:{verb.__name__}", asked, render)
-    return answers.respond(lambda: verb(reservation_id=found.pk, once=once), render)
+    once = _once(request, owner, f"api:{verb.name}", asked, render)
+    return answers.respond(verb, once, render, reservation_id=found.pk)
 
 
 def _once(

@@ -1,20 +1,23 @@
 """Layer 1 of expiry: the sweep, which Celery beat, a command and tests call alike."""
 
+from datetime import datetime
 from uuid import UUID
 
 from django.db import Error, connection, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from allo.live.events import Event, tell
 from allo.postgresql.faults import is_locked
-from inventory import locks
-from reservations.engine import sql
-from reservations.engine.news import tell_expired
+from inventory.events import StockChanged
+from inventory.locks import locking
+from reservations.engine import locks, sql
+from reservations.engine.events import Happened, ReservationEvent
 from reservations.models import Reservation, Sweep
 
 # Enough to be fast, few enough that a shopper waits milliseconds for the rows of one batch.
 BATCH = 1000
-# The others' pages see by their own clocks that the time is over.
+# Of so many reservations the pages are told; the others see by their own clocks that time is over.
 TOLD = 100
 # Looked up at once: the index begins with what this very run has expired, so looking is not free.
 LOOK_AHEAD = 10 * BATCH
@@ -64,12 +67,26 @@ def _expire(due: Due, run: Sweep, *, wait: bool = False) -> set[int]:
     wanted = {row for _, row in due}
     with transaction.atomic(), connection.cursor() as cursor:
         if wait:
-            cursor.execute(sql.PATIENCE, [f"{sql.BRIEFLY_MS}"])
-        had = set(locks.locking(wanted, skip_locked=not wait).values_list("pk", flat=True))
-        cursor.execute(sql.EXPIRE_DUE, [[pk for pk, row in due if row in had], TOLD, TOLD])
-        expired, lateness, products, *told = cursor.fetchone()
-    told_of = list(zip(*told, strict=True))
-    transaction.on_commit(lambda: tell_expired(products, told_of), robust=True)
+            cursor.execute(locks.PATIENCE, [f"{locks.BRIEFLY_MS}"])
+        locked = set(locking(wanted, skip_locked=not wait).values_list("pk", flat=True))
+        cursor.execute(sql.EXPIRE_DUE, [[pk for pk, row in due if row in locked], TOLD, TOLD])
+        expired, lateness, *changed = cursor.fetchone()
+    events = _events(*changed)
+    transaction.on_commit(lambda: tell(events), robust=True)
     run.expired += expired
     run.max_lateness_seconds = max(run.max_lateness_seconds, lateness)
-    return wanted - had
+    return wanted - locked
+
+
+def _events(
+    at: datetime, stocks: list[dict[str, int]] | None, ids: list[UUID], holders: list[str]
+) -> list[Event]:
+    """The same events as the engine's, of what the statement has changed."""
+    ended = zip(ids, holders, strict=True)
+    return [
+        *(
+            StockChanged(s["id"], s["product_id"], s["total_units"], s["reserved_units"], at)
+            for s in stocks or ()
+        ),
+        *(ReservationEvent(Happened.EXPIRED, pk, holder) for pk, holder in ended),
+    ]

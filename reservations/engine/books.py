@@ -5,25 +5,20 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.conf import settings
 
-from reservations.engine.idempotency import Answer, Once
-from reservations.exceptions import IdempotencyConflict, InFlight, ReservationError
+from allo.live.events import Event
+from inventory.events import StockChanged
+from reservations.engine.events import Happened, ReservationEvent
+from reservations.engine.idempotency import Name, Once, Outcome, Reply
+from reservations.exceptions import IdempotencyConflict, InFlight
 from reservations.models import Reservation
 
-if TYPE_CHECKING:
-    from reservations.engine.commands import Command
-
 Status = Reservation.Status
-Name = tuple[str, str, str]
-Outcome = Reservation | Answer | ReservationError
 # A constant statement over arrays, and one row of them: what another app writes with a decision.
 Also = tuple[str, tuple[Any, ...]]
-
-# Dead holds are freed this many at a time, until there is enough: the row stays locked meanwhile.
-EXPIRE_AT_ONCE = 200
 
 
 @dataclass(slots=True)
@@ -45,35 +40,44 @@ class Stock:
     def available(self) -> int:
         return self.total - self.sold_now - self.reserved - self.held_now
 
+    @property
+    def is_changed(self) -> bool:
+        return bool(self.sold_now or self.held_now)
+
+
+class Shortage(Exception):
+    """Not enough is available yet: dead holds of these rows are still to be freed."""
+
+    def __init__(self, stocks: list[Stock], wanted: int) -> None:
+        super().__init__(f"{wanted} units wanted")
+        self.stocks = stocks
+        self.wanted = wanted
+
 
 class Books:
     """What one transaction has locked and read, and what commands decided in order of arrival.
 
-    `reservations.engine.storage` opens them and writes them; nothing else here touches the database
-    but `expire_due`, and only when stock falls short.
+    Plain data: `reservations.engine.storage` reads and writes the database.
     """
 
     def __init__(self, now: datetime, stocks: Iterable[Stock]) -> None:
         self.now = now
         self.stocks = {stock.id: stock for stock in stocks}
         self.units_at: dict[str, int] = {}
-        self.answers: dict[Name, tuple[bytes, Answer]] = {}
+        self.replies: dict[Name, tuple[bytes, Reply]] = {}
         self.keys_in_use: set[Name] = set()
         self.held: list[Reservation] = []
         self.changed: dict[uuid.UUID, Reservation] = {}
         self.also: list[Also] = []
-        self.answered: list[tuple[Once, Answer, uuid.UUID | None]] = []
+        self.replied: list[tuple[Once, Reply, uuid.UUID | None]] = []
+        self._happened: list[ReservationEvent] = []
         self._reservations: dict[uuid.UUID, Reservation] = {}
         self._pending: dict[str, list[Reservation]] = defaultdict(list)
 
     # --- what commands ask --------------------------------------------------------------------
 
-    def lacks(self, command: "Command", *, passed_over: bool) -> int | None:
-        """The first row of the command that was not locked. Where locks of others were passed over
-        a missing reservation may be one of them; its own row is then the place to wait at."""
-        if passed_over and command.reservation_id not in {None, *self._reservations}:
-            return command.rows[0]
-        return next((row for row in command.rows if row not in self.stocks), None)
+    def knows(self, reservation_id: uuid.UUID) -> bool:
+        return reservation_id in self._reservations
 
     def stock(self, row: int) -> Stock:
         return self.stocks[row]
@@ -105,6 +109,7 @@ class Books:
         self.held.append(reservation)
         self.remember(reservation)
         self._count(reservation, quantity)
+        self._tell(Happened.CREATED, reservation)
         return reservation
 
     def end(
@@ -121,17 +126,20 @@ class Books:
         reservation.ended_at = self.now
         reservation.withdrawn = withdrawn
         self.changed[reservation.id] = reservation
+        self._tell(Happened(status), reservation)
         return reservation
 
     def renew(self, reservation: Reservation) -> Reservation:
         reservation.expires_at = self.now + timedelta(seconds=settings.RESERVATION_TTL_SECONDS)
         reservation.renewals += 1
         self.changed[reservation.id] = reservation
+        self._tell(Happened.RENEWED, reservation)
         return reservation
 
     def extend(self, reservation: Reservation, by: timedelta) -> Reservation:
         reservation.expires_at += by
         self.changed[reservation.id] = reservation
+        self._tell(Happened.EXTENDED, reservation)
         return reservation
 
     def _count(self, reservation: Reservation, units: int) -> None:
@@ -139,52 +147,39 @@ class Books:
         if address:
             self.units_at[address] = self.units_at.get(address, 0) + units
 
-    def expire_due(self, stock: Stock, wanted: int) -> None:
-        """Expires dead holds of a row, oldest first, until `wanted` units are available."""
-        while stock.available < wanted and not stock.nothing_due:
-            due = (
-                Reservation.objects.pending()
-                .filter(inventory=stock.id, expires_at__lte=self.now)
-                .exclude(pk__in=self.changed)
-                .order_by("expires_at", "pk")[:EXPIRE_AT_ONCE]
-            )
-            found = [self.remember(reservation) for reservation in due]
-            for reservation in found:
-                self.end(reservation, Status.EXPIRED)
-            stock.nothing_due = len(found) < EXPIRE_AT_ONCE
+    def _tell(self, happened: Happened, reservation: Reservation) -> None:
+        self._happened.append(ReservationEvent(happened, reservation.id, reservation.holder))
 
-    def settle(self, command: "Command") -> Outcome:
-        """Decides one command; under a key, gives the stored answer or stores this one."""
-        once = command.once
-        try:
-            if once and (answer := self._answer_before(once)):
-                return answer
-            outcome: Reservation | ReservationError = command.decide(self)
-        except ReservationError as refusal:
-            outcome = refusal
-        if once is None or (isinstance(outcome, ReservationError) and outcome.transient):
-            return outcome
-        if isinstance(outcome, IdempotencyConflict):
-            return outcome
-        return self._answer(once, outcome)
+    @property
+    def events(self) -> list[Event]:
+        """All that is told of this transaction after its commit."""
+        changed = (stock for stock in self.stocks.values() if stock.is_changed)
+        return [*(self._stock_changed(stock) for stock in changed), *self._happened]
 
-    def _answer_before(self, once: Once) -> Answer | None:
+    def _stock_changed(self, stock: Stock) -> StockChanged:
+        total, reserved = stock.total - stock.sold_now, stock.reserved + stock.held_now
+        return StockChanged(stock.id, stock.product, total, reserved, self.now)
+
+    # --- what was replied under a key -------------------------------------------------------------
+
+    def reply_before(self, once: Once) -> Reply | None:
+        """The stored one. Raises `InFlight`, `IdempotencyConflict`."""
         if once.name in self.keys_in_use:
             raise InFlight
-        if not (before := self.answers.get(once.name)):
+        if not (before := self.replies.get(once.name)):
             return None
-        request_hash, answer = before
+        request_hash, reply = before
         if request_hash != once.request_hash:
             raise IdempotencyConflict
-        return answer
+        return reply
 
-    def _answer(self, once: Once, outcome: Reservation | ReservationError) -> Answer:
-        answer = once.render(outcome)
-        again = Answer(answer.status, answer.body, replayed=True)
-        self.answers[once.name] = (once.request_hash, again)
+    def keep_reply(self, once: Once, outcome: Outcome) -> Reply:
+        reply = once.render(outcome)
+        again = Reply(reply.status, reply.body, replayed=True)
+        self.replies[once.name] = (once.request_hash, again)
         reservation_id = outcome.id if isinstance(outcome, Reservation) else None
-        self.answered.append((once, answer, reservation_id))
-        return answer
+        self.replied.append((once, reply, reservation_id))
+        return reply
 
     def remember(self, reservation: Reservation) -> Reservation:
         """One object per reservation, however it was found."""

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from django.conf import settings
 
-from reservations.engine.books import Also, Books, Stock
+from reservations.engine.books import Also, Books, Shortage, Stock
 from reservations.engine.idempotency import Once
 from reservations.exceptions import (
     InsufficientStock,
@@ -25,33 +25,45 @@ from reservations.models import Reservation
 Status = Reservation.Status
 
 
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Whose a hold is to be. The units held unpaid are counted by `network`, unless it is "";
+    it may hold `cap` of them, None being what the settings say and 0 no limit."""
+
+    name: str
+    network: str = ""
+    cap: int | None = None
+
+    @property
+    def most(self) -> int:
+        common: int = settings.RESERVATION_MAX_UNITS_PER_ADDRESS
+        return common if self.cap is None else self.cap
+
+    @property
+    def counted(self) -> str:
+        """The network whose held units have to be counted, if any."""
+        return self.network if self.most else ""
+
+
+NOBODY = Holder("")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """What one caller asks, since when (`time.monotonic`). `rows` are the inventory rows to lock,
-    by primary key."""
+    """One caller's request, made at `since` (`time.monotonic`). `rows` are the inventory rows to
+    lock, by primary key."""
 
     rows: tuple[int, ...]
     once: Once | None = None
     reservation_id: UUID | None = None
-    holder: str = ""
-    address: str = ""
-    address_cap: int | None = None  # units that `address` may hold; None: as the settings say
+    holder: Holder = NOBODY
     since: float = field(default_factory=time.monotonic, compare=False)
 
     reads_prices: ClassVar[bool] = False
 
-    @property
-    def capped_address(self) -> str:
-        """The address whose held units have to be counted, if any."""
-        return self.address if self.address_maximum else ""
-
-    @property
-    def address_maximum(self) -> int:
-        own, common = self.address_cap, settings.RESERVATION_MAX_UNITS_PER_ADDRESS
-        return int(common if own is None else own)
-
     def decide(self, books: Books) -> Reservation:
-        """Raises `ReservationError`, or `Reservation.DoesNotExist`."""
+        """Raises `ReservationError`, or `Reservation.DoesNotExist`; `Shortage`, to be asked again
+        when dead holds are freed."""
         raise NotImplementedError
 
 
@@ -69,10 +81,10 @@ class Reserve(Command):
             return existing
         self._check_limits(books)
         stock = self._stock(books)
-        return books.hold(stock, self.quantity, self.holder, self.address)
+        return books.hold(stock, self.quantity, self.holder.name, self.holder.network)
 
     def _existing(self, books: Books) -> Reservation | None:
-        for hold in books.pending_of(self.holder):
+        for hold in books.pending_of(self.holder.name):
             if hold.inventory_id in self.rows:
                 if not hold.is_due(books.now):
                     return hold
@@ -80,15 +92,14 @@ class Reserve(Command):
         return None
 
     def _check_limits(self, books: Books) -> None:
-        live = sum(not hold.is_due(books.now) for hold in books.pending_of(self.holder))
-        at_address = books.units_at.get(self.address, 0) + self.quantity if self.address else 0
-        by_address = (
-            "RESERVATION_MAX_UNITS_PER_ADDRESS" if self.address_cap is None else "max_units"
-        )
+        live = sum(not hold.is_due(books.now) for hold in books.pending_of(self.holder.name))
+        who = self.holder
+        at_network = books.units_at.get(who.network, 0) + self.quantity if who.network else 0
+        by_network = "RESERVATION_MAX_UNITS_PER_ADDRESS" if who.cap is None else "max_units"
         for name, wanted, maximum in (
             ("RESERVATION_MAX_UNITS", self.quantity, settings.RESERVATION_MAX_UNITS),
             ("RESERVATION_MAX_LIVE", live + 1, settings.RESERVATION_MAX_LIVE),
-            (by_address, at_address, self.address_maximum),
+            (by_network, at_network, who.most),
         ):
             if maximum and wanted > maximum:
                 raise LimitReached(name, maximum)
@@ -96,14 +107,12 @@ class Reserve(Command):
     def _stock(self, books: Books) -> Stock:
         stocks = [books.stock(row) for row in self.rows]
         best = max(stocks, key=lambda stock: stock.available)
-        if best.available < self.quantity:
-            # Nobody is told "sold out" because of a dead hold.
-            for stock in stocks:
-                books.expire_due(stock, self.quantity)
-            best = max(stocks, key=lambda stock: stock.available)
-        if best.available < self.quantity:
-            raise InsufficientStock(best.available)
-        return best
+        if best.available >= self.quantity:
+            return best
+        # Nobody is told "sold out" because of a dead hold.
+        if still_due := [stock for stock in stocks if not stock.nothing_due]:
+            raise Shortage(still_due, self.quantity)
+        raise InsufficientStock(best.available)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

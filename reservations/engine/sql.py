@@ -1,13 +1,5 @@
 """The statements that the ORM has no words for. Arrays carry a whole batch in one statement."""
 
-# Advisory locks, in the order given. A key that is in use elsewhere is not waited for (its
-# `had` is false): the caller tries again later, and its neighbours in the batch go on.
-ADVISORY_LOCKS = """
-    SELECT CASE WHEN wait THEN pg_advisory_xact_lock(number) IS NOT NULL
-                ELSE pg_try_advisory_xact_lock(number) END AS had
-    FROM unnest(%s::bigint[], %s::bool[]) AS wanted(number, wait)
-"""
-
 # Read when the rows are locked, by a statement of its own: a price that was changed while a lock
 # was waited for is the new one. The product is not locked: it may change before the commit.
 PRICES = """
@@ -23,7 +15,7 @@ UNITS_AT = """
     GROUP BY address
 """
 
-ANSWERS = """
+REPLIES = """
     SELECT client, endpoint, key, request_hash, status, body
     FROM unnest(%s::text[], %s::text[], %s::text[]) AS asked(client, endpoint, key)
     CROSS JOIN LATERAL (
@@ -48,13 +40,6 @@ NOW_AND_PENDING_OF = """
         ) AS found
     ) ON true
 """
-
-# Until the end of the transaction; in milliseconds. And no table is read as a whole: a plan made
-# while it was a page would be kept when it is a thousand.
-PATIENCE = """
-    SELECT set_config('lock_timeout', %s, true), set_config('enable_seqscan', 'off', true)
-"""
-BRIEFLY_MS = 100
 
 # Relative, so that even a transaction that forgot its lock cannot undo another's change; the
 # CHECK then refuses what is not there.
@@ -91,12 +76,12 @@ SOLD = """
     FROM unnest(%s::bigint[], %s::int[], %s::uuid[]) AS sold
 """
 
-ANSWERED = """
+REPLIED = """
     INSERT INTO reservations_idempotencykey
         (client, endpoint, key, request_hash, status, body, reservation_id, created_at)
-    SELECT answered.*, %s
+    SELECT replied.*, %s
     FROM unnest(%s::text[], %s::text[], %s::text[], %s::bytea[], %s::int[], %s::text[],
-                %s::uuid[]) AS answered
+                %s::uuid[]) AS replied
 """
 
 
@@ -116,10 +101,11 @@ EXPIRE_DUE = """
         SELECT inventory_id, sum(quantity) AS units FROM expired GROUP BY inventory_id
     ), stock AS (
         UPDATE inventory_inventory AS row SET reserved_units = row.reserved_units - freed.units
-        FROM freed WHERE row.id = freed.inventory_id RETURNING product_id
+        FROM freed WHERE row.id = freed.inventory_id
+        RETURNING row.id, row.product_id, row.total_units, row.reserved_units
     )
     SELECT count(*), coalesce(extract(epoch FROM clock_timestamp() - min(expires_at)), 0)::float,
-        ARRAY(SELECT DISTINCT product_id FROM stock),
+        clock_timestamp(), (SELECT json_agg(row_to_json(stock)) FROM stock),
         ARRAY(SELECT id FROM expired LIMIT %s), ARRAY(SELECT holder FROM expired LIMIT %s)
     FROM expired
 """

@@ -1,51 +1,35 @@
 """How books are opened and written: two round trips to the database for a whole batch.
 
 Everything is locked and read in the first, written and committed in the second. The locks come
-first, in the order of `inventory.locks`; each statement sees what was committed before it began,
-so what is read after a lock was had is current (READ COMMITTED).
+first, in the order of `reservations.engine.locks`; each statement sees what was committed before
+it began, so what is read under a lock is current (READ COMMITTED).
 """
 
-import time
 import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from enum import Enum, auto
-from functools import lru_cache
-from hashlib import blake2b
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
-from django.conf import settings
 from django.db import connection
-from django.db.models import QuerySet
 from psycopg import Cursor
 
-from inventory import locks
-from reservations.engine import sql
-from reservations.engine.books import Books, Name, Stock
-from reservations.engine.idempotency import Answer, Once
+from reservations.engine import locks, sql
+from reservations.engine.books import Books, Shortage, Stock
+from reservations.engine.commands import Command
+from reservations.engine.idempotency import Once, Reply
+from reservations.engine.locks import Patience, Statement
 from reservations.models import Reservation
 
-if TYPE_CHECKING:
-    from reservations.engine.commands import Command
-
-Statement = tuple[str, Sequence[Any]]
-
 FIELDS = [field.attname for field in Reservation._meta.concrete_fields]
+NOW_AND_PENDING_OF = sql.NOW_AND_PENDING_OF.format(fields=", ".join(FIELDS))
+# Dead holds are freed this many at a time, until there is enough: the row stays locked meanwhile.
+EXPIRE_AT_ONCE = 200
 
 
-class Patience(Enum):
-    """How long rows that others hold are waited for."""
-
-    NONE = auto()  # they are passed over
-    BRIEF = auto()  # as long as neighbours in the batch can bear: `sql.BRIEFLY_MS`
-    FULL = auto()  # `LOCK_TIMEOUT_MS`, less what the one who came first has waited in line
-
-
-def open_books(commands: Sequence["Command"], patience: Patience) -> Books:
+def open_books(commands: Sequence[Command], patience: Patience) -> Books:
     """Locks and reads all that the commands need. Raises `django.db.Error` for want of a lock."""
-    onces = [command.once for command in commands if command.once]
-    names = [once.name for once in onces]
-    found = one_trip(_statements(commands, names, patience))
+    wanted = _wanted(commands)
+    found = one_trip(_statements(commands, wanted, patience))
     books = Books(found["now"][0][0], (Stock(*row) for row in found["stocks"]))
     for pk, unit_paise, name in found.get("prices", ()):
         # A row that was passed over is not in the books.
@@ -55,82 +39,59 @@ def open_books(commands: Sequence["Command"], patience: Patience) -> Books:
     for row in (*found.get("reservations", ()), *pending):
         books.remember(Reservation.from_db("default", FIELDS, row))
     books.units_at = dict(found.get("units_at", ()))
-    if names:
-        had = [had for (had,) in found["locks"]][-len(names) :]
-        books.keys_in_use = {name for name, h in zip(names, had, strict=True) if not h}
-        books.answers = {
-            (client, endpoint, key): (bytes(digest), Answer(status, body, replayed=True))
-            for client, endpoint, key, digest, status, body in found["answers"]
+    if wanted.keys:
+        locked = [locked for (locked,) in found["advisory"]][-len(wanted.keys) :]
+        books.keys_in_use = {
+            name for name, mine in zip(wanted.keys, locked, strict=True) if not mine
+        }
+        books.replies = {
+            (client, endpoint, key): (bytes(digest), Reply(status, body, replayed=True))
+            for client, endpoint, key, digest, status, body in found["replies"]
         }
     return books
 
 
+def free_due(books: Books, shortage: Shortage) -> None:
+    """Expires dead holds of each row, oldest first, until there is enough or none is left."""
+    for stock in shortage.stocks:
+        while stock.available < shortage.wanted and not stock.nothing_due:
+            due = (
+                Reservation.objects.pending()
+                .filter(inventory=stock.id, expires_at__lte=books.now)
+                .exclude(pk__in=books.changed)
+                .order_by("expires_at", "pk")[:EXPIRE_AT_ONCE]
+            )
+            found = [books.remember(reservation) for reservation in due]
+            for reservation in found:
+                books.end(reservation, Reservation.Status.EXPIRED)
+            stock.nothing_due = len(found) < EXPIRE_AT_ONCE
+
+
+def _wanted(commands: Sequence[Command]) -> locks.Wanted:
+    return locks.Wanted(
+        rows={row for command in commands for row in command.rows},
+        holders={command.holder.name for command in commands} - {""},
+        networks={command.holder.counted for command in commands} - {""},
+        keys=[command.once.name for command in commands if command.once],
+        reservations={c.reservation_id for c in commands if c.reservation_id},
+    )
+
+
 def _statements(
-    commands: Sequence["Command"], names: list[Name], patience: Patience
+    commands: Sequence[Command], wanted: locks.Wanted, patience: Patience
 ) -> dict[str, Statement]:
     """In the lock order, then what is read under the locks, and the time last of all."""
-    skip = patience is Patience.NONE
-    holders = {command.holder for command in commands if command.holder}
-    addresses = {command.capped_address for command in commands} - {""}
-    rows = {row for command in commands for row in command.rows}
-    ids = {command.reservation_id for command in commands if command.reservation_id}
-    priced = {row for command in commands if command.reads_prices for row in command.rows}
+    priced = [row for command in commands if command.reads_prices for row in command.rows]
+    since = min(command.since for command in commands)
     statements = {
-        "patience": _lock_timeout(commands, patience),
-        "stocks": (_lock_rows(len(rows), skip), [*rows]),
-        "locks": _advisory_locks(holders | addresses, names),
-        "reservations": (_lock_reservations(len(ids), skip), [*ids]) if ids else None,
-        "prices": (sql.PRICES, [list(priced)]) if priced else None,
-        "units_at": (sql.UNITS_AT, [list(addresses)]) if addresses else None,
-        "answers": (sql.ANSWERS, columns(names)) if names else None,
-        "now": (NOW_AND_PENDING_OF, [list(holders)]),
+        "patience": locks.patience(patience, since=since),
+        **locks.statements(wanted, skip_locked=patience is Patience.NONE),
+        "prices": (sql.PRICES, [priced]) if priced else None,
+        "units_at": (sql.UNITS_AT, [list(wanted.networks)]) if wanted.networks else None,
+        "replies": (sql.REPLIES, columns(wanted.keys)) if wanted.keys else None,
+        "now": (NOW_AND_PENDING_OF, [list(wanted.holders)]),
     }
     return {name: statement for name, statement in statements.items() if statement}
-
-
-def _lock_timeout(commands: Sequence["Command"], patience: Patience) -> Statement | None:
-    if patience is Patience.NONE:
-        return None
-    waited = 1000 * (time.monotonic() - min(command.since for command in commands))
-    left = settings.LOCK_TIMEOUT_MS - waited if patience is Patience.FULL else 0
-    return sql.PATIENCE, [f"{max(left, sql.BRIEFLY_MS):.0f}"]
-
-
-NOW_AND_PENDING_OF = sql.NOW_AND_PENDING_OF.format(fields=", ".join(FIELDS))
-
-
-@lru_cache
-def _lock_rows(count: int, skip_locked: bool) -> str:
-    """The ORM's own SQL, compiled once for each number of rows."""
-    rows = locks.locking(range(count), skip_locked=skip_locked)
-    return _compiled(rows.values_list("pk", "product", "total_units", "reserved_units"))
-
-
-@lru_cache
-def _lock_reservations(count: int, skip_locked: bool) -> str:
-    ids = [uuid.UUID(int=number) for number in range(count)]
-    rows = Reservation.objects.filter(pk__in=ids).order_by("pk")
-    return _compiled(rows.select_for_update(no_key=True, skip_locked=skip_locked))
-
-
-def _compiled(queryset: QuerySet[Any, Any]) -> str:
-    return str(queryset.query.sql_with_params()[0])
-
-
-def _advisory_locks(names: Iterable[str], keys: list[Name]) -> Statement | None:
-    """Holders and addresses are waited for: whoever has them waits for nothing below this rank.
-    Idempotency keys are not: their owner may be any distance away."""
-    waited = sorted(lock_number(name) for name in names)
-    tried = [lock_number(*key) for key in keys]
-    if not waited and not tried:
-        return None
-    return sql.ADVISORY_LOCKS, [waited + tried, [True] * len(waited) + [False] * len(tried)]
-
-
-def lock_number(*name: str) -> int:
-    """A 64-bit number; two names that share one cost a wait, never a wrong answer."""
-    digest = blake2b("\0".join(name).encode(), digest_size=8).digest()
-    return int.from_bytes(digest, signed=True)
 
 
 def write(books: Books, *, commit: bool) -> None:
@@ -156,7 +117,7 @@ def _also(books: Books) -> dict[str, list[tuple[Any, ...]]]:
 
 
 def _steps(books: Books) -> Iterator[Statement]:
-    stocks = [s for s in books.stocks.values() if s.sold_now or s.held_now]
+    stocks = [s for s in books.stocks.values() if s.is_changed]
     changed = books.changed.values()
     sold = [r for r in changed if r.status == Reservation.Status.CONFIRMED]
     if stocks:
@@ -168,8 +129,8 @@ def _steps(books: Books) -> Iterator[Statement]:
         yield sql.CHANGED, columns(_changed_row(r) for r in changed)
     if sold:
         yield sql.SOLD, [books.now, *columns((r.inventory_id, -r.quantity, r.id) for r in sold)]
-    if books.answered:
-        yield sql.ANSWERED, [books.now, *columns(_answer_row(*row) for row in books.answered)]
+    if books.replied:
+        yield sql.REPLIED, [books.now, *columns(_reply_row(*row) for row in books.replied)]
 
 
 def _held_row(r: Reservation) -> tuple[Any, ...]:
@@ -180,8 +141,8 @@ def _changed_row(r: Reservation) -> tuple[Any, ...]:
     return r.id, r.status, r.withdrawn, r.ended_at, r.expires_at, r.renewals
 
 
-def _answer_row(once: Once, answer: Answer, reservation_id: uuid.UUID | None) -> tuple[Any, ...]:
-    return (*once.name, once.request_hash, answer.status, answer.body, reservation_id)
+def _reply_row(once: Once, reply: Reply, reservation_id: uuid.UUID | None) -> tuple[Any, ...]:
+    return (*once.name, once.request_hash, reply.status, reply.body, reservation_id)
 
 
 def columns(rows: Iterable[tuple[Any, ...]]) -> list[list[Any]]:

@@ -3,10 +3,12 @@
 import logging
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 from django.conf import settings
 from django.db import Error, connection, transaction
 
+from allo.live.events import tell
 from allo.postgresql.faults import (
     LOCK_NOT_AVAILABLE,
     Fault,
@@ -16,13 +18,19 @@ from allo.postgresql.faults import (
     sqlstate_of,
 )
 from inventory.models import Inventory
-from reservations.engine.books import Books, Outcome
+from reservations.engine.books import Books, Shortage
 from reservations.engine.combining import Combiner, Later
 from reservations.engine.commands import Command
-from reservations.engine.idempotency import Answer
-from reservations.engine.news import tell
-from reservations.engine.storage import Patience, open_books, write
-from reservations.exceptions import Busy, InFlight, Storage
+from reservations.engine.idempotency import Once, Outcome, Reply
+from reservations.engine.locks import Patience
+from reservations.engine.storage import free_due, open_books, write
+from reservations.exceptions import (
+    Busy,
+    IdempotencyConflict,
+    InFlight,
+    ReservationError,
+    Storage,
+)
 from reservations.models import Reservation
 
 logger = logging.getLogger(__name__)
@@ -31,15 +39,29 @@ logger = logging.getLogger(__name__)
 IN_FLIGHT_SECONDS = 5.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.01, 0.25
 
-Served = Outcome | Exception | Later
+Served = Reservation | Reply | Exception | Later
 
 # Rows that were waited for in vain, and until when that is remembered. A lane has one leader, and
 # what two of them may lose here is a hint.
 _stuck: dict[int, float] = {}
 
 
-def perform(command: Command) -> Reservation | Answer:
-    """The command's result; raises its refusal, `Busy`, `Storage`, or whatever broke it."""
+def perform(command: Command) -> Reservation:
+    """The command's reservation; raises its refusal, `Busy`, `Storage`, or whatever broke it."""
+    done = _perform(command)
+    assert isinstance(done, Reservation)
+    return done
+
+
+def perform_once(command: Command, once: Once) -> Reply:
+    """The reply under the key, stored with the effect or before. Raises what is not stored: a
+    transient refusal, a conflict, or whatever broke the command."""
+    reply = _perform(replace(command, once=once))
+    assert isinstance(reply, Reply)
+    return reply
+
+
+def _perform(command: Command) -> Reservation | Reply:
     give_up = time.monotonic() + IN_FLIGHT_SECONDS
     pause = _FIRST_PAUSE
     while True:
@@ -53,7 +75,7 @@ def perform(command: Command) -> Reservation | Answer:
         pause = min(pause * 2, _LONGEST_PAUSE)
 
 
-def _submit(command: Command) -> Reservation | Answer:
+def _submit(command: Command) -> Reservation | Reply:
     # What is asked inside a caller's transaction commits, or does not, with that transaction.
     if not connection.in_atomic_block:
         return _combiner.submit(command)
@@ -107,7 +129,7 @@ def _may_do_alone(commands: list[Command], error: Exception) -> bool:
     return len(commands) > 1 and fault_of(error) is None
 
 
-def _alone(command: Command) -> Outcome | Exception:
+def _alone(command: Command) -> Reservation | Reply | Exception:
     try:
         (outcome,) = _transact([command], Patience.FULL)
     except Exception as error:
@@ -116,26 +138,57 @@ def _alone(command: Command) -> Outcome | Exception:
     return outcome
 
 
-def _transact(commands: Sequence[Command], patience: Patience) -> list[Outcome | Later]:
+def _transact(commands: Sequence[Command], patience: Patience) -> list[Served]:
     ours = not connection.in_atomic_block
     # The pipeline inside: to switch autocommit within one would cost a round trip each time. What
     # went wrong in it may come out only at its end, where no cursor is left to translate it.
     with transaction.atomic(), connection.wrap_database_errors, connection.connection.pipeline():
         books = open_books(commands, patience)
-        outcomes = [_decide(books, command, patience) for command in commands]
+        outcomes = [_serve(books, command, patience) for command in commands]
         write(books, commit=ours)
     # At once, or when the caller's own transaction commits; and it may not break what is done.
-    transaction.on_commit(lambda: tell(books), robust=True)
+    transaction.on_commit(lambda: tell(books.events), robust=True)
     return outcomes
 
 
-def _decide(books: Books, command: Command, patience: Patience) -> Outcome | Later:
-    row = books.lacks(command, passed_over=patience is Patience.NONE)
+def _serve(books: Books, command: Command, patience: Patience) -> Served:
+    row = _not_locked(books, command, passed_over=patience is Patience.NONE)
     if row is None:
-        return books.settle(command)
+        return _decide(books, command)
     if patience is not Patience.NONE:
         raise Inventory.DoesNotExist
     return Later(row)
+
+
+def _not_locked(books: Books, command: Command, *, passed_over: bool) -> int | None:
+    """The first row of the command that was not locked. Where locks of others were passed over, a
+    missing reservation may be one of them; its own row is then the place to wait at."""
+    reservation = command.reservation_id
+    if passed_over and reservation and not books.knows(reservation):
+        return command.rows[0]
+    return next((row for row in command.rows if row not in books.stocks), None)
+
+
+def _decide(books: Books, command: Command) -> Reservation | Reply | ReservationError:
+    """One command; under a key the reply that is stored, or is now. An outcome that a retry may
+    change is not stored."""
+    once = command.once
+    try:
+        if once and (reply := books.reply_before(once)):
+            return reply
+        outcome: Outcome = _outcome(books, command)
+    except ReservationError as refusal:
+        outcome = refusal
+    passing = isinstance(outcome, IdempotencyConflict) or getattr(outcome, "transient", False)
+    return outcome if once is None or passing else books.keep_reply(once, outcome)
+
+
+def _outcome(books: Books, command: Command) -> Reservation:
+    while True:
+        try:
+            return command.decide(books)
+        except Shortage as shortage:
+            free_due(books, shortage)
 
 
 def _refusal(error: Exception) -> Exception:
@@ -146,4 +199,4 @@ def _refusal(error: Exception) -> Exception:
     return Storage() if fault is Fault.STORAGE else Busy()
 
 
-_combiner: Combiner[Command, Reservation | Answer] = Combiner(_run, lambda command: command.rows)
+_combiner: Combiner[Command, Reservation | Reply] = Combiner(_run, lambda command: command.rows)

@@ -8,8 +8,10 @@ from uuid import UUID
 
 from django.http import Http404, HttpRequest
 
+from allo.web.address import client_network
 from reservations import services
-from reservations.engine.news import holder_topic
+from reservations.engine.commands import Holder
+from reservations.engine.events import holder_topic
 from reservations.models import Reservation
 from reservations.shop import visitor
 
@@ -26,9 +28,12 @@ def holders_of(request: HttpRequest) -> tuple[str, ...]:
     return tuple(filter(None, holders))
 
 
-def holder_for(request: HttpRequest) -> str | None:
-    """Whose a new hold is to be; None for a browser that shows nothing to be known by."""
-    return next(iter(holders_of(request)), None)
+def holder_for(request: HttpRequest) -> Holder | None:
+    """Whose a new hold is to be; None for a browser that shows nothing to be known by. What an
+    account holds is counted by no network."""
+    for name in holders_of(request):
+        return Holder(name, "" if request.user.is_authenticated else client_network(request))
+    return None
 
 
 def live_holds(request: HttpRequest) -> list[Reservation]:

@@ -26,7 +26,8 @@ from catalog.models import Product, ProductQuerySet
 from catalog.slugs import follow_renames
 from inventory.models import Inventory
 from reservations import refusals, services
-from reservations.engine.idempotency import Answer
+from reservations.engine.commands import Holder
+from reservations.engine.idempotency import Reply
 from reservations.exceptions import InsufficientStock
 from reservations.models import Reservation
 from reservations.refusals import Refusal
@@ -97,24 +98,21 @@ def _product(slug: str, products: ProductQuerySet | None = None) -> Product:
     return get_object_or_404(products.published().select_related("category"), slug=slug)
 
 
-def _hold(request: HttpRequest, product: Product, form: ReserveForm, holder: str) -> Answer:
+def _hold(request: HttpRequest, product: Product, form: ReserveForm, holder: Holder) -> Reply:
     if not form.stock:
         return refusals.answer(InsufficientStock(0))
     asked = {"product": product.pk, **form.cleaned_data}
-    once = once_for(request, holder, "reservations:reserve", asked)
-    return refusals.attempt(
-        lambda: services.reserve(
-            product_id=product.pk,
-            warehouse_id=form.row.warehouse_id if form.row else None,
-            quantity=form.cleaned_data["quantity"],
-            holder=holder,
-            address="" if request.user.is_authenticated else client_network(request),
-            once=once,
-        )
+    return refusals.reply(
+        services.reserve,
+        once_for(request, holder.name, "reservations:reserve", asked),
+        product_id=product.pk,
+        warehouse_id=form.row.warehouse_id if form.row else None,
+        quantity=form.cleaned_data["quantity"],
+        holder=holder,
     )
 
 
-def _refused(request: Request, product: Product, form: ReserveForm, answer: Answer) -> HttpResponse:
+def _refused(request: Request, product: Product, form: ReserveForm, answer: Reply) -> HttpResponse:
     """The form again, filled in with what is left: one click takes it."""
     if answer.status == refusals.BUSY and not wants_part(request):
         return busy(request, refusals.refusal(answer).code)

@@ -52,7 +52,6 @@ def _act(command: Command, record: StaffAction) -> Reservation:
         except ReservationError as error:
             refusal = error
         else:
-            assert isinstance(done, Reservation)
             record.reservation = done
             record.save(force_insert=True)
             return done

@@ -230,7 +230,7 @@ def test_logs_tell_no_secret(client, caplog, monkeypatch) -> None:
     act(client, held.headers["Location"], own + "x", "GET")
     client.post("/api/reservations", {}, "text/plain", headers={"Idempotency-Key": key})
     with monkeypatch.context() as patch:
-        patch.setattr("reservations.services.perform", lambda _: 1 / 0)
+        patch.setattr("reservations.services.perform_once", lambda *_: 1 / 0)
         assert reserve(client, token, key=key).status_code == 500
     session = client.cookies["sessionid"].value if "sessionid" in client.cookies else "none-yet"
     secrets = (token, key, own, session, "Chai")

@@ -12,7 +12,7 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from reservations.engine.storage import lock_number
+from reservations.engine.locks import Space, number
 from tests.api.conftest import NewCaller
 from tests.api.http import Caller, Crowd, Reply, Stock, merchant, reserving, statuses
 from tests.running import Shop, wait_for
@@ -85,9 +85,9 @@ def test_2_a_key_still_in_use_elsewhere_is_in_flight_and_stores_nothing(
     shop: Shop, stock: Stock, caller: Caller
 ) -> None:
     slug, key = stock.of(5), str(uuid4())
-    number = lock_number(f"address:{caller.address}/32", "api:reserve", key)
+    lock = number(Space.KEY, f"address:{caller.address}/32", "api:reserve", key)
     with psycopg.connect(shop.owner_url) as connection:
-        connection.execute("SELECT pg_advisory_xact_lock(%s)", [number])
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", [lock])
         reply = caller.reserve(slug, Idempotency_Key=key)
     assert (reply.status, reply.code, reply.headers["retry-after"]) == (425, "in_flight", "1")
     assert stock.row(slug) == (5, 0)

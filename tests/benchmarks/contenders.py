@@ -16,8 +16,8 @@ from django.db.models import F
 from django.utils import timezone
 
 from inventory.models import Inventory
-from reservations.engine.commands import Reserve
-from reservations.engine.idempotency import Answer, Once
+from reservations.engine.commands import Holder, Reserve
+from reservations.engine.idempotency import Once, Reply
 from reservations.engine.transactions import perform
 from reservations.exceptions import InsufficientStock, LimitReached, ReservationError
 from reservations.models import IdempotencyKey, Reservation
@@ -27,11 +27,11 @@ Contender = Callable[[int, str, str], None]
 
 def allo(row: int, holder: str, key: str) -> None:
     once = Once(holder, "reserve", key, b"1", _render) if key else None
-    perform(Reserve(rows=(row,), quantity=1, holder=holder, once=once))
+    perform(Reserve(rows=(row,), quantity=1, holder=Holder(holder), once=once))
 
 
-def _render(outcome: Reservation | ReservationError) -> Answer:
-    return Answer(201, json.dumps({"id": str(getattr(outcome, "id", ""))}))
+def _render(outcome: Reservation | ReservationError) -> Reply:
+    return Reply(201, json.dumps({"id": str(getattr(outcome, "id", ""))}))
 
 
 def plain(row: int, holder: str, key: str) -> None:

@@ -10,6 +10,7 @@ from catalog import paging
 from catalog.models import Category, Product
 from inventory.models import Inventory
 from reservations import services
+from reservations.engine.commands import Holder
 from tests.shopping import HTMX
 from tests.stock import pass_time, stocked
 
@@ -83,8 +84,8 @@ def test_in_stock_leaves_out_what_is_held_or_sold_out(client) -> None:
     held, free = stocked(1, product="held"), stocked(1, product="free")
     stocked(0, product="none")
     stocked(1, product="free", warehouse="del-01")
-    services.reserve(product_id=held.product_id, quantity=1, holder="session:a")
-    services.reserve(product_id=free.product_id, quantity=1, holder="session:a")
+    services.reserve(product_id=held.product_id, quantity=1, holder=Holder("session:a"))
+    services.reserve(product_id=free.product_id, quantity=1, holder=Holder("session:a"))
     response = client.get("/?in_stock=1")
     assert names(response) == ["Free"]
     assert response.context["active"] == {"in_stock": 1}
@@ -267,13 +268,13 @@ def test_odd_searches_find_nothing_and_break_nothing(client, query) -> None:
 def test_a_card_says_the_truth_about_stock(client, units, held, words) -> None:
     row = stocked(units)
     if held:
-        services.reserve(product_id=row.product_id, quantity=held, holder="session:a")
+        services.reserve(product_id=row.product_id, quantity=held, holder=Holder("session:a"))
     assert words in client.get("/").content.decode()
 
 
 def test_a_hold_past_its_time_may_free_up_any_moment(client) -> None:
     row = stocked(1)
-    services.reserve(product_id=row.product_id, quantity=1, holder="session:a")
+    services.reserve(product_id=row.product_id, quantity=1, holder=Holder("session:a"))
     pass_time(601)
     assert "next may free up any moment now" in client.get("/").content.decode()
 

@@ -5,6 +5,7 @@ import pytest
 
 from catalog.models import Category, Product
 from reservations import services
+from reservations.engine.commands import Holder
 from reservations.models import Reservation
 from tests.stock import stocked
 
@@ -13,7 +14,7 @@ pytestmark = pytest.mark.django_db
 
 def test_the_page_shows_each_warehouse_with_what_is_free_and_held(client) -> None:
     blr, _ = stocked(3, warehouse="blr-01"), stocked(0, warehouse="del-01")
-    services.reserve(product_id=blr.product_id, quantity=1, holder="session:a")
+    services.reserve(product_id=blr.product_id, quantity=1, holder=Holder("session:a"))
     response = client.get("/p/tidal/")
     assert [
         (r.warehouse.code, r.available, r.reserved_units) for r in response.context["stock"]
@@ -27,8 +28,8 @@ def test_the_page_shows_each_warehouse_with_what_is_free_and_held(client) -> Non
 
 def test_when_all_is_held_it_says_when_the_first_hold_may_lapse(client) -> None:
     row = stocked(2)
-    services.reserve(product_id=row.product_id, quantity=1, holder="session:a")
-    services.reserve(product_id=row.product_id, quantity=1, holder="session:b")
+    services.reserve(product_id=row.product_id, quantity=1, holder=Holder("session:a"))
+    services.reserve(product_id=row.product_id, quantity=1, holder=Holder("session:b"))
     first = Reservation.objects.get(holder="session:a")
     response = client.get("/p/tidal/")
     assert response.context["next_lapse_at"] == first.expires_at

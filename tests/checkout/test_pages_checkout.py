@@ -9,6 +9,7 @@ from django.utils import timezone
 from checkout.models import Contact
 from inventory.models import Inventory
 from reservations import services
+from reservations.engine.commands import Holder
 from reservations.exceptions import Busy
 from reservations.models import Reservation
 from tests.shopping import HTMX, holding, key, press, press_reserve
@@ -230,7 +231,7 @@ def test_after_the_end_it_offers_as_much_again_as_there_is(client, held, left, o
     reservation = holding(client, row, held)
     press(client, reservation, "cancel")
     if left < 5:
-        services.reserve(product_id=row.product_id, quantity=5 - left, holder="session:b")
+        services.reserve(product_id=row.product_id, quantity=5 - left, holder=Holder("session:b"))
     response = client.get(f"/checkout/{reservation.pk}/")
     assert response.context["again"] == row
     assert response.context["again_quantity"] == offered
@@ -242,7 +243,10 @@ def test_again_is_offered_elsewhere_if_there_is_none_here(client) -> None:
     reservation = holding(client, here)
     press(client, reservation, "cancel")
     services.reserve(
-        product_id=here.product_id, warehouse_id=here.warehouse_id, quantity=1, holder="session:b"
+        product_id=here.product_id,
+        warehouse_id=here.warehouse_id,
+        quantity=1,
+        holder=Holder("session:b"),
     )
     assert client.get(f"/checkout/{reservation.pk}/").context["again"] == there
 
@@ -290,7 +294,7 @@ def test_history_and_plain_reloads_get_the_whole_page(client) -> None:
 @pytest.mark.parametrize("verb", ["confirm", "cancel", "renew"])
 def test_when_the_row_is_busy_it_says_so_and_nothing_changes(client, monkeypatch, verb) -> None:
     reservation = holding(client, stocked(5))
-    monkeypatch.setattr("reservations.services.perform", busy)
+    monkeypatch.setattr("reservations.services.perform_once", busy)
     response = press(client, reservation, verb)
     assert (response.status_code, response.headers["Retry-After"]) == (503, "2")
     response = press(client, reservation, verb, headers=HTMX)
@@ -305,5 +309,5 @@ def test_a_name_that_is_markup_stays_text(client) -> None:
     assert "<img src=x" not in client.get(f"/checkout/{reservation.pk}/").content.decode()
 
 
-def busy(command: object) -> None:
+def busy(*_: object) -> None:
     raise Busy

@@ -11,7 +11,7 @@ django.setup()
 from reservations.engine import storage  # noqa: E402
 from reservations.engine import transactions as engine  # noqa: E402
 from reservations.engine.books import Books  # noqa: E402
-from reservations.engine.commands import Reserve  # noqa: E402
+from reservations.engine.commands import Holder, Reserve  # noqa: E402
 
 
 def write(books: Books, *, commit: bool) -> None:
@@ -20,4 +20,4 @@ def write(books: Books, *, commit: bool) -> None:
 
 
 vars(engine)["write"] = write
-engine.perform(Reserve(rows=(int(sys.argv[1]),), quantity=1, holder="session:frozen"))
+engine.perform(Reserve(rows=(int(sys.argv[1]),), quantity=1, holder=Holder("session:frozen")))

@@ -11,7 +11,7 @@ from inventory.exceptions import Busy as StockBusy
 from inventory.exceptions import Storage as StockStorage
 from reservations import services
 from reservations.engine import transactions as engine
-from reservations.engine.commands import Command, Reserve
+from reservations.engine.commands import Command, Holder, Reserve
 from reservations.exceptions import Busy, Storage
 from tests.database.conftest import connected
 from tests.stock import stocked
@@ -99,7 +99,7 @@ def test_verbs_of_shoppers_and_staff_refuse(row) -> None:
     for state, refusal, stock_refusal in CASES:
         failing(state)
         with pytest.raises(refusal):
-            services.reserve(product_id=row.product_id, quantity=1, holder="session:1")
+            services.reserve(product_id=row.product_id, quantity=1, holder=Holder("session:1"))
         with pytest.raises(stock_refusal):
             stock_room.receive(inventory_id=row.pk, units=1)
 
@@ -141,6 +141,7 @@ def run_batch(monkeypatch, rows: list[int]) -> tuple[list[object], int]:
 
     monkeypatch.setattr(engine, "_transact", counted)
     commands: list[Command] = [
-        Reserve(rows=(rows[n % len(rows)],), quantity=1, holder=f"session:{n}") for n in range(8)
+        Reserve(rows=(rows[n % len(rows)],), quantity=1, holder=Holder(f"session:{n}"))
+        for n in range(8)
     ]
     return list(engine._run(commands, False)), tries

@@ -22,6 +22,7 @@ from inventory.models import Inventory, StockImport
 from inventory.staff import importing, uploads
 from reservations import services
 from reservations.clock import audit
+from reservations.engine.commands import Holder
 from reservations.models import Reservation
 from tests.database.conftest import connected
 from tests.running import PROJECT
@@ -53,7 +54,7 @@ def test_the_row_of_a_frozen_worker_is_free_before_those_who_wait_give_up() -> N
     """It stays frozen to the end; the server ended its transaction."""
     row = stocked(5)
     with frozen(row.pk):
-        hold = services.reserve(product_id=row.product_id, quantity=1, holder="session:1")
+        hold = services.reserve(product_id=row.product_id, quantity=1, holder=Holder("session:1"))
     assert isinstance(hold, Reservation)
     assert Inventory.objects.get(pk=row.pk).reserved_units == 1
     assert list(Reservation.objects.values_list("holder", flat=True)) == ["session:1"]

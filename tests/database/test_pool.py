@@ -11,6 +11,7 @@ from psycopg_pool import PoolTimeout
 from allo.postgresql import pool as pools
 from allo.postgresql.pool import Attempt, Pool
 from reservations import services
+from reservations.engine.commands import Holder
 from reservations.exceptions import Busy
 from reservations.models import Reservation
 from tests.stock import all_at_once, stocked
@@ -81,9 +82,9 @@ def test_a_connection_to_a_demoted_primary_is_not_used_again(alone) -> None:
     demoted = backend()
     connection.close()
     with pytest.raises(Busy):
-        services.reserve(product_id=row.product_id, quantity=1, holder="session:1")
+        services.reserve(product_id=row.product_id, quantity=1, holder=Holder("session:1"))
     connection.close()
-    hold = services.reserve(product_id=row.product_id, quantity=1, holder="session:1")
+    hold = services.reserve(product_id=row.product_id, quantity=1, holder=Holder("session:1"))
     assert isinstance(hold, Reservation)
     assert backend() != demoted
 
@@ -108,9 +109,9 @@ def test_a_backend_that_is_ended_in_the_middle_is_busy_and_the_next_call_is_serv
     connection.close()
     everybody_is_ended(taken)
     with pytest.raises((Busy, Error)):
-        services.reserve(product_id=row.product_id, quantity=1, holder="session:1")
+        services.reserve(product_id=row.product_id, quantity=1, holder=Holder("session:1"))
     connection.close()
-    assert services.reserve(product_id=row.product_id, quantity=1, holder="session:1")
+    assert services.reserve(product_id=row.product_id, quantity=1, holder=Holder("session:1"))
 
 
 def everybody_is_ended(pid: int) -> None:

@@ -14,6 +14,7 @@ from inventory import services as stock_room
 from inventory.exceptions import Storage as StockStorage
 from reservations import services
 from reservations.clock.audit import audit_stock
+from reservations.engine.commands import Holder
 from reservations.exceptions import Storage
 from reservations.models import IdempotencyKey, Reservation
 from tests.stock import stocked
@@ -73,7 +74,7 @@ def test_the_shop_says_that_it_has_no_room_and_is_not_ready(client) -> None:
     row = stocked(5)
     with no_room_for("reservations_reservation"):
         with pytest.raises(Storage):
-            services.reserve(product_id=row.product_id, quantity=1, holder="session:1")
+            services.reserve(product_id=row.product_id, quantity=1, holder=Holder("session:1"))
         page = client.post("/p/tidal/reserve/", {"quantity": 1, "idempotency_key": "k"})
         part = client.post(
             "/p/tidal/reserve/", {"quantity": 1, "idempotency_key": "l"},
@@ -95,7 +96,7 @@ def test_the_shop_says_that_it_has_no_room_and_is_not_ready(client) -> None:
     assert audit_stock() == []
     # Nothing was kept under the keys, so the very same request is served when there is room.
     assert not IdempotencyKey.objects.exists()
-    assert services.reserve(product_id=row.product_id, quantity=1, holder="session:1")
+    assert services.reserve(product_id=row.product_id, quantity=1, holder=Holder("session:1"))
     assert client.get("/readyz").status_code == 200
     assert Reservation.objects.count() == 1
 

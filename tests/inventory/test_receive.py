@@ -6,6 +6,7 @@ from inventory.exceptions import BelowReserved
 from inventory.models import Inventory, StockMovement
 from inventory.services import receive
 from reservations import services
+from reservations.engine.commands import Holder
 from tests.stock import all_at_once, stocked
 
 
@@ -28,7 +29,7 @@ def test_what_comes_in_is_added_and_written_in_the_ledger() -> None:
 @pytest.mark.parametrize("units", [0, -2])
 def test_what_would_break_the_books_is_refused_and_leaves_no_trace(units) -> None:
     row = stocked(2)
-    services.reserve(product_id=row.product_id, quantity=1, holder="session:a")
+    services.reserve(product_id=row.product_id, quantity=1, holder=Holder("session:a"))
     with pytest.raises((IntegrityError, BelowReserved)):
         receive(inventory_id=row.pk, units=units)
 

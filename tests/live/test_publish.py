@@ -17,7 +17,7 @@ from allo import live
 from allo.live import channel, publisher
 from reservations import services
 from reservations.engine import transactions as engine
-from reservations.engine.news import holder_topic
+from reservations.engine.events import holder_topic
 from reservations.exceptions import InsufficientStock
 from tests.reservations.test_verbs import hold
 from tests.stock import pass_time, stocked

@@ -93,7 +93,7 @@ def nginx(shop: Shop, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]
 
 
 @dataclass(frozen=True)
-class Answer:
+class Reply:
     status: int
     headers: Message
     body: bytes
@@ -103,9 +103,9 @@ class Answer:
         return self.body.decode()
 
 
-def ask(port: int, path: str, *, method: str = "GET", body: bytes = b"", **headers: str) -> Answer:
+def ask(port: int, path: str, *, method: str = "GET", body: bytes = b"", **headers: str) -> Reply:
     with asking(port, path, method, body, headers) as response:
-        return Answer(response.status, response.headers, response.read())
+        return Reply(response.status, response.headers, response.read())
 
 
 @contextmanager

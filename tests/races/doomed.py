@@ -15,8 +15,8 @@ from reservations.engine import storage  # noqa: E402
 from reservations.engine import transactions as engine  # noqa: E402
 from reservations.engine.books import Books  # noqa: E402
 from reservations.engine.combining import Combiner  # noqa: E402
-from reservations.engine.commands import Reserve  # noqa: E402
-from reservations.engine.idempotency import Answer, Once  # noqa: E402
+from reservations.engine.commands import Holder, Reserve  # noqa: E402
+from reservations.engine.idempotency import Once, Reply  # noqa: E402
 from reservations.exceptions import ReservationError  # noqa: E402
 from reservations.models import Reservation  # noqa: E402
 
@@ -37,17 +37,17 @@ def after_commit() -> None:
     Combiner._deliver = die  # type: ignore[method-assign, assignment]
 
 
-def render(outcome: Reservation | ReservationError) -> Answer:
+def render(outcome: Reservation | ReservationError) -> Reply:
     if isinstance(outcome, ReservationError):
-        return Answer(409, json.dumps({"code": outcome.code}))
-    return Answer(201, json.dumps({"id": str(outcome.pk)}))
+        return Reply(409, json.dumps({"code": outcome.code}))
+    return Reply(201, json.dumps({"id": str(outcome.pk)}))
 
 
-def hold(row: int, key: str) -> Answer:
+def hold(row: int, key: str) -> Reply:
     once = Once(f"session:{key}", "reserve", key, b"1", render)
-    answer = engine.perform(Reserve(rows=(row,), quantity=1, holder=f"session:{key}", once=once))
-    assert isinstance(answer, Answer)
-    return answer
+    return engine.perform_once(
+        Reserve(rows=(row,), quantity=1, holder=Holder(f"session:{key}")), once
+    )
 
 
 def lead(row: int, callers: int) -> None:

@@ -14,7 +14,7 @@ from checkout.models import Contact
 from reservations import services
 from reservations.engine.combining import Later
 from reservations.engine.commands import Confirm
-from reservations.engine.storage import Patience
+from reservations.engine.locks import Patience
 from reservations.engine.transactions import _transact
 from reservations.models import Reservation
 from tests.reservations.test_verbs import hold

@@ -9,11 +9,10 @@ from inventory import locks
 from inventory.models import Inventory
 from reservations import services
 from reservations.clock.audit import audit_stock
-from reservations.engine import storage
 from reservations.engine import transactions as engine
 from reservations.engine.combining import Later
-from reservations.engine.commands import Command, Reserve
-from reservations.engine.storage import Patience
+from reservations.engine.commands import Command, Holder, Reserve
+from reservations.engine.locks import Patience
 from reservations.exceptions import Busy, InsufficientStock
 from reservations.models import Reservation
 from tests.stock import all_at_once, stocked
@@ -25,7 +24,7 @@ def rush(row: Inventory, callers: int) -> Counter[str]:
     got = all_at_once(
         callers,
         lambda n: services.reserve(
-            product_id=row.product_id, quantity=1, holder=f"session:{row.pk}-{n}"
+            product_id=row.product_id, quantity=1, holder=Holder(f"session:{row.pk}-{n}")
         ),
     )
     return Counter(type(outcome).__name__ for outcome in got)
@@ -44,8 +43,6 @@ def submit_alone(command: Command) -> object:
 
 
 def without_the_lock(monkeypatch: pytest.MonkeyPatch) -> None:
-    # Compiled anew each time, as what was compiled before this test has the lock.
-    monkeypatch.setattr(storage, "_lock_rows", storage._lock_rows.__wrapped__)
     monkeypatch.setattr(
         locks, "locking", lambda ids, skip_locked=False: Inventory.objects.filter(pk__in=ids)
     )
@@ -99,7 +96,8 @@ def test_200_callers_for_10_units_ten_times() -> None:
 def test_the_same_holder_ten_times_at_once_has_one_hold_of_a_row() -> None:
     row = stocked(50)
     got = all_at_once(
-        10, lambda _: services.reserve(product_id=row.product_id, quantity=1, holder="user:1")
+        10,
+        lambda _: services.reserve(product_id=row.product_id, quantity=1, holder=Holder("user:1")),
     )
     assert len({outcome.pk for outcome in got if isinstance(outcome, Reservation)}) == 1
     row.refresh_from_db()
@@ -115,11 +113,11 @@ def test_limits_hold_under_parallel_requests(monkeypatch, settings, combined) ->
     rows = [stocked(50, product=f"p-{n}") for n in range(10)]
 
     def one_holder(n: int) -> object:
-        return services.reserve(product_id=rows[n].product_id, quantity=1, holder="user:1")
+        return services.reserve(product_id=rows[n].product_id, quantity=1, holder=Holder("user:1"))
 
     def one_address(n: int) -> object:
         return services.reserve(
-            product_id=rows[n].product_id, quantity=1, holder=f"session:{n}", address="10.0.0.1/32"
+            product_id=rows[n].product_id, quantity=1, holder=Holder(f"session:{n}", "10.0.0.1/32")
         )
 
     for call, limit in ((one_holder, 3), (one_address, 4)):
@@ -132,13 +130,16 @@ def test_without_the_holders_lock_the_limit_is_passed(monkeypatch, settings) -> 
     """The control: what the advisory lock is for."""
     each_alone(monkeypatch)
     monkeypatch.setattr(
-        "reservations.engine.sql.ADVISORY_LOCKS",
+        "reservations.engine.locks.ADVISORY",
         "SELECT true FROM unnest(%s::bigint[], %s::bool[])",
     )
     settings.RESERVATION_MAX_LIVE = 3
     rows = [stocked(50, product=f"p-{n}") for n in range(10)]
     got = all_at_once(
-        10, lambda n: services.reserve(product_id=rows[n].product_id, quantity=1, holder="user:1")
+        10,
+        lambda n: services.reserve(
+            product_id=rows[n].product_id, quantity=1, holder=Holder("user:1")
+        ),
     )
     assert sum(isinstance(outcome, Reservation) for outcome in got) > 3
 
@@ -150,7 +151,7 @@ def test_batches_in_opposite_order_do_not_deadlock(monkeypatch) -> None:
     def both_ways(n: int) -> set[str]:
         ordered = rows if n % 2 else rows[::-1]
         commands = [
-            Reserve(rows=(row,), quantity=1, holder=f"session:{n}-{row}-{i}")
+            Reserve(rows=(row,), quantity=1, holder=Holder(f"session:{n}-{row}-{i}"))
             for i in range(10)
             for row in ordered
         ]
@@ -171,7 +172,7 @@ def test_a_row_that_somebody_sits_on_is_busy_and_its_neighbours_are_not(settings
                 lambda n: services.reserve(
                     product_id=(stuck if n % 2 else free).product_id,
                     quantity=1,
-                    holder=f"session:{n}",
+                    holder=Holder(f"session:{n}"),
                 ),
             )
             still_stuck = Inventory.objects.get(pk=stuck.pk)
@@ -183,8 +184,8 @@ def test_a_row_that_somebody_sits_on_is_busy_and_its_neighbours_are_not(settings
 
 def test_one_broken_command_fails_alone() -> None:
     row = stocked(50)
-    broken = Reserve(rows=(row.pk,), quantity=-1, holder="session:broken")
-    sound = [Reserve(rows=(row.pk,), quantity=1, holder=f"session:{n}") for n in range(3)]
+    broken = Reserve(rows=(row.pk,), quantity=-1, holder=Holder("session:broken"))
+    sound = [Reserve(rows=(row.pk,), quantity=1, holder=Holder(f"session:{n}")) for n in range(3)]
     outcomes = engine._run([sound[0], broken, *sound[1:]], False)
     assert [type(outcome) for outcome in outcomes] == [
         Reservation,

@@ -6,8 +6,8 @@ from django.test.utils import CaptureQueriesContext
 
 from inventory.models import Inventory
 from reservations import services
-from reservations.engine.commands import Reserve
-from reservations.engine.storage import Patience
+from reservations.engine.commands import Holder, Reserve
+from reservations.engine.locks import Patience
 from reservations.engine.transactions import _transact
 from reservations.exceptions import InsufficientStock
 from reservations.models import Reservation
@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.race]
 def test_a_batch_locks_once_in_pk_order_and_writes_once() -> None:
     rows = sorted(stocked(9, warehouse=f"w-{n}").pk for n in range(3))
     commands = [
-        Reserve(rows=(row,), quantity=1, holder=f"session:{row}-{n}", address=f"10.0.0.{n}/32")
+        Reserve(rows=(row,), quantity=1, holder=Holder(f"session:{row}-{n}", f"10.0.0.{n}/32"))
         for n in range(5)
         for row in reversed(rows)
     ]
@@ -81,7 +81,10 @@ def test_under_repeatable_read_who_waited_reads_stale_stock(isolation, oversold)
             cursor.execute("SELECT 1")
             list(Reservation.objects.all())
         (taken,) = all_at_once(
-            1, lambda _: services.reserve(product_id=row.product_id, quantity=1, holder="user:1")
+            1,
+            lambda _: services.reserve(
+                product_id=row.product_id, quantity=1, holder=Holder("user:1")
+            ),
         )
         assert isinstance(taken, Reservation)
         available = Inventory.objects.with_available().get(pk=row.pk).available

@@ -24,6 +24,7 @@ from inventory.models import Inventory, StockMovement
 from reservations import services
 from reservations.clock.audit import audit_stock
 from reservations.clock.expiry import expire_due
+from reservations.engine.commands import Holder
 from reservations.exceptions import ReservationError
 from reservations.models import Reservation
 from tests.stock import pass_time, stocked
@@ -100,7 +101,7 @@ class Machine(RuleBasedStateMachine):
                 product_id=chosen.product_id,
                 warehouse_id=None if anywhere else chosen.warehouse_id,
                 quantity=quantity,
-                holder=f"{holder}-{self.rows[0].pk}",
+                holder=Holder(f"{holder}-{self.rows[0].pk}"),
             )
         except ReservationError as refusal:
             assert refusal.code == expected

@@ -14,6 +14,7 @@ from inventory.models import Inventory, StockMovement
 from inventory.services import Adjustment, Move
 from reservations import services as shop
 from reservations.clock.audit import audit_stock
+from reservations.engine.commands import Holder
 from reservations.exceptions import ReservationError
 from reservations.models import Reservation
 from tests.stock import all_at_once, stocked
@@ -29,7 +30,9 @@ def shopping(row: Inventory) -> str:
     """One shopper, who takes what there is and pays for every second hold."""
     number = next(numbers)
     try:
-        held = shop.reserve(product_id=row.product_id, quantity=1, holder=f"session:{number}")
+        held = shop.reserve(
+            product_id=row.product_id, quantity=1, holder=Holder(f"session:{number}")
+        )
         assert isinstance(held, Reservation)
         (shop.confirm if number % 2 else shop.release)(reservation_id=held.pk)
         return "served"

@@ -27,7 +27,8 @@ from django.db import connection  # noqa: E402
 
 from reservations import services  # noqa: E402
 from reservations.clock.audit import audit_stock  # noqa: E402
-from reservations.engine.idempotency import Answer, Once  # noqa: E402
+from reservations.engine.commands import Holder  # noqa: E402
+from reservations.engine.idempotency import Once, Reply  # noqa: E402
 from reservations.exceptions import ReservationError  # noqa: E402
 from reservations.models import Reservation  # noqa: E402
 from tests.races.doomed import render  # noqa: E402
@@ -81,12 +82,12 @@ class Load:
             assert isinstance(ended, Reservation)
             self.ends[pk] = ended.status
 
-    def hold(self, key: str) -> Answer:
+    def hold(self, key: str) -> Reply:
         once = Once(f"session:{key}", "reserve", key, b"1", render)
-        answer = services.reserve(
-            product_id=self.product, quantity=1, holder=f"session:{key}", once=once
+        answer = services.reserve.once(
+            once, product_id=self.product, quantity=1, holder=Holder(f"session:{key}")
         )
-        assert isinstance(answer, Answer)
+        assert isinstance(answer, Reply)
         return answer
 
     def broken_promises(self) -> list[str]:

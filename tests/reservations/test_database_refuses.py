@@ -99,8 +99,8 @@ def test_a_draft_may_change_as_long_as_nothing_is_sold() -> None:
     reservation = hold(stocked(5))
     for verb in (services.renew, services.release):
         verb(reservation_id=reservation.pk)
-        contacts.keep(Typed(reservation.pk, verb.__name__, ""))
-        assert Contact.objects.get().name == verb.__name__
+        contacts.keep(Typed(reservation.pk, verb.name, ""))
+        assert Contact.objects.get().name == verb.name
 
 
 def test_a_revoked_token_stays_revoked() -> None:

@@ -12,8 +12,9 @@ from reservations.clock.audit import audit_stock
 from reservations.clock.expiry import expire_due
 from reservations.clock.tasks import expire_due as task
 from reservations.clock.tasks import prune
-from reservations.engine import sql
-from reservations.engine.books import Books, Stock
+from reservations.engine import locks
+from reservations.engine.books import Books, Shortage, Stock
+from reservations.engine.storage import free_due
 from reservations.models import IdempotencyKey, Reservation, Sweep
 from tests.reservations.test_verbs import hold, units
 from tests.running import wait_for
@@ -69,7 +70,7 @@ def test_a_row_that_somebody_holds_is_passed_over_and_comes_next_time() -> None:
 
 
 def test_a_row_that_is_let_go_while_the_sweep_waits_is_swept_too(monkeypatch) -> None:
-    monkeypatch.setattr(sql, "BRIEFLY_MS", 20_000)
+    monkeypatch.setattr(locks, "BRIEFLY_MS", 20_000)
     row = stocked(5)
     hold(row, 2, "session:a")
     pass_time(601)
@@ -112,4 +113,4 @@ def test_a_row_without_dead_holds_is_searched_once_in_a_transaction(
     books = Books(timezone.now(), [Stock(row.pk, row.product_id, 0, 0)])
     with django_assert_num_queries(1):
         for _ in range(3):
-            books.expire_due(books.stock(row.pk), 1)
+            free_due(books, Shortage([books.stock(row.pk)], 1))

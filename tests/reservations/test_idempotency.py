@@ -10,8 +10,9 @@ from inventory.models import Inventory
 from reservations import services
 from reservations.clock.audit import audit_stock
 from reservations.engine import transactions as engine
-from reservations.engine.idempotency import Answer, Once
-from reservations.engine.storage import lock_number
+from reservations.engine.commands import Holder
+from reservations.engine.idempotency import Once, Reply
+from reservations.engine.locks import Space, number
 from reservations.exceptions import Busy, IdempotencyConflict, InFlight, ReservationError
 from reservations.models import IdempotencyKey, Reservation
 from tests.stock import all_at_once, stocked
@@ -19,25 +20,23 @@ from tests.stock import all_at_once, stocked
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def render(outcome: Reservation | ReservationError) -> Answer:
+def render(outcome: Reservation | ReservationError) -> Reply:
     if isinstance(outcome, ReservationError):
-        return Answer(409, json.dumps({"code": outcome.code}))
-    return Answer(201, json.dumps({"id": str(outcome.pk), "status": outcome.status}))
+        return Reply(409, json.dumps({"code": outcome.code}))
+    return Reply(201, json.dumps({"id": str(outcome.pk), "status": outcome.status}))
 
 
 def once(key: str = "k", client: str = "session:a", request: bytes = b"1") -> Once:
     return Once(client=client, endpoint="reserve", key=key, request=request, render=render)
 
 
-def hold(row: Inventory, once: Once, quantity: int = 1) -> Answer:
-    answer = services.reserve(
-        product_id=row.product_id, quantity=quantity, holder=once.client, once=once
+def hold(row: Inventory, once: Once, quantity: int = 1) -> Reply:
+    return services.reserve.once(
+        once, product_id=row.product_id, quantity=quantity, holder=Holder(once.client)
     )
-    assert isinstance(answer, Answer)
-    return answer
 
 
-def held(answer: Answer) -> UUID:
+def held(answer: Reply) -> UUID:
     return UUID(json.loads(answer.body)["id"])
 
 
@@ -57,7 +56,7 @@ def test_a_final_refusal_is_stored_and_replayed_when_stock_is_back() -> None:
     other = hold(row, once("other", "session:b"))
     assert hold(row, once()).status == 409
     services.release(reservation_id=held(other))
-    assert hold(row, once()) == Answer(409, '{"code": "insufficient_stock"}', replayed=True)
+    assert hold(row, once()) == Reply(409, '{"code": "insufficient_stock"}', replayed=True)
     assert hold(row, once("fresh")).status == 201
 
 
@@ -79,11 +78,9 @@ def test_keys_of_different_clients_are_independent() -> None:
 def test_confirm_release_and_renew_replay_too() -> None:
     row = stocked(5)
     for verb in (services.confirm, services.release, services.renew):
-        reservation_id = held(hold(row, once(verb.__name__, f"session:{verb.__name__}")))
-        same = Once("session:a", verb.__name__, "k", b"", render)
-        first, again = (verb(reservation_id=reservation_id, once=same) for _ in range(2))
-        assert isinstance(first, Answer)
-        assert isinstance(again, Answer)
+        reservation_id = held(hold(row, once(verb.name, f"session:{verb.name}")))
+        same = Once("session:a", verb.name, "k", b"", render)
+        first, again = (verb.once(same, reservation_id=reservation_id) for _ in range(2))
         assert (again.body, again.replayed) == (first.body, True)
 
 
@@ -104,22 +101,22 @@ def test_a_transient_refusal_is_not_stored() -> None:
 def test_a_key_still_in_use_elsewhere_is_in_flight_and_harms_no_neighbour(monkeypatch) -> None:
     monkeypatch.setattr(engine, "IN_FLIGHT_SECONDS", 0.2)
     row = stocked(5)
-    number = lock_number(*once().name)
+    key = number(Space.KEY, *once().name)
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_lock(%s)", [number])
+        cursor.execute("SELECT pg_advisory_lock(%s)", [key])
         try:
             outcomes = all_at_once(2, lambda n: hold(row, once("k" if n == 0 else "free")))
         finally:
-            cursor.execute("SELECT pg_advisory_unlock(%s)", [number])
+            cursor.execute("SELECT pg_advisory_unlock(%s)", [key])
     assert isinstance(outcomes[0], InFlight)
-    assert isinstance(outcomes[1], Answer)
+    assert isinstance(outcomes[1], Reply)
     assert hold(row, once()).replayed is False
 
 
 def test_an_answer_that_cannot_be_rendered_leaves_neither_key_nor_hold() -> None:
     row = stocked(5)
 
-    def broken(outcome: Reservation | ReservationError) -> Answer:
+    def broken(outcome: Reservation | ReservationError) -> Reply:
         raise RuntimeError("no words")
 
     with pytest.raises(RuntimeError):

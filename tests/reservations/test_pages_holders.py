@@ -10,6 +10,7 @@ from django.test import Client
 
 from checkout.models import Contact
 from reservations import services
+from reservations.engine.commands import Holder
 from reservations.models import IdempotencyKey, Reservation
 from tests.shopping import HTMX, holding, press, press_reserve
 from tests.stock import pass_time, stocked
@@ -176,7 +177,7 @@ def test_what_a_session_held_before_there_was_the_cookie_stays_its_shoppers(clie
     session = client.session
     session["holder"] = holder
     session.save()
-    hold = services.reserve(product_id=row.product_id, quantity=1, holder=holder)
+    hold = services.reserve(product_id=row.product_id, quantity=1, holder=Holder(holder))
     assert isinstance(hold, Reservation)
     assert client.get("/reservations/holds/").context["holds"] == [hold]
     new = holding(client, stocked(5, product="reef"))

@@ -7,6 +7,7 @@ from django.test import Client
 
 from inventory.models import Inventory
 from reservations import services
+from reservations.engine.commands import Holder
 from reservations.exceptions import Busy
 from reservations.models import IdempotencyKey, Reservation
 from tests.shopping import HTMX, holding, key, press_reserve
@@ -125,7 +126,10 @@ def test_the_refusal_is_the_same_when_it_is_asked_for_again(client) -> None:
 def test_with_nothing_left_here_it_offers_what_is_elsewhere(client) -> None:
     here, _ = stocked(1, warehouse="blr-01"), stocked(2, warehouse="del-01")
     services.reserve(
-        product_id=here.product_id, warehouse_id=here.warehouse_id, quantity=1, holder="session:b"
+        product_id=here.product_id,
+        warehouse_id=here.warehouse_id,
+        quantity=1,
+        holder=Holder("session:b"),
     )
     response = press_reserve(client, here, 3)
     assert response.context["refusal"].detail == "Nothing is left in blr-01."
@@ -204,7 +208,7 @@ def test_without_a_csrf_token_nothing_is_held() -> None:
 
 
 def test_when_all_are_busy_a_browser_is_told_when_to_try_again(client, monkeypatch) -> None:
-    monkeypatch.setattr("reservations.services.perform", busy)
+    monkeypatch.setattr("reservations.services.perform_once", busy)
     response = press_reserve(client, stocked(5))
     assert response.status_code == 503
     assert response.headers["Retry-After"] == "2"
@@ -212,7 +216,7 @@ def test_when_all_are_busy_a_browser_is_told_when_to_try_again(client, monkeypat
 
 
 def test_when_all_are_busy_the_modal_says_so(client, monkeypatch) -> None:
-    monkeypatch.setattr("reservations.services.perform", busy)
+    monkeypatch.setattr("reservations.services.perform_once", busy)
     response = press_reserve(client, stocked(5), 2, headers=HTMX)
     assert response.status_code == 503
     assert response.context["refusal"].code == "busy"
@@ -223,7 +227,7 @@ def test_when_all_are_busy_the_modal_says_so(client, monkeypatch) -> None:
 def test_a_busy_answer_is_not_kept(client, monkeypatch) -> None:
     row, once = stocked(5), key()
     with monkeypatch.context() as patch:
-        patch.setattr("reservations.services.perform", busy)
+        patch.setattr("reservations.services.perform_once", busy)
         press_reserve(client, row, idempotency_key=once)
     assert press_reserve(client, row, idempotency_key=once).status_code == 303
 
@@ -258,5 +262,5 @@ def test_the_panel_can_be_fetched_by_itself(client) -> None:
     assert "<html" not in response.content.decode()
 
 
-def busy(command: object) -> None:
+def busy(*_: object) -> None:
     raise Busy

@@ -6,7 +6,8 @@ from django.db import connection
 
 from inventory.models import Inventory
 from reservations import services
-from reservations.engine.idempotency import Answer, Once
+from reservations.engine.commands import Holder
+from reservations.engine.idempotency import Once, Reply
 from tests.stock import stocked
 
 pytestmark = pytest.mark.django_db
@@ -32,13 +33,9 @@ KEYS = """
 
 def hold(row: Inventory, name: str) -> None:
     holder = f"session:{name}"
-    once = Once(holder, "reserve", name, b"1", lambda _: Answer(201, "{}"))
-    services.reserve(
-        product_id=row.product_id,
-        quantity=1,
-        holder=holder,
-        address="198.51.100.7/32",
-        once=once,
+    once = Once(holder, "reserve", name, b"1", lambda _: Reply(201, "{}"))
+    services.reserve.once(
+        once, product_id=row.product_id, quantity=1, holder=Holder(holder, "198.51.100.7/32")
     )
 
 

@@ -8,6 +8,7 @@ from django.db import transaction
 from inventory.models import Inventory, StockMovement
 from reservations import services
 from reservations.clock.audit import audit_stock
+from reservations.engine.commands import Holder
 from reservations.exceptions import (
     InsufficientStock,
     LimitReached,
@@ -20,15 +21,15 @@ from tests.stock import all_at_once, pass_time, stocked
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def hold(row: Inventory, quantity: int = 1, holder: str = "session:a", **more) -> Reservation:
+def hold(
+    row: Inventory, quantity: int = 1, holder: str = "session:a", network: str = ""
+) -> Reservation:
     reservation = services.reserve(
         product_id=row.product_id,
         warehouse_id=row.warehouse_id,
         quantity=quantity,
-        holder=holder,
-        **more,
+        holder=Holder(holder, network),
     )
-    assert isinstance(reservation, Reservation)
     return Reservation.objects.get(pk=reservation.pk)
 
 
@@ -60,17 +61,19 @@ def test_what_is_not_there_is_refused_with_what_is_left() -> None:
 def test_without_a_warehouse_the_one_with_the_most_available_serves() -> None:
     few, many = stocked(2, warehouse="blr-01"), stocked(5, warehouse="del-01")
     hold(many, 4)
-    reservation = services.reserve(product_id=few.product_id, quantity=2, holder="session:b")
+    reservation = services.reserve(
+        product_id=few.product_id, quantity=2, holder=Holder("session:b")
+    )
     assert isinstance(reservation, Reservation)
     assert reservation.inventory_id == few.pk
     with pytest.raises(InsufficientStock) as refused:
-        services.reserve(product_id=few.product_id, quantity=3, holder="session:c")
+        services.reserve(product_id=few.product_id, quantity=3, holder=Holder("session:c"))
     assert refused.value.available == 1
 
 
 def test_a_product_no_warehouse_knows_is_not_an_empty_shelf() -> None:
     with pytest.raises(Inventory.DoesNotExist):
-        services.reserve(product_id=1, quantity=1, holder="session:a")
+        services.reserve(product_id=1, quantity=1, holder=Holder("session:a"))
 
 
 def test_asking_again_for_the_same_row_is_answered_with_the_hold_there_is() -> None:
@@ -102,7 +105,7 @@ def test_nobody_is_refused_because_of_dead_holds() -> None:
 
 
 def test_more_dead_holds_than_one_round_frees_are_freed_in_rounds(monkeypatch) -> None:
-    monkeypatch.setattr("reservations.engine.books.EXPIRE_AT_ONCE", 2)
+    monkeypatch.setattr("reservations.engine.storage.EXPIRE_AT_ONCE", 2)
     row = stocked(7)
     for n in range(7):
         hold(row, 1, f"session:{n}")
@@ -209,13 +212,13 @@ def test_limits_refuse_and_zero_switches_them_off(settings) -> None:
 def test_an_address_holds_no_more_than_its_share(settings) -> None:
     settings.RESERVATION_MAX_UNITS_PER_ADDRESS = 5
     row = stocked(50)
-    first = hold(row, 3, "session:a", address="10.0.0.1/32")
+    first = hold(row, 3, "session:a", network="10.0.0.1/32")
     with pytest.raises(LimitReached, match="PER_ADDRESS"):
-        hold(row, 3, "session:b", address="10.0.0.1/32")
-    hold(row, 3, "session:b", address="10.0.0.2/32")
+        hold(row, 3, "session:b", network="10.0.0.1/32")
+    hold(row, 3, "session:b", network="10.0.0.2/32")
     hold(row, 5, "user:1")
     services.release(reservation_id=first.pk)
-    hold(row, 5, "session:c", address="10.0.0.1/32")
+    hold(row, 5, "session:c", network="10.0.0.1/32")
 
 
 def test_an_unknown_reservation_does_not_exist() -> None:

@@ -12,6 +12,7 @@ from django.test import Client
 from inventory.models import Inventory
 from reservations import services
 from reservations.clock.audit import _findings, audit_stock
+from reservations.engine.commands import Holder
 from reservations.exceptions import Busy, NotPending, ReservationExpired
 from reservations.models import Reservation, StaffAction
 from reservations.staff import verbs as by_staff
@@ -53,7 +54,9 @@ def floor() -> dict[str, Reservation]:
 
 
 def held(row: Inventory) -> Reservation:
-    hold = services.reserve(product_id=row.product_id, quantity=1, holder=f"visitor:{uuid4()}")
+    hold = services.reserve(
+        product_id=row.product_id, quantity=1, holder=Holder(f"visitor:{uuid4()}")
+    )
     assert isinstance(hold, Reservation)
     return hold
 
@@ -135,7 +138,7 @@ def test_by_product_within_the_state(support, floor) -> None:
 def test_by_the_user_name_of_an_account(support) -> None:
     shopper = User.objects.create_user("asha")
     mine = services.reserve(
-        product_id=stocked(3).product_id, quantity=1, holder=f"user:{shopper.pk}"
+        product_id=stocked(3).product_id, quantity=1, holder=Holder(f"user:{shopper.pk}")
     )
     assert listed(support, "q=asha") == [mine]
 

@@ -11,7 +11,7 @@ from django.test import Client
 from allo.live import tokens
 from catalog.models import Product
 from checkout.models import Contact
-from reservations.engine.news import holder_topic, reservation_topic
+from reservations.engine.events import holder_topic, reservation_topic
 from reservations.models import IdempotencyKey, Reservation, StaffAction
 from tests.shopping import HTMX, holding, press
 from tests.staff.people import EVERYONE, NOBODY, have_roles, signed_in

@@ -1,0 +1,46 @@
+"""What happens to reservations, in the words that live updates are made from."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import lru_cache
+from hashlib import blake2b
+from uuid import UUID
+
+from django.conf import settings
+
+
+class Happened(StrEnum):
+    CREATED = "created"
+    RENEWED = "renewed"
+    EXTENDED = "extended"
+    CONFIRMED = "confirmed"
+    RELEASED = "released"
+    EXPIRED = "expired"
+
+
+@dataclass(frozen=True, slots=True)
+class ReservationEvent:
+    happened: Happened
+    reservation: UUID
+    holder: str
+
+    @property
+    def topics(self) -> tuple[str, ...]:
+        # Of a hold that is new there is no page yet.
+        new = self.happened is Happened.CREATED
+        own = () if new else (reservation_topic(self.reservation),)
+        return (holder_topic(self.holder), *own)
+
+
+def reservation_topic(pk: UUID) -> str:
+    return f"reservation:{pk}"
+
+
+def holder_topic(holder: str) -> str:
+    """Holders are secret, and a page contains the topics that it listens to: hence a hash."""
+    return f"holder:{blake2b(holder.encode(), key=_key(), digest_size=12).hexdigest()}"
+
+
+@lru_cache(maxsize=1)
+def _key() -> bytes:
+    return blake2b(settings.SECRET_KEY.encode(), person=b"allo.holder").digest()
