@@ -1,3 +1,4 @@
+import re
 from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any
@@ -30,6 +31,13 @@ from reservations.shop.holders import owned
 from reservations.shop.keys import key_of, once_for
 from reservations.shop.panel import next_lapse_of, stock_of
 
+TITLES = {
+    "pending": "Held for you",
+    "confirmed": "Confirmed",
+    "released": "Cancelled",
+    "expired": "Ran out",
+}
+
 
 @require_safe
 @never_stored
@@ -49,8 +57,9 @@ def confirm(request: Request, reservation_id: UUID) -> HttpResponse:
     if not form.is_valid() and reservation.is_pending:
         contacts.keep(typed)
         return _page(request, reservation, form=form, status=422)
-    sale = contacts.with_sale(typed)
-    answer = _answer(request, reservation, services.confirm, form.cleaned_data, also=sale)
+    asked = {**form.cleaned_data, "quantity": _shown(request)}
+    sale = {"seen": _shown(request), "also": contacts.with_sale(typed)}
+    answer = _answer(request, reservation, services.confirm, asked, **sale)
     if answer.status != refusals.DONE:
         contacts.keep(typed)
     return _told(request, reservation, answer)
@@ -62,7 +71,8 @@ def cancel(request: Request, reservation_id: UUID) -> HttpResponse:
     """As a page it asks first: not every browser can ask in place."""
     reservation = owned(request, reservation_id)
     if request.method == "POST":
-        answer = _answer(request, reservation, services.release)
+        seen = _shown(request)
+        answer = _answer(request, reservation, services.release, {"quantity": seen}, seen=seen)
         return _told(request, reservation, answer)
     if not reservation.is_pending:
         return SeeOther(_url(reservation))
@@ -89,16 +99,22 @@ def contact(request: HttpRequest, reservation_id: UUID) -> HttpResponse:
     return HttpResponse(status=204)
 
 
+def _shown(request: Request) -> int | None:
+    """How many the form said are held; None for a form that did not say."""
+    shown = request.POST.get("quantity", "")
+    return int(shown) if re.fullmatch("[0-9]{1,9}", shown) else None
+
+
 def _answer(
     request: Request,
     reservation: Reservation,
     verb: services.Verb[...],
-    form: Mapping[str, object] | None = None,
+    asked: Mapping[str, object] | None = None,
     **more: object,
 ) -> Reply:
     """One verb under the form's key."""
-    asked = {"reservation": reservation.pk, **(form or {})}
-    once = once_for(request, reservation.holder, f"checkout:{verb.name}", asked)
+    said = {"reservation": reservation.pk, **(asked or {})}
+    once = once_for(request, reservation.holder, f"checkout:{verb.name}", said)
     return refusals.reply(verb, once, reservation_id=reservation.pk, **more)
 
 
@@ -137,6 +153,7 @@ def _page(
         "form": form or ContactForm(initial=_initial(contact)),
         "refusal": refusal,
         "seen": seen,
+        "title": _title(reservation),
         "part": part,
         "swapped": wants_part(request),
         "idempotency_key": uuid4(),
@@ -145,6 +162,11 @@ def _page(
     }
     response = render_part(request, "checkout/checkout.html", part, context, status=status)
     return response if part == "again" else holds_changed(response)
+
+
+def _title(reservation: Reservation) -> str:
+    """What the browser's tab says; a part brings it along, so that it never tells an old state."""
+    return "Taken back" if reservation.withdrawn else TITLES[reservation.status]
 
 
 def _initial(contact: Contact | None) -> dict[str, str]:
@@ -168,7 +190,13 @@ def _again(reservation: Reservation) -> dict[str, Any]:
 def _seen(reservation: Reservation, again: dict[str, Any]) -> str:
     """What a page that polls has seen: it differs whenever the page would."""
     offered = again["again"] and (again["again"].pk, again["again"].available)
-    state = (reservation.status, reservation.expires_at, offered, again["next_lapse_at"])
+    state = (
+        reservation.status,
+        reservation.quantity,
+        reservation.expires_at,
+        offered,
+        again["next_lapse_at"],
+    )
     return sha256(str(state).encode()).hexdigest()[:16]
 
 

@@ -1,6 +1,9 @@
 """Why a verb refuses. Each carries what a page or an API answer needs to say so."""
 
 from typing import ClassVar
+from uuid import UUID
+
+from catalog.templatetags.money import inr
 
 
 class ReservationError(Exception):
@@ -11,11 +14,51 @@ class ReservationError(Exception):
 
 
 class InsufficientStock(ReservationError):
+    """`available` units are free; `held` the caller holds already, and keeps."""
+
     code = "insufficient_stock"
 
-    def __init__(self, available: int) -> None:
-        super().__init__(f"Only {available} left." if available else "None left.")
+    def __init__(self, available: int, *, held: int = 0) -> None:
+        more = " more" if held else ""
+        super().__init__(f"Only {available}{more} left." if available else f"None{more} left.")
         self.available = available
+        self.held = held
+
+
+class AlreadyHeld(ReservationError):
+    """The holder holds `quantity` units there, not as many as it asks to reserve."""
+
+    code = "already_held"
+
+    def __init__(self, reservation_id: UUID, quantity: int) -> None:
+        super().__init__(f"You hold {quantity} of it already. Change how many that is.")
+        self.reservation_id = reservation_id
+        self.quantity = quantity
+
+
+class QuantityChanged(ReservationError):
+    """Not the quantity that the caller saw is held, but `quantity`: 0 if none any more."""
+
+    code = "quantity_changed"
+
+    def __init__(self, quantity: int) -> None:
+        now = f"You hold {quantity} of it now" if quantity else "You no longer hold it"
+        super().__init__(f"{now}. That has changed since you looked: look again.")
+        self.quantity = quantity
+
+
+class PriceChanged(ReservationError):
+    """No more units can be held at `unit_paise`: one costs `now_paise` by now."""
+
+    code = "price_changed"
+
+    def __init__(self, unit_paise: int, now_paise: int) -> None:
+        super().__init__(
+            f"You hold it at {inr(unit_paise)} each, and one costs {inr(now_paise)} now. Keep what"
+            " you hold at its price; more would have to be reserved anew."
+        )
+        self.unit_paise = unit_paise
+        self.now_paise = now_paise
 
 
 class LimitReached(ReservationError):

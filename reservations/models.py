@@ -288,7 +288,7 @@ class ApiToken(models.Model):
         READ = "read", "read: see its own reservations"
         RESERVE = "reserve", "reserve: hold stock"
         CONFIRM = "confirm", "confirm: sell what it holds"
-        MANAGE = "manage", "manage: release and renew what it holds"
+        MANAGE = "manage", "manage: release, renew and change what it holds"
 
     name = models.CharField(max_length=80, help_text="Whose system this is.")
     prefix = models.CharField(max_length=12, editable=False)

@@ -23,6 +23,8 @@ DETAILS = {
     "RESERVATION_MAX_RENEWALS": "This was given more time {maximum} times; it cannot be again.",
     "idempotency_conflict": "This form was sent before, with other choices. Send it once more"
     " if this is what you want.",
+    "already_held": "You hold some of it already, which this page did not show. Look again, and"
+    " say how many you want in all.",
     "in_flight": "Your request is still being worked on. Try again in a moment.",
 }
 
@@ -34,6 +36,7 @@ class Refusal:
     code: str
     detail: str
     available: int = 0
+    held: int = 0
     asked: int = 0
     warehouse: Warehouse | None = None
 
@@ -56,7 +59,7 @@ def reply(verb: Verb[...], once: Once, **asked: object) -> Reply:
 def refusal(answer: Reply, *, asked: int = 0, warehouse: Warehouse | None = None) -> Refusal:
     facts = json.loads(answer.body)
     if facts["code"] == InsufficientStock.code:
-        facts["detail"] = _what_is_left(facts["available"], asked, warehouse)
+        facts["detail"] = _what_is_left(**facts, asked=asked, warehouse=warehouse)
     return Refusal(**facts, asked=asked, warehouse=warehouse)
 
 
@@ -85,7 +88,7 @@ def _status(refusal: ReservationError) -> int:
 
 def _facts(refusal: ReservationError) -> dict[str, str | int]:
     if isinstance(refusal, InsufficientStock):
-        return {"code": refusal.code, "available": refusal.available}
+        return {"code": refusal.code, "available": refusal.available, "held": refusal.held}
     if isinstance(refusal, LimitReached):
         detail = limit_in_words(refusal)
     else:
@@ -93,8 +96,16 @@ def _facts(refusal: ReservationError) -> dict[str, str | int]:
     return {"code": refusal.code, "detail": detail}
 
 
-def _what_is_left(available: int, asked: int, warehouse: Warehouse | None) -> str:
+def _what_is_left(
+    *, available: int, asked: int, warehouse: Warehouse | None, held: int = 0, **_: object
+) -> str:
+    """`held` is missing from an answer that was stored before there was such a thing."""
     place = f" in {warehouse}" if warehouse else ""
+    if held and available:
+        in_all = f"{available + held} with those you hold"
+        return f"Only {available} more left{place}, {in_all}; you asked for {asked} in all."
+    if held:
+        return f"Nothing more is left{place}. You keep the {held} you hold."
     if available:
         return f"Only {available} left{place}, you asked for {asked}."
     return f"Nothing is left{place}."

@@ -14,6 +14,7 @@ from uuid import UUID
 from inventory.models import Inventory
 from reservations.engine.books import Also
 from reservations.engine.commands import (
+    Change,
     Command,
     Confirm,
     Expire,
@@ -51,7 +52,8 @@ def reserve(
 ) -> Command:
     """Holds units for `RESERVATION_TTL_SECONDS`; with no warehouse, where most are available.
 
-    Raises `InsufficientStock`, `LimitReached`, `Busy`; `Inventory.DoesNotExist` for a product
+    Raises `AlreadyHeld` for another quantity of what the holder holds, `InsufficientStock`,
+    `LimitReached`, `Busy`; `Inventory.DoesNotExist` for a product
     that no warehouse, or not this one, knows.
     """
     stocked = Inventory.objects.filter(product=product_id)
@@ -70,17 +72,43 @@ def reserve_in(*, rows: tuple[int, ...], quantity: int, holder: Holder) -> Comma
 
 
 @Verb
-def confirm(*, reservation_id: UUID, also: Also | None = None) -> Command:
-    """Sells what is held; `also` is written with the sale, or not at all. Raises
-    `ReservationExpired`, `NotPending`, `Busy`."""
-    return Confirm(rows=_rows(reservation_id), reservation_id=reservation_id, also=also)
+def change(
+    *, reservation_id: UUID, quantity: int, seen: int | None = None, cap: int | None = None
+) -> Command:
+    """Holds `quantity` units, 1 or more, in place of those held, until the same time. With `seen`,
+    only if that many are held now; `cap` as of a `Holder`.
+
+    Raises `QuantityChanged`, `ReservationExpired`, `NotPending`, `Busy`; for more units also
+    `InsufficientStock`, `LimitReached`, `PriceChanged`.
+    """
+    if quantity < 1:
+        raise ValueError(f"{quantity} units cannot be held")
+    # Neither ever changes, so this needs no lock.
+    row, network = Reservation.objects.values_list("inventory", "address").get(pk=reservation_id)
+    return Change(
+        rows=(row,),
+        reservation_id=reservation_id,
+        quantity=quantity,
+        seen=seen,
+        holder=Holder("", network, cap),
+    )
 
 
 @Verb
-def release(*, reservation_id: UUID) -> Command:
-    """Frees what is held; a second release changes nothing. Raises `ReservationExpired`,
-    `NotPending` for a confirmed one, `Busy`."""
-    return Release(rows=_rows(reservation_id), reservation_id=reservation_id)
+def confirm(*, reservation_id: UUID, seen: int | None = None, also: Also | None = None) -> Command:
+    """Sells what is held, if it is as many units as the caller has `seen`; `also` is written with
+    the sale, or not at all. Raises `QuantityChanged`, `ReservationExpired`, `NotPending`,
+    `Busy`."""
+    rows = _rows(reservation_id)
+    return Confirm(rows=rows, reservation_id=reservation_id, seen=seen, also=also)
+
+
+@Verb
+def release(*, reservation_id: UUID, seen: int | None = None) -> Command:
+    """Frees what is held, if it is as many units as the caller has `seen`; a second release changes
+    nothing. Raises `QuantityChanged`, `ReservationExpired`, `NotPending` for a confirmed one,
+    `Busy`."""
+    return Release(rows=_rows(reservation_id), reservation_id=reservation_id, seen=seen)
 
 
 @Verb

@@ -16,9 +16,12 @@ from reservations import refusals
 from reservations.api import tokens
 from reservations.engine.idempotency import Once, Outcome, Reply
 from reservations.exceptions import (
+    AlreadyHeld,
     InsufficientStock,
     LimitReached,
     NotPending,
+    PriceChanged,
+    QuantityChanged,
     ReservationError,
 )
 from reservations.models import Reservation
@@ -59,11 +62,33 @@ IN_FLIGHT = Kind(
     "A request with this key is still running.",
     {"retry_after": 1},
 )
+ALREADY_HELD = Kind(
+    409,
+    "already_held",
+    "Already held",
+    "You hold 1 of it already. Change how many that is.",
+    {"id": "7f3c5d0a-6c3e-4b7e-9a51-2f8d3f0c9b11", "quantity": 1},
+)
+QUANTITY_CHANGED = Kind(
+    409,
+    "quantity_changed",
+    "Quantity changed",
+    "You hold 3 of it now. That has changed since you looked: look again.",
+    {"quantity": 3},
+)
+PRICE_CHANGED = Kind(
+    409,
+    "price_changed",
+    "Price changed",
+    "You hold it at ₹ 3,850 each, and one costs ₹ 4,200 now. Keep what you hold at its price;"
+    " more would have to be reserved anew.",
+    {"unit_paise": 385000, "price_paise": 420000},
+)
 KINDS = {
     kind.code: kind
     for kind in (
-        INSUFFICIENT_STOCK, LIMIT_REACHED, CONFLICT, NOT_PENDING, EXPIRED, IN_FLIGHT, BUSY,
-        STORAGE,
+        INSUFFICIENT_STOCK, ALREADY_HELD, QUANTITY_CHANGED, PRICE_CHANGED, LIMIT_REACHED, CONFLICT,
+        NOT_PENDING, EXPIRED, IN_FLIGHT, BUSY, STORAGE,
     )
 }  # fmt: skip
 
@@ -150,14 +175,19 @@ def response(answer: Reply) -> HttpResponse:
 
 
 def _fields(refusal: ReservationError, kind: Kind) -> dict[str, Any]:
-    match refusal:
-        case InsufficientStock():
-            return {"available": refusal.available}
-        case LimitReached():
-            return {"limit": refusal.limit, "maximum": refusal.maximum}
-        case NotPending():
-            return {"reservation_status": str(refusal.status), "ended_by": refusal.ended_by}
+    if say := _SAID.get(type(refusal)):
+        return say(refusal)
     return dict(kind.fields) if "retry_after" in kind.fields else {}
+
+
+_SAID: dict[type[ReservationError], Callable[[Any], dict[str, Any]]] = {
+    InsufficientStock: lambda it: {"available": it.available},
+    AlreadyHeld: lambda it: {"id": str(it.reservation_id), "quantity": it.quantity},
+    QuantityChanged: lambda it: {"quantity": it.quantity},
+    PriceChanged: lambda it: {"unit_paise": it.unit_paise, "price_paise": it.now_paise},
+    LimitReached: lambda it: {"limit": it.limit, "maximum": it.maximum},
+    NotPending: lambda it: {"reservation_status": str(it.status), "ended_by": it.ended_by},
+}
 
 
 def _instant(moment: datetime) -> str:

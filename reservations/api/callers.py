@@ -72,6 +72,15 @@ class Caller:
     def check(self, scope: Scope) -> None:
         """Raises `Problem` if the caller may not do that sort of thing at all."""
 
+    @property
+    def cap(self) -> int | None:
+        """How many units it may hold unpaid; None is what the settings say."""
+        return None
+
+    def may_hold_more(self) -> bool:
+        """Whether it may let a hold of its own grow."""
+        return True
+
     def wait(self, scope: Scope) -> int:
         """Counts a writing call; the seconds to wait if it was one too many."""
         network = client_network(self.request)
@@ -168,12 +177,19 @@ class Merchant(Caller):
         if scope not in self.token.scopes:
             raise Problem(INSUFFICIENT_SCOPE, scope=str(scope))
 
+    @property
+    def cap(self) -> int:
+        return self.token.max_units
+
+    def may_hold_more(self) -> bool:
+        return Scope.RESERVE in self.token.scopes
+
     def wait(self, scope: Scope) -> int:  # noqa: ARG002
         return seconds_to_wait(self.token.rate, "token", self.name)
 
     def holder(self, customer: str | None) -> Holder:
         name = f"{self.name}:{customer or uuid4()}"
-        return Holder(name, network=self.name, cap=self.token.max_units)
+        return Holder(name, network=self.name, cap=self.cap)
 
     def key_owner(self, holder: str) -> str:  # noqa: ARG002
         return self.name

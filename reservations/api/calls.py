@@ -1,6 +1,6 @@
 """Reservations for other programs: another door to the same verbs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -11,6 +11,7 @@ from ninja import Router
 from pydantic import BaseModel, ConfigDict, Field
 
 from allo.api_kit import fresh, openapi, problems
+from allo.api_kit.problems import Problem
 from allo.web.idempotency_key import PATTERN, sent_key
 from catalog.models import Product
 from inventory.shelves import Shelves, shelves_of
@@ -20,7 +21,6 @@ from reservations.api.callers import (
     INSUFFICIENT_SCOPE,
     INVALID_KEY,
     INVALID_TOKEN,
-    Caller,
     Scope,
 )
 from reservations.api.guard import ApiRequest, Guard
@@ -54,6 +54,14 @@ class Wanted(BaseModel):
             " each customer. Others' is ignored.",
         ),
     ] = None
+
+
+class Quantity(BaseModel):
+    """How many are to be held in all."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", title="Quantity")
+
+    quantity: Annotated[int, Field(ge=1, le=MOST)]
 
 
 class Held(BaseModel):
@@ -157,7 +165,7 @@ WRITING = (
 # What can be done next with what a call has just answered.
 LINKS = {
     name: {"operationId": name, "parameters": {"reservation_id": "$response.body#/id"}}
-    for name in ("read", "confirm", "release", "renew")
+    for name in ("read", "change", "confirm", "release", "renew")
 }
 
 
@@ -180,6 +188,7 @@ def documented(example: dict[str, Any], *kinds: problems.Kind, **more: Any) -> d
     openapi_extra=documented(
         {**EXAMPLE, "token": TOKEN},
         answers.INSUFFICIENT_STOCK,
+        answers.ALREADY_HELD,
         answers.LIMIT_REACHED,
         status=201,
         says="The units are held until `expires_at`.",
@@ -196,7 +205,8 @@ def documented(example: dict[str, Any], *kinds: problems.Kind, **more: Any) -> d
 )
 def reserve(request: ApiRequest, wanted: Wanted) -> HttpResponse:
     """Holds units in one warehouse for a few minutes; without `warehouse`, where most are. Who
-    holds that very product there already is answered with the reservation there is."""
+    holds as many of that product there already is answered with the reservation there is; another
+    quantity is refused as `already_held`, see Change."""
     caller = request.auth
     shelves, rows = _shelves(wanted)
     holder = caller.holder(wanted.customer)
@@ -226,6 +236,37 @@ def read(request: ApiRequest, reservation_id: UUID) -> HttpResponse:
 
 
 @router.post(
+    "/{uuid:reservation_id}/change",
+    auth=Guard(Scope.MANAGE, has_body=True),
+    response=Held,
+    operation_id="change",
+    summary="Change: hold another quantity",
+    openapi_extra=documented(
+        {**EXAMPLE, "quantity": 3, "total_paise": 1155000},
+        answers.INSUFFICIENT_STOCK,
+        answers.LIMIT_REACHED,
+        answers.PRICE_CHANGED,
+        answers.QUANTITY_CHANGED,
+        answers.NOT_PENDING,
+        answers.EXPIRED,
+        requestBody={"content": {"application/json": {"example": {"quantity": 3}}}},
+    ),
+)
+def change(request: ApiRequest, reservation_id: UUID, wanted: Quantity) -> HttpResponse:
+    """Makes the reservation hold `quantity` units in all, until the same time. Fewer are always
+    possible; more within the limits, while they are there, and at an unchanged price. A merchant's
+    token needs the scope `reserve` as well to hold more."""
+    caller = request.auth
+    found = caller.reservation(reservation_id)
+    # What may only shrink has to be what it was: fewer by now, and this would let it grow.
+    seen = None if caller.may_hold_more() else found.quantity
+    if seen is not None and wanted.quantity > seen:
+        raise Problem(INSUFFICIENT_SCOPE, scope=str(Scope.RESERVE))
+    said, cap = wanted.model_dump(), caller.cap
+    return _act(request, found, services.change, said, seen=seen, cap=cap, **said)
+
+
+@router.post(
     "/{uuid:reservation_id}/confirm",
     auth=Guard(Scope.CONFIRM),
     response=Held,
@@ -237,7 +278,8 @@ def read(request: ApiRequest, reservation_id: UUID) -> HttpResponse:
 )
 def confirm(request: ApiRequest, reservation_id: UUID) -> HttpResponse:
     """Sells what is held. Final."""
-    return _change(request, reservation_id, services.confirm)
+    found = request.auth.reservation(reservation_id)
+    return _act(request, found, services.confirm)
 
 
 @router.post(
@@ -252,7 +294,8 @@ def confirm(request: ApiRequest, reservation_id: UUID) -> HttpResponse:
 )
 def release(request: ApiRequest, reservation_id: UUID) -> HttpResponse:
     """Frees what is held. Final; releasing twice is fine."""
-    return _change(request, reservation_id, services.release)
+    found = request.auth.reservation(reservation_id)
+    return _act(request, found, services.release)
 
 
 @router.post(
@@ -270,7 +313,8 @@ def release(request: ApiRequest, reservation_id: UUID) -> HttpResponse:
 )
 def renew(request: ApiRequest, reservation_id: UUID) -> HttpResponse:
     """Starts the time to pay anew, a limited number of times."""
-    return _change(request, reservation_id, services.renew)
+    found = request.auth.reservation(reservation_id)
+    return _act(request, found, services.renew)
 
 
 def _shelves(wanted: Wanted) -> tuple[Shelves, tuple[int, ...]]:
@@ -286,17 +330,22 @@ def _shelves(wanted: Wanted) -> tuple[Shelves, tuple[int, ...]]:
         raise Http404("no such warehouse for this product") from None
 
 
-def _change(request: ApiRequest, reservation_id: UUID, verb: services.Verb[...]) -> HttpResponse:
-    caller: Caller = request.auth
-    found = caller.reservation(reservation_id)
+def _act(
+    request: ApiRequest,
+    found: Reservation,
+    verb: services.Verb[...],
+    said: Mapping[str, Any] | None = None,
+    **more: Any,
+) -> HttpResponse:
+    """A verb on the caller's own reservation; `said` is what the body says."""
     render = answers.changed(found)
 
     def asked() -> dict[str, Any]:
-        return {"reservation": str(found.pk)}
+        return {"reservation": str(found.pk), **(said or {})}
 
-    owner = caller.key_owner(found.holder)
+    owner = request.auth.key_owner(found.holder)
     once = _once(request, owner, f"api:{verb.name}", asked, render)
-    return answers.respond(verb, once, render, reservation_id=found.pk)
+    return answers.respond(verb, once, render, reservation_id=found.pk, **more)
 
 
 def _once(

@@ -129,6 +129,16 @@ class Books:
         self._tell(Happened(status), reservation)
         return reservation
 
+    def change(self, reservation: Reservation, quantity: int) -> Reservation:
+        """Another quantity, under the same clock."""
+        more = quantity - reservation.quantity
+        self.stocks[reservation.inventory_id].held_now += more
+        self._count(reservation, more)
+        reservation.quantity = quantity
+        self.changed[reservation.id] = reservation
+        self._tell(Happened.CHANGED, reservation)
+        return reservation
+
     def renew(self, reservation: Reservation) -> Reservation:
         reservation.expires_at = self.now + timedelta(seconds=settings.RESERVATION_TTL_SECONDS)
         reservation.renewals += 1

@@ -15,9 +15,12 @@ from django.conf import settings
 from reservations.engine.books import Also, Books, Shortage, Stock
 from reservations.engine.idempotency import Once
 from reservations.exceptions import (
+    AlreadyHeld,
     InsufficientStock,
     LimitReached,
     NotPending,
+    PriceChanged,
+    QuantityChanged,
     ReservationExpired,
 )
 from reservations.models import Reservation
@@ -57,6 +60,7 @@ class Command:
     once: Once | None = None
     reservation_id: UUID | None = None
     holder: Holder = NOBODY
+    seen: int | None = None  # the quantity that the caller saw held, if it says so
     since: float = field(default_factory=time.monotonic, compare=False)
 
     reads_prices: ClassVar[bool] = False
@@ -65,6 +69,14 @@ class Command:
         """Raises `ReservationError`, or `Reservation.DoesNotExist`; `Shortage`, to be asked again
         when dead holds are freed."""
         raise NotImplementedError
+
+    def check_units(self, books: Books, quantity: int, *, more: int) -> None:
+        """Whether `quantity` may be held in one reservation, and `more` at its network."""
+        who = self.holder
+        name = "RESERVATION_MAX_UNITS_PER_ADDRESS" if who.cap is None else "max_units"
+        at_network = books.units_at.get(who.network, 0) + more if who.network else 0
+        _check("RESERVATION_MAX_UNITS", quantity, settings.RESERVATION_MAX_UNITS)
+        _check(name, at_network, who.most)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,10 +88,15 @@ class Reserve(Command):
     reads_prices = True
 
     def decide(self, books: Books) -> Reservation:
-        """A holder who asks again for a row it holds is answered with the hold there is."""
+        """A holder who asks again for what it holds is answered with the hold there is; who asks
+        for another quantity of it has to say that this is to change."""
         if existing := self._existing(books):
+            if existing.quantity != self.quantity:
+                raise AlreadyHeld(existing.id, existing.quantity)
             return existing
-        self._check_limits(books)
+        live = sum(not hold.is_due(books.now) for hold in books.pending_of(self.holder.name))
+        _check("RESERVATION_MAX_LIVE", live + 1, settings.RESERVATION_MAX_LIVE)
+        self.check_units(books, self.quantity, more=self.quantity)
         stock = self._stock(books)
         return books.hold(stock, self.quantity, self.holder.name, self.holder.network)
 
@@ -91,19 +108,6 @@ class Reserve(Command):
                 books.end(hold, Status.EXPIRED)
         return None
 
-    def _check_limits(self, books: Books) -> None:
-        live = sum(not hold.is_due(books.now) for hold in books.pending_of(self.holder.name))
-        who = self.holder
-        at_network = books.units_at.get(who.network, 0) + self.quantity if who.network else 0
-        by_network = "RESERVATION_MAX_UNITS_PER_ADDRESS" if who.cap is None else "max_units"
-        for name, wanted, maximum in (
-            ("RESERVATION_MAX_UNITS", self.quantity, settings.RESERVATION_MAX_UNITS),
-            ("RESERVATION_MAX_LIVE", live + 1, settings.RESERVATION_MAX_LIVE),
-            (by_network, at_network, who.most),
-        ):
-            if maximum and wanted > maximum:
-                raise LimitReached(name, maximum)
-
     def _stock(self, books: Books) -> Stock:
         stocks = [books.stock(row) for row in self.rows]
         best = max(stocks, key=lambda stock: stock.available)
@@ -113,6 +117,35 @@ class Reserve(Command):
         if still_due := [stock for stock in stocks if not stock.nothing_due]:
             raise Shortage(still_due, self.quantity)
         raise InsufficientStock(best.available)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change(Command):
+    """Hold `quantity` units, 1 or more, of the same row in the same time: fewer always, more within
+    all limits and at the price of those that are held."""
+
+    quantity: int
+
+    reads_prices = True
+
+    def decide(self, books: Books) -> Reservation:
+        held = _live(books, self, as_seen=False)
+        if self.quantity == held.quantity:
+            return held
+        _check_seen(self, held)
+        if self.quantity > held.quantity:
+            self._check_growth(books, held)
+        return books.change(held, self.quantity)
+
+    def _check_growth(self, books: Books, held: Reservation) -> None:
+        stock, more = books.stock(held.inventory_id), self.quantity - held.quantity
+        self.check_units(books, self.quantity, more=more)
+        if stock.unit_paise != held.unit_paise:
+            raise PriceChanged(held.unit_paise, stock.unit_paise)
+        if stock.available < more and not stock.nothing_due:
+            raise Shortage([stock], more)
+        if stock.available < more:
+            raise InsufficientStock(stock.available, held=held.quantity)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,8 +207,9 @@ class Expire(Command):
         return reservation
 
 
-def _live(books: Books, command: Command) -> Reservation:
-    """The reservation, if it is pending and in time by the clock that was read under the lock."""
+def _live(books: Books, command: Command, *, as_seen: bool = True) -> Reservation:
+    """The reservation, if it is pending and in time by the clock that was read under the lock, and
+    as many units as the caller saw."""
     reservation = books.reservation(command.reservation_id)
     if reservation.is_due(books.now):
         books.end(reservation, Status.EXPIRED)
@@ -183,4 +217,16 @@ def _live(books: Books, command: Command) -> Reservation:
         raise ReservationExpired
     if not reservation.is_pending:
         raise NotPending(reservation.status, by_staff=bool(reservation.withdrawn))
+    if as_seen:
+        _check_seen(command, reservation)
     return reservation
+
+
+def _check_seen(command: Command, reservation: Reservation) -> None:
+    if command.seen not in {None, reservation.quantity}:
+        raise QuantityChanged(reservation.quantity)
+
+
+def _check(limit: str, wanted: int, maximum: int) -> None:
+    if maximum and wanted > maximum:
+        raise LimitReached(limit, maximum)

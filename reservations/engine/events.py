@@ -11,6 +11,7 @@ from django.conf import settings
 
 class Happened(StrEnum):
     CREATED = "created"
+    CHANGED = "changed"  # its quantity
     RENEWED = "renewed"
     EXTENDED = "extended"
     CONFIRMED = "confirmed"

@@ -62,11 +62,11 @@ HELD = """
 
 CHANGED = """
     UPDATE reservations_reservation AS row
-    SET status = change.status, withdrawn = change.withdrawn, ended_at = change.ended_at,
-        expires_at = change.expires_at, renewals = change.renewals
-    FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::timestamptz[], %s::timestamptz[],
-                %s::int[])
-        AS change(id, status, withdrawn, ended_at, expires_at, renewals)
+    SET status = change.status, quantity = change.quantity, withdrawn = change.withdrawn,
+        ended_at = change.ended_at, expires_at = change.expires_at, renewals = change.renewals
+    FROM unnest(%s::uuid[], %s::text[], %s::int[], %s::text[], %s::timestamptz[],
+                %s::timestamptz[], %s::int[])
+        AS change(id, status, quantity, withdrawn, ended_at, expires_at, renewals)
     WHERE row.id = change.id
 """
 

@@ -138,7 +138,7 @@ def _held_row(r: Reservation) -> tuple[Any, ...]:
 
 
 def _changed_row(r: Reservation) -> tuple[Any, ...]:
-    return r.id, r.status, r.withdrawn, r.ended_at, r.expires_at, r.renewals
+    return r.id, r.status, r.quantity, r.withdrawn, r.ended_at, r.expires_at, r.renewals
 
 
 def _reply_row(once: Once, reply: Reply, reservation_id: uuid.UUID | None) -> tuple[Any, ...]:

@@ -46,6 +46,11 @@ def live_holds(request: HttpRequest) -> list[Reservation]:
     return holds
 
 
+def look_again(request: HttpRequest) -> None:
+    """What was read before an act is not what is held after it."""
+    vars(request).pop("live_holds", None)
+
+
 def topics_of(request: HttpRequest) -> list[str]:
     """What a page listens to so as to hear of this shopper's holds."""
     return [holder_topic(holder) for holder in holders_of(request)]

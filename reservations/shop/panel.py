@@ -10,7 +10,6 @@ from django.utils import timezone
 from catalog.models import Product
 from inventory.models import Inventory
 from reservations.models import Reservation
-from reservations.shop.forms import ReserveForm
 from reservations.shop.holders import live_holds, topics_of
 
 
@@ -35,8 +34,7 @@ def panel(request: HttpRequest, product: Product) -> dict[str, Any]:
         "available": sum(row.available for row in stock),
         "total": sum(row.total_units for row in stock),
         "next_lapse_at": next_lapse_of(stock),
-        "held": _held(request, product),
-        "form": ReserveForm(stock),
+        "holds": holds_of(request, product),
         "topics": [f"product:{product.pk}", *topics_of(request)],
         "idempotency_key": uuid4(),
         "now": timezone.now(),
@@ -47,6 +45,6 @@ def header_holds(request: HttpRequest) -> dict[str, Any]:
     return {"holds": live_holds(request), "topics": topics_of(request)}
 
 
-def _held(request: HttpRequest, product: Product) -> Reservation | None:
-    mine = (hold for hold in live_holds(request) if hold.inventory.product_id == product.pk)
-    return next(mine, None)
+def holds_of(request: HttpRequest, product: Product) -> list[Reservation]:
+    """What this shopper holds of the product, soonest to lapse first."""
+    return [hold for hold in live_holds(request) if hold.inventory.product_id == product.pk]

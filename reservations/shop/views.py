@@ -28,13 +28,13 @@ from inventory.models import Inventory
 from reservations import refusals, services
 from reservations.engine.commands import Holder
 from reservations.engine.idempotency import Reply
-from reservations.exceptions import InsufficientStock
+from reservations.exceptions import InsufficientStock, PriceChanged, QuantityChanged
 from reservations.models import Reservation
 from reservations.refusals import Refusal
 from reservations.shop import holders, visitor
 from reservations.shop.forms import ReserveForm
 from reservations.shop.keys import key_of, once_for
-from reservations.shop.panel import header_holds, next_lapse_of, panel, stock_of
+from reservations.shop.panel import header_holds, holds_of, next_lapse_of, panel, stock_of
 
 PAGE_SIZE = 21
 
@@ -46,11 +46,11 @@ PAGE_SIZE = 21
 def reserve(request: Request, slug: str) -> HttpResponse:
     product = _product(slug)
     if request.method != "POST":
-        return _page(request, product, ReserveForm(stock_of(product), initial=request.GET.dict()))
+        return _page(request, product, _form(request, product, initial=request.GET.dict()))
     key_of(request)
     if wait := seconds_to_wait(settings.RESERVE_RATE, "reserve", client_network(request)):
         return _slow_down(request, product, wait)
-    form = ReserveForm(stock_of(product), request.POST)
+    form = _form(request, product, data=request.POST)
     if not form.is_valid():
         return _page(request, product, form, status=422)
     holder = holders.holder_for(request)
@@ -101,6 +101,8 @@ def _product(slug: str, products: ProductQuerySet | None = None) -> Product:
 def _hold(request: HttpRequest, product: Product, form: ReserveForm, holder: Holder) -> Reply:
     if not form.stock:
         return refusals.answer(InsufficientStock(0))
+    if form.saw:
+        return _change(request, form, *form.saw)
     asked = {"product": product.pk, **form.cleaned_data}
     return refusals.reply(
         services.reserve,
@@ -112,24 +114,42 @@ def _hold(request: HttpRequest, product: Product, form: ReserveForm, holder: Hol
     )
 
 
+def _change(request: HttpRequest, form: ReserveForm, row: Inventory, seen: int) -> Reply:
+    """What is held of the row becomes as many as were asked for, if it is what the form saw."""
+    held = next((hold for hold in holders.live_holds(request) if hold.inventory_id == row.pk), None)
+    if held is None:
+        return refusals.answer(QuantityChanged(0))
+    asked = {"reservation": held.pk, **form.cleaned_data}
+    return refusals.reply(
+        services.change,
+        once_for(request, held.holder, "reservations:change", asked),
+        reservation_id=held.pk,
+        quantity=form.cleaned_data["quantity"],
+        seen=seen,
+    )
+
+
 def _refused(request: Request, product: Product, form: ReserveForm, answer: Reply) -> HttpResponse:
     """The form again, filled in with what is left: one click takes it."""
     if answer.status == refusals.BUSY and not wants_part(request):
         return busy(request, refusals.refusal(answer).code)
-    warehouse = form.row.warehouse if form.row else None
+    row = form.saw[0] if form.saw else form.row
     asked = form.cleaned_data["quantity"]
-    refusal = refusals.refusal(answer, asked=asked, warehouse=warehouse)
-    stock = stock_of(product)
-    form = ReserveForm(stock, initial=_offer(stock, form, refusal))
-    return holds_changed(_page(request, product, form, refusal, status=answer.status))
+    refusal = refusals.refusal(answer, asked=asked, warehouse=row.warehouse if row else None)
+    holders.look_again(request)
+    offered = _form(request, product)
+    offered.initial.update(_offer(offered.stock, form, refusal))
+    return holds_changed(_page(request, product, offered, refusal, status=answer.status))
 
 
 def _offer(stock: list[Inventory], form: ReserveForm, refusal: Refusal) -> dict[str, Any]:
     """What was asked for, or as much of it as there is; elsewhere if there is none here."""
+    if refusal.code == PriceChanged.code:
+        return {}
     if refusal.code != InsufficientStock.code:
         return form.cleaned_data
-    if refusal.available:
-        return {**form.cleaned_data, "quantity": refusal.available}
+    if within_reach := refusal.available + refusal.held:
+        return {**form.cleaned_data, "quantity": within_reach}
     most = max((row.available for row in stock), default=0)
     return {"warehouse": "", "quantity": min(refusal.asked, max(most, 1))}
 
@@ -137,10 +157,14 @@ def _offer(stock: list[Inventory], form: ReserveForm, refusal: Refusal) -> dict[
 def _slow_down(request: Request, product: Product, seconds: int) -> HttpResponse:
     if not wants_part(request):
         return too_many(request, seconds)
-    form = ReserveForm(stock_of(product), initial=request.POST.dict())
+    form = _form(request, product, initial=request.POST.dict())
     response = _page(request, product, form, refusals.rate_limited(seconds), status=429)
     response.headers["Retry-After"] = str(seconds)
     return response
+
+
+def _form(request: HttpRequest, product: Product, **more: Any) -> ReserveForm:
+    return ReserveForm(stock_of(product), holds=holds_of(request, product), **more)
 
 
 def _page(

@@ -88,7 +88,8 @@ def test_a_shopper_reads_the_cause_and_not_what_staff_wrote(client, cause, words
 
 
 def test_my_reservations_say_whose_doing_it_was(client) -> None:
-    for n, (end, *_) in enumerate(ENDINGS):
+    ends: tuple[Callable[[Reservation], None], ...] = (withdraw, let_go, run_out, confirm)
+    for n, end in enumerate(ends):
         end(holding(client, stocked(5, product=f"p-{n}")))
     page = client.get("/reservations/").content.decode()
     for words in ("Taken back by our staff", "Cancelled", "Ran out", "Confirmed"):

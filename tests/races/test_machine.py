@@ -18,6 +18,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from catalog.models import Product
 from inventory import services as stock_services
 from inventory.exceptions import BelowReserved, BelowZero
 from inventory.models import Inventory, StockMovement
@@ -32,7 +33,7 @@ from tests.stock import pass_time, stocked
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.race]
 
 TOTALS = "SELECT id, total_units FROM inventory_inventory WHERE id = ANY(%s)"
-STATES = "SELECT id, status FROM reservations_reservation WHERE inventory_id = ANY(%s)"
+STATES = "SELECT id, status, quantity FROM reservations_reservation WHERE inventory_id = ANY(%s)"
 TTL, HOLDERS = 600, ("session:a", "session:b", "user:1")
 
 
@@ -44,6 +45,7 @@ class Hold:
     left: float = TTL
     status: str = "pending"
     renewals: int = 0
+    price: int = 385_000
 
 
 @dataclass
@@ -51,6 +53,7 @@ class Shop:
     """What the shop ought to be, in the fewest words."""
 
     total: dict[int, int]
+    price: dict[int, int]
     holds: dict[UUID, Hold] = field(default_factory=dict)
 
     def live(self, **which: object) -> list[Hold]:
@@ -80,7 +83,10 @@ class Machine(RuleBasedStateMachine):
             stocked(units, product=f"p-{start + n // 2}", warehouse=f"w-{n % 2}")
             for n, units in enumerate((3, 6, 1, 0))
         ]
-        self.shop = Shop({row.pk: row.total_units for row in self.rows})
+        self.shop = Shop(
+            {row.pk: row.total_units for row in self.rows},
+            {row.product_id: row.product.price_paise for row in self.rows},
+        )
 
     @rule(
         target=reservations,
@@ -94,7 +100,8 @@ class Machine(RuleBasedStateMachine):
         among = [r.pk for r in self.rows if r.product_id == chosen.product_id]
         among = among if anywhere else [chosen.pk]
         existing = [hold for hold in self.shop.live(holder=holder) if hold.row in among]
-        expected = self.expected(existing, holder, max(map(self.shop.available, among)), quantity)
+        most = max(map(self.shop.available, among))
+        expected = self.expected(existing, holder, most, quantity)
         try:
             # Examples share one database, so each has shoppers of its own.
             held = services.reserve(
@@ -111,12 +118,16 @@ class Machine(RuleBasedStateMachine):
         if existing:
             assert self.shop.holds[held.pk] in existing
             return multiple()
-        self.shop.holds[held.pk] = Hold(held.inventory_id, holder, quantity)
+        price = self.shop.price[chosen.product_id]
+        assert held.unit_paise == price
+        self.shop.holds[held.pk] = Hold(held.inventory_id, holder, quantity, price=price)
         return held.pk
 
     def expected(self, existing: list[Hold], holder: str, available: int, quantity: int) -> str:
         if existing:
-            return "held"
+            # Of two warehouses, whichever hold is found first is compared.
+            same = [hold.quantity == quantity for hold in existing]
+            return "held" if all(same) else "already_held"
         if len(self.shop.live(holder=holder)) >= django_settings.RESERVATION_MAX_LIVE:
             return "limit_reached"
         return "held" if available >= quantity else "insufficient_stock"
@@ -146,6 +157,43 @@ class Machine(RuleBasedStateMachine):
     @rule(pk=reservations)
     def release(self, pk: UUID) -> None:
         self.end(services.release, pk, "released")
+
+    @rule(
+        pk=reservations,
+        quantity=st.integers(1, 12),
+        seen=st.one_of(st.none(), st.integers(1, 4)),
+    )
+    def change(self, pk: UUID, quantity: int, seen: int | None) -> None:
+        hold = self.shop.holds[pk]
+        expected = self.expected_of_change(hold, quantity, seen)
+        try:
+            changed = services.change(reservation_id=pk, quantity=quantity, seen=seen)
+        except ReservationError as refusal:
+            assert refusal.code == expected
+        else:
+            assert expected == ""
+            assert isinstance(changed, Reservation)
+            assert changed.unit_paise == hold.price
+            hold.quantity = quantity
+
+    def expected_of_change(self, hold: Hold, quantity: int, seen: int | None) -> str:
+        if hold.status != "pending":
+            return "reservation_expired" if hold.status == "expired" else "not_pending"
+        more = quantity - hold.quantity
+        (product,) = (row.product_id for row in self.rows if row.pk == hold.row)
+        refusals = {
+            "quantity_changed": more != 0 and seen not in (None, hold.quantity),
+            "limit_reached": more > 0 and quantity > django_settings.RESERVATION_MAX_UNITS,
+            "price_changed": more > 0 and hold.price != self.shop.price[product],
+            "insufficient_stock": more > 0 and self.shop.available(hold.row) < more,
+        }
+        return next((code for code, refused in refusals.items() if refused), "")
+
+    @rule(row=st.integers(0, 3), paise=st.sampled_from([385_000, 400_000]))
+    def staff_change_a_price(self, row: int, paise: int) -> None:
+        product = self.rows[row].product_id
+        Product.objects.filter(pk=product).update(price_paise=paise)
+        self.shop.price[product] = paise
 
     @rule(pk=reservations)
     def renew(self, pk: UUID) -> None:
@@ -191,10 +239,12 @@ class Machine(RuleBasedStateMachine):
         rows = [list(self.shop.total)]
         with connection.cursor() as cursor:
             assert dict(cursor.execute(TOTALS, rows)) == self.shop.total
-            states = dict(cursor.execute(STATES, rows))
+            states = {pk: state for pk, *state in cursor.execute(STATES, rows)}
         for pk, hold in self.shop.holds.items():
+            status, quantity = states[pk]
+            assert quantity == hold.quantity
             # A dead hold may still be on the books, until somebody looks or the sweep comes by.
-            assert states[pk] == hold.status or (states[pk], hold.status) == ("pending", "expired")
+            assert status == hold.status or (status, hold.status) == ("pending", "expired")
 
     def teardown(self) -> None:
         assert audit_stock() == []

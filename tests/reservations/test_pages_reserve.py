@@ -257,7 +257,7 @@ def test_an_unknown_product_is_not_found(client) -> None:
 def test_the_panel_can_be_fetched_by_itself(client) -> None:
     reservation = holding(client, stocked(5), 2)
     response = client.get("/p/tidal/stock/")
-    assert response.context["held"] == reservation
+    assert response.context["holds"] == [reservation]
     assert response.context["available"] == 3
     assert "<html" not in response.content.decode()
 

@@ -4,7 +4,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     """Words for staff only: the table does not change."""
 
-    dependencies = [("reservations", "0008_say_that_staff_released")]
+    dependencies = [("reservations", "0009_token_scope_in_words")]
 
     operations = [
         migrations.AlterField(

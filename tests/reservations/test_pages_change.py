@@ -1,0 +1,205 @@
+"""Asking for more, or fewer, of what one holds: it changes, or the page says why not."""
+
+import re
+
+import pytest
+from django.test import Client
+
+from catalog.models import Product
+from inventory.models import Inventory
+from reservations import services
+from reservations.models import Reservation
+from tests.shopping import HTMX, Page, holding, key, press, press_reserve
+from tests.stock import pass_time, stocked
+
+pytestmark = pytest.mark.django_db
+
+
+def form_of(page: Page) -> dict[str, str]:
+    """What the form carries unseen."""
+    body = page.content.decode()
+    return dict(re.findall(r'type="hidden" name="(held|idempotency_key)" value="([^"]*)"', body))
+
+
+def opened(client: Client, row: Inventory) -> dict[str, str]:
+    return form_of(client.get(f"/p/{row.product.slug}/reserve/"))
+
+
+def quantity(reservation: Reservation) -> int:
+    reservation.refresh_from_db()
+    return reservation.quantity
+
+
+@pytest.mark.parametrize("wanted", [1, 4])
+@pytest.mark.parametrize("anywhere", [True, False])
+def test_the_quantity_becomes_what_was_asked(client, wanted, anywhere) -> None:
+    row = stocked(5)
+    held = holding(client, row, 2)
+    form = opened(client, row)
+    assert form["held"] == "blr-01:2"
+    choice = {"warehouse": ""} if anywhere else {}
+    response = press_reserve(client, row, wanted, **form, **choice)
+    assert (response.status_code, response.headers["Location"]) == (303, f"/checkout/{held.pk}/")
+    assert quantity(held) == wanted
+    assert Reservation.objects.count() == 1
+    again = press_reserve(client, row, wanted, **form, **choice)
+    assert again.headers["Idempotent-Replay"] == "true"
+
+
+def test_the_form_says_what_is_held_and_begins_with_it(client) -> None:
+    row, there = stocked(5), stocked(5, warehouse="del-01")
+    holding(client, there, 3)
+    page = client.get("/p/tidal/reserve/")
+    body = page.content.decode()
+    assert "You hold 3 from del-01." in body
+    assert "How many in all" in body
+    form = page.context["form"]
+    assert (form["warehouse"].value(), form["quantity"].value()) == ("del-01", 3)
+    assert "You hold" not in Client().get(f"/p/{row.product.slug}/reserve/").content.decode()
+
+
+def test_a_hold_of_the_last_units_can_still_be_made_smaller(client) -> None:
+    row = stocked(3)
+    held = holding(client, row, 3)
+    page = client.get("/p/tidal/reserve/")
+    assert re.search(r'value="blr-01"\s+checked', page.content.decode())
+    press_reserve(client, row, 1, **form_of(page))
+    assert quantity(held) == 1
+
+
+@pytest.mark.parametrize("headers", [{}, HTMX])
+def test_a_form_that_saw_nothing_held_gives_nothing_away(client, headers) -> None:
+    row = stocked(9)
+    old = opened(client, row)
+    held = holding(client, row, 4)
+    response = press_reserve(client, row, 1, **old, headers=headers)
+    assert response.status_code == 409
+    assert response.context["refusal"].code == "already_held"
+    assert "You hold 4 from blr-01." in response.content.decode()
+    assert quantity(held) == 4
+    # It asks again, with what is held now before the eyes: one click does it.
+    assert response.context["form"]["quantity"].value() == 1
+    assert press_reserve(client, row, 1, **form_of(response)).status_code == 303
+    assert quantity(held) == 1
+
+
+def test_a_form_that_saw_another_quantity_is_told_the_truth(client) -> None:
+    row = stocked(9)
+    held = holding(client, row, 1)
+    old = opened(client, row)
+    services.change(reservation_id=held.pk, quantity=5)
+    response = press_reserve(client, row, 2, **old)
+    assert response.status_code == 409
+    assert "You hold 5 of it now." in response.context["refusal"].detail
+    assert "You hold 5 from blr-01." in response.content.decode()
+    assert quantity(held) == 5
+
+
+@pytest.mark.parametrize("ended", ["confirm", "cancel", "time"])
+def test_what_is_held_no_longer_is_not_made_anew_unseen(client, ended) -> None:
+    row = stocked(9)
+    held = holding(client, row, 1)
+    old = opened(client, row)
+    pass_time(601) if ended == "time" else press(client, held, ended)
+    response = press_reserve(client, row, 2, **old)
+    assert response.status_code == 409
+    assert "You no longer hold it." in response.context["refusal"].detail
+    assert not Reservation.objects.live().exists()
+    assert press_reserve(client, row, 2, **form_of(response)).status_code == 303
+    assert Reservation.objects.live().get().quantity == 2
+
+
+def test_more_than_is_left_says_so_and_offers_it(client) -> None:
+    row = stocked(5)
+    held = holding(client, row, 2)
+    holding(Client(), row, 2)
+    response = press_reserve(client, row, 5, **opened(client, row))
+    assert response.status_code == 409
+    assert response.context["refusal"].detail == (
+        "Only 1 more left in blr-01, 3 with those you hold; you asked for 5 in all."
+    )
+    assert "Take 3" in response.content.decode()
+    assert press_reserve(client, row, 3, **form_of(response)).status_code == 303
+    assert quantity(held) == 3
+
+
+def test_with_nothing_more_left_one_keeps_what_one_holds(client) -> None:
+    row = stocked(2)
+    held = holding(client, row, 2)
+    response = press_reserve(client, row, 3, **opened(client, row))
+    assert response.context["refusal"].detail == (
+        "Nothing more is left in blr-01. You keep the 2 you hold."
+    )
+    assert quantity(held) == 2
+
+
+def test_at_another_price_it_does_not_grow_and_says_both(client) -> None:
+    row = stocked(9)
+    held = holding(client, row, 2)
+    Product.objects.update(price_paise=10_000_000)
+    form = opened(client, row)
+    response = press_reserve(client, row, 3, **form)
+    assert response.status_code == 409
+    detail = response.context["refusal"].detail
+    assert "₹\N{NO-BREAK SPACE}3,850 each" in detail
+    assert "₹\N{NO-BREAK SPACE}1,00,000 now" in detail
+    assert quantity(held) == 2
+    assert press_reserve(client, row, 1, **form_of(response)).status_code == 303
+
+
+def test_the_limits_hold(client) -> None:
+    row = stocked(50)
+    held = holding(client, row, 9)
+    form = {"held": "blr-01:9", "idempotency_key": key()}
+    other = stocked(50, product="other")
+    holding(client, other, 10)
+    response = press_reserve(client, row, 11, **form)
+    assert response.status_code == 422
+    response = press_reserve(client, other, 10, held="blr-01:10")
+    assert response.status_code == 303
+    press_reserve(client, row, 10, held="blr-01:9")
+    response = press_reserve(client, stocked(5, product="third"), 1)
+    assert "Your network already holds 20 unpaid units" in response.context["refusal"].detail
+    assert quantity(held) == 10
+
+
+@pytest.mark.parametrize("held", ["x", "blr-01:x", "blr-01:-1", "blr-01:1,", "a:1" * 400, "\0:1"])
+def test_what_no_form_carries_is_refused_and_changes_nothing(client, held) -> None:
+    row = stocked(5)
+    mine = holding(client, row)
+    assert press_reserve(client, row, 3, held=held).status_code == 422
+    assert quantity(mine) == 1
+
+
+def test_what_others_hold_is_out_of_reach(client) -> None:
+    row = stocked(5)
+    theirs = holding(Client(), row, 2)
+    assert press_reserve(client, row, 1, held="blr-01:2").status_code == 409
+    assert quantity(theirs) == 2
+
+
+@pytest.mark.parametrize("verb", ["confirm", "cancel"])
+def test_the_checkout_ends_only_as_many_as_it_showed(client, verb) -> None:
+    row = stocked(9)
+    held = holding(client, row, 1)
+    shown = {"quantity": "1"}
+    assert 'name="quantity" value="1"' in client.get(f"/checkout/{held.pk}/").content.decode()
+    services.change(reservation_id=held.pk, quantity=4)
+    response = press(client, held, verb, **shown)
+    assert response.status_code == 409
+    body = response.content.decode()
+    assert "You hold 4 of it now." in body
+    assert 'name="quantity" value="4"' in body
+    held.refresh_from_db()
+    assert held.is_pending
+    assert press(client, held, verb, quantity="4").status_code == 303
+
+
+def test_an_open_checkout_hears_of_another_quantity(client) -> None:
+    held = holding(client, stocked(9))
+    address = f"/checkout/{held.pk}/"
+    seen = client.get(address).context["seen"]
+    services.change(reservation_id=held.pk, quantity=4)
+    part = client.get(address, {"seen": seen}, headers=HTMX)
+    assert part.status_code == 200
+    assert "4 from blr-01" in part.content.decode()
