@@ -46,6 +46,23 @@ def test_what_is_reserved_is_held_counted_down_and_sold(page: Page, shop: Shop) 
     assert units(shop, shelf) == (shelf.units - 2, 0)
 
 
+def test_asking_for_more_of_what_one_holds_changes_it_in_every_tab(page: Page, shop: Shop) -> None:
+    shelf = untouched(shop)
+    checkout = hold(page, shelf)
+    tab = page.context.new_page()
+    form = open_reserve(tab, shelf)
+    expect(form).to_contain_text(f"You hold 1 from {shelf.warehouse}.")
+    expect(form.get_by_label("How many in all")).to_have_value("1")
+    form.get_by_label("How many in all").fill("3")
+    form.get_by_role("button", name="Hold this many").click()
+    tab.wait_for_url(checkout)
+    assert units(shop, shelf) == (shelf.units, 3)
+    expect(page.locator(".clock-words")).to_contain_text(f"3 from {shelf.warehouse}")
+    confirm(page)
+    expect(heading(tab, "It is yours.")).to_be_visible()
+    assert units(shop, shelf) == (shelf.units - 3, 0)
+
+
 def test_cancelling_asks_first_and_then_frees_it(page: Page, shop: Shop) -> None:
     shelf = untouched(shop)
     hold(page, shelf)

@@ -36,7 +36,9 @@ def confirm(reservation: Reservation) -> None:
     services.confirm(reservation_id=reservation.pk)
 
 
-ENDINGS: list[tuple[Callable[[Reservation], None], str, str, str]] = [
+End = Callable[[Reservation], None]
+
+ENDINGS: list[tuple[End, str, str, str]] = [
     (withdraw, "Taken back", "We took it&nbsp;back.", "Our staff ended your reservation of Tidal"),
     (let_go, "Cancelled", "Back on the&nbsp;shelf.", "You let Tidal go"),
     (run_out, "Ran out", "The time ran&nbsp;out.", "Tidal went back on the shelf"),
@@ -46,7 +48,7 @@ ENDINGS: list[tuple[Callable[[Reservation], None], str, str, str]] = [
 
 @pytest.mark.parametrize(("end", "title", "heading", "words"), ENDINGS)
 def test_each_ending_says_who_ended_it_and_the_tab_follows(
-    client: Client, end: Callable[[Reservation], None], title: str, heading: str, words: str
+    client: Client, end: End, title: str, heading: str, words: str
 ) -> None:
     reservation = holding(client, stocked(5))
     address = f"/checkout/{reservation.pk}/"
@@ -88,7 +90,7 @@ def test_a_shopper_reads_the_cause_and_not_what_staff_wrote(client, cause, words
 
 
 def test_my_reservations_say_whose_doing_it_was(client) -> None:
-    ends: tuple[Callable[[Reservation], None], ...] = (withdraw, let_go, run_out, confirm)
+    ends: tuple[End, ...] = (withdraw, let_go, run_out, confirm)
     for n, end in enumerate(ends):
         end(holding(client, stocked(5, product=f"p-{n}")))
     page = client.get("/reservations/").content.decode()
