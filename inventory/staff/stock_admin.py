@@ -89,7 +89,7 @@ class InventoryAdmin(
     }
 
     class Media:
-        css = {"all": ("css/admin-stock.css",)}
+        css = {"all": ("css/admin/stock.css",)}
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Inventory]:
         return Inventory.objects.with_available().with_live_holds()
@@ -202,7 +202,7 @@ class StockMovementAdmin(StreamedExport[StockMovement], ReadOnlyAdmin[StockMovem
     }
 
     class Media:
-        css = {"all": ("css/admin-stock.css",)}
+        css = {"all": ("css/admin/stock.css",)}
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[Ledger]:
         return Ledger
@@ -257,7 +257,7 @@ class StockImportAdmin(ImportPages, ReadOnlyAdmin[StockImport]):
     )
 
     class Media:
-        css = {"all": ("css/admin-stock.css",)}
+        css = {"all": ("css/admin/stock.css",)}
 
 
 @admin.register(StockImportRow)

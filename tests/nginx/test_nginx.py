@@ -39,7 +39,7 @@ http {{
     include {folder}/site.conf;
 }}
 """
-HASHED = re.compile(r"/static/css/pages\.[0-9a-f]{12}\.css")
+HASHED = re.compile(r"/static/css/site\.[0-9a-f]{12}\.css")
 
 
 def site(shop: Shop, port: int) -> str:
