@@ -175,8 +175,11 @@ def _initial(contact: Contact | None) -> dict[str, str]:
 
 def _again(reservation: Reservation) -> dict[str, Any]:
     """What could be reserved again: where it was, else where there is most."""
+    nothing = {"again": None, "again_quantity": 0, "next_lapse_at": None}
     if reservation.status not in (Reservation.Status.EXPIRED, Reservation.Status.RELEASED):
-        return {"again": None, "again_quantity": 0, "next_lapse_at": None}
+        return nothing
+    if not reservation.inventory.product.is_published:
+        return nothing
     stock = stock_of(reservation.inventory.product)
     here = [row for row in stock if row.pk == reservation.inventory_id and row.available]
     again = here[0] if here else max(stock, key=lambda row: row.available)
@@ -196,6 +199,7 @@ def _seen(reservation: Reservation, again: dict[str, Any]) -> str:
         reservation.expires_at,
         offered,
         again["next_lapse_at"],
+        reservation.inventory.product.is_published,
     )
     return sha256(str(state).encode()).hexdigest()[:16]
 

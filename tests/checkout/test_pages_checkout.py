@@ -6,6 +6,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from catalog.models import Product
 from checkout.models import Contact
 from inventory.models import Inventory
 from reservations import services
@@ -249,6 +250,23 @@ def test_again_is_offered_elsewhere_if_there_is_none_here(client) -> None:
         holder=Holder("session:b"),
     )
     assert client.get(f"/checkout/{reservation.pk}/").context["again"] == there
+
+
+def test_what_is_not_in_the_shop_any_more_is_not_offered_again(client) -> None:
+    """Nor is there a way to a page that is not there, and a page that was open hears of it."""
+    row = stocked(3)
+    reservation = holding(client, row)
+    press(client, reservation, "cancel")
+    address = f"/checkout/{reservation.pk}/"
+    seen = client.get(address).context["seen"]
+    Product.objects.update(published_at=None)
+    response = client.get(address)
+    assert response.context["again"] is None
+    body = response.content.decode()
+    assert "Tidal is not in the shop any more." in body
+    assert "/p/tidal/" not in body
+    assert client.get(address, {"seen": seen}, headers=HTMX).status_code == 200
+    assert client.get(address, {"seen": response.context["seen"]}, headers=HTMX).status_code == 204
 
 
 def test_with_nothing_left_it_says_when_a_hold_may_lapse(client) -> None:
