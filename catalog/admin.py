@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from allo.admin_kit.base import ModelAdmin
+from allo.admin_kit.base import ModelAdmin, ReadOnlyAdmin
 from allo.admin_kit.flags import flag
 from allo.admin_kit.questions import Questions, chosen, named
 from allo.postgresql import timeouts
@@ -21,7 +21,7 @@ from allo.web.parts import SeeOther
 from allo.web.worker import ask
 from catalog import pictures
 from catalog.forms import BEST_MATCH
-from catalog.models import Category, Product, ProductQuerySet, sized
+from catalog.models import Category, Product, ProductQuerySet, ProductSlug, sized
 from catalog.product_form import ProductForm
 from catalog.tasks import make_sizes
 from catalog.templatetags.money import inr
@@ -34,6 +34,19 @@ class CategoryAdmin(ModelAdmin[Category]):
     list_display = ("name", "slug", "position")
     search_fields = ("name",)
     prepopulated_fields = {"slug": ("name",)}
+
+
+@admin.register(ProductSlug)
+class ProductSlugAdmin(ReadOnlyAdmin[ProductSlug]):
+    """Where old addresses lead. To be read: it is written when a product is renamed."""
+
+    list_display = ("slug", "product")
+    list_select_related = ("product",)
+    search_fields = ("slug",)
+
+    def has_view_permission(self, request: HttpRequest, obj: ProductSlug | None = None) -> bool:
+        """For those who see products."""
+        return request.user.has_perm("catalog.view_product")
 
 
 class PublishedFilter(admin.SimpleListFilter):

@@ -13,6 +13,7 @@ from django.db.models.functions import Coalesce, Now
 from django.urls import reverse
 from django.utils import timezone
 
+from allo.web.names import name_is_visible
 from catalog import search, triggers
 from catalog.words import Words
 
@@ -26,7 +27,7 @@ class CategoryQuerySet(QuerySet["Category"]):
 
 
 class Category(models.Model):
-    name = models.CharField(max_length=80, unique=True)
+    name = models.CharField(max_length=80, unique=True, validators=[name_is_visible])
     slug = models.SlugField(max_length=80, unique=True)
     position = models.PositiveSmallIntegerField(default=0)
 
@@ -103,7 +104,7 @@ class ProductQuerySet(QuerySet["Product"]):
 
 class Product(models.Model):
     slug = models.SlugField(max_length=80, unique=True)
-    name = models.CharField(max_length=80)
+    name = models.CharField(max_length=80, validators=[name_is_visible])
     category = models.ForeignKey(Category, models.PROTECT)
     tagline = models.CharField(max_length=160)
     description = models.TextField(max_length=2000)
@@ -187,6 +188,7 @@ class ProductSlug(models.Model):
     product = models.ForeignKey(Product, models.DO_NOTHING, related_name="slugs")
 
     class Meta:
+        ordering = ("slug",)
         default_permissions = ()
         constraints = (
             models.UniqueConstraint(fields=("slug",), name="slug_is_of_one_product_for_ever"),

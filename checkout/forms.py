@@ -3,13 +3,18 @@ from uuid import UUID
 
 from django import forms
 
+from allo.web.names import name_is_visible
 from checkout.contacts import Typed
 
 
 class ContactForm(forms.Form):
     """Who pays, and where the receipt goes."""
 
-    name = forms.CharField(max_length=120, widget=forms.TextInput({"autocomplete": "name"}))
+    name = forms.CharField(
+        max_length=120,
+        validators=[name_is_visible],
+        widget=forms.TextInput({"autocomplete": "name"}),
+    )
     email = forms.EmailField(
         label="E-mail", max_length=254, widget=forms.EmailInput({"autocomplete": "email"})
     )

@@ -28,7 +28,7 @@ from reservations.engine.idempotency import Reply
 from reservations.models import Reservation
 from reservations.refusals import Refusal
 from reservations.shop.holders import owned
-from reservations.shop.keys import key_of, once_for
+from reservations.shop.keys import key_of, once_for, reply
 from reservations.shop.panel import next_lapse_of, stock_of
 
 TITLES = {
@@ -115,7 +115,7 @@ def _answer(
     """One verb under the form's key."""
     said = {"reservation": reservation.pk, **(asked or {})}
     once = once_for(request, reservation.holder, f"checkout:{verb.name}", said)
-    return refusals.reply(verb, once, reservation_id=reservation.pk, **more)
+    return reply(verb, once, reservation_id=reservation.pk, **more)
 
 
 def _told(request: Request, reservation: Reservation, answer: Reply) -> HttpResponse:

@@ -24,12 +24,17 @@ from django.db.models import (
 from django.db.models.functions import Coalesce, Now
 
 from allo.postgresql.triggers import Refuse
+from allo.web.names import name_is_visible
 from catalog.models import Product
 
 
 class Warehouse(models.Model):
     code = models.SlugField(max_length=20, unique=True, help_text="For example blr-01.")
-    name = models.CharField(max_length=80, help_text="As shoppers read it, for example Bengaluru.")
+    name = models.CharField(
+        max_length=80,
+        validators=[name_is_visible],
+        help_text="As shoppers read it, for example Bengaluru.",
+    )
     position = models.PositiveSmallIntegerField(default=0)
 
     class Meta:

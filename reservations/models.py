@@ -14,6 +14,7 @@ from django.db.models import ExpressionWrapper, F, Q, QuerySet
 from django.db.models.functions import Now
 
 from allo.postgresql.triggers import Refuse
+from allo.web.names import name_is_visible
 from inventory.models import Inventory
 
 
@@ -290,7 +291,9 @@ class ApiToken(models.Model):
         CONFIRM = "confirm", "confirm: sell what it holds"
         MANAGE = "manage", "manage: release, renew and change what it holds"
 
-    name = models.CharField(max_length=80, help_text="Whose system this is.")
+    name = models.CharField(
+        max_length=80, validators=[name_is_visible], help_text="Whose system this is."
+    )
     prefix = models.CharField(max_length=12, editable=False)
     digest = models.BinaryField(max_length=32, unique=True, editable=False)
     scopes = ArrayField(models.CharField(max_length=8, choices=Scope), default=list)

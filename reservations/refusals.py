@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from django.urls import reverse
 
 from inventory.models import Warehouse
-from reservations.engine.idempotency import Once, Outcome, Reply
+from reservations.engine.idempotency import Outcome, Reply
 from reservations.exceptions import InsufficientStock, LimitReached, ReservationError, Storage
 from reservations.models import Reservation
-from reservations.services import Verb
 
 DONE, CONFLICT, GONE, BUSY = 303, 409, 410, 503
 
@@ -46,14 +45,6 @@ def answer(outcome: Outcome) -> Reply:
     if isinstance(outcome, Reservation):
         return Reply(DONE, reverse("checkout:checkout", args=[outcome.pk]))
     return Reply(_status(outcome), json.dumps(_facts(outcome)))
-
-
-def reply(verb: Verb[...], once: Once, **asked: object) -> Reply:
-    """The reply of a verb under a key, or to a refusal that is not stored under it."""
-    try:
-        return verb.once(once, **asked)
-    except ReservationError as refusal:
-        return answer(refusal)
 
 
 def refusal(answer: Reply, *, asked: int = 0, warehouse: Warehouse | None = None) -> Refusal:

@@ -101,3 +101,19 @@ class ReadOnlyAdmin(ModelAdmin[Row]):
 
     def has_delete_permission(self, request: HttpRequest, obj: Row | None = None) -> bool:
         return False
+
+
+class Kept(ModelAdmin[Row]):
+    """Rows that something keeps from being deleted, which is said instead of listed."""
+
+    def in_the_way(self, row: Row) -> list[str]:
+        """Why this row cannot be deleted, and where to go instead, as sentences; else nothing."""
+        raise NotImplementedError
+
+    def get_deleted_objects(
+        self, objs: Any, request: HttpRequest
+    ) -> tuple[list[Any], dict[Any, int], set[Any], list[Any]]:
+        """Asked by the page of one row and by the action for several."""
+        if reasons := [reason for row in objs for reason in self.in_the_way(row)]:
+            return [], {}, set(), reasons
+        return super().get_deleted_objects(objs, request)

@@ -17,7 +17,7 @@ from allo.staff.login import ChangePasswordForm
 # What staff look for, in this order; a model that is not named here comes under "More".
 SECTIONS = {
     "Selling": ("reservations.Reservation", "reservations.StaffAction", "checkout.Contact"),
-    "Catalogue": ("catalog.Product", "catalog.Category"),
+    "Catalogue": ("catalog.Product", "catalog.Category", "catalog.ProductSlug"),
     "Stock": (
         "inventory.Inventory",
         "inventory.StockMovement",

@@ -26,6 +26,7 @@ class Migration(migrations.Migration):
                 ('slug', models.SlugField(max_length=80)),
             ],
             options={
+                'ordering': ('slug',),
                 'default_permissions': (),
             },
         ),

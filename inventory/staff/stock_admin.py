@@ -2,7 +2,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from django.contrib import admin
-from django.db.models import ForeignKey, Model, Q, QuerySet
+from django.db.models import Count, ForeignKey, Model, Q, QuerySet, Sum
 from django.forms import ModelChoiceField, TextInput
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
@@ -11,7 +11,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.timezone import localtime
 
-from allo.admin_kit.base import ModelAdmin, ReadOnlyAdmin
+from allo.admin_kit.base import Kept, ModelAdmin, QuickPaginator, ReadOnlyAdmin
 from allo.admin_kit.export import StreamedExport
 from catalog.models import Product
 from inventory.models import (
@@ -42,10 +42,35 @@ HOLDS_SHOWN = 50
 
 
 @admin.register(Warehouse)
-class WarehouseAdmin(ModelAdmin[Warehouse]):
+class WarehouseAdmin(Kept[Warehouse]):
     list_display = ("name", "code", "position")
     list_editable = ("position",)
     search_fields = ("name", "code")
+
+    def in_the_way(self, row: Warehouse) -> list[str]:
+        rows = Inventory.objects.filter(warehouse=row)
+        found = rows.aggregate(places=Count("pk"), units=Sum("total_units"))
+        if not found["places"]:
+            return []
+        lines = QuickPaginator(StockMovement.objects.filter(inventory__warehouse=row), 1).count
+        inventory = reverse("admin:inventory_inventory_changelist")
+        return [
+            format_html(
+                "{} has a place for {} ({} in stock), and the ledger has {} about it, which are"
+                ' kept for good. <a href="{}?warehouse__id__exact={}">See its inventory</a>: move'
+                " or write off what is there, and shoppers can reserve nothing from it.",
+                row,
+                _counted(found["places"], "product"),
+                _counted(found["units"], "unit"),
+                _counted(lines, "line"),
+                inventory,
+                row.pk,
+            )
+        ]
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 class FoundByProduct(ModelAdmin[Row]):

@@ -8,7 +8,9 @@ from django.http import HttpRequest
 
 from allo.web.idempotency_key import is_proper, sent_key
 from reservations import refusals
-from reservations.engine.idempotency import Once
+from reservations.engine.idempotency import Once, Reply
+from reservations.exceptions import ReservationError
+from reservations.services import Verb
 
 
 def once_for(request: HttpRequest, holder: str, endpoint: str, asked: Mapping[str, object]) -> Once:
@@ -20,6 +22,14 @@ def once_for(request: HttpRequest, holder: str, endpoint: str, asked: Mapping[st
         request=json.dumps(asked, sort_keys=True, default=str).encode(),
         render=refusals.answer,
     )
+
+
+def reply(verb: Verb[...], once: Once, **asked: object) -> Reply:
+    """The reply of a verb under a key, or to a refusal that is not stored under it."""
+    try:
+        return verb.once(once, **asked)
+    except ReservationError as refusal:
+        return refusals.answer(refusal)
 
 
 def key_of(request: HttpRequest) -> str:

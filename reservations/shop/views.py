@@ -33,7 +33,7 @@ from reservations.models import Reservation
 from reservations.refusals import Refusal
 from reservations.shop import holders, visitor
 from reservations.shop.forms import ReserveForm
-from reservations.shop.keys import key_of, once_for
+from reservations.shop.keys import key_of, once_for, reply
 from reservations.shop.panel import header_holds, holds_of, next_lapse_of, panel, stock_of
 
 PAGE_SIZE = 21
@@ -104,7 +104,7 @@ def _hold(request: HttpRequest, product: Product, form: ReserveForm, holder: Hol
     if form.saw:
         return _change(request, form, *form.saw)
     asked = {"product": product.pk, **form.cleaned_data}
-    return refusals.reply(
+    return reply(
         services.reserve,
         once_for(request, holder.name, "reservations:reserve", asked),
         product_id=product.pk,
@@ -120,7 +120,7 @@ def _change(request: HttpRequest, form: ReserveForm, row: Inventory, seen: int) 
     if held is None:
         return refusals.answer(QuantityChanged(0))
     asked = {"reservation": held.pk, **form.cleaned_data}
-    return refusals.reply(
+    return reply(
         services.change,
         once_for(request, held.holder, "reservations:change", asked),
         reservation_id=held.pk,

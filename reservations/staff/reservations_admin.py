@@ -25,6 +25,7 @@ from catalog.templatetags.money import inr
 from reservations.exceptions import ReservationError
 from reservations.models import Reservation, StaffAction
 from reservations.staff import verbs as by_staff
+from reservations.staff.account_admin import AccountAdmin
 from reservations.staff.api_tokens import ApiTokenAdmin
 from reservations.staff.console import (
     ExtendForm,
@@ -37,7 +38,7 @@ from reservations.staff.console import (
 from reservations.staff.filters import ProductFilter, StateFilter, suggestions
 from reservations.staff.records import StaffActionAdmin
 
-__all__ = ["ApiTokenAdmin", "StaffActionAdmin"]
+__all__ = ["AccountAdmin", "ApiTokenAdmin", "StaffActionAdmin"]
 
 VERBS: dict[str, type[ReasonForm]] = {"release": ReleaseForm, "extend": ExtendForm}
 

@@ -5,8 +5,9 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import NewContext, screen
+from tests.browser.conftest import Complaints, NewContext, screen
 from tests.browser.shopping import heading
+from tests.running import Shop
 
 pytestmark = pytest.mark.browser
 
@@ -28,7 +29,7 @@ def test_load_more_appends_and_moves_focus_and_address_along(page: Page) -> None
     assert names(page)[:21] == first
     assert len(set(names(page))) == 42
     expect(page.get_by_role("article").nth(21).get_by_role("link")).to_be_focused()
-    expect(page).to_have_url(re.compile(r"/\?page=2$"))
+    expect(page).to_have_url(re.compile(r"/\?page=2&after=\d+~\d+$"))
     expect(page.get_by_role("status")).to_have_text("21 more, 42 shown")
 
 
@@ -38,6 +39,46 @@ def test_load_more_ends_with_the_last_product(page: Page) -> None:
         page.get_by_role("link", name="Load more").click()
         expect(page.get_by_role("article")).to_have_count(shown)
     expect(page.get_by_role("link", name="Load more")).to_be_hidden()
+
+
+def test_load_more_where_nothing_more_is_left_says_so(shop: Shop, new_context: NewContext) -> None:
+    page = new_context().new_page()
+    page.goto("/")
+    gone = "SET published_at = {} WHERE position >= 21"
+    shop.sql(f"UPDATE catalog_product {gone.format('NULL')}")
+    try:
+        page.get_by_role("link", name="Load more").click()
+        expect(page.get_by_text("That is all there is.")).to_be_focused()
+        expect(page.get_by_role("status")).to_have_text("That is all: 21 shown")
+        page.reload()
+        expect(page.get_by_role("article")).to_have_count(21)
+        expect(page.get_by_text("That is all there is.")).to_be_visible()
+    finally:
+        shop.sql(f"UPDATE catalog_product {gone.format('created_at')}")
+
+
+def test_without_a_connection_load_more_says_so_and_works_again(
+    new_context: NewContext, complaints: Complaints
+) -> None:
+    complaints.expect("ERR_INTERNET_DISCONNECTED|htmx:sendError")
+    page = new_context().new_page()
+    page.goto("/")
+    page.context.set_offline(True)
+    page.get_by_role("link", name="Load more").click()
+    expect(page.locator("#load-more")).to_contain_text("There is no connection.")
+    expect(page.get_by_role("article")).to_have_count(21)
+    page.context.set_offline(False)
+    page.get_by_role("link", name="Load more").click()
+    expect(page.get_by_role("article")).to_have_count(42)
+
+
+def test_a_search_that_is_a_slip_is_taken_for_what_was_meant(page: Page) -> None:
+    page.goto("/?q=vaze")
+    found = names(page)
+    assert found != []
+    page.get_by_role("link", name="vase", exact=True).click()
+    expect(page).to_have_url(re.compile(r"/\?q=vase$"))
+    assert names(page) == found
 
 
 def test_back_from_a_product_shows_the_list_as_it_had_grown(page: Page) -> None:

@@ -1,0 +1,42 @@
+"""Accounts in the admin: Django's own pages, and what an account holds."""
+
+from typing import TYPE_CHECKING
+
+from django.contrib import admin
+from django.contrib.auth.admin import UserAdmin
+from django.contrib.auth.models import User
+from django.urls import reverse
+from django.utils.html import format_html
+
+from allo.admin_kit.base import Kept
+from reservations.models import Reservation
+
+if TYPE_CHECKING:
+    Accounts = UserAdmin[User]
+else:
+    Accounts = UserAdmin
+
+admin.site.unregister(User)
+
+
+@admin.register(User)
+class AccountAdmin(Kept[User], Accounts):
+    """An account that holds something is not deleted: nobody could pay or release it any more."""
+
+    def in_the_way(self, row: User) -> list[str]:
+        holder = f"user:{row.pk}"
+        holds = Reservation.objects.live().filter(holder=holder).count()
+        if not holds:
+            return []
+        return [
+            format_html(
+                '{} holds <a href="{}?q={}">{} live reservation{}</a>. Release them first, or wait'
+                " until they are paid or have run out. An account that is no longer active cannot"
+                " sign in meanwhile.",
+                row,
+                reverse("admin:reservations_reservation_changelist"),
+                holder,
+                holds,
+                "" if holds == 1 else "s",
+            )
+        ]
