@@ -49,7 +49,7 @@ def test_load_more_where_nothing_more_is_left_says_so(shop: Shop, new_context: N
     try:
         page.get_by_role("link", name="Load more").click()
         expect(page.get_by_text("That is all there is.")).to_be_focused()
-        expect(page.get_by_role("status")).to_have_text("That is all: 21 shown")
+        expect(page.get_by_role("status")).to_have_text("That is all, 21 shown")
         page.reload()
         expect(page.get_by_role("article")).to_have_count(21)
         expect(page.get_by_text("That is all there is.")).to_be_visible()
@@ -60,7 +60,7 @@ def test_load_more_where_nothing_more_is_left_says_so(shop: Shop, new_context: N
 def test_without_a_connection_load_more_says_so_and_works_again(
     new_context: NewContext, complaints: Complaints
 ) -> None:
-    complaints.expect("ERR_INTERNET_DISCONNECTED|htmx:sendError")
+    complaints.expect("ERR_INTERNET_DISCONNECTED|htmx:(sendError|afterRequest)")
     page = new_context().new_page()
     page.goto("/")
     page.context.set_offline(True)
