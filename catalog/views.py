@@ -87,7 +87,7 @@ def _grid_context(request: Request, form: GridForm) -> dict[str, Any]:
     return {
         "form": form,
         "page": page,
-        "products": Product.objects.shown(page.keys),
+        "shown": Product.objects.shown(page.keys),
         "page_size": paging.SIZE,
         "total": total,
         "categories": categories,

@@ -23,7 +23,7 @@ def shelf(*names: str) -> None:
 
 
 def names(response) -> list[str]:
-    return [product.name for product in response.context["products"]]
+    return [product.name for product in response.context["shown"]]
 
 
 def test_the_first_page_shows_21_and_the_way_to_more(client) -> None:
@@ -31,16 +31,18 @@ def test_the_first_page_shows_21_and_the_way_to_more(client) -> None:
     response = client.get("/")
     assert names(response) == [f"Vase-{n:02}" for n in range(21)]
     assert response.context["total"] == 22
-    last = response.context["products"][-1]
+    last = response.context["shown"][-1]
     assert response.context["next_url"] == f"/?page=2&after={last.pk}~0"
     assert response.context["hero"]
+    # Once, on its card: `catalog/stock.html` brings the words of stock only when asked for.
+    assert response.content.decode().count(f'id="stock-{last.pk}"') == 1
 
 
 def test_a_later_page_by_itself_shows_the_list_as_it_had_grown(client) -> None:
     shelf(*(f"vase-{n:02}" for n in range(45)))
     response = client.get("/?page=2")
     assert len(names(response)) == 42
-    last = response.context["products"][-1]
+    last = response.context["shown"][-1]
     assert response.context["next_url"] == f"/?page=3&after={last.pk}~0"
     assert not response.context["hero"]
     assert len(names(client.get("/?page=3"))) == 45
@@ -89,7 +91,7 @@ def test_in_stock_leaves_out_what_is_held_or_sold_out(client) -> None:
     response = client.get("/?in_stock=1")
     assert names(response) == ["Free"]
     assert response.context["active"] == {"in_stock": 1}
-    assert response.context["products"][0].available == 1
+    assert response.context["shown"][0].available == 1
 
 
 @pytest.mark.parametrize(

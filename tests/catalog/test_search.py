@@ -36,7 +36,7 @@ def shop() -> None:
 
 
 def names(response: Any) -> list[str]:
-    return [product.name for product in response.context["products"]]
+    return [product.name for product in response.context["shown"]]
 
 
 @pytest.mark.usefixtures("shop")
