@@ -74,7 +74,7 @@ def test_a_form_in_chunks_is_a_form(shop: Shop, caller: Caller, stock: Stock) ->
         "POST", f"/p/{slug}/reserve/", iter(pieces),
         {"Content-Type": FORM, "Transfer-Encoding": "chunked",
          "X-Forwarded-For": caller.address,
-         "Cookie": f"csrftoken={caller.cookies['csrftoken']}"},
+         "Cookie": "; ".join(f"{name}={value}" for name, value in caller.cookies.items())},
         encode_chunked=True,
     )  # fmt: skip
     answer = caller.connection.getresponse()

@@ -55,6 +55,7 @@ def test_a_redirect_is_not_kept_since_a_slug_may_come_back(client, row) -> None:
 def test_a_form_that_was_open_is_taken(client) -> None:
     row = stocked(5)
     opened = stocked(1, warehouse="del-01")
+    client.get("/p/tidal/reserve/")
     rename(row, "flow")
     opened.product.slug = "tidal"
     assert press_reserve(client, opened, 1).status_code == 303

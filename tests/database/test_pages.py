@@ -74,6 +74,7 @@ def test_without_a_database_each_call_is_busy(known, caplog) -> None:
 
 def test_who_sends_a_form_to_a_read_only_server_is_asked_to_come_again(client) -> None:
     stocked(5)
+    client.get("/p/tidal/reserve/")
     with connected({"options": "-c default_transaction_read_only=on"}):
         page = client.post("/p/tidal/reserve/", {"quantity": 1, "idempotency_key": "k"})
         call = client.post(
@@ -98,7 +99,8 @@ def test_readiness_without_a_database(client) -> None:
     with connected({}, HOST="/nowhere"):
         response = client.get("/readyz")
     assert response.status_code == 503
-    assert response.json() == {"ready": False, "database": "OperationalError", "redis": "ok"}
+    facts = {name: response.json()[name] for name in ("ready", "database", "redis")}
+    assert facts == {"ready": False, "database": "OperationalError", "redis": "ok"}
 
 
 def test_the_clock_says_in_a_line_what_it_could_not_do(caplog) -> None:
@@ -112,13 +114,14 @@ def test_the_clock_says_in_a_line_what_it_could_not_do(caplog) -> None:
 
 
 def test_a_mistake_of_ours_is_still_a_500(client, monkeypatch) -> None:
-    def mistaken(**_: object) -> None:
+    def mistaken(*_: object, **__: object) -> None:
         with connection.cursor() as cursor:
             cursor.execute("SELECT nothing FROM nowhere")
 
     stocked(5)
-    monkeypatch.setattr(services, "reserve", mistaken)
-    monkeypatch.setattr(services, "reserve_in", mistaken)
+    client.get("/p/tidal/reserve/")
+    monkeypatch.setattr(services.Verb, "__call__", mistaken)
+    monkeypatch.setattr(services.Verb, "once", mistaken)
     page = client.post("/p/tidal/reserve/", {"quantity": 1, "idempotency_key": "k"})
     call = client.post("/api/reservations", {"product": "tidal", "quantity": 1}, "application/json")
     assert (page.status_code, call.status_code) == (500, 500)

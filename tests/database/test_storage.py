@@ -72,6 +72,7 @@ def no_room_for_files() -> Iterator[None]:
 
 def test_the_shop_says_that_it_has_no_room_and_is_not_ready(client) -> None:
     row = stocked(5)
+    client.get("/p/tidal/reserve/")
     with no_room_for("reservations_reservation"):
         with pytest.raises(Storage):
             services.reserve(product_id=row.product_id, quantity=1, holder=Holder("session:1"))

@@ -19,7 +19,7 @@ from reservations.engine.transactions import _transact
 from reservations.models import Reservation
 from tests.reservations.test_verbs import hold
 from tests.running import wait_for
-from tests.shopping import key
+from tests.shopping import key, press_reserve
 from tests.stock import all_at_once, stocked
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.race]
@@ -92,8 +92,7 @@ def test_drafts_over_http_never_reach_what_was_confirmed(settings) -> None:
     rows = [stocked(1, product=f"p-{n}") for n in range(30)]
     client = Client()
     for row in rows:
-        form = {"warehouse": "blr-01", "quantity": 1, "idempotency_key": key()}
-        assert client.post(f"/p/{row.product.slug}/reserve/", form).status_code == 303
+        assert press_reserve(client, row).status_code == 303
     ids = list(Reservation.objects.values_list("pk", flat=True))
     paid = {"name": "Asha Rao", "email": "asha@example.org"}
 
