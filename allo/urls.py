@@ -13,7 +13,7 @@ handler500 = "allo.site.errors.broken"
 urlpatterns = [
     path("api/", include("allo.site.api")),
     path("admin/", admin.site.urls),
-    path("", include("catalog.urls")),
+    path("", include("reservations.shop.product_urls")),
     path("", include("reservations.shop.urls")),
     path("checkout/", include("checkout.urls")),
     path("docs/", pages.docs, name="docs"),

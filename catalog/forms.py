@@ -44,11 +44,9 @@ class GridForm(forms.Form):
         words = self.cleaned_data["q"]
         return search.read(words) if words else None
 
-    def select(self, products: ProductQuerySet) -> ProductQuerySet:
-        """The products that match, of any category: the others' counts are shown too."""
-        if self.search:
-            products = products.matching(self.search)
-        return products.in_stock() if self.cleaned_data["in_stock"] else products
+    def matching(self, products: ProductQuerySet) -> ProductQuerySet:
+        """The products that are searched for; whether there are any in stock is known above."""
+        return products.matching(self.search) if self.search else products
 
     @property
     def order(self) -> tuple[str, ...]:

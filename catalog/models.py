@@ -1,6 +1,5 @@
 """What is sold."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from hashlib import sha256
 from typing import Self
@@ -8,7 +7,7 @@ from typing import Self
 from django.contrib.postgres.indexes import GinIndex
 from django.core.validators import RegexValidator
 from django.db import models
-from django.db.models import Case, Count, Exists, F, Min, OuterRef, Q, QuerySet, Subquery, Sum, When
+from django.db.models import Case, Count, OuterRef, Q, QuerySet, Subquery, When
 from django.db.models.functions import Coalesce, Now
 from django.urls import reverse
 from django.utils import timezone
@@ -62,32 +61,6 @@ class ProductQuerySet(QuerySet["Product"]):
     def published(self) -> Self:
         return self.filter(published_at__lte=Now())
 
-    def with_stock(self) -> Self:
-        """Annotates `total`, `held`, `available` (units over all warehouses) and `next_lapse_at`:
-        when the first hold may lapse, for products of which every unit is held."""
-        lapse = Product.objects.filter(
-            pk=OuterRef("pk"), inventory__reservation__status="pending"
-        ).annotate(first=Min("inventory__reservation__expires_at"))
-        return self.annotate(
-            total=Coalesce(Sum("inventory__total_units"), 0),
-            held=Coalesce(Sum("inventory__reserved_units"), 0),
-            available=F("total") - F("held"),
-            next_lapse_at=Case(
-                When(Q(total__gt=0) & Q(held=F("total")), then=Subquery(lapse.values("first")))
-            ),
-        )
-
-    def in_stock(self) -> Self:
-        """Those of which a unit is free."""
-        free = Q(inventory__total_units__gt=F("inventory__reserved_units"))
-        return self.filter(Exists(Product.objects.filter(free, pk=OuterRef("pk"))))
-
-    def shown(self, keys: Sequence[int]) -> "list[Product]":
-        """These products in this order, as cards and answers show them. What a list is chosen by
-        is asked before and without them, since stock is summed only where it is shown."""
-        products = self.with_stock().select_related("category").in_bulk(keys)
-        return [products[key] for key in keys if key in products]
-
     def for_staff(self, words: str) -> Self:
         """Those that a shopper's search finds, and what is not published too."""
         return self.matching(search.read(words.replace("\0", "").strip()[:100], hidden=True))
@@ -129,9 +102,8 @@ class Product(models.Model):
     )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
-    # annotated by `with_stock`
+    # annotated above, where stock and holds are known: see `reservations.availability`
     total: int
-    held: int
     available: int
     next_lapse_at: datetime | None
     relevance: int  # annotated by `matching`

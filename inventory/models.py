@@ -11,17 +11,12 @@ from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import (
     BooleanField,
-    Count,
     ExpressionWrapper,
     F,
-    IntegerField,
-    Min,
-    OuterRef,
     Q,
     QuerySet,
-    Subquery,
 )
-from django.db.models.functions import Coalesce, Now
+from django.db.models.functions import Now
 
 from allo.postgresql.triggers import Refuse
 from allo.web.names import name_is_visible
@@ -55,23 +50,6 @@ class InventoryQuerySet(QuerySet["Inventory"]):
     def with_available(self) -> Self:
         return self.annotate(available=F("total_units") - F("reserved_units"))
 
-    def with_next_lapse(self) -> Self:
-        """Annotates `next_lapse_at`: when the first hold of the row may lapse."""
-        pending = Q(reservation__status="pending")
-        return self.annotate(next_lapse_at=Min("reservation__expires_at", filter=pending))
-
-    def with_live_holds(self) -> Self:
-        """Annotates `live_holds`: how many reservations hold units of the row now."""
-        live = Q(reservation__status="pending", reservation__expires_at__gt=Now())
-        counted = (
-            Inventory.objects.filter(live, pk=OuterRef("pk"))
-            .order_by()
-            .values("pk")
-            .annotate(holds=Count("reservation"))
-            .values("holds")
-        )
-        return self.annotate(live_holds=Coalesce(Subquery(counted, output_field=IntegerField()), 0))
-
     def low(self) -> Self:
         """Rows with as many units as their threshold or fewer, none among them."""
         return self.filter(LOW)
@@ -97,8 +75,9 @@ class Inventory(models.Model):
     )
 
     available: int  # annotated by `with_available`
-    live_holds: int  # annotated by `with_live_holds`
-    next_lapse_at: datetime | None  # annotated by `with_next_lapse`
+    # annotated above, where holds are known: see `reservations.availability`
+    live_holds: int
+    next_lapse_at: datetime | None
 
     objects = InventoryQuerySet.as_manager()
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from catalog.models import Product
 from catalog.slugs import slug_now
+from inventory.models import Inventory
 
 # So long may pass until a product just withdrawn, or a warehouse just added, is known to all.
 REMEMBERED_SECONDS = 5.0
@@ -39,16 +40,15 @@ def forget() -> None:
 
 
 def _read(slug: str, until: float) -> Shelves:
+    published = Product.objects.published().filter(slug=slug)
     found = list(
-        Product.objects.published()
-        .filter(slug=slug)
-        .order_by("inventory__warehouse__position", "inventory__pk")
-        .values_list("inventory__pk", "inventory__warehouse__code")
+        Inventory.objects.filter(product__in=published)
+        .order_by("warehouse__position", "pk")
+        .values_list("pk", "warehouse__code")
     )
-    if not found:
+    if not found and not published.exists():
         _known.pop(slug, None)
         if now := slug_now(slug):
             return _read(now, until)
         raise Product.DoesNotExist
-    codes = {row: code for row, code in found if row is not None}
-    return Shelves(slug, {code: row for row, code in codes.items()}, codes, until)
+    return Shelves(slug, {code: row for row, code in found}, dict(found), until)

@@ -12,9 +12,10 @@ from allo.api_kit import fresh, openapi
 from allo.api_kit.api import Api
 from allo.site.reference import Reference
 from allo.web.parts import always_fresh
-from inventory.products_api import router as products
+from inventory.warehouses_api import router as warehouses
 from reservations.api.calls import SECURITY_SCHEMES
 from reservations.api.calls import router as reservations
+from reservations.api.products import router as products
 
 DESCRIPTION = """\
 The shop's own rules for other programs: what is reserved is really held, for a few minutes, and
@@ -27,6 +28,7 @@ retry after a lost answer acts once."""
 api = Api(title="Allo", version="1", description=DESCRIPTION, urls_namespace="api")
 api.add_router("/reservations", reservations)
 api.add_router("", products)
+api.add_router("", warehouses)
 
 
 @lru_cache(maxsize=1)

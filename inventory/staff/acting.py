@@ -1,8 +1,9 @@
 """The admin's pages that change stock: fill in, check what would become of it, apply."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
+from itertools import islice
 from typing import Any
 
 from django.contrib import messages
@@ -107,9 +108,19 @@ class StockActions(ModelAdmin[Inventory]):
         """What would become of each row; with something against it, the form again."""
         lines = form.lines()
         if wrong := [line for line in lines if line.error]:
-            return self._form_page(request, form, {**page, "wrong": list(_with_holds(wrong))})
+            return self._form_page(request, form, {**page, "wrong": list(self._with_holds(wrong))})
         seen = json.dumps([(line.row.pk, line.before) for line in lines if line.row.pk])
         return self._render(request, form, "checked", {**page, "lines": lines, "seen": seen})
+
+    def holds_of(self, row: Inventory) -> Iterable[Any]:
+        """What is reserved of a row, first to lapse first; known a layer above."""
+        return ()
+
+    def _with_holds(self, lines: list[Line]) -> Iterator[tuple[Line, list[Any]]]:
+        """Each line with the holds that are in its way, of the first few lines."""
+        for place, line in enumerate(lines):
+            named = line.held_too_much and place < ROWS_WITH_HOLDS_NAMED
+            yield line, list(islice(self.holds_of(line.row), HOLDS_NAMED)) if named else []
 
     def _form_page(
         self, request: HttpRequest, form: StockForm, page: dict[str, Any]
@@ -146,19 +157,6 @@ def _rows(ids: list[int]) -> QuerySet[Inventory]:
         .select_related("product", "warehouse")
         .order_by("pk")
     )
-
-
-def _with_holds(lines: list[Line]) -> Iterator[tuple[Line, list[Any]]]:
-    """Each line with the holds that are in its way, of the first few lines."""
-    for place, line in enumerate(lines):
-        named = line.held_too_much and place < ROWS_WITH_HOLDS_NAMED
-        yield line, list(holds_of(line.row)[:HOLDS_NAMED]) if named else []
-
-
-def holds_of(row: Inventory) -> QuerySet[Any]:
-    """What is reserved of a row, first to lapse first. Through the relation, as reservations are
-    a layer above."""
-    return row.reservation_set.filter(status="pending").order_by("expires_at", "pk")
 
 
 def verbs_of(request: HttpRequest) -> list[str]:

@@ -1,4 +1,4 @@
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 from uuid import UUID
 
 from django.contrib import admin
@@ -22,7 +22,7 @@ from inventory.models import (
     StockMovement,
     Warehouse,
 )
-from inventory.staff.acting import StockActions, holds_of, verbs_of
+from inventory.staff.acting import StockActions, verbs_of
 from inventory.staff.filters import (
     ActorFilter,
     DayFilter,
@@ -38,7 +38,6 @@ from inventory.staff.ledger import Ledger, account_of, with_balances
 Row = TypeVar("Row", bound=Model)
 
 LAST_MOVEMENTS = 20
-HOLDS_SHOWN = 50
 
 
 @admin.register(Warehouse)
@@ -86,22 +85,26 @@ class FoundByProduct(ModelAdmin[Row]):
         return queryset.filter(**{f"{product}__in": found}), False
 
 
-@admin.register(Inventory)
 class InventoryAdmin(
     FoundByProduct[Inventory], StockActions, StreamedExport[Inventory], ReadOnlyAdmin[Inventory]
 ):
-    """Totals are never typed: they change through `inventory.services`, with a reason."""
+    """Totals are never typed: they change through `inventory.services`, with a reason.
+
+    Registered a layer above, with what is held of each row: `reservations.staff.stock_admin`."""
 
     change_list_template = "admin/inventory/inventory/change_list.html"
+    list_display: tuple[str, ...] = (
+        "product", "warehouse", "total_units", "reserved_units", "available", "low_stock_threshold",
+    )  # fmt: skip
     list_filter = ("warehouse", "product__category", StockFilter)
     list_select_related = ("product", "warehouse")
     search_fields = ("product",)
-    fields = (
+    fields: ClassVar[Any] = (
         ("product", "warehouse"),
-        ("total_units", "reserved_units", "available", "live_holds"),
+        ("total_units", "reserved_units", "available"),
         "low_stock_threshold",
     )
-    readonly_fields = ("available", "live_holds")
+    readonly_fields: ClassVar[tuple[str, ...]] = ("available",)
     export_columns = {
         "product": "product.slug",
         "name": "product.name",
@@ -110,14 +113,13 @@ class InventoryAdmin(
         "reserved": "reserved_units",
         "available": "available",
         "low from": "low_stock_threshold",
-        "live holds": "live_holds",
     }
 
     class Media:
         css = {"all": ("css/admin/stock.css",)}
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Inventory]:
-        return Inventory.objects.with_available().with_live_holds()
+        return Inventory.objects.with_available()
 
     def get_list_display(self, request: HttpRequest) -> list[Any]:
         verbs = verbs_of(request)
@@ -133,19 +135,13 @@ class InventoryAdmin(
                 ),
             )
 
-        columns = ["product", "warehouse", "total_units", "reserved_units", "available",
-                   "low_stock_threshold", "live_holds"]  # fmt: skip
-        return [*columns, links] if verbs else columns
+        return [*self.list_display, links] if verbs else [*self.list_display]
 
     @admin.display(ordering="available")
     def available(self, row: Inventory) -> SafeString | int:
         words = _state(row)
         mark = '{} <span class="stock-state">{}</span>'
         return format_html(mark, row.available, words) if words else row.available
-
-    @admin.display
-    def live_holds(self, row: Inventory) -> int:
-        return row.live_holds
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """A place for a product, with nothing in it yet: what is put there is received."""
@@ -176,8 +172,16 @@ class InventoryAdmin(
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
         row = self.get_object(request, object_id)
-        more = _stock_of(request, row) if row else {}
+        more = self.page_of(request, row) if row else {}
         return super().change_view(request, object_id, form_url, {**(extra_context or {}), **more})
+
+    def page_of(self, request: HttpRequest, row: Inventory) -> dict[str, Any]:
+        """What the row's page shows besides its fields."""
+        movements = StockMovement.objects.filter(inventory=row).select_related("actor")
+        return {
+            "verbs": [(_address(verb, row), FORMS[verb].title) for verb in verbs_of(request)],
+            "movements": with_balances(row.pk, list(movements[:LAST_MOVEMENTS])),
+        }
 
 
 def _state(row: Inventory) -> str:
@@ -191,15 +195,6 @@ def _state(row: Inventory) -> str:
 
 def _address(verb: str, row: Inventory) -> str:
     return reverse(f"admin:inventory_inventory_{verb}", args=[row.pk])
-
-
-def _stock_of(request: HttpRequest, row: Inventory) -> dict[str, Any]:
-    movements = StockMovement.objects.filter(inventory=row).select_related("actor")
-    return {
-        "verbs": [(_address(verb, row), FORMS[verb].title) for verb in verbs_of(request)],
-        "holds": holds_of(row)[:HOLDS_SHOWN],
-        "movements": with_balances(row.pk, list(movements[:LAST_MOVEMENTS])),
-    }
 
 
 @admin.register(StockMovement)

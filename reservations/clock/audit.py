@@ -5,14 +5,14 @@ from dataclasses import dataclass
 
 from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
-from django.db.models import F, Q, Sum
+from django.db.models import F, OuterRef, Subquery, Sum
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from allo.postgresql import timeouts
 from inventory.locks import locking
 from inventory.models import Inventory
-from reservations.models import AuditRun, Repair
+from reservations.models import AuditRun, Repair, Reservation
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +106,11 @@ def repair_reserved() -> list[Repair]:
     IntegrityError if more is held than there is, which only staff can resolve.
     """
     timeouts.lift()
-    held = Coalesce(Sum("reservation__quantity", filter=Q(reservation__status="pending")), 0)
-    rows = Inventory.objects.annotate(held=held).exclude(reserved_units=F("held"))
+    pending = Reservation.objects.pending().filter(inventory=OuterRef("pk")).order_by()
+    sums = pending.values("inventory").annotate(units=Sum("quantity")).values("units")
+    rows = Inventory.objects.annotate(held=Coalesce(Subquery(sums), 0)).exclude(
+        reserved_units=F("held")
+    )
     suspects = list(rows.values_list("pk", flat=True))
     # Every row first, then what is held, read anew: before its lock is had a sum means nothing.
     list(locking(suspects))

@@ -9,13 +9,14 @@ from django.utils import timezone
 
 from catalog.models import Product
 from inventory.models import Inventory
+from reservations.availability import with_next_lapse
 from reservations.models import Reservation
 from reservations.shop.holders import live_holds, topics_of
 
 
 def stock_of(product: Product) -> list[Inventory]:
     """Each warehouse's row, with what is available and when the first hold may lapse."""
-    rows = Inventory.objects.with_available().with_next_lapse().filter(product=product)
+    rows = with_next_lapse(Inventory.objects.with_available().filter(product=product))
     return list(rows.select_related("warehouse").order_by("warehouse__position", "pk"))
 
 

@@ -26,6 +26,7 @@ from catalog.models import Product, ProductQuerySet
 from catalog.slugs import follow_renames
 from inventory.models import Inventory
 from reservations import refusals, services
+from reservations.availability import with_stock_and_lapse
 from reservations.engine.commands import Holder
 from reservations.engine.idempotency import Reply
 from reservations.exceptions import InsufficientStock, PriceChanged, QuantityChanged
@@ -66,7 +67,7 @@ def reserve(request: Request, slug: str) -> HttpResponse:
 @never_stored
 @follow_renames
 def stock(request: HttpRequest, slug: str) -> HttpResponse:
-    product = _product(slug, Product.objects.with_stock())
+    product = _product(slug, with_stock_and_lapse(Product.objects.all()))
     return render(request, "reservations/_panel.html", panel(request, product))
 
 

@@ -5,6 +5,7 @@ of everything at once does not exist, but what names a reservation or a holder i
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
@@ -39,6 +40,11 @@ _LAST = "ffff-ffff-ffff-ffffffffffff"
 _FIRST = "0000-0000-0000-000000000000"
 
 
+# What is built upon this app knows other names of a reservation: the condition for words that are
+# one, else None.
+also_named: list[Callable[[str], Q | None]] = []
+
+
 @dataclass(frozen=True)
 class Search:
     """What was typed, as a condition; `names` tells that it names one reservation or holder."""
@@ -48,7 +54,8 @@ class Search:
 
 
 def search(words: str) -> Search:
-    """By full id or its first 8 characters, holder, e-mail, user name; else by product."""
+    """By full id or its first 8 characters, holder, what else names one, user name; else by
+    product."""
     words = words.strip().replace("\0", "")
     if re.fullmatch(r"[0-9a-fA-F]{8}", words):
         return Search(_begins(words.lower()), names=True)
@@ -56,8 +63,8 @@ def search(words: str) -> Search:
         return Search(Q(pk=one) | Q(holder__in=[f"{kind}:{one}" for kind in _RANDOM]), names=True)
     if words.partition(":")[0] in _HOLDERS:
         return Search(Q(holder=words), names=True)
-    if "@" in words:
-        return Search(Q(contact__email__iexact=words), names=True)
+    if condition := next(filter(None, (named(words) for named in also_named)), None):
+        return Search(condition, names=True)
     users = get_user_model().objects.filter(username=words).values_list("pk", flat=True)
     if holders := [f"user:{pk}" for pk in users]:
         return Search(Q(holder__in=holders), names=True)

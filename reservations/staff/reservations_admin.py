@@ -1,6 +1,6 @@
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import urlencode
 from uuid import UUID
 
@@ -25,8 +25,6 @@ from catalog.templatetags.money import inr
 from reservations.exceptions import ReservationError
 from reservations.models import Reservation, StaffAction
 from reservations.staff import verbs as by_staff
-from reservations.staff.account_admin import AccountAdmin
-from reservations.staff.api_tokens import ApiTokenAdmin
 from reservations.staff.console import (
     ExtendForm,
     ReasonForm,
@@ -36,30 +34,31 @@ from reservations.staff.console import (
     state_of,
 )
 from reservations.staff.filters import ProductFilter, StateFilter, suggestions
-from reservations.staff.records import StaffActionAdmin
-
-__all__ = ["AccountAdmin", "ApiTokenAdmin", "StaffActionAdmin"]
 
 VERBS: dict[str, type[ReasonForm]] = {"release": ReleaseForm, "extend": ExtendForm}
 
 
-@admin.register(Reservation)
 class ReservationAdmin(
     Questions[Reservation], StreamedExport[Reservation], ReadOnlyAdmin[Reservation]
 ):
-    """The console: holds as they stand, each with what staff may do about it."""
+    """The console: holds as they stand, each with what staff may do about it.
+
+    Registered where the buyer is known, too: `checkout.staff.reservations_admin`."""
 
     verbs = VERBS
 
     change_list_template = "admin/reservations/reservation/change_list.html"
+    list_display: tuple[str, ...] = (
+        "short_id", "product", "warehouse", "quantity", "who", "ends", "state",
+    )  # fmt: skip
     list_filter = (StateFilter, "inventory__warehouse", ProductFilter)
-    list_select_related = ("inventory__product", "inventory__warehouse", "contact")
+    list_select_related: ClassVar[tuple[str, ...]] = ("inventory__product", "inventory__warehouse")
     search_fields = ("pk",)
-    search_help_text = "Id or its first 8 characters, product, holder, e-mail or user name"
+    search_help_text = "Id or its first 8 characters, product, holder or user name"
     sortable_by = ()
     show_facets = admin.ShowFacets.NEVER
-    fields = (
-        "id", "state", "product", "warehouse", "quantity", "unit_price", "total", "holder", "email",
+    fields: ClassVar[Any] = (
+        "id", "state", "product", "warehouse", "quantity", "unit_price", "total", "holder",
         "address",
         "created_at", "expires_at", "ended_at", "renewals", "staff_did",
     )  # fmt: skip
@@ -73,7 +72,6 @@ class ReservationAdmin(
         "total (paise)": "total_paise",
         "status": "status",
         "holder": "holder",
-        "e-mail": lambda row: str(_email(row)),
         "created": "created_at",
         "expires": "expires_at",
         "ended": "ended_at",
@@ -82,7 +80,7 @@ class ReservationAdmin(
     # --- the list -------------------------------------------------------------------------------
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Reservation]:
-        return Reservation.objects.with_stock().select_related("contact")
+        return Reservation.objects.with_stock()
 
     def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
         return order_of(state_of(request))
@@ -94,9 +92,6 @@ class ReservationAdmin(
         return (queryset.filter(found.condition) if found else queryset), False
 
     def get_list_display(self, request: HttpRequest) -> list[Any]:
-        columns: list[Any] = [
-            "short_id", "product", "warehouse", "quantity", "who", "email", "ends", "state",
-        ]  # fmt: skip
         verbs = self.allowed(request)
 
         @admin.display(description="Do")
@@ -110,7 +105,7 @@ class ReservationAdmin(
                 ),
             )
 
-        return [*columns, do] if verbs else columns
+        return [*self.list_display, do] if verbs else [*self.list_display]
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
@@ -140,10 +135,6 @@ class ReservationAdmin(
         kind, _, name = row.holder.partition(":")
         address = f"?{urlencode({'q': row.holder})}"
         return format_html('<a href="{}">{} {}</a>', address, kind, name[:8])
-
-    @admin.display(description="E-mail")
-    def email(self, row: Reservation) -> str:
-        return _email(row) or "–"
 
     @admin.display
     def ends(self, row: Reservation) -> SafeString:
@@ -270,11 +261,6 @@ def short(row: Reservation) -> str:
 
 def _is_live(row: Reservation) -> bool:
     return row.is_pending and not row.past_due
-
-
-def _email(row: Reservation) -> str:
-    # The contact belongs to the checkout, which is built upon this app.
-    return str(getattr(getattr(row, "contact", None), "email", ""))
 
 
 def _what(action: StaffAction) -> str:

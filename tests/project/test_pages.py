@@ -163,7 +163,7 @@ def test_errors_say_their_status(pages) -> None:
 
 
 def test_an_error_of_ours_has_a_page_that_needs_nothing(client, monkeypatch) -> None:
-    monkeypatch.setattr("catalog.views._grid_context", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr("reservations.shop.grid._grid_context", lambda *_, **__: 1 / 0)
     client.raise_request_exception = False
     response = client.get("/")
     assert response.status_code == 500

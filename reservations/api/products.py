@@ -1,29 +1,27 @@
-"""Products and warehouses for other programs: the shop's grid as JSON."""
+"""Products for other programs: the shop's grid as JSON."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal
-from urllib.parse import urlencode
 
-from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from ninja import Query, Router
 from pydantic import BaseModel, ConfigDict
 
 from allo.api_kit import fresh, openapi, problems
 from allo.api_kit.api import invalid
+from allo.api_kit.pages import LISTED, PageNumber, around, page_of, refuse_unknown
 from catalog import paging
 from catalog.forms import GridForm
 from catalog.models import Category, Product, ProductQuerySet
 from catalog.slugs import follow_renames
-from inventory.models import Inventory, Warehouse
+from inventory.availability import selected
+from inventory.models import Inventory
+from reservations.availability import shown, with_stock_and_lapse
 
 router = Router(tags=["Products"])
 
-PageNumber = Annotated[
-    int, Query(ge=1, le=999_999, description="From 1; past the end there are no results.")
-]
 After = Annotated[
     str,
     Query(
@@ -88,25 +86,11 @@ class ProductOut(BaseModel):
     stock: list[StockOut]
 
 
-class WarehouseOut(BaseModel):
-    model_config = ConfigDict(title="Warehouse")
-
-    code: str
-    name: str
-
-
 class ProductPage(BaseModel):
     count: int
     next: str | None
     previous: str | None
     results: list[ProductOut]
-
-
-class WarehousePage(BaseModel):
-    count: int
-    next: str | None
-    previous: str | None
-    results: list[WarehouseOut]
 
 
 PRODUCT = {
@@ -133,14 +117,7 @@ PRODUCT = {
         {"warehouse": "del-01", "available": 2, "total": 2},
     ],
 }
-WAREHOUSE = {"code": "blr-01", "name": "Bengaluru"}
-LISTED = (problems.INVALID, problems.NOT_FOUND, problems.TOO_LONG)
 NEXT = "/api/products?q=vase&page=2&after=57~40~0"
-
-
-def _page_of(example: dict[str, Any], following: str | None) -> dict[str, Any]:
-    return {"count": 30 if following else 1, "next": following, "previous": None,
-            "results": [example]}  # fmt: skip
 
 
 @router.get(
@@ -148,7 +125,7 @@ def _page_of(example: dict[str, Any], following: str | None) -> dict[str, Any]:
     response=ProductPage,
     operation_id="products",
     summary="List products",
-    openapi_extra=openapi.documented(_page_of(PRODUCT, NEXT), LISTED, headers=("ETag",)),
+    openapi_extra=openapi.documented(page_of(PRODUCT, NEXT), LISTED, headers=("ETag",)),
 )
 def products(  # noqa: PLR0917 - ninja passes them by name
     request: HttpRequest,
@@ -159,14 +136,14 @@ def products(  # noqa: PLR0917 - ninja passes them by name
     page: PageNumber = 1,
     after: After = "",
 ) -> HttpResponse:
-    """What the shop sells, filtered and sorted as on its front page, 21 at a time, with the units
-    that are available in each warehouse. A search (`q`) forgives accents and small mistakes, and
-    what is `featured` comes best match first."""
-    _refuse_unknown(request, {"q", "category", "in_stock", "sort", "page", "after"})
+    """What the shop sells, filtered and sorted as on its front page, a page at a time, with the
+    units that are available in each warehouse. A search (`q`) forgives accents and small mistakes,
+    and what is `featured` comes best match first."""
+    refuse_unknown(request, {"q", "category", "in_stock", "sort", "page", "after"})
     form = GridForm({"q": q, "category": category or "", "in_stock": in_stock, "sort": sort})
     if not form.is_valid():
         raise invalid((field, str(errors[0])) for field, errors in form.errors.items())
-    found = form.select(Product.objects.published())
+    found = selected(Product.objects.published(), form)
     if category:
         if not Category.objects.filter(slug=category).exists():
             raise Http404("no such category")
@@ -184,28 +161,11 @@ def products(  # noqa: PLR0917 - ninja passes them by name
 @follow_renames
 def product(request: HttpRequest, slug: str) -> HttpResponse:
     """One product, with the units that are available in each warehouse."""
-    shown = Product.objects.published().with_stock().select_related("category")
-    found = shown.filter(slug=slug).first()
+    published = Product.objects.published().select_related("category")
+    found = with_stock_and_lapse(published).filter(slug=slug).first()
     if found is None:
         raise Http404("no such product")
     return fresh.answer(request, _with_stock([found])[0])
-
-
-@router.get(
-    "/warehouses",
-    response=WarehousePage,
-    operation_id="warehouses",
-    summary="List warehouses",
-    openapi_extra=openapi.documented(_page_of(WAREHOUSE, None), LISTED, headers=("ETag",)),
-)
-def warehouses(request: HttpRequest, page: PageNumber = 1) -> HttpResponse:
-    """The places that hold stock, 21 at a time."""
-    _refuse_unknown(request, {"page"})
-    pages = Paginator(Warehouse.objects.order_by("position", "code"), paging.SIZE)
-    following = {"page": page + 1} if page < pages.num_pages else None
-    rows = pages.page(page).object_list if page <= pages.num_pages else ()
-    listed = {"count": pages.count, **_around(request, page, following), "results": _named(rows)}
-    return fresh.answer(request, listed)
 
 
 def _products_from(
@@ -217,42 +177,9 @@ def _products_from(
         raise invalid([("after", "Take it from the address in `next`.")]) from None
     return {
         "count": rows.count(),
-        **_around(request, part.number, part.following),
-        "results": _with_stock(Product.objects.shown(part.keys)),
+        **around(request, part.number, part.following),
+        "results": _with_stock(shown(part.keys)),
     }
-
-
-def _around(
-    request: HttpRequest, number: int, following: dict[str, Any] | None
-) -> dict[str, str | None]:
-    """The pages before and after this one."""
-    return {
-        "next": _address(request, following) if following else None,
-        "previous": _address(request, {"page": number - 1}) if number > 1 else None,
-    }
-
-
-def _address(request: HttpRequest, place: dict[str, Any]) -> str:
-    query = {name: value for name, value in request.GET.dict().items() if name != "after"}
-    return f"{request.path}?{urlencode({**query, **place})}"
-
-
-def _refuse_unknown(request: HttpRequest, known: set[str]) -> None:
-    """A misspelt filter that is passed over would answer what was not asked. "1.0" is no page."""
-    wrong = [
-        (name, "Unknown parameter." if name not in known else "Given twice.")
-        for name, values in request.GET.lists()
-        if name not in known or len(values) > 1
-    ]
-    page = request.GET.get("page", "1")
-    if not (page.isascii() and page.isdigit()):
-        wrong.append(("page", "Give a whole number."))
-    if wrong:
-        raise invalid(wrong)
-
-
-def _named(rows: Iterable[Warehouse]) -> list[dict[str, Any]]:
-    return [{"code": row.code, "name": row.name} for row in rows]
 
 
 def _with_stock(products: list[Product]) -> list[dict[str, Any]]:

@@ -1,20 +1,19 @@
+"""The shop's front page: its products with what there is of each."""
+
 from typing import Any
 from urllib.parse import urlencode
 
-from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
-from allo.web.flag_field import flag
 from allo.web.parts import Request, always_fresh, render_part, wants_part
 from catalog import paging
 from catalog.forms import GridForm, StockForm
 from catalog.models import Category, Product, ProductQuerySet
-from catalog.slugs import follow_renames
-
-RELATED = 4
+from inventory.availability import selected
+from reservations.availability import shown, with_stock_and_lapse
 
 
 @require_safe
@@ -34,50 +33,17 @@ def grid(request: Request) -> HttpResponse:
 
 @require_safe
 @always_fresh
-@follow_renames
-def product(request: HttpRequest, slug: str) -> HttpResponse:
-    shown = Product.objects.published().with_stock().select_related("category")
-    preview = _wants_preview(request) and _may_preview(request)
-    product = get_object_or_404(_unpublished_too() if preview else shown, slug=slug)
-    others = shown.filter(category=product.category).exclude(pk=product.pk)
-    related = others.order_by("position", "pk")[:RELATED]
-    context = {"product": product, "related": related, "preview": preview}
-    response = render(request, "catalog/product.html", context)
-    if preview:
-        response.headers["X-Robots-Tag"] = "noindex"
-    return response
-
-
-def _may_preview(request: HttpRequest) -> bool:
-    """As in the admin, where a permission opens nothing to accounts that are not staff."""
-    return request.user.is_staff and request.user.has_perm("catalog.view_product")
-
-
-def _wants_preview(request: HttpRequest) -> bool:
-    """A bare `?preview` is on."""
-    try:
-        return "preview" in request.GET and flag(request.GET["preview"] or "on")
-    except ValidationError:
-        return False
-
-
-def _unpublished_too() -> ProductQuerySet:
-    return Product.objects.with_stock().select_related("category")
-
-
-@require_safe
-@always_fresh
 def stock(request: HttpRequest) -> HttpResponse:
     """How many there are of each of these products, as the cards say it."""
     form = StockForm(request.GET)
     if not form.is_valid():
         raise Http404("no such products")
-    shown = Product.objects.published().with_stock().filter(pk__in=form.cleaned_data["p"])
-    return render(request, "catalog/stock.html", {"products": shown})
+    wanted = Product.objects.published().filter(pk__in=form.cleaned_data["p"])
+    return render(request, "catalog/stock.html", {"products": with_stock_and_lapse(wanted)})
 
 
 def _grid_context(request: Request, form: GridForm) -> dict[str, Any]:
-    products = form.select(Product.objects.published())
+    products = selected(Product.objects.published(), form)
     categories = _found_by_category(products)
     category, total = _chosen(categories, form.cleaned_data["category"])
     if category:
@@ -87,7 +53,7 @@ def _grid_context(request: Request, form: GridForm) -> dict[str, Any]:
     return {
         "form": form,
         "page": page,
-        "shown": Product.objects.shown(page.keys),
+        "shown": shown(page.keys),
         "page_size": paging.SIZE,
         "total": total,
         "categories": categories,

@@ -13,7 +13,7 @@ LOW = 5
 
 @register.inclusion_tag("includes/_stock_words.html")
 def stock_words(product: Product) -> dict[str, Any]:
-    """What there is of a product `with_stock()`, in words that are true."""
+    """What there is of a product `with_stock_and_lapse`, in words that are true."""
     return {
         "state": stock_state(product.total, product.available),
         "available": product.available,

@@ -1,0 +1,46 @@
+"""How many units there are of products. Stock is read from its own rows, never through the products
+that it is of: what is below knows nothing of what is built upon it."""
+
+from typing import TypeVar
+
+from django.db.models import Exists, F, IntegerField, OuterRef, Subquery, Sum
+from django.db.models.expressions import Combinable
+from django.db.models.functions import Coalesce
+
+from catalog.forms import GridForm
+from catalog.models import ProductQuerySet
+from inventory.models import Inventory, InventoryQuerySet
+
+Products = TypeVar("Products", bound=ProductQuerySet)
+
+
+def with_stock(products: Products) -> Products:
+    """Annotates `total` and `available`: units over all warehouses."""
+    free = F("total_units") - F("reserved_units")
+    return products.annotate(total=_sum_of(F("total_units")), available=_sum_of(free))
+
+
+def rows_of_each() -> InventoryQuerySet:
+    """The rows of each product of a query that this stands in."""
+    return Inventory.objects.filter(product=OuterRef("pk"))
+
+
+def is_free() -> Exists:
+    """Whether a unit of the product can be reserved, in a query of products."""
+    return Exists(rows_of_each().filter(total_units__gt=F("reserved_units")))
+
+
+def in_stock(products: Products) -> Products:
+    """Those of which a unit is free."""
+    return products.filter(is_free())
+
+
+def selected(products: ProductQuerySet, form: GridForm) -> ProductQuerySet:
+    """What the grid's form asks for, of any category: the others' counts are shown too."""
+    found = form.matching(products)
+    return in_stock(found) if form.cleaned_data["in_stock"] else found
+
+
+def _sum_of(units: Combinable) -> Coalesce:
+    sums = rows_of_each().order_by().values("product").annotate(units=Sum(units)).values("units")
+    return Coalesce(Subquery(sums, output_field=IntegerField()), 0)

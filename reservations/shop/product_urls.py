@@ -1,0 +1,12 @@
+"""Addresses of what is sold, named after the catalogue."""
+
+from django.urls import path
+
+from reservations.shop import grid, product
+
+app_name = "catalog"
+urlpatterns = [
+    path("", grid.grid, name="grid"),
+    path("stock/", grid.stock, name="stock"),
+    path("p/<slug:slug>/", product.product, name="product"),
+]
