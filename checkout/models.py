@@ -5,6 +5,7 @@ from django.db import models
 from django.db.models import Case, QuerySet, Value, When
 from django.db.models.functions import Now, Upper
 
+from allo.postgresql.indexes import OpClass
 from allo.postgresql.triggers import REFUSE
 from reservations.models import Reservation
 
@@ -21,12 +22,19 @@ SOLD_CONTACT_IS_FINAL = f"""
 """
 
 
+# So many of a holder's latest reservations are looked at for a contact.
+LATEST = 20
+
+
 class ContactQuerySet(QuerySet["Contact"]):
     def for_page_of(self, reservation: Reservation) -> "Contact | None":
-        """The reservation's own, else what its holder typed last: it outlives an expired hold."""
+        """The reservation's own, else what its holder typed last for one of the latest holds: it
+        outlives an expired one."""
         own_first = Case(When(reservation=reservation, then=Value(0)), default=Value(1))
-        of_holder = self.filter(reservation__holder=reservation.holder)
-        return of_holder.order_by(own_first, "-changed_at").first()
+        own = Reservation.objects.filter(pk=reservation.pk).order_by().values("pk")
+        of_holder = Reservation.objects.filter(holder=reservation.holder).order_by("-created_at")
+        looked_at = own.union(of_holder.values("pk")[:LATEST], all=True)
+        return self.filter(reservation__in=looked_at).order_by(own_first, "-changed_at").first()
 
 
 class Contact(models.Model):
@@ -42,8 +50,13 @@ class Contact(models.Model):
 
     class Meta:
         ordering = ("-changed_at",)
-        # Staff search by e-mail; as `iexact` compares.
-        indexes = (models.Index(Upper("email"), name="contact_by_email"),)
+        # Staff look at the latest, and search by e-mail and by how a name begins; as `iexact` and
+        # `istartswith` compare. Written when a form is typed or sent, never with a hold.
+        indexes = (
+            models.Index(Upper("email"), name="contact_by_email"),
+            models.Index(OpClass(Upper("name"), "text_pattern_ops"), name="contact_by_name"),
+            models.Index(fields=("-changed_at",), name="contact_by_time"),
+        )
         triggers = (
             pgtrigger.Trigger(
                 name="sold_contact_is_final",

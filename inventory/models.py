@@ -7,7 +7,7 @@ from typing import Self
 
 import pgtrigger
 from django.conf import settings
-from django.contrib.postgres.indexes import BrinIndex
+from django.contrib.postgres.indexes import BrinIndex, GinIndex
 from django.db import models
 from django.db.models import (
     BooleanField,
@@ -16,8 +16,9 @@ from django.db.models import (
     Q,
     QuerySet,
 )
-from django.db.models.functions import Now
+from django.db.models.functions import Now, Upper
 
+from allo.postgresql.indexes import OpClass
 from allo.postgresql.triggers import Refuse
 from allo.web.names import name_is_visible
 from catalog.models import Product
@@ -339,6 +340,9 @@ class StockImport(models.Model):
         )
         indexes = (
             models.Index(fields=("digest",), condition=~Q(digest=""), name="import_by_digest"),
+            models.Index(fields=("-created_at",), name="import_by_time"),
+            models.Index(fields=("state", "-created_at"), name="import_by_state"),
+            GinIndex(OpClass(Upper("file_name"), "gin_trgm_ops"), name="import_by_file_name"),
         )
 
     def __str__(self) -> str:
@@ -394,6 +398,7 @@ class StockImportRow(models.Model):
             models.Index(
                 fields=("stock_import",), condition=~Q(error=""), name="import_rows_with_errors"
             ),
+            models.Index(Upper("product"), name="import_row_by_product"),
         )
 
     def __str__(self) -> str:

@@ -283,7 +283,8 @@ class StockImportAdmin(ImportPages, ReadOnlyAdmin[StockImport]):
 @admin.register(StockImportRow)
 class StockImportRowAdmin(ReadOnlyAdmin[StockImportRow]):
     list_display = ("stock_import_id", "line", "product", "warehouse", "delta", "reason", "error")
-    search_fields = ("product",)
+    ordering = ("-pk",)
+    search_fields = ("=product",)
 
 
 @admin.register(LowStock)

@@ -6,6 +6,7 @@ role allows it and where it is recorded with its reason.
 
 from uuid import UUID
 
+from django.db.models.functions import Now
 from django.http import Http404, HttpRequest
 
 from allo.web.address import client_network
@@ -40,8 +41,8 @@ def live_holds(request: HttpRequest) -> list[Reservation]:
     """What this shopper holds now, soonest to lapse first; asked once per request."""
     known = vars(request)
     if "live_holds" not in known:
-        live = Reservation.objects.live().filter(holder__in=holders_of(request))
-        known["live_holds"] = list(live.with_stock().order_by("expires_at"))
+        pending = Reservation.objects.pending_of(holders_of(request)).filter(expires_at__gt=Now())
+        known["live_holds"] = list(pending.with_stock().order_by("expires_at"))
     holds: list[Reservation] = known["live_holds"]
     return holds
 

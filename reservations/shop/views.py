@@ -2,8 +2,6 @@ from typing import Any
 from uuid import uuid4
 
 from django.conf import settings
-from django.core.paginator import InvalidPage, Paginator
-from django.db.models import Case, Value, When
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
@@ -30,14 +28,11 @@ from reservations.availability import with_stock_and_lapse
 from reservations.engine.commands import Holder
 from reservations.engine.idempotency import Reply
 from reservations.exceptions import InsufficientStock, PriceChanged, QuantityChanged
-from reservations.models import Reservation
 from reservations.refusals import Refusal
-from reservations.shop import holders, visitor
+from reservations.shop import history, holders, visitor
 from reservations.shop.forms import ReserveForm
 from reservations.shop.keys import key_of, once_for, reply
 from reservations.shop.panel import header_holds, holds_of, next_lapse_of, panel, stock_of
-
-PAGE_SIZE = 21
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -80,15 +75,12 @@ def holds(request: HttpRequest) -> HttpResponse:
 @require_safe
 @never_stored
 def reservations(request: HttpRequest) -> HttpResponse:
-    live_first = Case(When(status="pending", then=Value(0)), default=Value(1))
-    mine = Reservation.objects.with_stock().filter(holder__in=holders.holders_of(request))
+    before, after = request.GET.get("before", ""), request.GET.get("after", "")
     try:
-        page = Paginator(mine.order_by(live_first, "-created_at", "pk"), PAGE_SIZE).page(
-            request.GET.get("page", "1")
-        )
-    except InvalidPage:
+        page = history.page_of(holders.holders_of(request), before, after)
+    except history.NoSuchPage:
         raise Http404("no such page") from None
-    page.object_list = services.expired_if_due(list(page.object_list))
+    services.expired_if_due(page.reservations)
     context = {"page": page, "now": timezone.now(), "topics": holders.topics_of(request)}
     return render(request, "reservations/list.html", context)
 

@@ -33,6 +33,7 @@ STATES = {
     "released": "Released",
 }
 ANY = "any"
+EIGHT = re.compile(r"[0-9a-fA-F]{8}")
 # Holders whose name is an id of their own; sessions were some before browsers had a cookie.
 _RANDOM = ("visitor", "anonymous", "session")
 _HOLDERS = ("user", "token", *_RANDOM)
@@ -57,9 +58,9 @@ def search(words: str) -> Search:
     """By full id or its first 8 characters, holder, what else names one, user name; else by
     product."""
     words = words.strip().replace("\0", "")
-    if re.fullmatch(r"[0-9a-fA-F]{8}", words):
+    if EIGHT.fullmatch(words):
         return Search(_begins(words.lower()), names=True)
-    if one := _uuid(words):
+    if one := named_id(words):
         return Search(Q(pk=one) | Q(holder__in=[f"{kind}:{one}" for kind in _RANDOM]), names=True)
     if words.partition(":")[0] in _HOLDERS:
         return Search(Q(holder=words), names=True)
@@ -73,13 +74,18 @@ def search(words: str) -> Search:
 
 def _begins(first: str) -> Q:
     """The id, or the holder's, begins with these 8 characters."""
-    found = Q(pk__range=(f"{first}-{_FIRST}", f"{first}-{_LAST}"))
+    found = Q(pk__range=ids_beginning(first))
     for kind in _RANDOM:
         found |= Q(holder__range=(f"{kind}:{first}-{_FIRST}", f"{kind}:{first}-{_LAST}"))
     return found
 
 
-def _uuid(words: str) -> UUID | None:
+def ids_beginning(first: str) -> tuple[str, str]:
+    """The least and the greatest id that begins with these 8 characters."""
+    return f"{first}-{_FIRST}", f"{first}-{_LAST}"
+
+
+def named_id(words: str) -> UUID | None:
     try:
         return UUID(words)
     except ValueError:

@@ -296,7 +296,7 @@ def _chosen(request: HttpRequest) -> list[Reservation]:
     rows = Reservation.objects.with_stock().order_by("expires_at", "pk")
     holder = request.GET.get("holder", "")
     if holder and request.method != "POST":
-        return list(rows.live().filter(holder=holder.replace("\0", ""))[:AT_ONCE])
+        return list(rows.live().pending_of([holder.replace("\0", "")])[:AT_ONCE])
     try:
         ids = [UUID(name) for name in chosen(request)]
     except ValueError:

@@ -5,7 +5,9 @@ import re
 from uuid import UUID, uuid4
 
 import pytest
+from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
+from django.db.models.functions import Now
 from django.test import Client
 
 from checkout.models import Contact
@@ -236,14 +238,63 @@ def test_my_reservations_never_show_a_dead_one_as_live(client) -> None:
     assert reservation.status == "expired"
 
 
-def test_my_reservations_come_21_to_a_page(client, settings) -> None:
-    settings.RESERVATION_MAX_LIVE = settings.RESERVATION_MAX_UNITS_PER_ADDRESS = 0
-    for n in range(22):
+def ended(client, count: int) -> list[Reservation]:
+    """So many of this shopper's, released, newest first."""
+    for n in range(count):
         holding(client, stocked(1, product=f"vase-{n}"))
-    assert len(client.get("/reservations/").context["page"]) == 21
-    assert len(client.get("/reservations/?page=2").context["page"]) == 1
-    for number in ("0", "3", "x"):
-        assert client.get(f"/reservations/?page={number}").status_code == 404
+    Reservation.objects.update(status="released", ended_at=Now())
+    return list(Reservation.objects.order_by("-created_at"))
+
+
+@pytest.fixture
+def _without_limits(settings) -> None:
+    settings.RESERVATION_MAX_LIVE = settings.RESERVATION_MAX_UNITS_PER_ADDRESS = 0
+
+
+def neighbours(page) -> list[str]:
+    return re.findall(r'<a class="button button-quiet" href="([^"]*)">(?:Newer|Older)', page)
+
+
+@pytest.mark.usefixtures("_without_limits")
+def test_my_reservations_come_21_to_a_page_and_lead_on_and_back(client) -> None:
+    mine = ended(client, 43)
+    first = client.get("/reservations/")
+    [older] = neighbours(first.content.decode())
+    second = client.get(f"/reservations/{older}")
+    newer, oldest = neighbours(second.content.decode())
+    last = client.get(f"/reservations/{oldest}")
+    assert [list(page.context["page"]) for page in (first, second, last)] == [
+        mine[:21],
+        mine[21:42],
+        mine[42:],
+    ]
+    [back] = neighbours(last.content.decode())
+    assert list(client.get(f"/reservations/{back}").context["page"]) == mine[21:42]
+    assert list(client.get(f"/reservations/{newer}").context["page"]) == mine[:21]
+
+
+@pytest.mark.usefixtures("_without_limits")
+def test_what_is_made_meanwhile_makes_no_later_page_skip_or_repeat(client) -> None:
+    mine = ended(client, 23)
+    [older] = neighbours(client.get("/reservations/").content.decode())
+    holding(client, stocked(1, product="new"))
+    assert list(client.get(f"/reservations/{older}").context["page"]) == mine[21:]
+
+
+def test_a_page_that_begins_at_no_reservation_of_mine_does_not_exist(client) -> None:
+    holding(client, stocked(5))
+    theirs = holding(Client(), stocked(5, product="theirs"))
+    for name in (str(theirs.pk), str(UUID(int=NOBODYS)), "x", "\0", "1"):
+        for side in ("before", "after"):
+            assert client.get("/reservations/", {side: name}).status_code == 404
+
+
+def test_what_was_held_with_and_without_an_account_is_one_list(client) -> None:
+    visitor = holding(client, stocked(1, product="first"))
+    client.force_login(User.objects.create_user("asha"))
+    account = holding(client, stocked(1, product="second"))
+    Reservation.objects.update(status="released", ended_at=Now())
+    assert list(client.get("/reservations/").context["page"]) == [account, visitor]
 
 
 def test_the_header_shows_live_holds_soonest_to_lapse_first(client, settings) -> None:

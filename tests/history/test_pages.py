@@ -1,0 +1,147 @@
+"""How much each page reads of what is long over, by PostgreSQL's own counts: what it shows, and no
+more for all that ever happened."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.contrib import admin
+from django.db import connection
+from django.test import Client
+from django.urls import reverse
+
+from reservations.models import Reservation
+from tests.history.filled import Past, shop_with_a_past
+
+pytestmark = pytest.mark.django_db
+
+# Of tables that grow with each day of business.
+READ = """
+    SELECT coalesce(sum(seq_tup_read + coalesce(idx_tup_fetch, 0)), 0) FROM pg_stat_xact_user_tables
+    WHERE relname NOT LIKE 'catalog%' AND relname NOT LIKE 'auth%' AND relname NOT IN
+        ('inventory_inventory', 'inventory_warehouse', 'django_content_type', 'django_migrations')
+"""
+# A page of 21: each row found by an index, then read with what it refers to.
+SHOP = 150
+# Lists of the admin show 100, and count no further than this; the real number is larger.
+COUNTED = 200
+LIST = 2 * COUNTED + 600
+
+
+@pytest.fixture(scope="module")
+def past(module_db) -> Past:
+    return shop_with_a_past()
+
+
+@pytest.fixture(autouse=True)
+def _counted_to_a_few(monkeypatch) -> None:
+    monkeypatch.setattr("allo.admin_kit.base.COUNTED", COUNTED)
+
+
+def rows_read() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(READ)
+        return int(cursor.fetchone()[0])
+
+
+def read_by(client: Client, address: str) -> int:
+    before = rows_read()
+    page: Any = client.get(address)
+    assert page.status_code == 200, address
+    if page.streaming:
+        list(page.streaming_content)
+    return rows_read() - before
+
+
+def oldest(past: Past, status: str) -> Reservation:
+    mine = Reservation.objects.filter(holder=past.holder, status=status)
+    return mine.order_by("created_at")[50]
+
+
+SHOPPERS: dict[str, Callable[[Past], str]] = {
+    "grid": lambda _: "/",
+    "what is in stock": lambda _: "/?in_stock=1",
+    "a search": lambda _: "/?q=vase",
+    "stock of the cards": lambda _: "/stock/?p=1,2,3",
+    "product": lambda past: f"/p/{past.row.product.slug}/",
+    "panel": lambda past: f"/p/{past.row.product.slug}/stock/",
+    "form to reserve": lambda past: f"/p/{past.row.product.slug}/reserve/",
+    "holds": lambda _: "/reservations/holds/",
+    "reservations": lambda _: "/reservations/",
+    "older ones": lambda past: f"/reservations/?before={oldest(past, 'confirmed').pk}",
+    "newer ones": lambda past: f"/reservations/?after={oldest(past, 'confirmed').pk}",
+    "checkout": lambda past: f"/checkout/{past.hold.pk}/",
+    "question to cancel": lambda past: f"/checkout/{past.hold.pk}/cancel/",
+    "what was bought": lambda past: f"/checkout/{oldest(past, 'confirmed').pk}/",
+    "what expired": lambda past: f"/checkout/{oldest(past, 'expired').pk}/",
+    "products for programs": lambda _: "/api/products",
+    "a product for programs": lambda past: f"/api/products/{past.row.product.slug}",
+    "readiness": lambda _: "/readyz",
+}
+
+
+@pytest.mark.parametrize("name", SHOPPERS)
+def test_a_page_of_the_shop_reads_what_it_shows(past, name) -> None:
+    assert read_by(past.shopper, SHOPPERS[name](past)) <= SHOP
+
+
+CONSOLE, LEDGER = "/admin/reservations/reservation/", "/admin/inventory/stockmovement/"
+STAFF: dict[str, Callable[[Past], str]] = {
+    "today": lambda _: "/admin/",
+    "one id": lambda past: f"{CONSOLE}?q={oldest(past, 'confirmed').pk}",
+    "how an id begins": lambda past: f"{CONSOLE}?q={str(oldest(past, 'confirmed').pk)[:8]}",
+    "a holder": lambda past: f"{CONSOLE}?q={past.holder}",
+    "a buyer": lambda past: f"{CONSOLE}?q={str(oldest(past, 'confirmed').pk)[:8]}@example.org",
+    "a product": lambda _: f"{CONSOLE}?q=vase-3&state=confirmed",
+    "what expired of one": lambda past: f"{CONSOLE}?state=expired&product={past.row.product_id}",
+    "an old one": lambda past: f"{CONSOLE}{oldest(past, 'confirmed').pk}/change/",
+    "all of a holder": lambda past: f"{CONSOLE}release/?holder={past.holder}",
+    "live ones as a file": lambda _: f"{CONSOLE}export/csv/?state=live",
+    "an id as a file": lambda past: f"{CONSOLE}export/csv/?q={past.hold.pk}",
+    "live ones as a sheet": lambda _: f"{CONSOLE}export/xlsx/?state=live",
+    "a buyer's contact": lambda past: f"/admin/checkout/contact/?q={past.hold.pk}",
+    "a buyer by name": lambda _: "/admin/checkout/contact/?q=Asha+0a1",
+    "a buyer by e-mail": lambda _: "/admin/checkout/contact/?q=nobody@example.org",
+    "an account": lambda past: f"{LEDGER}?row={past.row.pk}",
+    "lines of a person": lambda _: f"{LEDGER}?actor=root",
+    "lines of a day": lambda _: f"{LEDGER}?day=2001-02-02",
+    "lines of a product": lambda _: f"{LEDGER}?product=vase-3",
+    "a line by its reference": lambda past: f"{LEDGER}?q={oldest(past, 'confirmed').pk}",
+    "a row of stock": lambda past: f"/admin/inventory/inventory/{past.row.pk}/change/",
+    "an adjustment": lambda past: f"/admin/inventory/inventory/{past.row.pk}/adjust/",
+    "stock as a file": lambda _: "/admin/inventory/inventory/export/csv/",
+    "what became of a product": lambda past: (
+        f"/admin/catalog/product/{past.row.product_id}/history/"
+    ),
+    "staff by their reason": lambda _: "/admin/reservations/staffaction/?q=reason+4711",
+    "staff by their name": lambda _: "/admin/reservations/staffaction/?q=nobody",
+    "an import by its file": lambda _: "/admin/inventory/stockimport/?q=may+4711",
+    "a line of an import": lambda _: "/admin/inventory/stockimportrow/?q=vase-3",
+}
+
+
+@pytest.mark.parametrize("name", STAFF)
+def test_a_page_of_the_admin_reads_what_it_shows(past, name) -> None:
+    assert read_by(past.staff, STAFF[name](past)) <= LIST
+
+
+def test_every_list_of_the_admin_and_each_of_its_filters_reads_what_it_shows(past) -> None:
+    read = {address: read_by(past.staff, address) for address in lists(past.staff)}
+    assert len(read) > 40
+    assert {address: rows for address, rows in read.items() if rows > LIST} == {}
+
+
+def lists(staff: Client) -> list[str]:
+    """Each list, and each with one of its filters set."""
+    found = []
+    for model in admin.site._registry:
+        address = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
+        page: Any = staff.get(address)
+        found += [address, *(address + query for query in _filters(page.context["cl"]))]
+    return found
+
+
+def _filters(changelist: Any) -> list[str]:
+    choices = (choice for spec in changelist.filter_specs for choice in spec.choices(changelist))
+    queries = [choice.get("query_string", "") for choice in choices if not choice.get("selected")]
+    return [query for query in queries if query not in {"", "?"}]
