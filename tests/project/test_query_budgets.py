@@ -62,7 +62,7 @@ def test_a_shopper(shopper, products, django_assert_num_queries, address, querie
 
 def test_who_has_only_seen_the_form(client, products, django_assert_num_queries) -> None:
     client.get("/p/vase-0/reserve/")
-    with django_assert_num_queries(2 + SHOPPER):
+    with django_assert_num_queries(3 + SHOPPER):
         client.get("/")
 
 
