@@ -12,6 +12,7 @@ from django.test import Client
 
 from inventory.models import Inventory
 from reservations import services
+from reservations.engine.commands import Holder
 from reservations.models import Reservation
 from reservations.shop import visitor
 from tests.stock import stocked
@@ -101,7 +102,7 @@ def shop_with_a_past() -> Past:
     ]
     shopper, staff = Client(), Client()
     holder = _known(shopper)
-    hold = services.reserve(product_id=rows[0].product_id, quantity=1, holder=holder)
+    hold = services.reserve(product_id=rows[0].product_id, quantity=1, holder=Holder(holder))
     assert isinstance(hold, Reservation)
     actor = User.objects.create_superuser("root")
     staff.force_login(actor)

@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('catalog', '0004_search'),  # brings pg_trgm
-        ('reservations', '0009_browsers_are_holders'),
+        ('reservations', '0011_visible_names'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
