@@ -174,7 +174,7 @@ def _products_from(
     try:
         part = paging.part(rows, order, paging.place(number, after, order), whole=False)
     except paging.NoSuchPart:
-        raise invalid([("after", "Take it from the address in `next`.")]) from None
+        raise Http404("no such place in this list: take `after` from `next`") from None
     return {
         "count": rows.count(),
         **around(request, part.number, part.following),

@@ -33,13 +33,15 @@ TEXTS = ("name", "tagline", "description", "material", "dimensions_cm")
 WRITTEN = """
     INSERT INTO inventory_stockmovement (inventory_id, delta, reason, note)
     VALUES ({row}, 1, 'adjusted', '{note}'), ({row}, -1, 'adjusted', '{note}');
-    INSERT INTO inventory_stockimport
-        (id, file_name, state, row_count, error_count, done, actor_id, trouble)
-    SELECT gen_random_uuid(), '{file}.csv', 'checked', 1, 1, 0, min(id), '{note}' FROM auth_user;
+    WITH made AS (
+        INSERT INTO inventory_stockimport
+            (id, file_name, state, row_count, error_count, done, actor_id, trouble)
+        SELECT gen_random_uuid(), '{file}.csv', 'checked', 1, 1, 0, min(id), '{note}'
+        FROM auth_user RETURNING id
+    )
     INSERT INTO inventory_stockimportrow
         (stock_import_id, line, product, warehouse, reason, note, error)
-    SELECT id, 1, '{word}', '', '{short}', '{note}', '{note}' FROM inventory_stockimport
-    WHERE file_name = '{file}.csv'
+    SELECT id, 1, '{word}', '', '{short}', '{note}', '{note}' FROM made
 """
 
 
