@@ -135,11 +135,26 @@ def transfer(*, moves: Sequence[Move], actor: User | None = None) -> list[int]:
         return apply(adjustments=[*_pairs(moves)], actor=actor)
 
 
-def set_threshold(*, thresholds: Mapping[int, int]) -> None:
-    """From how many units down each row is low. No change of stock, so no line of the ledger."""
+def set_threshold(*, thresholds: Mapping[int, int], seen: Mapping[int, int] | None = None) -> None:
+    """From how many units down each row is low. No change of stock, so no line of the ledger.
+    `seen` are the thresholds that whoever sets them was shown. Raises `Refused` by the place among
+    the thresholds, `Busy`."""
     with refusing_faults(), transaction.atomic(), connection.cursor() as cursor:
-        _lock(thresholds)
+        rows = _lock(thresholds)
+        if errors := _thresholds_changed(rows, thresholds, seen or {}):
+            raise Refused(errors)
         cursor.execute(SET_THRESHOLDS, [list(thresholds), list(thresholds.values())])
+
+
+def _thresholds_changed(
+    rows: Mapping[int, Inventory], thresholds: Iterable[int], seen: Mapping[int, int]
+) -> dict[int, StockError]:
+    now = {pk: row.low_stock_threshold for pk, row in rows.items()}
+    return {
+        place: ChangedMeanwhile(seen[pk], now[pk])
+        for place, pk in enumerate(thresholds)
+        if pk in seen and pk in now and seen[pk] != now[pk]
+    }
 
 
 def _pairs(moves: Sequence[Move]) -> Iterator[Adjustment]:

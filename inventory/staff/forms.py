@@ -253,7 +253,7 @@ class ThresholdForm(StockForm):
         ]
 
     def act(self, actor: User) -> None:
-        services.set_threshold(thresholds=self.amounts())
+        services.set_threshold(thresholds=self.amounts(), seen=self.cleaned_data["seen"])
 
 
 FORMS: dict[str, type[StockForm]] = {

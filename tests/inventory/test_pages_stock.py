@@ -193,6 +193,20 @@ def test_what_changed_since_it_was_checked_is_shown_anew(admin_client) -> None:
     assert row.total_units == 17
 
 
+def test_a_threshold_that_another_set_since_it_was_checked_is_shown_anew(admin_client) -> None:
+    row = stocked(5)
+    page = address(row, "threshold")
+    form = sent(fill_in(admin_client, page, units=4))
+    services.set_threshold(thresholds={row.pk: 3})
+    stale = admin_client.post(page, form)
+    assert "It was 2 when you looked, and is 3 now." in stale.content.decode()
+    row.refresh_from_db()
+    assert row.low_stock_threshold == 3
+    admin_client.post(page, sent(stale))
+    row.refresh_from_db()
+    assert row.low_stock_threshold == 4
+
+
 def test_what_was_not_shown_is_not_applied(admin_client) -> None:
     row = stocked(5)
     page = address(row, "receive")
