@@ -76,17 +76,6 @@ class ProductForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for typ
             )
         return slug
 
-    def clean(self) -> dict[str, Any]:
-        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
-        if "image" not in self.changed_data:
-            cleaned.pop("image", None)
-        return cleaned
-
-    def _get_validation_exclusions(self) -> set[str]:
-        """A picture that stays is left alone: not even opened for its size."""
-        kept = set() if "image" in self.changed_data else {"image"}
-        return super()._get_validation_exclusions() | kept  # type: ignore[misc, no-any-return]
-
     def save(self, commit: bool = True) -> Any:
         if price := self.cleaned_data.get("price"):
             self.instance.price_paise = int(price * 100)

@@ -10,6 +10,7 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils.functional import cached_property
 
+from allo.admin_kit.editing import Editing
 from allo.web.fields import TextField
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ if TYPE_CHECKING:
     ModelAdmin = admin.ModelAdmin
 else:
 
-    class ModelAdmin(admin.ModelAdmin):
+    class ModelAdmin(Editing):
         """Takes the type parameter that only type checkers know."""
 
         paginator = QuickPaginator

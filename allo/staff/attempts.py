@@ -6,18 +6,30 @@ from typing import Any
 from axes.models import AccessAttempt, AccessLog
 from django.contrib import admin
 from django.contrib.admin.models import LogEntry
-from django.contrib.auth.admin import UserAdmin
-from django.contrib.auth.models import User
+from django.contrib.auth.admin import GroupAdmin, UserAdmin
+from django.contrib.auth.models import Group, User
 from django.http import HttpRequest
 
-from allo.admin_kit.base import ReadOnlyAdmin
+from allo.admin_kit.base import QuickPaginator, ReadOnlyAdmin
+from allo.admin_kit.editing import Editing
+from allo.staff.login import SetPasswordForm
 
-admin.site.unregister(User)
+admin.site.unregister([User, Group])
+
+
+@admin.register(Group)
+class RoleAdmin(Editing, GroupAdmin):
+    """Django's own, but for what all pages of the shop's admin have in common."""
+
+    paginator = QuickPaginator
 
 
 @admin.register(User)
-class AccountAdmin(UserAdmin):  # type: ignore[type-arg]
+class AccountAdmin(Editing, UserAdmin):  # type: ignore[type-arg]
     """Whoever did something in the admin stays on its record: made inactive, never deleted."""
+
+    paginator = QuickPaginator
+    change_password_form = SetPasswordForm
 
     def get_deleted_objects(self, objs: Iterable[User], request: HttpRequest) -> Any:
         *found, protected = super().get_deleted_objects(objs, request)  # type: ignore[arg-type]

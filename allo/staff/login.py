@@ -16,7 +16,7 @@ from axes.models import AccessAttempt
 from django.conf import settings
 from django.contrib.auth import authenticate
 from django.contrib.auth.backends import ModelBackend
-from django.contrib.auth.forms import PasswordChangeForm
+from django.contrib.auth.forms import AdminPasswordChangeForm, PasswordChangeForm
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet, Sum
@@ -169,7 +169,20 @@ def _seconds_left(attempts: QuerySet[AccessAttempt], limit: int) -> int:
     return seconds
 
 
-class ChangePasswordForm(PasswordChangeForm):
+class _PasswordAlone:
+    """Writes nothing else of the account: somebody may be changing the rest of it."""
+
+    def set_password_and_save(self, user: Any, *field: str, **how: Any) -> Any:
+        super().set_password_and_save(user, *field, **{**how, "commit": False})  # type: ignore[misc]
+        user.save(update_fields=["password"])
+        return user
+
+
+class SetPasswordForm(_PasswordAlone, AdminPasswordChangeForm):  # type: ignore[misc, type-arg]
+    """How staff set another's password."""
+
+
+class ChangePasswordForm(_PasswordAlone, PasswordChangeForm):  # type: ignore[misc]
     """The old password is guessed at no more often than at the door, and by the same count."""
 
     def __init__(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:

@@ -14,10 +14,6 @@ class TextField(forms.CharField):
     def to_python(self, value: Any) -> Any:
         return super().to_python(one_break(value))
 
-    def has_changed(self, initial: Any, data: Any) -> bool:
-        """Text that was kept with the browser's line breaks is not changed by being sent again."""
-        return super().has_changed(one_break(initial), data)
-
 
 def one_break(value: Any) -> Any:
     if not isinstance(value, str):

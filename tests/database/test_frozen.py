@@ -17,6 +17,7 @@ from django.db import Error, connection, transaction
 
 from allo.postgresql import base, timeouts
 from allo.postgresql.faults import sqlstate_of
+from catalog.models import Category
 from catalog.seeding import FOLDER
 from inventory.models import Inventory, StockImport
 from inventory.staff import importing, uploads
@@ -26,6 +27,7 @@ from reservations.engine.commands import Holder
 from reservations.models import Reservation
 from tests.database.conftest import connected
 from tests.running import PROJECT
+from tests.staff.forms import sent
 from tests.stock import stocked
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.race]
@@ -146,14 +148,11 @@ def test_a_products_form_may_take_its_time(hurried, client) -> None:
     """To draw its picture anew takes seconds, in the middle of the admin's own transaction."""
     product = stocked(5).product
     client.force_login(User.objects.create_superuser("boss"))
-    form = {
-        field: getattr(product, field)
-        for field in ("name", "slug", "tagline", "alt", "position", "description", "material")
-    }
-    form |= {"category": product.category_id, "price": "12", "dimensions_cm": "1", "material": "m"}
-    form |= {"description": "d"}
+    page = f"/admin/catalog/product/{product.pk}/change/"
+    other = Category.objects.create(name="Other", slug="other")
+    form = sent(client.get(page), "product_form", category=other.pk)
     with slow("catalog_category") as found:
-        response = client.post(f"/admin/catalog/product/{product.pk}/change/", form)
+        response = client.post(page, form)
     assert response.status_code == 302, response.content.decode()
     assert found
 

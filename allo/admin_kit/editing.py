@@ -1,0 +1,246 @@
+"""Two people on one form: neither undoes what the other did without having seen it.
+
+Each field carries what it showed when the page was made. One that comes back as it was shown was
+left alone: it is neither validated nor written. One that was changed is written, unless its value
+in the database is no longer the one that was shown: then nothing is saved, the form shows both
+values, and may be sent again.
+"""
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+from django import forms
+from django.contrib import admin
+from django.core import signing
+from django.db import transaction
+from django.db.models import Model
+from django.forms.boundfield import BoundField
+from django.http import HttpRequest, HttpResponse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from allo.web.fields import one_break
+
+if TYPE_CHECKING:
+    AnyModelAdmin = admin.ModelAdmin[Any]
+    AnyModelForm = forms.ModelForm[Any]
+else:
+    AnyModelAdmin = admin.ModelAdmin
+    AnyModelForm = forms.ModelForm
+
+DELETED = "Somebody deleted this meanwhile. Nothing was saved."
+CHANGED = "Somebody changed this meanwhile. It is now: {now}. Yours is: {yours}. Nothing was saved."
+NOW_WHAT = " Save again to replace theirs, or put theirs in to keep it."
+CHOOSE_AGAIN = " Choose the file again to replace theirs: a browser does not keep it."
+
+
+class Seen(NamedTuple):
+    """Of one field: what a browser sends if nobody touches it, which may be shorter than the value
+    (a moment without its seconds); and the value itself."""
+
+    sent: list[str]
+    value: list[str]
+
+
+class SeenField(BoundField):
+    """Rendered with what it shows in a hidden input beside it, signed."""
+
+    form: "SeenForm"
+
+    @property
+    def initial(self) -> Any:
+        """Not kept, as Django would: the row is read anew once it is locked."""
+        return self.form.get_initial_for_field(self.field, self.name)
+
+    def value(self) -> Any:
+        if self.form.is_bound and not self.touched:
+            return self.field.prepare_value(self.initial)
+        return super().value()
+
+    def __str__(self) -> SafeString:
+        widget = super().__str__()
+        if self.field.disabled:
+            return widget
+        hidden = '{}<input type="hidden" name="{}" value="{}">'
+        return format_html(hidden, widget, self.seen_name, self.shown_signed())
+
+    __html__ = __str__
+
+    @property
+    def seen_name(self) -> str:
+        return f"seen-{self.html_name}"
+
+    def shown(self) -> Seen:
+        value = self.form.initial.get(self.name, self.field.initial)
+        return Seen(_as_sent(self.field, self.initial), _plain(value))
+
+    def shown_signed(self) -> str:
+        return signing.dumps(self.shown(), salt=self._salt, compress=True)
+
+    @cached_property
+    def seen(self) -> Seen | None:
+        """What the sent form had shown; None if it does not say."""
+        try:
+            kept = signing.loads(self.form.data.get(self.seen_name, ""), salt=self._salt)
+        except signing.BadSignature:
+            return None
+        return Seen(*kept)
+
+    @cached_property
+    def touched(self) -> bool:
+        if self.field.disabled or (self.seen is None and self._omitted()):
+            return False
+        return _plain(self.data) != (self.seen or self.shown()).sent
+
+    def conflict(self) -> str:
+        """How somebody else changed what was changed here too; "" if nobody did."""
+        now = self.shown()
+        if (self.seen and self.seen.value == now.value) or _plain(self.data) == now.sent:
+            return ""
+        before = self.seen.sent if self.seen else []
+        words = CHANGED.format(
+            now=_words(self, now.sent if now.sent != [""] else now.value, before),
+            yours=_words(self, _plain(self.data), before),
+        )
+        return words + (CHOOSE_AGAIN if self.field.widget.needs_multipart_form else NOW_WHAT)
+
+    def _omitted(self) -> bool:
+        data, files = self.form.data, self.form.files
+        omitted = self.field.widget.value_omitted_from_data(data, files, self.html_name)
+        # Nothing chosen is sent as nothing: it counts only from a form that shows the field.
+        return omitted or not self.data
+
+    @property
+    def _salt(self) -> str:
+        row = self.form.instance
+        return f"seen:{row._meta.label_lower}:{row.pk}:{self.name}"
+
+
+class SeenForm(AnyModelForm):
+    """A form that changes a row: see the module."""
+
+    bound_field_class = SeenField
+    _read: dict[str, str]
+
+    @cached_property
+    def changed_data(self) -> list[str]:
+        return [name for name in self.fields if self._field(name).touched]
+
+    def full_clean(self) -> None:
+        """What nobody touched is no part of what is validated and saved."""
+        every, touched = self.fields, self.changed_data if self.is_bound else []
+        self.fields = {name: every[name] for name in touched}
+        try:
+            super().full_clean()
+        finally:
+            self.fields = every
+
+    def _post_clean(self) -> None:
+        # Locked as late as this: to clean a field may take long, for instance to draw a picture.
+        if self.changed_data:
+            self._lock()
+        super()._post_clean()  # type: ignore[misc]
+
+    def _lock(self) -> None:
+        """From here to the end of the transaction nobody else saves this row, so what it is now is
+        what the form is compared with and written into."""
+        rows = type(self.instance)._base_manager.select_for_update(no_key=True)
+        row = rows.filter(pk=self.instance.pk).first()
+        if row is None:
+            self.add_error(None, DELETED)
+            return
+        self.instance, self.initial = row, type(self)(instance=row).initial
+        self._read = _values(row)
+        for name in self.changed_data:
+            if conflict := self._field(name).conflict():
+                self.add_error(name, conflict)
+
+    def written(self) -> list[str]:
+        """The fields of the model that the form has changed, also those it shows as others."""
+        if not self.changed_data:
+            return []
+        now = _values(self.instance)
+        return [name for name in now if now[name] != self._read[name]]
+
+    def _field(self, name: str) -> SeenField:
+        return cast("SeenField", self[name])
+
+
+class Editing(AnyModelAdmin):
+    """Makes each form that changes a row a `SeenForm`."""
+
+    def get_form(
+        self, request: HttpRequest, obj: Model | None = None, change: bool = False, **kwargs: Any
+    ) -> Any:
+        form = super().get_form(request, obj, change=change, **kwargs)
+        return _seen(form) if obj else form
+
+    def get_changelist_form(self, request: HttpRequest, **kwargs: Any) -> Any:
+        return _seen(super().get_changelist_form(request, **kwargs))
+
+    def changelist_view(self, request: HttpRequest, *args: Any, **more: Any) -> HttpResponse:
+        if request.method != "POST" or not self.list_editable:
+            return super().changelist_view(request, *args, **more)
+        # Django begins it after the rows' forms are validated, and these lock when they are.
+        with transaction.atomic():
+            return super().changelist_view(request, *args, **more)
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        if isinstance(form, SeenForm):
+            obj.save(update_fields=form.written())
+        else:
+            super().save_model(request, obj, form, change)
+
+
+def _seen(form: type[AnyModelForm]) -> type[SeenForm]:
+    return type(form.__name__, (SeenForm, form), {})
+
+
+def _values(row: Model) -> dict[str, str]:
+    return {field.name: str(field.value_to_string(row)) for field in row._meta.concrete_fields}
+
+
+def _plain(value: Any) -> list[str]:
+    """A value, or what was sent of it, as texts that are alike if it is."""
+    values = value if isinstance(value, list | tuple) else [value]
+    texts = (getattr(one, "pk", one) for one in values)
+    return sorted("" if text is None else str(one_break(str(text))) for text in texts)
+
+
+def _as_sent(field: forms.Field, initial: Any) -> list[str]:
+    # The admin wraps what has a link to add another.
+    widget: Any = getattr(field.widget, "widget", field.widget)
+    value = field.prepare_value(initial)
+    if isinstance(widget, forms.FileInput):
+        return _plain(None)
+    if isinstance(widget, forms.CheckboxInput):
+        return _plain(bool(value))
+    if isinstance(widget, forms.MultiWidget):
+        parts: Any = value if isinstance(value, list) else widget.decompress(value)
+        pairs = zip(widget.widgets, parts, strict=True)
+        return _plain([one.format_value(part) for one, part in pairs])
+    return _plain(widget.format_value(value))
+
+
+def _words(field: SeenField, texts: list[str], before: list[str]) -> str:
+    """As the form's reader would say it; of many that may be chosen, what is new and what went."""
+    if isinstance(field.field, forms.MultipleChoiceField | forms.ModelMultipleChoiceField):
+        return _difference(field.field, texts, before)
+    if isinstance(field.field, forms.BooleanField):
+        return "yes" if texts == ["True"] else "no"
+    return " ".join(_labels(field.field, texts)) or "nothing"
+
+
+def _difference(field: Any, texts: list[str], before: list[str]) -> str:
+    added = _labels(field, [text for text in texts if text not in before])
+    gone = _labels(field, [text for text in before if text not in texts])
+    parts = [*(f"with {label}" for label in added), *(f"without {label}" for label in gone)]
+    return ", ".join(parts) or "as it was"
+
+
+def _labels(field: forms.Field, texts: Sequence[str]) -> list[str]:
+    if not hasattr(field, "choices"):
+        return [text for text in texts if text]
+    labels = {str(value): str(label) for value, label in field.choices}
+    return [labels.get(text, text) for text in texts if text]
