@@ -45,6 +45,8 @@ threads = int(os.environ.get("WEB_THREADS") or 16)
 # Safe, as no connection is opened before the fork: the pool comes to life with the first query.
 preload_app = True
 keepalive = 15
+# What is chosen in a list of the admin, and where one goes back to, stand in addresses.
+limit_request_line = 8190
 graceful_timeout = 3
 # A worker whose loop stood still for so long is ended; how long its requests take is no matter.
 timeout = 10

@@ -3,19 +3,17 @@ from functools import partial
 from typing import Any
 
 from django.contrib import admin, messages
-from django.core.exceptions import BadRequest
 from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from allo.admin_kit.base import ModelAdmin, ReadOnlyAdmin
 from allo.admin_kit.flags import flag
-from allo.admin_kit.questions import Questions, chosen, named
+from allo.admin_kit.questions import Questions, Verb, named
 from allo.postgresql import timeouts
 from allo.web.parts import SeeOther
 from allo.web.worker import ask
@@ -26,7 +24,7 @@ from catalog.product_form import ProductForm
 from catalog.tasks import make_sizes
 from catalog.templatetags.money import inr
 
-VERBS = ("publish", "unpublish")
+PUBLISH = "catalog.publish_product"
 
 
 @admin.register(Category)
@@ -71,7 +69,7 @@ class PublishedFilter(admin.SimpleListFilter):
 class ProductAdmin(Questions[Product]):
     """Deleted one at a time, and only if without history: there is no action for it."""
 
-    verbs = VERBS
+    verbs = {"publish": Verb("Publish", PUBLISH), "unpublish": Verb("Unpublish", PUBLISH)}
     form = ProductForm
     list_display = ("picture", "name", "category", "price", "position", "shown")
     list_display_links = ("name",)
@@ -133,21 +131,9 @@ class ProductAdmin(Questions[Product]):
             widget.can_change_related = widget.can_delete_related = widget.can_view_related = False
         return form
 
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        product = self.get_object(request, object_id)
-        more: dict[str, Any] = {}
-        if product and not product.is_published:
-            more["preview_url"] = f"{product.get_absolute_url()}?preview"
-        if product and _may_publish(request):
-            verb = "unpublish" if product.published_at else "publish"
-            more["verb"] = (verb, self.address(verb, id=product.pk))
-        return super().change_view(request, object_id, form_url, {**more, **(extra_context or {})})
+    def page_context(self, request: HttpRequest, row: Product) -> dict[str, Any]:
+        preview = "" if row.is_published else f"{row.get_absolute_url()}?preview"
+        return {**super().page_context(request, row), "preview_url": preview}
 
     def _changeform_view(self, request: HttpRequest, *args: Any) -> HttpResponse:
         # A form that is sent is read in a transaction, and to draw its picture anew takes seconds;
@@ -176,44 +162,31 @@ class ProductAdmin(Questions[Product]):
 
     # --- publishing -----------------------------------------------------------------------------
 
-    def allowed(self, request: HttpRequest) -> Sequence[str]:
-        return VERBS if _may_publish(request) else ()
+    def open_verbs(self, request: HttpRequest, row: Product) -> Sequence[str]:
+        verb = "unpublish" if row.published_at else "publish"
+        return [verb] if verb in self.allowed(request) else []
 
     def ask(self, request: HttpRequest, verb: str) -> HttpResponse:
         """Asks, naming each product; then does it."""
-        products = list(_chosen(request))
+        products = list(self.chosen(request).order_by("position", "pk"))
         if request.method == "POST" and products:
-            for product in products:
-                Product.objects.filter(pk=product.pk).update(
-                    published_at=Now() if verb == "publish" else None
-                )
-                self.log_change(request, product, f"{verb.title()}ed.")
-            names = named([product.name for product in products], 5)
-            messages.success(request, f"{verb.title()}ed {names}.")
-            return SeeOther(self.back(products))
-        context = {
-            **self.admin_site.each_context(request),
-            "opts": self.opts,
-            "title": f"{verb.title()} {_count(products)}?",
-            "verb": verb,
-            "rows": products,
-            "back": self.back(products),
-        }
-        return render(request, "admin/catalog/product/question.html", context)
+            self._do(request, verb, products)
+            return SeeOther(self.back(request))
+        title = f"{verb.title()} {_count(products)}?"
+        template = "admin/catalog/product/question.html"
+        return self.render_page(request, template, title=title, verb=verb, rows=products)
+
+    def _do(self, request: HttpRequest, verb: str, products: list[Product]) -> None:
+        moment = Now() if verb == "publish" else None
+        for product in products:
+            Product.objects.filter(pk=product.pk).update(published_at=moment)
+            self.log_change(request, product, f"{verb.title()}ed.")
+        names = named([product.name for product in products], 5)
+        messages.success(request, f"{verb.title()}ed {names}.")
 
 
 def _may_publish(request: HttpRequest) -> bool:
-    return request.user.has_perm("catalog.publish_product")
-
-
-def _chosen(request: HttpRequest) -> QuerySet[Product]:
-    try:
-        ids = [int(pk) for pk in chosen(request)]
-    except ValueError:
-        raise BadRequest("not an id") from None
-    if any(pk >= 2**63 for pk in ids):
-        raise BadRequest("not an id")
-    return Product.objects.filter(pk__in=ids).order_by("position", "pk")
+    return request.user.has_perm(PUBLISH)
 
 
 def _count(products: list[Product]) -> str:

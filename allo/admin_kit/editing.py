@@ -8,10 +8,9 @@ values, and may be sent again.
 
 from collections.abc import Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
 from django import forms
-from django.contrib import admin
 from django.core import signing
 from django.db import transaction
 from django.db.models import Model
@@ -20,13 +19,14 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from allo.admin_kit.generic import GenericAdmin
 from allo.web.fields import one_break
 
+Row = TypeVar("Row", bound=Model)
+
 if TYPE_CHECKING:
-    AnyModelAdmin = admin.ModelAdmin[Any]
     AnyModelForm = forms.ModelForm[Any]
 else:
-    AnyModelAdmin = admin.ModelAdmin
     AnyModelForm = forms.ModelForm
 
 DELETED = "Somebody deleted this meanwhile. Nothing was saved."
@@ -167,11 +167,11 @@ class SeenForm(AnyModelForm):
         return cast("SeenField", self[name])
 
 
-class Editing(AnyModelAdmin):
+class Editing(GenericAdmin[Row]):
     """Makes each form that changes a row a `SeenForm`."""
 
     def get_form(
-        self, request: HttpRequest, obj: Model | None = None, change: bool = False, **kwargs: Any
+        self, request: HttpRequest, obj: Row | None = None, change: bool = False, **kwargs: Any
     ) -> Any:
         form = super().get_form(request, obj, change=change, **kwargs)
         return _seen(form) if obj else form

@@ -19,7 +19,7 @@ from django.http import (
     HttpResponseRedirect,
     StreamingHttpResponse,
 )
-from django.urls import URLPattern, path, reverse
+from django.urls import URLPattern, path
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from openpyxl import Workbook
@@ -60,7 +60,7 @@ class StreamedExport(ModelAdmin[Row]):
         try:
             rows = self.exported(request)
         except IncorrectLookupParameters:
-            return HttpResponseRedirect(self._list_address() + "?e=1")
+            return HttpResponseRedirect(self.address("changelist") + "?e=1")
         if kind != "xlsx":
             return self._csv(rows)
         if rows.order_by()[: XLSX_AT_MOST + 1].count() > XLSX_AT_MOST:
@@ -70,7 +70,7 @@ class StreamedExport(ModelAdmin[Row]):
                 " or export it as CSV.",
                 messages.ERROR,
             )
-            return HttpResponseRedirect(f"{self._list_address()}?{request.GET.urlencode()}")
+            return HttpResponseRedirect(f"{self.address('changelist')}?{request.GET.urlencode()}")
         return self._xlsx(rows)
 
     def exported(self, request: HttpRequest) -> QuerySet[Row]:
@@ -80,10 +80,6 @@ class StreamedExport(ModelAdmin[Row]):
             asked.pop(parameter, None)
         request.GET = asked  # type: ignore[assignment]
         return self.get_changelist_instance(request).get_queryset(request)
-
-    def _list_address(self) -> str:
-        opts = self.opts
-        return reverse(f"admin:{opts.app_label}_{opts.model_name}_changelist")
 
     def _csv(self, rows: QuerySet[Row]) -> StreamingHttpResponse:
         lines = csv.writer(_Echo())

@@ -1,17 +1,20 @@
-"""Staff choose rows and a verb; a page asks, naming each row, before anything is done."""
+"""Staff choose rows and a verb; a page asks, naming each row, before anything is done. Then they
+are back where they were."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, ClassVar, TypeVar
-from urllib.parse import urlencode
+from typing import Any, ClassVar, NamedTuple, TypeVar
 
-from django.contrib import messages
-from django.core.exceptions import BadRequest, PermissionDenied
+from django.contrib import admin, messages
+from django.core.exceptions import BadRequest, PermissionDenied, ValidationError
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import URLPattern, path, reverse
+from django.urls import URLPattern, path
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
 
 from allo.admin_kit.base import ModelAdmin
+from allo.admin_kit.pages import with_back
 
 Row = TypeVar("Row", bound=Model)
 
@@ -19,18 +22,36 @@ Row = TypeVar("Row", bound=Model)
 AT_ONCE = 100
 
 
-class Questions(ModelAdmin[Row]):
-    """Gives a list an action for each verb, which leads to `<verb>/?id=…&id=…`: that page asks
-    (`ask`) and, posted to, does it."""
+class Verb(NamedTuple):
+    title: str
+    permission: str
 
-    verbs: ClassVar[Iterable[str]]
+
+class Questions(ModelAdmin[Row]):
+    """Gives a list an action for each verb, and each row's page a link. Both lead to
+    `<verb>/?id=…,…`: that page asks (`ask`) and, posted to, does it."""
+
+    verbs: ClassVar[Mapping[str, Verb]]
+    at_once: ClassVar[int] = AT_ONCE
+    too_many: ClassVar[str] = f"{AT_ONCE} at once at the most: select fewer."
+
+    def ask(self, request: HttpRequest, verb: str) -> HttpResponse:
+        """Asks, or does it and leads to `self.back(request)`."""
+        raise NotImplementedError
 
     def allowed(self, request: HttpRequest) -> Sequence[str]:
         """The verbs that this user may use."""
-        raise NotImplementedError
+        may = request.user.has_perm
+        return [name for name, verb in self.verbs.items() if may(verb.permission)]
 
-    def ask(self, request: HttpRequest, verb: str) -> HttpResponse:
-        raise NotImplementedError
+    def open_verbs(self, request: HttpRequest, row: Row) -> Sequence[str]:
+        """Those of them that make sense for this row as it is."""
+        return self.allowed(request)
+
+    def name_of(self, row: Row) -> str:
+        return str(row)
+
+    # --- the ways there -------------------------------------------------------------------------
 
     def get_urls(self) -> list[URLPattern]:
         pages = [
@@ -45,32 +66,50 @@ class Questions(ModelAdmin[Row]):
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
         return {
-            verb: (partial(_begin, verb), verb, f"{verb.title()} selected …")
+            verb: (partial(_begin, verb), verb, f"{self.verbs[verb].title} selected …")
             for verb in self.allowed(request)
         }
 
-    def address(self, page: str, *args: Any, **query: Any) -> str:
-        """Of this model's page of that name: "changelist", "change", or a verb."""
-        url = reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_{page}", args=args)
-        return f"{url}?{urlencode(query, doseq=True)}" if query else url
+    def links(self, request: HttpRequest, row: Row) -> list[tuple[str, str]]:
+        """Title and address of what can be done to this row."""
+        return [
+            (self.verbs[verb].title, with_back(request, self.address(verb), id=row.pk))
+            for verb in self.open_verbs(request, row)
+        ]
 
-    def back(self, rows: Sequence[Row]) -> str:
-        if len(rows) == 1:
-            return self.address("change", rows[0].pk)
-        return self.address("changelist")
+    def page_context(self, request: HttpRequest, row: Row) -> dict[str, Any]:
+        return {"verbs": self.links(request, row)}
+
+    def do_columns(self, request: HttpRequest) -> list[Callable[[Row], SafeString]]:
+        """The list's last column, a button for each verb; none for those who may do nothing."""
+
+        @admin.display(description="Do")
+        def do(row: Row) -> SafeString:
+            button = '<a class="row-verb" href="{}" aria-label="{} {}">{}</a>'
+            links = self.links(request, row)
+            cells = ((address, title, self.name_of(row), title) for title, address in links)
+            return format_html_join(" ", button, cells)
+
+        return [do] if self.allowed(request) else []
+
+    # --- the page -------------------------------------------------------------------------------
+
+    def chosen(self, request: HttpRequest) -> QuerySet[Row]:
+        """The rows that the question's form names, or else the address."""
+        named = request.POST.getlist("id") or request.GET.getlist("id")
+        texts = [text for several in named for text in several.split(",")]
+        if len(texts) > self.at_once:
+            raise BadRequest(f"{self.at_once} at once at the most")
+        try:
+            keys = [self.opts.pk.clean(text, None) for text in texts]
+        except ValidationError:
+            raise BadRequest("not an id") from None
+        return self.get_queryset(request).filter(pk__in=keys)
 
     def _asked(self, request: HttpRequest, verb: str) -> HttpResponse:
         if verb not in self.allowed(request):
             raise PermissionDenied
         return self.ask(request, verb)
-
-
-def chosen(request: HttpRequest) -> list[str]:
-    """The ids that the address or the question's form names, as they were sent."""
-    ids = (request.POST if request.method == "POST" else request.GET).getlist("id")
-    if len(ids) > AT_ONCE:
-        raise BadRequest(f"{AT_ONCE} at once at the most")
-    return ids
 
 
 def named(names: Sequence[str], most: int) -> str:
@@ -82,8 +121,9 @@ def named(names: Sequence[str], most: int) -> str:
 def _begin(
     verb: str, admin: Questions[Any], request: HttpRequest, rows: QuerySet[Any]
 ) -> HttpResponse | None:
-    ids = list(rows.order_by().values_list("pk", flat=True)[: AT_ONCE + 1])
-    if len(ids) > AT_ONCE:
-        messages.error(request, f"{AT_ONCE} at once at the most: select fewer.")
+    keys = rows.order_by("pk").values_list("pk", flat=True)
+    ids = [str(pk) for pk in keys[: admin.at_once + 1]]
+    if len(ids) > admin.at_once:
+        messages.error(request, admin.too_many)
         return None
-    return HttpResponseRedirect(admin.address(verb, id=ids))
+    return HttpResponseRedirect(with_back(request, admin.address(verb), id=",".join(ids)))

@@ -12,20 +12,21 @@ from django.http import HttpRequest
 
 from allo.admin_kit.base import QuickPaginator, ReadOnlyAdmin
 from allo.admin_kit.editing import Editing
+from allo.admin_kit.pages import Pages
 from allo.staff.login import SetPasswordForm
 
 admin.site.unregister([User, Group])
 
 
 @admin.register(Group)
-class RoleAdmin(Editing, GroupAdmin):
+class RoleAdmin(Editing[Group], Pages[Group], GroupAdmin):
     """Django's own, but for what all pages of the shop's admin have in common."""
 
     paginator = QuickPaginator
 
 
 @admin.register(User)
-class AccountAdmin(Editing, UserAdmin):  # type: ignore[type-arg]
+class AccountAdmin(Editing[User], Pages[User], UserAdmin):  # type: ignore[type-arg]
     """Whoever did something in the admin stays on its record: made inactive, never deleted."""
 
     paginator = QuickPaginator

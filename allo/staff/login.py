@@ -178,7 +178,7 @@ class _PasswordAlone:
         return user
 
 
-class SetPasswordForm(_PasswordAlone, AdminPasswordChangeForm):  # type: ignore[misc, type-arg]
+class SetPasswordForm(_PasswordAlone, AdminPasswordChangeForm):  # type: ignore[type-arg]
     """How staff set another's password."""
 
 

@@ -13,8 +13,8 @@ from django.core.files.uploadedfile import UploadedFile
 from django.core.paginator import Page, Paginator
 from django.db.models import Case, QuerySet, Value, When
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import get_object_or_404, render
-from django.urls import URLPattern, path, reverse
+from django.shortcuts import get_object_or_404
+from django.urls import URLPattern, path
 from django.views.decorators.http import require_POST
 from django_htmx.http import HttpResponseClientRedirect
 from kombu.exceptions import OperationalError as BrokerError
@@ -75,18 +75,16 @@ class ImportPages(ModelAdmin[StockImport]):
             kept = uploads.keep(file=file, file_name=name, actor=actor)
             if not ask(tasks.read_imports):
                 self.message_user(request, WORKERS_AWAY, messages.WARNING)
-            return HttpResponseRedirect(_page_of(kept))
-        context = {
-            **self.admin_site.each_context(request),
-            "opts": self.opts,
-            "title": "Import adjustments",
-            "form": form,
-            "media": self.media,
-            "columns": COLUMNS,
-            "reasons": dict.fromkeys(REASONS.values()),
-            "max_rows": MAX_ROWS,
-        }
-        return render(request, "admin/inventory/stockimport/upload.html", context)
+            return HttpResponseRedirect(self._page_of(request, kept))
+        return self.render_page(
+            request,
+            "admin/inventory/stockimport/upload.html",
+            title="Import adjustments",
+            form=form,
+            columns=COLUMNS,
+            reasons=dict.fromkeys(REASONS.values()),
+            max_rows=MAX_ROWS,
+        )
 
     def apply(self, request: HttpRequest, pk: Any) -> HttpResponse:
         actor = _who_may(request)
@@ -95,7 +93,7 @@ class ImportPages(ModelAdmin[StockImport]):
             begun = importing.begin(kept, again=_uuid(request.POST.get("again", "")))
         except AppliedBefore:
             self.message_user(request, "Nothing was changed: see below.", messages.WARNING)
-            return HttpResponseRedirect(_page_of(kept))
+            return HttpResponseRedirect(self._page_of(request, kept))
         if not begun:
             self.message_user(request, "This cannot be applied now.", messages.WARNING)
         elif kept.row_count <= APPLIED_AT_ONCE:
@@ -103,25 +101,23 @@ class ImportPages(ModelAdmin[StockImport]):
         else:
             _hand_over(kept, actor)
         self._log_if_applied(request, kept)
-        return HttpResponseRedirect(_page_of(kept))
+        return HttpResponseRedirect(self._page_of(request, kept))
 
     def _log_if_applied(self, request: HttpRequest, kept: StockImport) -> None:
         kept.refresh_from_db()
         self.log_change(request, kept, f"Apply: {kept.row_count} rows, {kept.state}")
 
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **more: Any
     ) -> HttpResponse:
-        kept = self.get_object(request, object_id)
-        if kept and kept.is_read and "unread" in request.GET and request.headers.get("HX-Request"):
+        kept: StockImport = context["original"]
+        if kept.is_read and "unread" in request.GET and request.headers.get("HX-Request"):
             # There is more to show now than what the page asks for while it waits.
-            return HttpResponseClientRedirect(_page_of(kept))
-        more = self._read_context(request, kept) if kept and kept.is_read else {}
-        return super().change_view(request, object_id, form_url, {**(extra_context or {}), **more})
+            return HttpResponseClientRedirect(self._page_of(request, kept))
+        return super().render_change_form(request, context, *args, **more)
+
+    def page_context(self, request: HttpRequest, row: StockImport) -> dict[str, Any]:
+        return self._read_context(request, row) if row.is_read else {}
 
     def _read_context(self, request: HttpRequest, kept: StockImport) -> dict[str, Any]:
         may = request.user.has_perm("inventory.import_stock")
@@ -131,6 +127,9 @@ class ImportPages(ModelAdmin[StockImport]):
             "may_apply": may and free,
             "twin": free and StockImport.objects.twins_of(kept).select_related("actor").first(),
         }
+
+    def _page_of(self, request: HttpRequest, kept: StockImport) -> str:
+        return self.keeping_filters(request, self.address("change", kept.pk))
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[StockImport]:
         return StockImport.objects.with_signs_of_life()
@@ -153,10 +152,6 @@ def _uuid(text: str) -> UUID | None:
         return UUID(text)
     except ValueError:
         return None
-
-
-def _page_of(kept: StockImport) -> str:
-    return reverse("admin:inventory_stockimport_change", args=[kept.pk])
 
 
 def _rows(kept: StockImport, number: str) -> Page[StockImportRow]:

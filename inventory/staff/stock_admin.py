@@ -4,15 +4,16 @@ from uuid import UUID
 from django.contrib import admin
 from django.db.models import Count, ForeignKey, Model, Q, QuerySet, Sum
 from django.forms import ModelChoiceField, TextInput
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.formats import date_format
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.timezone import localtime
 
 from allo.admin_kit.base import Kept, ModelAdmin, QuickPaginator, ReadOnlyAdmin
 from allo.admin_kit.export import StreamedExport
+from allo.admin_kit.flags import flag
 from catalog.models import Product
 from inventory.models import (
     Inventory,
@@ -22,7 +23,7 @@ from inventory.models import (
     StockMovement,
     Warehouse,
 )
-from inventory.staff.acting import StockActions, verbs_of
+from inventory.staff.acting import StockActions
 from inventory.staff.filters import (
     ActorFilter,
     DayFilter,
@@ -31,7 +32,6 @@ from inventory.staff.filters import (
     StockFilter,
     rows_of_product,
 )
-from inventory.staff.forms import FORMS
 from inventory.staff.import_pages import ImportPages
 from inventory.staff.ledger import Ledger, account_of, with_balances
 
@@ -122,26 +122,12 @@ class InventoryAdmin(
         return Inventory.objects.with_available()
 
     def get_list_display(self, request: HttpRequest) -> list[Any]:
-        verbs = verbs_of(request)
-
-        @admin.display(description="Do")
-        def links(row: Inventory) -> SafeString:
-            return format_html_join(
-                " ",
-                '<a class="stock-do" href="{}" aria-label="{} {}">{}</a>',
-                (
-                    (_address(verb, row), FORMS[verb].title, row, FORMS[verb].title)
-                    for verb in verbs
-                ),
-            )
-
-        return [*self.list_display, links] if verbs else [*self.list_display]
+        return [*self.list_display, *self.do_columns(request)]
 
     @admin.display(ordering="available")
     def available(self, row: Inventory) -> SafeString | int:
         words = _state(row)
-        mark = '{} <span class="stock-state">{}</span>'
-        return format_html(mark, row.available, words) if words else row.available
+        return format_html("{} {}", row.available, flag(words)) if words else row.available
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """A place for a product, with nothing in it yet: what is put there is received."""
@@ -164,22 +150,10 @@ class InventoryAdmin(
     def get_fields(self, request: HttpRequest, obj: Inventory | None = None) -> Any:
         return super().get_fields(request, obj) if obj else ("product", "warehouse")
 
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        row = self.get_object(request, object_id)
-        more = self.page_of(request, row) if row else {}
-        return super().change_view(request, object_id, form_url, {**(extra_context or {}), **more})
-
-    def page_of(self, request: HttpRequest, row: Inventory) -> dict[str, Any]:
-        """What the row's page shows besides its fields."""
+    def page_context(self, request: HttpRequest, row: Inventory) -> dict[str, Any]:
         movements = StockMovement.objects.filter(inventory=row).select_related("actor")
         return {
-            "verbs": [(_address(verb, row), FORMS[verb].title) for verb in verbs_of(request)],
+            **super().page_context(request, row),
             "movements": with_balances(row.pk, list(movements[:LAST_MOVEMENTS])),
         }
 
@@ -191,10 +165,6 @@ def _state(row: Inventory) -> str:
     if not row.available:
         return "fully held"
     return "low" if row.total_units <= row.low_stock_threshold else ""
-
-
-def _address(verb: str, row: Inventory) -> str:
-    return reverse(f"admin:inventory_inventory_{verb}", args=[row.pk])
 
 
 @admin.register(StockMovement)

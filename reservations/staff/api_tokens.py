@@ -1,19 +1,17 @@
 """API tokens in the admin: made, shown once, revoked; never typed and never read again."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin.models import CHANGE, LogEntry
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.template.response import TemplateResponse
-from django.urls import reverse
 from django.utils.decorators import method_decorator
 from django.views.decorators.debug import sensitive_post_parameters
 
-from allo.admin_kit.base import ModelAdmin
-from allo.web.parts import never_stored
+from allo.admin_kit.questions import Questions, Verb
+from allo.web.parts import SeeOther, never_stored
 from reservations.api import tokens
 from reservations.models import ApiToken
 
@@ -42,13 +40,12 @@ class RevokedFilter(admin.SimpleListFilter):
 
 
 @admin.register(ApiToken)
-class ApiTokenAdmin(ModelAdmin[ApiToken]):
+class ApiTokenAdmin(Questions[ApiToken]):
     form = TokenForm
     list_display = ("name", "shown_prefix", "may", "rate", "max_units", "last_used_at", "state")
     list_filter = (RevokedFilter,)
     search_fields = ("name", "prefix")
-    show_full_result_count = False
-    actions = ("revoke",)
+    verbs = {"revoke": Verb("Revoke", "reservations.change_apitoken")}
     fields = ("name", "scopes", "rate", "max_units")
 
     @admin.display(description="token")
@@ -69,14 +66,11 @@ class ApiTokenAdmin(ModelAdmin[ApiToken]):
         return False
 
     def has_view_permission(self, request: HttpRequest, obj: ApiToken | None = None) -> bool:
-        return super().has_view_permission(request, obj) or self.has_revoke_permission(request)
+        return super().has_view_permission(request, obj) or bool(self.allowed(request))
 
     def has_delete_permission(self, request: HttpRequest, obj: ApiToken | None = None) -> bool:
         """Its holds name it for ever."""
         return False
-
-    def has_revoke_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("reservations.change_apitoken")
 
     def get_fields(self, request: HttpRequest, obj: ApiToken | None = None) -> Any:
         if obj is None:
@@ -102,33 +96,28 @@ class ApiTokenAdmin(ModelAdmin[ApiToken]):
         self, request: HttpRequest, obj: ApiToken, post_url_continue: str | None = None
     ) -> HttpResponse:
         """Answers with the page itself, not with a redirect that would have to carry the secret."""
-        context = {
-            **self.admin_site.each_context(request),
-            "title": "A new API token",
-            "opts": self.opts,
-            "token": obj,
-            "secret": vars(request)["new_secret"],
-        }
-        return TemplateResponse(request, "admin/reservations/apitoken/created.html", context)
+        return self.render_page(
+            request,
+            "admin/reservations/apitoken/created.html",
+            title="A new API token",
+            token=obj,
+            secret=vars(request)["new_secret"],
+        )
 
-    @admin.action(description="Revoke the chosen tokens", permissions=["revoke"])
-    def revoke(self, request: HttpRequest, chosen: QuerySet[ApiToken]) -> HttpResponse | None:
-        live = list(chosen.filter(revoked_at=None))
-        if not live:
-            self.message_user(request, "None of these is live.", messages.WARNING)
-            return None
-        if request.POST.get("sure") != "yes":
-            context = {
-                **self.admin_site.each_context(request),
-                "title": "Revoke API tokens?",
-                "opts": self.opts,
-                "verb": "revoke",
-                "rows": live,
-                "back": reverse("admin:reservations_apitoken_changelist"),
-            }
-            return TemplateResponse(request, "admin/reservations/apitoken/revoke.html", context)
+    def open_verbs(self, request: HttpRequest, row: ApiToken) -> Sequence[str]:
+        return [] if row.revoked_at else self.allowed(request)
+
+    def ask(self, request: HttpRequest, verb: str) -> HttpResponse:
+        live = list(self.chosen(request).filter(revoked_at=None))
+        if request.method == "POST" and live:
+            self._revoke(request, live)
+            return SeeOther(self.back(request))
+        title = "Revoke API tokens?" if live else "Nothing to revoke"
+        template = "admin/reservations/apitoken/revoke.html"
+        return self.render_page(request, template, title=title, verb=verb, rows=live)
+
+    def _revoke(self, request: HttpRequest, live: list[ApiToken]) -> None:
         for token in live:
             if tokens.revoke(token):
-                LogEntry.objects.log_actions(int(request.user.pk or 0), [token], CHANGE, "Revoked")
-        self.message_user(request, f"Revoked: {', '.join(map(str, live))}", messages.SUCCESS)
-        return None
+                self.log_change(request, token, "Revoked")
+        messages.success(request, f"Revoked: {', '.join(map(str, live))}")

@@ -7,7 +7,7 @@ from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.urls import URLPattern, path, reverse
+from django.urls import URLPattern, path
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
@@ -103,7 +103,7 @@ class AuditRunAdmin(ReadOnlyAdmin[AuditRun]):
                 messages.success(request, "The audit has been asked for; reload in a moment.")
             else:
                 messages.error(request, "The worker cannot be reached just now.")
-        return SeeOther(reverse("admin:reservations_auditrun_changelist"))
+        return SeeOther(self.back(request))
 
 
 @admin.register(Repair)

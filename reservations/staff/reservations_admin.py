@@ -2,14 +2,12 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 from urllib.parse import urlencode
-from uuid import UUID
 
 from django.contrib import admin, messages
 from django.contrib.auth.models import User
-from django.core.exceptions import BadRequest, PermissionDenied
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils.html import format_html, format_html_join
@@ -19,7 +17,8 @@ from django.utils.timezone import localtime
 from allo.admin_kit.base import ReadOnlyAdmin
 from allo.admin_kit.export import StreamedExport
 from allo.admin_kit.flags import flag
-from allo.admin_kit.questions import AT_ONCE, Questions, chosen, named
+from allo.admin_kit.pages import with_back
+from allo.admin_kit.questions import Questions, Verb, named
 from allo.web.parts import SeeOther
 from catalog.templatetags.money import inr
 from reservations.exceptions import ReservationError
@@ -35,7 +34,7 @@ from reservations.staff.console import (
 )
 from reservations.staff.filters import ProductFilter, StateFilter, suggestions
 
-VERBS: dict[str, type[ReasonForm]] = {"release": ReleaseForm, "extend": ExtendForm}
+FORMS: dict[str, type[ReasonForm]] = {"release": ReleaseForm, "extend": ExtendForm}
 
 
 class ReservationAdmin(
@@ -45,7 +44,10 @@ class ReservationAdmin(
 
     Registered where the buyer is known, too: `checkout.staff.reservations_admin`."""
 
-    verbs = VERBS
+    verbs = {
+        "release": Verb("Release", "reservations.release_reservation"),
+        "extend": Verb("Extend", "reservations.extend_reservation"),
+    }
 
     change_list_template = "admin/reservations/reservation/change_list.html"
     list_display: tuple[str, ...] = (
@@ -92,20 +94,7 @@ class ReservationAdmin(
         return (queryset.filter(found.condition) if found else queryset), False
 
     def get_list_display(self, request: HttpRequest) -> list[Any]:
-        verbs = self.allowed(request)
-
-        @admin.display(description="Do")
-        def do(row: Reservation) -> SafeString:
-            return format_html_join(
-                " ",
-                '<a class="row-verb" href="{}" aria-label="{} {}">{}</a>',
-                (
-                    (self.address(verb, id=row.pk), verb.title(), short(row), verb.title())
-                    for verb in (verbs if _is_live(row) else ())
-                ),
-            )
-
-        return [*self.list_display, do] if verbs else [*self.list_display]
+        return [*self.list_display, *self.do_columns(request)]
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
@@ -174,26 +163,16 @@ class ReservationAdmin(
         )
         return format_html('<ul class="log-lines">{}</ul>', lines) if lines else "Nothing"
 
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        row = self.get_object(request, object_id)
-        verbs = self.allowed(request) if row and _is_live(row) else []
-        more = {
+    def page_context(self, request: HttpRequest, row: Reservation) -> dict[str, Any]:
+        release_all = with_back(request, self.address("release"), holder=row.holder)
+        return {
+            **super().page_context(request, row),
             "title": "Reservation",
-            "subtitle": f"{row.what}, {short(row)}" if row else None,
-            "verbs": [(verb, self.address(verb, id=object_id)) for verb in verbs],
-            "holder_url": self.address("changelist", q=row.holder) if row else "",
-            "release_all_url": self.address("release", holder=row.holder)
-            if row and "release" in self.allowed(request)
-            else "",
+            "subtitle": f"{row.what}, {short(row)}",
+            "holder_url": self.address("changelist", q=row.holder),
+            "release_all_url": release_all if "release" in self.allowed(request) else "",
             "show_close": False,
         }
-        return super().change_view(request, object_id, form_url, {**more, **(extra_context or {})})
 
     # --- what is done to them -------------------------------------------------------------------
 
@@ -210,26 +189,31 @@ class ReservationAdmin(
 
     def ask(self, request: HttpRequest, verb: str) -> HttpResponse:
         """Asks, naming each hold; then does it, and tells what came of each."""
-        rows = _chosen(request)
+        rows = self._asked_about(request)
         live = [row for row in rows if _is_live(row)]
         posted = request.method == "POST"
-        form = VERBS[verb](request.POST if posted else None)
+        form = FORMS[verb](request.POST if posted else None)
         if posted and live and form.is_valid():
             self._do(request, verb, live, form.cleaned_data)
-            return SeeOther(self.back(live))
-        context = {
-            **self.admin_site.each_context(request),
-            "opts": self.opts,
-            "title": f"{verb.title()} {_count(live)}?" if live else f"Nothing to {verb}",
-            "verb": verb,
-            "form": form,
-            "rows": live,
-            "ended": [row for row in rows if not _is_live(row)],
-            "back": self.back(rows),
-        }
-        status = 422 if posted and live else 200
-        template = "admin/reservations/reservation/question.html"
-        return render(request, template, context, status=status)
+            return SeeOther(self.back(request))
+        return self.render_page(
+            request,
+            "admin/reservations/reservation/question.html",
+            status=422 if posted and live else 200,
+            title=f"{verb.title()} {_count(live)}?" if live else f"Nothing to {verb}",
+            verb=verb,
+            form=form,
+            rows=live,
+            ended=[row for row in rows if not _is_live(row)],
+        )
+
+    def _asked_about(self, request: HttpRequest) -> list[Reservation]:
+        """Those that are named; or all live ones of a holder."""
+        holder = request.GET.get("holder", "").replace("\0", "")
+        if holder and request.method != "POST":
+            live = Reservation.objects.with_stock().live().filter(holder=holder)
+            return list(live.order_by("expires_at", "pk")[: self.at_once])
+        return list(self.chosen(request).order_by("expires_at", "pk"))
 
     def _do(
         self, request: HttpRequest, verb: str, rows: list[Reservation], answers: dict[str, Any]
@@ -250,9 +234,11 @@ class ReservationAdmin(
             names = named([row.what for row in done], 3)
             messages.success(request, f"{_past(verb).capitalize()} {names}.")
 
-    def allowed(self, request: HttpRequest) -> Sequence[str]:
-        may = request.user.has_perm
-        return [verb for verb in VERBS if may(f"reservations.{verb}_reservation")]
+    def open_verbs(self, request: HttpRequest, row: Reservation) -> Sequence[str]:
+        return self.allowed(request) if _is_live(row) else []
+
+    def name_of(self, row: Reservation) -> str:
+        return short(row)
 
 
 def short(row: Reservation) -> str:
@@ -288,17 +274,3 @@ def _message(verb: str, answers: dict[str, Any]) -> str:
 
 def _count(rows: list[Reservation]) -> str:
     return "this reservation" if len(rows) == 1 else f"these {len(rows)} reservations"
-
-
-def _chosen(request: HttpRequest) -> list[Reservation]:
-    """The reservations that the address or the question's form names; or all live ones of a
-    holder."""
-    rows = Reservation.objects.with_stock().order_by("expires_at", "pk")
-    holder = request.GET.get("holder", "")
-    if holder and request.method != "POST":
-        return list(rows.live().pending_of([holder.replace("\0", "")])[:AT_ONCE])
-    try:
-        ids = [UUID(name) for name in chosen(request)]
-    except ValueError:
-        raise BadRequest("not an id") from None
-    return list(rows.filter(pk__in=ids))

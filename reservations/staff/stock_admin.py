@@ -35,5 +35,5 @@ class InventoryAdmin(stock_admin.InventoryAdmin):
     def holds_of(self, row: Inventory) -> ReservationQuerySet:
         return holds_of(row)
 
-    def page_of(self, request: HttpRequest, row: Inventory) -> dict[str, Any]:
-        return {**super().page_of(request, row), "holds": holds_of(row)[:HOLDS_SHOWN]}
+    def page_context(self, request: HttpRequest, row: Inventory) -> dict[str, Any]:
+        return {**super().page_context(request, row), "holds": holds_of(row)[:HOLDS_SHOWN]}

@@ -203,10 +203,12 @@ def test_staff_make_a_token_see_it_once_and_revoke_it(admin_client) -> None:
     assert tokens.merchant_of(secret) == token
     action = {"action": "revoke", "_selected_action": [str(token.pk)]}
     address = reverse("admin:reservations_apitoken_changelist")
-    asked = admin_client.post(address, action)
+    asked = admin_client.post(address, action, follow=True)
     assert "cannot be undone" in asked.content.decode()
     assert tokens.merchant_of(secret)
-    admin_client.post(address, {**action, "sure": "yes"})
+    question = reverse("admin:reservations_apitoken_revoke")
+    for _ in range(2):
+        admin_client.post(question, {"id": token.pk})
     assert tokens.merchant_of(secret) is None
     assert LogEntry.objects.filter(change_message__contains="Revoked").count() == 1
 

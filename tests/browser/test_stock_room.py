@@ -247,7 +247,7 @@ def test_a_viewer_sees_and_cannot(sign_in: SignIn, shop: Shop, complaints: Compl
         expect(page.get_by_role("link", name=verb, exact=True)).to_have_count(0)
     page.get_by_role("link", name="All movements of this row").click()
     assert faults(page) == []
-    for address in ("inventory/1/receive/", "inventory/bulk/adjust/?ids=1", "stockimport/upload/"):
+    for address in ("inventory/receive/?id=1", "inventory/adjust/?id=1,2", "stockimport/upload/"):
         answer = page.goto(f"/admin/inventory/{address}")
         assert answer is not None
         assert answer.status == 403

@@ -117,4 +117,4 @@ def test_pages_ask_as_often_for_many_rows_as_for_one(
     with django_assert_max_num_queries(8):
         admin_client.get(f"{LEDGER}?product=vase")
     with django_assert_max_num_queries(3):
-        admin_client.get(f"{INVENTORY}bulk/receive/?ids={','.join(map(str, ids))}")
+        admin_client.get(f"{INVENTORY}receive/?id={','.join(map(str, ids))}")

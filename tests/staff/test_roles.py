@@ -59,13 +59,7 @@ ACTIONS = {
     ),
     "publish": (lambda f: (f"{PRODUCT}publish/", {"id": f.product.pk}), MANAGER),
     "unpublish": (lambda f: (f"{PRODUCT}unpublish/", {"id": f.product.pk}), MANAGER),
-    "edit": (
-        lambda f: (
-            f"{PRODUCT}{f.product.pk}/change/",
-            {**NEW, "slug": f.product.slug, "category": f.product.category_id},
-        ),
-        MANAGER,
-    ),
+    "edit": (lambda f: (f"{PRODUCT}{f.product.pk}/change/", {}), MANAGER),
 }
 DOORS = {
     "the dashboard": ("/admin/", STAFF | {NOBODY}),
