@@ -51,6 +51,8 @@ def test_support_releases_a_hold_and_the_shoppers_page_says_so(
     page.get_by_label("What the shopper reads").select_option("The shopper asked for it")
     page.get_by_role("button", name="Release").click()
     expect(page.get_by_role("status")).to_contain_text("Released 2 ×")
+    expect(page).to_have_url(re.compile(rf"{LIST}\?.*q={id_of(shopper)[:8]}"))
+    page.get_by_role("link", name=id_of(shopper)[:8], exact=True).click()
     expect(page.get_by_text("Released The shopper called")).to_be_visible()
     expect(heading(shopper, "We took it back.")).to_be_visible(timeout=PUSHED)
     expect(shopper.locator(".ending-lead")).to_contain_text("You asked us to.")

@@ -1,13 +1,17 @@
 """Each role may do what the table says, each door checks it, and what is refused did not happen."""
 
+from typing import Any
+
 import pytest
 from django.apps import apps
-from django.contrib.auth.models import Group, Permission
+from django.contrib.auth.models import Group, Permission, User
+from django.test import Client
 
 from allo.staff import roles
 from catalog.models import Product
 from reservations.models import Reservation, StaffAction
 from tests.shopping import holding
+from tests.staff.forms import sent
 from tests.staff.people import EVERYONE, NOBODY, have_roles, signed_in
 from tests.stock import stocked
 
@@ -17,10 +21,6 @@ SUPPORT, MANAGER = {"Support", "Manager"}, {"Manager"}
 STAFF = set(roles.ROLES)
 RESERVATION = "/admin/reservations/reservation/"
 PRODUCT = "/admin/catalog/product/"
-NEW = {
-    "name": "Bowl", "slug": "bowl", "price": "10", "position": "0", "tagline": "A bowl",
-    "description": "It holds things.", "alt": "A bowl", "material": "", "dimensions_cm": "",
-}  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
@@ -50,6 +50,13 @@ def floor(client) -> Floor:
     return Floor(client)
 
 
+def edited(page: str) -> tuple[str, dict[str, Any]]:
+    """The form as somebody who may see it has it open, with a new name."""
+    boss = Client()
+    boss.force_login(User.objects.create_superuser("boss"))
+    return page, sent(boss.get(page), "product_form", name="Renamed")
+
+
 # What is posted, by whom it may be, and the answer when it may.
 ACTIONS = {
     "release": (lambda f: (f"{RESERVATION}release/", {"id": f.reservation.pk}), SUPPORT),
@@ -59,7 +66,7 @@ ACTIONS = {
     ),
     "publish": (lambda f: (f"{PRODUCT}publish/", {"id": f.product.pk}), MANAGER),
     "unpublish": (lambda f: (f"{PRODUCT}unpublish/", {"id": f.product.pk}), MANAGER),
-    "edit": (lambda f: (f"{PRODUCT}{f.product.pk}/change/", {}), MANAGER),
+    "edit": (lambda f: edited(f"{PRODUCT}{f.product.pk}/change/"), MANAGER),
 }
 DOORS = {
     "the dashboard": ("/admin/", STAFF | {NOBODY}),
