@@ -23,7 +23,8 @@ from allo.confined import MEGABYTE, Failed, Limits, TooMuch
 from catalog.models import Product, ReplacedPicture, sized
 from catalog.redrawing import webp
 
-MOST_BYTES = 10 * MEGABYTE
+MOST_MEGABYTES = 10
+MOST_BYTES = MOST_MEGABYTES * MEGABYTE
 WIDTHS = (400, 800, 1600)
 
 logger = logging.getLogger(__name__)
@@ -53,7 +54,7 @@ def limits(size: int) -> Limits:
 def redraw(file: IO[bytes], size: int) -> Picture:
     """The picture as `catalog.redrawing` draws it. Raises `PictureError`."""
     if size > MOST_BYTES:
-        raise PictureError(f"The file is larger than {MOST_BYTES // MEGABYTE} MB.")
+        raise PictureError(f"The file is larger than {MOST_MEGABYTES} MB.")
     try:
         with confined.running("catalog.redrawing", file, limits(size)) as output:
             words, content = json.loads(output.readline() or b"{}"), output.read()

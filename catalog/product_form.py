@@ -44,7 +44,8 @@ class ProductForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for typ
     )
     image = PictureField(
         label="Picture",
-        help_text="JPEG, PNG or WebP, up to 10 MB. Best upright, 4 to 5, 1600 pixels wide or more.",
+        help_text=f"JPEG, PNG or WebP, up to {pictures.MOST_MEGABYTES} MB. Best upright, 4 to 5,"
+        " 1600 pixels wide or more.",
     )
 
     published_at = forms.DateTimeField(

@@ -11,10 +11,13 @@ from django.contrib.postgres.indexes import BrinIndex, GinIndex
 from django.db import models
 from django.db.models import (
     BooleanField,
+    Case,
     ExpressionWrapper,
     F,
     Q,
     QuerySet,
+    Value,
+    When,
 )
 from django.db.models.functions import Now, Upper
 
@@ -47,19 +50,30 @@ SOLD_OUT = Q(total_units=0)
 FULLY_HELD = Q(total_units__gt=0, reserved_units=F("total_units"))
 
 
+class Shortage(models.TextChoices):
+    """What a row may be short in. One that is sold out may be low as well."""
+
+    LOW = "low", "Low"
+    SOLD_OUT = "sold_out", "Sold out"
+    FULLY_HELD = "fully_held", "Fully held"
+
+
+# The gravest first.
+SHORTAGES = {Shortage.SOLD_OUT: SOLD_OUT, Shortage.FULLY_HELD: FULLY_HELD, Shortage.LOW: LOW}
+
+
 class InventoryQuerySet(QuerySet["Inventory"]):
     def with_available(self) -> Self:
         return self.annotate(available=F("total_units") - F("reserved_units"))
 
+    def with_shortage(self) -> Self:
+        """Annotates `shortage`: the gravest that a row has, or ""."""
+        whens = (When(condition, then=Value(kind)) for kind, condition in SHORTAGES.items())
+        return self.annotate(shortage=Case(*whens, default=Value("")))
+
     def low(self) -> Self:
         """Rows with as many units as their threshold or fewer, none among them."""
         return self.filter(LOW)
-
-    def sold_out(self) -> Self:
-        return self.filter(SOLD_OUT)
-
-    def fully_held(self) -> Self:
-        return self.filter(FULLY_HELD)
 
 
 class Inventory(models.Model):
@@ -76,6 +90,7 @@ class Inventory(models.Model):
     )
 
     available: int  # annotated by `with_available`
+    shortage: str  # annotated by `with_shortage`
     # annotated above, where holds are known: see `reservations.availability`
     live_holds: int
     next_lapse_at: datetime | None

@@ -1,8 +1,8 @@
 """The filters of the stock room's lists."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
-from typing import Any, ClassVar
+from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin.views.main import SEARCH_VAR, ChangeList
@@ -12,7 +12,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from catalog.models import Product
-from inventory.models import Inventory, InventoryQuerySet
+from inventory.models import SHORTAGES, Inventory, Shortage
 
 # More rows than any product has warehouses; it only bounds what is asked.
 ROWS_OF_A_PRODUCT = 1000
@@ -22,19 +22,12 @@ class StockFilter(admin.SimpleListFilter):
     title = "stock"
     parameter_name = "stock"
 
-    CHOICES: ClassVar[dict[str, Callable[[InventoryQuerySet], InventoryQuerySet]]] = {
-        "low": InventoryQuerySet.low,
-        "sold_out": InventoryQuerySet.sold_out,
-        "fully_held": InventoryQuerySet.fully_held,
-    }
-
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("low", "Low"), ("sold_out", "Sold out"), ("fully_held", "Fully held")]
+        return [(str(kind), str(label)) for kind, label in Shortage.choices]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        choose = self.CHOICES.get(self.value() or "")
-        assert isinstance(queryset, InventoryQuerySet)
-        return choose(queryset) if choose else queryset
+        short = SHORTAGES.get(self.value() or "")  # type: ignore[call-overload]
+        return queryset.filter(short) if short else queryset
 
 
 class TypedFilter(admin.SimpleListFilter):

@@ -18,6 +18,7 @@ from catalog.models import Product
 from inventory.models import (
     Inventory,
     LowStock,
+    Shortage,
     StockImport,
     StockImportRow,
     StockMovement,
@@ -119,15 +120,16 @@ class InventoryAdmin(
         css = {"all": ("css/admin/stock.css",)}
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Inventory]:
-        return Inventory.objects.with_available()
+        return Inventory.objects.with_available().with_shortage()
 
     def get_list_display(self, request: HttpRequest) -> list[Any]:
         return [*self.list_display, *self.do_columns(request)]
 
     @admin.display(ordering="available")
     def available(self, row: Inventory) -> SafeString | int:
-        words = _state(row)
-        return format_html("{} {}", row.available, flag(words)) if words else row.available
+        if not row.shortage:
+            return row.available
+        return format_html("{} {}", row.available, flag(Shortage(row.shortage).label.lower()))
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """A place for a product, with nothing in it yet: what is put there is received."""
@@ -156,15 +158,6 @@ class InventoryAdmin(
             **super().page_context(request, row),
             "movements": with_balances(row.pk, list(movements[:LAST_MOVEMENTS])),
         }
-
-
-def _state(row: Inventory) -> str:
-    """As the filter of the list has it."""
-    if not row.total_units:
-        return "sold out"
-    if not row.available:
-        return "fully held"
-    return "low" if row.total_units <= row.low_stock_threshold else ""
 
 
 @admin.register(StockMovement)

@@ -142,9 +142,7 @@ def prune() -> int:
     unread = StockImport.objects.filter(state__in=(State.WAITING, State.READING))
     given_up = unread.filter(created_at__lt=Now() - timedelta(days=1))
     StockImportFile.objects.filter(stock_import__in=given_up).delete()
-    given_up.update(
-        state=State.REFUSED, trouble="No worker has read it for a day: upload it again."
-    )
+    given_up.update(state=State.REFUSED, trouble=GIVEN_UP)
     applied = StockImport.objects.filter(
         applied_at__lt=Now() - timedelta(days=settings.KEEP_IMPORT_LINES_DAYS)
     )
