@@ -35,7 +35,7 @@ def press(page: Page, name: str) -> None:
 
 
 def tool(page: Page, name: str) -> None:
-    page.locator(".object-tools").get_by_role("link", name=name, exact=True).click()
+    page.locator(".object-tools").get_by_role("link", name=f"{name} …", exact=True).click()
 
 
 def said(page: Page, words: str) -> None:
