@@ -6,7 +6,7 @@ from typing import Any
 from axes.models import AccessAttempt, AccessLog
 from django.contrib import admin
 from django.contrib.admin.models import LogEntry
-from django.contrib.auth.admin import GroupAdmin, UserAdmin
+from django.contrib.auth.admin import GroupAdmin
 from django.contrib.auth.models import Group, User
 from django.http import HttpRequest
 
@@ -14,6 +14,7 @@ from allo.admin_kit.base import QuickPaginator, ReadOnlyAdmin
 from allo.admin_kit.editing import Editing
 from allo.admin_kit.pages import Pages
 from allo.staff.login import SetPasswordForm
+from reservations.staff import account_admin
 
 admin.site.unregister([User, Group])
 
@@ -26,14 +27,14 @@ class RoleAdmin(Editing[Group], Pages[Group], GroupAdmin):
 
 
 @admin.register(User)
-class AccountAdmin(Editing[User], Pages[User], UserAdmin):  # type: ignore[type-arg]
+class AccountAdmin(account_admin.AccountAdmin):
     """Whoever did something in the admin stays on its record: made inactive, never deleted."""
 
     paginator = QuickPaginator
     change_password_form = SetPasswordForm
 
     def get_deleted_objects(self, objs: Iterable[User], request: HttpRequest) -> Any:
-        *found, protected = super().get_deleted_objects(objs, request)  # type: ignore[arg-type]
+        *found, protected = super().get_deleted_objects(objs, request)
         entries = LogEntry.objects.filter(user__in=[user.pk for user in objs])
         names = entries.values_list("user__username", flat=True).order_by("user__username")
         recorded = [f"What {name} did in the admin" for name in names.distinct()]

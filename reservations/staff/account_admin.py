@@ -2,7 +2,6 @@
 
 from typing import TYPE_CHECKING
 
-from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.models import User
 from django.urls import reverse
@@ -16,12 +15,11 @@ if TYPE_CHECKING:
 else:
     Accounts = UserAdmin
 
-admin.site.unregister(User)
 
-
-@admin.register(User)
 class AccountAdmin(Kept[User], Accounts):
-    """An account that holds something is not deleted: nobody could pay or release it any more."""
+    """An account that holds something is not deleted: nobody could pay or release it any more.
+
+    Registered with the admin's frame: `allo.staff.attempts`."""
 
     def in_the_way(self, row: User) -> list[str]:
         holder = f"user:{row.pk}"
