@@ -1,6 +1,6 @@
 """Every setting of Allo, read from the environment, each with a safe default.
 
-`README.md`, "Settings", says what each is for. With no environment at all the services of a
+`docs/settings.md` says what each is for. With no environment at all the services of a
 running `make up` are found through the file it leaves in the state folder.
 """
 
@@ -53,7 +53,7 @@ if PRODUCTION and (DEBUG or "*" in ALLOWED_HOSTS or len(SECRET_KEY) < 50):
 # How many proxies stand in front and add to X-Forwarded-For; 0 believes no header at all.
 TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", default=0)
 
-# --- The shop's rules (product.md "Words", "Limits against hoarding"); 0 switches a limit off ---
+# --- The shop's rules (docs/how-it-works.md, "Limits against hoarding"); 0 switches a limit off ---
 
 RESERVATION_TTL_SECONDS = env.int("RESERVATION_TTL_SECONDS", default=600)
 RESERVATION_MAX_RENEWALS = env.int("RESERVATION_MAX_RENEWALS", default=2)

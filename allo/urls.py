@@ -3,7 +3,7 @@ from django.contrib.sitemaps.views import sitemap
 from django.urls import include, path
 
 from allo.site import pages
-from catalog.sitemaps import SITEMAPS
+from allo.site.sitemaps import SITEMAPS
 
 handler400 = "allo.site.errors.bad_request"
 handler403 = "allo.site.errors.forbidden"
@@ -18,6 +18,7 @@ urlpatterns = [
     path("checkout/", include("checkout.urls")),
     path("docs/", pages.docs, name="docs"),
     path("docs/design/", pages.docs_design, name="docs_design"),
+    path("docs/<slug:slug>/", pages.docs, name="docs_page"),
     path("media/<path:path>", pages.media),
     path("robots.txt", pages.robots, name="robots"),
     path("sitemap.xml", sitemap, {"sitemaps": SITEMAPS}, name="sitemap"),

@@ -10,6 +10,7 @@ from django.views.decorators.http import require_safe
 
 from allo.api_kit import fresh, openapi
 from allo.api_kit.api import Api
+from allo.site.docs import SOURCES
 from allo.site.reference import Reference
 from allo.web.parts import always_fresh
 from inventory.warehouses_api import router as warehouses
@@ -44,7 +45,7 @@ def reference() -> Reference:
 @require_safe
 @always_fresh
 def docs(request: HttpRequest) -> HttpResponse:
-    return render(request, "docs/api.html", {"reference": reference(), "title": api.title})
+    return render(request, "docs/api.html", {"reference": reference(), "sources": SOURCES})
 
 
 def openapi_json(request: HttpRequest) -> HttpResponse:

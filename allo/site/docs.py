@@ -1,13 +1,19 @@
-"""README.md as a page: Markdown without raw HTML, then cleaned, so that nothing in it can run."""
+"""The README and `docs/` as pages: Markdown without raw HTML, then cleaned, so that nothing in it
+can run. Links between the files lead to each other's pages here, as they do on a code host."""
 
-from collections.abc import Sequence
+import posixpath
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
+from pathlib import Path
 
 import nh3
+from django.conf import settings
 from django.contrib.staticfiles import finders
 from django.templatetags.static import static
+from django.urls import reverse
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.text import slugify
 from markdown_it import MarkdownIt
@@ -25,6 +31,7 @@ _ATTRIBUTES = {
     "span": {"class"},
     "pre": {"tabindex"},
 }
+_SVG_SIZE = re.compile(r'<svg [^>]*?width="(\d+)" height="(\d+)"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,25 +43,87 @@ class Heading:
 
 @dataclass(frozen=True, slots=True)
 class Document:
+    title: str
     html: SafeString
     toc: list[Heading]
 
 
-def render(markdown: str) -> Document:
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file of the repository that is a page; `name` is how the navigation calls it."""
+
+    path: str
+    name: str
+    description: str
+
+    @property
+    def slug(self) -> str:
+        return "" if self.path == README else Path(self.path).stem
+
+    @property
+    def url(self) -> str:
+        return reverse("docs_page", args=[self.slug]) if self.slug else reverse("docs")
+
+
+README = "README.md"
+# In the order of the navigation.
+SOURCES = (
+    Source(README, "Start", "What Allo is, how to start it, and where to look first."),
+    Source(
+        "docs/how-it-works.md",
+        "How it works",
+        "What is always true in Allo, and how locks, expiry, combining and live updates work.",
+    ),
+    Source(
+        "docs/running-it.md",
+        "Running it",
+        "Allo in production: processes, PostgreSQL, poolers, backups, health, logs, nginx.",
+    ),
+    Source("docs/settings.md", "Settings", "Every setting of Allo, its default, its meaning."),
+    Source(
+        "docs/staff.md",
+        "Staff",
+        "Allo's admin: roles, reservations, products, stock, imports, the ledger.",
+    ),
+    Source(
+        "docs/api.md",
+        "API",
+        "Who may call Allo's JSON API, and its tokens, keys, lists, caching and refusals.",
+    ),
+)
+
+
+def source_of(slug: str) -> Source | None:
+    return next((source for source in SOURCES if source.slug == slug), None)
+
+
+def read(source: Source) -> Document:
+    text = (settings.BASE_DIR / source.path).read_text(encoding="utf-8")
+    return render(text, folder=posixpath.dirname(source.path))
+
+
+def render(markdown: str, *, folder: str = "") -> Document:
+    """`folder` is where the file is, in the repository: what relative links begin at."""
     parser = MarkdownIt("js-default", {"html": False, "highlight": _highlight})
     tokens = parser.parse(markdown)
-    toc = _anchor(tokens)
-    _point_to_static(tokens)
+    headings = _anchor(tokens)
+    for token in tokens:
+        if token.children:
+            token.children = list(_led_elsewhere(token.children, folder))
     html = parser.renderer.render(tokens, parser.options, {})
-    return Document(mark_safe(_clean(html)), toc)  # noqa: S308 - nh3 has just cleaned it
+    return Document(
+        title=next((heading.text for heading in headings if heading.level == 1), ""),
+        html=mark_safe(_clean(html)),  # noqa: S308 - nh3 has just cleaned it
+        toc=[heading for heading in headings if heading.level in (2, 3)],
+    )
 
 
 _clean = partial(nh3.clean, attributes=_ATTRIBUTES, link_rel="noopener")
 
 
 def _anchor(tokens: Sequence[Token]) -> list[Heading]:
-    """Gives each heading an id of its own; the second and third level make the contents."""
-    toc, seen = [], set()
+    """Gives each heading an id of its own."""
+    headings, seen = [], set()
     for opening, inline in pairwise(tokens):
         if opening.type == "heading_open":
             anchor = slugify(inline.content)
@@ -62,30 +131,58 @@ def _anchor(tokens: Sequence[Token]) -> list[Heading]:
                 anchor += "-"
             seen.add(anchor)
             opening.attrSet("id", anchor)
-            toc.append(Heading(int(opening.tag[1]), anchor, _text(inline)))
-    return [heading for heading in toc if heading.level in (2, 3)]
+            headings.append(Heading(int(opening.tag[1]), anchor, _text(inline)))
+    return headings
 
 
 def _text(inline: Token) -> str:
     return "".join(part.content for part in inline.children or ())
 
 
-def _point_to_static(tokens: Sequence[Token]) -> None:
-    """A picture that is `static/…` in the repository has another address in the shop."""
-    for token in tokens:
-        for part in token.children or ():
-            source = str(part.attrGet("src") or "")
-            if part.type == "image" and source.startswith("static/"):
-                _show_static(part, source.removeprefix("static/"))
+# --- links and pictures, whose addresses here are others than in the repository -------------------
 
 
-def _show_static(image: Token, name: str) -> None:
+def _led_elsewhere(parts: Sequence[Token], folder: str) -> Iterator[Token]:
+    """A link to another document leads to its page. A file that has no page here is named only."""
+    unlinked = False
+    for part in parts:
+        if part.type == "image":
+            _show_static(part, folder)
+        if part.type == "link_open":
+            address = _address_here(str(part.attrGet("href")), folder)
+            unlinked = address is None
+            part.attrSet("href", address or "")
+        if not (unlinked and part.type in {"link_open", "link_close"}):
+            yield part
+
+
+def _address_here(href: str, folder: str) -> str | None:
+    """None for a file of the repository that is not a page."""
+    path, _, anchor = href.partition("#")
+    if not path or path.startswith("/") or ":" in path:
+        return href
+    name = posixpath.normpath(posixpath.join(folder, path))
+    found = next((source.url for source in SOURCES if source.path == name), None)
+    return f"{found}#{anchor}" if found and anchor else found
+
+
+def _show_static(image: Token, folder: str) -> None:
     """With its size, so that nothing moves when it arrives."""
-    if path := finders.find(name):
-        image.attrSet("src", static(name))
-        with Image.open(path) as picture:
-            image.attrSet("width", str(picture.width))
-            image.attrSet("height", str(picture.height))
+    source = posixpath.normpath(posixpath.join(folder, str(image.attrGet("src") or "")))
+    name = source.removeprefix("static/")
+    path = finders.find(name) if source.startswith("static/") else None
+    if path:
+        width, height = _size(path)
+        image.attrs.update(src=static(name), width=width, height=height)
+
+
+def _size(path: str) -> tuple[str, str]:
+    if path.endswith(".svg"):
+        found = _SVG_SIZE.search(Path(path).read_text(encoding="utf-8"))
+        assert found, f"{path} begins with no width and height"
+        return found[1], found[2]
+    with Image.open(path) as picture:
+        return str(picture.width), str(picture.height)
 
 
 def _highlight(code: str, language: str, _attributes: str) -> str:

@@ -1,10 +1,11 @@
 """Pages that belong to no part of the shop."""
 
 import re
+from functools import partial
 
 from django.conf import settings
 from django.core.cache import cache
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
@@ -12,7 +13,7 @@ from django.views.decorators.cache import cache_control, never_cache
 from django.views.decorators.http import require_safe
 from django.views.static import serve
 
-from allo.site import docs as readme
+from allo.site import docs as documents
 from allo.site import health
 from allo.web.parts import always_fresh
 
@@ -24,9 +25,14 @@ _FOR_EVER = "public, max-age=31536000, immutable"
 
 @require_safe
 @always_fresh
-def docs(request: HttpRequest) -> HttpResponse:
-    document: readme.Document = cache.get_or_set("docs", _readme, HOUR)  # type: ignore[assignment]
-    return render(request, "docs/readme.html", {"html": document.html, "toc": document.toc})
+def docs(request: HttpRequest, slug: str = "") -> HttpResponse:
+    source = documents.source_of(slug)
+    if source is None:
+        raise Http404("no such document")
+    read = partial(documents.read, source)
+    document = cache.get_or_set(f"docs:{source.path}", read, HOUR)
+    context = {"document": document, "source": source, "sources": documents.SOURCES}
+    return render(request, "docs/page.html", context)
 
 
 @require_safe
@@ -61,7 +67,3 @@ def media(request: HttpRequest, path: str) -> HttpResponseBase:
     response = serve(request, path, document_root=str(settings.MEDIA_ROOT))
     response.headers["Cache-Control"] = _FOR_EVER if _HASHED.search(path) else f"max-age={HOUR}"
     return response
-
-
-def _readme() -> readme.Document:
-    return readme.render((settings.BASE_DIR / "README.md").read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""Do the books balance? Checks what product.md calls I1 to I6, all in one consistent snapshot."""
+"""Do the books balance? Checks I1 to I6 of `docs/how-it-works.md` in one consistent snapshot."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The reviewer with bad intentions (expectations.md), by number, over HTTP against gunicorn."""
+"""The reviewer with bad intentions, attack by attack, over HTTP against gunicorn."""
 
 import os
 import re

@@ -1,9 +1,9 @@
-"""The README as a page: whatever is written in it, nothing of it runs."""
+"""The README and `docs/` as pages: whatever is written in them, nothing of it runs."""
 
 import pytest
 from django.core.cache import cache
 
-from allo.site.docs import Document, Heading, render
+from allo.site.docs import SOURCES, Document, Heading, Source, read, render
 
 
 def test_headings_get_anchors_and_make_the_contents() -> None:
@@ -54,17 +54,78 @@ def test_nothing_in_it_runs(evil) -> None:
         assert danger not in html
 
 
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("docs/settings.md", "/docs/settings/"),
+        ("docs/how-it-works.md#the-lock-order", "/docs/how-it-works/#the-lock-order"),
+        ("docs/../README.md", "/docs/"),
+        ("#two-commands", "#two-commands"),
+        ("/api/docs", "/api/docs"),
+        ("https://example.org/README.md", "https://example.org/README.md"),
+    ],
+)
+def test_a_link_leads_to_the_page_of_its_document(written, shown) -> None:
+    assert f'href="{shown}"' in render(f"[there]({written})").html
+
+
+def test_links_of_a_document_begin_at_its_folder() -> None:
+    html = render("[s](settings.md) [r](../README.md#the-api)", folder="docs").html
+    assert 'href="/docs/settings/"' in html
+    assert 'href="/docs/#the-api"' in html
+
+
+def test_a_file_without_a_page_is_named_and_not_linked() -> None:
+    html = render("See [the `locks`](../reservations/engine/locks.py) there.", folder="docs").html
+    assert html == "<p>See the <code>locks</code> there.</p>\n"
+
+
+def test_a_drawing_has_its_size_too() -> None:
+    html = render("![Batches](../static/media/docs/combining.svg)", folder="docs").html
+    assert 'src="/static/media/docs/combining' in html
+    assert 'width="760" height="388"' in html
+
+
 @pytest.mark.django_db
-def test_it_is_rendered_once_an_hour(client, monkeypatch) -> None:
-    cache.delete("docs")
+@pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.path)
+def test_every_document_is_a_page_that_leads_to_the_others(client, source: Source) -> None:
+    response = client.get(source.url)
+    html = response.content.decode()
+    assert response.status_code == 200
+    assert html.count("<h1") == 1
+    for other in SOURCES:
+        here = ' aria-current="page"' if other == source else ""
+        assert f'<a href="{other.url}"{here or " "}>{other.name}</a>' in html
+    for heading in read(source).toc:
+        assert f'href="#{heading.id}"' in html
+        assert html.count(f' id="{heading.id}"') == 1
+
+
+@pytest.mark.django_db
+def test_a_document_that_is_not_there_is_a_404(client) -> None:
+    assert client.get("/docs/nope/").status_code == 404
+    assert client.get("/docs/README/").status_code == 404
+
+
+@pytest.mark.django_db
+def test_search_engines_find_every_document(client) -> None:
+    sitemap = client.get("/sitemap.xml").content.decode()
+    for source in SOURCES:
+        assert f"<loc>http://testserver{source.url}</loc>" in sitemap
+
+
+@pytest.mark.django_db
+def test_each_is_rendered_once_an_hour(client, monkeypatch) -> None:
+    cache.clear()
     rendered: list[str] = []
 
-    def count(text: str) -> Document:
-        rendered.append(text)
-        return render("# Allo")
+    def count(source: Source) -> Document:
+        rendered.append(source.path)
+        return render(f"# {source.name}")
 
-    monkeypatch.setattr("allo.site.pages.readme.render", count)
+    monkeypatch.setattr("allo.site.pages.documents.read", count)
     for _ in range(3):
-        assert '<h1 id="allo">Allo</h1>' in client.get("/docs/").content.decode()
-    assert len(rendered) == 1
-    cache.delete("docs")
+        assert '<h1 id="start">Start</h1>' in client.get("/docs/").content.decode()
+        assert '<h1 id="staff">Staff</h1>' in client.get("/docs/staff/").content.decode()
+    assert rendered == ["README.md", "docs/staff.md"]
+    cache.clear()

@@ -3,15 +3,17 @@ from typing import Any
 from django.contrib.sitemaps import GenericSitemap, Sitemap
 from django.urls import reverse
 
+from allo.site.docs import SOURCES
 from catalog.models import Product
 
 
 class PageSitemap(Sitemap):  # type: ignore[type-arg]  # generic for type checkers alone
     def items(self) -> list[str]:
-        return ["catalog:grid", "docs"]
+        documents = [source.url for source in SOURCES]
+        return [reverse("catalog:grid"), *documents, reverse("api:docs")]
 
     def location(self, item: str) -> str:
-        return reverse(item)
+        return item
 
 
 SITEMAPS: dict[str, Any] = {
