@@ -30,6 +30,7 @@ _ATTRIBUTES = {
     "code": {"class"},
     "span": {"class"},
     "pre": {"tabindex"},
+    "td": {*nh3.ALLOWED_ATTRIBUTES["td"], "data-label"},
 }
 _SVG_SIZE = re.compile(r'<svg [^>]*?width="(\d+)" height="(\d+)"')
 
@@ -107,6 +108,7 @@ def render(markdown: str, *, folder: str = "") -> Document:
     parser = MarkdownIt("js-default", {"html": False, "highlight": _highlight})
     tokens = parser.parse(markdown)
     headings = _anchor(tokens)
+    _label(tokens)
     for token in tokens:
         if token.children:
             token.children = list(_led_elsewhere(token.children, folder))
@@ -133,6 +135,22 @@ def _anchor(tokens: Sequence[Token]) -> list[Heading]:
             opening.attrSet("id", anchor)
             headings.append(Heading(int(opening.tag[1]), anchor, _text(inline)))
     return headings
+
+
+def _label(tokens: Sequence[Token]) -> None:
+    """Gives each cell the heading of its column, which a phone shows beside it."""
+    columns: list[str] = []
+    column = 0
+    for opening, inline in pairwise(tokens):
+        if opening.type == "table_open":
+            columns = []
+        elif opening.type == "tr_open":
+            column = 0
+        elif opening.type == "th_open":
+            columns.append(_text(inline))
+        elif opening.type == "td_open":
+            opening.attrSet("data-label", columns[column])
+            column += 1
 
 
 def _text(inline: Token) -> str:

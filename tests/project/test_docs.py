@@ -1,5 +1,7 @@
 """The README and `docs/` as pages: whatever is written in them, nothing of it runs."""
 
+import re
+
 import pytest
 from django.core.cache import cache
 
@@ -31,10 +33,17 @@ def test_code_in_an_unknown_language_is_shown_as_it_is() -> None:
 
 def test_tables_and_pictures_of_the_repository_are_shown() -> None:
     html = render("| a |\n|---|\n| 1 |\n\n![Grid](static/media/og.jpg)\n").html
-    assert "<td>1</td>" in html
+    assert '<td data-label="a">1</td>' in html
     assert 'alt="Grid"' in html
     assert 'width="1200" height="630"' in html
     assert 'src="/static/media/og' in html
+
+
+def test_each_cell_is_labelled_with_the_heading_of_its_own_table() -> None:
+    html = render("| a | *b* |\n|---|---|\n| 1 | 2 |\n| 3 | |\n\n| c |\n|---|\n| 4 |\n").html
+    assert re.findall(r'<td data-label="(.)">(.?)</td>', html) == [
+        ("a", "1"), ("b", "2"), ("a", "3"), ("b", ""), ("c", "4"),
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -83,7 +92,7 @@ def test_a_file_without_a_page_is_named_and_not_linked() -> None:
 def test_a_drawing_has_its_size_too() -> None:
     html = render("![Batches](../static/media/docs/combining.svg)", folder="docs").html
     assert 'src="/static/media/docs/combining' in html
-    assert 'width="760" height="388"' in html
+    assert 'width="460" height="400"' in html
 
 
 @pytest.mark.django_db
