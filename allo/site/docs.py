@@ -1,5 +1,5 @@
-"""The README and `docs/` as pages: Markdown without raw HTML, then cleaned, so that nothing in it
-can run. Links between the files lead to each other's pages here, as they do on a code host."""
+"""The README and `docs/` as pages: Markdown without raw HTML, then sanitised, so that nothing in
+it can run. Links between the files lead to each other's pages here, as they do on a code host."""
 
 import posixpath
 import re
@@ -120,11 +120,17 @@ def render(markdown: str, *, folder: str = "") -> Document:
     )
 
 
+def inline(markdown: str) -> SafeString:
+    """A sentence, for the midst of a page."""
+    return mark_safe(_clean(_inline.renderInline(markdown)))  # noqa: S308 - as above
+
+
+_inline = MarkdownIt("js-default", {"html": False})
 _clean = partial(nh3.clean, attributes=_ATTRIBUTES, link_rel="noopener")
 
 
 def _anchor(tokens: Sequence[Token]) -> list[Heading]:
-    """Gives each heading an id of its own."""
+    """Gives each heading a unique id."""
     headings, seen = [], set()
     for opening, inline in pairwise(tokens):
         if opening.type == "heading_open":
@@ -185,7 +191,7 @@ def _address_here(href: str, folder: str) -> str | None:
 
 
 def _show_static(image: Token, folder: str) -> None:
-    """With its size, so that nothing moves when it arrives."""
+    """Adds the picture's size, so that nothing moves when it loads."""
     source = posixpath.normpath(posixpath.join(folder, str(image.attrGet("src") or "")))
     name = source.removeprefix("static/")
     path = finders.find(name) if source.startswith("static/") else None
@@ -204,7 +210,7 @@ def _size(path: str) -> tuple[str, str]:
 
 
 def _highlight(code: str, language: str, _attributes: str) -> str:
-    """Code in Pygments' classes; in a box that can be scrolled by keyboard, too."""
+    """Code with Pygments' classes, in a box that can be scrolled by keyboard."""
     try:
         lexer = get_lexer_by_name(language or "text")
     except ClassNotFound:

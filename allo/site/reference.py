@@ -11,6 +11,8 @@ from pygments import highlight
 from pygments.formatters.html import HtmlFormatter
 from pygments.lexers import get_lexer_by_name
 
+from allo.site.docs import inline
+
 Json = Mapping[str, Any]
 
 
@@ -21,7 +23,7 @@ class Field:
     name: str
     kind: str
     required: bool
-    says: str
+    says: SafeString
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,7 @@ class Call:
     method: str
     path: str
     summary: str
-    says: str
+    says: SafeString
     parameters: list[Field]
     body: list[Field]
     curl: SafeString
@@ -54,7 +56,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    says: list[str]
+    says: list[SafeString]
     groups: list[tuple[str, list[Call]]]
     problems: list[tuple[str, str, str]]
 
@@ -65,9 +67,8 @@ class Reference:
             for method, operation in methods.items():
                 call = _call(schema, path, method, operation)
                 groups.setdefault(operation["tags"][0], []).append(call)
-        return cls(
-            schema["info"]["description"].split("\n\n"), [*groups.items()], _problems(schema)
-        )
+        paragraphs = schema["info"]["description"].split("\n\n")
+        return cls([*map(inline, paragraphs)], [*groups.items()], _problems(schema))
 
 
 def _call(schema: Json, path: str, method: str, operation: Json) -> Call:
@@ -76,7 +77,7 @@ def _call(schema: Json, path: str, method: str, operation: Json) -> Call:
         method=method.upper(),
         path=path,
         summary=operation["summary"],
-        says=operation.get("description", ""),
+        says=inline(operation.get("description", "")),
         parameters=[_parameter(found) for found in operation["parameters"]],
         body=_body(schema, operation),
         curl=_code(_curl(path, method, operation), "bash"),
@@ -86,7 +87,7 @@ def _call(schema: Json, path: str, method: str, operation: Json) -> Call:
 
 def _parameter(found: Json) -> Field:
     kind = f"{found['in']}, {_kind(found['schema'])}"
-    return Field(found["name"], kind, found.get("required", False), found.get("description", ""))
+    return Field(found["name"], kind, found.get("required", False), _said(found))
 
 
 def _body(schema: Json, operation: Json) -> list[Field]:
@@ -95,9 +96,13 @@ def _body(schema: Json, operation: Json) -> list[Field]:
     found = operation["requestBody"]["content"]["application/json"]["schema"]
     model = schema["components"]["schemas"][found["$ref"].rsplit("/", 1)[1]]
     return [
-        Field(name, _kind(said), name in model["required"], said.get("description", ""))
+        Field(name, _kind(said), name in model["required"], _said(said))
         for name, said in model["properties"].items()
     ]
+
+
+def _said(found: Json) -> SafeString:
+    return inline(found.get("description", ""))
 
 
 def _kind(said: Json) -> str:

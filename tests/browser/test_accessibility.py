@@ -29,6 +29,8 @@ pytestmark = pytest.mark.browser
         "/p/tidal/reserve/",
         "/reservations/",
         "/docs/",
+        "/docs/how-it-works/",
+        "/docs/settings/",
         "/docs/design/",
         "/api/docs",
         "/nope/",

@@ -9,7 +9,15 @@ from tests.running import Shop
 
 pytestmark = pytest.mark.browser
 
-ADDRESSES = ("/", "/?q=vase", "/p/tidal/", "/p/tidal/reserve/", "/reservations/", "/docs/")
+ADDRESSES = (
+    "/",
+    "/?q=vase",
+    "/p/tidal/",
+    "/p/tidal/reserve/",
+    "/reservations/",
+    "/docs/",
+    "/docs/settings/",
+)
 SHIFTS = """
 new Promise((resolve) => new PerformanceObserver((list) =>
     resolve(list.getEntries().filter((shift) => !shift.hadRecentInput).map((shift) => shift.value))
