@@ -1,4 +1,4 @@
-"""Why a verb refuses. Each carries what a page or an API answer needs to say so."""
+"""Why a verb refuses. Each refusal carries what a page or an API response shows of it."""
 
 from typing import ClassVar
 from uuid import UUID
@@ -14,7 +14,7 @@ class ReservationError(Exception):
 
 
 class InsufficientStock(ReservationError):
-    """`available` units are free; `held` the caller holds already, and keeps."""
+    """`available` units are free; the caller already holds `held`, and keeps them."""
 
     code = "insufficient_stock"
 
@@ -26,43 +26,43 @@ class InsufficientStock(ReservationError):
 
 
 class AlreadyHeld(ReservationError):
-    """The holder holds `quantity` units there, not as many as it asks to reserve."""
+    """The holder already holds `quantity` units there, and requested another quantity."""
 
     code = "already_held"
 
     def __init__(self, reservation_id: UUID, quantity: int) -> None:
-        super().__init__(f"You hold {quantity} of it already. Change how many that is.")
+        super().__init__(f"You already hold {quantity} of it. Change that reservation instead.")
         self.reservation_id = reservation_id
         self.quantity = quantity
 
 
 class QuantityChanged(ReservationError):
-    """Not the quantity that the caller saw is held, but `quantity`: 0 if none any more."""
+    """`quantity` units are held (0: none any more), not as many as the caller saw."""
 
     code = "quantity_changed"
 
     def __init__(self, quantity: int) -> None:
         now = f"You hold {quantity} of it now" if quantity else "You no longer hold it"
-        super().__init__(f"{now}. That has changed since you looked: look again.")
+        super().__init__(f"{now}. This has changed since you looked. Check and try again.")
         self.quantity = quantity
 
 
 class PriceChanged(ReservationError):
-    """No more units can be held at `unit_paise`: one costs `now_paise` by now."""
+    """Units cannot be added at `unit_paise`: one costs `now_paise` now."""
 
     code = "price_changed"
 
     def __init__(self, unit_paise: int, now_paise: int) -> None:
         super().__init__(
-            f"You hold it at {inr(unit_paise)} each, and one costs {inr(now_paise)} now. Keep what"
-            " you hold at its price; more would have to be reserved anew."
+            f"You hold it at {inr(unit_paise)} each, and one costs {inr(now_paise)} now. You can"
+            " keep what you hold at its price, but not add to it."
         )
         self.unit_paise = unit_paise
         self.now_paise = now_paise
 
 
 class LimitReached(ReservationError):
-    """`limit` names the setting that refused, `maximum` is its value."""
+    """`limit` names the setting that was reached, `maximum` is its value."""
 
     code = "limit_reached"
 
@@ -80,7 +80,7 @@ class ReservationExpired(ReservationError):
 
 
 class NotPending(ReservationError):
-    """The reservation already is in the final state `status`, to which staff took it or not."""
+    """The reservation is already in the final state `status`; `by_staff` if staff ended it."""
 
     code = "not_pending"
 
@@ -106,8 +106,8 @@ class InFlight(ReservationError):
 
 
 class Busy(ReservationError):
-    """The database could not serve it now: a lock was not free within `LOCK_TIMEOUT_MS`, or it
-    could not be reached. See `allo.postgresql.faults`."""
+    """The database could not serve the request: a lock was not free within `LOCK_TIMEOUT_MS`, or
+    the server could not be reached. See `allo.postgresql.faults`."""
 
     code = "busy"
     transient = True
@@ -117,12 +117,12 @@ class Busy(ReservationError):
 
 
 class Storage(ReservationError):
-    """The database has no room to write: to try again at once is of no use."""
+    """The database has no disk space left, so an immediate retry is of no use."""
 
     code = "storage"
 
     def __init__(self) -> None:
         super().__init__(
-            "The shop has no room left to write this down, so nothing was changed."
-            " We have to make room first: try again in a few minutes."
+            "The shop has no disk space left, so this was not saved and nothing was changed."
+            " We have to free some first. Please try again in a few minutes."
         )

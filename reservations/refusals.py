@@ -1,4 +1,4 @@
-"""Outcomes in words: what is stored under a form's key, and what a page says of a refusal."""
+"""Outcomes in words: the reply stored under a form's key, and the text of a refusal on a page."""
 
 import json
 from dataclasses import dataclass
@@ -14,23 +14,23 @@ DONE, CONFLICT, GONE, BUSY = 303, 409, 410, 503
 
 DETAILS = {
     "RESERVATION_MAX_UNITS": "At most {maximum} in one reservation.",
-    "RESERVATION_MAX_LIVE": "You already hold {maximum} things, as many as one shopper may."
-    " Pay for one or let one go first.",
+    "RESERVATION_MAX_LIVE": "You already hold {maximum} pieces, the most that one shopper may hold."
+    " Pay for one or cancel one first.",
     "RESERVATION_MAX_UNITS_PER_ADDRESS": "Your network already holds {maximum} unpaid units,"
-    " as many as one may. Try again when some are paid for.",
-    "max_units": "This API token already holds {maximum} unpaid units, as many as it may.",
-    "RESERVATION_MAX_RENEWALS": "This was given more time {maximum} times; it cannot be again.",
-    "idempotency_conflict": "This form was sent before, with other choices. Send it once more"
+    " the most that one network may hold. Try again when some are paid for.",
+    "max_units": "This API token already holds {maximum} unpaid units, the most that it may hold.",
+    "RESERVATION_MAX_RENEWALS": "This was extended {maximum} times already, the most allowed.",
+    "idempotency_conflict": "This form was already sent with other choices. Send it again"
     " if this is what you want.",
-    "already_held": "You hold some of it already, which this page did not show. Look again, and"
-    " say how many you want in all.",
-    "in_flight": "Your request is still being worked on. Try again in a moment.",
+    "already_held": "You already hold some of it, which this page did not show. Check how many"
+    " you want in all, then send the form again.",
+    "in_flight": "Your request is still being processed. Try again in a moment.",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """What a page needs to say why, and what is left."""
+    """What a page shows of a refusal: the reason, and the units that are left."""
 
     code: str
     detail: str
@@ -41,7 +41,7 @@ class Refusal:
 
 
 def answer(outcome: Outcome) -> Reply:
-    """What a shop form is answered: where to go on, or why not."""
+    """The reply to a shop form: the checkout's address, or the refusal as JSON."""
     if isinstance(outcome, Reservation):
         return Reply(DONE, reverse("checkout:checkout", args=[outcome.pk]))
     return Reply(_status(outcome), json.dumps(_facts(outcome)))
@@ -63,11 +63,10 @@ def rate_limited(seconds: int) -> Refusal:
 
 
 def not_known() -> Refusal:
-    """To hold for a browser that is not known would hold twice for a double click."""
+    """Without a cookie a double click would come from two holders, and hold twice."""
     return Refusal(
         "not_known",
-        "The cookie by which the shop knows your browser was missing. It is set now; nothing is"
-        " held yet.",
+        "The cookie that identifies your browser was missing. It is set now. Nothing is held yet.",
     )
 
 
@@ -90,7 +89,7 @@ def _facts(refusal: ReservationError) -> dict[str, str | int]:
 def _what_is_left(
     *, available: int, asked: int, warehouse: Warehouse | None, held: int = 0, **_: object
 ) -> str:
-    """`held` is missing from an answer that was stored before there was such a thing."""
+    """`held` is missing from replies that an earlier version stored."""
     place = f" in {warehouse}" if warehouse else ""
     if held and available:
         in_all = f"{available + held} with those you hold"

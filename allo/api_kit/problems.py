@@ -1,4 +1,4 @@
-"""Why an API call was not done, as `application/problem+json` (RFC 9457) with a stable `code`."""
+"""Why an API call failed, as `application/problem+json` (RFC 9457) with a stable `code`."""
 
 import json
 from collections.abc import Mapping
@@ -10,14 +10,14 @@ from django.http import HttpResponse
 from allo.postgresql.faults import Fault
 
 MEDIA_TYPE = "application/problem+json"
-# Where each code is explained; a reference that a program can resolve against the API's address.
+# Where each code is explained: a reference relative to the API's address.
 TYPE = "/api/docs#{code}"
 NEVER_STORED = "private, no-store"
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One way to fail. `detail` and `fields` are also the example in the API's documentation."""
+    """A kind of failure. `detail` and `fields` are also the example in the API's documentation."""
 
     status: int
     code: str
@@ -42,7 +42,7 @@ class Kind:
 
 
 UNPARSABLE = Kind(400, "unparsable", "Not JSON", "The body is not a JSON document.")
-BAD_REQUEST = Kind(400, "bad_request", "Bad request", "The request makes no sense.")
+BAD_REQUEST = Kind(400, "bad_request", "Bad request", "The request could not be understood.")
 FORBIDDEN = Kind(403, "forbidden", "Forbidden", "This is not allowed.")
 CSRF_FAILED = Kind(
     403,
@@ -50,10 +50,10 @@ CSRF_FAILED = Kind(
     "CSRF check failed",
     "A call with the shop's cookies needs the X-CSRFToken header and the shop's own origin.",
 )
-NOT_FOUND = Kind(404, "not_found", "Not found", "There is no such thing.")
+NOT_FOUND = Kind(404, "not_found", "Not found", "Nothing was found at this address.")
 NOT_ALLOWED = Kind(405, "method_not_allowed", "Method not allowed", "See the Allow header.")
-TOO_LARGE = Kind(413, "too_large", "Body too large", "A body may have 16384 bytes.")
-# Said by the web server itself, in HTML: the request never reached the API.
+TOO_LARGE = Kind(413, "too_large", "Body too large", "A body may have at most 16384 bytes.")
+# Sent by the web server itself, in HTML: the request never reaches the API.
 TOO_LONG = Kind(414, "", "Address too long", "")
 UNSUPPORTED = Kind(
     415, "unsupported_media_type", "Unsupported media type", "Send application/json."
@@ -62,13 +62,13 @@ INVALID = Kind(
     422,
     "invalid",
     "Invalid",
-    "The request is not what is documented; `errors` says where.",
+    "The request does not match the schema; `errors` says where.",
     {"errors": [{"field": "quantity", "detail": "Input should be greater than or equal to 1"}]},
 )
 RATE_LIMITED = Kind(
     429, "rate_limited", "Too many requests", "Try again in 17 seconds.", {"retry_after": 17}
 )
-INTERNAL = Kind(500, "internal_error", "Internal error", "Something broke on our side.")
+INTERNAL = Kind(500, "internal_error", "Internal error", "Something went wrong on our side.")
 BUSY = Kind(
     503,
     "busy",
@@ -79,16 +79,16 @@ BUSY = Kind(
 STORAGE = Kind(
     503,
     "storage",
-    "No room left",
-    "The shop has no room left to write this down, so nothing was changed. We have to make room"
-    " first: try again in a few minutes.",
+    "No disk space left",
+    "The shop has no disk space left, so this was not saved and nothing was changed. We have to"
+    " free some first. Please try again in a few minutes.",
     {"retry_after": 60},
 )
 UNAVAILABLE = {Fault.BUSY: BUSY, Fault.STORAGE: STORAGE}
 
 
 class Problem(Exception):
-    """Raised anywhere in an API call; it ends as its `response`."""
+    """Raised anywhere in an API call, it becomes its `response`."""
 
     def __init__(
         self,
@@ -124,9 +124,9 @@ def unavailable(fault: Fault) -> Problem:
 
 
 def respond(status: int, body: str) -> HttpResponse:
-    """A problem whose body is written already."""
+    """A response with this problem body."""
     response = HttpResponse(body, content_type=MEDIA_TYPE, status=status)
     response.headers["Cache-Control"] = NEVER_STORED
-    # What a client did wrong is told to it, not to the log, where it would be noise.
+    # Mistakes of clients are not logged: the response tells the client, and the log stays readable.
     response._has_been_logged = status < 500  # type: ignore[attr-defined]
     return response

@@ -1,5 +1,5 @@
-"""What went wrong outside of a view (a wrong Host, an unknown address), or in one that could not
-help it (the database is away): a page of the shop, or a problem for who called the API."""
+"""Responses to errors outside of views (a wrong Host, an unknown address) and to an unreachable
+database: a page for browsers, a problem for callers of the API."""
 
 import logging
 import sys
@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    # One line: what clients do wrong is no reason for a traceback.
+    # One line, without a traceback: it is the client's mistake.
     logger.warning("bad request: %s: %.200s", type(exception).__name__, request.path_info)
     if _is_api(request):
         return Problem(problems.BAD_REQUEST).response
@@ -36,8 +36,7 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def broken(request: HttpRequest) -> HttpResponse:
-    """Django calls this while the exception is being handled, wherever it came from: a view, a
-    template, the middleware that reads the session."""
+    """Django calls this while it handles an exception, from any view, template or middleware."""
     error = sys.exc_info()[1]
     if error is not None and (fault := fault_of(error)):
         logger.warning("%s: %s", fault.value, name_of(error))
@@ -53,18 +52,18 @@ def _unavailable(request: HttpRequest, fault: Fault) -> HttpResponse:
     if _is_api(request):
         return _logged(problems.unavailable(fault).response)
     kind = problems.UNAVAILABLE[fault]
-    # Without `request`, for which a template would ask the database once more.
+    # Without `request`: with it the template would query the database again.
     page = loader.render_to_string("503.html", {"code": kind.code})
     response = HttpResponse(page, status=kind.status)
     response.headers["Retry-After"] = str(kind.fields["retry_after"])
-    # What htmx wanted was a part of the page, which had better stay as it is.
+    # htmx requested a part of the page; the rest of it, and that part, stay as they are.
     response.headers["HX-Reswap"] = "none"
     response.headers["Cache-Control"] = problems.NEVER_STORED
     return _logged(response)
 
 
 def _logged(response: HttpResponse) -> HttpResponse:
-    """In one line, not with a traceback for each request."""
+    """Logs one line, not a traceback for each request."""
     response._has_been_logged = True  # type: ignore[attr-defined]
     return response
 

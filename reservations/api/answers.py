@@ -1,4 +1,4 @@
-"""Outcomes as the API tells them; what is stored under a key is, byte for byte, what is told."""
+"""Outcomes as API responses. What is stored under a key is the response body, byte for byte."""
 
 import json
 from collections.abc import Callable
@@ -66,22 +66,22 @@ ALREADY_HELD = Kind(
     409,
     "already_held",
     "Already held",
-    "You hold 1 of it already. Change how many that is.",
+    "You already hold 1 of it. Change that reservation instead.",
     {"id": "7f3c5d0a-6c3e-4b7e-9a51-2f8d3f0c9b11", "quantity": 1},
 )
 QUANTITY_CHANGED = Kind(
     409,
     "quantity_changed",
     "Quantity changed",
-    "You hold 3 of it now. That has changed since you looked: look again.",
+    "You hold 3 of it now. This has changed since you looked. Check and try again.",
     {"quantity": 3},
 )
 PRICE_CHANGED = Kind(
     409,
     "price_changed",
     "Price changed",
-    "You hold it at ₹ 3,850 each, and one costs ₹ 4,200 now. Keep what you hold at its price;"
-    " more would have to be reserved anew.",
+    "You hold it at ₹ 3,850 each, and one costs ₹ 4,200 now. You can keep what you hold at its"
+    " price, but not add to it.",
     {"unit_paise": 385000, "price_paise": 420000},
 )
 KINDS = {
@@ -96,7 +96,7 @@ Render = Callable[[Outcome], Reply]
 
 
 def facts(reservation: Reservation, product: str, warehouse: str) -> dict[str, Any]:
-    """The id first: `address` finds it there."""
+    """The id comes first, where `address` reads it."""
     return {
         "id": str(reservation.pk),
         "status": str(reservation.status),
@@ -122,7 +122,7 @@ def address(reservation_id: UUID | str) -> str:
 
 
 def held(codes: Callable[[int], str], product: str, *, token: bool) -> Render:
-    """How the outcome of `reserve` is put in words; `codes` names the warehouse of a row."""
+    """Renders the outcome of `reserve`; `codes` maps an inventory row to its warehouse's code."""
 
     def render(outcome: Outcome) -> Reply:
         if isinstance(outcome, ReservationError):
@@ -135,7 +135,7 @@ def held(codes: Callable[[int], str], product: str, *, token: bool) -> Render:
 
 
 def changed(reservation: Reservation) -> Render:
-    """How the outcome of a verb on this reservation is put in words."""
+    """Renders the outcome of a verb on this reservation."""
     product, warehouse = reservation.inventory.product.slug, reservation.inventory.warehouse.code
 
     def render(outcome: Outcome) -> Reply:
@@ -153,7 +153,7 @@ def refused(refusal: ReservationError) -> Reply:
 
 
 def respond(verb: Verb[...], once: Once | None, render: Render, **asked: object) -> HttpResponse:
-    """The outcome of a verb; under a key, if there is one."""
+    """Runs a verb, under the idempotency key if one was sent, and returns its response."""
     try:
         reply = verb.once(once, **asked) if once else render(verb(**asked))
     except ReservationError as refusal:

@@ -35,7 +35,7 @@ class ReserveForm(forms.Form):
         self.stock = stock
         self.holds = holds
         self.fields["warehouse"] = forms.ChoiceField(
-            choices=[("", "Wherever there is most"), *self._warehouses()], required=False
+            choices=[("", "Whichever has the most"), *self._warehouses()], required=False
         )
         self.fields["quantity"] = forms.IntegerField(
             min_value=1, max_value=settings.RESERVATION_MAX_UNITS or MOST, initial=1

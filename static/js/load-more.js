@@ -1,4 +1,4 @@
-// "Load more": the focus goes to the first card that came, or to the end, and that is announced.
+// "Load more": moves the focus to the first new card, or to the end, and announces how many came.
 let first;
 
 const announce = (detail) => document.dispatchEvent(new CustomEvent("allo:announce", { detail }));
@@ -16,7 +16,7 @@ document.addEventListener("htmx:afterSettle", () => {
   first = undefined;
 });
 
-// What is refused is asked as a page, which says why; without a connection this one stays.
+// When the request fails, go to the page itself, which shows the error. Without a connection, stay.
 document.addEventListener("htmx:afterRequest", ({ target, detail: { successful, xhr } }) => {
   if (successful || !target.matches(".load-more a")) return;
   if (xhr.status) return location.assign(target.href);

@@ -87,7 +87,7 @@ def test_more_time_is_a_fresh_ttl_as_often_as_allowed(client) -> None:
     response = press(client, reservation, "renew")
     assert response.status_code == 409
     assert response.context["refusal"].detail == (
-        "This was given more time 2 times; it cannot be again."
+        "This was extended 2 times already, the most allowed."
     )
     assert response.context["reservation"].is_pending
 

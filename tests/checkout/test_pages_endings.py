@@ -74,7 +74,7 @@ def test_each_ending_says_who_ended_it_and_the_tab_follows(
     ("cause", "words"),
     [
         (Cause.DAMAGED, "It turned out to be damaged."),
-        (Cause.MISSING, "It was missing from the shelf, although our books said otherwise."),
+        (Cause.MISSING, "It was missing from the shelf, although our records showed it."),
         (Cause.ASKED, "You asked us to."),
         (Cause.RULES, "It was held in a way that our rules do not allow."),
         (Cause.OTHER, ""),

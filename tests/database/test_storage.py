@@ -88,8 +88,8 @@ def test_the_shop_says_that_it_has_no_room_and_is_not_ready(client) -> None:
         ready = client.get("/readyz")
     assert page.status_code == part.status_code == call.status_code == 503
     assert "The shop’s disk is full" in page.content.decode()
-    assert "We are out of room." in part.content.decode()
-    assert "The shop has no room left to write this down" in part.content.decode()
+    assert "We cannot save anything right now." in part.content.decode()
+    assert "The shop has no disk space left" in part.content.decode()
     assert call.json()["code"] == "storage"
     for response in (page, part, call):
         assert response.headers["Retry-After"] == "60"

@@ -153,7 +153,8 @@ def test_a_limit_is_a_plain_sentence(client, settings) -> None:
     assert response.status_code == 409
     assert response.context["refusal"].code == "limit_reached"
     assert response.context["refusal"].detail == (
-        "You already hold 1 things, as many as one shopper may. Pay for one or let one go first."
+        "You already hold 1 pieces, the most that one shopper may hold."
+        " Pay for one or cancel one first."
     )
 
 
