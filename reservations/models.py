@@ -1,4 +1,4 @@
-"""Who holds what until when, and what each client was answered."""
+"""Reservations, the replies stored under idempotency keys, and the records of staff and clock."""
 
 import re
 import uuid
@@ -40,8 +40,8 @@ class ReservationQuerySet(QuerySet["Reservation"]):
         return self.filter(status__in=Reservation.FINAL, ended_at__isnull=False)
 
     def with_stock(self) -> Self:
-        """With product and warehouse, and `past_due` by the database's clock, the only one all
-        processes share."""
+        """Joins product and warehouse, and annotates `past_due` by the database's clock, the only
+        one that all processes share."""
         return self.select_related("inventory__product__category", "inventory__warehouse").annotate(
             past_due=ExpressionWrapper(Q(expires_at__lte=Now()), models.BooleanField())
         )
@@ -61,7 +61,8 @@ class Reservation(models.Model):
         EXPIRED = "expired"
 
     class Cause(models.TextChoices):
-        """Why staff released it, as far as its holder is told; their own words stay with them."""
+        """Why staff released it, as its holder reads it. The reason in staff's own words is not
+        shown."""
 
         DAMAGED = "damaged", "It is damaged"
         MISSING = "missing", "It is not on the shelf"
@@ -74,7 +75,7 @@ class Reservation(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     inventory = models.ForeignKey(Inventory, models.PROTECT, db_index=False)
     quantity = models.PositiveIntegerField()
-    # The product's, when it was held: what it costs and is called there may change, this does not.
+    # The product's price and name when it was held; these stay when the product changes.
     unit_paise = models.PositiveIntegerField("unit price (paise)")
     name = models.CharField(max_length=80)
     status = models.CharField(max_length=9, choices=Status, default=Status.PENDING)
@@ -82,7 +83,7 @@ class Reservation(models.Model):
     address = models.CharField(
         max_length=43,
         blank=True,
-        help_text="Who has a cap on units held: the network of who holds without an account,"
+        help_text="What held units are counted by: the network of a holder without an account,"
         " or an API token.",
     )
     created_at = models.DateTimeField()
@@ -110,7 +111,7 @@ class Reservation(models.Model):
                 condition=Q(status__in=("pending", "confirmed", "released", "expired")),
                 name="reservation_status_known",
             ),
-            # I4. The moment a final state was reached is recorded, and only then.
+            # I4. A final state has the time when it was reached, and only a final state does.
             models.CheckConstraint(
                 condition=Q(status="pending", ended_at__isnull=True)
                 | (~Q(status="pending") & Q(ended_at__isnull=False)),
@@ -119,7 +120,7 @@ class Reservation(models.Model):
             models.CheckConstraint(
                 condition=Q(expires_at__gt=F("created_at")), name="expires_after_creation"
             ),
-            # I7. Nothing is confirmed past its time, whatever the code above compared.
+            # I7. Nothing is confirmed past its time, whatever the application checked.
             models.CheckConstraint(
                 condition=~Q(status="confirmed") | Q(ended_at__lt=F("expires_at")),
                 name="confirmed_in_time",
@@ -132,14 +133,15 @@ class Reservation(models.Model):
                 ),
                 name="withdrawn_is_released",
             ),
-            # The same as "pending", in other words: `reservations.engine.sql.NOW_AND_PENDING_OF`.
+            # Equivalent to `status = 'pending'`; see `reservations.engine.sql.NOW_AND_PENDING_OF`
+            # for why.
             models.UniqueConstraint(
                 fields=("holder", "inventory"),
                 condition=Q(ended_at__isnull=True),
                 name="one_live_hold_per_holder_and_row",
             ),
         )
-        # History grows without end: what the hot path reads is covered by pending rows alone.
+        # History grows without end, so the indexes of the hot path cover pending rows alone.
         indexes = (
             models.Index(
                 fields=("expires_at",), condition=Q(status="pending"), name="pending_by_expiry"
@@ -155,8 +157,8 @@ class Reservation(models.Model):
                 name="pending_by_address",
             ),
             models.Index(fields=("holder", "-created_at"), name="reservation_by_holder"),
-            # Staff look back: at what ended, of one state or of one row. A hold that is live, or
-            # made or renewed, touches neither.
+            # For staff's lists of ended reservations, by state or by row. Making or renewing a hold
+            # writes to neither index.
             models.Index(
                 fields=("status", "ended_at"),
                 condition=Q(ended_at__isnull=False),
@@ -175,7 +177,7 @@ class Reservation(models.Model):
                 condition=~pgtrigger.Q(old__status="pending"),
             ),
             Refuse(name="history_is_kept", operation=pgtrigger.Delete),
-            # Looked at only where a statement names one of these columns.
+            # Fires only for statements that update one of these columns.
             Refuse(
                 name="price_is_kept",
                 operation=pgtrigger.UpdateOf("inventory_id", "unit_paise", "name"),  # type: ignore[no-untyped-call]
@@ -192,7 +194,7 @@ class Reservation(models.Model):
 
     @property
     def what(self) -> str:
-        """For staff, of a reservation `with_stock`: how many of what, from where."""
+        """Quantity, product and warehouse, for staff. Needs `with_stock`."""
         return f"{self.quantity} × {self.name} in {self.inventory.warehouse}"
 
     @property
@@ -221,7 +223,7 @@ class Reservation(models.Model):
 
 
 class StaffAction(models.Model):
-    """Who of the staff did what to a reservation, when and why; written with the change itself."""
+    """What a member of staff did to a reservation, and why; written in the same transaction."""
 
     class Action(models.TextChoices):
         RELEASED = "released"
@@ -263,7 +265,7 @@ class StaffAction(models.Model):
 
 
 class IdempotencyKey(models.Model):
-    """What a client was answered under a key; stored in the transaction of the effect (I6)."""
+    """The reply to a client under a key, stored in the transaction of its effect (I6)."""
 
     client = models.CharField(max_length=80)
     endpoint = models.CharField(max_length=100)
@@ -295,8 +297,8 @@ def rate_is_known(rate: str) -> None:
 
 
 class ApiToken(models.Model):
-    """What a merchant's own system calls the API with. Only a hash of the secret is kept: it has
-    256 random bits, so nobody finds it by trying, and a plain hash is enough."""
+    """The API token of a merchant's system. Only a hash of the secret is stored. A plain hash is
+    enough, since 256 random bits cannot be guessed."""
 
     class Scope(models.TextChoices):
         READ = "read", "read: see its own reservations"
@@ -305,7 +307,7 @@ class ApiToken(models.Model):
         MANAGE = "manage", "manage: release, renew and change what it holds"
 
     name = models.CharField(
-        max_length=80, validators=[name_is_visible], help_text="Whose system this is."
+        max_length=80, validators=[name_is_visible], help_text="The merchant whose system uses it."
     )
     prefix = models.CharField(max_length=12, editable=False)
     digest = models.BinaryField(max_length=32, unique=True, editable=False)
@@ -348,7 +350,7 @@ class ApiToken(models.Model):
 
 
 class Sweep(models.Model):
-    """One run of the sweep: what it freed, and how late it was at worst."""
+    """One run of the sweep: how many it expired, and its longest delay."""
 
     started_at = models.DateTimeField()
     finished_at = models.DateTimeField(db_index=True)
@@ -363,7 +365,7 @@ class Sweep(models.Model):
 
 
 class AuditRun(models.Model):
-    """One audit of the books; `findings` are sentences, none when they balance."""
+    """One audit of the books. `findings` are sentences; none means that the books balance."""
 
     started_at = models.DateTimeField()
     finished_at = models.DateTimeField(db_index=True)
@@ -379,7 +381,7 @@ class AuditRun(models.Model):
 
 
 class Repair(models.Model):
-    """One correction of `reserved_units`: what was written there, and what is held in truth."""
+    """One correction of `reserved_units`: the value found, and the units really held."""
 
     inventory = models.ForeignKey(Inventory, models.PROTECT)
     found = models.IntegerField()

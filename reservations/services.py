@@ -32,7 +32,7 @@ Asked = ParamSpec("Asked")
 
 
 class Verb(Generic[Asked]):
-    """Made from the function that puts what was asked into a command."""
+    """Decorates a function that makes the command from the verb's arguments."""
 
     def __init__(self, command: Callable[Asked, Command]) -> None:
         self._command = command
@@ -50,11 +50,10 @@ class Verb(Generic[Asked]):
 def reserve(
     *, product_id: int, warehouse_id: int | None = None, quantity: int, holder: Holder
 ) -> Command:
-    """Holds units for `RESERVATION_TTL_SECONDS`; with no warehouse, where most are available.
+    """Holds units for `RESERVATION_TTL_SECONDS`; without a warehouse, where most are available.
 
-    Raises `AlreadyHeld` for another quantity of what the holder holds, `InsufficientStock`,
-    `LimitReached`, `Busy`; `Inventory.DoesNotExist` for a product
-    that no warehouse, or not this one, knows.
+    Raises `AlreadyHeld` if the holder already holds another quantity of it, `InsufficientStock`,
+    `LimitReached`, `Busy`; `Inventory.DoesNotExist` if no such inventory row exists.
     """
     stocked = Inventory.objects.filter(product=product_id)
     if warehouse_id is not None:
@@ -67,7 +66,7 @@ def reserve(
 
 @Verb
 def reserve_in(*, rows: tuple[int, ...], quantity: int, holder: Holder) -> Command:
-    """`reserve`, for callers who know the inventory rows to choose from, by primary key."""
+    """`reserve`, with the primary keys of the inventory rows to choose from."""
     return Reserve(rows=rows, quantity=quantity, holder=holder)
 
 
@@ -75,15 +74,15 @@ def reserve_in(*, rows: tuple[int, ...], quantity: int, holder: Holder) -> Comma
 def change(
     *, reservation_id: UUID, quantity: int, seen: int | None = None, cap: int | None = None
 ) -> Command:
-    """Holds `quantity` units, 1 or more, in place of those held, until the same time. With `seen`,
-    only if that many are held now; `cap` as of a `Holder`.
+    """Changes the held quantity to `quantity` (1 or more), until the same time. With `seen`, only
+    if that many are held now; `cap` as in `Holder`.
 
     Raises `QuantityChanged`, `ReservationExpired`, `NotPending`, `Busy`; for more units also
     `InsufficientStock`, `LimitReached`, `PriceChanged`.
     """
     if quantity < 1:
         raise ValueError(f"{quantity} units cannot be held")
-    # Neither ever changes, so this needs no lock.
+    # Row and network of a reservation never change, so this needs no lock.
     row, network = Reservation.objects.values_list("inventory", "address").get(pk=reservation_id)
     return Change(
         rows=(row,),
@@ -96,16 +95,15 @@ def change(
 
 @Verb
 def confirm(*, reservation_id: UUID, seen: int | None = None, also: Also | None = None) -> Command:
-    """Sells what is held, if it is as many units as the caller has `seen`; `also` is written with
-    the sale, or not at all. Raises `QuantityChanged`, `ReservationExpired`, `NotPending`,
-    `Busy`."""
+    """Sells what is held, if it is as many units as the caller has `seen`; `also` is written in the
+    same transaction. Raises `QuantityChanged`, `ReservationExpired`, `NotPending`, `Busy`."""
     rows = _rows(reservation_id)
     return Confirm(rows=rows, reservation_id=reservation_id, seen=seen, also=also)
 
 
 @Verb
 def release(*, reservation_id: UUID, seen: int | None = None) -> Command:
-    """Frees what is held, if it is as many units as the caller has `seen`; a second release changes
+    """Frees what is held, if it is as many units as the caller has `seen`. A second release changes
     nothing. Raises `QuantityChanged`, `ReservationExpired`, `NotPending` for a confirmed one,
     `Busy`."""
     return Release(rows=_rows(reservation_id), reservation_id=reservation_id, seen=seen)
@@ -113,13 +111,13 @@ def release(*, reservation_id: UUID, seen: int | None = None) -> Command:
 
 @Verb
 def renew(*, reservation_id: UUID) -> Command:
-    """A fresh `RESERVATION_TTL_SECONDS`, at most `RESERVATION_MAX_RENEWALS` times. Raises
+    """Starts `RESERVATION_TTL_SECONDS` anew, at most `RESERVATION_MAX_RENEWALS` times. Raises
     `LimitReached`, `ReservationExpired`, `NotPending`, `Busy`."""
     return Renew(rows=_rows(reservation_id), reservation_id=reservation_id)
 
 
 def get(*, reservation_id: UUID) -> Reservation:
-    """The reservation with its product and warehouse, expired first if its time has passed.
+    """The reservation with its product and warehouse. If its time has passed it is expired first.
 
     Raises `Reservation.DoesNotExist`.
     """
@@ -128,9 +126,9 @@ def get(*, reservation_id: UUID) -> Reservation:
 
 
 def expired_if_due(reservations: list[Reservation]) -> list[Reservation]:
-    """The same objects, each expired in the database if its time has passed.
+    """The same objects; those whose time has passed are expired in the database.
 
-    A row too busy for that is shown as expired all the same: nobody can confirm it any more.
+    If a row is too busy for that, the object shows expired all the same: it cannot be confirmed.
     """
     for reservation in reservations:
         if reservation.is_pending and reservation.past_due:
@@ -147,5 +145,5 @@ def _expire(reservation: Reservation) -> None:
 
 
 def _rows(reservation_id: UUID) -> tuple[int]:
-    """Which row a reservation is of never changes, so this needs no lock."""
+    """The inventory row of a reservation never changes, so this needs no lock."""
     return (Reservation.objects.values_list("inventory", flat=True).get(pk=reservation_id),)

@@ -1,4 +1,4 @@
-"""Do the books balance? Checks I1 to I6 of `docs/how-it-works.md` in one consistent snapshot."""
+"""Checks the invariants I1 to I6 (`docs/how-it-works.md`) in one consistent snapshot."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from reservations.models import AuditRun, Repair, Reservation
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One row that breaks one invariant: which, what is written there, what ought to be."""
+    """A row that breaks an invariant: the value found there, and the value expected."""
 
     invariant: str
     row: str
@@ -28,7 +28,7 @@ class Finding:
         return f"{self.invariant} {self.row}: found {self.found}, expected {self.expected}"
 
 
-# Each yields (row, found, expected) of the rows that break it, and nothing when the books balance.
+# Each returns (row, found, expected) for every row that breaks the invariant.
 CHECKS = {
     "I1": """
         SELECT 'inventory ' || id, 'reserved ' || reserved_units, '0 to ' || total_units
@@ -76,7 +76,7 @@ CHECKS = {
 def audit_stock() -> list[Finding]:
     """Every row that breaks an invariant. Must not be called inside a transaction."""
     with transaction.atomic(durable=True), connection.cursor() as cursor:
-        # One snapshot for all six, or a sale between two of them would look like a theft.
+        # One snapshot for all six: a sale between two of them would look like an error.
         cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         timeouts.lift()
         return list(_findings(cursor))
@@ -90,7 +90,7 @@ def _findings(cursor: CursorWrapper) -> Iterator[Finding]:
 
 
 def run_audit() -> AuditRun:
-    """Audits, and keeps the result for staff."""
+    """Audits, and stores the result for staff."""
     started_at = timezone.now()
     findings = [str(finding) for finding in audit_stock()]
     return AuditRun.objects.create(
@@ -100,10 +100,10 @@ def run_audit() -> AuditRun:
 
 @transaction.atomic
 def repair_reserved() -> list[Repair]:
-    """Sets `reserved_units` to what is held in truth, and records each correction.
+    """Sets `reserved_units` to the sum of the pending holds, and records each correction.
 
-    Nothing else is touched: totals, movements and reservations say what happened. Raises
-    IntegrityError if more is held than there is, which only staff can resolve.
+    Totals, movements and reservations are not changed: they are the record. Raises IntegrityError
+    if more units are held than exist, which only staff can resolve.
     """
     timeouts.lift()
     pending = Reservation.objects.pending().filter(inventory=OuterRef("pk")).order_by()
@@ -112,7 +112,7 @@ def repair_reserved() -> list[Repair]:
         reserved_units=F("held")
     )
     suspects = list(rows.values_list("pk", flat=True))
-    # Every row first, then what is held, read anew: before its lock is had a sum means nothing.
+    # Lock every row first, then sum the holds: a sum read before the lock may be out of date.
     list(locking(suspects))
     wrong = rows.filter(pk__in=suspects).values_list("pk", "reserved_units", "held")
     repairs = [Repair(inventory_id=pk, found=found, held=held) for pk, found, held in wrong]

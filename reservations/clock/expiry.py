@@ -1,4 +1,4 @@
-"""Layer 1 of expiry: the sweep, which Celery beat, a command and tests call alike."""
+"""The sweep, which expires overdue reservations. Celery beat, a command and tests call it."""
 
 from datetime import datetime
 from uuid import UUID
@@ -15,21 +15,22 @@ from reservations.engine import locks, sql
 from reservations.engine.events import Happened, ReservationEvent
 from reservations.models import Reservation, Sweep
 
-# Enough to be fast, few enough that a shopper waits milliseconds for the rows of one batch.
+# Large enough to be fast, small enough that a shopper waits only milliseconds for a batch's rows.
 BATCH = 1000
-# Of so many reservations the pages are told; the others see by their own clocks that time is over.
+# At most so many events per batch; other open pages see the end by their own countdown.
 TOLD = 100
-# Looked up at once: the index begins with what this very run has expired, so looking is not free.
+# Ids per lookup. Each lookup first skips the index entries that this run has expired, so few large
+# lookups are cheaper.
 LOOK_AHEAD = 10 * BATCH
 
 Due = QuerySet[Reservation, tuple[UUID, int]]
 
 
 def expire_due(*, batch: int = BATCH) -> Sweep:
-    """Expires what is past its time, a batch per transaction, and records the run.
+    """Expires what is past its time, one batch per transaction, and records the run.
 
-    Any number may run at once: each passes over the rows that others hold, waits a moment for each
-    of these at its end, and leaves those it cannot have to the next.
+    Any number may run at once: each skips the rows that others have locked, waits briefly for each
+    of these at its end, and leaves those it cannot lock to the next run.
     """
     run = Sweep(started_at=timezone.now(), expired=0)
     passed_over: set[int] = set()
@@ -44,12 +45,12 @@ def expire_due(*, batch: int = BATCH) -> Sweep:
 
 
 def _due() -> Due:
-    """Reservations and their rows, oldest first; read without a lock, so only a hint."""
+    """Due reservations and their rows, oldest first. Read without a lock, so it is only a hint."""
     return Reservation.objects.due().order_by("expires_at").values_list("pk", "inventory")
 
 
 def _expire_in_turn(row: int, batch: int, run: Sweep) -> None:
-    """A row that is sold from all the time is never found free; who queues for it has it soon."""
+    """A busy row is never found unlocked, so queue for its lock, which takes only moments."""
     try:
         while due := _due().filter(inventory=row)[:batch]:
             _expire(due, run, wait=True)
@@ -59,10 +60,10 @@ def _expire_in_turn(row: int, batch: int, run: Sweep) -> None:
 
 
 def _expire(due: Due, run: Sweep, *, wait: bool = False) -> set[int]:
-    """Expires one batch and counts it; returns the rows that somebody else holds.
+    """Expires one batch and counts it; returns the rows that others have locked.
 
-    Under the locks of their rows nobody else changes these reservations, so the UPDATE may lock
-    them in any order.
+    While the inventory rows are locked no other transaction changes these reservations, so the
+    UPDATE may lock them in any order.
     """
     wanted = {row for _, row in due}
     with transaction.atomic(), connection.cursor() as cursor:
@@ -81,7 +82,7 @@ def _expire(due: Due, run: Sweep, *, wait: bool = False) -> set[int]:
 def _events(
     at: datetime, stocks: list[dict[str, int]] | None, ids: list[UUID], holders: list[str]
 ) -> list[Event]:
-    """The same events as the engine's, of what the statement has changed."""
+    """The events of what the statement changed, as the engine makes them."""
     ended = zip(ids, holders, strict=True)
     return [
         *(

@@ -1,4 +1,4 @@
-"""What may be forgotten: answers nobody will ask for again, and old records of the clock."""
+"""Deletes idempotency keys that are past their retry window, and old records of the clock."""
 
 from datetime import timedelta
 

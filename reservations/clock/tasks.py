@@ -1,4 +1,4 @@
-"""The clock's door to the same verbs."""
+"""Celery tasks; each calls one function."""
 
 from celery import shared_task
 

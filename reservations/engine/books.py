@@ -1,4 +1,4 @@
-"""The books of one transaction, on which commands decide."""
+"""The state of one transaction, which commands read and change."""
 
 import uuid
 from collections import defaultdict
@@ -17,24 +17,25 @@ from reservations.exceptions import IdempotencyConflict, InFlight
 from reservations.models import Reservation
 
 Status = Reservation.Status
-# A constant statement over arrays, and one row of them: what another app writes with a decision.
+# What another app writes in the same transaction: a constant statement over arrays, and one row.
 Also = tuple[str, tuple[Any, ...]]
 
 
 @dataclass(slots=True)
 class Stock:
-    """A locked inventory row, and what this transaction does to it."""
+    """A locked inventory row, and what this transaction changes about it."""
 
     id: int
     product: int
     total: int
     reserved: int
-    # What one costs now, and is called: read for those who may hold it (`Command.reads_prices`).
+    # The price of a unit and the product's name now: read only for commands that need them
+    # (`Command.reads_prices`).
     unit_paise: int = 0
     name: str = ""
     sold_now: int = 0
     held_now: int = 0
-    nothing_due: bool = False  # every dead hold of the row is expired, in this transaction
+    nothing_due: bool = False  # this transaction has expired every dead hold of the row
 
     @property
     def available(self) -> int:
@@ -46,7 +47,7 @@ class Stock:
 
 
 class Shortage(Exception):
-    """Not enough is available yet: dead holds of these rows are still to be freed."""
+    """Too few units are available, but dead holds of these rows have yet to be expired."""
 
     def __init__(self, stocks: list[Stock], wanted: int) -> None:
         super().__init__(f"{wanted} units wanted")
@@ -55,7 +56,7 @@ class Shortage(Exception):
 
 
 class Books:
-    """What one transaction has locked and read, and what commands decided in order of arrival.
+    """What one transaction has locked and read, and the commands' decisions in order of arrival.
 
     Plain data: `reservations.engine.storage` reads and writes the database.
     """
@@ -74,7 +75,7 @@ class Books:
         self._reservations: dict[uuid.UUID, Reservation] = {}
         self._pending: dict[str, list[Reservation]] = defaultdict(list)
 
-    # --- what commands ask --------------------------------------------------------------------
+    # --- what commands read -------------------------------------------------------------------
 
     def knows(self, reservation_id: uuid.UUID) -> bool:
         return reservation_id in self._reservations
@@ -115,7 +116,7 @@ class Books:
     def end(
         self, reservation: Reservation, status: Reservation.Status, *, withdrawn: str = ""
     ) -> Reservation:
-        """Takes a pending reservation to a final state, and its units off the books."""
+        """Takes a pending reservation to a final state, and frees or sells its units."""
         stock = self.stocks[reservation.inventory_id]
         stock.held_now -= reservation.quantity
         if status == Status.CONFIRMED:
@@ -130,7 +131,7 @@ class Books:
         return reservation
 
     def change(self, reservation: Reservation, quantity: int) -> Reservation:
-        """Another quantity, under the same clock."""
+        """Changes the quantity; `expires_at` stays."""
         more = quantity - reservation.quantity
         self.stocks[reservation.inventory_id].held_now += more
         self._count(reservation, more)
@@ -162,7 +163,7 @@ class Books:
 
     @property
     def events(self) -> list[Event]:
-        """All that is told of this transaction after its commit."""
+        """The events of this transaction, to be published after its commit."""
         changed = (stock for stock in self.stocks.values() if stock.is_changed)
         return [*(self._stock_changed(stock) for stock in changed), *self._happened]
 
@@ -170,10 +171,10 @@ class Books:
         total, reserved = stock.total - stock.sold_now, stock.reserved + stock.held_now
         return StockChanged(stock.id, stock.product, total, reserved, self.now)
 
-    # --- what was replied under a key -------------------------------------------------------------
+    # --- replies stored under a key -------------------------------------------------------------
 
     def reply_before(self, once: Once) -> Reply | None:
-        """The stored one. Raises `InFlight`, `IdempotencyConflict`."""
+        """The stored reply, None without one. Raises `InFlight`, `IdempotencyConflict`."""
         if once.name in self.keys_in_use:
             raise InFlight
         if not (before := self.replies.get(once.name)):
@@ -192,7 +193,7 @@ class Books:
         return reply
 
     def remember(self, reservation: Reservation) -> Reservation:
-        """One object per reservation, however it was found."""
+        """The same object for the same reservation, from whichever query it came."""
         known = self._reservations.setdefault(reservation.id, reservation)
         if known is reservation:
             self._pending[reservation.holder].append(reservation)

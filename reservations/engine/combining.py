@@ -1,13 +1,13 @@
-"""Combining: callers who ask while a transaction is under way share the next one.
+"""Combining: callers that arrive while a transaction is running share the next one.
 
-A row lock is serial, and a commit per caller makes a queue of commits. Here the first caller of an
-idle lane becomes its leader and runs at once; who comes meanwhile waits, and the first of them
-leads the next batch with everyone else who is waiting. So nobody waits for company, order of
-arrival is kept, and a popular row costs one commit per batch instead of one per caller.
+A row lock is serial, so a commit per caller makes a queue of commits. Here the first caller of an
+idle lane becomes its leader and runs at once. Callers that arrive meanwhile wait, and the first of
+them leads the next batch, which has all that are waiting. No caller waits for a batch to fill, the
+order of arrival is kept, and a popular row costs one commit per batch instead of one per caller.
 
-The main lane never waits for a key that somebody else holds: `run` reports it as `Later`, and the
-call moves to a lane of that key's own, where waiting harms nobody else. This module knows
-nothing of stock or databases; `run` does the work.
+The main lane never waits for a key that another transaction has locked: `run` reports it as
+`Later`, and the call moves to a lane for that key alone, where its wait delays no other call. This
+module knows nothing of stock or databases; `run` does the work.
 """
 
 import os
@@ -38,7 +38,7 @@ class Lane(Generic[Item, Outcome]):
 
 
 class Call(Generic[Item, Outcome]):
-    """One caller's request, and the gate at which its thread waits."""
+    """One caller's request, and the lock on which its thread waits."""
 
     __slots__ = ("_gate", "item", "lane", "outcome")
 
@@ -74,7 +74,8 @@ class Combiner(Generic[Item, Outcome]):
         self._keys = keys
         self._limit = limit
         self._reset()
-        # A lock held by a thread of the parent would stay locked in a forked child for ever.
+        # A mutex that a thread of the parent holds at a fork would stay locked in the child for
+        # ever.
         os.register_at_fork(after_in_child=self._reset)
 
     def _reset(self) -> None:
@@ -91,7 +92,7 @@ class Combiner(Generic[Item, Outcome]):
             if leads:
                 leads = self._lead(call)
             else:
-                # Woken without an outcome means: your turn to lead.
+                # A thread that is woken without an outcome leads the next batch.
                 call.wait()
                 leads = True
         if isinstance(call.outcome, BaseException):
@@ -106,7 +107,7 @@ class Combiner(Generic[Item, Outcome]):
         return self._main
 
     def _enter(self, call: Call[Item, Outcome], lane: Lane[Item, Outcome]) -> bool:
-        """Puts the call in the lane; true if its thread is to lead it."""
+        """Puts the call in the lane; true if the call's thread is to lead it."""
         call.lane = lane
         if lane.led:
             lane.waiting.append(call)
@@ -115,7 +116,7 @@ class Combiner(Generic[Item, Outcome]):
         return True
 
     def _lead(self, own: Call[Item, Outcome]) -> bool:
-        """Serves one batch, hands the lane on; true if `own` is to lead again, elsewhere."""
+        """Serves one batch and hands the lane on; true if `own` is to lead another lane."""
         lane = own.lane
         assert lane is not None
         with self._mutex:
@@ -126,7 +127,7 @@ class Combiner(Generic[Item, Outcome]):
         outcomes: Sequence[Outcome | BaseException | Later]
         try:
             outcomes = self._run([call.item for call in batch], lane is not self._main)
-        except BaseException as error:  # whatever it is, nobody may be left waiting
+        except BaseException as error:  # any error: no caller may be left waiting
             outcomes = [error] * len(batch)
         return self._deliver(lane, batch, outcomes)
 

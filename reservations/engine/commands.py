@@ -1,7 +1,7 @@
-"""The rules: each verb decides on the books of a transaction that holds the locks it needs.
+"""The rules. Each verb decides on the `Books` of a transaction that holds the locks it needs.
 
-Nothing here reads or writes the database, so every rule can be read, and tested, as plain code.
-A command raises its refusal; what it did to the books before that (expiring a dead hold) stays.
+Nothing here reads or writes the database, so every rule can be read and tested as plain code. A
+command raises its refusal; what it changed before that (it expired a dead hold) is kept.
 """
 
 import time
@@ -30,8 +30,8 @@ Status = Reservation.Status
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Whose a hold is to be. The units held unpaid are counted by `network`, unless it is "";
-    it may hold `cap` of them, None being what the settings say and 0 no limit."""
+    """The owner of a new hold. Its unpaid units count towards the cap of `network`, unless that is
+    "". `cap` is that limit: None is the setting's, 0 is no limit."""
 
     name: str
     network: str = ""
@@ -44,7 +44,7 @@ class Holder:
 
     @property
     def counted(self) -> str:
-        """The network whose held units have to be counted, if any."""
+        """The network whose held units have to be counted; "" if none."""
         return self.network if self.most else ""
 
 
@@ -60,18 +60,19 @@ class Command:
     once: Once | None = None
     reservation_id: UUID | None = None
     holder: Holder = NOBODY
-    seen: int | None = None  # the quantity that the caller saw held, if it says so
+    seen: int | None = None  # the held quantity that the caller last saw, if it sent that
     since: float = field(default_factory=time.monotonic, compare=False)
 
     reads_prices: ClassVar[bool] = False
 
     def decide(self, books: Books) -> Reservation:
-        """Raises `ReservationError`, or `Reservation.DoesNotExist`; `Shortage`, to be asked again
-        when dead holds are freed."""
+        """Raises `ReservationError`, `Reservation.DoesNotExist`, or `Shortage`: then dead holds are
+        expired and it is called again."""
         raise NotImplementedError
 
     def check_units(self, books: Books, quantity: int, *, more: int) -> None:
-        """Whether `quantity` may be held in one reservation, and `more` at its network."""
+        """Raises `LimitReached` if one reservation may not hold `quantity`, or its network not
+        `more`."""
         who = self.holder
         name = "RESERVATION_MAX_UNITS_PER_ADDRESS" if who.cap is None else "max_units"
         at_network = books.units_at.get(who.network, 0) + more if who.network else 0
@@ -88,8 +89,8 @@ class Reserve(Command):
     reads_prices = True
 
     def decide(self, books: Books) -> Reservation:
-        """A holder who asks again for what it holds is answered with the hold there is; who asks
-        for another quantity of it has to say that this is to change."""
+        """A holder that already holds this quantity gets its existing reservation. Another quantity
+        is refused: that is what `Change` is for."""
         if existing := self._existing(books):
             if existing.quantity != self.quantity:
                 raise AlreadyHeld(existing.id, existing.quantity)
@@ -113,7 +114,7 @@ class Reserve(Command):
         best = max(stocks, key=lambda stock: stock.available)
         if best.available >= self.quantity:
             return best
-        # Nobody is told "sold out" because of a dead hold.
+        # A dead hold is no reason to refuse: expire those that are left first.
         if still_due := [stock for stock in stocks if not stock.nothing_due]:
             raise Shortage(still_due, self.quantity)
         raise InsufficientStock(best.available)
@@ -121,8 +122,8 @@ class Reserve(Command):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change(Command):
-    """Hold `quantity` units, 1 or more, of the same row in the same time: fewer always, more within
-    all limits and at the price of those that are held."""
+    """Hold `quantity` units (1 or more) of the same row until the same time. Fewer units are always
+    possible; more only within all limits and at an unchanged price."""
 
     quantity: int
 
@@ -150,7 +151,7 @@ class Change(Command):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Confirm(Command):
-    """`also` is what is written with the sale, and only with it."""
+    """Sell the units. `also` is written in the transaction of the sale, and only with the sale."""
 
     also: Also | None = None
 
@@ -163,7 +164,7 @@ class Confirm(Command):
 
 class Release(Command):
     def decide(self, books: Books) -> Reservation:
-        """Releasing twice is fine: the second finds what the first wanted."""
+        """Free the units. A second release changes nothing and is not refused."""
         reservation = books.reservation(self.reservation_id)
         if reservation.status == Status.RELEASED:
             return reservation
@@ -180,7 +181,7 @@ class Renew(Command):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Withdraw(Command):
-    """`Release` by staff: who finds it released already has not released it."""
+    """`Release` by staff. If it is released already it is refused: staff did not release it."""
 
     cause: Reservation.Cause
 
@@ -190,7 +191,7 @@ class Withdraw(Command):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Extend(Command):
-    """More time than the shopper could take: `by` is added to what is left."""
+    """More time from staff, without the holder's limit: `by` is added to the time that is left."""
 
     by: timedelta
 
@@ -200,7 +201,7 @@ class Extend(Command):
 
 class Expire(Command):
     def decide(self, books: Books) -> Reservation:
-        """Expires it if it is due; otherwise leaves it as it is."""
+        """Expire the reservation if it is due."""
         reservation = books.reservation(self.reservation_id)
         if reservation.is_due(books.now):
             books.end(reservation, Status.EXPIRED)
@@ -208,8 +209,8 @@ class Expire(Command):
 
 
 def _live(books: Books, command: Command, *, as_seen: bool = True) -> Reservation:
-    """The reservation, if it is pending and in time by the clock that was read under the lock, and
-    as many units as the caller saw."""
+    """The reservation, checked: pending, in time by the clock that was read under the lock, and
+    with the quantity that the caller saw. Raises a refusal otherwise."""
     reservation = books.reservation(command.reservation_id)
     if reservation.is_due(books.now):
         books.end(reservation, Status.EXPIRED)

@@ -1,4 +1,4 @@
-"""What happens to reservations, in the words that live updates are made from."""
+"""The events of reservations, from which live updates are made."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -27,7 +27,7 @@ class ReservationEvent:
 
     @property
     def topics(self) -> tuple[str, ...]:
-        # Of a hold that is new there is no page yet.
+        # No page shows a new hold yet.
         new = self.happened is Happened.CREATED
         own = () if new else (reservation_topic(self.reservation),)
         return (holder_topic(self.holder), *own)
@@ -38,7 +38,7 @@ def reservation_topic(pk: UUID) -> str:
 
 
 def holder_topic(holder: str) -> str:
-    """Holders are secret, and a page contains the topics that it listens to: hence a hash."""
+    """A hash: a holder's name is secret, and pages contain the topics that they listen to."""
     return f"holder:{blake2b(holder.encode(), key=_key(), digest_size=12).hexdigest()}"
 
 

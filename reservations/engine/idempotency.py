@@ -1,4 +1,4 @@
-"""What makes a retry safe: a client's key, the request it stands for, and its stored reply."""
+"""What makes a retry safe: a client's key, a hash of its request, and the stored reply."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -7,15 +7,15 @@ from hashlib import sha256
 from reservations.exceptions import ReservationError
 from reservations.models import Reservation
 
-# What a key is unique for: client, endpoint, key, in the order of the database's constraint.
+# A key's scope: client, endpoint, key, in the order of the database's unique constraint.
 Name = tuple[str, str, str]
-# What a command came to.
+# The result of a command.
 Outcome = Reservation | ReservationError
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """The final answer under a key, as it is stored; `replayed` if it was given before."""
+    """The final response under a key, as it is stored; `replayed` if it was sent before."""
 
     status: int
     body: str
@@ -26,8 +26,8 @@ class Reply:
 class Once:
     """At most one effect for one key of one client at one endpoint.
 
-    `render` puts the outcome into a reply while the transaction is open, so that the reply is
-    stored with its effect or not at all. It must not query, and it must not raise.
+    `render` makes the reply from the outcome while the transaction is open, so the reply is stored
+    with its effect or not at all. It must not query, and it must not raise.
     """
 
     client: str

@@ -29,13 +29,13 @@ from reservations.models import Reservation
 Statement = tuple[str, Sequence[Any]]
 
 BRIEFLY_MS = 100
-# Until the end of the transaction. And no table is read as a whole: a plan made while it was a page
-# would be kept when it is a thousand.
+# Both last until the end of the transaction. Sequential scans are off because a plan made while a
+# table was small would be kept when it is large.
 PATIENCE = """
     SELECT set_config('lock_timeout', %s, true), set_config('enable_seqscan', 'off', true)
 """
-# In the order given. A key that another transaction uses is not waited for (its `locked` is false):
-# the caller tries again later, and its neighbours in the batch go on.
+# In the given order. A key that another transaction has locked is not waited for (its `locked` is
+# false): its caller tries again later, and the rest of the batch goes on.
 ADVISORY = """
     SELECT CASE WHEN wait THEN pg_advisory_xact_lock(number) IS NOT NULL
                 ELSE pg_try_advisory_xact_lock(number) END AS locked
@@ -44,24 +44,24 @@ ADVISORY = """
 
 
 class Patience(Enum):
-    """How long to wait for rows that other transactions lock."""
+    """How long to wait for inventory rows that other transactions have locked."""
 
-    NONE = auto()  # they are passed over
-    BRIEF = auto()  # as long as neighbours in the batch can bear: `BRIEFLY_MS`
-    FULL = auto()  # `LOCK_TIMEOUT_MS`, less what the first caller has waited in line
+    NONE = auto()  # they are skipped
+    BRIEF = auto()  # `BRIEFLY_MS`, since the rest of the batch waits too
+    FULL = auto()  # `LOCK_TIMEOUT_MS`, less the time that the first caller has already waited
 
 
 class Space(bytes, Enum):
-    """What advisory locks are for; each has numbers of its own."""
+    """What an advisory lock protects. Each kind has a number space of its own."""
 
-    HOLDER = b"allo.holder"  # a limit on what a holder has, over all rows
-    NETWORK = b"allo.network"  # a limit on what a network has unpaid, over all rows
+    HOLDER = b"allo.holder"  # a limit on a holder's reservations, over all rows
+    NETWORK = b"allo.network"  # a limit on a network's unpaid units, over all rows
     KEY = b"allo.key"  # one effect per idempotency key
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a batch locks."""
+    """The names of what a batch locks."""
 
     rows: set[int]
     holders: set[str]
@@ -71,7 +71,7 @@ class Wanted:
 
 
 def statements(wanted: Wanted, *, skip_locked: bool) -> dict[str, Statement]:
-    """The locks, in their order."""
+    """Takes the locks, in their order."""
     rows, reservations = sorted(wanted.rows), sorted(wanted.reservations)
     found: dict[str, Statement] = {"stocks": (_rows(locks.locking, len(rows), skip_locked), rows)}
     if advisory := _advisory(wanted):
@@ -83,7 +83,8 @@ def statements(wanted: Wanted, *, skip_locked: bool) -> dict[str, Statement]:
 
 
 def patience(patience: Patience, *, since: float) -> Statement | None:
-    """Bounds each wait that follows; `since` is when the first caller came (`time.monotonic`)."""
+    """Bounds each later wait for a lock; `since` is when the first caller arrived
+    (`time.monotonic`)."""
     if patience is Patience.NONE:
         return None
     waited = 1000 * (time.monotonic() - since)
@@ -100,14 +101,14 @@ def locking_reservations(
 
 
 def number(space: Space, *name: str) -> int:
-    """A 64-bit number; two names that share one cost a wait, never a wrong answer."""
+    """A 64-bit number. Two names with the same number cost a wait, never a wrong result."""
     digest = blake2b("\0".join(name).encode(), digest_size=8, person=space.value).digest()
     return int.from_bytes(digest, signed=True)
 
 
 def _advisory(wanted: Wanted) -> Statement | None:
-    """Holders and networks are waited for, as their owner waits for nothing of a lower rank. Keys
-    are not: the transaction that uses one may take any time."""
+    """Rank 2. A holder or network is waited for: the transaction that has it locked waits for no
+    lock of a lower rank. A key is not: the transaction that has it locked may take any time."""
     held = [number(Space.HOLDER, name) for name in wanted.holders]
     waited = sorted(held + [number(Space.NETWORK, name) for name in wanted.networks])
     tried = [number(Space.KEY, *name) for name in wanted.keys]
@@ -116,8 +117,8 @@ def _advisory(wanted: Wanted) -> Statement | None:
     return ADVISORY, [waited + tried, [True] * len(waited) + [False] * len(tried)]
 
 
-# The ORM's own SQL, compiled once for each number of rows. The function that locks is a part of the
-# cache's key: a test that replaces it, to see what goes wrong without the lock, gets no older one.
+# The ORM's SQL, compiled once per number of rows. The locking function is part of the cache key, so
+# that a test which replaces it (to prove what the lock prevents) does not get the cached one.
 
 
 @lru_cache

@@ -1,7 +1,7 @@
-"""The statements that the ORM has no words for. Arrays carry a whole batch in one statement."""
+"""The statements that the ORM cannot express. Arrays carry a whole batch in one statement."""
 
-# Read when the rows are locked, by a statement of its own: a price that was changed while a lock
-# was waited for is the new one. The product is not locked: it may change before the commit.
+# A statement of its own, run after the rows are locked: it sees a price that changed during the
+# wait for a lock. The product is not locked, so its price may change again before the commit.
 PRICES = """
     SELECT row.id, product.price_paise, product.name
     FROM inventory_inventory AS row JOIN catalog_product AS product ON product.id = row.product_id
@@ -25,10 +25,10 @@ REPLIES = """
     ) AS found
 """
 
-# Asked last: only when every lock is had is it known what time it is. One row at the least.
-# Each holder is looked up by itself (LATERAL, and OFFSET 0 keeps it so), and what is pending is not
-# called that: of the indexes on pending rows this leaves the one by holder. A plan made while few
-# are pending would choose any of them, and read all of it in the middle of a drop.
+# Run last: the time that decides about expiry must be read after every lock is taken. Returns at
+# least one row. LATERAL with OFFSET 0 looks each holder up by itself. The condition is `ended_at IS
+# NULL`, not `status = 'pending'`, so that only the index by holder fits: a plan made while few rows
+# were pending could choose another pending index, and read all of it during a drop.
 NOW_AND_PENDING_OF = """
     SELECT clock_timestamp(), found.*
     FROM (VALUES (1)) AS always
@@ -41,8 +41,8 @@ NOW_AND_PENDING_OF = """
     ) ON true
 """
 
-# Relative, so that even a transaction that forgot its lock cannot undo another's change; the
-# CHECK then refuses what is not there.
+# Relative changes: even a transaction without the lock cannot overwrite another's change, and the
+# CHECK constraint refuses units that do not exist.
 STOCK = """
     UPDATE inventory_inventory AS row
     SET total_units = row.total_units - change.sold,
@@ -86,12 +86,13 @@ REPLIED = """
 
 
 def in_one(statements: list[str]) -> str:
-    """One statement that does all of them: a round trip, and one snapshot, for any number."""
+    """One statement that runs all of them, in one round trip and one snapshot."""
     steps = ", ".join(f"step_{n} AS ({statement})" for n, statement in enumerate(statements))
     return f"WITH {steps} SELECT"
 
 
-# Looked at once more, under the locks of their rows: the hint may be old by now.
+# Status and deadline are checked again under the row locks: the list of ids was read without a
+# lock.
 EXPIRE_DUE = """
     WITH expired AS (
         UPDATE reservations_reservation SET status = 'expired', ended_at = clock_timestamp()

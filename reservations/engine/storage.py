@@ -1,8 +1,8 @@
-"""How books are opened and written: two round trips to the database for a whole batch.
+"""How `Books` are read and written: two round trips to the database for a whole batch.
 
-Everything is locked and read in the first, written and committed in the second. The locks come
-first, in the order of `reservations.engine.locks`; each statement sees what was committed before
-it began, so what is read under a lock is current (READ COMMITTED).
+The first locks and reads everything, the second writes and commits. Locks come first, in the order
+of `reservations.engine.locks`. Each statement sees what was committed before it began (READ
+COMMITTED), so what is read under a lock is current.
 """
 
 import uuid
@@ -22,17 +22,18 @@ from reservations.models import Reservation
 
 FIELDS = [field.attname for field in Reservation._meta.concrete_fields]
 NOW_AND_PENDING_OF = sql.NOW_AND_PENDING_OF.format(fields=", ".join(FIELDS))
-# Dead holds are freed this many at a time, until there is enough: the row stays locked meanwhile.
+# How many dead holds are expired per statement while the row is locked, until enough is available.
 EXPIRE_AT_ONCE = 200
 
 
 def open_books(commands: Sequence[Command], patience: Patience) -> Books:
-    """Locks and reads all that the commands need. Raises `django.db.Error` for want of a lock."""
+    """Locks and reads all that the commands need. Raises `django.db.Error` if a lock is not
+    free."""
     wanted = _wanted(commands)
     found = one_trip(_statements(commands, wanted, patience))
     books = Books(found["now"][0][0], (Stock(*row) for row in found["stocks"]))
     for pk, unit_paise, name in found.get("prices", ()):
-        # A row that was passed over is not in the books.
+        # A row whose lock was skipped is not in the books.
         if stock := books.stocks.get(pk):
             stock.unit_paise, stock.name = unit_paise, name
     pending = (row for _, *row in found["now"] if row[0])
@@ -52,7 +53,7 @@ def open_books(commands: Sequence[Command], patience: Patience) -> Books:
 
 
 def free_due(books: Books, shortage: Shortage) -> None:
-    """Expires dead holds of each row, oldest first, until there is enough or none is left."""
+    """Expires dead holds of each row, oldest first, until enough is available or none is left."""
     for stock in shortage.stocks:
         while stock.available < shortage.wanted and not stock.nothing_due:
             due = (
@@ -80,7 +81,7 @@ def _wanted(commands: Sequence[Command]) -> locks.Wanted:
 def _statements(
     commands: Sequence[Command], wanted: locks.Wanted, patience: Patience
 ) -> dict[str, Statement]:
-    """In the lock order, then what is read under the locks, and the time last of all."""
+    """Takes the locks in their order, then reads under them, and reads the time last."""
     priced = [row for command in commands if command.reads_prices for row in command.rows]
     since = min(command.since for command in commands)
     statements = {
@@ -95,10 +96,9 @@ def _statements(
 
 
 def write(books: Books, *, commit: bool) -> None:
-    """All that was decided, in one statement, after what goes with it; and sends the COMMIT along,
-    which would otherwise cost a round trip more, and under load a wait for Python's lock, while
-    the rows are locked."""
-    # Before the decisions they go with: their own triggers see those reservations as pending still.
+    """Writes all decisions in one statement, and sends the COMMIT in the same round trip: another
+    one, and under load another wait for the GIL, would keep the rows locked for longer."""
+    # Before the decisions, so that triggers on these tables still see the reservations as pending.
     for also, rows in _also(books).items():
         _cursor().execute(also, columns(rows))
     steps = list(_steps(books))
@@ -146,12 +146,12 @@ def _reply_row(once: Once, reply: Reply, reservation_id: uuid.UUID | None) -> tu
 
 
 def columns(rows: Iterable[tuple[Any, ...]]) -> list[list[Any]]:
-    """Rows as the arrays that `unnest` takes."""
+    """The rows as one array per column, as `unnest` takes them."""
     return [list(column) for column in zip(*rows, strict=True)]
 
 
 def one_trip(statements: dict[str, Statement]) -> dict[str, list[Any]]:
-    """The rows of each statement, run in the order given, for one round trip."""
+    """Runs the statements in the given order in one round trip; returns the rows of each."""
     cursors = {}
     with connection.connection.pipeline():
         for name, statement in statements.items():
@@ -161,14 +161,15 @@ def one_trip(statements: dict[str, Statement]) -> dict[str, list[Any]]:
 
 
 class Unprepared(Cursor[Any]):
-    """For what several indexes could answer, and which one well depends on how much there is."""
+    """Plans the statement anew each time: the best of several indexes depends on the number of
+    rows."""
 
     def execute(self, query: Any, params: Any = None, **options: Any) -> Self:
         return super().execute(query, params, **options | {"prepare": False})
 
 
 def _cursor(kind: type[Cursor[Any]] = Cursor) -> Any:
-    """A cursor that binds in the server, where what is run often is then planned once; Django's
-    own around it only when queries are logged."""
+    """A cursor with server-side binding, so that frequent statements are planned once. Django's
+    wrapper is around it only when queries are logged."""
     cursor = kind(connection.connection)
     return connection.make_debug_cursor(cursor) if connection.queries_logged else cursor  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""From many callers to one transaction: each process has one combiner, and this is what it runs."""
+"""Runs the commands of many callers in one transaction: the work of each process's combiner."""
 
 import logging
 import time
@@ -35,27 +35,28 @@ from reservations.models import Reservation
 
 logger = logging.getLogger(__name__)
 
-# A duplicate of a request that still runs elsewhere asks again, ever more slowly, this long.
+# How long, and at which growing intervals, a duplicate of a running request is retried.
 IN_FLIGHT_SECONDS = 5.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.01, 0.25
 
 Served = Reservation | Reply | Exception | Later
 
-# Rows that were waited for in vain, and until when that is remembered. A lane has one leader, and
-# what two of them may lose here is a hint.
+# Rows whose lock timed out, and until when that is remembered. Not locked: two lanes that write it
+# at once can lose only a hint.
 _stuck: dict[int, float] = {}
 
 
 def perform(command: Command) -> Reservation:
-    """The command's reservation; raises its refusal, `Busy`, `Storage`, or whatever broke it."""
+    """Runs the command and returns its reservation. Raises its refusal, `Busy`, `Storage`, or the
+    error that stopped it."""
     done = _perform(command)
     assert isinstance(done, Reservation)
     return done
 
 
 def perform_once(command: Command, once: Once) -> Reply:
-    """The reply under the key, stored with the effect or before. Raises what is not stored: a
-    transient refusal, a conflict, or whatever broke the command."""
+    """Runs the command at most once and returns the reply stored under the key. Raises what is not
+    stored: a transient refusal, a conflict, or the error that stopped the command."""
     reply = _perform(replace(command, once=once))
     assert isinstance(reply, Reply)
     return reply
@@ -70,13 +71,13 @@ def _perform(command: Command) -> Reservation | Reply:
         except InFlight:
             if time.monotonic() + pause > give_up:
                 raise
-        # No lock is held here, and no commit of another process is announced anywhere.
+        # No lock is held while this sleeps. It has to poll: no process announces its commits.
         time.sleep(pause)
         pause = min(pause * 2, _LONGEST_PAUSE)
 
 
 def _submit(command: Command) -> Reservation | Reply:
-    # What is asked inside a caller's transaction commits, or does not, with that transaction.
+    # Inside a caller's transaction the command has to commit or roll back with it: no combining.
     if not connection.in_atomic_block:
         return _combiner.submit(command)
     outcome = _alone(command)
@@ -86,9 +87,9 @@ def _submit(command: Command) -> Reservation | Reply:
 
 
 def _run(commands: list[Command], wait: bool) -> Sequence[Served]:
-    """Serves a batch in one transaction; should that break, each command in one of its own.
+    """Serves a batch in one transaction; if that fails, each command in a transaction of its own.
 
-    In the main lane a row that others sit on is waited for only briefly, then passed over.
+    In the main lane a locked row is waited for only briefly, then skipped.
     """
     try:
         if wait:
@@ -107,8 +108,8 @@ def _run(commands: list[Command], wait: bool) -> Sequence[Served]:
 
 
 def _transact_stuck(commands: list[Command]) -> Sequence[Served]:
-    """Whoever comes to a row that was just waited for in vain waits only briefly: one transaction
-    that sits on a popular row would otherwise take every thread of the shop, again and again."""
+    """Later callers of a stuck row wait only briefly: otherwise one transaction that keeps a
+    popular row locked would block every thread of the shop."""
     rows = {row for command in commands for row in command.rows}
     now = time.monotonic()
     known = any(_stuck.pop(row, now) > now for row in rows)
@@ -121,9 +122,9 @@ def _transact_stuck(commands: list[Command]) -> Sequence[Served]:
 
 
 def _may_do_alone(commands: list[Command], error: Exception) -> bool:
-    """Whether what befell the batch may spare some of its commands when each is tried alone: a row
-    that others sit on, or one command that broke it all. Without a database, or without room on
-    its disk, each would only wait, one after the other, for what the batch just waited for."""
+    """Whether some commands of a failed batch may succeed one by one: after a lock timeout, or an
+    error of one command. Without a database, or without disk space, each would fail in turn like
+    the batch."""
     if is_locked(error):
         return len({command.rows for command in commands}) > 1
     return len(commands) > 1 and fault_of(error) is None
@@ -140,13 +141,13 @@ def _alone(command: Command) -> Reservation | Reply | Exception:
 
 def _transact(commands: Sequence[Command], patience: Patience) -> list[Served]:
     ours = not connection.in_atomic_block
-    # The pipeline inside: to switch autocommit within one would cost a round trip each time. What
-    # went wrong in it may come out only at its end, where no cursor is left to translate it.
+    # The pipeline is inside `atomic`: switching autocommit within a pipeline costs a round trip.
+    # Its errors may surface only at its end, where no Django cursor translates them.
     with transaction.atomic(), connection.wrap_database_errors, connection.connection.pipeline():
         books = open_books(commands, patience)
         outcomes = [_serve(books, command, patience) for command in commands]
         write(books, commit=ours)
-    # At once, or when the caller's own transaction commits; and it may not break what is done.
+    # Now, or when the caller's transaction commits. Robust: an error here must not undo anything.
     transaction.on_commit(lambda: tell(books.events), robust=True)
     return outcomes
 
@@ -161,8 +162,8 @@ def _serve(books: Books, command: Command, patience: Patience) -> Served:
 
 
 def _not_locked(books: Books, command: Command, *, passed_over: bool) -> int | None:
-    """The first row of the command that was not locked. Where locks of others were passed over, a
-    missing reservation may be one of them; its own row is then the place to wait at."""
+    """The first row of the command that was not locked. A reservation can be missing because its
+    lock was skipped; its inventory row is then the one to wait for."""
     reservation = command.reservation_id
     if passed_over and reservation and not books.knows(reservation):
         return command.rows[0]
@@ -170,8 +171,8 @@ def _not_locked(books: Books, command: Command, *, passed_over: bool) -> int | N
 
 
 def _decide(books: Books, command: Command) -> Reservation | Reply | ReservationError:
-    """One command; under a key the reply that is stored, or is now. An outcome that a retry may
-    change is not stored."""
+    """The outcome of one command; under a key its reply, stored now or before. A transient refusal
+    is not stored, since a retry may succeed."""
     once = command.once
     try:
         if once and (reply := books.reply_before(once)):

@@ -19,13 +19,13 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='reservation',
             name='address',
-            field=models.CharField(blank=True, help_text='Who has a cap on units held: the network of who holds without an account, or an API token.', max_length=43),
+            field=models.CharField(blank=True, help_text='What held units are counted by: the network of a holder without an account, or an API token.', max_length=43),
         ),
         migrations.CreateModel(
             name='ApiToken',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(help_text='Whose system this is.', max_length=80)),
+                ('name', models.CharField(help_text='The merchant whose system uses it.', max_length=80)),
                 ('prefix', models.CharField(editable=False, max_length=12)),
                 ('digest', models.BinaryField(max_length=32, unique=True)),
                 ('scopes', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(choices=[('read', 'read: see its own reservations'), ('reserve', 'reserve: hold stock'), ('confirm', 'confirm: sell what it holds'), ('manage', 'manage: release and renew what it holds')], max_length=8), default=list, size=None)),

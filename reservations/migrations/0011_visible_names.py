@@ -14,6 +14,6 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='apitoken',
             name='name',
-            field=models.CharField(help_text='Whose system this is.', max_length=80, validators=[allo.web.names.name_is_visible]),
+            field=models.CharField(help_text='The merchant whose system uses it.', max_length=80, validators=[allo.web.names.name_is_visible]),
         ),
     ]

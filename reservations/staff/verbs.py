@@ -1,7 +1,7 @@
-"""What staff do to somebody's hold: the shop's own verbs, with who did it and why on the record.
+"""The verbs of staff on a shopper's hold, each recorded with the person and the reason.
 
-The record and the change are one transaction. A refusal is committed too: a hold that turned out
-to be past its time has expired, whoever asked.
+Record and change are one transaction. A refusal is committed too: it may have expired a hold that
+was past its time.
 """
 
 from datetime import timedelta
@@ -24,15 +24,15 @@ MOST_MINUTES = 60
 def release(
     *, reservation_id: UUID, actor: User, reason: str, cause: Cause = Cause.OTHER
 ) -> Reservation:
-    """Frees a live hold. Its holder is told the cause, the reason stays with the staff. Raises
+    """Frees a live hold. Its holder reads the cause; only staff see the reason. Raises
     `ReservationExpired`, `NotPending`, `Busy`."""
     command = Withdraw(rows=_rows(reservation_id), reservation_id=reservation_id, cause=cause)
     return _act(command, StaffAction(action=Action.RELEASED, actor=actor, reason=reason))
 
 
 def extend(*, reservation_id: UUID, minutes: int, actor: User, reason: str) -> Reservation:
-    """Gives a live hold more time, also beyond what its holder may take; what has expired stays
-    so. Raises `ReservationExpired`, `NotPending`, `Busy`."""
+    """Gives a live hold more time, without the holder's limit. What has expired stays expired.
+    Raises `ReservationExpired`, `NotPending`, `Busy`."""
     if not 1 <= minutes <= MOST_MINUTES:
         raise ValueError(f"{minutes} is not between 1 and {MOST_MINUTES}")
     by = timedelta(minutes=minutes)
