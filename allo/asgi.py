@@ -1,4 +1,4 @@
-"""The live process's door for gunicorn: event streams only."""
+"""The ASGI application of the live process: event streams only."""
 
 import os
 import resource
@@ -10,7 +10,7 @@ from allo.web.address import scope_network
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "allo.settings")
 
-# Files that are not streams: logs, the subscription, connections that are being refused.
+# Open files that are not streams: logs, the Redis subscription, connections being refused.
 _spare_files = 100
 _files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
 

@@ -15,8 +15,8 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "allo.settings")
 
 
 class ClockTask(Task):  # type: ignore[type-arg]
-    """What a task could not do for the database's sake, the clock asks for again: one line in the
-    log, not a traceback every few seconds for as long as the database is away."""
+    """A task that fails because of the database is run again by the clock. One line in the log each
+    time, not a traceback every few seconds while the database is unreachable."""
 
     abstract = True
 

@@ -1,8 +1,8 @@
-"""Files that people send are parsed by a program of its own, which may use only so much.
+"""Uploaded files are parsed in a process of their own, with limits on time and memory.
 
-No check of a file foresees all that a parser makes of it. A limit on the process does: what goes
-beyond it ends that process, and neither a thread of the web server nor the worker. The program
-knows nothing of the shop: it has no settings and no connection to the database.
+No check of a file can foresee what a parser will need for it, but the process has limits: a file
+that exceeds them ends that process, not a thread of the web server or the worker. The program has
+no settings of the shop and no connection to the database.
 """
 
 import os
@@ -29,8 +29,8 @@ STATM = Path("/proc/self/statm")
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one file may cost, beside what the interpreter takes before it looks at the file.
-    `memory` is in bytes; `wall_seconds` ends a program that waits instead of computing."""
+    """The most that one file may use, on top of what the interpreter itself takes. `memory` is in
+    bytes; `wall_seconds` ends a program that waits instead of computing."""
 
     cpu_seconds: float
     memory: int
@@ -38,7 +38,7 @@ class Limits:
 
 
 class Failed(Exception):
-    """The program ended without an answer."""
+    """The program ended without a result."""
 
 
 class TooMuch(Failed):
@@ -51,9 +51,9 @@ class TooMuch(Failed):
 
 @contextmanager
 def running(module: str, file: IO[bytes], limits: Limits) -> Iterator[IO[bytes]]:
-    """What the module writes, run as a program that has the file as its standard input. Raises
-    `TooMuch` or `Failed` at the end, so that a part of an answer is never taken for all of it."""
-    # What parsers warn of is for programmers; a file must not fill the log.
+    """The output of the module, run as a program with the file as its standard input. Raises
+    `TooMuch` or `Failed` at the end, so that a partial result is never used."""
+    # Warnings of parsers are dropped, so that a file cannot fill the log.
     command = [
         sys.executable,
         "-W",
@@ -73,7 +73,7 @@ def running(module: str, file: IO[bytes], limits: Limits) -> Iterator[IO[bytes]]
             clock.start()
             try:
                 yield process.stdout
-                # It may still be computing, after its last word or instead of it.
+                # It may still be running, with or without having written its result.
                 process.stdout.read()
                 _raise_for(process.wait())
             finally:
@@ -82,7 +82,7 @@ def running(module: str, file: IO[bytes], limits: Limits) -> Iterator[IO[bytes]]
 
 
 def _environment() -> dict[str, str]:
-    """Where packages are found, and none of the shop's secrets."""
+    """The variables that Python needs to find packages, and none of the shop's secrets."""
     kept = {name: os.environ[name] for name in ("LD_LIBRARY_PATH",) if name in os.environ}
     return kept | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
 
@@ -101,12 +101,12 @@ def _raise_for(code: int) -> None:
 
 @contextmanager
 def limited() -> Iterator[None]:
-    """Sets the limits that `running` has passed on. All imports come before: they do not count."""
+    """Sets the limits that `running` passed on. Imports come before, so that they do not count."""
     _limit(float(sys.argv[1]), int(sys.argv[2]))
     try:
         yield
     except MemoryError:
-        # Nothing is tidied up: there is no memory to do it with.
+        # Exit at once, without cleanup: there is no memory for it.
         os._exit(OUT_OF_MEMORY)
 
 
@@ -114,7 +114,7 @@ def _limit(cpu_seconds: float, memory: int) -> None:
     seconds = ceil(time.process_time() + cpu_seconds)
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    # Elsewhere than on Linux no such limit is kept, and only that of time holds.
+    # Only Linux enforces a limit on memory; elsewhere only the time is limited.
     if STATM.exists():
         size = int(STATM.read_text().split()[0]) * resource.getpagesize()
         resource.setrlimit(resource.RLIMIT_AS, (size + memory, size + memory))

@@ -21,25 +21,26 @@ workers = 1
 worker_connections = 100_000
 asgi_loop = "asyncio"
 asgi_lifespan = "on"
-# Nothing is left to do for who went away.
+# After a disconnect there is nothing left to do.
 asgi_disconnect_grace_period = 0
-# A connection carries one stream, and ends with it.
+# A connection carries one stream and closes with it.
 keepalive = 0
 graceful_timeout = 2
 limit_request_line = 8190
 backlog = 4096
-# What the kernel keeps for a reader that does not read, and how long for one that went silently.
+# The kernel's send buffer for a client that does not read, and how long a client that vanished is
+# kept.
 SEND_BUFFER_BYTES = 16_384
 SILENT_MS = 30_000
-# How long a request may take to come in; how much is read at a time; how much of what comes behind
-# a request is kept before reading stops.
+# The time limit for a request to arrive; the bytes read at once; the bytes after a request that are
+# buffered before reading stops.
 REQUEST_SECONDS = 10
 READ_BYTES, KEPT_BYTES = 16_384, 4096
 
 
 class Protocol(ASGIProtocol):  # type: ignore[misc]  # it has no types
-    """gunicorn's own waits without end for a request, so that connections which never send one
-    stay; and it keeps a quarter of a megabyte of what nobody reads behind one."""
+    """gunicorn's protocol waits for a request without a time limit, and buffers a quarter of a
+    megabyte after one."""
 
     def __init__(self, worker: Any) -> None:
         super().__init__(worker)
@@ -60,7 +61,7 @@ class Protocol(ASGIProtocol):  # type: ignore[misc]  # it has no types
 
 
 def on_starting(_server: Any) -> None:
-    """Each stream is an open file: as many as the machine allows."""
+    """Raises the limit of open files to the machine's maximum: each stream is one."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
@@ -73,8 +74,8 @@ def when_ready(server: Any) -> None:
 
 
 def post_worker_init(worker: Any) -> None:
-    """Streams do not end by themselves: they are told to when the worker is."""
-    # The worker has no setting for it.
+    """Streams do not end by themselves, so they are closed when the worker stops."""
+    # gunicorn has no setting for this.
     gasgi.ASGIProtocol = Protocol
 
     def stop() -> None:

@@ -1,14 +1,14 @@
-"""What is kept of a line in a log."""
+"""How long a line in a log may be."""
 
 import logging
 
-# Of what a client sent; one of its headers can be 8 kB long.
+# A line may contain what a client sent; a header can be 8 kB long.
 LONGEST = 200
 
 
 class OneLine(logging.Filter):
-    """What a client did wrong is one short line without a traceback: clients can do much wrong.
-    What the shop did wrong is kept whole."""
+    """Errors of clients become one short line without a traceback, since there can be many. Errors
+    of the shop are logged whole."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         if _is_clients_fault(record):

@@ -1,4 +1,4 @@
-"""Redis for whoever must not wait: it may be away, and then nobody waits for it."""
+"""A Redis client with short timeouts and no retries, for code that must not wait for Redis."""
 
 from functools import lru_cache
 

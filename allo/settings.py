@@ -26,8 +26,8 @@ STATE_DIR = Path(env.str("STATE_DIR", default=str(BASE_DIR / "var"))).resolve()
 _given = "DATABASE_URL" in os.environ
 environ.Env.read_env(STATE_DIR / "allo.env", overwrite=False)
 
-# Commands that change the schema act as its owner; the shop itself has a lesser role, and no other
-# process may so much as know the owner's password.
+# Commands that change the schema connect as its owner. The shop connects as a role with fewer
+# rights, and its processes must not know the owner's password.
 OWNER_COMMANDS = {"migrate", "prepare", "grant_privileges"}
 _owner = len(sys.argv) > 1 and sys.argv[1] in OWNER_COMMANDS
 if not _owner:
@@ -35,14 +35,14 @@ if not _owner:
 elif not _given:
     environ.Env.read_env(STATE_DIR / "owner.env", overwrite=False)
 
-# --- What kind of place this is ------------------------------------------------------------
+# --- Environment ------------------------------------------------------------
 
 PRODUCTION = env.bool("PRODUCTION", default=False)
 DEBUG = env.bool("DEBUG", default=False)
 HTTPS = env.bool("HTTPS", default=PRODUCTION)
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
-# Outside production a random key serves: it cannot leak, and costs no more than the sessions.
+# Outside production a random key is enough: it cannot leak; a restart ends the sessions.
 SECRET_KEY = env.str("SECRET_KEY", default="" if PRODUCTION else secrets.token_urlsafe(50))
 
 if PRODUCTION and (DEBUG or "*" in ALLOWED_HOSTS or len(SECRET_KEY) < 50):
@@ -50,10 +50,10 @@ if PRODUCTION and (DEBUG or "*" in ALLOWED_HOSTS or len(SECRET_KEY) < 50):
         "PRODUCTION needs a SECRET_KEY of 50 characters or more, named ALLOWED_HOSTS and no DEBUG."
     )
 
-# How many proxies stand in front and add to X-Forwarded-For; 0 believes no header at all.
+# How many proxies in front add to X-Forwarded-For; 0 ignores that header.
 TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", default=0)
 
-# --- The shop's rules (docs/how-it-works.md, "Limits against hoarding"); 0 switches a limit off ---
+# --- The shop's rules (docs/how-it-works.md); 0 switches a limit off ------------------------------
 
 RESERVATION_TTL_SECONDS = env.int("RESERVATION_TTL_SECONDS", default=600)
 RESERVATION_MAX_RENEWALS = env.int("RESERVATION_MAX_RENEWALS", default=2)
@@ -69,7 +69,7 @@ for _name in ("RESERVE_RATE", "API_RATE", "LOGIN_RATE"):
         raise ImproperlyConfigured(f'{_name} is "{_rate}"; give "30/m", "5/s" or "off".')
 EXPIRY_SWEEP_SECONDS = min(env.int("EXPIRY_SWEEP_SECONDS", default=10), 60)
 
-# After how long the clock deletes what is no longer needed; a session, when it has run out.
+# After how long the clock deletes old rows. Sessions are deleted when they expire.
 KEEP_KEYS_HOURS = env.int("KEEP_KEYS_HOURS", default=24)
 KEEP_SWEEPS_DAYS = env.int("KEEP_SWEEPS_DAYS", default=7)
 KEEP_IMPORTS_DAYS = env.int("KEEP_IMPORTS_DAYS", default=30)
@@ -104,7 +104,8 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    # Pages only; it pads them at random, so that their length tells nothing of a token (BREACH).
+    # Only for pages. It adds random padding, so that their length reveals nothing of a token
+    # (BREACH).
     "django.middleware.gzip.GZipMiddleware",
     "allo.web.policy.ContentPolicyMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -144,7 +145,7 @@ TEMPLATES = [
 _database_url = env.str("DATABASE_URL", default="postgres:///allo")
 SHOP_DATABASE = env.db_url_config(_database_url)
 SHOP_ROLE = SHOP_DATABASE["USER"]
-# Only the owner's commands have the owner's address: see above.
+# Set only for the owner's commands: see above.
 _database = env.db_url_config(env.str("MIGRATION_DATABASE_URL", default="") or _database_url)
 
 LOCK_TIMEOUT_MS = env.int("LOCK_TIMEOUT_MS", default=2000)
@@ -156,8 +157,8 @@ if 0 < TRANSACTION_TIMEOUT_MS <= LOCK_TIMEOUT_MS:
         f"TRANSACTION_TIMEOUT_MS is {TRANSACTION_TIMEOUT_MS}: a transaction that waits for a lock,"
         f" for LOCK_TIMEOUT_MS ({LOCK_TIMEOUT_MS}) at the most, needs longer than that."
     )
-# The shop's, by their names in PostgreSQL, in milliseconds. A lock that is not free in time is
-# `Busy`, and a client that froze does not keep its own for longer than a transaction may last.
+# By their names in PostgreSQL, in milliseconds. A lock that is not free in time raises `Busy`; a
+# client that froze keeps its locks for one transaction timeout at most.
 TIMEOUTS = {
     "lock_timeout": LOCK_TIMEOUT_MS,
     "statement_timeout": env.int("STATEMENT_TIMEOUT_MS", default=15000),
@@ -171,8 +172,8 @@ _pool_size = env.int("DATABASE_POOL_SIZE", default=0)
 _pool = {
     "min_size": 1,
     "max_size": _pool_size,
-    # In seconds: who waits for a connection is refused, and a lost one is given up until the next
-    # caller has it tried again.
+    # In seconds: how long a caller waits for a connection before it is refused, and how long a lost
+    # one is retried before the pool waits for the next caller.
     "timeout": 5,
     "reconnect_timeout": 5,
 }
@@ -187,9 +188,10 @@ DATABASES = {
             **_options,
             # Under REPEATABLE READ a transaction that waited for a lock would read stale stock.
             "isolation_level": IsolationLevel.READ_COMMITTED,
-            # Only the engine's statements bind in the server; run often, they are planned once.
+            # Only the engine binds parameters in the server, where frequent statements are planned
+            # once.
             "prepare_threshold": 2,
-            # Set once connected, if the server knows it and DATABASE_URL does not say it.
+            # Set after connecting, if the server knows it and DATABASE_URL does not set it.
             "transaction_timeout": (
                 None if "transaction_timeout" in _options["options"] else _transaction_timeout
             ),
@@ -202,11 +204,11 @@ REDIS_URL = env.str("REDIS_URL", default="redis://127.0.0.1:6379/0")
 
 # --- Live updates ---------------------------------------------------------------------------
 
-# Where pages find the live process: behind a proxy on their own origin.
+# The live process's address for pages; by default the shop's origin, behind a proxy.
 LIVE_URL = env.str("LIVE_URL", default="") or "/live/"
-# Elsewhere than there, these pages and no others may listen.
+# If it has another origin, only pages of these origins may listen.
 LIVE_ALLOW_ORIGINS = env.list("LIVE_ALLOW_ORIGINS", default=[])
-# Two shops that share a Redis need two of these.
+# Shops that share a Redis need different channels.
 LIVE_CHANNEL = env.str("LIVE_CHANNEL", default="allo.live")
 LIVE_MAX_CLIENTS = env.int("LIVE_MAX_CLIENTS", default=10_000)
 LIVE_MAX_PER_NETWORK = env.int("LIVE_MAX_PER_NETWORK", default=500)
@@ -230,7 +232,7 @@ CELERY_BEAT_SCHEDULE = {
     "expire-due": {
         "task": "reservations.clock.tasks.expire_due",
         "schedule": EXPIRY_SWEEP_SECONDS,
-        # A sweep nobody fetched is worthless once the next one is queued.
+        # A queued sweep is of no use once the next one is queued.
         "options": {"expires": max(EXPIRY_SWEEP_SECONDS - 1, 1)},
     },
     "watch-low-stock": {
@@ -238,14 +240,15 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 60,
         "options": {"expires": 59},
     },
-    # A file that is uploaded asks at once; this is for one whose worker was away, or died.
+    # An upload queues this at once; the schedule is for files whose worker was not running, or
+    # died.
     "read-imports": {
         "task": "inventory.tasks.read_imports",
         "schedule": 30,
         "options": {"expires": 29},
     },
     "prune-imports": {"task": "inventory.tasks.prune_imports", "schedule": crontab(minute=27)},
-    # New pictures ask at once; this is for the seed's, and for what was left undone.
+    # A new picture queues this at once; the schedule is for the seed's, and for failed runs.
     "picture-sizes": {
         "task": "catalog.tasks.make_sizes",
         "schedule": 30,
@@ -265,7 +268,7 @@ CELERY_BEAT_SCHEDULE = {
 
 # --- Mail -----------------------------------------------------------------------------------
 
-# To the log of who sends it, unless told where to.
+# By default mail is printed to the log of the process that sends it.
 _mail = env.email_url("EMAIL_URL", default="consolemail://")
 EMAIL_BACKEND, EMAIL_HOST, EMAIL_PORT = (
     _mail["EMAIL_BACKEND"], _mail["EMAIL_HOST"], _mail["EMAIL_PORT"] or 25,
@@ -274,7 +277,7 @@ EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _mail["EMAIL_HOST_USER"], _mail["EMAIL_HO
 EMAIL_USE_TLS, EMAIL_USE_SSL = _mail.get("EMAIL_USE_TLS", False), _mail.get("EMAIL_USE_SSL", False)
 EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = env.str("MAIL_FROM", default="allo@localhost")
-# Who is told when stock becomes low; nobody unless set.
+# The recipients of low-stock mail; none by default.
 STAFF_EMAILS = env.list("STAFF_EMAILS", default=[])
 
 # --- Language, time, files --------------------------------------------------------------------
@@ -293,12 +296,12 @@ MEDIA_ROOT = STATE_DIR / "media"
 STORAGES = {
     "default": {
         "BACKEND": "django.core.files.storage.FileSystemStorage",
-        # A picture's name carries its content's hash: the same name is the same picture.
+        # A picture's name contains a hash of its content, so the same name is the same picture.
         "OPTIONS": {"allow_overwrite": True},
     },
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
-# Pages that were opened before a picture was replaced still name it.
+# Open pages still refer to a picture that was replaced.
 REPLACED_PICTURES_DAYS = env.int("REPLACED_PICTURES_DAYS", default=7)
 WHITENOISE_MAX_AGE = 3600
 WHITENOISE_KEEP_ONLY_HASHED_FILES = True
@@ -323,11 +326,11 @@ CONTENT_SECURITY_POLICY = {
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
-# `__Host-`: no other name of the domain can plant one. `reservations.shop.visitor`
+# With `__Host-` no other subdomain can set it. See `reservations.shop.visitor`.
 VISITOR_COOKIE_NAME = "__Host-allo_visitor" if HTTPS else "allo_visitor"
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
-# Who probes a process does not come through the proxy that speaks HTTPS.
+# Health probes reach the process directly, not through the HTTPS proxy.
 SECURE_REDIRECT_EXEMPT = [r"^(livez|readyz)$"]
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES else None
@@ -340,8 +343,8 @@ LOGIN_URL = "admin:login"
 
 LOGIN_REDIRECT_URL = "admin:index"
 
-# Wrong passwords shut out a name from where they came, and nobody else: not the office, not the
-# same person elsewhere. Only many of them, over whatever names, shut out the whole network.
+# Wrong passwords lock out one name at one network: not the network's other names, nor the same name
+# elsewhere. Only many failures, under any names, lock out a whole network.
 AXES_FAILURE_LIMIT = 5
 LOGIN_MAX_WRONG_PER_NETWORK = env.int("LOGIN_MAX_WRONG_PER_NETWORK", default=20)
 AXES_COOLOFF_TIME = timedelta(minutes=15)
@@ -352,15 +355,15 @@ AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_CLIENT_IP_CALLABLE = "allo.staff.login.client_address"
 AXES_USERNAME_CALLABLE = "allo.staff.login.name"
 AXES_LOCKOUT_CALLABLE = "allo.staff.login.locked_out"
-# axes keeps what was posted, but for these.
+# axes stores what was posted, except these.
 AXES_SENSITIVE_PARAMETERS = [
     "username", "ip_address", "csrfmiddlewaretoken",
     "password", "old_password", "new_password1", "new_password2",
 ]  # fmt: skip
-AXES_ENABLE_ADMIN = False  # `allo.staff.attempts` shows the attempts, to be read
+AXES_ENABLE_ADMIN = False  # `allo.staff.attempts` shows the attempts, read-only
 AXES_VERBOSE = False
 
-# Of any file: what is more is not kept. `allo.web.uploads`
+# `Cap` first: it drops what exceeds the largest allowed file. See `allo.web.uploads`.
 FILE_UPLOAD_HANDLERS = [
     "allo.web.uploads.Cap",
     "django.core.files.uploadhandler.MemoryFileUploadHandler",

@@ -1,4 +1,4 @@
-"""What the clock does for the project's own tables."""
+"""Celery tasks for the tables of Django, axes and sessions."""
 
 from datetime import timedelta
 

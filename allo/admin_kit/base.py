@@ -21,7 +21,7 @@ else:
 
 Row = TypeVar("Row", bound=Model)
 
-# Counted one by one up to here; beyond it, how many there are is said roughly.
+# Rows are counted exactly up to here; above it the number shown is an estimate.
 COUNTED = 10_000
 # From here on, rows are found by their keys alone first: skipping whole joined rows is slow.
 DEEP = 1000

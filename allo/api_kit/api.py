@@ -1,4 +1,4 @@
-"""django-ninja, hardened: what is parsed, how it fails, and what every call answers."""
+"""django-ninja with a strict parser, failures as problems, and the headers of every response."""
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 View = Callable[..., HttpResponse]
 
-# Opened in a browser, an answer of the API runs, loads and shows nothing.
+# A response of the API that is opened in a browser runs and loads nothing.
 NOTHING = "default-src 'none'; frame-ancestors 'none'"
 
 
@@ -38,7 +38,8 @@ class StrictParser(Parser):
 
 
 class Api(NinjaAPI):
-    """Every failure is a problem; documentation is made elsewhere, from the same schema."""
+    """Every failure is a problem. The documentation is made from the schema in
+    `allo.site.reference`."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(parser=StrictParser(), docs_url=None, openapi_url=None, **options)
@@ -56,7 +57,8 @@ class Api(NinjaAPI):
 
     @property
     def doors(self) -> list[URLPattern]:
-        """The calls' addresses, each answering HEAD and OPTIONS, and wrong methods, properly."""
+        """The calls' addresses; each also responds to HEAD, OPTIONS and methods that are not
+        allowed."""
         found = [pattern for pattern in self._get_urls() if isinstance(pattern, URLPattern)]
         for pattern in found:
             pattern.callback = _door(pattern.callback)
@@ -67,7 +69,7 @@ def _door(view: View) -> View:
     @wraps(view)
     def opened(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         asked = request.method
-        # What GET says, HEAD says; the server leaves the body away.
+        # HEAD runs as GET; the web server drops the body.
         request.method = "GET" if asked == "HEAD" else asked
         try:
             response = view(request, *args, **kwargs)
@@ -111,7 +113,7 @@ def _invalid(_request: HttpRequest, error: ValidationError) -> HttpResponse:
 
 
 def _level(found: dict[str, Any]) -> int:
-    """Where the field's own name begins, behind "body" and the parameter's name in our code."""
+    """Where the field's name begins, after "body" and the parameter's name in our code."""
     return 2 if found["loc"][0] == "body" else 1
 
 
@@ -127,7 +129,7 @@ def _shown(text: str) -> str:
 
 
 def _http_error(_request: HttpRequest, error: HttpError) -> HttpResponse:
-    """What ninja makes of an exception in the parser."""
+    """ninja wraps an exception of the parser in this error."""
     cause = error.__cause__
     return (cause if isinstance(cause, Problem) else Problem(problems.BAD_REQUEST)).response
 
@@ -140,7 +142,7 @@ def _broken(_request: HttpRequest, error: Exception) -> HttpResponse:
     if fault := fault_of(error):
         logger.warning("%s: %s", fault.value, name_of(error))
         return problems.unavailable(fault).response
-    # Without a database's own words, in which PostgreSQL quotes whole rows.
+    # Without the database's message, in which PostgreSQL quotes whole rows.
     words = None if isinstance(error, Error) else error
-    logger.error("an API call broke: %s", name_of(error), exc_info=words)
+    logger.error("an API call failed: %s", name_of(error), exc_info=words)
     return Problem(problems.INTERNAL).response

@@ -1,4 +1,4 @@
-"""JSON answers to safe calls, with a tag by which a client asks whether anything changed."""
+"""JSON responses to safe calls, with an ETag for conditional requests."""
 
 import json
 from hashlib import blake2b
@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseNotModified
 from django.utils.cache import patch_vary_headers
 from django.utils.http import parse_etags
 
-# Anyone may keep it, and has to ask each time: stock is never told from a cache.
+# Caches may store it but have to revalidate it each time, so stock is never out of date.
 PUBLIC = "public, no-cache"
 PRIVATE = "private, no-cache"
 
@@ -18,8 +18,7 @@ def encode(facts: Any) -> str:
 
 
 def answer(request: HttpRequest, facts: Any, cache_control: str = PUBLIC) -> HttpResponse:
-    """200 or, for a client that has just this, 304. The tag is the content's own hash: right
-    whatever the answer was made of."""
+    """200, or 304 for a client that has this content. The ETag is a hash of the content."""
     body = encode(facts).encode()
     etag = f'"{blake2b(body, digest_size=12).hexdigest()}"'
     response = (
@@ -35,6 +34,6 @@ def answer(request: HttpRequest, facts: Any, cache_control: str = PUBLIC) -> Htt
 
 
 def _has(request: HttpRequest, etag: str) -> bool:
-    """Weakly compared: what went through gzip came with a weak tag."""
+    """Compared as weak tags, since a response that gzip compressed carries a weak one."""
     sent = parse_etags(request.META.get("HTTP_IF_NONE_MATCH", ""))
     return "*" in sent or etag in {tag.removeprefix("W/") for tag in sent}

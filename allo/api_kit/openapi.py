@@ -1,4 +1,4 @@
-"""What the schema says beyond the types: each answer with its headers and an example."""
+"""What the schema adds to the types: each response with its headers and an example."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -20,12 +20,12 @@ PROBLEM: dict[str, Any] = {
         "status": {"type": "integer", "minimum": 400, "maximum": 599},
         "detail": {"type": "string"},
         "code": {"type": "string"},
-        "available": {"type": "integer", "description": "Units that are left."},
+        "available": {"type": "integer", "description": "The units that are left."},
         "retry_after": {"type": "integer", "description": "Seconds; as in Retry-After."},
-        "limit": {"type": "string", "description": "The setting that refused."},
-        "maximum": {"type": "integer", "description": "What that setting allows."},
+        "limit": {"type": "string", "description": "The setting that was reached."},
+        "maximum": {"type": "integer", "description": "The most that this setting allows."},
         "reservation_status": {"type": "string"},
-        "scope": {"type": "string", "description": "What the API token would need."},
+        "scope": {"type": "string", "description": "The scope that the API token lacks."},
         "errors": {
             "type": "array",
             "items": {
@@ -40,18 +40,18 @@ PROBLEM: dict[str, Any] = {
 _TEXT = {"schema": {"type": "string"}}
 _SECONDS = {"schema": {"type": "integer"}, "required": True}
 HEADERS: dict[str, dict[str, Any]] = {
-    "ETag": {**_TEXT, "description": "Send it as If-None-Match to ask whether anything changed."},
+    "ETag": {**_TEXT, "description": "Send it as If-None-Match to get 304 if nothing changed."},
     "Location": {
         "schema": {"type": "string", "format": "uri-reference"},
         "required": True,
-        "description": "Where it is.",
+        "description": "Where the resource is.",
     },
     "Idempotent-Replay": {
         "schema": {"type": "string", "enum": ["true"]},
-        "description": "This answer was given before, under the same key.",
+        "description": "This response repeats the first one under the same key.",
     },
-    "Retry-After": {**_SECONDS, "description": "Seconds to wait before asking again."},
-    "WWW-Authenticate": {**_TEXT, "required": True, "description": "What would be accepted."},
+    "Retry-After": {**_SECONDS, "description": "Seconds to wait before the next request."},
+    "WWW-Authenticate": {**_TEXT, "required": True, "description": "The scheme, and the error."},
 }
 _PROBLEM_HEADERS = {401: ("WWW-Authenticate",), 425: ("Retry-After",), 429: ("Retry-After",),
                     503: ("Retry-After",)}  # fmt: skip
@@ -68,7 +68,7 @@ def documented(
     moves: bool = False,
     **more: Any,
 ) -> dict[str, Any]:
-    """`openapi_extra` of an operation: how it succeeds, and every way in which it fails."""
+    """`openapi_extra` of an operation: its success, and every kind of failure."""
     success: dict[str, Any] = {
         "content": {"application/json": {"example": example}},
         "headers": {name: HEADERS[name] for name in headers},
@@ -79,10 +79,10 @@ def documented(
         success["description"] = says
     responses: dict[int, Any] = {status: success}
     if "ETag" in headers:
-        responses[304] = {"description": "You have this already.", "headers": {
+        responses[304] = {"description": "Not changed: your copy is current.", "headers": {
             "ETag": HEADERS["ETag"]}}  # fmt: skip
     if moves:
-        responses[301] = {"description": "It is found at another address now.", "headers": {
+        responses[301] = {"description": "It has another address now.", "headers": {
             "Location": HEADERS["Location"]}}  # fmt: skip
     for kind in (*kinds, problems.BUSY, problems.STORAGE, problems.INTERNAL):
         _add(responses, kind)

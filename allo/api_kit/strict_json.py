@@ -1,4 +1,4 @@
-"""JSON bodies, read so that two readers can never understand them differently."""
+"""JSON bodies, parsed strictly: whatever two parsers could read differently is refused."""
 
 import json
 from io import BytesIO
@@ -14,8 +14,8 @@ MOST_PASSED_BY, _PIECE = 8 << 20, 1 << 16
 
 
 def read_body(request: HttpRequest) -> None:
-    """Reads the body, at most `MOST_BYTES` of it, to where Django keeps it. A longer one is refused
-    and not kept; one in chunks, whose length nobody told, when it grows too long."""
+    """Reads the body, at most `MOST_BYTES` of it, into `request.body`. A longer one is refused; one
+    in chunks, whose length is not known before, as soon as it is too long."""
     length = int(request.META.get("CONTENT_LENGTH") or 0)
     if length > MOST_BYTES:
         _let_it_finish(request)
@@ -30,8 +30,8 @@ def read_body(request: HttpRequest) -> None:
 
 
 def _let_it_finish(request: HttpRequest) -> None:
-    """Who is still sending does not listen, and would see a broken connection instead of why. So a
-    body that is merely too long is let pass by, unread; one without end is not."""
+    """Drains the rest of a body that is too long, up to a limit: a client that is still sending
+    does not read the response, and would only see a closed connection."""
     for _ in range(MOST_PASSED_BY // _PIECE):
         if not request.META["wsgi.input"].read(_PIECE):
             return
@@ -45,7 +45,7 @@ def check_content_type(request: HttpRequest) -> None:
 
 
 def loads(body: bytes) -> Any:
-    """Raises `Problem`: also for a key given twice, for NaN, and for endless nesting."""
+    """Raises `Problem`, also for duplicate keys, NaN, and nesting that is too deep."""
     try:
         return json.loads(
             body.decode(), object_pairs_hook=_each_key_once, parse_constant=_no_constant

@@ -39,11 +39,11 @@ def _parser() -> argparse.ArgumentParser:
     verbs = parser.add_subparsers(required=True)
     everything = verbs.add_parser("up", help="start the whole shop and watch over it")
     everything.add_argument(
-        "--with-parent", action="store_true", help="stop when the starting process ends (Linux)"
+        "--with-parent", action="store_true", help="stop when the parent process ends (Linux)"
     )
     everything.set_defaults(run=_up)
     execute = verbs.add_parser("exec", help="run a command with private servers, then stop them")
-    execute.add_argument("--state", type=Path, help="state folder (default: one to throw away)")
+    execute.add_argument("--state", type=Path, help="state folder (default: a temporary one)")
     execute.add_argument(
         "-c", dest="settings", action="append", default=[], metavar="NAME=VALUE", type=_setting,
         help="a setting of PostgreSQL",
@@ -71,7 +71,7 @@ def _up(options: argparse.Namespace) -> int:
             serve(supervisor, state, address, live, os.environ)
         except Stopped:
             asked = time.monotonic()
-            say("\nStopping everything in order; once more stops it at once.")
+            say("\nStopping everything in order. Press Ctrl-C again to stop at once.")
     say(f"Stopped in {time.monotonic() - asked:.1f} s.")
     return 0
 
@@ -81,7 +81,7 @@ def _execute(options: argparse.Namespace) -> int:
         secrets = read_secrets(state)
         addresses = start_servers(supervisor, state, secrets, os.environ, dict(options.settings))
         if owner := addresses.get(OWNER_URL):
-            # Tests create databases, which only the owner may.
+            # Tests create databases, which only the owner may do.
             addresses |= {"APP_DATABASE_URL": addresses["DATABASE_URL"], "DATABASE_URL": owner}
         variables = {**addresses, "SECRET_KEY": secrets.secret_key, "STATE_DIR": str(state)}
         code = supervisor.run(options.command, {**os.environ, **variables})

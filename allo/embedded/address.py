@@ -8,7 +8,7 @@ from typing import Self
 
 from allo.embedded.errors import RunnerError
 
-# To listen on every interface is not an address one can visit.
+# These mean "every interface", which is no address to visit.
 VISITABLE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
 
 
@@ -24,8 +24,8 @@ class Address:
         return cls(environ.get("HOST") or "127.0.0.1", _port(environ, "PORT") or 8000)
 
     def live(self, environ: Mapping[str, str]) -> Self:
-        """Where the live server listens: at a port that was chosen, else at one that follows from
-        the shop's, so that open pages find it again, else at any."""
+        """Where the live server listens: the port that was set, else one derived from the shop's
+        port (so that open pages find it after a restart), else any free one."""
         beside = replace(self, setting="LIVE_PORT", health="/live/health")
         if chosen := _port(environ, beside.setting):
             return replace(beside, port=chosen)
@@ -33,7 +33,8 @@ class Address:
         return usual if usual._refusal() is None else replace(beside, port=self._any_port())
 
     def require_free(self) -> None:
-        """Find out before anything is started, not from the log of a server that cannot bind."""
+        """Check this before anything starts, rather than leave it to the log of a failing
+        server."""
         if reason := self._refusal():
             raise RunnerError(
                 f"Cannot listen on {self.host}, port {self.port}: {reason}.",
@@ -63,7 +64,7 @@ class Address:
 
     @property
     def origins(self) -> list[str]:
-        """As whom a browser asks that was shown the shop at its own machine: by either name."""
+        """The origins of a browser on this machine: it may use either name."""
         own = self.url.removesuffix("/")
         return [own, own.replace("127.0.0.1", "localhost")] if "127.0.0.1" in own else [own]
 
@@ -71,7 +72,7 @@ class Address:
         return self.get(self.health, seconds) is not None
 
     def get(self, path: str, seconds: float = 5.0) -> bytes | None:
-        """Return what is served there in time; None if nothing is, or an error of the server's."""
+        """Return the response body; None after the timeout or for a server error."""
         connection = http.client.HTTPConnection(self._visitable, self.port, timeout=seconds)
         try:
             connection.request("GET", path)
@@ -88,7 +89,7 @@ class Address:
 
 
 def _port(environ: Mapping[str, str], name: str) -> int:
-    """The port, 0 if none is named."""
+    """The port; 0 if none is set."""
     port = environ.get(name)
     if not port:
         return 0

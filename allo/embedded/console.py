@@ -1,4 +1,4 @@
-"""What the person at the terminal sees."""
+"""Output on the terminal."""
 
 import time
 from collections.abc import Iterator
@@ -9,7 +9,8 @@ from allo.embedded.errors import RunnerError
 
 @contextmanager
 def step(title: str, *, talks: bool = False) -> Iterator[None]:
-    """Say what is being done, then how long it took; what talks itself is summed up after."""
+    """Print the step's name, then its duration. With `talks`, the step prints lines of its own, so
+    the name is repeated with the duration."""
     started = time.monotonic()
     announcement = f"{title} … "
     if not talks:

@@ -1,5 +1,5 @@
 class RunnerError(Exception):
-    """Something the person at the terminal has to know, and what they can do about it."""
+    """An error for the person at the terminal, with a hint on what to do."""
 
     def __init__(self, message: str, hint: str) -> None:
         super().__init__(message)

@@ -1,8 +1,8 @@
-"""Where the private servers live, and as whom they run.
+"""The folders of the private servers, and the account that they run as.
 
-PostgreSQL refuses to run as root, so root hands both servers to an existing account without
-rights. It must reach the programs and the data; where a folder above is closed to it, they move
-to a folder that root makes for them. A folder that is not ours is never opened up.
+PostgreSQL refuses to run as root, so root runs both servers as an existing account without rights.
+That account must reach the programs and the data; if a parent folder is closed to it, they move to
+a folder that root creates. The permissions of other people's folders are never changed.
 """
 
 import os
@@ -20,9 +20,9 @@ from allo.embedded.errors import RunnerError
 ACCOUNT_NAME = "nobody"
 ELSEWHERE = Path("/var/lib/allo")
 PASS_THROUGH = 0o711
-# The address of a Unix socket holds 104 bytes on macOS, 108 on Linux, with the closing zero.
+# The path of a Unix socket may have 104 bytes on macOS, 108 on Linux, with the final zero.
 LONGEST_SOCKET_FOLDER = 103 - len("/.s.PGSQL.5432")
-# To libpq a comma separates hosts; other characters trip other readers of a URL.
+# libpq reads a comma as a separator of hosts; other characters break other URL parsers.
 PLAIN_PATH = re.compile(r"[\w./-]+", re.ASCII)
 
 
@@ -32,7 +32,7 @@ class Account:
     gid: int
 
     def reaches(self, path: Path) -> bool:
-        """Ask the kernel, as that account; permission bits alone do not tell."""
+        """Try the access as that account: permission bits alone do not decide it."""
         done = subprocess.run(
             ["test", "-x", path],
             cwd="/",
@@ -51,7 +51,7 @@ class Place:
     account: Account | None
 
     def programs(self, wheel: str, inside: str) -> Path:
-        """Return the folder of a wheel's programs, or of a copy where the account reaches it."""
+        """Return the folder of a wheel's programs, or of a copy that the account can reach."""
         try:
             package = distribution(wheel)
         except PackageNotFoundError:
@@ -87,7 +87,7 @@ def remove_servers(state: Path) -> None:
 
 
 def _remove(folder: Path) -> None:
-    """Remove it where it really is, and the link that led there."""
+    """Remove the folder, and the link to it."""
     shutil.rmtree(folder.resolve(), ignore_errors=True)
     if folder.is_symlink():
         folder.unlink()
@@ -146,14 +146,14 @@ def _fresh_socket_folder(folder: Path, account: Account | None) -> Path:
     if PLAIN_PATH.fullmatch(str(folder)) and len(str(folder)) <= LONGEST_SOCKET_FOLDER:
         return own_folder(folder, account)
     short = Path(tempfile.mkdtemp(prefix="allo-"))
-    folder.symlink_to(short)  # to be found and removed, if need be by the next start
+    folder.symlink_to(short)  # so that the next start finds and removes it
     if account:
         os.chown(short, account.uid, account.gid)
     return short
 
 
 def _copy_once(package: Distribution, target: Path) -> Path:
-    """Copy every folder of the wheel: programs find their libraries in the one beside theirs."""
+    """Copy every folder of the wheel: programs load libraries from the neighbouring folders."""
     if not target.exists():
         unfinished = target.with_name(target.name + ".new")
         shutil.rmtree(unfinished, ignore_errors=True)
@@ -166,7 +166,7 @@ def _copy_once(package: Distribution, target: Path) -> Path:
 
 
 def _share(path: Path) -> None:
-    """What its owner may read, run or enter, everybody may."""
+    """Give everybody the owner's permissions to read, run and enter."""
     mode = path.stat().st_mode & 0o777
     path.chmod(mode | (mode & 0o500) >> 3 | (mode & 0o500) >> 6)
 

@@ -1,4 +1,4 @@
-"""The private PostgreSQL: a cluster made once, reached through a Unix socket only."""
+"""The private PostgreSQL: a cluster that is made once, reachable only through a Unix socket."""
 
 import os
 import shutil
@@ -22,7 +22,7 @@ DATABASE = "allo"
 OWNER = "allo_owner"
 APP = "allo_app"
 
-# No locale, time zone or PG* variable of the machine finds its way in.
+# A fixed environment: the machine's locale, time zone and PG* variables have no effect.
 ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"}
 SETTINGS = {
     "listen_addresses": "",
@@ -33,8 +33,8 @@ SETTINGS = {
     "log_timezone": "UTC",
 }
 if sys.platform == "linux":
-    # After a crash each file is brought to the disk before recovery begins: one by one that takes
-    # seconds, in which nothing is sold; in one call it does not.
+    # After a crash PostgreSQL syncs all files before it recovers. File by file that takes seconds,
+    # in which nothing can be sold; `syncfs` is one call.
     SETTINGS["recovery_init_sync_method"] = "syncfs"
 INITDB_OPTIONS = (
     "--username=postgres",
@@ -46,7 +46,7 @@ INITDB_OPTIONS = (
     "--auth-local=scram-sha-256",
     "--auth-host=reject",
 )
-# What pg_isready exits with; 2 is no answer.
+# Exit codes of pg_isready; 2 is no response.
 ACCEPTS, REFUSES = 0, 1
 ANSWER_SECONDS = 2
 LEFTOVER_SECONDS = 5.0
@@ -84,12 +84,12 @@ class Cluster:
         self._check()
 
     def _create(self, secrets: Secrets) -> None:
-        """Create it aside, so that an interrupted start leaves no half of a cluster."""
+        """Create it under another name, so that an interrupted start leaves no partial cluster."""
         unfinished = self.data.with_name("postgres.new")
         shutil.rmtree(unfinished, ignore_errors=True)
         own_folder(unfinished, self.place.account)
         run_tool(self._program("initdb", *INITDB_OPTIONS, "--pgdata", unfinished))
-        # No server listens yet: there is no moment at which a role has no password.
+        # Before any server listens, so that no role is ever reachable without a password.
         single = self._program(
             "postgres", "--single", "-D", unfinished, "-c", "exit_on_error=on", "postgres"
         )
@@ -111,13 +111,15 @@ class Cluster:
             )
 
     def end_leftovers(self, queue: SignalQueue) -> None:
-        """Clear away what a killed runner left; the lock says that nobody else's is there."""
+        """Remove what a killed runner left. The lock on the state folder ensures that no other
+        runs."""
         deadline = time.monotonic() + LEFTOVER_SECONDS
         while self._kill_leftovers() and time.monotonic() < deadline:
             queue.pause(POLL_SECONDS)
 
     def _kill_leftovers(self) -> bool:
-        """Without its postmaster a busy backend works on, and no new one may start beside it."""
+        """A busy backend keeps running without its postmaster, and no new server may start beside
+        it."""
         leftovers = [int(entry.name) for entry in Path("/proc").glob("[0-9]*") if self._owns(entry)]
         for process in leftovers:
             with suppress(ProcessLookupError):
@@ -141,12 +143,12 @@ class Cluster:
             environment=program.environment,
             account=program.account,
             ready=lambda: self._answer() == ACCEPTS,
-            # While it recovers it refuses connections, and that is an answer.
+            # During recovery it refuses connections, which counts as a response.
             answers=lambda: self._answer() in (ACCEPTS, REFUSES),
             silence=15.0,
             ended=self._kill_leftovers,
-            stop_signal=signal.SIGINT,  # the fast shutdown
-            kill_signal=signal.SIGQUIT,  # the immediate one: SIGKILL would leave its children
+            stop_signal=signal.SIGINT,  # fast shutdown
+            kill_signal=signal.SIGQUIT,  # immediate shutdown: SIGKILL would leave its children
             patience=3.0,
         )
 
@@ -161,7 +163,7 @@ class Cluster:
 
 
 def _roles_and_database(secrets: Secrets) -> str:
-    """One statement a line: that is how the single-user mode reads."""
+    """One statement per line, as the single-user mode reads them."""
     return (
         f"ALTER ROLE postgres PASSWORD '{secrets.superuser_password}';\n"
         f"CREATE ROLE {OWNER} LOGIN CREATEDB PASSWORD '{secrets.owner_password}';\n"

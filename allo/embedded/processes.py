@@ -25,7 +25,7 @@ class Program:
     environment: Mapping[str, str]
     folder: Path = Path("/")
     account: Account | None = None
-    # What ends it for certain: sent when patience is over, and by the kernel if the runner dies.
+    # Sent when `patience` is over, and by the kernel if the runner dies.
     kill_signal: signal.Signals = signal.SIGKILL
 
 
@@ -34,15 +34,16 @@ class Service(Program):
     """One row of the process table."""
 
     name: str
-    # What it reads from its standard input, once.
+    # Written once to its standard input.
     input: str = ""
     ready: Callable[[], bool] | None = None
     ended: Callable[[], object] | None = None
-    # Does it answer? Takes a bounded time, of a few seconds. What has answered nothing for
-    # `silence` seconds hangs; whatever has yet to answer for the first time has longer.
+    # Whether it responds; takes at most a few seconds. A process that has not responded for
+    # `silence` seconds is restarted; before its first response it gets longer.
     answers: Callable[[], bool] | None = None
     silence: float = 10.0
-    # Given for how many seconds it and all before it were well: does it live, but not do its work?
+    # Whether it responds but does no work, given for how many seconds it and all before it were
+    # well.
     stalled: Callable[[float], bool] | None = None
     stop_signal: signal.Signals = signal.SIGTERM
     patience: float = 2.0
@@ -70,7 +71,7 @@ def tie_to_runner(number: signal.Signals) -> Callable[[], None]:
 def launch(
     program: Program, *, stdin: Stream, stdout: Stream, stderr: Stream
 ) -> subprocess.Popen[bytes]:
-    """Start in a session of its own, which Ctrl-C at the terminal does not reach."""
+    """Start it in a session of its own, so that Ctrl-C at the terminal does not reach it."""
     return subprocess.Popen(
         program.command,
         env=program.environment,
@@ -87,7 +88,7 @@ def launch(
 
 
 def run_tool(program: Program, text: str = "") -> str:
-    """Run a short helper to its end; its complaint becomes ours."""
+    """Run a short helper to its end; raise its error output as a `RunnerError`."""
     pipe = subprocess.PIPE
     process = launch(program, stdin=pipe, stdout=pipe, stderr=pipe)
     output, complaint = process.communicate(text.encode())
@@ -106,6 +107,7 @@ def describe_end(returncode: int) -> str:
 
 
 def telling_lines(text: str) -> str:
-    """Return the last lines a person can use: no stack frames, which are indented."""
+    """Return the last lines that are useful to a person: without stack frames, which are
+    indented."""
     lines = [line for line in text.splitlines() if line[:1].strip() and "Traceback" not in line]
     return "\n".join(lines[-QUOTED_LINES:])

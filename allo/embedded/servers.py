@@ -1,4 +1,4 @@
-"""The private servers together: those that are not given."""
+"""The private servers: PostgreSQL and Valkey, unless their addresses are given."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,7 +22,7 @@ def start_servers(
     environ: Mapping[str, str],
     settings: Mapping[str, str] | None = None,
 ) -> Variables:
-    """Start what `environ` gives no address of; return the addresses."""
+    """Start each server whose address `environ` does not give; return the addresses."""
     addresses = {name: url for name in ("DATABASE_URL", "REDIS_URL") if (url := environ.get(name))}
     if len(addresses) == 2:
         return addresses

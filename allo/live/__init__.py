@@ -1,10 +1,11 @@
-"""Live updates: what changed travels from whoever commits it to every open page.
+"""Live updates: after a commit, what changed is sent to every open page.
 
     publish("product:7")  →  one channel of Redis  →  the live process  →  its event streams
 
-A topic is `kind:id`; nothing here knows what the kinds mean. A page listens to the topics of the
-tokens it was given (`allo.live.tokens`), to all of a kind by `kind:*`. Messages say only what
-changed: the page asks for its own fresh fragment. A lost one costs at most a poll.
+A topic is `kind:id`; nothing here depends on the kinds. A page subscribes to the topics of its
+signed tokens (`allo.live.tokens`), and to all of a kind with `kind:*`. Messages name only the
+topics that changed; the page requests its own fragments anew. If one is lost, the next poll
+replaces it.
 """
 
 from allo.live.publisher import publish

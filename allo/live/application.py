@@ -19,11 +19,11 @@ Headers = list[tuple[bytes, bytes]]
 
 HEARTBEAT_SECONDS = 15
 RETRY_AFTER_SECONDS = 15
-# Those who lost their stream at once do not all come back at once.
+# Clients that lose their streams at the same time reconnect at different times.
 RECONNECT_MS, RECONNECT_SPREAD_MS = 2000, 3000
-# A page has a token for each of its live parts, three or four; each costs a signature to check.
+# A page has a token for each of its three or four live parts; each costs a signature check.
 MAX_TOKENS = 20
-# What was sent stays in memory as long as its stream. On the shop's own host its cookies come too.
+# Request headers stay in memory as long as the stream. On the shop's own host they include cookies.
 MAX_HEADERS_BYTES = 16_384
 
 STREAM: Headers = [
@@ -43,8 +43,8 @@ class Application:
         max_clients: int,
         max_per_network: int,
     ) -> None:
-        """At most `max_clients` streams, and `max_per_network` of one network; 0 of the latter is
-        no limit. `network_of` names the network that a request comes from."""
+        """At most `max_clients` streams, and `max_per_network` for one network (0 is no limit).
+        `network_of` names the network of a request."""
         self._redis_url = redis_url
         self._origins = {origin.encode() for origin in origins}
         self._network_of = network_of
@@ -63,11 +63,11 @@ class Application:
             await self._answer(scope, send)
 
     def stop(self) -> None:
-        """Ends every stream; from now on new ones are refused."""
+        """Ends every stream, and refuses new ones."""
         self._stopping = True
         self.hub.close()
 
-    # --- from the start to the end of the process -----------------------------------------------
+    # --- startup and shutdown -----------------------------------------------
 
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
@@ -82,7 +82,7 @@ class Application:
         await send({"type": "lifespan.shutdown.complete"})
 
     async def _beat(self) -> None:
-        """Each stream in its turn once in `HEARTBEAT_SECONDS`; not all of them in one moment."""
+        """Sends each stream a heartbeat every `HEARTBEAT_SECONDS`, spread over that time."""
         while True:
             clients = list(self.hub.clients)
             for turn in range(HEARTBEAT_SECONDS):
@@ -139,7 +139,7 @@ class Application:
         )
 
     def _reconnect(self) -> bytes:
-        """When to come back: a moment of each stream's own."""
+        """The delay before a reconnect, different for each stream."""
         self._opened += 1
         return f"retry: {RECONNECT_MS + self._opened * 701 % RECONNECT_SPREAD_MS}\n\n".encode()
 
@@ -147,7 +147,7 @@ class Application:
         return f"{len(self.hub.clients)} streams\n".encode()
 
     def _cors(self, scope: Scope) -> Headers:
-        """Pages of the shop's own origin may read this, if it is served from another one."""
+        """CORS headers for the shop's pages, if the live process has another origin."""
         origin = dict(scope["headers"]).get(b"origin")
         allow = [(b"access-control-allow-origin", origin)] if origin in self._origins else []
         return [(b"vary", b"Origin"), *allow] if self._origins else []
@@ -160,7 +160,8 @@ def _tokens(scope: Scope) -> list[str]:
 
 
 def _too_much(scope: Scope) -> int:
-    """The status for a request that brings what no page sends; 0 for any other."""
+    """The error status for a request with a body or very long headers, which no page sends; else
+    0."""
     named = dict(scope["headers"])
     if b"transfer-encoding" in named or named.get(b"content-length", b"0") != b"0":
         return 413

@@ -1,4 +1,4 @@
-"""How topics travel through Redis: lines of a message on one channel."""
+"""The format of messages in Redis: topics, one per line, on one channel."""
 
 from collections.abc import Iterable
 

@@ -1,4 +1,4 @@
-"""Events: what a transaction has changed, for all that is told of it after the commit."""
+"""Events: what a transaction has changed, to be published after its commit."""
 
 from collections.abc import Iterable
 from typing import Protocol
@@ -9,9 +9,9 @@ from allo.live.publisher import publish
 class Event(Protocol):
     @property
     def topics(self) -> tuple[str, ...]:
-        """What open pages listen to so as to hear of it."""
+        """The topics under which open pages receive it."""
 
 
 def tell(events: Iterable[Event]) -> None:
-    """To be called after the commit; costs the caller microseconds, whatever Redis does."""
+    """Call it after the commit. It takes microseconds, whatever the state of Redis."""
     publish(*{topic for event in events for topic in event.topics})

@@ -1,7 +1,9 @@
-"""Who listens to what, in one process: from a topic that changed to every stream that waits for it.
+"""The subscriptions of one live process: from a topic that changed to every stream that listens to
+it.
 
-Everything here runs on one event loop and never waits. Topics that change within `GATHER_SECONDS`
-are told together, so however fast a drop sells, a stream carries a few small messages a second.
+Everything here runs on one event loop and never blocks. Topics that change within `GATHER_SECONDS`
+are sent in one message, so a stream carries a few small messages a second however fast a drop
+sells.
 """
 
 import asyncio
@@ -12,27 +14,27 @@ from collections.abc import Iterable, Iterator
 from allo.live.tokens import Listening
 
 GATHER_SECONDS = 0.25
-# What has changed is remembered this long: a page that was made a moment ago and listens only now
-# is told what it missed, and need not ask for all of its parts once more.
+# How long changes are remembered: a page that was rendered a moment before its stream opened gets
+# what it missed, and does not have to request all of its parts again.
 REMEMBER_SECONDS = 30.0
-# Clocks of the process that signed a token and of this one may differ, and tokens count seconds.
+# The clock of the process that signed a token may differ, and tokens have whole seconds.
 CLOCK_SECONDS = 2.0
-# A reader this far behind is dropped.
+# A stream with this many unsent messages is dropped.
 QUEUE = 64
-# So many of one kind at once are "all of them".
+# More topics of one kind than this are sent as `kind:*`.
 TOO_MANY = 100
-# Pages told at once are asked to come one after the other, at most this many a second.
+# Pages that get the same message spread their requests: at most this many a second.
 ASKING_PER_SECOND = 2000
 LONGEST_SPREAD_MS = 5000
 
 UP = b"event: up\ndata:\n\n"
 DOWN = b"event: down\ndata:\n\n"
-# The comment keeps proxies from closing a silent stream; the event tells the page that it lives.
+# The comment keeps proxies from closing an idle stream; the event tells the page that it is open.
 BEAT = b": still here\n"
 
 
 class Client:
-    """One open stream: the messages that wait for it, and the gate at which it waits for them."""
+    """One open stream: its unsent messages, and the future on which it waits for the next."""
 
     __slots__ = ("_closed", "_queue", "_wake", "task", "topics")
 
@@ -51,7 +53,7 @@ class Client:
             self._ring()
 
     def close(self) -> None:
-        """Ends the stream as it should end, after what it still has to say."""
+        """Ends the stream properly, after its unsent messages."""
         self._closed = True
         self._ring()
 
@@ -60,7 +62,7 @@ class Client:
             self.task.cancel()
 
     async def next(self) -> bytes:
-        """What there is to say; nothing, at the end."""
+        """The next messages, joined; empty at the end of the stream."""
         if not self._queue and not self._closed:
             self._wake = asyncio.get_running_loop().create_future()
             await self._wake
@@ -80,7 +82,8 @@ class Hub:
         self._gathered: set[str] = set()
         self._told_at = float("-inf")
         self._changed: dict[str, float] = {}
-        # Since when nothing was missed, by this machine's clock; None while nothing is heard.
+        # Since when the Redis subscription is complete, by this machine's clock; None while it is
+        # down.
         self._hears_since: float | None = None
 
     # --- streams --------------------------------------------------------------------------------
@@ -113,7 +116,7 @@ class Hub:
         return DOWN if self._hears_since is None else UP
 
     def _missed(self, listening: Listening) -> Iterator[bytes]:
-        """What changed since the page was made; all of it might have, if that was long ago."""
+        """What changed since the page was rendered; "*" if that is too long ago to know."""
         if self._hears_since is None:
             return
         since = listening.since - CLOCK_SECONDS
@@ -127,7 +130,8 @@ class Hub:
     # --- what changes ---------------------------------------------------------------------------
 
     def up(self) -> None:
-        """From now on nothing is missed; what was, nobody knows."""
+        """The subscription works. Changes before it may have been missed, so every page refreshes
+        all."""
         self._hears_since = time.time()
         self._changed.clear()
         for client in self.clients:
@@ -140,7 +144,7 @@ class Hub:
                 client.put(DOWN)
 
     def changed(self, topics: Iterable[str]) -> None:
-        """At once if it was quiet, else with what else changes in a moment."""
+        """Sends at once after a quiet time, else together with the next changes."""
         idle = not self._gathered
         self._gathered.update(topics)
         if idle:
@@ -166,7 +170,7 @@ class Hub:
     def _remember(self, topics: Iterable[str]) -> None:
         now = time.time()
         for topic in topics:
-            self._changed.pop(topic, None)  # what changed last stands last
+            self._changed.pop(topic, None)  # moves it to the end: oldest first
             self._changed[topic] = now
         while self._changed:
             oldest = next(iter(self._changed))
@@ -176,8 +180,8 @@ class Hub:
 
 
 def told(topics: Iterable[str], listeners: int) -> bytes:
-    """A message: over how many milliseconds its readers are to spread their questions, and what
-    changed ("*" is everything)."""
+    """A message: over how many milliseconds pages spread their requests, and the topics that
+    changed ("*" is all)."""
     spread = min(LONGEST_SPREAD_MS, listeners * 1000 // ASKING_PER_SECOND)
     return f"data: {spread} {' '.join(topics)}\n\n".encode()
 

@@ -1,4 +1,4 @@
-"""The one subscription of a live process, and whether it still hears."""
+"""The one Redis subscription of a live process, and whether it works."""
 
 import asyncio
 import logging
@@ -16,13 +16,13 @@ from allo.live.hub import Hub
 
 logger = logging.getLogger(__name__)
 
-# After so long a silence Redis is asked whether it is there, and has as long to answer.
+# After so long without a message a PING is sent, and Redis has as long to respond.
 SILENCE_SECONDS = 2.0
 RETRY_SECONDS = 0.5
 
 
 async def listen(url: str, hub: Hub) -> None:
-    """Tells the hub what changes, and whether anything can be heard; goes on for ever."""
+    """Passes changes to the hub, and the state of the subscription; runs until it is cancelled."""
     while True:
         try:
             await _hear(url, hub)
@@ -34,7 +34,7 @@ async def listen(url: str, hub: Hub) -> None:
 
 
 async def _hear(url: str, hub: Hub) -> None:
-    # No retry of the client's own: it would pass over what was lost meanwhile.
+    # Without the client's own retry, which would hide that messages were lost.
     redis = Redis.from_url(
         url,
         socket_connect_timeout=SILENCE_SECONDS,

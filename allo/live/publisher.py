@@ -1,4 +1,4 @@
-"""What changed, handed to Redis by a thread of its own, so that nobody who sells waits for it."""
+"""Publishes changed topics to Redis from a thread of its own, so that no sale waits for Redis."""
 
 import atexit
 import logging
@@ -15,16 +15,16 @@ from allo.redis_client import redis_client
 
 logger = logging.getLogger(__name__)
 
-# Equal topics of so short a time are one message. The first goes at once.
+# Equal topics within this time are sent once. The first is sent at once.
 PAUSE_SECONDS = 0.05
-# Without Redis nothing is kept: what waits is at the most what one pause brings.
+# Without Redis topics are dropped: at most those of one pause are waiting.
 MAX_WAITING = 10_000
 TOPICS_PER_MESSAGE = 500
 COMPLAIN_EVERY_SECONDS = 30.0
 
 
 class Publisher:
-    """A bounded set of topics and the one thread that empties it; fresh in a forked child."""
+    """A bounded set of topics and the one thread that sends them; reset in a forked child."""
 
     def __init__(self) -> None:
         self._complained_at = float("-inf")
@@ -47,14 +47,15 @@ class Publisher:
             self._something.notify()
 
     def flush(self) -> None:
-        """Sends what waits; never raises, and takes no longer than Redis may take to answer."""
-        # Who comes second, at the end of the process, waits until the first is done.
+        """Sends the waiting topics; never raises, and takes no longer than the timeout for
+        Redis."""
+        # At the end of the process a second caller waits until the first has finished.
         with self._sending:
             with self._something:
                 topics, self._waiting = self._waiting, set()
             try:
                 _send(topics)
-            except Exception as error:  # whatever it is, the thread goes on
+            except Exception as error:  # any error: the thread has to go on
                 self._complain(error)
 
     def _run(self) -> None:
@@ -79,12 +80,12 @@ def _send(topics: Iterable[str]) -> None:
 
 
 _publisher = Publisher()
-# A management command may end right after its commit.
+# A management command may exit right after its commit.
 atexit.register(_publisher.flush)
 
 
 def publish(*topics: str) -> None:
-    """Tells every open page that listens that these changed. To be called after the commit; costs
-    the caller microseconds, whatever Redis does."""
+    """Sends these topics to every open page that listens to them. Call it after the commit. It
+    takes microseconds, whatever the state of Redis."""
     if topics:
         _publisher.add(topics)

@@ -1,4 +1,4 @@
-"""Who may listen to what: topics that the shop has signed, readable by the page they are for."""
+"""Signed topics: a page may listen to the topics in its tokens, which its scripts can read."""
 
 import time
 from collections.abc import Iterable
@@ -12,7 +12,7 @@ MAX_AGE_SECONDS = 12 * 3600
 
 class Listening(NamedTuple):
     topics: frozenset[str]
-    # When the page was made that carries it, in seconds of the epoch.
+    # When the oldest of the tokens was signed, in seconds since the epoch.
     since: float
 
 
@@ -26,7 +26,7 @@ def read(tokens: list[str]) -> Listening:
         raise BadSignature("no token")
     signed = [_signer().unsign(token, max_age=MAX_AGE_SECONDS) for token in tokens]
     topics = frozenset(topic for topics in signed for topic in topics.split(" "))
-    # A token counts whole seconds.
+    # A token has whole seconds.
     return Listening(topics, min(b62_decode(token.rsplit(":", 2)[1]) for token in tokens))
 
 

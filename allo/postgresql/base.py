@@ -1,5 +1,5 @@
-"""Django's PostgreSQL with the shop's own pool, a limit to how long a transaction may last, and an
-eye on what the server fails with."""
+"""Django's PostgreSQL backend with the shop's pool, a transaction timeout, and a reaction to
+read-only servers and full disks."""
 
 import time
 from functools import cached_property
@@ -18,7 +18,7 @@ from allo.postgresql.pool import Pool
 KNOWS_TRANSACTION_TIMEOUT = 170_000
 LIMIT = "SELECT set_config('transaction_timeout', %s, false)"
 
-# When a write of this process last failed for want of space, by `time.monotonic`.
+# When a write of this process last failed for lack of disk space (`time.monotonic`).
 storage_failed_at = -inf
 
 
@@ -33,7 +33,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
             kwargs = {**self.get_connection_params(), "autocommit": True}
             configure: Any = self._configure_connection
             pool = Pool(kwargs=kwargs, open=False, configure=configure, **options)
-            # Of several threads that come first at once, one sets it.
+            # Several threads may get here at once; only one sets it.
             pools.setdefault(self.alias, pool)
         return pools[self.alias]
 
@@ -47,7 +47,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
         return params
 
     def _configure_connection(self, connection: Any) -> bool:
-        """Not by `options`: an older server takes no connection that names what it knows not."""
+        """Sets the timeout after connecting: an older server refuses connections whose `options`
+        name a setting that it does not know."""
         commit: bool = super()._configure_connection(connection)  # type: ignore[misc]
         limit = self.settings_dict["OPTIONS"].get("transaction_timeout")
         if limit is None or connection.info.server_version < KNOWS_TRANSACTION_TIMEOUT:
@@ -56,7 +57,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         return True
 
     def leave_server(self) -> None:
-        """Neither this connection nor its neighbours in the pool are used again."""
+        """Closes this connection and all idle ones of the pool."""
         if self.connection is not None:
             self.connection.close()
         if self.pool:
@@ -64,7 +65,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
 
 class ErrorWrapper(DatabaseErrorWrapper):
-    """Django's, which every error passes on its way out."""
+    """Django's wrapper, through which every database error passes."""
 
     def __init__(self, wrapper: DatabaseWrapper) -> None:
         super().__init__(wrapper)
@@ -83,7 +84,7 @@ class ErrorWrapper(DatabaseErrorWrapper):
 
 def _look_at(wrapper: DatabaseWrapper, error: BaseException) -> None:
     if sqlstate_of(error) == READ_ONLY:
-        # It leads to a primary that was demoted; a new one may lead to its successor.
+        # This server is no longer the primary; a new connection may reach the new one.
         wrapper.leave_server()
     if fault_of(error) is Fault.STORAGE:
         global storage_failed_at  # noqa: PLW0603 - of the process, for `allo.site.health`

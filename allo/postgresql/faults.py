@@ -1,8 +1,8 @@
-"""What a failed statement means for whoever waits for it: decided here, by SQLSTATE, for all.
+"""What a failed statement means for its caller, decided in one place by SQLSTATE.
 
-The class of an exception says too little: a read-only server and a transaction that was ended for
-its length are an InternalError, and a lock that was not free, a full disk and a lost connection are
-all an OperationalError.
+The class of an exception is not enough: a read-only server and a transaction timeout are both an
+InternalError; a lock that was not free, a full disk and a lost connection are all an
+OperationalError.
 """
 
 from enum import Enum
@@ -12,37 +12,37 @@ from psycopg.errors import PipelineAborted
 
 
 class Fault(Enum):
-    """What is no fault of the request: nothing happened, or all of it did before a connection was
-    lost, and either way the same request may be sent again."""
+    """A failure that the request did not cause. Nothing was changed, or everything was and then the
+    connection was lost: either way the same request may be sent again."""
 
-    BUSY = "busy"  # in a moment
-    STORAGE = "storage"  # when somebody has made room: the server cannot write
+    BUSY = "busy"  # retry in a moment
+    STORAGE = "storage"  # retry when there is disk space again: the server cannot write
 
 
 LOCK_NOT_AVAILABLE, DEADLOCK = "55P03", "40P01"
 READ_ONLY = "25006"
 
-# About the rows that were waited for; all the others are about the server or the connection.
+# These concern locked rows; all others concern the server or the connection.
 LOCKED = {LOCK_NOT_AVAILABLE, DEADLOCK}
 BUSY = LOCKED | {
     "40001",  # could not be serialized
-    READ_ONLY,  # a primary that was demoted
+    READ_ONLY,  # read-only: a primary that was demoted
     "25P03",  # idle in a transaction for too long
-    "25P04",  # a transaction that was ended for its length
+    "25P04",  # `transaction_timeout`
     "53000", "53200", "53300",  # short of resources, of memory, of connections
-    # By `statement_timeout`, or by somebody's pg_cancel_backend: undone as a whole, and mostly
-    # because the server has too much to do. The log has it, as it may also be a bad plan.
+    # `statement_timeout`, or pg_cancel_backend: rolled back, mostly because the server is
+    # overloaded. It is logged, as it may also be a bad plan.
     "57014",
     "57P01", "57P02", "57P03", "57P05",  # shut down, crashed, starting, idle for too long
 }  # fmt: skip
 CONNECTION = "08"
-# A full disk, and one that fails. Not 53400: a limit that somebody set is met by that statement
-# again and again, which is a mistake of ours.
+# A full disk, or one that fails. Not 53400 (a configured limit): that statement would fail every
+# time, which is a bug.
 STORAGE = {"53100", "58030"}
 
 
 def fault_of(error: BaseException | None) -> Fault | None:
-    """None for what is not the database's, or a mistake in what was sent to it."""
+    """None for errors that are not the database's, and for bugs in what was sent to it."""
     cause = _cause(error)
     if cause is None:
         return None
@@ -54,7 +54,7 @@ def fault_of(error: BaseException | None) -> Fault | None:
 
 
 def is_locked(error: BaseException) -> bool:
-    """Whether somebody else sat on a row that was wanted."""
+    """Whether a row's lock was not free in time."""
     return sqlstate_of(error) in LOCKED
 
 
@@ -64,7 +64,7 @@ def sqlstate_of(error: BaseException | None) -> str | None:
 
 
 def name_of(error: BaseException) -> str:
-    """Without the detail, in which PostgreSQL quotes whole rows: holders are nobody's business."""
+    """For the log: class and SQLSTATE, without the message, in which PostgreSQL may quote rows."""
     cause = _cause(error)
     if cause is None:
         return type(error).__name__
@@ -72,13 +72,13 @@ def name_of(error: BaseException) -> str:
 
 
 def _cause(error: BaseException | None) -> psycopg.Error | None:
-    """What psycopg raised, behind Django's exception of the same name."""
+    """psycopg's exception, the cause of Django's exception of the same name."""
     if error is not None and not isinstance(error, psycopg.Error):
         error = error.__cause__
     return error if isinstance(error, psycopg.Error) else None
 
 
 def _is_lost(cause: psycopg.Error) -> bool:
-    """Without SQLSTATE it is the client that complains. Of a connection that it lost, or could not
-    have, it does so by this class."""
+    """An error without SQLSTATE comes from the client. For a connection that is lost, or could not
+    be opened, psycopg raises this class."""
     return isinstance(cause, psycopg.OperationalError) and not isinstance(cause, PipelineAborted)

@@ -1,10 +1,10 @@
-"""How the shop connects: what is not in DATABASE_URL, and what is, which wins."""
+"""Connection parameters: the shop's defaults, which those in DATABASE_URL override."""
 
 from collections.abc import Mapping
 from typing import Any
 
-# A machine that vanished without a word is given up after some seconds; by itself TCP would wait
-# for minutes. In seconds, but for `tcp_user_timeout`. A Unix socket has no use for them.
+# A server that vanished is given up after some seconds; TCP alone would wait for minutes. In
+# seconds, except `tcp_user_timeout` (ms). A Unix socket ignores them.
 TCP = {
     "connect_timeout": 2,
     "tcp_user_timeout": 3000,
@@ -18,6 +18,6 @@ TCP = {
 def merged(given: Mapping[str, Any], timeouts: Mapping[str, int]) -> dict[str, Any]:
     """`given` are the URL's parameters; `timeouts` are settings of PostgreSQL in milliseconds."""
     ours = [f"-c {name}={limit}" for name, limit in timeouts.items()]
-    # Of two that set the same, PostgreSQL takes the later.
+    # If both set the same, PostgreSQL uses the later one.
     options = " ".join([*ours, given.get("options", "")]).strip()
     return {**TCP, **given, "options": options}

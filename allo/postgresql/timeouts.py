@@ -1,11 +1,11 @@
-"""How long the shop's statements and transactions may last; and what may last longer."""
+"""The time limits of statements and transactions, and the exceptions from them."""
 
 from django.conf import settings
 from django.db import connection
 from django.db.backends.base.base import BaseDatabaseWrapper
 from psycopg import sql
 
-# What the server does not know is left out: PostgreSQL 16 has no `transaction_timeout`.
+# Skips settings that the server does not know: PostgreSQL 16 has no `transaction_timeout`.
 LIFT = """
     SELECT set_config(name, '0', true) FROM pg_settings
     WHERE name IN ('transaction_timeout', 'statement_timeout')
@@ -20,8 +20,8 @@ SET = "ALTER ROLE CURRENT_USER IN DATABASE {database} SET {name} = {limit}"
 
 
 def lift() -> None:
-    """Lets the transaction that is open last as long as it takes. For what is long by nature, and
-    not for what shoppers wait for: a process that freezes meanwhile keeps its locks."""
+    """Removes the time limits of the open transaction. For long jobs, never where shoppers wait for
+    the locks: a process that freezes in it keeps them."""
     assert connection.in_atomic_block
     with connection.cursor() as cursor:
         cursor.execute(LIFT)
@@ -29,7 +29,7 @@ def lift() -> None:
 
 def keep_with_role(shop: BaseDatabaseWrapper) -> None:
     """Makes the timeouts defaults of the role that `shop` connects as, in this database: a pooler
-    may drop those that a connection asks for. A role may do so for itself, and needs no other."""
+    may drop those that a connection sets. A role may do this for itself."""
     with shop.cursor() as cursor:
         cursor.execute(KNOWN, [list(settings.TIMEOUTS)])
         known = {name for (name,) in cursor.fetchall()}

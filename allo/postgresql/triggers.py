@@ -1,4 +1,4 @@
-"""Rules that compare a row with what it was before, where a CHECK sees only the new one."""
+"""Triggers for rules that compare a row's old and new values; a CHECK sees only the new ones."""
 
 from typing import Any
 
@@ -11,8 +11,8 @@ REFUSE = (
 
 
 class Refuse(pgtrigger.Trigger):
-    """Refuses what `operation` and `condition` describe as a CHECK constraint of this name would:
-    with SQLSTATE 23514, which Django raises as IntegrityError, and the name as the constraint's.
+    """Refuses what `operation` and `condition` describe, as a CHECK constraint of this name would:
+    with SQLSTATE 23514, an IntegrityError in Django, and the constraint's name.
     """
 
     when = pgtrigger.Before

@@ -19,8 +19,8 @@ from reservations.api.calls import router as reservations
 from reservations.api.products import router as products
 
 DESCRIPTION = """\
-The shop's own rules for other programs: what is reserved is really held, for a few minutes, and
-never sold twice.
+The shop's rules for other programs: reserved units are really held for a few minutes, and never
+sold twice.
 
 Bodies are JSON (`application/json`, at most 16 kB, no unknown fields); times are UTC. Failures are
 `application/problem+json` with a stable `code`. Writing calls take an `Idempotency-Key`, so that a

@@ -1,4 +1,4 @@
-"""What a load balancer and a person on call want to know."""
+"""Health checks for load balancers and people on call."""
 
 import time
 from typing import Any
@@ -14,20 +14,20 @@ from allo.redis_client import redis_client
 from allo.web.address import met_unknown
 from reservations.models import Sweep
 
-# A transaction_timeout of null: the server is older than PostgreSQL 17, which brought it.
+# transaction_timeout is null on servers older than PostgreSQL 17.
 SERVER = """
     SELECT current_setting('transaction_read_only'), current_setting('transaction_timeout', true)
 """
-# A megabyte is more than 64 kB: the server writes it to a file beside its tables, and drops it.
+# With work_mem at 64 kB the server writes this megabyte to a temporary file, then drops it.
 LITTLE_MEMORY = "SET LOCAL work_mem = '64kB'"
 WRITE_A_MEGABYTE = "SELECT count(*) FROM generate_series(1, 40000)"
-# In seconds: tables may be on another disk than such files are.
+# In seconds. Failed writes count too: tables may be on another disk than temporary files.
 STORAGE_FAILURE_COUNTS = 30.0
 
 
 def report() -> dict[str, Any]:
-    """`ready` says whether to send requests here. Neither Redis nor the sweep is needed for that:
-    without them the shop still sells, and expires what it touches."""
+    """`ready` says whether to send requests here. It needs neither Redis nor the sweep: without
+    them the shop still sells, and expires the reservations that it reads."""
     try:
         facts = {**_server(), "unapplied_migrations": _unapplied(), **_sweep()}
     except Error as error:
@@ -37,7 +37,7 @@ def report() -> dict[str, Any]:
 
 
 def _warnings() -> list[str]:
-    """What does not keep this process from serving, and should not stay as it is."""
+    """Problems that do not keep this process from serving, but need attention."""
     if not met_unknown():
         return []
     return ["The addresses of some clients cannot be known, and share the limits of one network."]

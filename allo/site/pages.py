@@ -1,4 +1,4 @@
-"""Pages that belong to no part of the shop."""
+"""Pages that belong to no app: docs, robots.txt, the web manifest."""
 
 import re
 from functools import partial
@@ -18,7 +18,7 @@ from allo.site import health
 from allo.web.parts import always_fresh
 
 HOUR = 3600
-# A name with its content's hash never means anything else.
+# A name with a hash of its content never changes its meaning.
 _HASHED = re.compile(r"\.[0-9a-f]{12}\.\w+$")
 _FOR_EVER = "public, max-age=31536000, immutable"
 

@@ -1,4 +1,4 @@
-"""The API's schema as a page for people: plain HTML, so that it needs no viewer and no script."""
+"""The API's schema as an HTML page, which needs no script."""
 
 import json
 import shlex

@@ -9,5 +9,5 @@ class StaffConfig(AdminConfig):
     def ready(self) -> None:
         super().ready()
         import_module("allo.staff.attempts")
-        # What staff ask of the worker goes through the shop's own Celery, which knows the broker.
+        # Loads the shop's Celery application, so that tasks queued by the admin reach its broker.
         import_module("allo.celery")

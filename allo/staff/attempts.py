@@ -1,4 +1,4 @@
-"""What is left to register: accounts, and who tried to sign in."""
+"""Admin pages of accounts and of sign-in attempts."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -28,7 +28,7 @@ class RoleAdmin(Editing[Group], Pages[Group], GroupAdmin):
 
 @admin.register(User)
 class AccountAdmin(account_admin.AccountAdmin):
-    """Whoever did something in the admin stays on its record: made inactive, never deleted."""
+    """An account with entries in the admin's log can be made inactive, but not deleted."""
 
     paginator = QuickPaginator
     change_password_form = SetPasswordForm

@@ -1,7 +1,7 @@
-"""What staff see first: how the shop stands now, and what happened today.
+"""The admin's front page: the shop's state now, and what happened today.
 
 Few queries, each bounded by what is held now or ended in the last day: the indexes on pending and
-on ended rows find both without touching the history before.
+on ended rows find both without reading older history.
 """
 
 from dataclasses import dataclass
@@ -20,13 +20,13 @@ Status = Reservation.Status
 User = AbstractBaseUser | AnonymousUser
 
 HOURS = 24
-# The clock sweeps every minute at the least: after this it has stopped.
+# Sweeps run at least every minute; without one for this long the clock has stopped.
 SWEEP_LATE = timedelta(minutes=3)
 LISTED = 8
 
 
 def dashboard(user: User) -> dict[str, Any]:
-    """As much of it as this user may see."""
+    """The page's data, as far as this user may see it."""
     assert isinstance(user, PermissionsMixin)
     parts: dict[str, Any] = {}
     if user.has_perm("reservations.view_reservation"):
@@ -106,7 +106,8 @@ def _ended_by_hour(since: datetime) -> list[dict[str, Any]]:
 
 
 def _created_by_hour(since: datetime) -> dict[datetime, int]:
-    """What was made since then is either pending or ended since then: both are indexed."""
+    """Reservations made since then. They are pending, or have ended since then: both are
+    indexed."""
     held = _count_created(Reservation.objects.pending(), since)
     for hour, count in _count_created(
         Reservation.objects.ended().filter(ended_at__gte=since), since
@@ -138,7 +139,7 @@ class Bar:
 
 @dataclass(frozen=True)
 class Hour:
-    """One hour of the chart: where it stands, and its counts in the order of `SERIES`."""
+    """One hour of the chart: its position, and its counts in the order of `SERIES`."""
 
     at: datetime
     x: float
@@ -182,7 +183,7 @@ class Chart:
 
     @property
     def lines(self) -> list[tuple[int, float]]:
-        """Each grid line: what it says, and where."""
+        """The grid lines: label and position."""
         return [
             (self.top * n // 2, round(self.floor - self._height(self.top * n // 2), 1))
             for n in range(3)
@@ -197,7 +198,7 @@ class Chart:
 
 
 def _round_up(number: int) -> int:
-    """To an even number that reads well: 2, 4, 10, 20, 40, 100, …"""
+    """Rounds up to a number for the scale: 2, 4, 10, 20, 40, 100, …"""
     scale = 1
     while True:
         for step in (2, 4, 10):

@@ -1,8 +1,8 @@
-"""Who may try to sign in. django-axes keeps what was wrong; this says from where it came, how often
-is too often, and what is answered then.
+"""Limits on attempts to sign in. django-axes records failures; this decides on the client's
+network, the limits, and the response when one is reached.
 
-A password is compared by a hash that is slow on purpose, so whoever may not try is refused before
-one is made. A name that does not exist costs the same and is locked out the same.
+Password hashing is slow on purpose, so a locked-out attempt is refused before any hash is computed.
+A name that does not exist takes as long and is locked out in the same way.
 """
 
 from dataclasses import dataclass
@@ -28,15 +28,15 @@ from django.views.decorators.debug import sensitive_variables
 from allo.web.address import client_network
 from allo.web.rate import seconds_to_wait
 
-# A hash takes a core for a third of a second. However many networks guess at once, most threads
-# and cores of a process stay with those who shop.
+# A hash takes a core for a third of a second. This limit keeps most threads and cores of a process
+# for shoppers, from however many networks passwords are guessed.
 HASHES_AT_ONCE = 2
 _hashing = BoundedSemaphore(HASHES_AT_ONCE)
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why no password was looked at, and when to come back."""
+    """Why the password was not checked, and when to try again."""
 
     reason: str
     seconds: int
@@ -48,7 +48,7 @@ class Refusal:
 
 
 class PasswordBackend(AxesStandaloneBackend, ModelBackend):  # type: ignore[misc]  # axes has no types
-    """The only door that compares a password."""
+    """The only place that checks passwords."""
 
     @sensitive_variables("password")
     def authenticate(
@@ -58,7 +58,7 @@ class PasswordBackend(AxesStandaloneBackend, ModelBackend):  # type: ignore[misc
         password: str | None = None,
         **kwargs: Any,
     ) -> User | None:
-        """Raises `PermissionDenied` for whoever may not try now."""
+        """Raises `PermissionDenied` if no attempt is allowed now."""
         assert request is not None
         if wait := seconds_to_wait(settings.LOGIN_RATE, "login", client_network(request)):
             _refuse(request, Refusal("attempts", wait))
@@ -72,16 +72,17 @@ class PasswordBackend(AxesStandaloneBackend, ModelBackend):  # type: ignore[misc
 
 
 def _refuse(request: HttpRequest, refusal: Refusal) -> NoReturn:
-    # axes counts nothing for a request with this mark, and its middleware answers `locked_out`.
+    # axes does not count a request with this mark; its middleware responds with `locked_out`.
     vars(request).update(axes_locked_out=True, sign_in_refusal=refusal)
     raise PermissionDenied
 
 
 class AttemptHandler(AxesDatabaseHandler):  # type: ignore[misc]
-    """Two limits, each over `AXES_COOLOFF_TIME`: of one name at one network, and of a network."""
+    """Two limits over `AXES_COOLOFF_TIME`: for a name at a network, and for a network."""
 
     def get_failures(self, request: HttpRequest, credentials: dict[str, Any] | None = None) -> int:
-        """Those of the name; as many as lock it out when its network is locked out."""
+        """The failures of the name at its network; if the network is locked out, at least the
+        limit."""
         of_name: int = super().get_failures(request, credentials)
         if _failures(_recent(ip_address=client_address(request))) < _network_limit():
             return of_name
@@ -90,8 +91,8 @@ class AttemptHandler(AxesDatabaseHandler):  # type: ignore[misc]
     def clean_expired_user_attempts(
         self, request: HttpRequest | None = None, credentials: dict[str, Any] | None = None
     ) -> int:
-        """Only those of this name and network, so that its count begins afresh. The others stay,
-        for staff to see, until `allo.tasks.prune`."""
+        """Deletes only the expired attempts of this name and network, so that its count starts
+        again. The others stay visible to staff until `allo.tasks.prune`."""
         if request is None or not credentials:
             return 0
         mine = AccessAttempt.objects.filter(
@@ -102,7 +103,7 @@ class AttemptHandler(AxesDatabaseHandler):  # type: ignore[misc]
 
 
 def client_address(request: HttpRequest) -> str | None:
-    """As the rest of the shop believes it: of IPv6 the network, whose owner has all of it."""
+    """The client's address as in the rest of the shop; for IPv6 its /64 network."""
     address = client_network(request).partition("/")[0]
     try:
         return str(ip_address(address))
@@ -111,7 +112,7 @@ def client_address(request: HttpRequest) -> str | None:
 
 
 def name(request: HttpRequest, credentials: dict[str, Any] | None) -> str:
-    """As it was typed, as far as there is room to count it."""
+    """The name as typed, cut to the length of axes' column."""
     typed = (credentials or {}).get("username") or request.POST.get("username", "")
     return str(typed).replace("\0", "")[:255]
 
@@ -157,7 +158,8 @@ def _failures(attempts: QuerySet[AccessAttempt]) -> int:
 
 
 def _seconds_left(attempts: QuerySet[AccessAttempt], limit: int) -> int:
-    """Until so many of them are older than the cool-off that fewer than `limit` count; 0 if so."""
+    """Seconds until fewer than `limit` failures are within the cool-off time; 0 if that is so
+    now."""
     left, seconds = _failures(attempts), 0
     oldest_first = attempts.order_by("attempt_time")
     for at, failures in oldest_first.values_list("attempt_time", "failures_since_start"):
@@ -183,7 +185,7 @@ class SetPasswordForm(_PasswordAlone, AdminPasswordChangeForm):  # type: ignore[
 
 
 class ChangePasswordForm(_PasswordAlone, PasswordChangeForm):  # type: ignore[misc]
-    """The old password is guessed at no more often than at the door, and by the same count."""
+    """The old password counts towards the same limits as signing in."""
 
     def __init__(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -1,7 +1,7 @@
-"""What each role of the staff may do: groups by these names, with exactly these permissions.
+"""The permissions of each staff role: groups with these names and exactly these permissions.
 
-`migrate` makes them and `manage.py prepare` brings them up to date, so this table is all there is
-to change. A permission that does not exist stops both: a role is never quietly less than it says.
+`migrate` creates them and `manage.py prepare` updates them, so a role is changed only here. A
+permission that does not exist stops both, so that no role silently lacks one.
 """
 
 from typing import Any
@@ -45,7 +45,7 @@ CATALOGUE = (
     "catalog.delete_product",
     "catalog.publish_product",
 )
-# Nobody edits a token: its permission to change is that to revoke.
+# Tokens are never edited: the permission to change one is the permission to revoke it.
 TOKENS = (
     "reservations.add_apitoken",
     "reservations.change_apitoken",
@@ -65,8 +65,8 @@ class UnknownPermission(Exception):
 
 
 def apply(apps: Any = current_apps) -> None:
-    """Gives each role its permissions and takes what is not in the table; `apps` are a
-    migration's, or those of now. Idempotent."""
+    """Gives each role exactly its permissions. `apps` is a migration's registry or the current one.
+    Idempotent."""
     for label in {name.partition(".")[0] for role in ROLES.values() for name in role}:
         _declare(apps.get_app_config(label), apps)
     known = {
@@ -83,7 +83,7 @@ def apply(apps: Any = current_apps) -> None:
 
 
 def _declare(app: Any, apps: Any) -> None:
-    """Django makes permissions only after all migrations; roles need them now."""
+    """Django creates permissions only after all migrations, but roles need them in this one."""
     module = getattr(app, "models_module", None)  # a migration's apps have none
     app.models_module = module or True
     create_permissions(app, apps=apps, verbosity=0)

@@ -1,4 +1,4 @@
-"""The staff's admin: Django's own, with a front page and an order that fit the shop."""
+"""Django's admin site with the shop's front page, sections and access rules."""
 
 from functools import partial
 from typing import Any
@@ -14,7 +14,7 @@ from django.urls import Resolver404, resolve, reverse
 from allo.staff.dashboard import dashboard
 from allo.staff.login import ChangePasswordForm
 
-# What staff look for, in this order; a model that is not named here comes under "More".
+# The sections in their order; a model that is not listed here is under "More".
 SECTIONS = {
     "Selling": ("reservations.Reservation", "reservations.StaffAction", "checkout.Contact"),
     "Catalogue": ("catalog.Product", "catalog.Category", "catalog.ProductSlug"),
@@ -47,7 +47,7 @@ class StaffSite(AdminSite):
     site_header = site_title = "Allo staff"
     index_title = "Today"
     index_template = "admin/index.html"
-    # The frame has a navigation of its own, which needs no script.
+    # `templates/admin/base.html` has its own navigation, which needs no script.
     enable_nav_sidebar = False
     empty_value_display = "–"
 
@@ -63,7 +63,7 @@ class StaffSite(AdminSite):
     def login(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """Leads to `next` only if that is a page, and one that the person may see."""
+        """Redirects to `next` only if it is a page that the user may see."""
         response = super().login(request, extra_context)
         if isinstance(response, HttpResponseRedirect) and not _may_be_shown(
             self, request, response.url
@@ -83,19 +83,19 @@ class StaffSite(AdminSite):
         return view(request)
 
 
-# Addresses of the admin that show no page of their own.
+# Addresses of the admin that are not pages.
 NO_PAGES = {"login", "logout", "autocomplete", "jsi18n", "view_on_site"}
-# What the pages of a model ask for, by the end of their names; the others ask for a look.
+# The permission that a model's page needs, by the end of its name; others need "view".
 ASKED = {"add": "has_add_permission", "delete": "has_delete_permission"}
 
 
 def _may_be_shown(site: AdminSite, request: HttpRequest, address: str) -> bool:
-    """Pages with rules of their own say no themselves."""
+    """Whether the user may open this page. Pages with rules of their own check again."""
     try:
         match = resolve(urlsplit(address).path)
     except Resolver404:
         return False
-    # An address of the admin that nothing is behind resolves, too, but has no name.
+    # Unknown addresses below the admin resolve to its catch-all view, which has no name.
     if not match.url_name or match.url_name in NO_PAGES:
         return False
     if match.url_name == "app_list":
@@ -107,7 +107,7 @@ def _may_be_shown(site: AdminSite, request: HttpRequest, address: str) -> bool:
 
 
 def sections(apps: list[Any]) -> list[dict[str, Any]]:
-    """The models that this user may see, by what they are for rather than by app."""
+    """The models that this user may see, by section instead of by app."""
     models = {
         f"{app['app_label']}.{model['object_name']}": model
         for app in apps

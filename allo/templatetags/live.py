@@ -1,4 +1,5 @@
-"""What of a page is live: `<div id="…" {% live "product" product.pk %}>` hears of its topics."""
+"""Marks live parts of a page: `<div id="…" {% live "product" product.pk %}>` listens to its
+topics."""
 
 from collections.abc import Iterable
 
@@ -19,12 +20,12 @@ def live_url() -> str:
 
 @register.simple_tag
 def live(kind: str, *ids: object) -> SafeString:
-    """`data-live` for `kind:id`, or with "*" for all of a kind; ids may come as lists."""
+    """`data-live` for `kind:id`, or with "*" for all of a kind; ids may be lists."""
     return live_topics([f"{kind}:{pk}" for pk in ids])
 
 
 @register.simple_tag
 def live_topics(topics: Iterable[str]) -> SafeString:
-    """Without a topic the part still wakes up with the page, and is polled without a stream."""
+    """Without topics the part still refreshes with the page, and by polling."""
     topics = list(topics)
     return format_html('data-live="{}"', tokens.sign(topics) if topics else "")

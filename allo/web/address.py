@@ -1,4 +1,4 @@
-"""Where a request comes from, as far as that can be believed."""
+"""The network that a request comes from, as far as it can be trusted."""
 
 import logging
 from collections.abc import Iterable
@@ -12,7 +12,7 @@ from django.http import HttpRequest
 
 logger = logging.getLogger(__name__)
 
-# The network of all whose address cannot be known: one, with the limits of one.
+# All clients whose address cannot be known share this network and its limits.
 UNKNOWN = "unknown"
 SHOWN_CHARACTERS = 60
 
@@ -20,13 +20,13 @@ _met_unknown = Event()
 
 
 def client_network(request: HttpRequest) -> str:
-    """The client's /32, or its /64 of IPv6: who has one IPv6 address has 2**64; or `UNKNOWN`."""
+    """The client's /32, or its /64 for IPv6, where one client has 2**64 addresses; or `UNKNOWN`."""
     forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "")
     return _known(_client(forwarded, request.META.get("REMOTE_ADDR", "")))
 
 
 def scope_network(scope: dict[str, Any]) -> str:
-    """The same by an ASGI scope, in which a header that came twice stands twice."""
+    """The same for an ASGI scope, in which a repeated header appears several times."""
     headers: Iterable[tuple[bytes, bytes]] = scope["headers"]
     forwarded = [value.decode("latin-1") for name, value in headers if name == b"x-forwarded-for"]
     peer = (scope.get("client") or ("",))[0]
@@ -34,7 +34,7 @@ def scope_network(scope: dict[str, Any]) -> str:
 
 
 def met_unknown() -> bool:
-    """Whether this process has served somebody whose address it could not know."""
+    """Whether this process has served a client whose address it could not know."""
     return _met_unknown.is_set()
 
 
@@ -64,7 +64,7 @@ def _network_of(client: str) -> str:
 
 
 def _bare(client: str) -> str:
-    """The address without what a proxy may write around it: a port, brackets, a link's zone."""
+    """The address without a port, brackets or a zone, which a proxy may add."""
     if client.startswith("["):
         client = client[1:].partition("]")[0]
     elif client.count(":") == 1:
@@ -73,7 +73,7 @@ def _bare(client: str) -> str:
 
 
 def _client(forwarded: str, peer: str) -> str:
-    """Each trusted proxy appends whom it heard from; what stands further left anyone may write."""
+    """Each trusted proxy appends its client's address. Entries further left may be forged."""
     hops = [*filter(None, forwarded.split(",")), peer]
     trusted = min(settings.TRUSTED_PROXIES, len(hops) - 1)
     return str(hops[-1 - trusted]).strip()

@@ -1,8 +1,8 @@
-"""Bodies of requests, as the web server hands them on, made safe to read for all that come after.
+"""Makes request bodies from the web server safe to read.
 
-What is cut short or malformed is a `BadRequest`, which ends as a 400: half a form must never pass
-for a form, and what a client sends wrong is no fault of ours. And Django reads no body that came in
-chunks, whose length nobody has said, so the forms' are put together here.
+A body that is incomplete or malformed raises `BadRequest`, a 400: part of a form must never count
+as a form, and it is not a server error. Django does not read chunked bodies, which have no
+Content-Length, so those of forms are assembled here.
 """
 
 from collections.abc import Callable, Iterable
@@ -17,13 +17,13 @@ from allo.web.uploads import MOST_BYTES
 Environ = dict[str, Any]
 Application = Callable[[Environ, Any], Iterable[bytes]]
 
-# A file of the largest size that a form takes, and what goes with it.
+# The largest file that a form takes, plus the other fields.
 MOST_IN_CHUNKS = MOST_BYTES + (1 << 20)
 IN_MEMORY, PIECE = 1 << 18, 1 << 16
 
 
 class Body:
-    """A body of `length` bytes, or, if that is None, of as many as come."""
+    """A body of `length` bytes; None for a chunked body of unknown length."""
 
     def __init__(self, stream: Any, length: int | None) -> None:
         self._stream = stream
@@ -31,7 +31,7 @@ class Body:
 
     def read(self, size: int = -1) -> bytes:
         data = self._taken(self._stream.read, size)
-        # The web server gives less than it is asked for only where the body ends.
+        # The web server returns less than `size` only at the end of the body.
         return self._checked(data, ends=size < 0 or len(data) < size)
 
     def readline(self, size: int = -1) -> bytes:
@@ -53,7 +53,7 @@ class Body:
 
 
 class Refused:
-    """A body that cannot be read: whoever tries finds out why."""
+    """A body that cannot be read: reading raises the reason."""
 
     def __init__(self, error: Exception) -> None:
         self._error = error
@@ -70,7 +70,7 @@ def readable(application: Application) -> Application:
     def call(environ: Environ, start_response: Any) -> Iterable[bytes]:
         length = _length(environ)
         body = environ["wsgi.input"] = Body(environ["wsgi.input"], length)
-        # The API reads its own, which are short, piece by piece.
+        # The API reads its short bodies itself.
         if length is None and not environ["PATH_INFO"].startswith("/api/"):
             _put_together(environ, body)
         return application(environ, start_response)

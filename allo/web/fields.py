@@ -1,4 +1,4 @@
-"""Fields of forms, of the shop and of the admin, that count and compare as a person does."""
+"""Form fields that count and compare line breaks as one character."""
 
 from typing import Any
 
@@ -6,8 +6,8 @@ from django import forms
 
 
 class TextField(forms.CharField):
-    """Text of several lines. A browser counts a line break as one character towards `maxlength`
-    and sends it as two, which would be one too many for whoever used all the room there is."""
+    """Text of several lines. A browser counts a line break as one character of `maxlength` but
+    sends two, so text of the full length would be refused."""
 
     widget = forms.Textarea
 

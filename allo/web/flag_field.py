@@ -1,4 +1,4 @@
-"""What is either on or off in an address."""
+"""A form field for on or off in an address."""
 
 from typing import Any
 
@@ -9,8 +9,8 @@ OFF = ("", "0", "false", "off", "no")
 
 
 class FlagField(forms.Field):
-    """True or False; what says neither is an error. A checkbox of HTML is on when it has any
-    value, which makes `?in_stock=0` mean its opposite."""
+    """True or False; other values are an error. Django's BooleanField is for checkboxes, for which
+    any value is on."""
 
     widget = forms.TextInput
 

@@ -1,4 +1,4 @@
-"""The headers of idempotency: the key that is sent, and the word that an answer is a replay."""
+"""The headers Idempotency-Key (of a request) and Idempotent-Replay (of a response)."""
 
 import re
 from uuid import UUID
@@ -12,7 +12,7 @@ _VISIBLE_ASCII = re.compile(PATTERN)
 
 
 def sent_key(request: HttpRequest) -> str | None:
-    """What the header says, None without one."""
+    """The header's value; None without one."""
     key: str | None = request.META.get(HEADER)
     return key
 
@@ -22,7 +22,7 @@ def is_proper(key: str) -> bool:
 
 
 def is_random_uuid(key: str) -> bool:
-    """A key that no other client thinks of."""
+    """A key that no other client can guess."""
     try:
         parsed = UUID(key)
     except ValueError:
@@ -31,7 +31,7 @@ def is_random_uuid(key: str) -> bool:
 
 
 def replayed(response: HttpResponse, was: bool) -> HttpResponse:
-    """Says so, if the answer is one that was given before."""
+    """Marks the response if it repeats an earlier one."""
     if was:
         response.headers[REPLAY] = "true"
     return response

@@ -1,17 +1,17 @@
-"""What may be called a name."""
+"""A validator for names."""
 
 import unicodedata
 
 from django.core.exceptions import ValidationError
 
-# Letters and signs by their category that nevertheless show nothing.
+# Characters whose category is a letter or sign but that are invisible.
 BLANK = "\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0"
-# Controls, format characters, separators, and marks that need a letter to stand on.
+# Controls, format characters, separators, and combining marks.
 INVISIBLE = ("Cc", "Cf", "Cs", "Mc", "Me", "Mn", "Zl", "Zp", "Zs")
 
 
 def name_is_visible(name: str) -> None:
-    """A name of spaces, zero-width and direction characters alone is on no page to be seen."""
+    """Refuses a name of only spaces, zero-width and direction characters: no page could show it."""
     if not any(_is_visible(character) for character in name):
         raise ValidationError("Give a name that can be seen: this one has no visible character.")
 

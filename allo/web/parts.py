@@ -1,4 +1,4 @@
-"""Pages and parts of pages: the same view and context, for a browser and for htmx."""
+"""Responses with a page or only a part of it: the same view and context for browsers and htmx."""
 
 from typing import Any
 
@@ -9,13 +9,13 @@ from django.views.decorators.cache import cache_control
 from django_htmx.http import HttpResponseClientRedirect, trigger_client_event
 from django_htmx.middleware import HtmxDetails
 
-# Stock is never shown from a cache; Back may still show the page that was left.
+# Stock is never shown from a cache, but the browser's Back may show the previous page.
 always_fresh = cache_control(private=True, no_cache=True)
-# Somebody's holds: not on disk, not behind Back.
+# A shopper's holds must not be stored on disk or shown by Back.
 never_stored = cache_control(private=True, no_store=True)
 
 BUSY = 503
-# What a page says of each reason for it, and when to come again, in seconds.
+# By refusal code: the page, and Retry-After in seconds.
 _BUSY_PAGES = {"busy": ("busy.html", 2), "storage": ("storage.html", 60)}
 
 
@@ -24,13 +24,13 @@ class Request(HttpRequest):
 
 
 class SeeOther(HttpResponseRedirect):
-    """What follows a POST is a GET, and a reload of that posts nothing."""
+    """After a POST the browser loads the page with GET, so that a reload does not post again."""
 
     status_code = 303
 
 
 def wants_part(request: Request) -> bool:
-    """A page that htmx restores from history, or boosts, is a whole page."""
+    """False for requests of htmx that need the whole page: history restores and boosted links."""
     htmx = request.htmx
     return bool(htmx) and not htmx.history_restore_request and not htmx.boosted
 
@@ -38,7 +38,7 @@ def wants_part(request: Request) -> bool:
 def render_part(
     request: Request, template: str, part: str, context: dict[str, Any], status: int = 200
 ) -> HttpResponse:
-    """The template, or only its partial `part` if that is what the browser will put in place."""
+    """Renders the template, or only its partial `part` if htmx will swap it in."""
     name = f"{template}#{part}" if wants_part(request) else template
     response = render(request, name, context, status=status)
     patch_vary_headers(response, ("HX-Request", "HX-Target", "HX-History-Restore-Request"))
@@ -49,17 +49,17 @@ def render_part(
 
 
 def holds_changed(response: HttpResponse) -> HttpResponse:
-    """Parts of the page that show holds or stock, but were not swapped, fetch themselves anew."""
+    """Makes the page's other parts that show holds or stock refresh themselves."""
     return trigger_client_event(response, "holds-changed")
 
 
 def go_to(request: Request, location: str) -> HttpResponse:
-    """The whole browser goes there, also when htmx asked."""
+    """Redirects the whole browser, also after a request of htmx."""
     return HttpResponseClientRedirect(location) if request.htmx else SeeOther(location)
 
 
 def busy(request: HttpRequest, code: str) -> HttpResponse:
-    """`code` is the refusal's."""
+    """The busy page for a refusal's `code`."""
     template, seconds = _busy_page(code)
     return _later(request, template, BUSY, seconds)
 

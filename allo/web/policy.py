@@ -5,8 +5,8 @@ from django.http.response import HttpResponseBase as Response
 
 
 class ContentPolicyMiddleware(CSPMiddleware):
-    """Leaves alone what brings a policy of its own, instead of putting one together to throw it
-    away: that took a tenth of the time of a call of the API."""
+    """Skips responses that have a policy already. Building one only to discard it took a tenth of
+    the time of an API call."""
 
     def process_response(self, request: HttpRequest, response: Response) -> Response:
         return response if HEADER in response else super().process_response(request, response)

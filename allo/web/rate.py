@@ -1,7 +1,7 @@
 """A rate limit in fixed windows, kept in Redis; without Redis there is none.
 
-A client may spend two windows' attempts across the border between them. What must never be
-passed is a limit of its own in the database.
+A client may use up two windows' attempts around the border between them. Limits that must never be
+exceeded are checked in the database instead.
 """
 
 import logging

@@ -1,4 +1,4 @@
-"""How much of an uploaded file is kept at all, before anybody looks at it."""
+"""A cap on uploaded files."""
 
 from typing import Any
 
@@ -8,8 +8,8 @@ MOST_BYTES = 10 * 1024 * 1024
 
 
 class Cap(FileUploadHandler):
-    """Lets each file through until it is larger than any form takes, and no further: the form then
-    says that it is too large, and no disk is filled."""
+    """Drops each file's bytes beyond the largest size that a form takes. The form then refuses it
+    as too large, and it cannot fill the disk."""
 
     seen = 0
 

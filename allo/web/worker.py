@@ -1,4 +1,4 @@
-"""How a request asks the worker for something, without waiting for it or for its broker."""
+"""Queues tasks from a request, without waiting for the worker or the broker."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from kombu.exceptions import OperationalError
 
 
 def ask(task: Any) -> bool:
-    """Queues the task; false if the broker cannot be reached just now."""
+    """Queues the task; false if the broker cannot be reached."""
     try:
         task.apply_async(retry=False)
     except (OperationalError, OSError):

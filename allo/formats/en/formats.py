@@ -1,4 +1,4 @@
-"""How the admin writes dates; the shop's own pages say it each time."""
+"""The admin's date formats. The shop's pages give a format each time."""
 
 DATE_FORMAT = "j M Y"
 TIME_FORMAT = "H:i:s"

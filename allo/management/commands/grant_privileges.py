@@ -11,16 +11,15 @@ GRANTS = """
     GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {role};
     GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {role};
 """
-# What the shop's own role never does, and is refused: to change what was recorded, to delete what
-# has a history, to write what only migrations write. Any change of the schema, and TRUNCATE, are
-# refused to it as well.
+# Privileges that the shop's role does not get: to change records, to delete rows with a history, to
+# write what only migrations write. It cannot change the schema or TRUNCATE either.
 REFUSED = {
     "UPDATE, DELETE": (
         "inventory_stockmovement",
         "reservations_repair",
         "reservations_staffaction",
     ),
-    # Of the admin's log a trigger refuses DELETE, of each row there is.
+    # A trigger refuses DELETE on the admin's log, for each row.
     "UPDATE": (
         "django_admin_log",
         "reservations_auditrun",
@@ -44,7 +43,7 @@ OWNS = "SELECT rolsuper OR %s = current_user FROM pg_roles WHERE rolname = %s"
 
 
 class Command(BaseCommand):
-    help = "Gives the role of DATABASE_URL just the privileges that the shop needs."
+    help = "Gives the role of DATABASE_URL exactly the privileges that the shop needs."
 
     def handle(self, *args: Any, **options: Any) -> None:
         role = settings.SHOP_ROLE
@@ -58,7 +57,7 @@ class Command(BaseCommand):
 
 
 def _statements(role: sql.Identifier) -> sql.Composed:
-    """As one, so that nobody sees the role with more than it is to have."""
+    """In one transaction, so that the role never has more than its final privileges."""
     refusals = [
         sql.SQL("REVOKE {what} ON {tables} FROM {role};").format(
             what=sql.SQL(what), tables=sql.SQL(", ").join(map(sql.Identifier, tables)), role=role

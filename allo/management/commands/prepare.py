@@ -16,7 +16,7 @@ from allo.embedded.state import write_private
 from allo.postgresql import timeouts
 from allo.staff import roles
 
-# Of what packages bring: what no page asks for, yet would take half of a first start to compress.
+# Files of packages that no page uses: compressing them would take half of a first start.
 NOT_COLLECTED = [
     "htmax-*", "htmx-4*", "htmx-2.js", "ext", "jquery.js", "select2.full.js", "xregexp.js",
 ]  # fmt: skip
@@ -24,7 +24,7 @@ NOT_COLLECTED = [
 
 class Command(BaseCommand):
     help = "Brings tables, catalogue, static files and the admin login up to date."
-    # `make check` has made them; here they would take a third of a warm start.
+    # `make check` runs the checks; here they would take a third of a warm start.
     requires_system_checks = []
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -40,12 +40,12 @@ class Command(BaseCommand):
         if executor.migration_plan(executor.loader.graph.leaf_nodes()):
             self.stdout.write("Database: migrating")
             call_command("migrate", interactive=False, verbosity=0)
-        # Whatever a later version adds to the table of roles.
+        # Permissions that a later version adds to the roles.
         with transaction.atomic():
             roles.apply()
 
     def _keep_timeouts(self) -> None:
-        """As the shop's role, whose own they are."""
+        """Run as the shop's role, which owns nothing and sets timeouts for itself."""
         shop = connection.copy()
         shop.settings_dict.update(settings.SHOP_DATABASE, ENGINE=connection.settings_dict["ENGINE"])
         try:

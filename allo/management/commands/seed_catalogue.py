@@ -11,7 +11,7 @@ from inventory.models import Inventory, StockMovement, Warehouse
 from inventory.services import Adjustment, apply
 
 CITIES = {"blr": "Bengaluru", "del": "Delhi", "mum": "Mumbai", "hyd": "Hyderabad"}
-# A batch is one transaction: whatever stops the command, the next run goes on from there.
+# A batch is one transaction: after any failure the next run continues from there.
 BATCH = 25
 
 
