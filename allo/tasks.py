@@ -1,4 +1,4 @@
-"""Celery tasks for the tables of Django, axes and sessions."""
+"""Celery tasks for the tables of Django and axes."""
 
 from datetime import timedelta
 

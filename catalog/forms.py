@@ -7,7 +7,7 @@ from allo.web.flag_field import FlagField
 from catalog import search
 from catalog.models import ProductQuerySet
 
-# Each ends with what is unique: see `catalog.paging`.
+# Each ends with a unique field: see `catalog.paging`.
 SORTS = {
     "featured": ("Featured", ("position", "pk")),
     "newest": ("Newest", ("-published_at", "position", "pk")),
@@ -19,7 +19,7 @@ BEST_MATCH = ("relevance", "position", "pk")
 
 
 class GridForm(forms.Form):
-    """What the grid's address says; every value has a place in the URL."""
+    """The grid's query string; every value has its place in the URL."""
 
     q = forms.CharField(
         label="Search", max_length=100, required=False, widget=forms.TextInput({"type": "search"})
@@ -31,7 +31,7 @@ class GridForm(forms.Form):
     )
 
     def active(self) -> dict[str, Any]:
-        """The filters that are set, as they stand in the address."""
+        """The filters that are set, as in the address."""
         filters = {name: value for name, value in self.cleaned_data.items() if value}
         if "in_stock" in filters:
             filters["in_stock"] = 1
@@ -50,13 +50,13 @@ class GridForm(forms.Form):
 
     @property
     def order(self) -> tuple[str, ...]:
-        """What is searched comes best first, unless another order is set."""
+        """A search is sorted by best match, unless another order is set."""
         sort = self.cleaned_data["sort"] or "featured"
         return BEST_MATCH if self.search and sort == "featured" else SORTS[sort][1]
 
 
 class StockForm(forms.Form):
-    """Which products' stock a page wants to know: "1,2,3"."""
+    """The products whose stock a page requests: "1,2,3"."""
 
     p = forms.RegexField(r"^\d{1,9}(,\d{1,9}){0,499}$", strip=False)
 

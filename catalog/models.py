@@ -1,4 +1,4 @@
-"""What is sold."""
+"""Products, their categories, pictures and old addresses, and their search index."""
 
 from datetime import datetime
 from hashlib import sha256
@@ -44,7 +44,7 @@ class Category(models.Model):
 
 
 def picture_path(product: "Product", filename: str) -> str:
-    """A name that carries the content's hash, so that a picture can be cached for ever."""
+    """A name with a hash of the content, so that a picture can be cached for ever."""
     digest = sha256()
     for chunk in product.image.chunks():
         digest.update(chunk)
@@ -52,7 +52,7 @@ def picture_path(product: "Product", filename: str) -> str:
 
 
 def sized(name: str, width: int) -> str:
-    """Where a picture is kept in this width: under its hash too."""
+    """The file name of the picture in this width; it has the hash too."""
     stem, digest, suffix = name.rsplit(".", 2)
     return f"{stem}-{width}.{digest}.{suffix}"
 
@@ -87,7 +87,7 @@ class Product(models.Model):
     image = models.ImageField(upload_to=picture_path, width_field="width", height_field="height")
     width = models.PositiveSmallIntegerField(editable=False)
     height = models.PositiveSmallIntegerField(editable=False)
-    # Those that exist besides the picture itself; None while they are still to be made.
+    # The widths that exist besides the picture itself; None until they have been made.
     widths = models.JSONField(null=True, default=None, editable=False)
     alt = models.CharField("alternative text", max_length=200)
     dominant_hex = models.CharField(
@@ -130,7 +130,7 @@ class Product(models.Model):
 
     @property
     def srcset(self) -> str:
-        """The picture in every width there is, for the browser to choose; "" while there is one."""
+        """The `srcset` with every width of the picture; "" while there is only one."""
         if not self.widths:
             return ""
         storage, name = self.image.storage, self.image.name or ""
@@ -139,7 +139,7 @@ class Product(models.Model):
 
 
 class ReplacedPicture(models.Model):
-    """A picture that no product has any more, and whose files are still there: see
+    """A picture that no product has any more but whose files are still kept: see
     `catalog.pictures.retire`."""
 
     name = models.CharField(max_length=100, unique=True)
@@ -154,7 +154,8 @@ class ReplacedPicture(models.Model):
 
 
 class ProductSlug(models.Model):
-    """Every slug that a product has or had: its old addresses lead to it, and to no other."""
+    """Every slug that a product has or had. Its old addresses redirect to it, and no other product
+    can take them."""
 
     slug = models.SlugField(max_length=80)
     product = models.ForeignKey(Product, models.DO_NOTHING, related_name="slugs")
@@ -172,9 +173,9 @@ class ProductSlug(models.Model):
 
 
 class SearchText(models.Model):
-    """What is searched of a product; triggers keep it, whoever writes the product."""
+    """The search index of a product. Triggers update it with every change of the product."""
 
-    # Triggers and no cascade: it goes with the product also when that is deleted by hand.
+    # A trigger deletes it with the product, also in plain SQL; Django's cascade would not.
     product = models.OneToOneField(
         Product, models.DO_NOTHING, primary_key=True, related_name="search_text"
     )
@@ -182,7 +183,8 @@ class SearchText(models.Model):
 
     class Meta:
         default_permissions = ()
-        # Read far oftener than written: nothing waits in a list that each search would go through.
+        # Read far more often than written, so no pending list, which each search would have to
+        # scan.
         indexes = (GinIndex(fields=("words",), name="product_by_word", fastupdate=False),)
 
     def __str__(self) -> str:
@@ -190,7 +192,7 @@ class SearchText(models.Model):
 
 
 class SearchWord(models.Model):
-    """Every word that a product has or had, to find the one that was meant."""
+    """Every word that a product has or had, for suggestions when a search is misspelt."""
 
     word = models.TextField(primary_key=True)
 

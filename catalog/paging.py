@@ -1,8 +1,8 @@
-"""Lists that are read part by part while they change.
+"""Paging of lists that change while they are read.
 
-The address of the next part says where the last row that was shown stood in the list's order, so
-that nothing is skipped or shown twice when rows before it come and go. A page's bare number works
-as well: it counts from the start of the list as it is now.
+The address of the next part contains the sort values of the last row shown, so that no row is
+skipped or repeated when earlier rows appear or disappear. A page number alone works too: it counts
+from the start of the list as it is now.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from typing import Any
 from django.db.models import Q, QuerySet
 
 SIZE = 21
-# So many parts a whole page shows from the list's start; a later one it shows alone.
+# A whole page shows up to this many parts from the list's start; a later part is shown alone.
 MOST_PARTS = 25
 MOST_DIGITS = 6
 
@@ -22,12 +22,12 @@ MICROSECOND = timedelta(microseconds=1)
 
 
 class NoSuchPart(ValueError):
-    """The address names no part of any list."""
+    """The address is not that of a part."""
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a part begins: at its number's, or after a row with these values of the order."""
+    """Where a part begins: at its number's position, or after the row with these sort values."""
 
     number: int
     after: tuple[Any, ...] | None = None
@@ -35,12 +35,12 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """The keys of the rows to show, the last part's number, and where that begins among them."""
+    """The keys of the rows to show, the number of the last part, and the index where it begins."""
 
     keys: list[int]
     number: int
     start: int
-    # The next part, as its address says it; None at the list's end.
+    # The query string of the next part; None at the end of the list.
     following: dict[str, Any] | None
     from_start: bool
 
@@ -50,15 +50,15 @@ class Part:
 
 
 def place(number: str, after: str, order: Sequence[str]) -> Place:
-    """Reads an address. Raises `NoSuchPart`."""
+    """Parses an address. Raises `NoSuchPart`."""
     if not (number.isascii() and number.isdigit() and len(number) <= MOST_DIGITS and int(number)):
         raise NoSuchPart
     return Place(int(number), _read(after, order) if after else None)
 
 
 def part(rows: QuerySet[Any], order: Sequence[str], place: Place, *, whole: bool) -> Part:
-    """In this order, whose last field is unique; as a `whole` page also all before it, so that
-    the address shows the list again as it had grown."""
+    """The part at this place; the last field of `order` has to be unique. A `whole` page also has
+    all earlier parts, so that a reload shows the list as it had grown."""
     start, its_rows = _beginning(rows, order, place, whole=whole)
     found = list(its_rows.order_by(*order).values_list("pk", *_fields(order))[: start + SIZE + 1])
     shown = found[: start + SIZE]
@@ -71,7 +71,7 @@ def part(rows: QuerySet[Any], order: Sequence[str], place: Place, *, whole: bool
 def _beginning(
     rows: QuerySet[Any], order: Sequence[str], place: Place, *, whole: bool
 ) -> tuple[int, QuerySet[Any]]:
-    """How many rows come before the part, and from where on they are shown."""
+    """How many rows come before the part, and the rows from the first that is shown."""
     if place.after is None:
         start = (place.number - 1) * SIZE
         if place.number == 1 or (whole and place.number <= MOST_PARTS):
@@ -87,7 +87,7 @@ def _beginning(
 
 
 def _behind(order: Sequence[str], values: Sequence[Any]) -> Q:
-    """Rows that come after the one with these values."""
+    """The condition of rows after the one with these values."""
     condition, same = Q(), Q()
     for field, name, value in zip(_fields(order), order, values, strict=True):
         after = "lt" if name.startswith("-") else "gt"
@@ -101,7 +101,7 @@ def _fields(order: Sequence[str]) -> list[str]:
 
 
 def _written(values: Sequence[Any]) -> str:
-    """42~7~…, the unique number first, since a name may contain anything."""
+    """42~7~…, reversed: a name may contain "~", so it comes last."""
     texts = [
         str((value - EPOCH) // MICROSECOND) if isinstance(value, datetime) else str(value)
         for value in reversed(values)

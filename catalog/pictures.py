@@ -1,7 +1,7 @@
 """Pictures that staff upload, and their files.
 
-What is kept is drawn anew as WebP, so that nothing but pixels survives: no metadata (where a
-photograph was taken), and nothing that was hidden behind a picture's end.
+Each is re-encoded as WebP, so that nothing but its pixels is kept: no metadata (such as where a
+photograph was taken), and no data appended to the file.
 """
 
 import json
@@ -31,7 +31,7 @@ logger = logging.getLogger(__name__)
 
 
 class PictureError(Exception):
-    """Why a file is not taken as a picture, in words for the person who sent it."""
+    """Why a file is refused as a picture, in words for the person who sent it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +41,8 @@ class Picture:
 
 
 def limits(size: int) -> Limits:
-    """A picture of 5 kB costs a second and 100 MB at the most, with what the interpreter takes; one
-    of a megabyte may have all the pixels that are allowed."""
+    """For 5 kB at most a second and 100 MB, with the interpreter; a megabyte may have as many
+    pixels as are allowed at all."""
     share = size / MEGABYTE
     return Limits(
         cpu_seconds=min(0.8 + 20 * share, 20),
@@ -52,17 +52,17 @@ def limits(size: int) -> Limits:
 
 
 def redraw(file: IO[bytes], size: int) -> Picture:
-    """The picture as `catalog.redrawing` draws it. Raises `PictureError`."""
+    """The picture, re-encoded by `catalog.redrawing`. Raises `PictureError`."""
     if size > MOST_BYTES:
         raise PictureError(f"The file is larger than {MOST_MEGABYTES} MB.")
     try:
         with confined.running("catalog.redrawing", file, limits(size)) as output:
             words, content = json.loads(output.readline() or b"{}"), output.read()
     except TooMuch as error:
-        words = f"The picture takes more {error.of} to open than a file of its size may."
+        words = f"The picture needs more {error.of} to open than is allowed for its size."
         raise PictureError(words) from error
     except Failed as error:
-        logger.warning("a picture could not be drawn: %s", error)
+        logger.warning("a picture could not be re-encoded: %s", error)
         raise PictureError("The picture is broken.") from error
     if "refused" in words:
         raise PictureError(words["refused"])
@@ -70,10 +70,10 @@ def redraw(file: IO[bytes], size: int) -> Picture:
 
 
 def make_sizes(product: Product) -> list[int]:
-    """Writes the picture in each smaller width, and returns those."""
+    """Writes the picture in each smaller width, and returns these widths."""
     storage: Storage = product.image.storage
     made = []
-    # It was drawn by this shop: nobody else's file is opened here.
+    # Safe to open here: the shop itself encoded this file.
     with storage.open(product.image.name) as file, Image.open(file, formats=["WEBP"]) as image:
         for width in (width for width in WIDTHS if width < image.width):
             content = ContentFile(webp(_narrowed(image, width)))
@@ -88,23 +88,23 @@ def _narrowed(image: Image.Image, width: int) -> Image.Image:
 
 
 def retire(name: str, widths: list[int] | None) -> None:
-    """The product has another picture, or is gone: the old one's addresses are on open pages, and
-    were sent as lasting. Its files stay until `remove_retired`."""
+    """Marks a picture that no product has any more. Open pages refer to it, and caches may keep its
+    address, so its files stay until `remove_retired`."""
     ReplacedPicture.objects.update_or_create(
         name=name, defaults={"widths": widths or [], "replaced_at": Now()}
     )
 
 
 def hold_retired(product: Product) -> None:
-    """Keeps the clock from removing, until the end of the transaction, a file that is perhaps
-    just being put in place again: the same picture has the same name."""
+    """Locks the retired pictures of the product until the end of the transaction: if an old picture
+    is uploaded again it has the same name, and the clock must not remove its file."""
     names = ReplacedPicture.objects.filter(name__startswith=f"products/{product.slug}.")
     list(names.select_for_update())
 
 
 def remove_retired() -> int:
-    """Removes the files of pictures replaced `REPLACED_PICTURES_DAYS` ago; returns how many
-    pictures those were."""
+    """Removes the files of pictures replaced `REPLACED_PICTURES_DAYS` ago; returns the number of
+    pictures."""
     age = timedelta(days=settings.REPLACED_PICTURES_DAYS)
     due = ReplacedPicture.objects.filter(replaced_at__lte=Now() - age)
     return sum(_remove(pk) for pk in due.values_list("pk", flat=True))
@@ -112,7 +112,7 @@ def remove_retired() -> int:
 
 @transaction.atomic
 def _remove(pk: int) -> bool:
-    # Its lock is held while the files go: see `hold_retired`.
+    # The row stays locked while the files are deleted: see `hold_retired`.
     row = ReplacedPicture.objects.select_for_update(skip_locked=True).filter(pk=pk).first()
     if row is None:
         return False

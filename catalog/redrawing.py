@@ -1,6 +1,6 @@
-"""The program that draws an uploaded picture anew: see `allo.confined` and `catalog.pictures`.
+"""The program that re-encodes an uploaded picture: see `allo.confined` and `catalog.pictures`.
 
-It writes a line of JSON, with the picture's colour or with why it is refused, then the picture.
+It writes a line of JSON, with the picture's main colour or the refusal, then the picture.
 """
 
 import json
@@ -21,14 +21,14 @@ from PIL.ExifTags import Base
 
 from allo import confined
 
-__all__ = ["PngImagePlugin", "WebPImagePlugin"]  # loaded before there are limits
+__all__ = ["PngImagePlugin", "WebPImagePlugin"]  # loaded before the limits apply
 
 MOST_PIXELS = 40_000_000
 LARGEST = 1600
 LEAST = 200
 QUALITY = 82
 JPEG = b"\xff\xd8"
-# How a picture that lies or is mirrored is set upright, by its EXIF orientation.
+# By EXIF orientation: the transposition that makes the picture upright.
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -39,12 +39,12 @@ TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 ON_THE_SIDE = {5, 6, 7, 8}
-# The colours that a profile speaks of, and the modes of pictures that have such.
+# The colour space of a profile, and the mode of pictures that it fits.
 SPACES = {"RGB ": "RGB", "GRAY": "L", "CMYK": "CMYK"}
 
 
 class Refused(Exception):
-    """Why a file is not taken as a picture, in words for the person who sent it."""
+    """Why a file is refused as a picture, in words for the person who sent it."""
 
 
 def redraw(file: IO[bytes]) -> Image.Image:
@@ -62,33 +62,36 @@ def redraw(file: IO[bytes]) -> Image.Image:
 
 
 def _opened(file: IO[bytes]) -> Image.Image:
-    # SVG is a program, and others have decoders that are seldom looked at.
+    # Only these formats: SVG can contain scripts, and decoders of other formats are less well
+    # tested.
     head = file.read(2)
     file.seek(0)
     if head == JPEG:
-        # As a plain JPEG: phones put depth, or more light, behind the picture in the same file.
+        # As a plain JPEG: phones append depth or HDR data to the picture in the same file.
         return JpegImagePlugin.JpegImageFile(file)
     return Image.open(file, formats=("PNG", "WEBP"))
 
 
 def _check(image: Image.Image) -> None:
-    """What the header says, before anything is decoded."""
+    """Checks the header, before anything is decoded."""
     width, height = image.size
     if width * height > MOST_PIXELS:
         raise Refused(f"The picture has more than {MOST_PIXELS // 1_000_000} million pixels.")
     if getattr(image, "n_frames", 1) > 1:
         raise Refused("Animated images are not accepted.")
     if min(width, height) < LEAST or max(width, height) > 5 * min(width, height):
-        raise Refused(f"The picture is too small, or too narrow: {LEAST} × {LEAST} at the least.")
+        raise Refused(
+            f"The picture is too small or too narrow: it must be at least {LEAST} × {LEAST}."
+        )
 
 
 def _drawn(image: Image.Image) -> Image.Image:
-    """Made small as early as possible: what comes after costs memory for each pixel."""
+    """Scales down as early as possible, since every later step needs memory for each pixel."""
     orientation = _orientation(image)
     width, height = image.size
     shrink = (height if orientation in ON_THE_SIDE else width) / LARGEST
     if shrink >= 2:
-        # JPEG can be decoded smaller at once.
+        # JPEG can be decoded at a smaller size.
         image.draft("RGB", (width // int(shrink), height // int(shrink)))
     profile = image.info.get("icc_profile")
     picture = _plain(image)
@@ -101,7 +104,7 @@ def _drawn(image: Image.Image) -> Image.Image:
 
 
 def _orientation(image: Image.Image) -> int:
-    """As EXIF says, if that is a number; whatever else is wrong with EXIF, the picture is not."""
+    """The EXIF orientation, or 1 if EXIF is missing or broken: the picture itself may be fine."""
     try:
         found: Any = image.getexif().get(Base.Orientation, 1)
     except MemoryError:
@@ -114,9 +117,9 @@ def _orientation(image: Image.Image) -> int:
 
 
 def _plain(image: Image.Image) -> Image.Image:
-    """In 8 bits a channel, none of them an index: RGB, L or CMYK, the first two perhaps with A."""
+    """The picture with 8 bits per channel and without a palette: RGB, RGBA, L, LA or CMYK."""
     if image.mode.startswith("I"):
-        # 16 bits of grey: converted as they are, all but the darkest would be white.
+        # 16-bit grey: Pillow would clip instead of scale, and turn almost all of it white.
         return image.convert("I").point(_high_byte).convert("L")
     if image.mode == "P" or "transparency" in image.info:
         return image.convert("RGBA" if image.has_transparency_data else "RGB")
@@ -131,7 +134,7 @@ def _high_byte(level: Any) -> Any:
 
 
 def _in_srgb(picture: Image.Image, profile: bytes | None) -> Image.Image:
-    """The same colours without the profile, in RGB or RGBA."""
+    """The picture in sRGB without a profile, as RGB or RGBA."""
     alpha = picture.getchannel("A") if picture.mode in ("RGBA", "LA") else None
     bare = picture.convert(picture.mode[:-1]) if alpha else picture
     drawn = _by_profile(bare, profile) if profile else None
@@ -142,7 +145,8 @@ def _in_srgb(picture: Image.Image, profile: bytes | None) -> Image.Image:
 
 
 def _by_profile(picture: Image.Image, profile: bytes) -> Image.Image | None:
-    """None if the profile is broken, or of another kind of picture: browsers look at none then."""
+    """Applies the profile. None if it is broken or does not fit the mode: browsers ignore it
+    then."""
     try:
         given = ImageCms.ImageCmsProfile(BytesIO(profile))
         if SPACES.get(given.profile.xcolor_space) != picture.mode:
@@ -160,7 +164,7 @@ def _by_profile(picture: Image.Image, profile: bytes) -> Image.Image | None:
 
 
 def webp(image: Image.Image) -> bytes:
-    """Nothing but pixels: no metadata, and no profile."""
+    """Encodes only the pixels: no metadata and no profile."""
     buffer = BytesIO()
     options: dict[str, Any] = {"quality": QUALITY, "method": 4}
     image.save(buffer, "WEBP", exif=b"", icc_profile=b"", xmp=b"", **options)

@@ -1,8 +1,8 @@
-"""What the words of a search stand for.
+"""How the words of a search are matched.
 
-The database splits and folds all words alike, those of products (`catalog_index`) and those that
-are searched (`catalog_words`), so that both sides always mean the same. A word finds those that
-begin with it, and its singular; one that no product has stands for the nearest that one has.
+The database splits and folds the words of products (`catalog_index`) and of searches
+(`catalog_words`) in the same way, so that both always match. A word finds words that begin with it,
+and its singular. A word that no product has is replaced with the nearest one that a product has.
 """
 
 from collections.abc import Iterable
@@ -12,17 +12,18 @@ from typing import Any
 
 from django.db import connection
 
-# What is typed behind these is not looked at: 100 characters are more than a person searches for.
+# Further words are ignored: nobody searches for more.
 MOST_WORDS = 8
-# In shorter words a changed letter makes another word; longer ones are compared by trigrams alone.
+# In shorter words a changed letter makes another word; longer ones are compared by trigrams only.
 FOLDED_LENGTHS = range(4, 21)
-# Trigram similarity from which a word is taken for the other; below, it is only suggested (0.3).
+# From this trigram similarity on a word replaces the typed one; below it (from 0.3) it is
+# suggested.
 TAKEN_FOR = 0.4
 SUGGESTED = 3
 
-# Each word as a condition of tsquery, and whether any product that may be found has it. What is
-# MATERIALIZED is planned for all its rows, that is by the index, and still read no further than
-# needed; in sight of LIMIT or EXISTS the planner would hope to be lucky, and read the whole table.
+# Each word as a tsquery condition, and whether a product that may be found has it. MATERIALIZED
+# makes the planner use the index: it plans for all rows, but reads only as many as needed. With
+# LIMIT or EXISTS in the same query it would expect an early hit, and could read the whole table.
 READ = """
     WITH typed AS MATERIALIZED (
         SELECT word, place, catalog_term(word) AS term
@@ -39,8 +40,8 @@ READ = """
     FROM typed ORDER BY place
 """
 
-# Words of products that are near to those typed: one letter off, or sharing trigrams. How many
-# products have one is counted up to 100: enough to tell a usual word from a rare one.
+# Words of products that are close to the typed ones: one letter off, or similar by trigrams. The
+# products that have one are counted up to 100, enough to tell common words from rare ones.
 NEAR = """
     WITH near AS MATERIALIZED (
         SELECT typed, word, catalog_term(word) AS term FROM (
@@ -71,7 +72,7 @@ NEAR = """
 
 @dataclass(frozen=True, slots=True)
 class Near:
-    """A word of some product, and how it stands to the one that was typed."""
+    """A word of some product, compared with the typed one."""
 
     typed: str
     word: str
@@ -81,12 +82,14 @@ class Near:
 
     @property
     def is_slip(self) -> bool:
-        """One letter added, dropped, changed or swapped with its neighbour; or little of many."""
+        """Whether it is close enough to replace the typed word: one letter added, dropped, changed
+        or swapped with its neighbour, or a high similarity."""
         return self.word in edits(self.typed) or self.similarity >= TAKEN_FOR
 
     @property
     def distance(self) -> tuple[bool, bool, int, float, str]:
-        """The nearest is the least: people seldom mistype a first letter or a word's length."""
+        """The sort key, nearest first: people seldom mistype the first letter or a word's
+        length."""
         other_start = self.word[0] != self.typed[0]
         other_length = len(self.word) != len(self.typed)
         return (other_start, other_length, -self.products, -self.similarity, self.word)
@@ -94,12 +97,12 @@ class Near:
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """`terms` are conditions of tsquery, all of which a product has to meet."""
+    """`terms` are tsquery conditions, all of which a product has to meet."""
 
     terms: tuple[str, ...] = ()
-    # What was typed, and what it was taken for.
+    # The typed words, and the words searched instead.
     instead: dict[str, str] = field(default_factory=dict)
-    # Other searches, which find something.
+    # Other searches that have results.
     suggestions: tuple[str, ...] = ()
     corrected: str = ""
 
@@ -109,7 +112,8 @@ class Search:
 
 
 def read(q: str, *, hidden: bool = False) -> Search:
-    """`hidden` products count only for staff: a suggestion would give their words away."""
+    """`hidden` (unpublished) products count only for staff: a suggestion would reveal their
+    words."""
     with connection.cursor() as cursor:
         cursor.execute(READ, {"q": q, "hidden": hidden, "most": MOST_WORDS})
         words: list[tuple[str, str, bool]] = cursor.fetchall()
@@ -121,7 +125,7 @@ def read(q: str, *, hidden: bool = False) -> Search:
 
 
 def edits(word: str) -> set[str]:
-    """Every word that one slip of the finger makes of this one."""
+    """Every word that is one edit away from this one."""
     if len(word) not in FOLDED_LENGTHS:
         return set()
     letters = {*ascii_lowercase, *digits, *word}
@@ -134,7 +138,7 @@ def edits(word: str) -> set[str]:
 
 
 def _near(unknown: list[str], *, hidden: bool) -> dict[str, list[Near]]:
-    """For each of these the words that come near, the nearest first."""
+    """For each word the close words, the nearest first."""
     pairs = [(word, edit) for word in unknown for edit in edits(word)]
     asked: dict[str, Any] = {
         "unknown": unknown,
@@ -161,7 +165,7 @@ def _corrected(words: list[tuple[str, str, bool]], near: dict[str, list[Near]]) 
 
 
 def _each_alone(words: Iterable[str]) -> tuple[str, ...]:
-    """What each word finds that finds nothing together with the others."""
+    """Each word alone, when all of them together find nothing."""
     each = tuple(dict.fromkeys(words))
     return each[:SUGGESTED] if len(each) > 1 else ()
 
@@ -169,7 +173,7 @@ def _each_alone(words: Iterable[str]) -> tuple[str, ...]:
 def _suggestions(
     words: list[tuple[str, str, bool]], near: dict[str, list[Near]]
 ) -> tuple[str, ...]:
-    """Each word that is known, or for one that is not what comes nearest, by itself."""
+    """Each word as a search of its own: itself if a product has it, else the nearest word."""
     known = [word for word, _, known in words if known]
     others = [close.word for found in near.values() for close in found[:SUGGESTED]]
     return tuple(dict.fromkeys([*known, *others]))[:SUGGESTED]

@@ -1,4 +1,4 @@
-"""The shop's opening catalogue, from `catalog/seed/`: what is there already is left as it is."""
+"""The shop's first catalogue, from `catalog/seed/`. What exists already is not changed."""
 
 import json
 from collections.abc import Iterable
@@ -23,7 +23,7 @@ class SeedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One product of the file, with the units that each warehouse code opens with."""
+    """A product of the file, with its opening units by warehouse code."""
 
     position: int
     category: str
@@ -78,13 +78,13 @@ def _check(picture: Path) -> None:
 
 
 def missing(items: Iterable[Item]) -> list[Item]:
-    """Those whose product is not in the shop yet, under this slug or another that it has now."""
+    """The items whose product is not in the shop, under this slug or a later one."""
     known = set(ProductSlug.objects.values_list("slug", flat=True))
     return [item for item in items if item.slug not in known]
 
 
 def plant(items: list[Item]) -> None:
-    """Creates the products, with their categories in the order in which the file names them."""
+    """Creates the products, with their categories in the order of the file."""
     categories = _categories(item.category for item in items)
     now = timezone.now()
     Product.objects.bulk_create(

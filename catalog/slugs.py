@@ -1,4 +1,4 @@
-"""A product's old addresses lead to it, also after its slug was changed."""
+"""Redirects from a product's old addresses after its slug was changed."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -12,14 +12,15 @@ View = Callable[..., HttpResponse]
 
 
 def slug_now(slug: str) -> str | None:
-    """Of the product that was once called so; None if there is none, or it still is."""
+    """The current slug of the product that once had this one; None if there is none, or it is
+    current."""
     now = ProductSlug.objects.filter(slug=slug).values_list("product__slug", flat=True).first()
     return None if now == slug else now
 
 
 def follow_renames(view: View) -> View:
-    """What `view` does not find under an old slug it is asked again under the product's own. What
-    is there is redirected to for good; a form that was open meanwhile is simply taken."""
+    """If `view` finds nothing under an old slug, it is called with the current one. A page is then
+    redirected permanently; a form that was opened before is processed."""
 
     @wraps(view)
     def followed(request: HttpRequest, slug: str) -> HttpResponse:
@@ -36,7 +37,7 @@ def follow_renames(view: View) -> View:
 
 
 def moved(request: HttpRequest, slug: str, now: str) -> HttpResponse:
-    """A redirect from this address to the same one with the slug of now."""
+    """A redirect to the same address with the current slug."""
     path = "/".join(now if part == slug else part for part in request.path.split("/"))
     query = request.META.get("QUERY_STRING", "")
     return HttpResponsePermanentRedirect(f"{quote(path)}?{query}" if query else quote(path))

@@ -1,4 +1,4 @@
-"""What is done to pictures outside of requests."""
+"""Celery tasks for pictures."""
 
 import logging
 
@@ -9,21 +9,21 @@ from catalog.models import Product
 
 logger = logging.getLogger(__name__)
 
-# A second's work, as shoppers come first; the next run goes on.
+# A run takes about a second, to leave the machine to shoppers; the next one continues.
 AT_ONCE = 16
 
 
 @shared_task
 def make_sizes() -> None:
-    """Makes the sizes that are missing: of new pictures, of the seed, of what an earlier run that
-    died left undone. The browser is told of them when all of one picture are there."""
+    """Makes missing sizes: of new pictures, of the seed, and after failed runs. Pages use them once
+    all sizes of a picture exist."""
     for product in Product.objects.filter(widths__isnull=True).order_by("-pk")[:AT_ONCE]:
         try:
             widths = pictures.make_sizes(product)
         except (OSError, SyntaxError, ValueError):
             logger.exception("no sizes of the picture of product %d", product.pk)
             widths = []
-        # Unless another picture was put in its place meanwhile.
+        # Only if the picture has not been replaced meanwhile.
         Product.objects.filter(pk=product.pk, image=product.image.name).update(widths=widths)
 
 

@@ -1,7 +1,6 @@
-"""What the database itself does when products change, whoever changes them."""
+"""Triggers for changes of products, so that plain SQL updates search and slugs too."""
 
-# mypy: allow-untyped-calls
-# pgtrigger types its classes only in part.
+# mypy: allow-untyped-calls pgtrigger is only partly typed.
 
 import pgtrigger
 
@@ -38,7 +37,7 @@ OF_PRODUCT = (
         operation=pgtrigger.Delete,
         func="DELETE FROM catalog_searchtext WHERE product_id = OLD.id; RETURN NULL;",
     ),
-    # In the transaction of the change, whoever makes it.
+    # In the transaction of the change, also for plain SQL.
     pgtrigger.Trigger(
         name="slug_is_kept",
         when=pgtrigger.After,

@@ -4,7 +4,7 @@ from django.db import models
 
 
 class Words(models.Field):  # type: ignore[type-arg]  # generic for type checkers alone
-    """A tsvector; only the database writes and reads it."""
+    """A tsvector, which only the database writes and reads."""
 
     def db_type(self, connection: Any) -> str:  # noqa: ARG002 - Django passes it
         return "tsvector"
@@ -12,7 +12,7 @@ class Words(models.Field):  # type: ignore[type-arg]  # generic for type checker
 
 @Words.register_lookup
 class Has(models.Lookup):  # type: ignore[type-arg]
-    """`words__has="…"`, a tsquery: the words meet it."""
+    """`words__has="…"`: the words match this tsquery."""
 
     lookup_name = "has"
     prepare_rhs = False

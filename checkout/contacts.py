@@ -1,4 +1,4 @@
-"""How a contact is written: as a draft while it is typed, and for good with the sale."""
+"""Writes contacts: drafts while they are typed, and the final one with the sale."""
 
 from typing import NamedTuple
 from uuid import UUID
@@ -7,8 +7,8 @@ from django.db import connection
 
 from reservations.engine.books import Also
 
-# The lock waits for a confirmation that is under way and then looks again, so a late draft finds
-# the reservation confirmed and writes nothing.
+# The lock waits for a running confirmation and then reads the row again, so a late draft finds the
+# reservation confirmed and writes nothing.
 KEEP = """
     INSERT INTO checkout_contact (reservation_id, name, email, changed_at)
     SELECT held.id, typed.name, typed.email, clock_timestamp()
@@ -22,7 +22,7 @@ KEEP = """
 
 
 class Typed(NamedTuple):
-    """What a shopper typed at the checkout of a reservation, as far as it fits."""
+    """What a shopper typed at a reservation's checkout, cut to the columns' lengths."""
 
     reservation_id: UUID
     name: str
@@ -30,11 +30,11 @@ class Typed(NamedTuple):
 
 
 def keep(typed: Typed) -> None:
-    """Keeps a draft; what was sold keeps the contact that it was sold with."""
+    """Stores a draft. A confirmed reservation keeps the contact it was sold with."""
     with connection.cursor() as cursor:
         cursor.execute(KEEP, [[value] for value in typed])
 
 
 def with_sale(typed: Typed) -> Also:
-    """The same, to be written in the transaction of the confirmation."""
+    """The statement that stores the contact in the transaction of the confirmation."""
     return KEEP, typed

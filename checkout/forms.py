@@ -8,7 +8,7 @@ from checkout.contacts import Typed
 
 
 class ContactForm(forms.Form):
-    """Who pays, and where the receipt goes."""
+    """The buyer's name, and the address for the receipt."""
 
     name = forms.CharField(
         max_length=120,
@@ -22,7 +22,7 @@ class ContactForm(forms.Form):
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
         if not self.is_bound:
-            # A page that is refreshed keeps what is being typed in it.
+            # A refresh of the page by htmx keeps what is being typed.
             for field in self.fields.values():
                 field.widget.attrs["hx-preserve"] = "true"
 

@@ -1,4 +1,4 @@
-"""What a shopper tells the shop on the way to paying."""
+"""The contact that a shopper gives at the checkout."""
 
 import pgtrigger
 from django.db import models
@@ -9,7 +9,7 @@ from allo.postgresql.indexes import OpClass
 from allo.postgresql.triggers import REFUSE
 from reservations.models import Reservation
 
-# The lock waits for a confirmation that is under way, so that what is read is what came of it.
+# The lock waits for a running confirmation, so that its result is read.
 SOLD_CONTACT_IS_FINAL = f"""
     PERFORM FROM reservations_reservation
         WHERE id IN (OLD.reservation_id, NEW.reservation_id) ORDER BY id FOR SHARE;
@@ -38,8 +38,8 @@ class ContactQuerySet(QuerySet["Contact"]):
 
 
 class Contact(models.Model):
-    """As it was typed: a draft, perhaps not valid, until the reservation is confirmed. From then on
-    it is what the confirming form said, and final. Written in `checkout.contacts`."""
+    """A draft as typed, perhaps invalid, until the reservation is confirmed. From then on it is the
+    confirming form's, and final. Written in `checkout.contacts`."""
 
     reservation = models.OneToOneField(Reservation, models.PROTECT, primary_key=True)
     name = models.CharField(max_length=120, blank=True)

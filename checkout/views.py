@@ -68,7 +68,7 @@ def confirm(request: Request, reservation_id: UUID) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_stored
 def cancel(request: Request, reservation_id: UUID) -> HttpResponse:
-    """As a page it asks first: not every browser can ask in place."""
+    """GET asks for confirmation on a page of its own, for browsers without JavaScript."""
     reservation = owned(request, reservation_id)
     if request.method == "POST":
         seen = _shown(request)
@@ -93,14 +93,14 @@ def renew(request: Request, reservation_id: UUID) -> HttpResponse:
 @require_POST
 @never_stored
 def contact(request: HttpRequest, reservation_id: UUID) -> HttpResponse:
-    """Keeps what is being typed, so that an expiring hold does not throw it away."""
+    """Stores what is being typed, so that it survives an expiring hold."""
     reservation = owned(request, reservation_id)
     contacts.keep(ContactForm(request.POST).typed(reservation.pk))
     return HttpResponse(status=204)
 
 
 def _shown(request: Request) -> int | None:
-    """How many the form said are held; None for a form that did not say."""
+    """The held quantity that the form showed; None if it was not sent."""
     shown = request.POST.get("quantity", "")
     return int(shown) if re.fullmatch("[0-9]{1,9}", shown) else None
 
@@ -112,14 +112,14 @@ def _answer(
     asked: Mapping[str, object] | None = None,
     **more: object,
 ) -> Reply:
-    """One verb under the form's key."""
+    """Runs a verb under the form's key."""
     said = {"reservation": reservation.pk, **(asked or {})}
     once = once_for(request, reservation.holder, f"checkout:{verb.name}", said)
     return reply(verb, once, reservation_id=reservation.pk, **more)
 
 
 def _told(request: Request, reservation: Reservation, answer: Reply) -> HttpResponse:
-    """The reservation as it is now, whatever came of it."""
+    """The response to a verb: a redirect, the busy page, or the reservation as it is now."""
     if answer.status == refusals.DONE and not wants_part(request):
         return replayed(SeeOther(answer.body), answer.replayed)
     if answer.status == refusals.BUSY and not wants_part(request):
@@ -165,7 +165,8 @@ def _page(
 
 
 def _title(reservation: Reservation) -> str:
-    """What the browser's tab says; a part brings it along, so that it never tells an old state."""
+    """The title of the browser's tab. A part includes it, so that the tab never shows an old
+    state."""
     return "Taken back" if reservation.withdrawn else TITLES[reservation.status]
 
 
@@ -174,7 +175,7 @@ def _initial(contact: Contact | None) -> dict[str, str]:
 
 
 def _again(reservation: Reservation) -> dict[str, Any]:
-    """What could be reserved again: where it was, else where there is most."""
+    """What can be reserved again: in the same warehouse, else in the one with the most."""
     nothing = {"again": None, "again_quantity": 0, "next_lapse_at": None}
     if reservation.status not in (Reservation.Status.EXPIRED, Reservation.Status.RELEASED):
         return nothing
@@ -191,7 +192,7 @@ def _again(reservation: Reservation) -> dict[str, Any]:
 
 
 def _seen(reservation: Reservation, again: dict[str, Any]) -> str:
-    """What a page that polls has seen: it differs whenever the page would."""
+    """A hash of what the page shows, by which polling detects a change."""
     offered = again["again"] and (again["again"].pk, again["again"].available)
     state = (
         reservation.status,

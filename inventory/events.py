@@ -1,4 +1,4 @@
-"""What changes about stock, in the words that live updates are made from."""
+"""The events of stock, from which live updates are made."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,7 +10,7 @@ def product_topic(product_id: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class StockChanged:
-    """A row's units after a change; `at` is the database's clock, read under the lock."""
+    """A row's units after a change; `at` is the database's time, read under the lock."""
 
     row: int
     product: int

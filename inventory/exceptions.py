@@ -1,4 +1,4 @@
-"""Why stock is not changed. Each says it in words that staff understand."""
+"""Why stock is not changed, in words for staff."""
 
 from collections.abc import Mapping
 
@@ -8,7 +8,7 @@ class StockError(Exception):
 
 
 class BelowReserved(StockError):
-    """Units that are held would be gone. `inventory_id` is the row, `total` what would be left."""
+    """Held units would be missing. `inventory_id` is the row, `total` what would be left."""
 
     def __init__(self, inventory_id: int, reserved: int, total: int) -> None:
         super().__init__(f"{total} would be left, but {reserved} are reserved.")
@@ -24,11 +24,11 @@ class BelowZero(StockError):
 
 class TooMany(StockError):
     def __init__(self, maximum: int) -> None:
-        super().__init__(f"One row holds {maximum:,} units at the most.")
+        super().__init__(f"A row can hold at most {maximum:,} units.")
 
 
 class ChangedMeanwhile(StockError):
-    """The row is not as it was seen: `found` is what there is now."""
+    """The row has changed since it was shown: `found` is its total now."""
 
     def __init__(self, seen: int, found: int) -> None:
         super().__init__(f"It was {seen} when you looked, and is {found} now.")
@@ -36,22 +36,22 @@ class ChangedMeanwhile(StockError):
 
 
 class Refused(StockError):
-    """What is wrong with each of several adjustments, by its place among them."""
+    """Several adjustments were refused: the error of each, by its place among them."""
 
     def __init__(self, errors: Mapping[int, StockError]) -> None:
-        super().__init__(f"{len(errors)} could not be done, so none was.")
+        super().__init__(f"{len(errors)} could not be done, so none was done.")
         self.errors = errors
 
 
 class AlreadyDone(StockError):
     def __init__(self) -> None:
-        super().__init__("This was done already; nothing was done twice.")
+        super().__init__("This was already done. Nothing was done twice.")
 
 
 class Busy(StockError):
     def __init__(self) -> None:
         super().__init__(
-            "Others are changing this stock, or the database is busy. Nothing was changed: try"
+            "Others are changing this stock, or the database is busy. Nothing was changed. Try"
             " again in a moment."
         )
 
@@ -59,6 +59,6 @@ class Busy(StockError):
 class Storage(StockError):
     def __init__(self) -> None:
         super().__init__(
-            "The database has no room left to write. Nothing was changed: make room on its disk"
+            "The database has no disk space left. Nothing was changed. Free space on its disk"
             " first."
         )

@@ -1,12 +1,12 @@
-"""The one lock order, everywhere and without exception:
+"""The lock order, everywhere and without exception:
 
 1. inventory rows, by primary key (this module);
 2. advisory locks of holders and addresses, by number (`reservations.engine.books`);
 3. reservations, by primary key (`reservations.engine.books`);
 4. contacts, each after its reservation (`checkout.contacts`).
 
-Whoever changes a reservation holds its inventory row's lock first, so two transactions meet at
-the inventory row and nowhere later; nobody waits for a lock while holding one of a higher rank.
+Whoever changes a reservation holds its inventory row's lock first, so two transactions meet at the
+inventory row and nowhere later; nobody waits for a lock while holding one of a higher rank.
 """
 
 from collections.abc import Iterable

@@ -1,6 +1,6 @@
-"""Staff are told by e-mail when a row becomes low, once for each time it does.
+"""Sends staff an e-mail when a row becomes low, once each time.
 
-By the clock, and not where stock is sold: there is no time for it.
+Run by the clock, not by the sale, which must stay fast.
 """
 
 import logging
@@ -18,7 +18,8 @@ ROWS_NAMED = 100
 
 
 def watch() -> int:
-    """Looks what is low now, and tells staff of what they were not told; returns how many rows."""
+    """Finds rows that are low now, and mails staff those not mailed before; returns how many
+    rows."""
     low = Inventory.objects.low()
     LowStock.objects.exclude(inventory__in=low).delete()
     LowStock.objects.bulk_create(
@@ -28,8 +29,8 @@ def watch() -> int:
 
 
 def _tell() -> int:
-    """A claim is made in one statement and committed before the mail goes out, so of two workers
-    one sends; the claim of one that died lapses."""
+    """A claim is one statement and committed before the mail is sent, so that only one of two
+    workers sends it. The claim of a worker that died expires."""
     claim = uuid4()
     if not LowStock.objects.unclaimed().update(claim=claim, claimed_at=Now()):
         return 0
@@ -39,7 +40,7 @@ def _tell() -> int:
     try:
         send_mail(_subject(rows), _letter(rows), None, settings.STAFF_EMAILS)
     except Exception as error:
-        logger.warning("staff were not told of low stock: %s", type(error).__name__)
+        logger.warning("low-stock mail was not sent: %s", type(error).__name__)
         claimed.update(claim=None, claimed_at=None)
         return 0
     claimed.update(notified_at=Now())

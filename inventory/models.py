@@ -1,5 +1,5 @@
-"""What is in stock, where, and why. `total_units` and `reserved_units` change only under the
-row's lock: see `inventory.locks`."""
+"""Warehouses, stock and its ledger. `total_units` and `reserved_units` change only under the row's
+lock: see `inventory.locks`."""
 
 import uuid
 from datetime import datetime, timedelta
@@ -112,7 +112,7 @@ class Inventory(models.Model):
             models.UniqueConstraint(
                 fields=("product", "warehouse"), name="one_row_per_product_and_warehouse"
             ),
-            # I1. Whatever a bug above asks for, the row refuses to promise what is not there.
+            # I1. Whatever a bug in the application does, a row cannot promise more than it has.
             models.CheckConstraint(condition=Q(reserved_units__gte=0), name="reserved_gte_zero"),
             models.CheckConstraint(
                 condition=Q(reserved_units__lte=F("total_units")), name="reserved_lte_total"
@@ -138,7 +138,7 @@ class StockMovement(models.Model):
         WRITTEN_OFF = "written_off", "Written off"
         SOLD = "sold"
 
-    # Why staff correct what the books say.
+    # The reasons for which staff adjust stock.
     ADJUSTMENTS = (
         Reason.COUNTED,
         Reason.DAMAGED,
@@ -159,7 +159,7 @@ class StockMovement(models.Model):
     note = models.CharField(max_length=200, blank=True)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
-    balance: int  # what it left on the shelf; see `inventory.staff.ledger`
+    balance: int  # the total after this line; see `inventory.staff.ledger`
 
     class Meta:
         ordering = ("-pk",)
@@ -182,7 +182,7 @@ class StockMovement(models.Model):
                 ),
                 name="movement_reason_known",
             ),
-            # I5, as far as one row can say it: a sale takes stock, names its reservation, is one.
+            # I5, as far as one row can check it: a sale takes stock and names its reservation.
             models.CheckConstraint(
                 condition=~Q(reason="sold") | Q(delta__lt=0, reference__isnull=False),
                 name="sold_takes_stock_for_a_reservation",
@@ -190,15 +190,15 @@ class StockMovement(models.Model):
             models.UniqueConstraint(
                 fields=("reference",), condition=Q(reason="sold"), name="sold_once"
             ),
-            # What staff do under one reference, a form's or a file's, reaches a row once.
+            # Under one reference, a form's or a file's, staff change a row once.
             models.UniqueConstraint(
                 fields=("reference", "inventory"),
                 condition=~Q(reason="sold"),
                 name="done_once_per_reference_and_row",
             ),
         )
-        # Sales write here while shoppers wait: what only staff ask for leaves sales out, or costs
-        # next to nothing.
+        # Sales write here while shoppers wait, so indexes that only staff need leave out sales, or
+        # are cheap to write.
         indexes = (
             models.Index(fields=("inventory", "-id"), name="movement_by_inventory"),
             models.Index(
@@ -234,9 +234,9 @@ class LowStockQuerySet(QuerySet["LowStock"]):
 
 
 class LowStock(models.Model):
-    """A row that is low, from when it was seen to be until it no longer is: staff are told once.
+    """A row that is low, from when that was noticed until it no longer is. Staff are mailed once.
 
-    Not columns of `Inventory`, which every sale rewrites."""
+    A table of its own, since every sale rewrites the `Inventory` row."""
 
     inventory = models.OneToOneField(Inventory, models.CASCADE, primary_key=True)
     since = models.DateTimeField(db_default=Now())
@@ -254,11 +254,11 @@ class LowStock(models.Model):
         return f"{self.inventory} is low"
 
 
-# A worker that has given no sign of life for so long is dead, and what it began is undone.
+# A worker without a heartbeat for this long is dead, and its transaction is rolled back.
 STALLED = Q(state="applying", stirred_at__lt=Now() - timedelta(seconds=30))
-# Longer than one file may take: what is read meanwhile is begun again by another worker.
+# Longer than reading one file may take; after it another worker starts over.
 READING_STALLED = Q(state="reading", stirred_at__lt=Now() - timedelta(seconds=90))
-# A worker that is there takes a file at once.
+# A running worker takes a file at once; after this long none is running.
 LATE = Q(state="waiting", created_at__lt=Now() - timedelta(seconds=10))
 
 
@@ -289,8 +289,8 @@ class StockImportQuerySet(QuerySet["StockImport"]):
 
 
 class StockImport(models.Model):
-    """A file of adjustments, as it was checked, and what became of it. Its key is the reference
-    of the movements it led to."""
+    """A file of adjustments: its state and the results of the check. Its key is the reference of
+    the movements it led to."""
 
     class State(models.TextChoices):
         WAITING = "waiting", "Waiting to be read"
@@ -312,7 +312,7 @@ class StockImport(models.Model):
     applied_at = models.DateTimeField(null=True)
     trouble = models.CharField(max_length=200, help_text="Why it was refused, or not applied.")
     claim = models.UUIDField(null=True, help_text="Of the worker that reads it.")
-    # SHA-256 of what its rows say, so that the same rows are known again in any kind of file.
+    # SHA-256 of the meaning of its rows, which identifies the same rows in any kind of file.
     digest = models.CharField(max_length=64, default="", db_default="")
     remark = models.CharField(
         max_length=200, default="", db_default="", help_text="How its file was read."
@@ -365,7 +365,7 @@ class StockImport(models.Model):
 
     @property
     def steps(self) -> int:
-        """What `done` counts up to: each row is locked, then written."""
+        """The final value of `done`: each row is locked, then written."""
         return 2 * self.row_count
 
     @property
@@ -374,8 +374,8 @@ class StockImport(models.Model):
 
 
 class StockImportFile(models.Model):
-    """What was uploaded, until a worker has read it: in the database, as that worker may run on
-    another machine than the web server."""
+    """The uploaded file, until a worker has read it. In the database, since worker and web server
+    may run on different machines."""
 
     stock_import = models.OneToOneField(StockImport, models.CASCADE, primary_key=True)
     content = models.BinaryField()
@@ -388,7 +388,7 @@ class StockImportFile(models.Model):
 
 
 class StockImportRow(models.Model):
-    """One line of a file: what it says, and what was found to be wrong with it."""
+    """One line of a file, and the error found in it."""
 
     stock_import = models.ForeignKey(StockImport, models.CASCADE, db_index=False)
     line = models.PositiveIntegerField()

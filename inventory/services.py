@@ -1,5 +1,5 @@
-"""How stock changes when nobody buys: under the rows' locks, each change with its line in the
-ledger. Everything goes through `apply`, one transaction: all of it happens, or nothing."""
+"""Changes of stock by staff: under the rows' locks, each with its line in the ledger. All go
+through `apply`, in one transaction: all changes are made, or none."""
 
 import uuid
 from collections import Counter
@@ -33,7 +33,7 @@ Thing = TypeVar("Thing")
 
 PLACE = ("pk", "product", "warehouse")
 MAX_UNITS = 1_000_000_000
-# Rows per statement: few enough to keep each short.
+# Rows per statement, so that each stays short.
 PORTION = 2000
 
 CHANGE_TOTALS = """
@@ -57,7 +57,7 @@ SET_THRESHOLDS = """
 
 @dataclass(frozen=True, slots=True)
 class Adjustment:
-    """One line to be: `seen` is the total that whoever asks had before their eyes, if any."""
+    """A change to be made. `seen` is the total that the person saw; None skips that check."""
 
     inventory_id: int
     delta: int
@@ -68,7 +68,7 @@ class Adjustment:
 
 
 def nobody_waits(_done: int) -> None:
-    """For who does not want to know how far it is."""
+    """The default: progress is not reported."""
 
 
 def apply(
@@ -77,11 +77,11 @@ def apply(
     actor: User | None = None,
     progress: Callable[[int], None] = nobody_waits,
 ) -> list[int]:
-    """The keys of the ledger's new lines, in the order of the adjustments. Raises `Refused` with
-    what is wrong with which, `AlreadyDone`, `Busy`, `Storage`; `Inventory.DoesNotExist` for an
-    unknown row.
+    """Applies all adjustments; returns the keys of the new ledger lines in the same order. Raises
+    `Refused` with the error of each, `AlreadyDone`, `Busy`, `Storage`; `Inventory.DoesNotExist` for
+    an unknown row.
 
-    `progress` is told how many rows are locked or written, of twice as many as there are.
+    `progress` gets the number of rows locked plus rows written, so at the end twice the rows.
     """
     with refusing_faults(), transaction.atomic():
         rows = _lock({adjustment.inventory_id for adjustment in adjustments}, progress)
@@ -96,15 +96,16 @@ def apply(
 def receive(
     *, inventory_id: int, units: int, actor: User | None = None, note: str = ""
 ) -> StockMovement:
-    """What came in. Raises `Inventory.DoesNotExist`, `Busy`; the database refuses what would
-    break the books."""
+    """Adds delivered units. Raises `Inventory.DoesNotExist`, `Busy`; IntegrityError for a change
+    that breaks an invariant."""
     return _one(Adjustment(inventory_id, units, Reason.RECEIVED, note), actor)
 
 
 def adjust(
     *, inventory_id: int, delta: int, reason: Reason, note: str, actor: User | None = None
 ) -> StockMovement:
-    """A correction, for one of `StockMovement.ADJUSTMENTS`. Raises `BelowReserved`, `Busy`."""
+    """A correction, for one of the reasons in `StockMovement.ADJUSTMENTS`. Raises `BelowReserved`,
+    `Busy`."""
     assert reason in StockMovement.ADJUSTMENTS
     return _one(Adjustment(inventory_id, delta, reason, note), actor)
 
@@ -112,13 +113,13 @@ def adjust(
 def write_off(
     *, inventory_id: int, units: int, note: str, actor: User | None = None
 ) -> StockMovement:
-    """What is gone for good. Raises `BelowReserved`, `Busy`."""
+    """Removes units that are lost for good. Raises `BelowReserved`, `Busy`."""
     return _one(Adjustment(inventory_id, -units, Reason.WRITTEN_OFF, note), actor)
 
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """Units that are to go from a row to another warehouse."""
+    """Units to be moved from a row to another warehouse."""
 
     inventory_id: int
     warehouse_id: int
@@ -129,8 +130,8 @@ class Move:
 
 
 def transfer(*, moves: Sequence[Move], actor: User | None = None) -> list[int]:
-    """Two lines for each move, which share a reference. Raises `Refused` by the place among those
-    lines, `AlreadyDone`, `Busy`."""
+    """Moves units. Each move is two ledger lines with the same reference. Raises `Refused` (keyed
+    by the place among these lines), `AlreadyDone`, `Busy`."""
     with refusing_faults(), transaction.atomic():
         return apply(adjustments=[*_pairs(moves)], actor=actor)
 
@@ -176,8 +177,8 @@ def _pairs(moves: Sequence[Move]) -> Iterator[Adjustment]:
 
 
 def _rows_at(places: set[tuple[int, int]]) -> dict[tuple[int, int], int]:
-    """The row of each product in each warehouse; where one was never kept it begins with nothing,
-    made in one order by all."""
+    """The row of each product in each warehouse. Missing rows are created with 0 units, in the same
+    order by every transaction, to avoid deadlocks."""
     rows = Inventory.objects.filter(
         product__in={product for product, _ in places},
         warehouse__in={warehouse for _, warehouse in places},
@@ -200,7 +201,7 @@ def _one(adjustment: Adjustment, actor: User | None) -> StockMovement:
 
 @contextmanager
 def refusing_faults() -> Iterator[None]:
-    """What the database could not do just now becomes a refusal that staff understand."""
+    """Turns a fault of the database into a refusal in words for staff."""
     try:
         yield
     except Error as error:
@@ -212,7 +213,7 @@ def refusing_faults() -> Iterator[None]:
 def _lock(
     ids: Iterable[int], progress: Callable[[int], None] = nobody_waits
 ) -> dict[int, Inventory]:
-    """All the rows, in the lock order, a portion per statement."""
+    """Locks all the rows in the lock order, a portion per statement."""
     rows: dict[int, Inventory] = {}
     for portion in portions(sorted(ids)):
         rows.update((row.pk, row) for row in locks.locking(portion))
@@ -221,7 +222,7 @@ def _lock(
 
 
 def _errors(rows: dict[int, Inventory], adjustments: Sequence[Adjustment]) -> dict[int, StockError]:
-    """What is wrong with which; `rows` are as they would be afterwards."""
+    """The errors by place. Afterwards `rows` have the totals that the adjustments lead to."""
     errors = {}
     for place, adjustment in enumerate(adjustments):
         if adjustment.inventory_id not in rows:
@@ -234,7 +235,7 @@ def _errors(rows: dict[int, Inventory], adjustments: Sequence[Adjustment]) -> di
 
 
 def refusal(row: Inventory, adjustment: Adjustment) -> StockError | None:
-    """What is wrong with an adjustment of a row as it is."""
+    """Why the adjustment of this row is refused; None if it is possible."""
     total = row.total_units + adjustment.delta
     if adjustment.seen is not None and adjustment.seen != row.total_units:
         return ChangedMeanwhile(adjustment.seen, row.total_units)
@@ -248,8 +249,8 @@ def refusal(row: Inventory, adjustment: Adjustment) -> StockError | None:
 def _write(
     adjustments: Sequence[Adjustment], actor: User | None, progress: Callable[[int], None]
 ) -> list[int]:
-    """The one place where totals change, locked and validated. In arrays, as shoppers wait for the
-    rows meanwhile; returns the keys of the ledger's lines."""
+    """Changes totals that are locked and validated: the only place that does. It uses arrays to be
+    fast, since shoppers wait for the rows; returns the keys of the ledger lines."""
     written: list[int] = []
     events: list[StockChanged] = []
     with connection.cursor() as cursor:
@@ -267,7 +268,7 @@ def _write(
 
 
 def _columns(adjustments: Sequence[Adjustment]) -> list[list[Any]]:
-    """As the arrays that `unnest` takes."""
+    """The adjustments as one array per column, for `unnest`."""
     lines = [(a.inventory_id, a.delta, a.reason.value, a.note, a.reference) for a in adjustments]
     return [list(column) for column in zip(*lines, strict=True)]
 

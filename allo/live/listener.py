@@ -34,7 +34,7 @@ async def listen(url: str, hub: Hub) -> None:
 
 
 async def _hear(url: str, hub: Hub) -> None:
-    # Without the client's own retry, which would hide that messages were lost.
+    # No retry inside the client: it would hide that messages were lost.
     redis = Redis.from_url(
         url,
         socket_connect_timeout=SILENCE_SECONDS,

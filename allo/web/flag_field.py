@@ -9,8 +9,8 @@ OFF = ("", "0", "false", "off", "no")
 
 
 class FlagField(forms.Field):
-    """True or False; other values are an error. Django's BooleanField is for checkboxes, for which
-    any value is on."""
+    """True or False; other values are an error. Django's own field treats any value as on, so that
+    `?in_stock=0` would mean on."""
 
     widget = forms.TextInput
 

@@ -10,7 +10,7 @@ register = template.Library()
 @register.filter
 @lru_cache(maxsize=4096)
 def inr(paise: int) -> str:
-    """₹ 12,450, or ₹ 12,450.50: grouped the Indian way; paise only where there are any."""
+    """₹ 12,450 or ₹ 12,450.50: with Indian digit grouping; paise only if there are any."""
     pattern = "¤\N{NO-BREAK SPACE}#,##,##0.00" if paise % 100 else "¤\N{NO-BREAK SPACE}#,##,##0"
     amount = Decimal(paise) / 100
     return format_currency(amount, "INR", pattern, locale="en_IN", currency_digits=False)
@@ -18,5 +18,5 @@ def inr(paise: int) -> str:
 
 @register.filter
 def rupees(paise: int) -> str:
-    """12450.00: for programs."""
+    """12450.00, for programs."""
     return f"{Decimal(paise) / 100:.2f}"

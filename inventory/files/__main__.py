@@ -1,5 +1,5 @@
-"""The program that parses a file: see `allo.confined`. It writes a line of JSON with what to
-say about the file, then one for each row; or, last of all, why it cannot be read."""
+"""The program that parses a file: see `allo.confined`. It writes a line of JSON with a remark on
+the file, then one for each row. If the file cannot be read, the last line has the reason."""
 
 import json
 import sys
@@ -12,7 +12,7 @@ from inventory.files.tables import Unreadable
 
 def main() -> None:
     if sys.stdin.buffer.read(4) == records.ZIP:
-        # Before the limits, as every other import is.
+        # Imported before the limits apply, like everything else.
         import inventory.files.xlsx_tables  # noqa: F401, PLC0415
     with confined.limited():
         try:

@@ -1,4 +1,4 @@
-"""Text with delimiters, as spreadsheets write it, line by line and never all of it at once."""
+"""CSV as spreadsheets write it, read line by line, never as a whole."""
 
 import codecs
 import csv
@@ -12,7 +12,7 @@ from inventory.files.tables import MAX_COLUMNS, Row, Table, Unreadable, text_of
 DELIMITERS = ",;\t|"
 MAX_LINE = 20_000
 CHUNK = 2**16
-# What Excel reads as the delimiter, and shows to nobody.
+# The line by which Excel recognises the delimiter, and which it does not show.
 SEPARATOR = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)
 BOMS = {
     codecs.BOM_UTF32_LE: "",
@@ -21,11 +21,11 @@ BOMS = {
     codecs.BOM_UTF16_BE: "utf-16",
 }
 WINDOWS = "cp1252"
-REMARK = "Read as Windows-1252, as it is not UTF-8: look at the accents in the notes."
+REMARK = "Read as Windows-1252, as it is not UTF-8: check the accents in the notes."
 
 
 def csv_tables(file: IO[bytes]) -> tuple[list[Table], str]:
-    """The same text read with each delimiter that it may have, and what to say about it."""
+    """The text read with each possible delimiter, and a remark on the file."""
     encoding = _encoding(file)
     given = SEPARATOR.fullmatch(_Lines(file, encoding).next_or_empty())
     delimiters = given[1] if given else DELIMITERS
@@ -43,12 +43,14 @@ def _rows(lines: "_Lines", delimiter: str, skip: bool) -> Iterator[Row]:
     csv.field_size_limit(MAX_LINE)
     reader = csv.reader(lines, delimiter=delimiter, strict=True)
     while True:
-        # Where the row begins: with line breaks in its cells it ends further down.
+        # The line where the row begins: cells with line breaks make it longer.
         line = lines.number + 1
         try:
             cells = next(reader, None)
         except csv.Error as error:
-            raise Unreadable(f"It is no CSV that can be read: line {line}: {error}.") from error
+            raise Unreadable(
+                f"It is not a CSV file that can be read: line {line}: {error}."
+            ) from error
         except UnicodeDecodeError as error:
             raise _unknown_letters() from error
         if cells is None:
@@ -57,7 +59,7 @@ def _rows(lines: "_Lines", delimiter: str, skip: bool) -> Iterator[Row]:
 
 
 class _Lines:
-    """Lines with their ends, numbered as an editor numbers them; none of them without bounds."""
+    """Lines with their line ends, numbered as in an editor, and limited in length."""
 
     def __init__(self, file: IO[bytes], encoding: str) -> None:
         file.seek(0)
@@ -84,7 +86,7 @@ class _Lines:
 
 
 class _Kept:
-    """A file that stays open when what reads it is thrown away, and is read anew later."""
+    """A file that stays open when its reader is discarded, so that it can be read again."""
 
     closed = False
 
@@ -113,7 +115,7 @@ def _encoding(file: IO[bytes]) -> str:
     for mark, encoding in BOMS.items():
         if head.startswith(mark):
             return encoding or _refuse()
-    # UTF-16 without a mark: the first letter is a Latin one, half of which is nothing.
+    # UTF-16 without a byte order mark: one byte of its first letter, a Latin one, is zero.
     if len(head) == 4 and (head[1::2] == b"\0\0" or head[::2] == b"\0\0"):
         return "utf-16-le" if head[1] == 0 else "utf-16-be"
     return next((kind for kind in ("utf-8", WINDOWS) if _decodes(file, kind)), "") or _refuse()

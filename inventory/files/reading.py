@@ -1,4 +1,4 @@
-"""How a file is read from the shop's own processes: by a program with limits."""
+"""Reads a file in a program with limits, called from the shop's processes."""
 
 import json
 import logging
@@ -13,13 +13,13 @@ from inventory.files.tables import Unreadable
 
 logger = logging.getLogger(__name__)
 
-# Rows between two signs of life.
+# Rows between two heartbeats.
 STEP = 1000
 
 
 def limits(size: int) -> Limits:
-    """A file of 5 kB costs a second and 100 MB at the most, with what the interpreter takes. An
-    honest workbook of 50,000 rows has 800 kB or more, and has ample room."""
+    """For 5 kB at most a second and 100 MB, with the interpreter. A real workbook of 50,000 rows
+    has 800 kB or more, for which the limits are ample."""
     share = size / MEGABYTE
     return Limits(
         cpu_seconds=min(0.7 + 20 * share, 30),
@@ -29,7 +29,7 @@ def limits(size: int) -> Limits:
 
 
 def read(content: bytes, progress: Callable[[int], None]) -> tuple[str, list[Record]]:
-    """What to say about the file, and its rows. Raises `Unreadable`."""
+    """A remark on the file, and its rows. Raises `Unreadable`."""
     remark, found = "", []
     allowed = limits(len(content))
     try:
@@ -46,7 +46,7 @@ def read(content: bytes, progress: Callable[[int], None]) -> tuple[str, list[Rec
                     remark = words["remark"]
     except TooMuch as error:
         raise Unreadable(
-            f"It takes more {error.of} to read than a file of its size may."
+            f"It needs more {error.of} to read than is allowed for its size."
         ) from error
     except Failed as error:
         logger.warning("a file could not be read: %s", error)

@@ -1,4 +1,4 @@
-"""Which table of a file is meant, where its heading is, and what each row below it says."""
+"""Finds the table of a file and its heading, and reads the rows below it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from inventory.files.csv_tables import csv_tables
 from inventory.files.tables import Cells, Row, Table, Unreadable
 
 MAX_ROWS = 50_000
-# Titles, dates and the like stand above a heading, but not so many of them.
+# The heading has to be within these rows; titles and dates may stand above it.
 HEAD_ROWS = 30
 COLUMNS = ("product", "warehouse", "change", "reason", "note")
 REQUIRED = COLUMNS[:4]
@@ -19,7 +19,7 @@ ZIP, OLD_WORKBOOK = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One row, as it is spelt there. `line` is the file's, as an editor counts, or the sheet's."""
+    """One row as written. `line` is the line as in an editor, or the row of the sheet."""
 
     line: int
     product: str
@@ -36,7 +36,7 @@ class _Heading:
 
 
 def read(file: IO[bytes]) -> tuple[str, Iterator[Record]]:
-    """What to say about the file, and its rows. Raises `Unreadable`, at once or on the way."""
+    """A remark on the file, and its rows. Raises `Unreadable`, also while the rows are read."""
     tables, remark = _tables(file)
     table, heading = _the_one(tables)
     if len(tables) > 1 and table.name != "the file":
@@ -53,14 +53,14 @@ def _tables(file: IO[bytes]) -> tuple[list[Table], str]:
         )
     if start != ZIP:
         return csv_tables(file)
-    # Loading openpyxl takes longer than reading a short CSV.
+    # Imported here, as loading openpyxl takes longer than reading a short CSV.
     from inventory.files.xlsx_tables import xlsx_tables  # noqa: PLC0415
 
     return xlsx_tables(file)
 
 
 def _the_one(tables: list[Table]) -> tuple[Table, _Heading]:
-    """The only table with a heading and rows; of a text, read in several ways, the first."""
+    """The only table with a heading and rows; for a text, the first delimiter that gives one."""
     found, complaints = [], []
     for table in tables:
         try:
@@ -119,7 +119,7 @@ def _below(table: Table, heading: _Heading) -> Iterator[Row]:
 
 
 def _filled(rows: Iterator[Row]) -> Iterator[Row]:
-    """Blank rows, however many there are, say nothing; what comes after them does."""
+    """Skips blank rows, however many, and continues after them."""
     return (row for row in rows if any(row[1]))
 
 

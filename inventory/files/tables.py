@@ -1,25 +1,25 @@
-"""What every kind of file comes down to: tables, whose rows know where a person finds them."""
+"""Tables, read from any kind of file; each row has the line where a person finds it."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-# No honest file has its columns beyond these; cells further to the right are not looked at.
+# Cells further to the right are ignored: no real file has its columns there.
 MAX_COLUMNS = 100
-# What is kept of a cell: more than any column takes, so that what is too long is seen to be.
+# The most that is kept of a cell: more than any column allows, so that a longer text is refused.
 MAX_TEXT = 250
 
 Cells = list[str]
-# The line of the file as an editor counts it, or the row of the sheet; then its cells.
+# The line as in an editor, or the row of the sheet; then the cells.
 Row = tuple[int, Cells]
 
 
 class Unreadable(Exception):
-    """Why nothing can be made of a file, in words for the person who sent it."""
+    """Why a file cannot be read, in words for the person who sent it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A sheet, or a text read with one delimiter. `rows` reads it from the start at each call."""
+    """A sheet, or a text read with one delimiter. Each call of `rows` reads it from the start."""
 
     name: str
     rows: Callable[[], Iterator[Row]]
@@ -27,7 +27,7 @@ class Table:
 
 
 def text_of(value: object) -> str:
-    """A cell as it is shown: no more of it than `MAX_TEXT`."""
+    """A cell as text, at most `MAX_TEXT` of it."""
     if value is None:
         return ""
     if isinstance(value, float) and value.is_integer():

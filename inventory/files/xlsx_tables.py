@@ -1,4 +1,5 @@
-"""Workbooks. They are archives of XML, so what a few bytes unpack to is looked at first."""
+"""Workbooks: archives of XML. A few bytes can unpack to very much, so the sizes are checked
+first."""
 
 from collections.abc import Iterator
 from itertools import islice
@@ -8,28 +9,28 @@ from zipfile import BadZipFile, ZipFile
 from openpyxl import DEFUSEDXML, load_workbook
 from openpyxl.worksheet._read_only import ReadOnlyWorksheet
 
-# `iter_rows` makes a row for each number that a sheet leaves out: of two billion, two billion.
+# `iter_rows` yields a row for every number that a sheet skips, which can be two billion.
 from openpyxl.worksheet._reader import WorkSheetParser
 
 from inventory.files.tables import MAX_COLUMNS, Row, Table, Unreadable, text_of
 
 assert DEFUSEDXML, "openpyxl would expand entities: defusedxml is missing"
 
-# An honest workbook of 50,000 rows is far below each of these.
+# A real workbook of 50,000 rows is far below each of these.
 MAX_UNPACKED = 64 * 2**20
 MAX_PARTS = 2000
 MAX_SHEETS = 100
-# How many times larger than the file what is in it may be, from so many bytes on.
+# The largest ratio of unpacked to packed size, checked from this many bytes on.
 MAX_RATIO, RATIO_FROM = 200, 2 * 2**20
-# The last row of a sheet, in every program there is.
+# The last row that any spreadsheet program allows.
 LAST_ROW = 2**20
 
 
 def xlsx_tables(file: IO[bytes]) -> tuple[list[Table], str]:
-    """A table for each sheet, and what to say about them: nothing."""
+    """A table for each sheet, and no remark."""
     try:
         _check_archive(file)
-        # Formulas as they are written: what they once came to may be anything.
+        # Formulas are read as formulas: their stored results may be wrong.
         book = load_workbook(file, read_only=True, keep_links=False)
         sheets = [sheet for sheet in book.worksheets if isinstance(sheet, ReadOnlyWorksheet)]
     except (Unreadable, MemoryError):
@@ -42,7 +43,7 @@ def xlsx_tables(file: IO[bytes]) -> tuple[list[Table], str]:
 
 
 def _check_archive(file: IO[bytes]) -> None:
-    """By its directory alone, to which unpacking keeps: not a byte more comes out of a part."""
+    """Checks the sizes in the archive's directory; unpacking stops at these sizes."""
     packed = file.seek(0, 2)
     try:
         parts = list(islice(ZipFile(file).infolist(), MAX_PARTS + 1))
@@ -54,7 +55,7 @@ def _check_archive(file: IO[bytes]) -> None:
     if unpacked > MAX_UNPACKED:
         raise Unreadable("Unpacked it is too large.")
     if unpacked > RATIO_FROM and unpacked > MAX_RATIO * packed:
-        raise Unreadable("Unpacked it is too large for so small a file.")
+        raise Unreadable("Unpacked it is too large for such a small file.")
 
 
 def _table(sheet: ReadOnlyWorksheet) -> Table:
@@ -78,7 +79,7 @@ def _rows(sheet: ReadOnlyWorksheet) -> Iterator[Row]:
 
 
 def _parse(sheet: ReadOnlyWorksheet) -> Iterator[tuple[int, list[dict[str, Any]]]]:
-    """Only the rows that are there, with only the cells that are there."""
+    """Yields only rows and cells that exist in the file."""
     book = sheet.parent
     with sheet._get_source() as source:
         yield from WorkSheetParser(
@@ -96,11 +97,11 @@ def _texts(cells: list[dict[str, Any]]) -> list[str]:
 
 
 def _text(cell: dict[str, Any]) -> str:
-    """A formula of any kind is one that begins with "="."""
+    """Formulas of any kind begin with "="."""
     if cell["data_type"] == "f" and not isinstance(cell["value"], str):
         return text_of(getattr(cell["value"], "text", None) or "=")
     return text_of(cell["value"])
 
 
 def _broken() -> Unreadable:
-    return Unreadable("It is no XLSX file that can be read.")
+    return Unreadable("It is not an XLSX file that can be read.")

@@ -1,16 +1,15 @@
-"""Who makes an API call, and what each may see and do.
+"""The callers of the API, and what each may see and do.
 
-A browser is known by the shop's cookies; unsafe calls need the CSRF token, its holds are those of
-the pages, and a key belongs to the holder. Nobody yet shows nothing that names a holder; each call
-is a new holder's. A hold's bearer shows the token of its 201 and acts on that one hold. A
-merchant's system shows an API token; each of its customers is a holder, and a key belongs to the
-token.
+`Browser` is known by the shop's cookies: its holds are those of the pages, its keys belong to the
+holder, and unsafe calls need the CSRF token. `Nobody` is anonymous: each call is a new holder's.
+`Bearer` sends the token from the 201 of a hold, and may act on that hold alone. `Merchant` sends an
+API token: each of its customers is a holder, and its keys belong to the token.
 
-Nobody has no name of its own that would outlive a call, yet a retry after a lost answer must not
-hold twice. So its keys belong to the network address it calls from, and the key itself is its
-secret: whoever sends the same key and body from the same address is given the same answer, token
-and all. A random UUID cannot be guessed by a neighbour; from elsewhere the key is another key.
-Where addresses cannot be known all are neighbours, and no other key is taken.
+An anonymous caller has no name beyond one call, yet a retry after a lost response must not hold
+twice. So its keys belong to its network, and the key is a secret: the same key and body from the
+same network get the same response, with its token. A random UUID cannot be guessed by others on
+that network; from another network the same key is a different one. If the address cannot be known,
+many clients share one network, so only random UUIDs are accepted.
 """
 
 from dataclasses import dataclass
@@ -50,7 +49,7 @@ INSUFFICIENT_SCOPE = Kind(
     "This token may not do that.",
     {"scope": "reserve"},
 )
-# With one of these, a call may be another site's doing.
+# A call with one of these may be forged by another site.
 _COOKIES = {
     settings.SESSION_COOKIE_NAME,
     settings.CSRF_COOKIE_NAME,
@@ -70,37 +69,38 @@ class Caller:
         raise NotImplementedError
 
     def check(self, scope: Scope) -> None:
-        """Raises `Problem` if the caller may not do that sort of thing at all."""
+        """Raises `Problem` if the caller lacks this scope."""
 
     @property
     def cap(self) -> int | None:
-        """How many units it may hold unpaid; None is what the settings say."""
+        """The limit on its unpaid units; None is the setting's."""
         return None
 
     def may_hold_more(self) -> bool:
-        """Whether it may let a hold of its own grow."""
+        """Whether it may add units to a hold of its own."""
         return True
 
     def wait(self, scope: Scope) -> int:
-        """Counts a writing call; the seconds to wait if it was one too many."""
+        """Counts a writing call; returns the seconds to wait if the rate limit is exceeded, else
+        0."""
         network = client_network(self.request)
         if scope is Scope.RESERVE:
             return seconds_to_wait(settings.RESERVE_RATE, "reserve", network)
         return seconds_to_wait(settings.API_RATE, "api", network)
 
     def holder(self, customer: str | None) -> Holder:
-        """Whose a new hold is to be, and what its unpaid units are counted by."""
+        """The holder of a new hold, and what its unpaid units are counted by."""
         raise NotImplementedError
 
     def check_key(self, key: str) -> None:
-        """Raises `Problem` for a key that others might use as well."""
+        """Raises `Problem` for a key that other clients might use too."""
 
     def key_owner(self, holder: str) -> str:
-        """The client whose keys these are, for what concerns a reservation of this holder."""
+        """The client that the keys belong to, for requests about a reservation of this holder."""
         return holder
 
     def reservation(self, reservation_id: UUID) -> Reservation:
-        """Its own reservation, never stale; to anyone else it does not exist."""
+        """The caller's own reservation, never stale. Raises `Http404` for any other."""
         try:
             found = services.get(reservation_id=reservation_id)
         except Reservation.DoesNotExist:
@@ -138,7 +138,7 @@ class Browser(Caller):
 
     def holder(self, customer: str | None) -> Holder:  # noqa: ARG002
         known = holders.holder_for(self.request)
-        assert known, "a browser that is not known is Nobody: caller_of"
+        assert known, "caller_of makes an unknown browser Nobody"
         return known
 
 
@@ -161,8 +161,8 @@ class Bearer(Caller):
 
 @dataclass(frozen=True, slots=True)
 class Merchant(Caller):
-    """Each customer it names is a holder, with a shopper's limits; who names none makes a new
-    holder each time. All of them together may hold `max_units`."""
+    """Each customer it names is a holder with a shopper's limits; without a customer each call is a
+    new holder's. All of them together may hold `max_units`."""
 
     token: ApiToken
 
@@ -196,7 +196,7 @@ class Merchant(Caller):
 
 
 def caller_of(request: HttpRequest) -> Caller:
-    """Raises `Problem` for a token that is none, or cookies without their CSRF token."""
+    """Raises `Problem` for an invalid token, or for cookies without the CSRF token."""
     if authorization := request.META.get("HTTP_AUTHORIZATION"):
         return _bearer(request, authorization)
     if not _COOKIES & request.COOKIES.keys():
@@ -213,7 +213,7 @@ def _bearer(request: HttpRequest, authorization: str) -> Caller:
             return Merchant(request, merchant)
         if token.startswith(tokens.HOLD) and (held := tokens.held_by(token)):
             return Bearer(request, held)
-    # Those who try tokens at random are slowed down; a right one from their network is still taken.
+    # Slows down guessing of tokens. A valid token from the same network is still accepted.
     if wait := seconds_to_wait(settings.LOGIN_RATE, "wrong-token", client_network(request)):
         raise problems.rate_limited(wait)
     raise Problem(INVALID_TOKEN, headers={"WWW-Authenticate": 'Bearer error="invalid_token"'})
@@ -232,6 +232,7 @@ _csrf = _Csrf(_reached)
 
 
 def _check_csrf(request: HttpRequest) -> None:
-    """A cookie is sent by any page of any site: it speaks for its owner only with the token."""
+    """Browsers send cookies with forged requests too, so a call with cookies needs the CSRF
+    token."""
     if _csrf.process_view(request, _reached, (), {}):
         raise Problem(problems.CSRF_FAILED)

@@ -1,4 +1,4 @@
-"""Reservations for other programs: another door to the same verbs."""
+"""Reservations in the JSON API; each call runs one verb of `reservations.services`."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -36,14 +36,17 @@ CUSTOMER = "^[A-Za-z0-9._~-]{1,40}$"
 
 
 class Wanted(BaseModel):
-    """What is to be held."""
+    """The units to hold."""
 
     model_config = ConfigDict(strict=True, extra="forbid", title="Wanted")
 
     product: Annotated[str, Field(pattern=SLUG, description="The product's slug.")]
     warehouse: Annotated[
         str | None,
-        Field(pattern="^[-a-zA-Z0-9_]{1,20}$", description="Its code; where most are, without."),
+        Field(
+            pattern="^[-a-zA-Z0-9_]{1,20}$",
+            description="Its code. Without it: the warehouse with the most units.",
+        ),
     ] = None
     quantity: Annotated[int, Field(ge=1, le=MOST)]
     customer: Annotated[
@@ -57,7 +60,7 @@ class Wanted(BaseModel):
 
 
 class Quantity(BaseModel):
-    """How many are to be held in all."""
+    """How many units to hold in all."""
 
     model_config = ConfigDict(strict=True, extra="forbid", title="Quantity")
 
@@ -66,7 +69,7 @@ class Quantity(BaseModel):
 
 class Held(BaseModel):
     """A reservation. `status` is never stale: past `expires_at` it is not `pending`. Name and price
-    are those of the moment it was made, whatever becomes of the product."""
+    are the product's when it was reserved, and do not change."""
 
     model_config = ConfigDict(title="Reservation")
 
@@ -84,7 +87,7 @@ class Held(BaseModel):
     ended_at: datetime | None
     ended_by: Annotated[
         Literal["holder", "staff", "clock"] | None,
-        Field(description="Who ended it: its holder, the shop's staff, or its time ran out."),
+        Field(description="Its holder, the shop's staff, or the clock when its time ran out."),
     ]
     withdrawn: Annotated[
         Reservation.Cause | None, Field(description="Why staff released it, if they did.")
@@ -94,7 +97,7 @@ class Held(BaseModel):
 
 
 class NewlyHeld(Held):
-    """A new reservation; `token` is the bearer token of a caller who had nothing to show."""
+    """A new reservation. `token` is a bearer token for anonymous callers, else null."""
 
     model_config = ConfigDict(title="NewReservation")
 
@@ -126,12 +129,12 @@ KEY = {
     "in": "header",
     "name": "Idempotency-Key",
     "required": False,
-    "description": "With it a retry acts once: it gets the first answer again, as long as the body"
-    " is the same, for 24 hours. A random UUID is a good one.",
+    "description": "Makes a retry safe: it gets the first response again, as long as the body"
+    " is the same, for 24 hours. Use a random UUID.",
     "schema": {"type": "string", "pattern": f"^{PATTERN}$"},
     "example": "0b8f5a3e-6f0d-4f1c-8a52-90b1f1a0c7d4",
 }
-# Nobody in particular is a caller, too: the empty requirement.
+# The empty requirement: anonymous callers are allowed.
 ANYBODY: list[dict[str, list[str]]] = [{}, {"bearer": []}, {"session": []}, {"visitor": []}]
 SECURITY_SCHEMES = {
     "bearer": {
@@ -144,14 +147,14 @@ SECURITY_SCHEMES = {
         "type": "apiKey",
         "in": "cookie",
         "name": "sessionid",
-        "description": "A browser with an account; unsafe calls need X-CSRFToken, too.",
+        "description": "A browser with an account. Unsafe calls also need X-CSRFToken.",
     },
     "visitor": {
         "type": "apiKey",
         "in": "cookie",
         "name": settings.VISITOR_COOKIE_NAME,
-        "description": "A browser without one, from its first form to reserve on; unsafe calls need"
-        " X-CSRFToken, too.",
+        "description": "A browser without an account, after its first form to reserve. Unsafe calls"
+        " also need X-CSRFToken.",
     },
 }
 READING = (INVALID_TOKEN, INSUFFICIENT_SCOPE, problems.NOT_FOUND, problems.RATE_LIMITED)
@@ -162,7 +165,7 @@ WRITING = (
 )  # fmt: skip
 
 
-# What can be done next with what a call has just answered.
+# The calls that are possible on a new reservation.
 LINKS = {
     name: {"operationId": name, "parameters": {"reservation_id": "$response.body#/id"}}
     for name in ("read", "change", "confirm", "release", "renew")
@@ -204,9 +207,9 @@ def documented(example: dict[str, Any], *kinds: problems.Kind, **more: Any) -> d
     ),
 )
 def reserve(request: ApiRequest, wanted: Wanted) -> HttpResponse:
-    """Holds units in one warehouse for a few minutes; without `warehouse`, where most are. Who
-    holds as many of that product there already is answered with the reservation there is; another
-    quantity is refused as `already_held`, see Change."""
+    """Holds units in one warehouse for a few minutes; without `warehouse`, in the one with the most
+    units. A caller that already holds this quantity there gets the existing reservation. Another
+    quantity is refused as `already_held`: see Change."""
     caller = request.auth
     shelves, rows = _shelves(wanted)
     holder = caller.holder(wanted.customer)
@@ -228,7 +231,7 @@ def reserve(request: ApiRequest, wanted: Wanted) -> HttpResponse:
     openapi_extra=openapi.documented(EXAMPLE, READING, security=ANYBODY, headers=("ETag",)),
 )
 def read(request: ApiRequest, reservation_id: UUID) -> HttpResponse:
-    """The caller's own reservation as it is now."""
+    """The caller's own reservation, as it is now."""
     found = request.auth.reservation(reservation_id)
     inventory = found.inventory
     facts = answers.facts(found, inventory.product.slug, inventory.warehouse.code)
@@ -253,12 +256,13 @@ def read(request: ApiRequest, reservation_id: UUID) -> HttpResponse:
     ),
 )
 def change(request: ApiRequest, reservation_id: UUID, wanted: Quantity) -> HttpResponse:
-    """Makes the reservation hold `quantity` units in all, until the same time. Fewer are always
-    possible; more within the limits, while they are there, and at an unchanged price. A merchant's
-    token needs the scope `reserve` as well to hold more."""
+    """Makes the reservation hold `quantity` units in all, until the same time. Fewer units are
+    always possible; more only within the limits, while stock lasts, and at an unchanged price. To
+    hold more, a merchant's token also needs the scope `reserve`."""
     caller = request.auth
     found = caller.reservation(reservation_id)
-    # What may only shrink has to be what it was: fewer by now, and this would let it grow.
+    # Without the right to add units: refuse if the quantity has changed since, as a request that
+    # was a reduction could now add units.
     seen = None if caller.may_hold_more() else found.quantity
     if seen is not None and wanted.quantity > seen:
         raise Problem(INSUFFICIENT_SCOPE, scope=str(Scope.RESERVE))
@@ -271,13 +275,13 @@ def change(request: ApiRequest, reservation_id: UUID, wanted: Quantity) -> HttpR
     auth=Guard(Scope.CONFIRM),
     response=Held,
     operation_id="confirm",
-    summary="Confirm: it is paid",
+    summary="Confirm: sell the units",
     openapi_extra=documented(
         {**EXAMPLE, "status": "confirmed", **ENDED}, answers.NOT_PENDING, answers.EXPIRED
     ),
 )
 def confirm(request: ApiRequest, reservation_id: UUID) -> HttpResponse:
-    """Sells what is held. Final."""
+    """Sells the held units. Final."""
     found = request.auth.reservation(reservation_id)
     return _act(request, found, services.confirm)
 
@@ -287,13 +291,13 @@ def confirm(request: ApiRequest, reservation_id: UUID) -> HttpResponse:
     auth=Guard(Scope.MANAGE),
     response=Held,
     operation_id="release",
-    summary="Release: somebody else may have it",
+    summary="Release: free the units",
     openapi_extra=documented(
         {**EXAMPLE, "status": "released", **ENDED}, answers.NOT_PENDING, answers.EXPIRED
     ),
 )
 def release(request: ApiRequest, reservation_id: UUID) -> HttpResponse:
-    """Frees what is held. Final; releasing twice is fine."""
+    """Frees the held units. Final. A second release changes nothing and succeeds."""
     found = request.auth.reservation(reservation_id)
     return _act(request, found, services.release)
 
@@ -312,7 +316,7 @@ def release(request: ApiRequest, reservation_id: UUID) -> HttpResponse:
     ),
 )
 def renew(request: ApiRequest, reservation_id: UUID) -> HttpResponse:
-    """Starts the time to pay anew, a limited number of times."""
+    """Restarts the time to pay; possible a limited number of times."""
     found = request.auth.reservation(reservation_id)
     return _act(request, found, services.renew)
 
@@ -337,7 +341,7 @@ def _act(
     said: Mapping[str, Any] | None = None,
     **more: Any,
 ) -> HttpResponse:
-    """A verb on the caller's own reservation; `said` is what the body says."""
+    """Runs a verb on the caller's own reservation; `said` is the request's body."""
     render = answers.changed(found)
 
     def asked() -> dict[str, Any]:

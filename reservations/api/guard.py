@@ -1,5 +1,5 @@
-"""What stands before every call about reservations: a bounded body of the right kind, a caller who
-may make the call, and not too many of them."""
+"""The checks before every call about reservations: size and type of the body, the caller and its
+rights, and the rate limit."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ from reservations.api.callers import INVALID_KEY, Caller, Scope, caller_of
 
 
 class ApiRequest(HttpRequest):
-    auth: Caller  # set by ninja to what `Guard` returns
+    auth: Caller  # ninja sets it to what `Guard` returns
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class Guard:
     has_body: bool = False
 
     def __call__(self, request: HttpRequest) -> Caller:
-        """Cheapest first. Raises `Problem`."""
+        """Runs the checks, the cheapest first. Raises `Problem`."""
         if request.method == "POST":
             strict_json.read_body(request)
             if self.has_body:

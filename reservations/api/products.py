@@ -27,14 +27,14 @@ After = Annotated[
     Query(
         max_length=200,
         pattern=r"^[^\x00-\x1f\x7f]*$",
-        description="Of the address in `next`: where the page before ended, so that nothing is"
+        description="From the address in `next`: where the page before ended, so that nothing is"
         " skipped or repeated while stock changes.",
     ),
 ]
-# As the grid's form cleans it: neither NUL nor other control characters.
+# No NUL or other control characters, like the grid's form.
 Words = Annotated[
     str,
-    Query(max_length=100, pattern=r"^[^\x00-\x1f\x7f]*$", description="Words that it has in it."),
+    Query(max_length=100, pattern=r"^[^\x00-\x1f\x7f]*$", description="Words to search for."),
 ]
 Slug = Annotated[
     str | None, Query(pattern="^[-a-zA-Z0-9_]{1,80}$", description="A category's slug.")
@@ -56,7 +56,7 @@ class Picture(BaseModel):
 
 
 class StockOut(BaseModel):
-    """What one warehouse has: `available` is what can be reserved there now."""
+    """The stock of one warehouse: `available` units can be reserved there now."""
 
     model_config = ConfigDict(title="Stock")
 
@@ -66,7 +66,7 @@ class StockOut(BaseModel):
 
 
 class ProductOut(BaseModel):
-    """A product. `next_lapse_at` tells, when every unit is held, when the first may be free."""
+    """A product. If every unit is held, `next_lapse_at` is when the first hold may lapse."""
 
     model_config = ConfigDict(title="Product")
 

@@ -1,5 +1,5 @@
-"""The two kinds of bearer token: a merchant's, which staff create and revoke, and a hold's own,
-which is signed and stored nowhere."""
+"""The two kinds of bearer token: a merchant's, which staff create and revoke, and a hold's, which
+is signed and not stored."""
 
 import secrets
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -18,9 +18,9 @@ from reservations.clock.pruning import keys_live
 from reservations.models import ApiToken
 
 MERCHANT, HOLD = "allo_", "hold_"
-# Of a secret, what lists and people may show.
+# How much of a secret lists show, to recognise it.
 _SHOWN = len(MERCHANT) + 6
-# How exactly its last use is known; a write for each call would cost more than the call.
+# The precision of `last_used_at`: a write for each call would cost more than the call.
 _USE_EVERY = timedelta(minutes=1)
 
 _salt = "allo.hold"
@@ -37,7 +37,7 @@ def create(
     max_units: int = 200,
     created_by: User | None = None,
 ) -> tuple[ApiToken, str]:
-    """The token, and its secret, which nobody can ever show again."""
+    """The new token and its secret, which cannot be shown again."""
     secret = MERCHANT + secrets.token_urlsafe(32)
     token = ApiToken.objects.create(
         name=name,
@@ -52,7 +52,7 @@ def create(
 
 
 def revoke(token: ApiToken) -> bool:
-    """Works from its very next call on; false if it was revoked before."""
+    """Revokes the token, in effect for its next call; false if it was revoked before."""
     live = ApiToken.objects.filter(pk=token.pk, revoked_at=None)
     return bool(live.update(revoked_at=timezone.now()))
 
@@ -76,13 +76,13 @@ def _used(token: ApiToken) -> None:
 
 
 def hold_token(reservation_id: UUID) -> str:
-    """Lets its bearer act on this one reservation, and see how it ended as long as keys live."""
+    """The token to act on this reservation, and to read how it ended until its keys are deleted."""
     name = urlsafe_b64encode(reservation_id.bytes).decode().rstrip("=")
     return HOLD + TimestampSigner(salt=_salt).sign(name)
 
 
 def held_by(token: str) -> UUID | None:
-    """The reservation; None for a token that is forged or has outlived its use."""
+    """The reservation's id; None for a forged or expired token."""
     longest = settings.RESERVATION_TTL_SECONDS * (1 + settings.RESERVATION_MAX_RENEWALS)
     age = timedelta(seconds=longest) + keys_live()
     try:

@@ -7,16 +7,16 @@ from django.conf import settings
 from inventory.models import Inventory
 from reservations.models import Reservation
 
-# Where no limit is set: more than any shelf holds, and it still fits the database's integer.
+# The maximum if no limit is set: more than any row has, and it fits a database integer.
 MOST = 1_000_000
-# A warehouse and how many are held there.
+# A warehouse's code and the quantity held there.
 SAW = "[-a-zA-Z0-9_]{1,20}:[0-9]{1,9}"
 
 
 class ReserveForm(forms.Form):
-    """Which warehouse, and how many in all; `stock` are the rows to choose from, `holds` what the
-    shopper holds of them already. The form carries that, and brings it back as `saw`: the quantity
-    of what is held is only changed from what the shopper had before the eyes."""
+    """The warehouse, and the quantity in all. `stock` are the rows to choose from, `holds` what the
+    shopper already holds of them. A hidden field sends these back (`saw`), so that a hold is
+    changed only if the shopper saw its current quantity."""
 
     warehouse = forms.ChoiceField(required=False)
     held = forms.RegexField(f"^{SAW}(,{SAW})*$", required=False, max_length=1000)
@@ -46,19 +46,19 @@ class ReserveForm(forms.Form):
 
     @property
     def places(self) -> list[tuple[Inventory, int]]:
-        """Each row, and how many of it the shopper holds."""
+        """Each row, and the quantity of it that the shopper holds."""
         mine = {hold.inventory_id: hold.quantity for hold in self.holds}
         return [(row, mine.get(row.pk, 0)) for row in self.stock]
 
     @property
     def shown(self) -> str:
-        """What is held, for the form to carry."""
+        """What is held, as the value of the hidden field."""
         return ",".join(f"{row.warehouse.code}:{mine}" for row, mine in self.places if mine)
 
     @property
     def saw(self) -> tuple[Inventory, int] | None:
-        """The row whose hold is to change, and how many the shopper saw held there: the row that
-        was chosen, for any the first that is held; None where nothing was held."""
+        """The row whose hold is to be changed, and the quantity the shopper saw: the chosen row, or
+        without a choice the first with a hold. None if nothing was held."""
         pairs = (pair.split(":") for pair in filter(None, self.cleaned_data["held"].split(",")))
         seen = {code: int(quantity) for code, quantity in pairs}
         rows = [self.row] if self.row else self.stock
@@ -66,6 +66,6 @@ class ReserveForm(forms.Form):
 
     @property
     def row(self) -> Inventory | None:
-        """The row of the warehouse that was chosen; None for any."""
+        """The row of the chosen warehouse; None for any."""
         code = self.cleaned_data["warehouse"]
         return next((row for row in self.stock if row.warehouse.code == code), None)

@@ -1,7 +1,7 @@
-"""Whom a request acts for, and what that person may see.
+"""The holders that a request acts for, and the reservations it may see.
 
-Staff are shoppers like everybody here: what they do for others they do in the admin, where their
-role allows it and where it is recorded with its reason.
+In the shop staff are ordinary shoppers. They act for others only in the admin, where their role is
+checked and the reason is recorded.
 """
 
 from uuid import UUID
@@ -16,29 +16,29 @@ from reservations.engine.events import holder_topic
 from reservations.models import Reservation
 from reservations.shop import visitor
 
-# Where sessions kept their holder before browsers had a cookie of their own; what these sessions
-# hold stays theirs.
+# The session key of the holder in earlier versions, before the visitor cookie. Their holds stay
+# valid.
 _KEY = "holder"
 
 
 def holders_of(request: HttpRequest) -> tuple[str, ...]:
     """All holders whose reservations are this shopper's: the account, and the browser, which may
-    have held things before it signed in. Asks nothing of the database without a session cookie."""
+    have reserved before signing in. Without a session cookie it makes no query."""
     account = f"user:{request.user.pk}" if request.user.is_authenticated else None
     holders = (account, visitor.holder_of(request), request.session.get(_KEY))
     return tuple(filter(None, holders))
 
 
 def holder_for(request: HttpRequest) -> Holder | None:
-    """Whose a new hold is to be; None for a browser that shows nothing to be known by. What an
-    account holds is counted by no network."""
+    """The holder of a new hold; None for a browser without a cookie. Holds of accounts do not count
+    towards a network's limit."""
     for name in holders_of(request):
         return Holder(name, "" if request.user.is_authenticated else client_network(request))
     return None
 
 
 def live_holds(request: HttpRequest) -> list[Reservation]:
-    """What this shopper holds now, soonest to lapse first; asked once per request."""
+    """What this shopper holds now, the first to lapse first; queried once per request."""
     known = vars(request)
     if "live_holds" not in known:
         pending = Reservation.objects.pending_of(holders_of(request)).filter(expires_at__gt=Now())
@@ -48,17 +48,18 @@ def live_holds(request: HttpRequest) -> list[Reservation]:
 
 
 def look_again(request: HttpRequest) -> None:
-    """What was read before an act is not what is held after it."""
+    """Discards the cached `live_holds` after a change."""
     vars(request).pop("live_holds", None)
 
 
 def topics_of(request: HttpRequest) -> list[str]:
-    """What a page listens to so as to hear of this shopper's holds."""
+    """The topics of this shopper's holds, for a page to listen to."""
     return [holder_topic(holder) for holder in holders_of(request)]
 
 
 def owned(request: HttpRequest, reservation_id: UUID) -> Reservation:
-    """The shopper's reservation, expired if it is past its time; to others it does not exist."""
+    """The shopper's own reservation, expired if its time has passed. Raises `Http404` for
+    others'."""
     try:
         reservation = services.get(reservation_id=reservation_id)
     except Reservation.DoesNotExist:

@@ -1,4 +1,4 @@
-"""A form's own idempotency key: what makes a double click one act."""
+"""The idempotency keys of forms, so that a double click acts once."""
 
 import json
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from reservations.services import Verb
 
 
 def once_for(request: HttpRequest, holder: str, endpoint: str, asked: Mapping[str, object]) -> Once:
-    """`asked` is what the form asks for, cleaned, so that it does not matter how it was typed."""
+    """`asked` are the form's cleaned values, so that equal requests compare as equal."""
     return Once(
         client=holder,
         endpoint=endpoint,
@@ -25,7 +25,7 @@ def once_for(request: HttpRequest, holder: str, endpoint: str, asked: Mapping[st
 
 
 def reply(verb: Verb[...], once: Once, **asked: object) -> Reply:
-    """The reply of a verb under a key, or to a refusal that is not stored under it."""
+    """Runs the verb under the key; a refusal that is not stored also becomes a reply."""
     try:
         return verb.once(once, **asked)
     except ReservationError as refusal:
@@ -33,7 +33,7 @@ def reply(verb: Verb[...], once: Once, **asked: object) -> Reply:
 
 
 def key_of(request: HttpRequest) -> str:
-    """The header's, as of a program that sends the form; else the hidden field's."""
+    """The header's key, if a program sends the form; else the hidden field's."""
     key = sent_key(request)
     if key is None:
         key = str(request.POST.get("idempotency_key", ""))

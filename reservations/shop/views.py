@@ -108,7 +108,8 @@ def _hold(request: HttpRequest, product: Product, form: ReserveForm, holder: Hol
 
 
 def _change(request: HttpRequest, form: ReserveForm, row: Inventory, seen: int) -> Reply:
-    """What is held of the row becomes as many as were asked for, if it is what the form saw."""
+    """Changes the hold on the row to the requested quantity, if it still has the one the form
+    showed."""
     held = next((hold for hold in holders.live_holds(request) if hold.inventory_id == row.pk), None)
     if held is None:
         return refusals.answer(QuantityChanged(0))
@@ -123,7 +124,7 @@ def _change(request: HttpRequest, form: ReserveForm, row: Inventory, seen: int) 
 
 
 def _refused(request: Request, product: Product, form: ReserveForm, answer: Reply) -> HttpResponse:
-    """The form again, filled in with what is left: one click takes it."""
+    """The form again, filled in with what is left, so that one click reserves it."""
     if answer.status == refusals.BUSY and not wants_part(request):
         return busy(request, refusals.refusal(answer).code)
     row = form.saw[0] if form.saw else form.row
@@ -136,7 +137,7 @@ def _refused(request: Request, product: Product, form: ReserveForm, answer: Repl
 
 
 def _offer(stock: list[Inventory], form: ReserveForm, refusal: Refusal) -> dict[str, Any]:
-    """What was asked for, or as much of it as there is; elsewhere if there is none here."""
+    """The requested values, with the quantity that is left; if none is left here, any warehouse."""
     if refusal.code == PriceChanged.code:
         return {}
     if refusal.code != InsufficientStock.code:

@@ -1,11 +1,11 @@
-"""The cookie by which a browser without an account is known again.
+"""The cookie that identifies a browser without an account.
 
-Its value is random and a secret between the browser and the shop: no page, topic, log or stored
-answer contains it, and it is not derived from anything that does. It needs no signature, since 256
-random bits cannot be guessed and a value that a browser makes up names a holder that holds nothing.
-The database has only the digest, so that reading it, or the admin, makes nobody the holder.
+Its value is random and secret: no page, topic, log or stored reply contains it, nor anything it
+could be derived from. It needs no signature: 256 random bits cannot be guessed, and an invented
+value names a holder without holds. The database has only its digest, so that nobody who reads the
+database or the admin can act as the holder.
 
-Signing in and out leaves the cookie alone, and with it what the browser held before.
+Signing in and out does not change the cookie, so the browser keeps its holds.
 """
 
 import re
@@ -20,7 +20,7 @@ from uuid import UUID
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
-# Counted anew each time that a form to reserve is shown or sent.
+# Restarts each time that a form to reserve is shown or sent.
 KEPT = timedelta(days=90)
 
 _BYTES = 32
@@ -30,7 +30,7 @@ View = Callable[..., HttpResponse]
 
 
 def holder_of(request: HttpRequest) -> str | None:
-    """Whose holds this browser's are; None if the shop has not given it a cookie yet."""
+    """The holder of this browser; None if it has no cookie yet."""
     secret = _secret_of(request)
     if secret is None:
         return None
@@ -39,8 +39,8 @@ def holder_of(request: HttpRequest) -> str | None:
 
 
 def known_again(view: View) -> View:
-    """For a view with a form that holds: its answers carry the cookie, so that both requests of a
-    first double click come with the same one. They must be answers that nobody stores."""
+    """For views with a form to reserve: their responses set the cookie, so that both requests of a
+    first double click have the same one. These responses must not be cached."""
 
     @wraps(view)
     def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:

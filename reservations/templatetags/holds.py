@@ -10,7 +10,7 @@ register = template.Library()
 
 @register.inclusion_tag("includes/_holds.html", takes_context=True)
 def live_holds(context: dict[str, Any]) -> dict[str, Any]:
-    """What this shopper holds, for the header; costs a visitor without a session no query."""
+    """This shopper's holds, for the header; no query for a visitor without cookies."""
     return header_holds(context["request"])
 
 

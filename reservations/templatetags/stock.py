@@ -7,7 +7,7 @@ from catalog.models import Product
 
 register = template.Library()
 
-# From here on down the number itself is worth saying.
+# At this number or fewer the number itself is shown.
 LOW = 5
 
 

@@ -251,7 +251,7 @@ def test_a_small_file_with_a_large_picture_costs_little(what) -> None:
 
 
 def test_what_takes_too_much_is_said_to() -> None:
-    with pytest.raises(PictureError, match="more memory to open than a file of its size may"):
+    with pytest.raises(PictureError, match="more memory to open than is allowed for its size"):
         drawn(png(6000, 6000, 8, 6)[:60_000])
 
 

@@ -107,7 +107,7 @@ def test_staff_are_told_in_their_words() -> None:
     with no_room_for("inventory_stockmovement"), pytest.raises(StockStorage) as caught:
         stock_room.receive(inventory_id=row.pk, units=1)
     assert str(caught.value) == (
-        "The database has no room left to write. Nothing was changed: make room on its disk first."
+        "The database has no disk space left. Nothing was changed. Free space on its disk first."
     )
     assert audit_stock() == []
 

@@ -155,7 +155,7 @@ MANY: dict[str, tuple[Callable[[], bytes], str]] = {
     ),
     "a column beyond the last": (
         lambda: in_sheet('<row r="5"><c r="ZZZZ5"><v>1</v></c></row>'),
-        "no XLSX",
+        "not an XLSX",
     ),
     "rows out of order": (lambda: in_sheet('<row r="9"/><row r="2"/>'), "not in order"),
     "a dimension that lies": (
@@ -193,14 +193,14 @@ MANY: dict[str, tuple[Callable[[], bytes], str]] = {
         lambda: altered({"workbook.xml": lambda s: s.replace("</sheets>", SHEETS + "</sheets>")}),
         "more ",
     ),
-    "entities": (lambda: with_strings("<si><t>&a8;</t></si>", LAUGHS), "no XLSX"),
+    "entities": (lambda: with_strings("<si><t>&a8;</t></si>", LAUGHS), "not an XLSX"),
     "entities in a sheet": (
         lambda: altered({"sheet1.xml": lambda s: LAUGHS + s.replace("tidal", "&a8;")}),
-        "no XLSX",
+        "not an XLSX",
     ),
     "parts": (lambda: altered({}, {f"{n}": "" for n in range(2000)}), "more than 2,000 parts"),
     "what it unpacks to": (lambda: altered({}, {"x": "0" * 65 * MEGABYTE}), "is too large"),
-    "how much of it is air": (lambda: altered({}, {"x": "0" * 4 * MEGABYTE}), "so small a file"),
+    "how much of it is air": (lambda: altered({}, {"x": "0" * 4 * MEGABYTE}), "such a small file"),
 }
 
 
@@ -236,7 +236,9 @@ def test_a_text_with_too_much_of_something_is_refused(what) -> None:
 
 @pytest.mark.parametrize("part", ["sheet1.xml", "workbook.xml", "styles.xml", "Types].xml"])
 def test_a_workbook_that_is_broken_anywhere_is_refused(part) -> None:
-    assert refusal(altered({part: lambda text: text[: len(text) // 2]})).startswith("It is no XLSX")
+    assert refusal(altered({part: lambda text: text[: len(text) // 2]})).startswith(
+        "It is not an XLSX"
+    )
 
 
 # --- the program's own limits ---------------------------------------------------------------------

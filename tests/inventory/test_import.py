@@ -157,7 +157,7 @@ def test_ten_thousand_rows_with_three_mistakes_change_nothing_and_name_the_three
         ("tidal,blr-01,1,sold,", "The reason must be one of received, written_off, counted"),
         ("tidal,blr-01,1,,", "The reason must be one of"),
         ("tidal,blr-01,-6,lost,", "That is 1 more than there are."),
-        ("tidal,blr-01,999999999,received,", "holds 1,000,000,000 units at the most"),
+        ("tidal,blr-01,999999999,received,", "hold at most 1,000,000,000 units"),
         ("tidal,blr-01,1,received," + "x" * 201, "longer than 200"),
         ("tidal,del-01,1,received,", "has no place in this warehouse"),
         ("tidal,mum-01,1,received,", "No warehouse has the code “mum-01”"),
@@ -210,9 +210,9 @@ def test_files_as_spreadsheets_write_them_are_read(client, content) -> None:
         ("", "empty"),
         (HEAD, "There are no rows in it."),
         ("a,b\n1,2\n", "None of its first 30 lines names these columns: product, warehouse"),
-        (HEAD + 'tidal,"blr', "no CSV that can be read: line 2: unexpected end of data."),
+        (HEAD + 'tidal,"blr', "not a CSV file that can be read: line 2: unexpected end of data."),
         (HEAD + LINE * 50_001, "More than 50,000 rows"),
-        (b"PK\x03\x04 not a workbook", "no XLSX file that can be read"),
+        (b"PK\x03\x04 not a workbook", "not an XLSX file that can be read"),
     ],
 )
 def test_what_cannot_be_read_is_refused_in_words(client, content, error) -> None:

@@ -164,7 +164,7 @@ def test_a_form_that_is_sent_twice_acts_once(admin_client) -> None:
     form = sent(fill_in(admin_client, page, units=2))
     admin_client.post(page, form)
     again = admin_client.post(page, form, follow=True)
-    assert said(again)[-1] == "This was done already; nothing was done twice."
+    assert said(again)[-1] == "This was already done. Nothing was done twice."
     row.refresh_from_db()
     assert row.total_units == 7
 
@@ -288,7 +288,7 @@ def test_a_place_that_cannot_hold_so_much_is_said_to_be_full(admin_client) -> No
     here = stocked(5)
     stocked(services.MAX_UNITS - 1, warehouse="del-01")
     done = act(admin_client, address(here, "transfer"), units=2, to="del-01")
-    assert "holds 1,000,000,000 units at the most" in done.content.decode()
+    assert "hold at most 1,000,000,000 units" in done.content.decode()
     assert totals() == [5, services.MAX_UNITS - 1]
 
 

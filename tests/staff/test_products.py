@@ -252,7 +252,7 @@ REFUSED = {
     "broken": (photograph()[:5000], "broken"),
     "bomb": (BOMB + b"\x08\x02\x00\x00\x00\0\0\0\0", "million pixels|not a JPEG|broken"),
     "tiny": (photograph(20, 20), "too small"),
-    "ribbon": (photograph(2000, 210), "too narrow"),
+    "ribbon": (photograph(2000, 210), "too small or too narrow"),
     "large": (photograph() + b"\0" * pictures.MOST_BYTES, "larger than 10 MB"),
     "huge": (photograph() + b"\0" * 2 * pictures.MOST_BYTES, "larger than 10 MB"),
 }

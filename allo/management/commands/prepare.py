@@ -45,7 +45,7 @@ class Command(BaseCommand):
             roles.apply()
 
     def _keep_timeouts(self) -> None:
-        """Run as the shop's role, which owns nothing and sets timeouts for itself."""
+        """Connects as the shop's role: the defaults are its own, and it may set them."""
         shop = connection.copy()
         shop.settings_dict.update(settings.SHOP_DATABASE, ENGINE=connection.settings_dict["ENGINE"])
         try:

@@ -7,7 +7,7 @@ from reservations.clock.audit import repair_reserved, run_audit
 
 
 class Command(BaseCommand):
-    help = "Checks that the books balance; prints each row that breaks an invariant, then exits 1."
+    help = "Checks the invariants of the books; prints each row that breaks one, then exits with 1."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
