@@ -36,14 +36,14 @@ class CategoryAdmin(ModelAdmin[Category]):
 
 @admin.register(ProductSlug)
 class ProductSlugAdmin(ReadOnlyAdmin[ProductSlug]):
-    """Where old addresses lead. To be read: it is written when a product is renamed."""
+    """Old slugs and the products that they lead to. Read-only: a trigger writes them."""
 
     list_display = ("slug", "product")
     list_select_related = ("product",)
     search_fields = ("slug",)
 
     def has_view_permission(self, request: HttpRequest, obj: ProductSlug | None = None) -> bool:
-        """For those who see products."""
+        """The permission to view products is enough."""
         return request.user.has_perm("catalog.view_product")
 
 
@@ -67,7 +67,7 @@ class PublishedFilter(admin.SimpleListFilter):
 
 @admin.register(Product)
 class ProductAdmin(Questions[Product]):
-    """Deleted one at a time, and only if without history: there is no action for it."""
+    """Products are deleted one by one, and only without history, so there is no delete action."""
 
     verbs = {"publish": Verb("Publish", PUBLISH), "unpublish": Verb("Unpublish", PUBLISH)}
     form = ProductForm
@@ -90,7 +90,7 @@ class ProductAdmin(Questions[Product]):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        """As shoppers find them, and what is not published too; the best match first."""
+        """The shop's search, unpublished products included; the best match first."""
         if not search_term.strip():
             return queryset, False
         assert isinstance(queryset, ProductQuerySet)
@@ -124,7 +124,7 @@ class ProductAdmin(Questions[Product]):
         return () if _may_publish(request) else ("published_at",)
 
     def get_form(self, request: HttpRequest, *args: Any, **more: Any) -> Any:
-        """A category is chosen or added here; it is changed where categories are."""
+        """Removes the links to edit a category: here one is only chosen or added."""
         form = super().get_form(request, *args, **more)
         if category := form.base_fields.get("category"):
             widget: Any = category.widget
@@ -151,7 +151,7 @@ class ProductAdmin(Questions[Product]):
         pictures.hold_retired(obj)
         super().save_model(request, obj, form, change)
         if "image" in form.changed_data:
-            # If it cannot be asked: the clock does it too.
+            # If it cannot be queued, the clock's next run makes the sizes.
             transaction.on_commit(partial(ask, make_sizes))
             if replaced and replaced[0] != obj.image.name:
                 pictures.retire(*replaced)

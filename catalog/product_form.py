@@ -1,4 +1,4 @@
-"""How staff write a product."""
+"""The admin's form of a product."""
 
 from decimal import Decimal
 from typing import Any
@@ -12,7 +12,7 @@ from catalog.models import Product, ProductSlug
 
 
 class PictureField(forms.FileField):
-    """Takes a picture's file and gives the picture drawn anew; see `catalog.pictures`."""
+    """Re-encodes an uploaded picture; see `catalog.pictures`."""
 
     widget = AdminFileWidget
 
@@ -40,7 +40,7 @@ class ProductForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for typ
         min_value=Decimal("0.01"),
         max_value=Decimal(20_000_000),
         decimal_places=2,
-        help_text="With paise, if there are any: 12450 or 12450.50",
+        help_text="In rupees, with paise if there are any: 12450 or 12450.50",
     )
     image = PictureField(
         label="Picture",
@@ -51,7 +51,7 @@ class ProductForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for typ
     published_at = forms.DateTimeField(
         label="Published from",
         required=False,
-        help_text="Not in the shop before; empty: not at all.",
+        help_text="When it appears in the shop. Empty: it does not.",
         widget=forms.DateTimeInput({"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
     )
 
@@ -68,7 +68,8 @@ class ProductForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for typ
             self.initial["price"] = Decimal(self.instance.price_paise) / 100
 
     def clean_slug(self) -> str:
-        """An address that once led to another product still does."""
+        """Refuses a slug that another product once had, since old links with it still lead
+        there."""
         slug: str = self.cleaned_data["slug"]
         others = ProductSlug.objects.filter(slug=slug).exclude(product=self.instance.pk)
         if other := others.select_related("product").exclude(product__slug=slug).first():

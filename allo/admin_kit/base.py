@@ -23,14 +23,14 @@ Row = TypeVar("Row", bound=Model)
 
 # Rows are counted exactly up to here; above it the number shown is an estimate.
 COUNTED = 10_000
-# From here on, rows are found by their keys alone first: skipping whole joined rows is slow.
+# From this offset on, only keys are selected first: skipping whole joined rows is slow.
 DEEP = 1000
 
 ROWS_BY_STATISTICS = "SELECT reltuples::bigint FROM pg_class WHERE oid = %s::regclass"
 
 
 class Roughly(int):
-    """A number too large to be worth counting, and how it is written."""
+    """An estimate of a large number, and how it is shown."""
 
     words: str
 
@@ -44,8 +44,8 @@ class Roughly(int):
 
 
 class QuickPaginator(BasePaginator):
-    """Never counts a big table: the whole of it is estimated from the planner's statistics, and
-    what is left after filters is counted no further than `COUNTED`."""
+    """Never counts a large table: a whole one is estimated from the planner's statistics, a
+    filtered one is counted up to `COUNTED`."""
 
     object_list: QuerySet[Any]
 
@@ -90,7 +90,7 @@ class ModelAdmin(Editing[Row], Pages[Row]):
 
 
 class ReadOnlyAdmin(ModelAdmin[Row]):
-    """To look at, for superusers too: these rows are changed by verbs, or by nobody."""
+    """Read-only, for superusers too: these rows are changed by verbs or not at all."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -103,7 +103,7 @@ class ReadOnlyAdmin(ModelAdmin[Row]):
 
 
 class Kept(ModelAdmin[Row]):
-    """Rows that something keeps from being deleted, which is said instead of listed."""
+    """Rows that may not be deletable: then sentences explain why, instead of Django's list."""
 
     def in_the_way(self, row: Row) -> list[str]:
         """Why this row cannot be deleted, and where to go instead, as sentences; else nothing."""
@@ -112,7 +112,7 @@ class Kept(ModelAdmin[Row]):
     def get_deleted_objects(
         self, objs: Any, request: HttpRequest
     ) -> tuple[list[Any], dict[Any, int], set[Any], list[Any]]:
-        """Asked by the page of one row and by the action for several."""
+        """Called by the delete page of one row and by the action for several."""
         if reasons := [reason for row in objs for reason in self.in_the_way(row)]:
             return [], {}, set(), reasons
         return super().get_deleted_objects(objs, request)

@@ -1,4 +1,4 @@
-"""Any list of the admin as a file: what was filtered and searched for, as CSV or XLSX."""
+"""Exports a list of the admin, filtered as shown, as CSV or XLSX."""
 
 import csv
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -30,13 +30,13 @@ from allo.admin_kit.base import ModelAdmin
 Row = TypeVar("Row", bound=Model)
 Cells = list[Any]
 
-# Behind a pooler there are no cursors in the server, so rows are fetched in pages by their key.
+# Server-side cursors do not work behind a pooler, so rows are fetched in pages by key.
 ROWS_AT_ONCE = 2000
 XLSX_AT_MOST = 50_000
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-# Without it Excel takes UTF-8 for something else.
+# Without it Excel does not recognise UTF-8.
 BYTE_ORDER_MARK = "\ufeff"
-# What a spreadsheet would run as a formula when a text begins with it.
+# A spreadsheet treats a text that begins with one of these as a formula.
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -53,8 +53,7 @@ class StreamedExport(ModelAdmin[Row]):
         return [path("export/<str:kind>/", view, name=name), *super().get_urls()]
 
     def export(self, request: HttpRequest, kind: str) -> HttpResponseBase:
-        """The list that the same address without `export/…` shows, all its pages, in the order of
-        the keys."""
+        """All pages of the list at the same address without `export/…`, ordered by key."""
         if not self.has_view_or_change_permission(request):
             raise PermissionDenied
         try:
@@ -74,7 +73,7 @@ class StreamedExport(ModelAdmin[Row]):
         return self._xlsx(rows)
 
     def exported(self, request: HttpRequest) -> QuerySet[Row]:
-        """The rows of the list, whichever page of it is being looked at."""
+        """The rows of the list, independent of the page shown."""
         asked = request.GET.copy()
         for parameter in ("p", "all", "e"):
             asked.pop(parameter, None)
@@ -124,7 +123,7 @@ def by_key(rows: QuerySet[Row]) -> Iterator[Row]:
 
 
 def cell(value: Any) -> Any:
-    """What stands in a file for a value: nothing in it is run by who opens it."""
+    """A value as it is written to a file, so that no program runs it as a formula."""
     if value is None or isinstance(value, int):
         return value
     if isinstance(value, datetime):
@@ -134,14 +133,14 @@ def cell(value: Any) -> Any:
 
 
 class _Echo:
-    """A file that hands back what is written to it."""
+    """A file-like object whose `write` returns the text."""
 
     def write(self, text: str) -> str:
         return text
 
 
 def _in_pieces(lines: Iterable[str], size: int = 500) -> Iterator[str]:
-    """Many lines at a time: each piece that is sent costs a system call."""
+    """Joins lines to larger pieces, since sending each costs a system call."""
     piece: list[str] = []
     for line in lines:
         piece.append(line)

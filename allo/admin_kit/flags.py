@@ -1,4 +1,4 @@
-"""Words for a state, as the admin's lists show them."""
+"""A state in words, as a label in the admin's lists."""
 
 from django.utils.html import format_html
 from django.utils.safestring import SafeString

@@ -18,7 +18,7 @@ from allo.admin_kit.pages import with_back
 
 Row = TypeVar("Row", bound=Model)
 
-# As many as one page of a list: what is asked about is to be read before.
+# One page of a list, so that staff can read what they confirm.
 AT_ONCE = 100
 
 
@@ -113,7 +113,7 @@ class Questions(ModelAdmin[Row]):
 
 
 def named(names: Sequence[str], most: int) -> str:
-    """A few of them, and how many more."""
+    """The first names, and how many more there are."""
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return f"{', '.join(names[:most])}{more}"
 

@@ -1,4 +1,4 @@
-"""The admin's pages that change stock: fill in, check what would become of it, apply."""
+"""The admin's pages that change stock: fill in a form, check the result, apply it."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -15,7 +15,7 @@ from inventory.exceptions import AlreadyDone, Refused, StockError
 from inventory.models import Inventory
 from inventory.staff.forms import FORMS, Line, StockForm
 
-# More at once are a file's business.
+# More rows at once need a file of adjustments.
 BULK = 500
 SAID = 3
 HOLDS_NAMED = 5
@@ -41,7 +41,7 @@ class StockActions(Questions[Inventory]):
             try:
                 return self._apply(request, form)
             except StockError as refusal:
-                # What stood against it is shown below, as things are now.
+                # The form below shows the current numbers and what was refused.
                 page["refusal"] = _first(refusal)
                 form.rows = list(chosen.all())
         return self._checked_page(request, form, page)
@@ -67,7 +67,7 @@ class StockActions(Questions[Inventory]):
     def _checked_page(
         self, request: HttpRequest, form: StockForm, page: dict[str, Any]
     ) -> HttpResponse:
-        """What would become of each row; with something against it, the form again."""
+        """Shows what would change in each row; if something is refused, the form again."""
         lines = form.lines()
         if wrong := [line for line in lines if line.error]:
             return self._render(
@@ -95,5 +95,5 @@ class StockActions(Questions[Inventory]):
 
 
 def _first(refusal: StockError) -> StockError:
-    """Of several that stand against it, the first; each is shown with its row."""
+    """The first refusal of several; each is shown with its row."""
     return next(iter(refusal.errors.values())) if isinstance(refusal, Refused) else refusal

@@ -1,4 +1,4 @@
-"""What each row of a file would do to the stock there is, and what is wrong with it."""
+"""Checks each row of a file against the current stock."""
 
 import re
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ REASONS = {
 
 
 def checked(records: list[Record], kept: StockImport) -> Iterator[StockImportRow]:
-    """Each row of a file as it was understood, with what is wrong with it."""
+    """Yields each row of a file as it was read, with its error."""
     stock = _Stock(records)
     lines: dict[int, int] = {}
     for record in records:
@@ -43,16 +43,16 @@ def checked(records: list[Record], kept: StockImport) -> Iterator[StockImportRow
 
 
 def meaning_of(record: Record) -> tuple[str, str, int | None, Reason | None, str]:
-    """What it says, however it is spelt."""
+    """The record's meaning, independent of spelling."""
     delta, reason = _whole(record.change), REASONS.get(record.reason.lower())
     return record.product, record.warehouse, delta, reason, record.note
 
 
 class _Stock:
-    """What there is of the products that a file names."""
+    """The products, warehouses and inventory rows that a file names."""
 
     def __init__(self, records: list[Record]) -> None:
-        # By old slugs too: a file may be older than a product's name.
+        # Old slugs too: a file may be older than a product's current slug.
         self._products = dict(ProductSlug.objects.values_list("slug", "product"))
         self._warehouses = dict(Warehouse.objects.values_list("code", "pk"))
         named = {self._products.get(record.product) for record in records} - {None}
@@ -85,7 +85,7 @@ def _whole(text: str) -> int | None:
 
 def _misspelt(record: Record, delta: int | None, reason: Reason | None) -> str:
     if record.change.startswith("="):
-        return "The change is a formula: put its value there."
+        return "The change is a formula. Replace it with its value."
     if not delta:
         return f"The change must be a whole number such as 5 or -5, not “{record.change[:40]}”."
     if reason is None:
@@ -100,7 +100,7 @@ def _refused(
     row: Inventory, delta: int | None, reason: Reason | None, first: int, record: Record
 ) -> str:
     if first != record.line:
-        return f"Line {first} changes the same row already: put both into one."
+        return f"Line {first} already changes the same row. Combine both in one line."
     assert delta is not None
     assert reason is not None
     return str(services.refusal(row, Adjustment(row.pk, delta, reason)) or "")

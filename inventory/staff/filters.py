@@ -1,4 +1,4 @@
-"""The filters of the stock room's lists."""
+"""Filters of the inventory and ledger lists."""
 
 from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
@@ -14,7 +14,7 @@ from django.utils import timezone
 from catalog.models import Product
 from inventory.models import SHORTAGES, Inventory, Shortage
 
-# More rows than any product has warehouses; it only bounds what is asked.
+# More than any product has warehouses; only a bound for the query.
 ROWS_OF_A_PRODUCT = 1000
 
 
@@ -31,7 +31,7 @@ class StockFilter(admin.SimpleListFilter):
 
 
 class TypedFilter(admin.SimpleListFilter):
-    """A filter one types into: there would be too many values to list."""
+    """A filter with a text field, for columns with too many values to list."""
 
     template = "admin/typed_filter.html"
     input_type = "text"
@@ -43,7 +43,7 @@ class TypedFilter(admin.SimpleListFilter):
         return True
 
     def choices(self, changelist: ChangeList) -> Iterator[dict[str, Any]]:  # type: ignore[override]
-        """One, which is the form: its value, and what else the address says."""
+        """One choice, which is the form: its value and the other parameters of the address."""
         params = changelist.get_filters_params()
         others = {name: values for name, values in params.items() if name != self.parameter_name}
         if changelist.query:
@@ -71,8 +71,8 @@ class ProductFilter(TypedFilter):
 
 
 class RowFilter(TypedFilter):
-    """One product in one warehouse, by a number that nobody knows by heart: shown to those who come
-    by a link of the inventory's pages."""
+    """One inventory row by its id. Only shown after a link from the inventory's pages, as nobody
+    types ids."""
 
     title = "inventory row"
     parameter_name = "row"
@@ -113,8 +113,9 @@ NOTHING = Q(pk__in=[])
 
 
 def rows_of_product(words: str) -> list[int]:
-    """The keys of its rows, so that the planner knows how many they are: of the product with this
-    number, slug (also an old one) or name; else of all that a search for the words finds."""
+    """The keys of the product's rows (as values, so that the planner knows their number): of the
+    product with this id, slug (also an old one) or name; else of all products that a search
+    finds."""
     rows = Inventory.objects.order_by("pk").values_list("pk", flat=True)
     if words.isdecimal() and len(words) < 19:
         return list(rows.filter(product=int(words)))

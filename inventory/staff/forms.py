@@ -1,4 +1,4 @@
-"""What staff fill in to change stock: once for all rows, or row by row."""
+"""Forms to change stock: with one number for all rows, or one for each."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -19,7 +19,7 @@ Reason = StockMovement.Reason
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """What would become of one row."""
+    """The effect of the form on one row."""
 
     row: Inventory
     before: int
@@ -36,8 +36,8 @@ class Line:
 
 
 class StockForm(forms.Form):
-    """One verb for one row or many. With many, each has a field of its own that goes before the
-    one for all; rows with neither are left alone."""
+    """One verb for one row or many. With many, each row has a field that overrides the one for all;
+    rows without either number are not changed."""
 
     title: ClassVar[str]
     done: ClassVar[str]
@@ -48,9 +48,9 @@ class StockForm(forms.Form):
 
     units = forms.IntegerField(min_value=1, max_value=MAX_UNITS)
     note = forms.CharField(max_length=200, required=False)
-    # The form's own: sent twice, it is done once.
+    # The reference of this form: if it is sent twice it acts once.
     reference = forms.UUIDField(widget=forms.HiddenInput)
-    # What the rows held when they were shown.
+    # The rows' totals when the form was shown.
     seen = forms.CharField(widget=forms.HiddenInput, required=False)
 
     def __init__(self, rows: Sequence[Inventory], data: Mapping[str, Any] | None = None) -> None:
@@ -89,11 +89,11 @@ class StockForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         if not self.errors and not self.amounts():
-            raise forms.ValidationError("Say how many, for all rows or for some.")
+            raise forms.ValidationError("Give a number for all rows or for some.")
         return self.cleaned_data
 
     def amounts(self) -> dict[int, int]:
-        """How many, by row: its own number, else the one for all."""
+        """The number of each row: its own, else the one for all."""
         for_all = self.cleaned_data.get("units")
         own = {row.pk: self.cleaned_data.get(self._own(row)) for row in self.rows}
         amounts = {pk: for_all if units is None else units for pk, units in own.items()}
@@ -116,7 +116,7 @@ class StockForm(forms.Form):
         return self.reason
 
     def was_seen(self) -> bool:
-        """Whether what would become of each row was shown before this was sent."""
+        """Whether the effect on each row was shown before the form was sent."""
         seen: dict[int, int] = self.cleaned_data["seen"]
         return self.amounts().keys() <= seen.keys()
 
@@ -124,7 +124,7 @@ class StockForm(forms.Form):
         return f"{self.counts} {line.before} → {line.after}"
 
     def lines(self) -> list[Line]:
-        """What would become of each row, as it is now."""
+        """The effect on each row, from its current numbers."""
         rows = {row.pk: row for row in self.rows}
         return [_line(rows[change.inventory_id], change) for change in self.adjustments()]
 
@@ -153,7 +153,7 @@ class AdjustForm(StockForm):
         label="Change",
         min_value=-MAX_UNITS,
         max_value=MAX_UNITS,
-        help_text="By how many units: 3 or -3. Never the new total.",
+        help_text="By how many units, such as 3 or -3. Not the new total.",
     )
     code = forms.ChoiceField(
         label="Reason",
@@ -179,7 +179,7 @@ class WriteOffForm(StockForm):
     reason = Reason.WRITTEN_OFF
     sign = -1
 
-    note = forms.CharField(max_length=200, help_text="What became of it.")
+    note = forms.CharField(max_length=200, help_text="What happened to the units.")
 
 
 class TransferForm(StockForm):
@@ -200,7 +200,7 @@ class TransferForm(StockForm):
         return cleaned
 
     def lines(self) -> list[Line]:
-        """Both ends of each move."""
+        """Yields both rows of each move."""
         to = self.cleaned_data["to"]
         kept = Inventory.objects.filter(
             warehouse=to, product__in=[row.product_id for row in self.rows]
@@ -222,7 +222,7 @@ class TransferForm(StockForm):
                 warehouse_id=to.pk,
                 units=-taken.delta,
                 note=taken.note,
-                # Two lines of one move share it, and two moves to one row do not.
+                # The two lines of a move share a reference; two moves to the same row do not.
                 reference=uuid5(reference, str(taken.inventory_id)),
                 seen=taken.seen,
             )

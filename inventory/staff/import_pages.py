@@ -1,5 +1,5 @@
-"""The admin's pages for files of adjustments: upload, preview, apply, progress. What is in a file
-is looked at by a worker alone."""
+"""The admin's pages for files of adjustments: upload, preview, apply, progress. Only a worker reads
+the files."""
 
 import logging
 from typing import Any
@@ -31,10 +31,12 @@ from inventory.staff.uploads import MAX_BYTES
 
 logger = logging.getLogger(__name__)
 
-# Longer files are applied by the clock's workers, while the page says how far they are.
+# Longer files are applied by a worker, while the page shows the progress.
 APPLIED_AT_ONCE = 500
 ROWS_ON_A_PAGE = 100
-WORKERS_AWAY = "The workers cannot be reached. The file is kept, and is read once they are back."
+WORKERS_AWAY = (
+    "The workers cannot be reached. The file is kept and will be read when they are back."
+)
 
 
 class FileForm(forms.Form):
@@ -165,5 +167,5 @@ def _hand_over(kept: StockImport, actor: User) -> None:
     try:
         tasks.apply_import.apply_async((kept.pk, actor.pk), retry=False)
     except BrokerError as error:
-        logger.warning("an import was not handed over: %s", type(error).__name__)
-        importing.abandon(kept, "The workers cannot be reached; nothing was changed. Try again.")
+        logger.warning("an import could not be queued: %s", type(error).__name__)
+        importing.abandon(kept, "The workers cannot be reached. Nothing was changed. Try again.")

@@ -1,4 +1,4 @@
-"""What was read from a file and checked is applied: all of it or nothing."""
+"""Applies a checked file: all of its rows or none."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,14 +24,14 @@ DONE = """
 
 
 class AppliedBefore(Exception):
-    """The very same rows were applied, or are just being, by another import."""
+    """Another import with the same rows was applied, or is being applied."""
 
 
 @transaction.atomic
 def begin(kept: StockImport, *, again: UUID | None = None) -> bool:
-    """Marks it as being applied; False if it was applied, or somebody is at it. Raises
-    `AppliedBefore`, unless `again` is the import that applied the same rows last."""
-    # Of two imports of the same rows, begun at the same moment, the second finds the first.
+    """Marks the import as being applied; False if it already is or was. Raises `AppliedBefore`,
+    unless `again` is the import that applied the same rows last."""
+    # Locks all imports of the same rows: of two that start at once, the second sees the first.
     list(StockImport.objects.same_as(kept).order_by("pk").select_for_update(no_key=True))
     free = StockImport.objects.free().filter(pk=kept.pk)
     twin = StockImport.objects.twins_of(kept).first()
@@ -41,15 +41,15 @@ def begin(kept: StockImport, *, again: UUID | None = None) -> bool:
 
 
 def abandon(kept: StockImport, why: str) -> None:
-    """Back to where it was; nothing was changed."""
+    """Sets the import back to checked. No stock was changed."""
     applying = StockImport.objects.filter(pk=kept.pk, state=State.APPLYING)
     applying.update(state=State.CHECKED, trouble=why[:200])
 
 
 @contextmanager
 def reported(kept: StockImport) -> Iterator[Callable[[int], None]]:
-    """How far it is, for others to see: by a connection of its own, as what happens in the
-    transaction is seen by nobody before it is over."""
+    """Records the progress by a connection of its own, since others see nothing of the transaction
+    before its commit."""
     aside = connection.copy()
     try:
         with aside.cursor() as cursor:
@@ -61,8 +61,8 @@ def reported(kept: StockImport) -> Iterator[Callable[[int], None]]:
 def apply(
     *, kept: StockImport, actor: User, progress: Callable[[int], None] = services.nobody_waits
 ) -> None:
-    """All of it in one transaction, or nothing: then why not is kept with the import and with
-    the lines that stood against it."""
+    """Applies all rows in one transaction, or none. Then the reason is stored with the import and
+    the refused lines."""
     try:
         _apply(kept, actor, progress)
     except AlreadyDone:
@@ -70,7 +70,7 @@ def apply(
     except StockError as refusal:
         abandon(kept, str(refusal))
     except Exception:
-        abandon(kept, "Something went wrong; nothing was changed.")
+        abandon(kept, "Something went wrong. Nothing was changed.")
         raise
 
 
@@ -81,7 +81,7 @@ def _apply(kept: StockImport, actor: User, progress: Callable[[int], None]) -> N
         with transaction.atomic():
             timeouts.lift()
             services.apply(adjustments=adjustments, actor=actor, progress=progress)
-            # Whoever else was at it has found all of it done, or does now.
+            # Another worker has applied the same import.
             if not StockImport.objects.filter(pk=kept.pk, state=State.APPLYING).update(
                 state=State.APPLIED, applied_at=Now(), actor=actor
             ):
@@ -104,11 +104,11 @@ def _adjustment(kept: StockImport, row: StockImportRow) -> Adjustment:
 
 @transaction.atomic
 def _keep_errors(kept: StockImport, errors: dict[int, str]) -> None:
-    # First, as it locks the import: another worker may have applied it since, and then it stays.
+    # First, as this locks the import: if another worker has applied it since, it stays applied.
     if not StockImport.objects.filter(pk=kept.pk, state=State.APPLYING).update(
         state=State.CHECKED,
         error_count=len(errors),
-        trouble="Stock has changed since it was checked; nothing was changed.",
+        trouble="Stock has changed since the check. Nothing was changed.",
     ):
         return
     rows = list(kept.stockimportrow_set.filter(pk__in=errors).select_related("inventory"))

@@ -1,4 +1,4 @@
-"""The ledger as a running account: what each line left on the shelf."""
+"""The ledger with a running balance: the total after each line."""
 
 from typing import Any
 
@@ -11,19 +11,19 @@ from inventory.models import Inventory, StockMovement
 
 
 def account_of(asked: Any) -> int | None:
-    """The one row whose whole ledger is asked for, newest line first; else None."""
+    """The one row whose whole ledger is requested; else None."""
     row = asked.get("row", "")
     alone = not asked.keys() - {"row", "p"}
     return int(row) if alone and row.isdecimal() and len(row) < 19 else None
 
 
 class Ledger(ChangeList):
-    """With `balance` on each line when it is the account of one inventory row."""
+    """Adds `balance` to each line if the list shows one inventory row."""
 
     result_list: Any
 
     def get_ordering(self, request: HttpRequest, queryset: Any) -> list[Any]:
-        """Newest first: any other order would be a sort of the whole ledger."""
+        """Newest first: any other order would sort the whole ledger."""
         return ["-pk"]
 
     def get_results(self, request: HttpRequest) -> None:
@@ -34,13 +34,13 @@ class Ledger(ChangeList):
 
 
 def with_balances(row: int, lines: list[StockMovement]) -> list[StockMovement]:
-    """Successive lines of a row, newest first, with their `balance`: reckoned back from what
-    there is now, so that however long the account, only what is newer is added up."""
+    """Successive lines of a row, newest first, with their `balance`, computed backwards from the
+    current total, so that only newer lines have to be summed."""
     if not lines:
         return lines
     newer = StockMovement.objects.filter(inventory=OuterRef("pk"), pk__gt=lines[0].pk)
     sums = newer.order_by().values("inventory").annotate(units=Sum("delta")).values("units")
-    # In one statement: between two, a sale would be counted half.
+    # In one statement: a sale between two statements would be in only one of them.
     balance = (
         Inventory.objects.annotate(balance=F("total_units") - Coalesce(Subquery(sums), 0))
         .values_list("balance", flat=True)

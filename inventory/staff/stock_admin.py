@@ -74,7 +74,7 @@ def _counted(number: int, what: str) -> str:
 
 
 class FoundByProduct(ModelAdmin[Row]):
-    """A list that is searched as products are; `search_fields` name the way to them."""
+    """A list with the products' search; `search_fields` names the relation to the product."""
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Row], search_term: str
@@ -132,13 +132,14 @@ class InventoryAdmin(
         return format_html("{} {}", row.available, flag(Shortage(row.shortage).label.lower()))
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """A place for a product, with nothing in it yet: what is put there is received."""
+        """Adding makes an empty row; units are then received into it."""
         return request.user.has_perm("inventory.receive_stock")
 
     def formfield_for_foreignkey(
         self, db_field: ForeignKey[Any, Any], request: HttpRequest, **kwargs: Any
     ) -> "ModelChoiceField[Any] | None":
-        """A product is typed: there may be too many for a list, and a search needs a script."""
+        """A text field for the slug: there may be too many products for a list, and Django's search
+        widget needs JavaScript."""
         if db_field.name != "product":
             return super().formfield_for_foreignkey(db_field, request, **kwargs)
         return ModelChoiceField(
@@ -201,7 +202,7 @@ class StockMovementAdmin(StreamedExport[StockMovement], ReadOnlyAdmin[StockMovem
         if not words:
             return queryset, False
         try:
-            # Two partial indexes, each for its own kind of reference.
+            # Each kind of reference has a partial index of its own.
             sold, reference = Q(reason="sold"), Q(reference=UUID(words))
             return queryset.filter((sold & reference) | (~sold & reference)), False
         except ValueError:

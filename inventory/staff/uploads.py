@@ -1,5 +1,5 @@
-"""Files of adjustments: kept as they came until a worker has read them, then as they were
-understood. Nothing here changes stock."""
+"""Files of adjustments: the uploaded file until a worker has read it, then its rows. Nothing here
+changes stock."""
 
 import json
 import logging
@@ -33,12 +33,12 @@ GIVEN_UP = "No worker has read it for a day: upload it again."
 
 
 class Overtaken(Exception):
-    """Another worker has begun anew: this one was thought to be dead."""
+    """Another worker has started over, as this one seemed dead."""
 
 
 @transaction.atomic
 def keep(*, file: IO[bytes], file_name: str, actor: User) -> StockImport:
-    """The file, for a worker to read."""
+    """Stores the file for a worker to read."""
     kept = StockImport.objects.create(
         file_name=file_name[:120], state=State.WAITING, row_count=0, error_count=0, actor=actor
     )
@@ -47,7 +47,7 @@ def keep(*, file: IO[bytes], file_name: str, actor: User) -> StockImport:
 
 
 def read_waiting() -> int:
-    """Reads what waits, and what a worker died of; returns how many files that were."""
+    """Reads waiting files, and those whose worker died; returns how many."""
     count = 0
     while kept := _claim():
         _read(kept)
@@ -57,7 +57,7 @@ def read_waiting() -> int:
 
 @transaction.atomic
 def _claim() -> StockImport | None:
-    # Each worker takes another one.
+    # Each worker takes a different file.
     unread = StockImport.objects.unread().select_for_update(skip_locked=True)
     kept = unread.order_by("created_at").first()
     if kept:
@@ -79,7 +79,7 @@ def _read(kept: StockImport) -> None:
     except Unreadable as error:
         _finish(kept, State.REFUSED, trouble=str(error)[:200])
     except (OperationalError, InterfaceError):
-        raise  # the file is there: it is read again once the database is back
+        raise  # the file is kept, and read again when the database is back
     except Exception:
         _finish(kept, State.REFUSED, trouble="Something went wrong while it was read.")
         raise
@@ -91,7 +91,8 @@ def _stir(kept: StockImport, rows: int) -> None:
 
 
 def _keep_rows(kept: StockImport, records: list[Record]) -> None:
-    """In portions, each a short transaction; nobody sees them before the import is checked."""
+    """Stores rows in portions, each a short transaction; they are shown when the import is
+    checked."""
     with _own(kept):
         StockImportRow.objects.filter(stock_import=kept).delete()
     rows = checked(records, kept)
@@ -102,7 +103,7 @@ def _keep_rows(kept: StockImport, records: list[Record]) -> None:
 
 
 def _finish(kept: StockImport, state: str, **more: str) -> None:
-    """Its last state for now; the file itself is needed no more."""
+    """Sets the state after reading, and deletes the file, which is no longer needed."""
     try:
         with _own(kept):
             rows = StockImportRow.objects.filter(stock_import=kept)
@@ -121,24 +122,25 @@ def _finish(kept: StockImport, state: str, **more: str) -> None:
 
 @contextmanager
 def _own(kept: StockImport) -> Iterator[None]:
-    """A transaction in which no other worker takes the import over. Raises `Overtaken`."""
+    """A transaction in which no other worker can take over the import. Raises `Overtaken`."""
     mine = StockImport.objects.filter(pk=kept.pk, claim=kept.claim, state=State.READING)
     with transaction.atomic():
         timeouts.lift()
-        # Locked, as a worker that takes it over writes its own claim into this row.
+        # Locked, as a worker that takes over writes its claim into this row.
         if not list(mine.select_for_update(no_key=True).values_list("pk")):
             raise Overtaken
         yield
 
 
 def digest_of(records: list[Record]) -> str:
-    """Of what the rows mean, and not of the file: saved again as another kind it is the same."""
+    """A hash of the rows' meaning, equal for the same rows in another kind of file."""
     return sha256(json.dumps([meaning_of(record) for record in records]).encode()).hexdigest()
 
 
 def prune() -> int:
-    """Gives up what no worker has read within a day. Forgets files that were never applied, and the
-    lines of those that were: what they changed is in the ledger. How many rows were deleted."""
+    """Gives up files that no worker has read within a day. Deletes old imports that were not
+    applied, and the lines of those that were, whose changes are in the ledger. Returns the number
+    of deleted rows."""
     unread = StockImport.objects.filter(state__in=(State.WAITING, State.READING))
     given_up = unread.filter(created_at__lt=Now() - timedelta(days=1))
     StockImportFile.objects.filter(stock_import__in=given_up).delete()
@@ -151,11 +153,11 @@ def prune() -> int:
 
 
 def _forget_one() -> int:
-    """The rows of one file that was never applied; 0 if none is left."""
+    """Deletes one import that was not applied; returns the number of rows, 0 if none is left."""
     old = StockImport.objects.exclude(state=State.APPLIED).filter(
         created_at__lt=Now() - timedelta(days=settings.KEEP_IMPORTS_DAYS)
     )
     with transaction.atomic():
-        # Locked, or one that somebody begins to apply at this moment would go as well.
+        # Locked, so that an import that starts to be applied now is not deleted.
         found = old.select_for_update(skip_locked=True).first()
         return found.delete()[0] if found else 0

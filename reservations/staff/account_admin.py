@@ -1,4 +1,4 @@
-"""Accounts in the admin: Django's own pages, and what an account holds."""
+"""Accounts in the admin: Django's pages, plus a check before one is deleted."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""API tokens in the admin: made, shown once, revoked; never typed and never read again."""
+"""API tokens in the admin: created, shown once, and revoked; never edited."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -61,15 +61,14 @@ class ApiTokenAdmin(Questions[ApiToken]):
         return "revoked" if token.revoked_at else "live"
 
     def has_change_permission(self, request: HttpRequest, obj: ApiToken | None = None) -> bool:
-        """As with a key that was cut: whoever wants another makes another. The permission itself
-        is that of revoking."""
+        """Tokens are not edited; the change permission is the permission to revoke."""
         return False
 
     def has_view_permission(self, request: HttpRequest, obj: ApiToken | None = None) -> bool:
         return super().has_view_permission(request, obj) or bool(self.allowed(request))
 
     def has_delete_permission(self, request: HttpRequest, obj: ApiToken | None = None) -> bool:
-        """Its holds name it for ever."""
+        """Never: its reservations refer to it."""
         return False
 
     def get_fields(self, request: HttpRequest, obj: ApiToken | None = None) -> Any:
@@ -81,8 +80,7 @@ class ApiTokenAdmin(Questions[ApiToken]):
         )  # fmt: skip
 
     def save_model(self, request: HttpRequest, obj: ApiToken, form: Any, change: bool) -> None:
-        """The secret stays with this request, whose answer shows it: no session, no message and
-        no log ever has it."""
+        """The secret is only in this response: not in a session, a message or a log."""
         made, secret = tokens.create(created_by=request.user, **form.cleaned_data)  # type: ignore[arg-type]
         obj.__dict__.update(made.__dict__)
         vars(request)["new_secret"] = secret

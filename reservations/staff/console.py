@@ -1,7 +1,7 @@
-"""The reservations console: which holds staff look at, and how they find one.
+"""The lists and the search of the reservations console.
 
-Every list here is read from an index: what is pending by its deadline, what ended by when. A list
-of everything at once does not exist, but what names a reservation or a holder is found among all.
+Each list is read from an index: pending reservations by deadline, ended ones by time. There is no
+list of all reservations, but a search by id or holder covers all of them.
 """
 
 import re
@@ -48,7 +48,7 @@ also_named: list[Callable[[str], Q | None]] = []
 
 @dataclass(frozen=True)
 class Search:
-    """What was typed, as a condition; `names` tells that it names one reservation or holder."""
+    """A search as a condition; `names` is true if it names one reservation or holder."""
 
     condition: Q
     names: bool
@@ -93,7 +93,7 @@ def named_id(words: str) -> UUID | None:
 
 
 def search_of(request: HttpRequest) -> Search | None:
-    """Asked of the database once per request."""
+    """Queried once per request."""
     known = vars(request)
     if "console_search" not in known:
         words = request.GET.get("q", "").strip()
@@ -103,7 +103,7 @@ def search_of(request: HttpRequest) -> Search | None:
 
 
 def state_of(request: HttpRequest) -> str:
-    """The list that is asked for: live holds, unless a name is searched for among all."""
+    """The requested list: live holds by default, all states for a search by id or holder."""
     asked = request.GET.get("state", "")
     if asked in STATES:
         return asked
@@ -131,12 +131,12 @@ def order_of(state: str) -> tuple[str, ...]:
 
 
 class ReasonForm(forms.Form):
-    """Why; kept with who and when."""
+    """The reason, stored with the person and the time."""
 
     reason = forms.CharField(
         max_length=200,
         widget=forms.TextInput({"autocomplete": "off"}),
-        error_messages={"required": "Say why: it is kept with your name."},
+        error_messages={"required": "Give the reason. It is stored with your name."},
     )
 
 

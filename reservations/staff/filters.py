@@ -28,7 +28,7 @@ class StateFilter(admin.SimpleListFilter):
         return list(STATES.items())
 
     def choices(self, changelist: ChangeList) -> Iterator[dict[str, Any]]:  # type: ignore[override]
-        """No "All": the first is the one that is shown unasked."""
+        """There is no "All"; the first choice is the default."""
         if self.state == ANY:
             address = changelist.get_query_string(remove=[str(self.parameter_name)])
             yield {"selected": True, "query_string": address, "display": "Any"}
@@ -46,13 +46,13 @@ class StateFilter(admin.SimpleListFilter):
 
 
 class ProductFilter(filters.ProductFilter):
-    """With names offered while one types."""
+    """A filter with suggestions while one types."""
 
     template = "admin/product_filter.html"
 
 
 def suggestions(words: str) -> SafeString:
-    """Names of what is being typed, as options of a list."""
+    """Product names that match the typed text, as `<option>` elements."""
     if not words.strip():
         return SafeString()
     names = Product.objects.for_staff(words).order_by(*BEST_MATCH)

@@ -1,4 +1,4 @@
-"""What the shop and its staff have done, to be read in the admin and changed by nobody."""
+"""Records of the shop and its staff, read-only in the admin."""
 
 from typing import Any
 
@@ -64,7 +64,7 @@ class SweepAdmin(ReadOnlyAdmin[Sweep]):
 
 @admin.register(AuditRun)
 class AuditRunAdmin(ReadOnlyAdmin[AuditRun]):
-    """Every audit with what it found; and a way to have one now."""
+    """All audits with their findings, and a button to start one."""
 
     change_list_template = "admin/reservations/auditrun/change_list.html"
     list_display = ("finished_at", "result", "took")
@@ -95,12 +95,12 @@ class AuditRunAdmin(ReadOnlyAdmin[AuditRun]):
         return super().changelist_view(request, {**may, **(extra_context or {})})
 
     def run(self, request: HttpRequest) -> HttpResponse:
-        """Leaves it to the worker: over a long history it takes its time."""
+        """Queues the audit for the worker, since it takes long over a long history."""
         if not request.user.has_perm("reservations.run_audit"):
             raise PermissionDenied
         if request.method == "POST":
             if ask(audit_stock):
-                messages.success(request, "The audit has been asked for; reload in a moment.")
+                messages.success(request, "The audit has been requested. Reload in a moment.")
             else:
                 messages.error(request, "The worker cannot be reached just now.")
         return SeeOther(self.back(request))

@@ -99,7 +99,7 @@ class ReservationAdmin(
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """The whole page, or only its rows when it asks for itself anew."""
+        """The whole page, or only its rows when htmx refreshes them."""
         more = {"title": "Reservations", **(extra_context or {})}
         response = super().changelist_view(request, more)
         if request.headers.get("HX-Request") and isinstance(response, TemplateResponse):
@@ -120,7 +120,7 @@ class ReservationAdmin(
 
     @admin.display(description="Holder")
     def who(self, row: Reservation) -> SafeString:
-        """Short, and a way to all that this holder has."""
+        """The holder, shortened, with a link to all of its reservations."""
         kind, _, name = row.holder.partition(":")
         address = f"?{urlencode({'q': row.holder})}"
         return format_html('<a href="{}">{} {}</a>', address, kind, name[:8])
@@ -182,7 +182,7 @@ class ReservationAdmin(
         return [suggest, *super().get_urls()]
 
     def names(self, request: HttpRequest) -> HttpResponse:
-        """Of products, while one is typed into the filter."""
+        """Suggestions of products for the filter."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         return HttpResponse(suggestions(request.GET.get("product", "")))

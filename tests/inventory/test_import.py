@@ -177,7 +177,7 @@ def test_each_mistake_is_named_with_its_line(client, line, error) -> None:
 def test_a_row_that_a_file_names_twice_is_a_mistake(client) -> None:
     stocked(5)
     upload(client, HEAD + LINE + LINE)
-    assert errors() == [(3, "Line 2 changes the same row already: put both into one.")]
+    assert errors() == [(3, "Line 2 already changes the same row. Combine both in one line.")]
 
 
 @pytest.mark.parametrize(
@@ -234,7 +234,7 @@ def test_a_formula_in_a_workbook_is_not_a_number(client) -> None:
     stocked(5)
     head = ("product", "warehouse", "change", "reason", "note")
     upload(client, xlsx(head, ("tidal", "blr-01", "=1+2", "received", "")))
-    assert errors() == [(2, "The change is a formula: put its value there.")]
+    assert errors() == [(2, "The change is a formula. Replace it with its value.")]
 
 
 def test_what_is_in_a_file_is_shown_as_text(client) -> None:
@@ -282,7 +282,7 @@ def test_workers_that_cannot_be_reached_are_said_to_be(client, monkeypatch) -> N
     stocked(5)
     upload(client, HEAD + LINE)
     page = apply(client).content.decode()
-    assert "The workers cannot be reached; nothing was changed." in page
+    assert "The workers cannot be reached. Nothing was changed." in page
     assert "Apply 1 change" in page
 
 

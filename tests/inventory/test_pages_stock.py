@@ -262,7 +262,8 @@ def test_rows_without_a_number_are_left_alone(admin_client, rows) -> None:
     act(admin_client, bulk(rows, "write-off"), note="x", **{f"units_{rows[1].pk}": 5})
     assert totals() == [5, 0, 5]
     assert (
-        "Say how many" in fill_in(admin_client, bulk(rows, "write-off"), note="x").content.decode()
+        "Give a number for all rows"
+        in fill_in(admin_client, bulk(rows, "write-off"), note="x").content.decode()
     )
 
 

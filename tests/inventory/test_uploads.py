@@ -95,7 +95,7 @@ def test_a_broker_that_cannot_be_reached_is_said_and_the_file_is_read_later(
 
     monkeypatch.setattr(tasks.read_imports, "apply_async", away)
     page = client.post(UPLOAD, {"file": BytesIO((HEAD + LINE).encode())}, follow=True)
-    assert "The file is kept, and is read once they are back." in page.content.decode()
+    assert "The file is kept and will be read when they are back." in page.content.decode()
     tasks.read_imports()
     assert StockImport.objects.get().state == "checked"
 
@@ -103,7 +103,7 @@ def test_a_broker_that_cannot_be_reached_is_said_and_the_file_is_read_later(
 def test_a_worker_that_is_away_is_said_to_be(client) -> None:
     stocked(5)
     waiting = kept()
-    words = "No worker has taken this file yet"
+    words = "No worker has started on this file yet"
     assert words not in page_of(client, waiting).content.decode()
     StockImport.objects.update(created_at=Now() - timedelta(seconds=11))
     assert words in page_of(client, waiting).content.decode()

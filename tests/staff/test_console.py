@@ -248,7 +248,7 @@ def test_nothing_is_done_without_a_reason_or_a_sensible_time(support, floor, add
 @pytest.mark.parametrize("address", [RELEASE, EXTEND])
 def test_what_has_ended_is_told_plainly_and_never_revived(support, floor, address, name) -> None:
     page = support.get(address, {"id": floor[name].pk}).content.decode()
-    assert "None of it is live any more." in page
+    assert "None of these is live any more." in page
     before = Reservation.objects.get(pk=floor[name].pk).expires_at
     support.post(address, {"id": floor[name].pk, "minutes": 5, "reason": "late"})
     after = Reservation.objects.get(pk=floor[name].pk)
