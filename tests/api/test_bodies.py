@@ -51,7 +51,7 @@ def complaints(shop: Shop):
 @pytest.mark.usefixtures("complaints")
 @pytest.mark.parametrize("body", MALFORMED.values(), ids=MALFORMED.keys())
 @pytest.mark.parametrize(("path", "content_type"), TARGETS)
-def test_a_malformed_chunked_body_is_the_clients_fault(shop, path, content_type, body) -> None:
+def test_a_malformed_chunked_body_is_refused_with_400(shop, path, content_type, body) -> None:
     status, answer = send(shop, path, content_type, body, "Transfer-Encoding: chunked")
     assert status == 400, answer
     assert path.startswith("/api/") == ('"code":"bad_request"' in answer)
@@ -59,12 +59,12 @@ def test_a_malformed_chunked_body_is_the_clients_fault(shop, path, content_type,
 
 @pytest.mark.usefixtures("complaints")
 @pytest.mark.parametrize(("path", "content_type"), TARGETS)
-def test_a_body_shorter_than_announced_is_not_half_a_request(shop, path, content_type) -> None:
+def test_a_body_shorter_than_its_content_length_is_refused(shop, path, content_type) -> None:
     status, answer = send(shop, path, content_type, b"quantity=1", "Content-Length: 11")
     assert status == 400, answer
 
 
-def test_a_form_in_chunks_is_a_form(shop: Shop, caller: Caller, stock: Stock) -> None:
+def test_a_chunked_form_is_accepted(shop: Shop, caller: Caller, stock: Stock) -> None:
     slug = stock.of(5)
     page = caller.get(f"/p/{slug}/reserve/").body.decode()
     fields = dict(re.findall(r'name="(csrfmiddlewaretoken|idempotency_key)" value="([^"]+)"', page))
@@ -83,7 +83,7 @@ def test_a_form_in_chunks_is_a_form(shop: Shop, caller: Caller, stock: Stock) ->
     assert stock.row(slug) == (5, 2)
 
 
-def test_a_form_in_chunks_without_end_is_refused_in_time(shop: Shop) -> None:
+def test_a_chunked_form_without_end_is_refused(shop: Shop) -> None:
     piece = b"100000\r\n" + b"a" * (1 << 20) + b"\r\n"
     status, _ = send(shop, "/p/tidal/reserve/", FORM, piece * 12, "Transfer-Encoding: chunked")
     assert status == 400

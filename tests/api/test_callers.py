@@ -38,7 +38,7 @@ def merchant(*scopes: str, **more: Any) -> str:
     return tokens.create(name="Chai & Co", scopes=scopes or ALL, **more)[1]
 
 
-def test_nobody_gets_a_token_for_this_one_reservation(client) -> None:
+def test_an_anonymous_caller_gets_a_token_for_its_reservation_alone(client) -> None:
     stocked(5)
     held = reserve(client)
     where, token = held.headers["Location"], held.json()["token"]
@@ -56,7 +56,7 @@ def test_nobody_gets_a_token_for_this_one_reservation(client) -> None:
     assert (late.status_code, late.json()["reservation_status"]) == (409, "confirmed")
 
 
-def test_a_holds_token_tells_how_it_ended_and_one_day_nothing_more(client, monkeypatch) -> None:
+def test_a_holds_token_reads_how_it_ended_and_expires_after_a_day(client, monkeypatch) -> None:
     stocked(5)
     held = reserve(client)
     where, token = held.headers["Location"], held.json()["token"]
@@ -72,7 +72,7 @@ def test_a_holds_token_tells_how_it_ended_and_one_day_nothing_more(client, monke
         assert refused.headers["WWW-Authenticate"].startswith("Bearer")
 
 
-def test_what_the_page_holds_and_what_the_api_holds_is_one_list(client) -> None:
+def test_pages_and_api_show_a_browser_the_same_holds(client) -> None:
     stocked(5), stocked(5, product="reef")
     held = holding(client, stocked(5, product="moon"))
     answer = reserve(client)
@@ -83,7 +83,7 @@ def test_what_the_page_holds_and_what_the_api_holds_is_one_list(client) -> None:
 
 
 @pytest.mark.parametrize("scope", ALL)
-def test_a_scope_allows_what_it_says_and_nothing_else(client, scope) -> None:
+def test_a_scope_allows_only_its_own_calls(client, scope) -> None:
     stocked(9)
     where = reserve(client, merchant()).headers["Location"]
     # Another token of somebody else: what it may do at all is asked before what it may see.
@@ -137,7 +137,7 @@ def test_a_revoked_token_is_refused_from_its_next_call_on(client) -> None:
     assert reserve(client, token).json()["code"] == "invalid_token"
 
 
-def test_its_last_use_is_written_at_most_once_a_minute(client, django_assert_num_queries) -> None:
+def test_last_use_is_written_at_most_once_a_minute(client, django_assert_num_queries) -> None:
     token = merchant()
     act(client, f"/api/reservations/{uuid4()}", token, "GET")
     assert ApiToken.objects.get().last_used_at is not None
@@ -165,9 +165,7 @@ def test_writes_are_counted_per_address_and_a_merchants_by_its_own_rate(client) 
 
 
 @pytest.mark.usefixtures("_one_an_hour")
-def test_tokens_tried_at_random_are_slowed_down_and_a_right_one_is_still_taken(
-    client, settings
-) -> None:
+def test_guessing_tokens_is_limited_and_a_valid_one_is_still_accepted(client, settings) -> None:
     stocked(9)
     settings.LOGIN_RATE = "2/h"
     where = f"/api/reservations/{uuid4()}"
@@ -180,7 +178,7 @@ def test_tokens_tried_at_random_are_slowed_down_and_a_right_one_is_still_taken(
 
 
 @pytest.mark.usefixtures("_one_an_hour")
-def test_without_redis_everybody_may_go_on(client, settings) -> None:
+def test_without_redis_no_caller_is_limited(client, settings) -> None:
     stocked(99)
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
     redis_client.cache_clear()
@@ -214,13 +212,13 @@ def test_staff_make_a_token_see_it_once_and_revoke_it(admin_client) -> None:
 
 
 @pytest.mark.parametrize("rate", ["fast", "0/m", "1/d", ""])
-def test_a_rate_that_is_none_is_not_taken(admin_client, rate) -> None:
+def test_an_invalid_rate_is_refused(admin_client, rate) -> None:
     form = {"name": "x", "scopes": ["read"], "rate": rate, "max_units": "50"}
     assert admin_client.post(reverse("admin:reservations_apitoken_add"), form).status_code == 200
     assert not ApiToken.objects.exists()
 
 
-def test_logs_tell_no_secret(client, caplog, monkeypatch) -> None:
+def test_logs_contain_no_secret(client, caplog, monkeypatch) -> None:
     """Not of what works, not of what is refused, not of what breaks."""
     caplog.set_level(logging.DEBUG)
     stocked(5)
@@ -241,7 +239,7 @@ def test_logs_tell_no_secret(client, caplog, monkeypatch) -> None:
     assert "an API call failed: ZeroDivisionError" in caplog.text
 
 
-def test_a_form_takes_the_header_and_says_that_it_replays(client) -> None:
+def test_a_form_accepts_the_key_header_and_marks_a_replay(client) -> None:
     row, key = stocked(5), str(uuid4())
     first, again = (
         press_reserve(client, row, idempotency_key="", headers={"Idempotency-Key": key})

@@ -43,7 +43,7 @@ def merchant(row) -> Merchant:
     return Merchant("read", "reserve", "manage")
 
 
-def test_another_quantity_is_already_held_and_the_same_is_what_there_is(merchant) -> None:
+def test_reserving_again_returns_the_hold_or_refuses_another_quantity(merchant) -> None:
     first = merchant.reserve(1)
     assert merchant.reserve(1).json() == first.json()
     once = {"Idempotency-Key": key()}
@@ -54,7 +54,7 @@ def test_another_quantity_is_already_held_and_the_same_is_what_there_is(merchant
     assert merchant.reserve(3, **once).headers["Idempotent-Replay"] == "true"
 
 
-def test_it_is_changed_up_and_down_and_once_per_key(merchant, row) -> None:
+def test_a_quantity_grows_and_shrinks_and_changes_once_per_key(merchant, row) -> None:
     made = merchant.reserve(1).json()
     once = {"Idempotency-Key": key()}
     for replayed in (None, "true"):
@@ -71,7 +71,7 @@ def test_it_is_changed_up_and_down_and_once_per_key(merchant, row) -> None:
     assert row.reserved_units == 2
 
 
-def test_each_refusal_says_what_a_program_needs(merchant, row) -> None:
+def test_each_refusal_carries_the_fields_a_program_needs(merchant, row) -> None:
     made = merchant.reserve(2).json()
     address = f"/{made['id']}/change"
     assert merchant.post(address, {"quantity": 11}).json()["limit"] == "RESERVATION_MAX_UNITS"
@@ -87,7 +87,7 @@ def test_each_refusal_says_what_a_program_needs(merchant, row) -> None:
     assert merchant.post(address, {"quantity": 1}).json()["code"] == "not_pending"
 
 
-def test_a_merchants_own_cap_holds_for_what_grows(row) -> None:
+def test_a_merchants_cap_limits_growth(row) -> None:
     merchant = Merchant("reserve", "manage", max_units=4)
     made = merchant.reserve(2).json()
     said = merchant.post(f"/{made['id']}/change", {"quantity": 5}).json()
@@ -123,7 +123,7 @@ def test_what_only_shrinks_has_to_be_what_was_read(row, monkeypatch) -> None:
     assert (said["code"], said["quantity"]) == ("quantity_changed", 1)
 
 
-def test_the_bearer_of_a_hold_changes_it_and_nobody_else_does(row) -> None:
+def test_only_the_bearer_of_a_hold_changes_it(row) -> None:
     made = Client().post("/api/reservations", {"product": "tidal", "quantity": 1}, JSON).json()
     address = f"/api/reservations/{made['id']}/change"
     own = {"Authorization": f"Bearer {made['token']}"}

@@ -44,7 +44,7 @@ def test_products_come_by_pages_with_what_each_warehouse_has(client) -> None:
     [("q=tidal", 1), ("q=zzz", 0), ("in_stock=true", 22), ("in_stock=1&category=vases", 22),
      ("in_stock=0", 23), ("in_stock=", 23), ("q=tidla", 1), ("q=%25", 0), ("q=%27", 0)],
 )  # fmt: skip
-def test_filters_are_those_of_the_grid(client, query, found) -> None:
+def test_filters_give_the_same_products_as_the_grid(client, query, found) -> None:
     assert client.get(f"/api/products?{query}").json()["count"] == found
 
 
@@ -61,7 +61,7 @@ def test_filters_are_those_of_the_grid(client, query, found) -> None:
         ("after=1~2~3", 404, ""), ("after=%00", 422, "after"),
     ],
 )  # fmt: skip
-def test_a_filter_that_is_none_is_said_so(client, query, status, field) -> None:
+def test_an_invalid_filter_is_refused_by_name(client, query, status, field) -> None:
     answer = client.get(f"/api/products?{query}")
     assert answer.status_code == status
     assert answer.headers["Content-Type"] == "application/problem+json"
@@ -79,7 +79,7 @@ def test_a_page_past_the_end_has_no_results_and_no_next(client, address) -> None
 
 
 @pytest.mark.usefixtures("shelves")
-def test_a_walk_along_next_misses_nothing_that_was_there_all_the_time(client) -> None:
+def test_following_next_misses_no_product_that_stays(client) -> None:
     """What is read first sells out meanwhile, and the list is shorter than a page then."""
     first = client.get("/api/products?in_stock=1&sort=name").json()
     seen = [result["slug"] for result in first["results"]]
@@ -105,7 +105,7 @@ def test_as_many_queries_for_many_as_for_one(  # noqa: PLR0917
         assert client.get(address).status_code in {200, 404}
 
 
-def test_nobodys_reserve_asks_only_the_engines_queries_once_the_shelves_are_known(
+def test_an_anonymous_reserve_runs_only_the_engines_queries_once_shelves_are_cached(
     db, client
 ) -> None:
     stocked(9)
@@ -117,7 +117,7 @@ def test_nobodys_reserve_asks_only_the_engines_queries_once_the_shelves_are_know
     assert not [query for query in asked if '"catalog_product"' in query["sql"]]
 
 
-def test_what_has_not_changed_is_304_also_through_gzip(caller: Caller, stock: Stock) -> None:
+def test_unchanged_content_is_304_also_through_gzip(caller: Caller, stock: Stock) -> None:
     slug = stock.of(5)
     held = caller.reserve(slug)
     caller.token = held.json["token"]
@@ -141,7 +141,7 @@ def test_what_has_not_changed_is_304_also_through_gzip(caller: Caller, stock: St
     [("PUT", "/api/reservations", "OPTIONS, POST"), ("DELETE", "/api/products",
      "GET, HEAD, OPTIONS"), ("GET", "/api/reservations", "OPTIONS, POST")],
 )  # fmt: skip
-def test_a_wrong_method_is_told_the_right_ones(client, method, path, allow) -> None:
+def test_a_wrong_method_gets_the_allowed_ones(client, method, path, allow) -> None:
     answer = client.generic(method, path)
     assert (answer.status_code, answer.json()["code"]) == (405, "method_not_allowed")
     assert answer.headers["Allow"] == allow
@@ -149,7 +149,7 @@ def test_a_wrong_method_is_told_the_right_ones(client, method, path, allow) -> N
     assert (options.status_code, options.headers["Allow"]) == (204, allow)
 
 
-def test_what_fails_before_any_call_is_a_problem_too(caller: Caller) -> None:
+def test_errors_outside_of_calls_are_problems_too(caller: Caller) -> None:
     for path, headers, answer in (
         ("/api/nope", {}, (404, "not_found")),
         ("/api/products/", {}, (404, "not_found")),

@@ -95,7 +95,7 @@ def test_2_a_key_still_in_use_elsewhere_is_in_flight_and_stores_nothing(
 
 
 @pytest.mark.parametrize("key", WRONG_KEYS)
-def test_3_a_key_that_is_none_stores_nothing(caller: Caller, stock: Stock, key: str) -> None:
+def test_3_an_invalid_key_stores_nothing(caller: Caller, stock: Stock, key: str) -> None:
     slug, keys = stock.of(5), stock.keys()
     reply = caller.reserve(slug, Idempotency_Key=key.encode().decode("latin-1"))
     assert (reply.status, reply.code) == (400, "invalid_idempotency_key")
@@ -104,7 +104,9 @@ def test_3_a_key_that_is_none_stores_nothing(caller: Caller, stock: Stock, key: 
 
 
 @pytest.mark.parametrize("character", ["\0", "\x01", "\x7f"])
-def test_3_nor_does_one_with_control_characters(shop: Shop, stock: Stock, character: str) -> None:
+def test_3_a_key_with_control_characters_stores_nothing(
+    shop: Shop, stock: Stock, character: str
+) -> None:
     """The web server refuses some of them before anyone reads them."""
     slug = stock.of(5)
     with Crowd(shop, 1) as crowd:
@@ -121,7 +123,7 @@ def somebody_sits_on(shop: Shop, row: int) -> Iterator[None]:
         connection.rollback()
 
 
-def test_6_a_row_that_somebody_sits_on_is_busy_and_no_thread_hangs(
+def test_6_a_locked_row_is_busy_and_no_thread_hangs(
     shop: Shop, stock: Stock, caller: Caller
 ) -> None:
     stuck = stock.of(5)
@@ -136,7 +138,9 @@ def test_6_a_row_that_somebody_sits_on_is_busy_and_no_thread_hangs(
     assert stock.balanced(stuck)
 
 
-def test_6_meanwhile_other_rows_are_sold(shop: Shop, stock: Stock, caller: Caller) -> None:
+def test_6_other_rows_are_sold_while_one_is_locked(
+    shop: Shop, stock: Stock, caller: Caller
+) -> None:
     stuck, other = stock.of(5), stock.of(50)
     with somebody_sits_on(shop, stock.row_id(stuck)), Crowd(shop, 12) as crowd:
         crowd.send([reserving(stuck)] * 12)
@@ -146,7 +150,7 @@ def test_6_meanwhile_other_rows_are_sold(shop: Shop, stock: Stock, caller: Calle
         assert statuses(crowd.replies()) == {503: 12}
 
 
-def test_7_without_a_database_it_is_at_worst_busy_until_there_is_one(
+def test_7_without_a_database_calls_are_busy_until_it_is_back(
     shop: Shop, stock: Stock, caller: Caller
 ) -> None:
     slug = stock.of(500)
@@ -216,12 +220,12 @@ def body(text: str) -> bytes:
         (b"", "application/json", (400, "unparsable")),
     ],
 )  # fmt: skip
-def test_8_a_body_that_is_none(caller: Caller, sent: bytes, kind: str, answer) -> None:
+def test_8_an_invalid_body_is_refused(caller: Caller, sent: bytes, kind: str, answer) -> None:
     reply = caller.post("/api/reservations", sent, Content_Type=kind or "application/json")
     assert (reply.status, reply.code) == answer
 
 
-def test_8_a_body_in_endless_chunks_is_cut_off_and_a_short_one_read(
+def test_8_an_endless_chunked_body_is_refused_and_a_short_one_read(
     shop: Shop, stock: Stock
 ) -> None:
     slug = stock.of(5)
@@ -257,7 +261,7 @@ def test_9_a_cookie_with_a_foreign_origin_and_no_token_is_refused(
 
 
 @pytest.mark.parametrize("shown", ["csrftoken", "sessionid"])
-def test_9_a_cookie_that_names_no_holder_is_nobodys_and_a_retry_acts_once(
+def test_9_a_cookie_without_a_holder_is_anonymous_and_a_retry_acts_once(
     caller: Caller, stock: Stock, shown: str
 ) -> None:
     slug = stock.of(5)
@@ -272,7 +276,7 @@ def test_9_a_cookie_that_names_no_holder_is_nobodys_and_a_retry_acts_once(
     assert stock.row(slug) == (5, 1)
 
 
-def test_10_another_ones_reservation_is_as_unknown_as_any(
+def test_10_anothers_reservation_is_404_like_an_unknown_one(
     shop: Shop, stock: Stock, new_caller: NewCaller
 ) -> None:
     slug = stock.of(5)
@@ -295,9 +299,7 @@ def test_10_another_ones_reservation_is_as_unknown_as_any(
     assert owner.get(mine).json["status"] == "pending"
 
 
-def test_14_five_hundred_posts_of_one_address_never_hold_more_than_its_cap(
-    shop: Shop, stock: Stock
-) -> None:
+def test_14_500_posts_of_one_address_hold_no_more_than_its_cap(shop: Shop, stock: Stock) -> None:
     slug, cap = stock.of(1000), 20
     requests = [
         reserving(slug, 1, X_Forwarded_For="198.51.100.9", **_fresh_cookie(n)) for n in range(500)

@@ -8,7 +8,7 @@ import subprocess
 from tests.running import PROJECT, Shop
 
 
-def test_the_walk_in_the_readme_goes_where_it_says(shop: Shop) -> None:
+def test_the_readmes_example_calls_respond_as_written(shop: Shop) -> None:
     assert shutil.which("curl"), "this test runs the README's examples, which need curl"
     readme = (PROJECT / "README.md").read_text(encoding="utf-8")
     found = re.search(r"^## The API\n.*?```sh\n(.*?)```", readme, re.DOTALL | re.MULTILINE)

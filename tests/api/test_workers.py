@@ -22,7 +22,7 @@ def connections(pid: int, port: int) -> int:
     return found
 
 
-def test_no_worker_takes_connections_that_another_has_threads_for(shop: Shop) -> None:
+def test_no_worker_accepts_connections_beyond_its_free_threads(shop: Shop) -> None:
     master = shop.child("allo.gunicorn ")
     workers = [pid for pid in processes_of(shop.state) if parent_of(pid) == master]
     with Crowd(shop, 32):

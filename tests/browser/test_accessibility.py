@@ -36,7 +36,7 @@ pytestmark = pytest.mark.browser
         "/nope/",
     ],
 )
-def test_a_page(page: Page, complaints: Complaints, address: str) -> None:
+def test_each_page_passes_axe(page: Page, complaints: Complaints, address: str) -> None:
     complaints.expect("status of 404")
     page.goto(address)
     assert faults(page) == []

@@ -17,7 +17,9 @@ def hasty_page(new_context: NewContext, hasty_shop: Shop) -> Page:
     return new_context(base_url=hasty_shop.url).new_page()
 
 
-def test_the_page_says_so_and_the_stock_comes_back(hasty_page: Page, hasty_shop: Shop) -> None:
+def test_an_open_page_shows_the_expiry_and_the_stock_comes_back(
+    hasty_page: Page, hasty_shop: Shop
+) -> None:
     shelf = untouched(hasty_shop)
     hold(hasty_page, shelf, 2)
     expect(heading(hasty_page, "The time ran out.")).to_be_visible(timeout=6_000)
@@ -30,7 +32,7 @@ def test_the_page_says_so_and_the_stock_comes_back(hasty_page: Page, hasty_shop:
     )
 
 
-def test_the_clock_frees_it_when_nobody_looks(hasty_page: Page, hasty_shop: Shop) -> None:
+def test_the_sweep_frees_a_hold_without_any_open_page(hasty_page: Page, hasty_shop: Shop) -> None:
     shelf = untouched(hasty_shop)
     hold(hasty_page, shelf)
     hasty_page.close()
@@ -38,7 +40,7 @@ def test_the_clock_frees_it_when_nobody_looks(hasty_page: Page, hasty_shop: Shop
     assert wait_for(lambda: units(hasty_shop, shelf) == (shelf.units, 0), seconds=6) > 1
 
 
-def test_what_was_typed_is_there_when_it_is_reserved_again(
+def test_the_typed_contact_is_kept_for_the_next_reservation(
     hasty_page: Page, hasty_shop: Shop
 ) -> None:
     shelf = untouched(hasty_shop)

@@ -41,7 +41,7 @@ def test_load_more_ends_with_the_last_product(page: Page) -> None:
     expect(page.get_by_role("link", name="Load more")).to_be_hidden()
 
 
-def test_load_more_where_nothing_more_is_left_says_so(shop: Shop, new_context: NewContext) -> None:
+def test_load_more_announces_when_nothing_is_left(shop: Shop, new_context: NewContext) -> None:
     page = new_context().new_page()
     page.goto("/")
     gone = "SET published_at = {} WHERE position >= 21"
@@ -57,7 +57,7 @@ def test_load_more_where_nothing_more_is_left_says_so(shop: Shop, new_context: N
         shop.sql(f"UPDATE catalog_product {gone.format('created_at')}")
 
 
-def test_without_a_connection_load_more_says_so_and_works_again(
+def test_load_more_reports_a_lost_connection_and_works_again(
     new_context: NewContext, complaints: Complaints
 ) -> None:
     complaints.expect("ERR_INTERNET_DISCONNECTED|htmx:(sendError|afterRequest)")
@@ -72,7 +72,7 @@ def test_without_a_connection_load_more_says_so_and_works_again(
     expect(page.get_by_role("article")).to_have_count(42)
 
 
-def test_a_search_that_is_a_slip_is_taken_for_what_was_meant(page: Page) -> None:
+def test_a_misspelt_search_shows_the_intended_results(page: Page) -> None:
     page.goto("/?q=vaze")
     found = names(page)
     assert found != []
@@ -81,7 +81,7 @@ def test_a_search_that_is_a_slip_is_taken_for_what_was_meant(page: Page) -> None
     assert names(page) == found
 
 
-def test_back_from_a_product_shows_the_list_as_it_had_grown(page: Page) -> None:
+def test_back_from_a_product_shows_the_extended_list(page: Page) -> None:
     page.goto("/")
     page.get_by_role("link", name="Load more").click()
     expect(page.get_by_role("article")).to_have_count(42)
@@ -108,7 +108,7 @@ def test_back_and_forward_after_a_swap_restore_each_list(page: Page) -> None:
     assert names(page) == clocks
 
 
-def test_filters_combine_in_an_address_that_works_elsewhere(page: Page) -> None:
+def test_filters_combine_in_an_address_that_can_be_shared(page: Page) -> None:
     page.goto("/")
     page.get_by_role("searchbox", name="Search the shop").fill("stoneware")
     expect(page).to_have_url(re.compile(r"/\?q=stoneware$"))
@@ -124,7 +124,7 @@ def test_filters_combine_in_an_address_that_works_elsewhere(page: Page) -> None:
     expect(elsewhere.get_by_role("checkbox", name="In stock only")).to_be_checked()
 
 
-def test_nothing_found_says_so_and_leads_out(page: Page) -> None:
+def test_an_empty_result_says_so_and_links_to_everything(page: Page) -> None:
     page.goto("/?q=zzz")
     expect(page.get_by_text("Nothing found")).to_be_visible()
     page.get_by_role("link", name="Show everything").click()

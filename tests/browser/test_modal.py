@@ -95,7 +95,7 @@ def test_all_the_way_by_keyboard_alone(page: Page, shelf: Shelf) -> None:
     expect(heading(page, "It is yours.")).to_be_visible()
 
 
-def test_if_the_form_cannot_be_fetched_its_own_page_is_opened(
+def test_if_the_form_cannot_be_loaded_its_page_is_opened(
     page: Page, shelf: Shelf, complaints: Complaints
 ) -> None:
     complaints.expect("htmx:|ERR_FAILED")
@@ -109,7 +109,7 @@ def test_if_the_form_cannot_be_fetched_its_own_page_is_opened(
     expect(heading(page, "It is yours.")).to_be_visible()
 
 
-def test_a_form_that_is_refused_altogether_says_why_on_a_page(
+def test_a_form_refused_with_403_shows_the_reason_on_a_page(
     page: Page, shelf: Shelf, complaints: Complaints
 ) -> None:
     complaints.expect("status of 403|Status Error Code 403")

@@ -46,7 +46,7 @@ def test_what_is_reserved_is_held_counted_down_and_sold(page: Page, shop: Shop) 
     assert units(shop, shelf) == (shelf.units - 2, 0)
 
 
-def test_asking_for_more_of_what_one_holds_changes_it_in_every_tab(page: Page, shop: Shop) -> None:
+def test_reserving_more_of_a_held_product_changes_it_in_every_tab(page: Page, shop: Shop) -> None:
     shelf = untouched(shop)
     checkout = hold(page, shelf)
     tab = page.context.new_page()
@@ -89,7 +89,7 @@ def test_after_cancelling_one_click_reserves_it_again(page: Page, shop: Shop) ->
     assert units(shop, shelf) == (shelf.units, 2)
 
 
-def test_losing_the_race_is_said_in_the_modal_with_what_is_left_to_take(
+def test_after_losing_the_race_the_modal_offers_what_is_left(
     page: Page, new_context: NewContext, shop: Shop, complaints: Complaints
 ) -> None:
     complaints.expect("status of 409")
@@ -126,7 +126,7 @@ def test_going_back_and_reserving_another_time_is_another_hold(page: Page, shop:
     expect(heading(page, f"{shelf.product} is held for you")).to_be_visible()
 
 
-def test_a_mistake_is_said_beside_the_field_and_what_was_typed_stays(
+def test_a_mistake_is_shown_beside_its_field_and_the_input_is_kept(
     page: Page, shop: Shop, complaints: Complaints
 ) -> None:
     complaints.expect("status of 422")
@@ -170,7 +170,7 @@ def test_more_time_starts_the_clock_again_and_keeps_what_was_typed(page: Page, s
     expect(page.get_by_label("Name")).to_have_value("Asha Rao")
 
 
-def test_to_another_visitor_the_checkout_does_not_exist(
+def test_another_visitors_checkout_is_404(
     page: Page, new_context: NewContext, shop: Shop, complaints: Complaints
 ) -> None:
     complaints.expect("status of 404")

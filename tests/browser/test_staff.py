@@ -46,7 +46,7 @@ def test_support_releases_a_hold_and_the_shoppers_page_says_so(
     page.get_by_role("link", name=f"Release {id_of(shopper)[:8]}").click()
     expect(page.get_by_text(f"2 × {shelf.product} in {shelf.warehouse}")).to_be_visible()
     page.get_by_role("button", name="Release").click()
-    expect(page.get_by_text("Say why")).to_be_visible()
+    expect(page.get_by_text("Give the reason")).to_be_visible()
     page.get_by_label("Reason").fill("The shopper called")
     page.get_by_label("What the shopper reads").select_option("The shopper asked for it")
     page.get_by_role("button", name="Release").click()
@@ -131,7 +131,7 @@ def test_support_finds_by_product_filter(sign_in: SignIn, held: tuple[Page, Shel
 
 
 @pytest.mark.parametrize("name", ["viewer", "keeper"])
-def test_who_only_looks_is_offered_nothing_to_press(
+def test_a_viewer_sees_no_buttons(
     sign_in: SignIn, held: tuple[Page, Shelf], complaints: Complaints, name: str
 ) -> None:
     complaints.expect("status of 403")
@@ -219,7 +219,7 @@ def test_a_manager_has_the_books_audited(sign_in: SignIn, shop: Shop) -> None:
 # --- the door, and every page ---------------------------------------------------------------------
 
 
-def test_five_wrong_passwords_are_enough(
+def test_five_wrong_passwords_lock_the_name_out(
     new_context: NewContext, people: None, complaints: Complaints
 ) -> None:
     complaints.expect("status of 429")

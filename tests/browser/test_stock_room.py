@@ -234,7 +234,9 @@ def test_a_long_file_is_applied_by_the_workers_while_the_page_says_so(
     expect(page.get_by_text(f"Applied: all {len(lines)} rows were changed.")).to_be_visible()
 
 
-def test_a_viewer_sees_and_cannot(sign_in: SignIn, shop: Shop, complaints: Complaints) -> None:
+def test_a_viewer_sees_stock_and_cannot_change_it(
+    sign_in: SignIn, shop: Shop, complaints: Complaints
+) -> None:
     complaints.expect("status of 403")
     shelf = untouched(shop)
     page = sign_in("viewer")

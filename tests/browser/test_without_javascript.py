@@ -26,7 +26,7 @@ def page(request: pytest.FixtureRequest, new_context: NewContext) -> Page:
     return new_context(**screen(request.param), java_script_enabled=False).new_page()
 
 
-def test_reserving_and_paying(page: Page, shop: Shop) -> None:
+def test_reserving_and_paying_works_without_javascript(page: Page, shop: Shop) -> None:
     shelf = untouched(shop)
     hold(page, shelf, 2)
     expect(page.get_by_role("timer")).to_have_text(re.compile(r"^\s*\d\d:\d\d\s*$"))
@@ -49,7 +49,7 @@ def test_a_first_visitors_double_click_is_one_hold(page: Page, shop: Shop) -> No
     assert units(shop, shelf) == (shelf.units, 1)
 
 
-def test_cancelling_is_asked_on_a_page_of_its_own(page: Page, shop: Shop) -> None:
+def test_cancelling_asks_on_a_page_of_its_own(page: Page, shop: Shop) -> None:
     shelf = untouched(shop)
     checkout = hold(page, shelf)
     page.get_by_role("link", name="Cancel the reservation").click()
@@ -62,7 +62,7 @@ def test_cancelling_is_asked_on_a_page_of_its_own(page: Page, shop: Shop) -> Non
     assert units(shop, shelf) == (shelf.units, 0)
 
 
-def test_losing_the_race_offers_what_is_left(
+def test_after_losing_the_race_the_page_offers_what_is_left(
     page: Page, new_context: NewContext, shop: Shop, complaints: Complaints
 ) -> None:
     complaints.expect("status of 409")
@@ -72,7 +72,7 @@ def test_losing_the_race_offers_what_is_left(
     expect(heading(page, f"{shelf.product} is held for you")).to_be_visible()
 
 
-def test_mistakes_are_said_and_what_was_typed_stays(
+def test_mistakes_are_shown_and_the_input_is_kept(
     page: Page, shop: Shop, complaints: Complaints
 ) -> None:
     complaints.expect("status of 422")

@@ -100,7 +100,7 @@ def test_in_stock_leaves_out_what_is_held_or_sold_out(client) -> None:
      ("false", ["Free", "None"]), ("False", ["Free", "None"]), ("", ["Free", "None"]),
      ("no", ["Free", "None"])],
 )  # fmt: skip
-def test_in_stock_that_says_no_is_no_filter(client, value, shown) -> None:
+def test_in_stock_set_to_false_is_no_filter(client, value, shown) -> None:
     stocked(1, product="free")
     stocked(0, product="none")
     assert names(client.get(f"/?in_stock={value}")) == shown
@@ -143,7 +143,7 @@ def test_sorting(client, sort, order) -> None:
     assert names(client.get(f"/?sort={sort}")) == order
 
 
-def test_what_is_not_published_is_not_there(client) -> None:
+def test_unpublished_products_are_not_shown(client) -> None:
     shelf("oak", "elm")
     Product.objects.filter(slug="oak").update(published_at=None)
     tomorrow = timezone.now() + timedelta(days=1)
@@ -181,13 +181,13 @@ def test_what_is_not_published_is_not_there(client) -> None:
         "page=%00",
     ],
 )
-def test_an_address_that_names_no_list_is_not_found(client, query) -> None:
+def test_an_invalid_address_of_a_list_is_404(client, query) -> None:
     shelf("oak")
     assert client.get(f"/?{query}").status_code == 404
 
 
 @pytest.mark.parametrize("page", ["2", "9", "999999"])
-def test_a_page_past_the_end_shows_what_there_is_and_that_it_is_all(client, page) -> None:
+def test_a_page_past_the_end_shows_the_list_and_its_end(client, page) -> None:
     shelf("oak")
     response = client.get(f"/?in_stock=1&page={page}")
     whole = page != "999999"
@@ -227,7 +227,7 @@ def test_nothing_is_skipped_or_repeated_while_stock_changes(client, query) -> No
     }
 
 
-def test_the_address_of_a_list_that_had_grown_shows_it_to_the_same_product(client) -> None:
+def test_the_address_of_an_extended_list_shows_it_to_the_same_product(client) -> None:
     shelf(*(f"vase-{n:02}" for n in range(60)))
     address = client.get("/?in_stock=1").context["next_url"]
     Inventory.objects.filter(product__name__in=("Vase-00", "Vase-05")).update(
@@ -239,7 +239,7 @@ def test_the_address_of_a_list_that_had_grown_shows_it_to_the_same_product(clien
     assert whole.context["page"].start == 19
 
 
-def test_a_late_part_of_a_long_list_comes_alone(client, monkeypatch) -> None:
+def test_a_late_part_of_a_long_list_is_shown_alone(client, monkeypatch) -> None:
     monkeypatch.setattr(paging, "MOST_PARTS", 1)
     shelf(*(f"vase-{n:02}" for n in range(60)))
     following = client.get("/?page=2").context["next_url"]
@@ -252,7 +252,7 @@ def test_a_late_part_of_a_long_list_comes_alone(client, monkeypatch) -> None:
 @pytest.mark.parametrize(
     "query", ["q='", "q=%25_", "q=%5C", "q=" + "x " * 49, "other=1", "q=%F0%9F"]
 )
-def test_odd_searches_find_nothing_and_break_nothing(client, query) -> None:
+def test_odd_searches_find_nothing_without_an_error(client, query) -> None:
     shelf("oak")
     assert client.get(f"/?{query}").status_code == 200
 
@@ -267,7 +267,7 @@ def test_odd_searches_find_nothing_and_break_nothing(client, query) -> None:
         (1, 1, "All held – next may free up"),
     ],
 )
-def test_a_card_says_the_truth_about_stock(client, units, held, words) -> None:
+def test_a_card_shows_the_stock_in_each_state(client, units, held, words) -> None:
     row = stocked(units)
     if held:
         services.reserve(product_id=row.product_id, quantity=held, holder=Holder("session:a"))
@@ -281,7 +281,7 @@ def test_a_hold_past_its_time_may_free_up_any_moment(client) -> None:
     assert "next may free up any moment now" in client.get("/").content.decode()
 
 
-def test_what_staff_write_stays_text(client) -> None:
+def test_markup_in_staffs_texts_is_escaped(client) -> None:
     stocked(1)
     evil = '"><img src=x onerror=alert(1)>'
     Product.objects.update(name=evil, alt=evil, tagline=evil, description=evil, material=evil)

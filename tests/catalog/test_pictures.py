@@ -57,7 +57,7 @@ def landscape() -> Image.Image:
 # --- several pictures in one file -----------------------------------------------------------------
 
 
-def test_of_a_phones_file_with_a_second_picture_the_first_is_taken() -> None:
+def test_the_first_picture_of_a_phones_file_is_used() -> None:
     content = saved(plain("red"), "MPO", save_all=True, append_images=[plain("blue")])
     with Image.open(BytesIO(content)) as image:
         assert (image.format, image.n_frames) == ("MPO", 2)  # type: ignore[attr-defined]
@@ -250,13 +250,13 @@ def test_a_small_file_with_a_large_picture_costs_little(what) -> None:
     assert megabytes <= 100 + 1000 * share
 
 
-def test_what_takes_too_much_is_said_to() -> None:
+def test_a_picture_that_exceeds_the_limits_is_refused_with_the_reason() -> None:
     with pytest.raises(PictureError, match="more memory to open than is allowed for its size"):
         drawn(png(6000, 6000, 8, 6)[:60_000])
 
 
 @pytest.mark.parametrize("size", [(1600, 2000), (2400, 3000)])
-def test_an_honest_picture_of_one_colour_is_small_and_is_taken(size) -> None:
+def test_a_large_picture_of_one_colour_is_accepted(size) -> None:
     content = saved(Image.new("RGB", size, "white"), optimize=True)
     assert len(content) < 30_000
     assert drawn(content).size == (1600, 2000)

@@ -99,7 +99,7 @@ def test_a_second_run_changes_nothing(folder) -> None:
     assert len(list((folder / "media/products").iterdir())) == 1
 
 
-def test_what_the_file_gained_is_added(folder) -> None:
+def test_products_added_to_the_file_are_seeded(folder) -> None:
     seed(folder)
     catalogue(folder, TIDAL, {**TIDAL, "slug": "reef", "category": "Bowls"})
     assert seed(folder) == "Catalogue: 1 of 1 products\n"

@@ -37,7 +37,9 @@ def row() -> Inventory:
      ("/p/{}/stock/", ""), ("/api/products/{}", "")],
 )  # fmt: skip
 @pytest.mark.parametrize("headers", [{}, HTMX])
-def test_an_old_address_leads_to_the_new_one_for_good(client, old, address, query, headers) -> None:
+def test_an_old_address_redirects_permanently_to_the_new_one(
+    client, old, address, query, headers
+) -> None:
     response = client.get(address.format(old) + query, headers=headers)
     assert response.status_code == 301
     assert response.headers["Location"] == address.format("flow") + query
@@ -52,7 +54,7 @@ def test_a_redirect_is_not_kept_since_a_slug_may_come_back(client, row) -> None:
     assert client.get("/p/flow/").headers["Location"] == "/p/tidal/"
 
 
-def test_a_form_that_was_open_is_taken(client) -> None:
+def test_a_form_opened_before_a_rename_is_accepted(client) -> None:
     row = stocked(5)
     opened = stocked(1, warehouse="del-01")
     client.get("/p/tidal/reserve/")
@@ -72,7 +74,7 @@ def test_programs_reserve_by_an_old_slug_and_read_the_new_one(client) -> None:
     assert (held.status_code, held.json()["product"]) == (201, "flow")
 
 
-def test_a_product_that_is_not_in_the_shop_is_not_given_away(client, admin_client, row) -> None:
+def test_old_slugs_of_unpublished_products_do_not_redirect(client, admin_client, row) -> None:
     Product.objects.update(published_at=None)
     for address in ("/p/ebb/", "/p/ebb/reserve/", "/p/ebb/stock/", "/api/products/ebb"):
         assert client.get(address).status_code == 404
@@ -82,7 +84,7 @@ def test_a_product_that_is_not_in_the_shop_is_not_given_away(client, admin_clien
 
 @pytest.mark.usefixtures("row")
 @pytest.mark.parametrize("value", ["0", "false", "no", "maybe"])
-def test_a_preview_that_is_off_is_none(admin_client, value) -> None:
+def test_preview_set_to_false_shows_no_preview(admin_client, value) -> None:
     Product.objects.update(published_at=None)
     assert admin_client.get("/p/flow/?preview=1").status_code == 200
     assert admin_client.get(f"/p/flow/?preview={value}").status_code == 404
@@ -124,7 +126,7 @@ def test_a_slug_that_was_used_is_never_forgotten(row, statement) -> None:
     assert set(ProductSlug.objects.values_list("slug", flat=True)) == {"tidal", "ebb", "flow"}
 
 
-def test_slugs_go_with_a_product_that_never_was_anywhere() -> None:
+def test_slugs_are_deleted_with_a_product_without_history() -> None:
     product = stocked(0).product
     Inventory.objects.all().delete()
     product.delete()

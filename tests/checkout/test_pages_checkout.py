@@ -28,7 +28,7 @@ def units(row: Inventory) -> tuple[int, int]:
     return row.total_units, row.reserved_units
 
 
-def test_it_says_what_is_held_where_and_until_when(client) -> None:
+def test_the_checkout_shows_what_is_held_where_and_until_when(client) -> None:
     reservation = holding(client, stocked(5), 2)
     response = client.get(f"/checkout/{reservation.pk}/")
     assert response.context["reservation"] == reservation
@@ -62,7 +62,7 @@ def test_htmx_gets_the_confirmed_state_in_place(client) -> None:
     assert response.context["reservation"].status == "confirmed"
 
 
-def test_letting_go_frees_it(client) -> None:
+def test_cancelling_frees_the_units(client) -> None:
     row = stocked(5)
     reservation = holding(client, row, 2)
     assert press(client, reservation, "cancel").status_code == 303
@@ -70,7 +70,7 @@ def test_letting_go_frees_it(client) -> None:
     assert units(row) == (5, 0)
 
 
-def test_without_script_letting_go_is_asked_on_a_page_and_changes_nothing_yet(client) -> None:
+def test_without_script_cancelling_asks_on_a_page_first(client) -> None:
     reservation = holding(client, stocked(5))
     response = client.get(f"/checkout/{reservation.pk}/cancel/")
     assert response.context["reservation"] == reservation
@@ -102,7 +102,7 @@ def test_more_time_pressed_twice_with_one_key_is_given_once(client) -> None:
 
 @pytest.mark.parametrize("headers", [{}, HTMX])
 @pytest.mark.parametrize("verb", ["confirm", "cancel", "renew"])
-def test_past_its_time_nothing_can_be_done_and_the_page_says_so(client, verb, headers) -> None:
+def test_past_its_time_every_form_is_refused_and_the_page_shows_it(client, verb, headers) -> None:
     row = stocked(5)
     reservation = holding(client, row, 2)
     pass_time(601)
@@ -113,7 +113,7 @@ def test_past_its_time_nothing_can_be_done_and_the_page_says_so(client, verb, he
     assert units(row) == (5, 0)
 
 
-def test_past_its_time_a_mistake_in_the_form_is_not_what_matters(client) -> None:
+def test_past_its_time_the_page_shows_the_expiry_not_the_forms_mistakes(client) -> None:
     reservation = holding(client, stocked(5))
     pass_time(601)
     response = press(client, reservation, "confirm", email="")
@@ -128,7 +128,7 @@ def test_reading_it_past_its_time_shows_it_expired(client) -> None:
     assert status(reservation) == "expired"
 
 
-def test_confirming_in_a_second_tab_shows_that_it_is_done(client) -> None:
+def test_confirming_in_a_second_tab_shows_it_confirmed(client) -> None:
     row = stocked(5)
     reservation = holding(client, row)
     press(client, reservation, "confirm")
@@ -180,7 +180,7 @@ def test_reloading_after_a_refusal_leads_back_to_the_checkout(client, verb) -> N
         ("A" * 121, "a" * 250 + "@example.org", ["email", "name"]),
     ],
 )
-def test_what_is_wrong_is_said_beside_the_field_and_nothing_is_sold(
+def test_mistakes_are_shown_beside_their_fields_and_nothing_is_sold(
     client, name, email, wrong
 ) -> None:
     reservation = holding(client, stocked(5))
@@ -191,14 +191,14 @@ def test_what_is_wrong_is_said_beside_the_field_and_nothing_is_sold(
     assert status(reservation) == "pending"
 
 
-def test_what_was_typed_is_there_after_a_mistake_and_after_a_reload(client) -> None:
+def test_the_input_is_kept_after_a_mistake_and_a_reload(client) -> None:
     reservation = holding(client, stocked(5))
     press(client, reservation, "confirm", name="Asha", email="asha at")
     form = client.get(f"/checkout/{reservation.pk}/").context["form"]
     assert (form["name"].value(), form["email"].value()) == ("Asha", "asha at")
 
 
-def test_what_was_typed_outlives_the_hold_and_is_there_when_reserving_again(client) -> None:
+def test_the_input_outlives_the_hold_for_the_next_reservation(client) -> None:
     row = stocked(5)
     reservation = holding(client, row)
     response = client.post(f"/checkout/{reservation.pk}/contact/", {"name": "Asha", "email": "a@b"})
@@ -210,7 +210,7 @@ def test_what_was_typed_outlives_the_hold_and_is_there_when_reserving_again(clie
     assert (form["name"].value(), form["email"].value()) == ("Asha Rao", "asha@example.org")
 
 
-def test_what_was_typed_is_not_shown_to_another_shopper(client) -> None:
+def test_the_input_is_not_shown_to_another_shopper(client) -> None:
     row = stocked(5)
     press(client, holding(client, row), "confirm")
     other = Client()
@@ -218,7 +218,7 @@ def test_what_was_typed_is_not_shown_to_another_shopper(client) -> None:
     assert form["name"].value() is None
 
 
-def test_what_was_agreed_at_the_sale_is_not_typed_over(client) -> None:
+def test_the_contact_of_a_sale_is_not_changed_by_a_draft(client) -> None:
     reservation = holding(client, stocked(5))
     press(client, reservation, "confirm")
     client.post(f"/checkout/{reservation.pk}/contact/", {"name": "Mallory", "email": ""})
@@ -227,7 +227,7 @@ def test_what_was_agreed_at_the_sale_is_not_typed_over(client) -> None:
 
 
 @pytest.mark.parametrize(("held", "left", "offered"), [(2, 5, 2), (3, 1, 1)])
-def test_after_the_end_it_offers_as_much_again_as_there_is(client, held, left, offered) -> None:
+def test_an_ended_checkout_offers_as_much_as_is_left(client, held, left, offered) -> None:
     row = stocked(5)
     reservation = holding(client, row, held)
     press(client, reservation, "cancel")
@@ -239,7 +239,7 @@ def test_after_the_end_it_offers_as_much_again_as_there_is(client, held, left, o
     assert press_reserve(client, row, offered).status_code == 303
 
 
-def test_again_is_offered_elsewhere_if_there_is_none_here(client) -> None:
+def test_an_ended_checkout_offers_another_warehouse_if_none_is_left_here(client) -> None:
     here, there = stocked(1, warehouse="blr-01"), stocked(4, warehouse="del-01")
     reservation = holding(client, here)
     press(client, reservation, "cancel")
@@ -252,7 +252,7 @@ def test_again_is_offered_elsewhere_if_there_is_none_here(client) -> None:
     assert client.get(f"/checkout/{reservation.pk}/").context["again"] == there
 
 
-def test_what_is_not_in_the_shop_any_more_is_not_offered_again(client) -> None:
+def test_an_unpublished_product_is_not_offered_again(client) -> None:
     """Nor is there a way to a page that is not there, and a page that was open hears of it."""
     row = stocked(3)
     reservation = holding(client, row)
@@ -269,7 +269,7 @@ def test_what_is_not_in_the_shop_any_more_is_not_offered_again(client) -> None:
     assert client.get(address, {"seen": response.context["seen"]}, headers=HTMX).status_code == 204
 
 
-def test_with_nothing_left_it_says_when_a_hold_may_lapse(client) -> None:
+def test_with_nothing_left_it_shows_when_a_hold_may_lapse(client) -> None:
     row = stocked(1)
     reservation = holding(client, row)
     press(client, reservation, "cancel")
@@ -279,7 +279,7 @@ def test_with_nothing_left_it_says_when_a_hold_may_lapse(client) -> None:
     assert response.context["next_lapse_at"] == theirs.expires_at
 
 
-def test_a_page_that_polls_is_answered_only_when_something_changed(client) -> None:
+def test_a_poll_gets_204_until_something_changes(client) -> None:
     reservation = holding(client, stocked(5))
     address = f"/checkout/{reservation.pk}/"
     seen = client.get(address).context["seen"]
@@ -310,7 +310,7 @@ def test_history_and_plain_reloads_get_the_whole_page(client) -> None:
 
 
 @pytest.mark.parametrize("verb", ["confirm", "cancel", "renew"])
-def test_when_the_row_is_busy_it_says_so_and_nothing_changes(client, monkeypatch, verb) -> None:
+def test_a_busy_row_shows_the_busy_page_and_nothing_changes(client, monkeypatch, verb) -> None:
     reservation = holding(client, stocked(5))
     monkeypatch.setattr("reservations.services.perform_once", busy)
     response = press(client, reservation, verb)
@@ -321,7 +321,7 @@ def test_when_the_row_is_busy_it_says_so_and_nothing_changes(client, monkeypatch
     assert status(reservation) == "pending"
 
 
-def test_a_name_that_is_markup_stays_text(client) -> None:
+def test_markup_in_a_name_is_escaped(client) -> None:
     reservation = holding(client, stocked(5))
     press(client, reservation, "confirm", name="<img src=x onerror=alert(1)>", email="no")
     assert "<img src=x" not in client.get(f"/checkout/{reservation.pk}/").content.decode()

@@ -47,7 +47,7 @@ ENDINGS: list[tuple[End, str, str, str]] = [
 
 
 @pytest.mark.parametrize(("end", "title", "heading", "words"), ENDINGS)
-def test_each_ending_says_who_ended_it_and_the_tab_follows(
+def test_each_ending_names_who_ended_it_also_in_the_tabs_title(
     client: Client, end: End, title: str, heading: str, words: str
 ) -> None:
     reservation = holding(client, stocked(5))
@@ -89,7 +89,7 @@ def test_a_shopper_reads_the_cause_and_not_what_staff_wrote(client, cause, words
     assert "You let" not in page
 
 
-def test_my_reservations_say_whose_doing_it_was(client) -> None:
+def test_my_reservations_show_who_ended_each(client) -> None:
     ends: tuple[End, ...] = (withdraw, let_go, run_out, confirm)
     for n, end in enumerate(ends):
         end(holding(client, stocked(5, product=f"p-{n}")))
@@ -98,7 +98,7 @@ def test_my_reservations_say_whose_doing_it_was(client) -> None:
         assert page.count(words) == 1
 
 
-def test_whether_to_let_go_is_not_asked_of_what_has_ended(client) -> None:
+def test_an_ended_reservation_has_no_cancel_page(client) -> None:
     reservation = holding(client, stocked(5))
     withdraw(reservation)
     response = client.get(f"/checkout/{reservation.pk}/cancel/")
@@ -117,7 +117,7 @@ def test_whether_to_let_go_is_not_asked_of_what_has_ended(client) -> None:
         (confirm, "confirmed", "holder"),
     ],
 )
-def test_the_api_says_who_ended_it(end, status, by) -> None:
+def test_the_api_names_who_ended_it(end, status, by) -> None:
     api = Client()
     stocked(5)
     body = {"product": "tidal", "quantity": 1}

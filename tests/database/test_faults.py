@@ -35,14 +35,14 @@ def fail_with(state: str) -> Error:
     return caught.value
 
 
-def test_the_servers_sqlstate_says_what_passes_by_itself_and_what_does_not() -> None:
+def test_the_sqlstate_decides_whether_a_retry_helps() -> None:
     expected: dict[str, Fault | None] = dict.fromkeys(BUSY, Fault.BUSY)
     expected |= dict.fromkeys(STORAGE, Fault.STORAGE)
     expected |= dict.fromkeys(OURS)
     assert {state: fault_of(fail_with(state)) for state in expected} == expected
 
 
-def test_only_a_lock_is_a_lock() -> None:
+def test_only_lock_errors_count_as_locked() -> None:
     assert [state for state in BUSY if is_locked(fail_with(state))] == ["55P03", "40P01"]
 
 
@@ -56,13 +56,13 @@ def test_a_lost_connection_has_no_sqlstate_and_is_busy() -> None:
     assert name_of(caught.value) == "OperationalError (no SQLSTATE)"
 
 
-def test_what_follows_an_error_in_a_pipeline_says_nothing_by_itself() -> None:
+def test_errors_that_follow_another_in_a_pipeline_are_no_fault() -> None:
     assert fault_of(PipelineAborted("pipeline aborted")) is None
     assert fault_of(OperationalError("the connection is lost")) is Fault.BUSY
     assert fault_of(ValueError()) is fault_of(None) is None
 
 
-def test_a_name_does_not_quote_rows() -> None:
+def test_the_logged_name_of_an_error_quotes_no_rows() -> None:
     assert name_of(fail_with("23505")) == "UniqueViolation (23505)"
 
 
@@ -95,7 +95,7 @@ CASES: list[tuple[str, type[Exception], type[Exception]]] = [
 ]  # fmt: skip
 
 
-def test_verbs_of_shoppers_and_staff_refuse(row) -> None:
+def test_verbs_of_shoppers_and_staff_refuse_on_a_fault(row) -> None:
     for state, refusal, stock_refusal in CASES:
         failing(state)
         with pytest.raises(refusal):
@@ -105,7 +105,7 @@ def test_verbs_of_shoppers_and_staff_refuse(row) -> None:
 
 
 @pytest.mark.parametrize(("state", "refusal"), [("25006", Busy), ("53100", Storage)])
-def test_a_batch_is_refused_at_once_and_not_retried_one_by_one(
+def test_on_a_fault_a_batch_is_refused_at_once_and_not_one_by_one(
     row, monkeypatch, state, refusal
 ) -> None:
     other = stocked(50, warehouse="del-01")

@@ -72,7 +72,7 @@ def test_without_a_database_each_call_is_busy(known, caplog) -> None:
     settled(caplog)
 
 
-def test_who_sends_a_form_to_a_read_only_server_is_asked_to_come_again(client) -> None:
+def test_a_form_to_a_read_only_server_gets_the_busy_page(client) -> None:
     stocked(5)
     client.get("/p/tidal/reserve/")
     with connected({"options": "-c default_transaction_read_only=on"}):
@@ -87,7 +87,7 @@ def test_who_sends_a_form_to_a_read_only_server_is_asked_to_come_again(client) -
     assert not Reservation.objects.exists()
 
 
-def test_a_page_of_staff_on_a_read_only_server_is_no_500(known) -> None:
+def test_a_staff_page_on_a_read_only_server_is_503(known) -> None:
     product = Product.objects.get()
     with connected({"options": "-c default_transaction_read_only=on"}):
         page = known.post("/admin/catalog/product/publish/", {"id": product.pk})
@@ -95,7 +95,7 @@ def test_a_page_of_staff_on_a_read_only_server_is_no_500(known) -> None:
     assert page.status_code == login.status_code == 503
 
 
-def test_readiness_without_a_database(client) -> None:
+def test_readiness_fails_without_a_database(client) -> None:
     with connected({}, HOST="/nowhere"):
         response = client.get("/readyz")
     assert response.status_code == 503
@@ -103,7 +103,7 @@ def test_readiness_without_a_database(client) -> None:
     assert facts == {"ready": False, "database": "OperationalError", "redis": "ok"}
 
 
-def test_the_clock_says_in_a_line_what_it_could_not_do(caplog) -> None:
+def test_a_failed_task_is_logged_in_one_line(caplog) -> None:
     caplog.set_level(logging.WARNING)
     with connected({}, HOST="/nowhere"):
         expire_due.apply()

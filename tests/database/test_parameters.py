@@ -14,7 +14,7 @@ from tests.running import PROJECT
 LIMITS = {"lock_timeout": 2000, "statement_timeout": 15000}
 
 
-def test_a_machine_that_vanished_is_given_up_after_seconds() -> None:
+def test_a_server_that_vanished_is_given_up_after_seconds() -> None:
     assert merged({}, LIMITS) == {
         "connect_timeout": 2,
         "tcp_user_timeout": 3000,
@@ -26,7 +26,7 @@ def test_a_machine_that_vanished_is_given_up_after_seconds() -> None:
     }
 
 
-def test_what_the_url_says_wins_and_nothing_of_it_is_lost() -> None:
+def test_parameters_of_the_url_win_and_none_is_lost() -> None:
     given = {
         "connect_timeout": 9, "target_session_attrs": "read-write",
         "options": "-c search_path=shop -c lock_timeout=700",
@@ -75,7 +75,7 @@ def test_the_shop_connects_with_its_limits_and_the_urls(options, environment, sh
     assert tuple(json.loads(done.stdout).values()) == shown
 
 
-def test_a_transaction_that_may_not_wait_for_its_lock_is_refused_at_the_start() -> None:
+def test_a_transaction_timeout_below_the_lock_timeout_is_refused_at_start() -> None:
     done = settings_of(TRANSACTION_TIMEOUT_MS="2000")
     assert done.returncode == 1
     assert "TRANSACTION_TIMEOUT_MS is 2000: a transaction that waits for a lock" in done.stderr

@@ -29,7 +29,7 @@ def backend() -> int:
         return int(cursor.fetchone()[0])
 
 
-def test_a_lost_connection_is_tried_again_every_half_second_at_the_least() -> None:
+def test_a_lost_connection_is_retried_at_least_every_half_second() -> None:
     attempt, now, delays = Attempt(timeout=5), 100.0, []
     while not attempt.time_to_give_up(now):
         attempt.update_delay(now)
@@ -40,7 +40,7 @@ def test_a_lost_connection_is_tried_again_every_half_second_at_the_least() -> No
     assert sum(delays) == pytest.approx(5, rel=0.1)
 
 
-def test_who_asks_after_another_waited_in_vain_is_refused_at_once(away, monkeypatch) -> None:
+def test_after_a_pool_timeout_the_next_caller_is_refused_at_once(away, monkeypatch) -> None:
     monkeypatch.setattr(pools, "REMEMBERED", 60.0)
     the_pool().open()
     waits = []
@@ -57,7 +57,7 @@ def test_who_asks_after_another_waited_in_vain_is_refused_at_once(away, monkeypa
     assert waits == [0.3, pools.AT_ONCE, pools.AT_ONCE]
 
 
-def test_when_all_connections_died_none_is_tried_in_turn(pooled, monkeypatch) -> None:
+def test_one_dead_connection_drains_the_pool(pooled, monkeypatch) -> None:
     """psycopg would pause for a second after the first, for two after the second."""
 
     def pause(_seconds: float) -> None:
@@ -90,9 +90,7 @@ def test_a_connection_to_a_demoted_primary_is_not_used_again(alone) -> None:
 
 
 @pytest.mark.parametrize("seconds", [0.0, 60.0])
-def test_a_connection_is_asked_whether_it_lives_after_a_rest_only(
-    alone, monkeypatch, seconds
-) -> None:
+def test_a_connection_is_checked_only_after_a_second_of_rest(alone, monkeypatch, seconds) -> None:
     asked: list[object] = []
     monkeypatch.setattr(psycopg_pool.ConnectionPool, "check_connection", asked.append)
     backend()
@@ -103,7 +101,7 @@ def test_a_connection_is_asked_whether_it_lives_after_a_rest_only(
     assert len(asked) == bool(seconds)
 
 
-def test_a_backend_that_is_ended_in_the_middle_is_busy_and_the_next_call_is_served(alone) -> None:
+def test_a_backend_killed_in_a_call_is_busy_and_the_next_call_is_served(alone) -> None:
     row = stocked(5)
     taken = backend()
     connection.close()

@@ -70,7 +70,7 @@ def no_room_for_files() -> Iterator[None]:
         base.storage_failed_at = -inf
 
 
-def test_the_shop_says_that_it_has_no_room_and_is_not_ready(client) -> None:
+def test_with_a_full_disk_the_shop_says_so_and_is_not_ready(client) -> None:
     row = stocked(5)
     client.get("/p/tidal/reserve/")
     with no_room_for("reservations_reservation"):
@@ -102,7 +102,7 @@ def test_the_shop_says_that_it_has_no_room_and_is_not_ready(client) -> None:
     assert Reservation.objects.count() == 1
 
 
-def test_staff_are_told_in_their_words() -> None:
+def test_with_a_full_disk_staff_get_a_refusal_in_their_words() -> None:
     row = stocked(0)
     with no_room_for("inventory_stockmovement"), pytest.raises(StockStorage) as caught:
         stock_room.receive(inventory_id=row.pk, units=1)
@@ -112,7 +112,7 @@ def test_staff_are_told_in_their_words() -> None:
     assert audit_stock() == []
 
 
-def test_a_process_that_wrote_nothing_finds_out_by_itself(client) -> None:
+def test_a_process_that_wrote_nothing_detects_the_full_disk(client) -> None:
     """Another one's failure is not known here: so each look at readiness writes something."""
     with no_room_for_files():
         ready = client.get("/readyz")

@@ -78,7 +78,7 @@ def test_rows_are_found_below_their_heading(content, line) -> None:
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600), "an old workbook (.xls), or one with a"),
     ],
 )
-def test_what_has_no_one_meaning_is_refused_with_the_reason(content, why) -> None:
+def test_an_ambiguous_file_is_refused_with_the_reason(content, why) -> None:
     assert why in refusal(content)
 
 
@@ -110,11 +110,11 @@ def test_text_is_read_in_each_encoding_that_spreadsheets_write(encoding, remark)
         CSV.encode() + b"\x81\x8d",
     ],
 )
-def test_text_in_no_encoding_that_is_known_is_refused(content) -> None:
+def test_text_in_an_unknown_encoding_is_refused(content) -> None:
     assert "neither XLSX nor text in UTF-8, UTF-16 or Windows-1252" in refusal(content)
 
 
-def test_how_far_it_is_is_told_while_it_is_read() -> None:
+def test_progress_is_reported_while_a_file_is_read() -> None:
     told: list[int] = []
     reading.read((CSV + "tidal,b,1,x,\n" * 2500).encode(), told.append)
     assert told == [1000, 2000]
@@ -271,18 +271,18 @@ def test_a_program_that_takes_too_much_is_ended(tmp_path, monkeypatch, body, lim
     assert ended.value.of == of
 
 
-def test_the_same_program_within_its_limits_answers(tmp_path, monkeypatch) -> None:
+def test_the_same_program_within_its_limits_succeeds(tmp_path, monkeypatch) -> None:
     """What ends the others is the limits, and nothing besides."""
     body = "print(len([bytearray(2**20) for _ in range(200)]), sys.stdin.read())"
     assert run(body, tmp_path, monkeypatch, ROOMY) == b"begun\n200 seen\n"
 
 
-def test_a_part_of_an_answer_is_not_taken_for_all_of_it(tmp_path, monkeypatch) -> None:
+def test_a_partial_result_is_not_used(tmp_path, monkeypatch) -> None:
     with pytest.raises(Failed):
         run("sys.exit(3)", tmp_path, monkeypatch, ROOMY)
 
 
-def test_what_the_program_complains_of_is_no_answer(tmp_path, monkeypatch) -> None:
+def test_error_output_of_the_program_is_no_result(tmp_path, monkeypatch) -> None:
     """Its standard error is a file, as where the shop keeps its logs."""
     body = "print('oh', file=sys.stderr)"
     assert run(body, tmp_path, monkeypatch, ROOMY) == b"begun\n"

@@ -215,7 +215,7 @@ def test_files_as_spreadsheets_write_them_are_read(client, content) -> None:
         (b"PK\x03\x04 not a workbook", "not an XLSX file that can be read"),
     ],
 )
-def test_what_cannot_be_read_is_refused_in_words(client, content, error) -> None:
+def test_an_unreadable_file_is_refused_with_the_reason(client, content, error) -> None:
     assert error in refused(upload(client, content))
 
 
@@ -237,7 +237,7 @@ def test_a_formula_in_a_workbook_is_not_a_number(client) -> None:
     assert errors() == [(2, "The change is a formula. Replace it with its value.")]
 
 
-def test_what_is_in_a_file_is_shown_as_text(client) -> None:
+def test_markup_in_a_file_is_escaped(client) -> None:
     stocked(5)
     page = upload(client, HEAD + "<img src=x onerror=alert(1)>,blr-01,1,received,<b>\n")
     assert "<img src=x" not in page.content.decode()
@@ -254,7 +254,7 @@ def test_stock_that_changed_since_the_check_is_checked_again(client) -> None:
     assert total(row) == 5
 
 
-def test_a_long_file_is_handed_over_and_the_page_says_how_far_it_is(client, monkeypatch) -> None:
+def test_a_long_file_is_queued_and_the_page_shows_the_progress(client, monkeypatch) -> None:
     row = stocked(5)
     handed_over: list[Any] = []
     monkeypatch.setattr(import_pages, "APPLIED_AT_ONCE", 0)
@@ -273,7 +273,7 @@ def test_a_long_file_is_handed_over_and_the_page_says_how_far_it_is(client, monk
     assert total(row) == 8
 
 
-def test_workers_that_cannot_be_reached_are_said_to_be(client, monkeypatch) -> None:
+def test_without_workers_the_page_says_so(client, monkeypatch) -> None:
     def away(*args: Any, **options: Any) -> None:
         raise BrokerError
 
@@ -315,7 +315,7 @@ def test_a_worker_that_comes_too_late_does_not_undo_what_another_applied(client)
     assert total(row) == 8
 
 
-def test_what_was_never_applied_is_forgotten_in_the_end(client) -> None:
+def test_imports_never_applied_are_deleted_in_the_end(client) -> None:
     stocked(5)
     upload(client, HEAD + LINE)
     assert uploads.prune() == 0
@@ -324,7 +324,7 @@ def test_what_was_never_applied_is_forgotten_in_the_end(client) -> None:
     assert not StockImport.objects.exists()
 
 
-def test_the_lines_of_a_file_applied_a_year_ago_are_forgotten_but_not_the_file(client) -> None:
+def test_lines_of_an_import_applied_a_year_ago_are_deleted_and_the_import_is_kept(client) -> None:
     stocked(5)
     upload(client, HEAD + LINE)
     apply(client)
@@ -338,7 +338,7 @@ def test_the_lines_of_a_file_applied_a_year_ago_are_forgotten_but_not_the_file(c
     assert client.get(f"/admin/inventory/stockimport/{kept.pk}/change/").status_code == 200
 
 
-def test_who_may_not_import_may_not(client) -> None:
+def test_importing_needs_the_permission(client) -> None:
     stocked(5)
     upload(client, HEAD + LINE)
     kept = StockImport.objects.get()

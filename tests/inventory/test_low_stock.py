@@ -25,7 +25,7 @@ def sell_to(row: Inventory, total: int) -> None:
     services.write_off(inventory_id=row.pk, units=row.total_units - total, note="x")
 
 
-def test_staff_are_told_once_for_each_crossing() -> None:
+def test_staff_are_mailed_once_for_each_crossing() -> None:
     row = stocked(3)
     watch_low_stock()
     assert mail.outbox == []
@@ -46,12 +46,12 @@ def test_staff_are_told_once_for_each_crossing() -> None:
     assert len(mail.outbox) == 2
 
 
-def test_a_hold_makes_nothing_low() -> None:
+def test_a_hold_makes_no_row_low() -> None:
     hold(stocked(3), 3)
     assert low_stock.watch() == 0
 
 
-def test_all_that_became_low_is_one_letter_and_a_long_one_ends() -> None:
+def test_all_new_low_rows_are_in_one_mail_of_limited_length() -> None:
     for n in range(105):
         stocked(n % 3, product=f"vase-{n}")
     assert low_stock.watch() == 105
@@ -61,13 +61,13 @@ def test_all_that_became_low_is_one_letter_and_a_long_one_ends() -> None:
     assert letter.body.endswith("and 5 more\n")
 
 
-def test_a_threshold_of_nought_is_never_reached() -> None:
+def test_a_threshold_of_0_is_never_reached() -> None:
     row = stocked(0)
     services.set_threshold(thresholds={row.pk: 0})
     assert low_stock.watch() == 0
 
 
-def test_nobody_to_tell_is_told_when_there_is_somebody(settings) -> None:
+def test_without_recipients_the_mail_is_sent_once_there_are_some(settings) -> None:
     stocked(1)
     settings.STAFF_EMAILS = []
     assert low_stock.watch() == 0
@@ -75,7 +75,7 @@ def test_nobody_to_tell_is_told_when_there_is_somebody(settings) -> None:
     assert low_stock.watch() == 1
 
 
-def test_a_letter_that_could_not_be_sent_is_sent_the_next_time(monkeypatch) -> None:
+def test_a_mail_that_failed_is_sent_by_the_next_run(monkeypatch) -> None:
     stocked(1)
     with monkeypatch.context() as broken:
         broken.setattr(low_stock, "send_mail", lambda *args: 1 / 0)
@@ -84,7 +84,7 @@ def test_a_letter_that_could_not_be_sent_is_sent_the_next_time(monkeypatch) -> N
     assert len(mail.outbox) == 1
 
 
-def test_the_claim_of_a_worker_that_died_lapses() -> None:
+def test_the_claim_of_a_dead_worker_expires() -> None:
     row = stocked(1)
     LowStock.objects.create(inventory=row, claim="0" * 32, claimed_at=Now())
     assert low_stock.watch() == 0
@@ -94,7 +94,7 @@ def test_the_claim_of_a_worker_that_died_lapses() -> None:
 
 @pytest.mark.race
 @pytest.mark.django_db(transaction=True)
-def test_of_several_workers_one_sends() -> None:
+def test_only_one_of_several_workers_sends() -> None:
     stocked(1)
     told = all_at_once(6, lambda _: low_stock.watch())
     assert sorted(told) == [0, 0, 0, 0, 0, 1]  # type: ignore[type-var]

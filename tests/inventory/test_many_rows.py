@@ -100,7 +100,7 @@ def test_the_length_of_a_long_list_is_not_counted(admin_client, grown) -> None:
     assert "10,000+ stock movements" in page.content.decode()
 
 
-def test_a_long_account_says_what_each_line_left(admin_client, grown) -> None:
+def test_a_long_account_has_the_balance_of_each_line(admin_client, grown) -> None:
     Inventory.objects.filter(pk=grown.pk).update(total_units=1_000_000 - LINES // 2)
     lines = admin_client.get(LEDGER, {"row": grown.pk}).context["cl"].result_list
     first = 1_000_000 - LINES // 2
@@ -108,7 +108,7 @@ def test_a_long_account_says_what_each_line_left(admin_client, grown) -> None:
 
 
 @pytest.mark.parametrize("rows", [1, 30])
-def test_pages_ask_as_often_for_many_rows_as_for_one(
+def test_pages_run_as_many_queries_for_many_rows_as_for_one(
     admin_client, django_assert_max_num_queries, rows
 ) -> None:
     ids = [stocked(5, product=f"vase-{n}").pk for n in range(rows)]

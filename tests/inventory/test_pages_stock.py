@@ -73,7 +73,7 @@ def said(response: Any) -> list[str]:
         ("threshold", 9, "Given a threshold: Tidal in blr-01, threshold 2 → 4."),
     ],
 )
-def test_each_verb_shows_what_would_be_then_does_it_and_logs_it(verb, after, words) -> None:
+def test_each_verb_shows_its_effect_then_applies_and_logs_it(verb, after, words) -> None:
     row = stocked(9)
     permission, fields = VERBS[verb]
     client = staff(permission)
@@ -94,7 +94,7 @@ def test_each_verb_shows_what_would_be_then_does_it_and_logs_it(verb, after, wor
 
 
 @pytest.mark.parametrize("verb", VERBS)
-def test_who_may_do_all_else_may_not_do_this(verb) -> None:
+def test_each_verb_needs_its_own_permission(verb) -> None:
     row = stocked(9)
     needed, fields = VERBS[verb]
     client = staff(*(permission for permission, _ in VERBS.values() if permission != needed))
@@ -109,7 +109,7 @@ def test_who_may_do_all_else_may_not_do_this(verb) -> None:
     assert (row.total_units, row.low_stock_threshold) == (9, 2)
 
 
-def test_who_may_only_look_sees_and_is_offered_nothing() -> None:
+def test_a_viewer_sees_no_verbs() -> None:
     row = stocked(9)
     client = staff()
     page = client.get(f"{LIST}{row.pk}/change/").content.decode()
@@ -120,7 +120,7 @@ def test_who_may_only_look_sees_and_is_offered_nothing() -> None:
     assert 'name="action"' not in listed
 
 
-def test_what_is_held_is_named(admin_client) -> None:
+def test_the_holds_that_block_a_change_are_named(admin_client) -> None:
     row = stocked(5)
     holds = [hold(row, 2, "session:a"), hold(row, 1, "session:b")]
     response = fill_in(admin_client, address(row, "write-off"), units=3, note="Broken")
@@ -150,7 +150,7 @@ def test_what_is_held_is_named(admin_client) -> None:
         ("threshold", {"units": -1}, "greater than or equal to 0"),
     ],
 )
-def test_what_makes_no_sense_is_said_beside_the_field(admin_client, verb, fields, error) -> None:
+def test_invalid_input_is_explained_beside_its_field(admin_client, verb, fields, error) -> None:
     row = stocked(5)
     response = fill_in(admin_client, address(row, verb), **fields)
     assert response.status_code == 200
@@ -179,7 +179,7 @@ def test_a_move_that_is_sent_twice_moves_once(admin_client) -> None:
     assert (row.total_units, StockMovement.objects.count()) == (3, 3)
 
 
-def test_what_changed_since_it_was_checked_is_shown_anew(admin_client) -> None:
+def test_a_row_that_changed_since_the_check_is_shown_again(admin_client) -> None:
     row = stocked(5)
     page = address(row, "receive")
     form = sent(fill_in(admin_client, page, units=2))
@@ -216,7 +216,7 @@ def test_what_was_not_shown_is_not_applied(admin_client) -> None:
     assert row.total_units == 5
 
 
-def test_one_can_go_back_and_change_what_was_typed(admin_client) -> None:
+def test_the_form_can_be_corrected_after_the_check(admin_client) -> None:
     row = stocked(5)
     page = address(row, "adjust")
     checked = fill_in(admin_client, page, units=2, code="counted", note="Shelf 3")
@@ -250,7 +250,7 @@ def test_an_action_of_the_list_leads_to_a_page_that_names_the_rows(admin_client,
     assert "Vase-2 in blr-01" not in page
 
 
-def test_all_rows_are_changed_alike_or_each_by_its_own_number(admin_client, rows) -> None:
+def test_a_rows_own_number_overrides_the_one_for_all(admin_client, rows) -> None:
     own = {f"units_{rows[1].pk}": 7}
     done = act(admin_client, bulk(rows, "receive"), units=1, **own)
     assert totals() == [6, 12, 6]
@@ -258,7 +258,7 @@ def test_all_rows_are_changed_alike_or_each_by_its_own_number(admin_client, rows
     assert LogEntry.objects.count() == 3
 
 
-def test_rows_without_a_number_are_left_alone(admin_client, rows) -> None:
+def test_rows_without_a_number_are_not_changed(admin_client, rows) -> None:
     act(admin_client, bulk(rows, "write-off"), note="x", **{f"units_{rows[1].pk}": 5})
     assert totals() == [5, 0, 5]
     assert (
@@ -267,7 +267,7 @@ def test_rows_without_a_number_are_left_alone(admin_client, rows) -> None:
     )
 
 
-def test_when_one_row_cannot_no_row_does(admin_client, rows) -> None:
+def test_one_refused_row_stops_all(admin_client, rows) -> None:
     hold(rows[1], 4)
     response = fill_in(admin_client, bulk(rows, "write-off"), units=2, note="x")
     assert [line.row.pk for line, _ in response.context["wrong"]] == [rows[1].pk]
@@ -285,7 +285,7 @@ def test_one_row_of_many_that_changed_since_it_was_checked_is_shown_anew(
     assert totals() == [5, 5, 15]
 
 
-def test_a_place_that_cannot_hold_so_much_is_said_to_be_full(admin_client) -> None:
+def test_more_units_than_a_row_can_hold_are_refused(admin_client) -> None:
     here = stocked(5)
     stocked(services.MAX_UNITS - 1, warehouse="del-01")
     done = act(admin_client, address(here, "transfer"), units=2, to="del-01")
@@ -323,7 +323,7 @@ def listed(client: Client, **query: Any) -> list[str]:
     return [str(row.product) for row in client.get(LIST, query).context["cl"].result_list]
 
 
-def test_the_list_tells_what_is_low_sold_out_and_held(admin_client) -> None:
+def test_the_list_marks_low_sold_out_and_held_rows(admin_client) -> None:
     stocked(9, product="plenty")
     stocked(2, product="few")
     stocked(0, product="none")
@@ -356,7 +356,7 @@ def ledger(client: Client, **query: Any) -> list[int]:
     return [line.delta for line in client.get(LEDGER, query).context["cl"].result_list]
 
 
-def test_the_ledger_is_filtered_by_what_one_would_ask(admin_client) -> None:
+def test_each_filter_of_the_ledger_works(admin_client) -> None:
     asha = User.objects.create_user("asha")
     here, there = stocked(5), stocked(6, product="jug", warehouse="del-01")
     line = services.adjust(
@@ -379,7 +379,7 @@ def test_the_ledger_is_filtered_by_what_one_would_ask(admin_client) -> None:
     assert ledger(admin_client, q="tidal", actor="asha") == [-1]
 
 
-def test_the_account_of_one_row_says_what_each_line_left(admin_client, monkeypatch) -> None:
+def test_the_account_of_one_row_has_the_balance_of_each_line(admin_client, monkeypatch) -> None:
     row = stocked(5)
     stocked(7, product="other")
     for units in (3, 1, 2):

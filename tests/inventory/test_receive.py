@@ -11,7 +11,7 @@ from tests.stock import all_at_once, stocked
 
 
 @pytest.mark.django_db
-def test_what_comes_in_is_added_and_written_in_the_ledger() -> None:
+def test_received_units_are_added_with_a_ledger_line() -> None:
     row, staff = stocked(2), User.objects.create_user("staff")
     movement = receive(inventory_id=row.pk, units=5, actor=staff, note="Delivery 12")
     row.refresh_from_db()
@@ -27,7 +27,7 @@ def test_what_comes_in_is_added_and_written_in_the_ledger() -> None:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("units", [0, -2])
-def test_what_would_break_the_books_is_refused_and_leaves_no_trace(units) -> None:
+def test_a_change_that_breaks_the_books_is_refused_without_a_trace(units) -> None:
     row = stocked(2)
     services.reserve(product_id=row.product_id, quantity=1, holder=Holder("session:a"))
     with pytest.raises((IntegrityError, BelowReserved)):
@@ -35,14 +35,14 @@ def test_what_would_break_the_books_is_refused_and_leaves_no_trace(units) -> Non
 
 
 @pytest.mark.django_db
-def test_an_unknown_row_is_said_to_be_unknown() -> None:
+def test_an_unknown_row_raises_does_not_exist() -> None:
     with pytest.raises(Inventory.DoesNotExist):
         receive(inventory_id=1, units=1)
 
 
 @pytest.mark.race
 @pytest.mark.django_db(transaction=True)
-def test_deliveries_at_once_all_count() -> None:
+def test_concurrent_deliveries_all_count() -> None:
     row = stocked(0)
     all_at_once(8, lambda n: receive(inventory_id=row.pk, units=n + 1))
     row.refresh_from_db()

@@ -85,7 +85,7 @@ def test_how_many_rows_were_read_is_shown_meanwhile(client, monkeypatch) -> None
     assert as_it_is(waiting).row_count == 2500
 
 
-def test_a_broker_that_cannot_be_reached_is_said_and_the_file_is_read_later(
+def test_without_the_broker_the_page_says_so_and_the_file_is_read_later(
     client, monkeypatch
 ) -> None:
     stocked(5)
@@ -100,7 +100,7 @@ def test_a_broker_that_cannot_be_reached_is_said_and_the_file_is_read_later(
     assert StockImport.objects.get().state == "checked"
 
 
-def test_a_worker_that_is_away_is_said_to_be(client) -> None:
+def test_the_page_says_when_no_worker_has_started(client) -> None:
     stocked(5)
     waiting = kept()
     words = "No worker has started on this file yet"
@@ -111,7 +111,7 @@ def test_a_worker_that_is_away_is_said_to_be(client) -> None:
     assert words not in page_of(client, waiting).content.decode()
 
 
-def test_what_no_worker_reads_within_a_day_is_given_up_and_its_file_is_gone(client) -> None:
+def test_a_file_unread_for_a_day_is_given_up_and_deleted(client) -> None:
     waiting = kept()
     assert uploads.prune() == 0
     assert StockImportFile.objects.exists()
@@ -146,7 +146,7 @@ def test_a_file_whose_worker_died_is_read_by_the_next(monkeypatch) -> None:
     assert (read.state, read.row_count, read.error_count) == ("checked", 1, 0)
 
 
-def test_a_worker_that_was_taken_for_dead_changes_nothing_any_more(monkeypatch) -> None:
+def test_a_worker_that_seemed_dead_changes_nothing(monkeypatch) -> None:
     stocked(5)
     waiting = kept()
     read = reading.read
@@ -178,7 +178,7 @@ def test_without_the_database_a_file_is_not_given_up(monkeypatch) -> None:
     assert StockImportFile.objects.exists()
 
 
-def test_a_fault_of_the_shops_own_is_said_and_not_tried_for_ever(monkeypatch) -> None:
+def test_a_bug_while_reading_refuses_the_file_and_is_not_retried(monkeypatch) -> None:
     waiting = kept()
     monkeypatch.setattr(uploads, "digest_of", lambda records: 1 / 0)
     with pytest.raises(ZeroDivisionError):
@@ -235,7 +235,7 @@ SAME = [
 
 
 @pytest.mark.parametrize(("how", "content"), SAME)
-def test_the_same_rows_are_applied_again_only_when_that_is_meant(client, how, content) -> None:
+def test_the_same_rows_are_applied_again_only_after_a_confirmation(client, how, content) -> None:
     row = stocked(5)
     upload(client, HEAD + LINE, "monday.csv")
     assert "applied before" not in apply(client).content.decode()
@@ -251,7 +251,7 @@ def test_the_same_rows_are_applied_again_only_when_that_is_meant(client, how, co
     assert Inventory.objects.get(pk=row.pk).total_units == 11
 
 
-def test_other_rows_are_no_repetition(client) -> None:
+def test_different_rows_need_no_confirmation(client) -> None:
     stocked(5)
     upload(client, HEAD + LINE)
     apply(client)
@@ -259,7 +259,7 @@ def test_other_rows_are_no_repetition(client) -> None:
     assert "applied before" not in page
 
 
-def test_a_file_that_was_checked_but_not_applied_is_none_that_was_applied(client) -> None:
+def test_a_file_only_checked_does_not_count_as_applied(client) -> None:
     stocked(5)
     upload(client, HEAD + LINE)
     page = upload(client, HEAD + LINE).content.decode()
@@ -267,7 +267,7 @@ def test_a_file_that_was_checked_but_not_applied_is_none_that_was_applied(client
     assert "applied before" not in page
 
 
-def test_of_two_that_are_begun_at_the_same_moment_one_is_asked() -> None:
+def test_of_two_imports_started_together_one_needs_a_confirmation() -> None:
     stocked(5)
     first, second = kept(), kept()
     assert uploads.read_waiting() == 2
@@ -279,7 +279,7 @@ def test_of_two_that_are_begun_at_the_same_moment_one_is_asked() -> None:
 
 @pytest.mark.race
 @pytest.mark.django_db(transaction=True)
-def test_of_many_at_once_one_begins() -> None:
+def test_of_many_imports_started_together_one_begins() -> None:
     """Without the locks of `begin` more than one does: none of them sees the others."""
     stocked(5)
     imports = [kept() for _ in range(6)]

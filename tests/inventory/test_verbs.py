@@ -39,7 +39,7 @@ def staff() -> User:
     return User.objects.create_user("staff")
 
 
-def test_an_adjustment_records_who_and_why(staff) -> None:
+def test_an_adjustment_records_actor_and_reason(staff) -> None:
     row = stocked(9)
     line = services.adjust(
         inventory_id=row.pk, delta=-2, reason=Reason.DAMAGED, note="Fell", actor=staff
@@ -48,7 +48,7 @@ def test_an_adjustment_records_who_and_why(staff) -> None:
     assert (line.delta, line.reason, line.note, line.actor) == (-2, "damaged", "Fell", staff)
 
 
-def test_what_is_written_off_leaves_the_shelf(staff) -> None:
+def test_writing_off_reduces_the_total(staff) -> None:
     row = stocked(9)
     services.write_off(inventory_id=row.pk, units=9, note="Flood", actor=staff)
     assert (total(row), lines_of(row)) == (0, [(-9, "written_off")])
@@ -83,7 +83,7 @@ def test_a_move_that_is_refused_leaves_no_trace() -> None:
     assert Inventory.objects.get().total_units == 3
 
 
-def test_what_is_held_stays() -> None:
+def test_held_units_cannot_be_taken_away() -> None:
     row = stocked(5)
     hold(row, 4)
     with pytest.raises(BelowReserved) as refused:
@@ -103,7 +103,7 @@ def test_more_than_a_row_can_hold_is_refused() -> None:
         services.receive(inventory_id=row.pk, units=services.MAX_UNITS)
 
 
-def test_of_several_all_are_done_or_none_and_each_refusal_is_named() -> None:
+def test_several_adjustments_are_all_applied_or_each_refusal_is_named() -> None:
     rows = [stocked(5, product=f"vase-{n}") for n in range(3)]
     hold(rows[1], 5)
     changes = [Adjustment(row.pk, -1, Reason.LOST) for row in rows]
@@ -116,7 +116,7 @@ def test_of_several_all_are_done_or_none_and_each_refusal_is_named() -> None:
     assert [len(lines_of(row)) for row in rows] == [1, 0, 1]
 
 
-def test_several_changes_of_one_row_are_reckoned_one_after_the_other() -> None:
+def test_several_changes_of_one_row_are_checked_in_order() -> None:
     row = stocked(1)
     steps = [Adjustment(row.pk, delta, Reason.ADJUSTED) for delta in (3, -4, -1)]
     with pytest.raises(Refused) as refused:
@@ -126,7 +126,7 @@ def test_several_changes_of_one_row_are_reckoned_one_after_the_other() -> None:
     assert total(row) == 0
 
 
-def test_what_was_done_under_a_reference_is_not_done_twice() -> None:
+def test_a_reference_is_applied_once() -> None:
     row = stocked(5)
     change = Adjustment(row.pk, 2, Reason.RECEIVED, reference=uuid4())
     services.apply(adjustments=[change])
@@ -135,7 +135,7 @@ def test_what_was_done_under_a_reference_is_not_done_twice() -> None:
     assert total(row) == 7
 
 
-def test_a_row_that_is_not_as_it_was_seen_is_left_alone() -> None:
+def test_a_row_that_changed_since_it_was_seen_is_not_changed() -> None:
     row = stocked(5)
     with pytest.raises(Refused) as refused:
         services.apply(adjustments=[Adjustment(row.pk, 2, Reason.COUNTED, seen=4)])
@@ -144,7 +144,7 @@ def test_a_row_that_is_not_as_it_was_seen_is_left_alone() -> None:
     assert (error.found, total(row)) == (5, 5)
 
 
-def test_a_threshold_is_no_change_of_stock() -> None:
+def test_setting_a_threshold_writes_no_ledger_line() -> None:
     row, other = stocked(5), stocked(5, product="other")
     services.set_threshold(thresholds={row.pk: 5})
     assert list(Inventory.objects.low()) == [row]

@@ -85,7 +85,7 @@ def until(stream: http.client.HTTPResponse, words: bytes) -> bytes:
     return line
 
 
-def test_a_stream_tells_what_was_published_within_a_second(port: int) -> None:
+def test_a_stream_delivers_a_change_within_a_second(port: int) -> None:
     with asking(port, stream_of("test:1", "test:2"), Origin=ORIGIN) as stream:
         assert stream.status == 200
         assert stream.headers["Content-Type"] == "text/event-stream"
@@ -130,7 +130,7 @@ def of_another_shop() -> str:
         lambda: "holder:mine", lambda: "", lambda: "::", lambda: "\udcff", lambda: "a" * 4000,
     ],
 )  # fmt: skip
-def test_nobody_listens_to_what_was_not_signed(port: int, token) -> None:
+def test_unsigned_topics_are_refused(port: int, token) -> None:
     query = urlencode({"t": token()}, errors="surrogateescape")
     assert status(port, f"/live/?{query}") == 403
     mine = stream_of("holder:mine")
@@ -140,11 +140,11 @@ def test_nobody_listens_to_what_was_not_signed(port: int, token) -> None:
 @pytest.mark.parametrize(
     ("path", "answer"), [("/live/", 403), ("/", 404), ("/live/other", 404), ("/live/health", 200)]
 )
-def test_other_addresses(port: int, path: str, answer: int) -> None:
+def test_unknown_addresses_are_404(port: int, path: str, answer: int) -> None:
     assert status(port, path) == answer
 
 
-def test_only_get(port: int) -> None:
+def test_methods_other_than_get_are_405(port: int) -> None:
     with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=5)) as connection:
         connection.request("POST", stream_of("test:1"), b"x")
         with connection.getresponse() as response:
@@ -176,7 +176,7 @@ def streaming(port: int, *froms: str) -> Iterator[list[socket.socket]]:
     wait_for(lambda: streams(port) == 0, seconds=3)
 
 
-def test_above_the_cap_comes_503_and_who_goes_makes_room(port: int) -> None:
+def test_above_the_cap_a_stream_gets_503_until_another_ends(port: int) -> None:
     with streaming(port, *(f"192.0.2.{n}" for n in range(CAP))) as open_ones:
         with asking(port, stream_of("test:1")) as refused:
             assert refused.status == 503
@@ -207,7 +207,7 @@ def test_one_network_cannot_take_all_streams(port: int, mine: list[str], another
         assert status(port, stream_of("test:1"), **{"X-Forwarded-For": mine[0]}) == 200
 
 
-def test_a_stream_is_asked_for_with_no_more_than_a_page_sends(port: int) -> None:
+def test_a_stream_request_larger_than_a_pages_is_refused(port: int) -> None:
     token = tokens.sign(["test:1"])
     assert status(port, f"/live/?{urlencode({'t': [token] * 20}, doseq=True)}") == 200
     assert status(port, f"/live/?{urlencode({'t': [token] * 21}, doseq=True)}") == 403
@@ -245,7 +245,7 @@ def memory(pid: int) -> int:
     return int(Path(f"/proc/{child}/status").read_text().split("VmRSS:")[1].split()[0])
 
 
-def test_what_is_sent_behind_a_request_is_not_kept() -> None:
+def test_bytes_sent_after_a_request_are_not_buffered() -> None:
     senders, each = 100, 400_000
     unlimited = {"LIVE_MAX_CLIENTS": str(senders), "LIVE_MAX_PER_NETWORK": "0"}
     with process(**unlimited) as (running, port), ExitStack() as sockets:
@@ -265,7 +265,7 @@ def test_what_is_sent_behind_a_request_is_not_kept() -> None:
         assert memory(running.pid) - before < senders * 128
 
 
-def test_a_reader_that_is_stuck_is_dropped(port: int) -> None:
+def test_a_client_that_does_not_read_is_dropped(port: int) -> None:
     wait_for(lambda: streams(port) == 0, seconds=3)
     topics = [f"test:{'x' * 200}{n}" for n in range(25)]
     with closing(socket.socket()) as stuck:
@@ -281,7 +281,7 @@ def test_a_reader_that_is_stuck_is_dropped(port: int) -> None:
         wait_for(is_dropped, seconds=60)
 
 
-def test_it_stops_cleanly_within_two_seconds() -> None:
+def test_the_live_process_stops_cleanly_within_two_seconds() -> None:
     with process() as (running, port), asking(port, stream_of("test:1")) as stream:
         until(stream, b"event: up")
         started = time.monotonic()

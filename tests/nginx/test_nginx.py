@@ -120,7 +120,7 @@ def asking(
             yield response
 
 
-def test_a_page_says_where_it_was_asked_for_and_is_compressed_once(nginx: int) -> None:
+def test_a_page_has_its_public_address_and_is_compressed_once(nginx: int) -> None:
     page = ask(nginx, "/", X_Forwarded_Proto="https", X_Forwarded_Host="evil.example").text
     assert '<link rel="canonical" href="http://shop.example/">' in page
     assert ask(nginx, "/", Accept_Encoding="gzip").headers["Content-Encoding"] == "gzip"
@@ -132,13 +132,13 @@ def test_pages_listen_on_their_own_origin(nginx: int) -> None:
     assert "connect-src 'self';" in page.headers["Content-Security-Policy"]
 
 
-def test_other_names_get_no_answer(nginx: int) -> None:
+def test_other_host_names_get_no_response(nginx: int) -> None:
     with pytest.raises(http.client.RemoteDisconnected):
         ask(nginx, "/", Host="evil.example")
 
 
 @pytest.mark.parametrize("encoding", ["br", "gzip"])
-def test_static_files_come_compressed_and_for_ever(nginx: int, encoding: str) -> None:
+def test_static_files_are_compressed_and_immutable(nginx: int, encoding: str) -> None:
     page = ask(nginx, "/").text
     found = HASHED.search(page)
     assert found
@@ -151,7 +151,7 @@ def test_static_files_come_compressed_and_for_ever(nginx: int, encoding: str) ->
     assert response.headers["Server"] == "nginx"
 
 
-def test_pictures_come_from_disk(nginx: int) -> None:
+def test_nginx_serves_pictures_from_disk(nginx: int) -> None:
     found = re.search(r"/media/products/[\w.-]+", ask(nginx, "/").text)
     assert found
     response = ask(nginx, found[0])
@@ -160,7 +160,7 @@ def test_pictures_come_from_disk(nginx: int) -> None:
     assert response.headers["Content-Type"] == "image/webp"
 
 
-def test_a_stream_flows_at_once(nginx: int, shop: Shop) -> None:
+def test_a_stream_is_not_buffered(nginx: int, shop: Shop) -> None:
     page = ask(nginx, "/p/tidal/").text
     tokens = re.findall(r'data-live="([^"]+)"', page)
     query = urlencode([("t", token) for token in tokens])
@@ -184,7 +184,7 @@ def read_until(stream: http.client.HTTPResponse, words: bytes) -> None:
 @pytest.mark.parametrize(
     ("path", "size", "status"), [("/p/tidal/reserve/", 70_000, 413), ("/admin/", 70_000, 403)]
 )
-def test_bodies_are_small_but_for_staff(nginx: int, path: str, size: int, status: int) -> None:
+def test_only_staff_may_send_large_bodies(nginx: int, path: str, size: int, status: int) -> None:
     assert ask(nginx, path, method="POST", body=b"x" * size).status == status
 
 

@@ -54,7 +54,7 @@ def test_a_list_and_what_is_in_it_can_be_opened_and_searched(admin_client, model
 
 @pytest.mark.usefixtures("_history")
 @pytest.mark.parametrize("model", MODELS)
-def test_a_list_asks_as_often_for_three_rows_as_for_one(
+def test_a_list_runs_as_many_queries_for_three_rows_as_for_one(
     admin_client, django_assert_max_num_queries, model
 ) -> None:
     with django_assert_max_num_queries(7):
@@ -87,5 +87,5 @@ def test_an_idempotency_key_is_shown_to_nobody(admin_client) -> None:
         assert secret not in admin_client.get(address).content.decode()
 
 
-def test_a_visitor_is_asked_to_sign_in(client) -> None:
+def test_a_visitor_of_the_admin_has_to_sign_in(client) -> None:
     assert client.get("/admin/reservations/reservation/").status_code == 302

@@ -57,7 +57,7 @@ def test_each_cell_is_labelled_with_the_heading_of_its_own_table() -> None:
         "```<script>\nx\n```",
     ],
 )
-def test_nothing_in_it_runs(evil) -> None:
+def test_markup_in_the_readme_is_escaped(evil) -> None:
     html = render(evil).html
     for danger in ("<script", "<img src=x", 'href="javascript', 'href="data', " onclick=alert(1)>"):
         assert danger not in html

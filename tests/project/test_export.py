@@ -49,7 +49,7 @@ def test_a_file_has_every_row_of_the_filtered_list(admin_client, query, changes)
 
 
 @pytest.mark.usefixtures("_seven_movements")
-def test_it_is_fetched_in_pages(admin_client, django_assert_num_queries) -> None:
+def test_an_export_is_queried_in_pages(admin_client, django_assert_num_queries) -> None:
     response = admin_client.get(f"{LEDGER}export/csv/")
     with django_assert_num_queries(4):
         assert len(lines(response)) == 7
@@ -82,12 +82,12 @@ def test_a_sheet_that_would_be_too_long_is_refused(admin_client, monkeypatch) ->
     assert response.redirect_chain[0][0] == f"{LEDGER}?reason__exact=opening"
 
 
-def test_only_who_may_see_a_list_gets_its_file(client) -> None:
+def test_an_export_needs_the_permission_to_view_the_list(client) -> None:
     client.force_login(User.objects.create_user("staff", is_staff=True))
     assert client.get(f"{LEDGER}export/csv/").status_code == 403
 
 
-def test_a_filter_that_means_nothing_shows_the_list(admin_client) -> None:
+def test_an_invalid_filter_shows_the_list(admin_client) -> None:
     response = admin_client.get(f"{LEDGER}export/csv/?delta__exact=x")
     assert response.status_code == 302
 
@@ -112,7 +112,7 @@ def test_a_long_list_is_estimated_whole_and_not_counted_when_filtered(long_list)
     assert str(few.count) == "2"
 
 
-def test_deep_pages_hold_what_they_would(long_list, django_assert_num_queries) -> None:
+def test_deep_pages_have_the_right_rows(long_list, django_assert_num_queries) -> None:
     paginator = admin.QuickPaginator(StockMovement.objects.all(), 2)
     with django_assert_num_queries(4):
         page = [row.pk for row in paginator.page(2)]

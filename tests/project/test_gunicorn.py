@@ -15,7 +15,7 @@ from allo import gunicorn
         ("shop.example", True),
     ],
 )  # fmt: skip
-def test_who_opens_the_web_server_to_others_is_warned(monkeypatch, caplog, host, warned) -> None:
+def test_a_public_host_logs_a_warning(monkeypatch, caplog, host, warned) -> None:
     monkeypatch.setenv("HOST", host)
     gunicorn.on_starting(SimpleNamespace(log=logging.getLogger("gunicorn.error")))
     assert ("Never let the internet do so without a proxy" in caplog.text) == warned

@@ -10,12 +10,12 @@ from reservations.models import Sweep
 pytestmark = pytest.mark.django_db
 
 
-def test_alive_asks_nobody(client, django_assert_num_queries) -> None:
+def test_livez_needs_no_other_service(client, django_assert_num_queries) -> None:
     with django_assert_num_queries(0):
         assert client.get("/livez").status_code == 200
 
 
-def test_ready_says_how_everything_is(client) -> None:
+def test_readyz_reports_every_service(client) -> None:
     ago = timezone.now() - timedelta(seconds=5)
     Sweep.objects.create(started_at=ago, finished_at=ago, expired=0)
     response = client.get("/readyz")
@@ -34,7 +34,7 @@ def test_ready_says_how_everything_is(client) -> None:
     assert "no-store" in response.headers["Cache-Control"]
 
 
-def test_without_a_sweep_yet_it_is_ready(client) -> None:
+def test_before_the_first_sweep_it_is_ready(client) -> None:
     assert client.get("/readyz").json()["last_sweep_seconds_ago"] is None
 
 

@@ -43,7 +43,7 @@ def _nobody_met() -> Iterator[None]:
 
 
 @pytest.mark.parametrize(("written", "network"), WRITTEN)
-def test_the_network_of_an_address(rf, settings, written, network) -> None:
+def test_an_address_gives_its_network(rf, settings, written, network) -> None:
     settings.TRUSTED_PROXIES = 0
     assert client_network(rf.get("/", REMOTE_ADDR=written)) == network
     assert scope_network({"client": (written, 50001), "headers": []}) == network
@@ -86,7 +86,7 @@ def test_a_scope_without_a_client_is_a_unix_sockets() -> None:
     assert scope_network({"headers": []}) == UNKNOWN
 
 
-def test_that_it_cannot_be_known_is_logged_once_and_escaped(rf, caplog) -> None:
+def test_an_unknown_address_is_logged_once_and_escaped(rf, caplog) -> None:
     for odd in ("unknown\r\nINFO forged", "unix:", "x" * 9000):
         client_network(rf.get("/", REMOTE_ADDR=odd))
     assert [record.levelname for record in caplog.records] == ["WARNING"]
@@ -109,7 +109,7 @@ def hold(client, where: str, key: str = "", quantity: int = 1):
 
 
 @pytest.mark.django_db
-def test_all_that_cannot_be_known_have_one_cap(client, settings) -> None:
+def test_clients_with_unknown_addresses_share_one_cap(client, settings) -> None:
     settings.RESERVATION_MAX_UNITS_PER_ADDRESS = 4
     row = stocked(9)
     assert [hold(client, where).status_code for where in ODD] == [201, 201, 201, 201, 409]
@@ -123,7 +123,7 @@ def test_all_that_cannot_be_known_have_one_cap(client, settings) -> None:
 
 
 @pytest.mark.django_db
-def test_all_that_cannot_be_known_have_one_rate(client, settings) -> None:
+def test_clients_with_unknown_addresses_share_one_rate(client, settings) -> None:
     settings.RESERVE_RATE = "2/h"
     for name in redis_client().scan_iter("rate:*"):
         redis_client().delete(name)
@@ -141,7 +141,7 @@ def test_all_that_cannot_be_known_have_one_rate(client, settings) -> None:
         "0b8f5a3e-6f0d-4f1c-ca52-90b1f1a0c7d4", "017f22e2-79b0-7cc3-98c4-dc0c0c07398f",
     ],
 )  # fmt: skip
-def test_a_key_that_two_strangers_might_use_is_not_taken_there(client, key) -> None:
+def test_with_an_unknown_address_a_guessable_key_is_refused(client, key) -> None:
     stocked(9)
     refused = hold(client, "unix:", key)
     assert (refused.status_code, refused.json()["code"]) == (400, "invalid_idempotency_key")
@@ -152,7 +152,7 @@ def test_a_key_that_two_strangers_might_use_is_not_taken_there(client, key) -> N
 
 
 @pytest.mark.django_db
-def test_with_a_random_key_a_retry_acts_once_there_too(client) -> None:
+def test_with_an_unknown_address_and_a_random_key_a_retry_acts_once(client) -> None:
     stocked(9)
     for key in (RANDOM, RANDOM.upper().replace("0B8", "1C9")):
         first, again = hold(client, "", key), hold(client, "unknown", key)
@@ -162,14 +162,14 @@ def test_with_a_random_key_a_retry_acts_once_there_too(client) -> None:
 
 
 @pytest.mark.django_db
-def test_what_has_a_name_may_use_any_key_there(client) -> None:
+def test_known_callers_may_use_any_key_with_an_unknown_address(client) -> None:
     stocked(9)
     client.get("/p/tidal/reserve/")
     assert hold(client, "unix:", "order-1").status_code == 201
 
 
 @pytest.mark.django_db
-def test_ready_warns_from_the_first_one_on(client) -> None:
+def test_readyz_warns_after_the_first_unknown_address(client) -> None:
     assert client.get("/readyz", REMOTE_ADDR="").json()["warnings"] == []
     stocked(1)
     hold(client, "unix:")

@@ -26,7 +26,7 @@ def invisible(request) -> str:
     return INVISIBLE[request.param]
 
 
-def test_a_buyer_is_called_something(client, invisible) -> None:
+def test_an_invisible_name_of_a_buyer_is_refused(client, invisible) -> None:
     reservation = holding(client, stocked(3))
     response = press(client, reservation, "confirm", name=invisible)
     assert response.status_code == 422
@@ -35,7 +35,7 @@ def test_a_buyer_is_called_something(client, invisible) -> None:
 
 
 @pytest.mark.parametrize("name", ["Ås", "王", "🦊", "محمد", "e\u0301a", "\u200fعلي"])
-def test_a_name_in_any_script_is_taken(client, name) -> None:
+def test_a_name_in_any_script_is_accepted(client, name) -> None:
     reservation = holding(client, stocked(3))
     assert press(client, reservation, "confirm", name=name).status_code == 303
 
@@ -47,7 +47,7 @@ def test_a_name_in_any_script_is_taken(client, name) -> None:
         ("inventory/warehouse", Warehouse), ("reservations/apitoken", ApiToken),
     ],
 )  # fmt: skip
-def test_staff_name_nothing_so(admin_client, invisible, address, model) -> None:
+def test_invisible_names_in_the_admin_are_refused(admin_client, invisible, address, model) -> None:
     form = {"name": invisible, "slug": "x", "code": "x", "position": 0, "scopes": ["read"],
             "rate": "off", "max_units": 0}  # fmt: skip
     response = admin_client.post(f"/admin/{address}/add/", form)

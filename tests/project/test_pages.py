@@ -128,7 +128,7 @@ def test_every_id_is_there_once_and_every_label_has_its_field(pages) -> None:
         assert labelled <= ids.keys(), name
 
 
-def test_everything_a_page_asks_for_is_of_this_shop_and_there(pages) -> None:
+def test_everything_a_page_loads_exists_in_this_shop(pages) -> None:
     asked = {
         attributes.get("src") or attributes.get("href") or ""
         for page in pages.values()
@@ -141,7 +141,7 @@ def test_everything_a_page_asks_for_is_of_this_shop_and_there(pages) -> None:
     assert {urlsplit(path).netloc for path in asked} == {"", "testserver"}
 
 
-def test_what_is_personal_is_never_stored_and_stock_never_shown_from_a_cache(client) -> None:
+def test_personal_pages_are_never_stored_and_stock_is_always_revalidated(client) -> None:
     for name, page in {**shop_pages(client), **checkout_pages(client)}.items():
         if name == "not found":
             continue
@@ -170,7 +170,7 @@ def test_an_error_of_ours_has_a_page_that_needs_nothing(client, monkeypatch) -> 
     assert len(elements(response, "h1")) == 1
 
 
-def test_a_host_that_is_not_ours_is_refused(client) -> None:
+def test_an_unknown_host_is_refused(client) -> None:
     assert client.get("/", headers={"Host": "evil.example"}).status_code == 400
 
 
@@ -178,11 +178,11 @@ def test_a_host_that_is_not_ours_is_refused(client) -> None:
 @pytest.mark.parametrize(
     "address", ["/", "/p/tidal/", "/p/tidal/stock/", "/reservations/", "/docs/"]
 )
-def test_pages_to_read_take_no_other_method(client, method, address) -> None:
+def test_read_only_pages_refuse_other_methods(client, method, address) -> None:
     assert getattr(client, method)(address).status_code == 405
 
 
-def test_search_engines_are_told_where_to_look_and_where_not(client) -> None:
+def test_robots_txt_allows_the_shop_and_excludes_private_pages(client) -> None:
     stocked(1)
     robots = client.get("/robots.txt").content.decode()
     assert "Disallow: /checkout/\n" in robots
@@ -192,7 +192,7 @@ def test_search_engines_are_told_where_to_look_and_where_not(client) -> None:
     assert "<loc>http://testserver/docs/</loc>" in sitemap
 
 
-def test_a_picture_with_its_hash_in_the_name_is_kept_for_ever(client, settings, tmp_path) -> None:
+def test_a_picture_with_a_hash_in_its_name_is_immutable(client, settings, tmp_path) -> None:
     settings.MEDIA_ROOT = tmp_path
     (tmp_path / "tidal.0123456789ab.webp").write_bytes(b"picture")
     (tmp_path / "tidal.webp").write_bytes(b"picture")
@@ -208,7 +208,7 @@ def test_a_picture_with_its_hash_in_the_name_is_kept_for_ever(client, settings, 
 @pytest.mark.parametrize(
     "path", ["", "nope.webp", "../allo.env", "%2e%2e/allo.env", "products", "\0"]
 )
-def test_no_other_file_is_to_be_had(client, settings, tmp_path, path) -> None:
+def test_no_other_file_is_served(client, settings, tmp_path, path) -> None:
     settings.MEDIA_ROOT = tmp_path / "media"
     (tmp_path / "media/products").mkdir(parents=True)
     (tmp_path / "allo.env").write_text("SECRET")

@@ -17,7 +17,7 @@ from reservations.models import AuditRun
 pytestmark = pytest.mark.django_db
 
 
-def test_sessions_go_when_they_have_run_out() -> None:
+def test_expired_sessions_are_deleted() -> None:
     now = timezone.now()
     for key, hours in (("gone", -1), ("live", 1)):
         Session.objects.create(session_key=key, expire_date=now + timedelta(hours=hours))

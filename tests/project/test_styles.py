@@ -58,7 +58,7 @@ def unused(sheet: str) -> set[str]:
     return {name for name in names(sheet) - set(STANDARD_TYPES.values()) if not is_used(name)}
 
 
-def test_every_class_and_id_that_a_rule_speaks_of_is_on_some_page() -> None:
+def test_every_class_and_id_of_a_rule_is_on_some_page() -> None:
     dead = {sheet.name: unused(sheet.read_text()) for sheet in sheets()}
     assert not {sheet: found for sheet, found in dead.items() if found}
 

@@ -21,7 +21,7 @@ from tests.stock import all_at_once, pass_time, stocked
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.race]
 
 
-def test_expire_against_confirm_500_times(settings) -> None:
+def test_expiry_and_confirmation_500_times_one_wins(settings) -> None:
     settings.RESERVATION_MAX_LIVE = 0
     row = stocked(500)
     ends: Counter[str] = Counter()
@@ -51,7 +51,7 @@ def test_expire_against_confirm_500_times(settings) -> None:
     assert audit_stock() == []
 
 
-def test_sweepers_against_payers_on_thousands_of_holds(settings) -> None:
+def test_sweeps_and_payments_of_1000_holds_keep_the_books_balanced(settings) -> None:
     settings.RESERVATION_MAX_LIVE = 0
     rows = [stocked(1000, product=f"p-{n}") for n in range(4)]
     with connection.cursor() as cursor:

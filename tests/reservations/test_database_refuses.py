@@ -148,7 +148,7 @@ def test_the_ledger_is_append_only(statement) -> None:
         ({"delta": -1, "reason": "sold"}, "sold_takes_stock_for_a_reservation"),
     ],
 )
-def test_a_movement_says_why(line, constraint) -> None:
+def test_a_movement_has_a_reason(line, constraint) -> None:
     row = stocked(5)
     with pytest.raises(IntegrityError, match=constraint):
         StockMovement.objects.create(inventory=row, **line)
@@ -179,7 +179,7 @@ def test_a_holder_has_one_live_hold_of_a_row() -> None:
         )
 
 
-def test_a_key_has_one_answer() -> None:
+def test_a_key_has_one_reply() -> None:
     with transaction.atomic():
         line = {"client": "c", "endpoint": "e", "key": "k", "request_hash": b"", "status": 201}
         IdempotencyKey.objects.create(**line, created_at=timezone.now())

@@ -40,7 +40,7 @@ def held(answer: Reply) -> UUID:
     return UUID(json.loads(answer.body)["id"])
 
 
-def test_a_replay_is_the_first_answer_and_acts_no_more() -> None:
+def test_a_replay_returns_the_first_reply_and_acts_no_more() -> None:
     row = stocked(5)
     first, again = hold(row, once()), hold(row, once())
     assert (first.status, first.replayed) == (201, False)
@@ -98,7 +98,7 @@ def test_a_transient_refusal_is_not_stored() -> None:
     assert hold(row, once()).status == 201
 
 
-def test_a_key_still_in_use_elsewhere_is_in_flight_and_harms_no_neighbour(monkeypatch) -> None:
+def test_a_key_locked_elsewhere_is_in_flight_and_delays_no_other_command(monkeypatch) -> None:
     monkeypatch.setattr(engine, "IN_FLIGHT_SECONDS", 0.2)
     row = stocked(5)
     key = number(Space.KEY, *once().name)
@@ -113,7 +113,7 @@ def test_a_key_still_in_use_elsewhere_is_in_flight_and_harms_no_neighbour(monkey
     assert hold(row, once()).replayed is False
 
 
-def test_an_answer_that_cannot_be_rendered_leaves_neither_key_nor_hold() -> None:
+def test_a_reply_that_cannot_be_rendered_leaves_neither_key_nor_hold() -> None:
     row = stocked(5)
 
     def broken(outcome: Reservation | ReservationError) -> Reply:

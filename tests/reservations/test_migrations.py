@@ -57,7 +57,7 @@ def test_old_reservations_get_the_price_and_name_of_their_product() -> None:
     assert audit_stock() == []
 
 
-def test_what_staff_released_before_is_told_from_what_its_holder_did() -> None:
+def test_earlier_releases_by_staff_are_marked_and_those_by_holders_are_not() -> None:
     rows = [stocked(5, product=f"p-{n}") for n in range(2)]
     by_shopper, by_us = [hold(row) for row in rows]
     services.release(reservation_id=by_shopper.pk)
@@ -71,7 +71,7 @@ def test_what_staff_released_before_is_told_from_what_its_holder_did() -> None:
         Reservation.objects.update(withdrawn="")
 
 
-def test_the_way_back_leaves_every_reservation() -> None:
+def test_migrating_back_keeps_every_reservation() -> None:
     for n in range(3):
         hold(stocked(5, product=f"p-{n}"))
     with before(*MIGRATION), connection.cursor() as cursor:

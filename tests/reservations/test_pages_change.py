@@ -32,7 +32,7 @@ def quantity(reservation: Reservation) -> int:
 
 @pytest.mark.parametrize("wanted", [1, 4])
 @pytest.mark.parametrize("anywhere", [True, False])
-def test_the_quantity_becomes_what_was_asked(client, wanted, anywhere) -> None:
+def test_the_hold_gets_the_requested_quantity(client, wanted, anywhere) -> None:
     row = stocked(5)
     held = holding(client, row, 2)
     form = opened(client, row)
@@ -46,7 +46,7 @@ def test_the_quantity_becomes_what_was_asked(client, wanted, anywhere) -> None:
     assert again.headers["Idempotent-Replay"] == "true"
 
 
-def test_the_form_says_what_is_held_and_begins_with_it(client) -> None:
+def test_the_form_shows_the_held_quantity_as_its_initial_value(client) -> None:
     row, there = stocked(5), stocked(5, warehouse="del-01")
     holding(client, there, 3)
     page = client.get("/p/tidal/reserve/")
@@ -68,7 +68,7 @@ def test_a_hold_of_the_last_units_can_still_be_made_smaller(client) -> None:
 
 
 @pytest.mark.parametrize("headers", [{}, HTMX])
-def test_a_form_that_saw_nothing_held_gives_nothing_away(client, headers) -> None:
+def test_a_form_without_a_seen_quantity_changes_no_hold(client, headers) -> None:
     row = stocked(9)
     old = opened(client, row)
     held = holding(client, row, 4)
@@ -83,7 +83,7 @@ def test_a_form_that_saw_nothing_held_gives_nothing_away(client, headers) -> Non
     assert quantity(held) == 1
 
 
-def test_a_form_that_saw_another_quantity_is_told_the_truth(client) -> None:
+def test_a_form_with_an_old_quantity_is_refused_with_the_current_one(client) -> None:
     row = stocked(9)
     held = holding(client, row, 1)
     old = opened(client, row)
@@ -96,7 +96,7 @@ def test_a_form_that_saw_another_quantity_is_told_the_truth(client) -> None:
 
 
 @pytest.mark.parametrize("ended", ["confirm", "cancel", "time"])
-def test_what_is_held_no_longer_is_not_made_anew_unseen(client, ended) -> None:
+def test_an_ended_hold_is_not_silently_made_again(client, ended) -> None:
     row = stocked(9)
     held = holding(client, row, 1)
     old = opened(client, row)
@@ -109,7 +109,7 @@ def test_what_is_held_no_longer_is_not_made_anew_unseen(client, ended) -> None:
     assert Reservation.objects.live().get().quantity == 2
 
 
-def test_more_than_is_left_says_so_and_offers_it(client) -> None:
+def test_more_than_is_left_is_refused_and_the_rest_is_offered(client) -> None:
     row = stocked(5)
     held = holding(client, row, 2)
     holding(Client(), row, 2)
@@ -123,7 +123,7 @@ def test_more_than_is_left_says_so_and_offers_it(client) -> None:
     assert quantity(held) == 3
 
 
-def test_with_nothing_more_left_one_keeps_what_one_holds(client) -> None:
+def test_with_nothing_more_left_the_hold_is_kept(client) -> None:
     row = stocked(2)
     held = holding(client, row, 2)
     response = press_reserve(client, row, 3, **opened(client, row))
@@ -133,7 +133,7 @@ def test_with_nothing_more_left_one_keeps_what_one_holds(client) -> None:
     assert quantity(held) == 2
 
 
-def test_at_another_price_it_does_not_grow_and_says_both(client) -> None:
+def test_at_another_price_a_hold_does_not_grow_and_both_prices_are_shown(client) -> None:
     row = stocked(9)
     held = holding(client, row, 2)
     Product.objects.update(price_paise=10_000_000)
@@ -147,7 +147,7 @@ def test_at_another_price_it_does_not_grow_and_says_both(client) -> None:
     assert press_reserve(client, row, 1, **form_of(response)).status_code == 303
 
 
-def test_the_limits_hold(client) -> None:
+def test_the_limits_apply_to_a_changed_quantity(client) -> None:
     row = stocked(50)
     held = holding(client, row, 9)
     form = {"held": "blr-01:9", "idempotency_key": key()}
@@ -164,14 +164,14 @@ def test_the_limits_hold(client) -> None:
 
 
 @pytest.mark.parametrize("held", ["x", "blr-01:x", "blr-01:-1", "blr-01:1,", "a:1" * 400, "\0:1"])
-def test_what_no_form_carries_is_refused_and_changes_nothing(client, held) -> None:
+def test_invalid_hidden_fields_are_refused_and_change_nothing(client, held) -> None:
     row = stocked(5)
     mine = holding(client, row)
     assert press_reserve(client, row, 3, held=held).status_code == 422
     assert quantity(mine) == 1
 
 
-def test_what_others_hold_is_out_of_reach(client) -> None:
+def test_holds_of_others_cannot_be_changed(client) -> None:
     row = stocked(5)
     theirs = holding(Client(), row, 2)
     assert press_reserve(client, row, 1, held="blr-01:2").status_code == 409
@@ -179,7 +179,7 @@ def test_what_others_hold_is_out_of_reach(client) -> None:
 
 
 @pytest.mark.parametrize("verb", ["confirm", "cancel"])
-def test_the_checkout_ends_only_as_many_as_it_showed(client, verb) -> None:
+def test_the_checkout_ends_a_hold_only_with_the_quantity_it_showed(client, verb) -> None:
     row = stocked(9)
     held = holding(client, row, 1)
     shown = {"quantity": "1"}
@@ -195,7 +195,7 @@ def test_the_checkout_ends_only_as_many_as_it_showed(client, verb) -> None:
     assert press(client, held, verb, quantity="4").status_code == 303
 
 
-def test_an_open_checkout_hears_of_another_quantity(client) -> None:
+def test_an_open_checkout_refreshes_after_another_quantity(client) -> None:
     held = holding(client, stocked(9))
     address = f"/checkout/{held.pk}/"
     seen = client.get(address).context["seen"]

@@ -23,7 +23,7 @@ def _limit(settings, monkeypatch) -> None:
     )
 
 
-def test_the_attempt_too_many_is_told_how_long_to_wait(client) -> None:
+def test_an_attempt_over_the_limit_gets_the_time_to_wait(client) -> None:
     row = stocked(5)
     assert [press_reserve(client, row, 9).status_code for _ in range(3)] == [409, 409, 429]
     response = press_reserve(client, row)
@@ -32,7 +32,7 @@ def test_the_attempt_too_many_is_told_how_long_to_wait(client) -> None:
     assert not Reservation.objects.exists()
 
 
-def test_htmx_is_told_in_the_form_with_what_was_chosen(client) -> None:
+def test_htmx_gets_the_form_with_the_choices_and_the_time_to_wait(client) -> None:
     row = stocked(5)
     for _ in range(2):
         press_reserve(client, row, 9)
@@ -43,7 +43,7 @@ def test_htmx_is_told_in_the_form_with_what_was_chosen(client) -> None:
     assert response.headers["Retry-After"] == "3599"
 
 
-def test_a_fresh_cookie_is_no_fresh_start_but_another_network_is(client, settings) -> None:
+def test_a_new_cookie_does_not_reset_the_count_but_another_network_does(client, settings) -> None:
     settings.TRUSTED_PROXIES = 1
     row = stocked(5)
     for _ in range(3):
@@ -53,24 +53,24 @@ def test_a_fresh_cookie_is_no_fresh_start_but_another_network_is(client, setting
     assert other.status_code == 303
 
 
-def test_the_next_window_counts_afresh(monkeypatch) -> None:
+def test_the_next_window_starts_at_0(monkeypatch) -> None:
     assert [seconds_to_wait("1/s", "reserve", "203.0.113.9/32") for _ in range(2)] == [0, 1]
     monkeypatch.setattr("allo.web.rate.time.time", lambda: 7202.0)
     assert seconds_to_wait("1/s", "reserve", "203.0.113.9/32") == 0
 
 
-def test_a_count_leaves_redis_with_its_window() -> None:
+def test_a_count_expires_with_its_window() -> None:
     seconds_to_wait("2/m", "reserve", "203.0.113.9/32")
     assert 0 < redis_client().ttl("rate:reserve:203.0.113.9/32:120") <= 60
 
 
-def test_off_counts_nothing(client, settings) -> None:
+def test_a_rate_of_off_counts_nothing(client, settings) -> None:
     settings.RESERVE_RATE = "off"
     row = stocked(5)
     assert {press_reserve(client, row, 9).status_code for _ in range(5)} == {409}
 
 
-def test_without_redis_everybody_may_go_on_at_once(client, without_redis) -> None:
+def test_without_redis_nobody_is_limited(client, without_redis) -> None:
     row = stocked(5)
     started = time.monotonic()
     assert [press_reserve(client, row, 9).status_code for _ in range(3)] == [409] * 3

@@ -16,7 +16,7 @@ from tests.stock import stocked
 pytestmark = pytest.mark.django_db
 
 
-def test_success_leads_to_the_checkout(client) -> None:
+def test_a_reservation_redirects_to_the_checkout(client) -> None:
     response = press_reserve(client, stocked(5), 2)
     reservation = Reservation.objects.get()
     assert response.status_code == 303
@@ -25,7 +25,7 @@ def test_success_leads_to_the_checkout(client) -> None:
     assert reservation.holder.startswith("visitor:")
 
 
-def test_htmx_is_told_where_to_go(client) -> None:
+def test_htmx_gets_the_address_of_the_checkout(client) -> None:
     response = press_reserve(client, stocked(5), headers=HTMX)
     assert response.status_code == 200
     assert response.headers["HX-Redirect"] == f"/checkout/{Reservation.objects.get().pk}/"
@@ -68,7 +68,7 @@ def test_a_first_double_click_is_one_hold(headers) -> None:
 
 
 @pytest.mark.parametrize("cookie", [None, "", "x", "a" * 42, "a" * 44, "a" * 42 + "."])
-def test_a_browser_that_is_not_known_holds_nothing_until_it_is(settings, cookie) -> None:
+def test_a_browser_without_a_cookie_holds_nothing_until_it_has_one(settings, cookie) -> None:
     """Else a double click of it would be two shoppers' holds."""
     row, once, click = stocked(5), key(), Client()
     form = {"warehouse": row.warehouse.code, "quantity": 2, "idempotency_key": once}
@@ -102,7 +102,7 @@ def test_a_key_used_for_another_choice_is_a_conflict_that_a_second_press_solves(
     assert response.context["idempotency_key"] != once
 
 
-def test_losing_the_race_says_what_is_left_and_offers_it(client) -> None:
+def test_after_losing_the_race_what_is_left_is_shown_and_offered(client) -> None:
     row = stocked(2)
     response = press_reserve(client, row, 3)
     refusal = response.context["refusal"]
@@ -114,7 +114,7 @@ def test_losing_the_race_says_what_is_left_and_offers_it(client) -> None:
     assert not Reservation.objects.exists()
 
 
-def test_the_refusal_is_the_same_when_it_is_asked_for_again(client) -> None:
+def test_a_replayed_refusal_is_the_same(client) -> None:
     row, once = stocked(2), key()
     press_reserve(client, row, 3, idempotency_key=once)
     Inventory.objects.update(total_units=9)
@@ -123,7 +123,7 @@ def test_the_refusal_is_the_same_when_it_is_asked_for_again(client) -> None:
     assert response.context["refusal"].detail == "Only 2 left in blr-01, you asked for 3."
 
 
-def test_with_nothing_left_here_it_offers_what_is_elsewhere(client) -> None:
+def test_with_nothing_left_here_another_warehouse_is_offered(client) -> None:
     here, _ = stocked(1, warehouse="blr-01"), stocked(2, warehouse="del-01")
     services.reserve(
         product_id=here.product_id,
@@ -146,7 +146,7 @@ def test_htmx_gets_only_the_form_with_the_refusal(client) -> None:
     assert "Only 2 left in blr-01, you asked for 3." in body
 
 
-def test_a_limit_is_a_plain_sentence(client, settings) -> None:
+def test_a_reached_limit_is_explained_in_a_sentence(client, settings) -> None:
     settings.RESERVATION_MAX_LIVE = 1
     holding(client, stocked(5))
     response = press_reserve(client, stocked(5, product="reef"))
@@ -171,7 +171,7 @@ def test_a_limit_is_a_plain_sentence(client, settings) -> None:
         ("two", "Enter a whole number"),
     ],
 )
-def test_a_quantity_that_is_none_is_said_beside_the_field(client, quantity, said) -> None:
+def test_an_invalid_quantity_is_explained_beside_its_field(client, quantity, said) -> None:
     response = press_reserve(client, stocked(99), quantity)
     assert response.status_code == 422
     assert said in response.context["form"].errors["quantity"][0]
@@ -185,7 +185,7 @@ def test_without_a_limit_any_quantity_there_is_may_be_held(client, settings) -> 
 
 
 @pytest.mark.parametrize("warehouse", ["nope", "\0", "del-01", "'; drop"])
-def test_a_warehouse_that_does_not_stock_it_is_no_choice(client, warehouse) -> None:
+def test_a_warehouse_without_the_product_is_refused(client, warehouse) -> None:
     response = press_reserve(client, stocked(5), warehouse=warehouse)
     assert response.status_code == 422
     assert "warehouse" in response.context["form"].errors
@@ -208,7 +208,7 @@ def test_without_a_csrf_token_nothing_is_held() -> None:
     assert not Reservation.objects.exists()
 
 
-def test_when_all_are_busy_a_browser_is_told_when_to_try_again(client, monkeypatch) -> None:
+def test_a_busy_row_gives_browsers_a_page_with_retry_after(client, monkeypatch) -> None:
     monkeypatch.setattr("reservations.services.perform_once", busy)
     response = press_reserve(client, stocked(5))
     assert response.status_code == 503
@@ -216,7 +216,7 @@ def test_when_all_are_busy_a_browser_is_told_when_to_try_again(client, monkeypat
     assert "busy.html" in [template.name for template in response.templates]
 
 
-def test_when_all_are_busy_the_modal_says_so(client, monkeypatch) -> None:
+def test_a_busy_row_is_reported_in_the_modal(client, monkeypatch) -> None:
     monkeypatch.setattr("reservations.services.perform_once", busy)
     response = press_reserve(client, stocked(5), 2, headers=HTMX)
     assert response.status_code == 503
@@ -225,7 +225,7 @@ def test_when_all_are_busy_the_modal_says_so(client, monkeypatch) -> None:
     assert 'id="reserve-form"' in response.content.decode()
 
 
-def test_a_busy_answer_is_not_kept(client, monkeypatch) -> None:
+def test_a_busy_reply_is_not_stored(client, monkeypatch) -> None:
     row, once = stocked(5), key()
     with monkeypatch.context() as patch:
         patch.setattr("reservations.services.perform_once", busy)
@@ -233,7 +233,7 @@ def test_a_busy_answer_is_not_kept(client, monkeypatch) -> None:
     assert press_reserve(client, row, idempotency_key=once).status_code == 303
 
 
-def test_the_form_as_a_page_starts_with_what_its_address_says(client) -> None:
+def test_the_form_page_starts_with_the_values_in_its_address(client) -> None:
     stocked(5)
     response = client.get("/p/tidal/reserve/?warehouse=blr-01&quantity=3")
     assert response.context["form"]["warehouse"].value() == "blr-01"
@@ -241,7 +241,7 @@ def test_the_form_as_a_page_starts_with_what_its_address_says(client) -> None:
     assert response.headers["Cache-Control"] == "private, no-store"
 
 
-def test_a_product_that_no_warehouse_knows_cannot_be_reserved(client) -> None:
+def test_a_product_without_a_warehouse_cannot_be_reserved(client) -> None:
     row = stocked(0)
     Inventory.objects.all().delete()
     response = press_reserve(client, row, warehouse="")

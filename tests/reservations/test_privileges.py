@@ -78,7 +78,7 @@ def connect_as(login: dict[str, object]) -> None:
         "DELETE FROM django_content_type",
     ],
 )
-def test_the_shops_role_is_refused(settings, statement) -> None:
+def test_the_shops_role_is_refused_what_it_never_does(settings, statement) -> None:
     stocked(5)
     person = User.objects.create_user("asha")
     LogEntry.objects.log_actions(person.pk, [person], CHANGE, "Renamed")
@@ -113,7 +113,7 @@ def test_every_verb_works_with_the_shops_role(settings) -> None:
         assert Inventory.objects.get().total_units == 7
 
 
-def test_an_account_is_deleted_only_if_nothing_it_did_is_on_record(settings, client) -> None:
+def test_an_account_with_log_entries_is_not_deleted(settings, client) -> None:
     asha, ravi = (User.objects.create_user(name) for name in ("asha", "ravi"))
     LogEntry.objects.log_actions(asha.pk, [ravi], CHANGE, "Renamed")
     boss = User.objects.create_superuser("boss")

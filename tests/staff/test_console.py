@@ -85,17 +85,17 @@ def test_the_first_list_is_what_is_held_now_soonest_to_end_first(support, floor)
         ("any", ["soon", "live"]),
     ],
 )
-def test_a_state_lists_its_own(support, floor, state, names) -> None:
+def test_each_state_lists_its_reservations(support, floor, state, names) -> None:
     assert listed(support, f"state={state}") == [floor[name] for name in names]
 
 
-def test_what_is_past_its_time_is_said_to_be(support, floor) -> None:
+def test_overdue_reservations_are_marked(support, floor) -> None:
     page = support.get(f"{LIST}?state=overdue").content.decode()
     assert "past its time" in page
     assert f"release/?id={floor['overdue'].pk}" not in page
 
 
-def test_by_warehouse_and_product(support, floor) -> None:
+def test_the_list_is_filtered_by_warehouse_and_product(support, floor) -> None:
     row = floor["live"].inventory
     assert listed(support, f"inventory__warehouse__id__exact={row.warehouse_id}") == [floor["live"]]
     assert listed(support, f"product={row.product_id}") == [floor["live"]]
@@ -114,14 +114,14 @@ def test_names_of_products_are_suggested_while_one_is_typed(support, floor) -> N
 
 
 @pytest.mark.parametrize("name", ["live", "overdue", "confirmed", "expired", "released"])
-def test_by_what_names_it_in_whatever_state(support, floor, name) -> None:
+def test_a_search_by_id_or_holder_covers_every_state(support, floor, name) -> None:
     wanted = floor[name]
     for words in (str(wanted.pk), str(wanted.pk)[:8], str(wanted.pk).upper()[:8], wanted.holder):
         assert listed(support, f"q={words}") == [wanted], words
     assert listed(support, f"q={wanted.holder[8:16]}") == [wanted]
 
 
-def test_by_email_whoever_typed_it_how(client, support) -> None:
+def test_a_search_by_email_ignores_case(client, support) -> None:
     reservation = holding(client, stocked(5))
     press(client, reservation, "confirm", email="Asha@Example.org")
     assert listed(support, "q=asha@example.org") == [reservation]
@@ -129,13 +129,13 @@ def test_by_email_whoever_typed_it_how(client, support) -> None:
     assert "Asha@Example.org" in support.get(f"{LIST}?q=asha@example.org").content.decode()
 
 
-def test_by_product_within_the_state(support, floor) -> None:
+def test_a_search_by_product_stays_within_the_state(support, floor) -> None:
     assert listed(support, "q=live") == [floor["live"]]
     assert listed(support, "q=confirmed") == []
     assert listed(support, "q=confirmed&state=confirmed") == [floor["confirmed"]]
 
 
-def test_by_the_user_name_of_an_account(support) -> None:
+def test_a_search_by_user_name_finds_the_accounts_reservations(support) -> None:
     shopper = User.objects.create_user("asha")
     mine = services.reserve(
         product_id=stocked(3).product_id, quantity=1, holder=Holder(f"user:{shopper.pk}")
@@ -147,20 +147,20 @@ def test_by_the_user_name_of_an_account(support) -> None:
     "words",
     ["%", "'; drop table", "%00", "x" * 10_000, "<img onerror=1>", "session:", "@", "-" * 36],
 )
-def test_whatever_is_searched_for_is_no_error(support, floor, words) -> None:
+def test_no_search_text_is_an_error(support, floor, words) -> None:
     response = support.get(LIST, {"q": words})
     assert response.status_code == 200
     assert "<img onerror" not in response.content.decode()
 
 
-def test_its_rows_alone_are_sent_when_it_asks_for_itself_anew(support, floor) -> None:
+def test_a_refresh_of_the_list_gets_only_its_rows(support, floor) -> None:
     response = support.get(LIST, headers={"HX-Request": "true"})
     page = response.content.decode()
     assert str(floor["live"].pk) in page
     assert "<html" not in page
 
 
-def test_one_reservation_says_all_there_is_to_know(support, floor) -> None:
+def test_a_reservations_page_has_all_its_facts(support, floor) -> None:
     page = support.get(f"{LIST}{floor['live'].pk}/change/").content.decode()
     for words in ("Live", "liv-01", floor["live"].holder, "Release …", "Extend …"):
         assert words in page
@@ -170,7 +170,7 @@ def test_one_reservation_says_all_there_is_to_know(support, floor) -> None:
 # --- acting -------------------------------------------------------------------------------------
 
 
-def test_a_release_asks_naming_what_then_frees_it_and_says_who_and_why(support, floor) -> None:
+def test_a_release_asks_first_then_frees_and_records_actor_and_reason(support, floor) -> None:
     hold = floor["live"]
     question = support.get(RELEASE, {"id": hold.pk}).content.decode()
     assert str(hold.pk)[:8] in question
@@ -203,7 +203,7 @@ def audit_stock_in_tests() -> list[object]:
         return list(_findings(cursor))
 
 
-def test_more_time_is_given_beyond_what_the_shopper_may_take(support, floor, settings) -> None:
+def test_staff_may_extend_beyond_the_shoppers_limit(support, floor, settings) -> None:
     hold = floor["soon"]
     for _ in range(settings.RESERVATION_MAX_RENEWALS):
         services.renew(reservation_id=hold.pk)
@@ -216,7 +216,7 @@ def test_more_time_is_given_beyond_what_the_shopper_may_take(support, floor, set
     assert str(StaffAction.objects.get()) == "extended by 15 min: Card trouble"
 
 
-def test_the_shoppers_page_that_polls_is_told_of_more_time(client, support) -> None:
+def test_a_polling_checkout_gets_the_extended_time(client, support) -> None:
     hold = holding(client, stocked(5))
     address = f"/checkout/{hold.pk}/"
     seen = client.get(address).context["seen"]
@@ -246,7 +246,9 @@ def test_nothing_is_done_without_a_reason_or_a_sensible_time(support, floor, add
 
 @pytest.mark.parametrize("name", ["overdue", "confirmed", "expired", "released"])
 @pytest.mark.parametrize("address", [RELEASE, EXTEND])
-def test_what_has_ended_is_told_plainly_and_never_revived(support, floor, address, name) -> None:
+def test_an_ended_reservation_is_shown_as_ended_and_never_revived(
+    support, floor, address, name
+) -> None:
     page = support.get(address, {"id": floor[name].pk}).content.decode()
     assert "None of these is live any more." in page
     before = Reservation.objects.get(pk=floor[name].pk).expires_at
@@ -258,7 +260,7 @@ def test_what_has_ended_is_told_plainly_and_never_revived(support, floor, addres
 @pytest.mark.parametrize(
     ("verb", "refusal"), [(services.confirm, NotPending), (services.release, NotPending)]
 )
-def test_the_verbs_refuse_what_ended_between_question_and_answer(floor, verb, refusal) -> None:
+def test_a_reservation_that_ended_after_the_question_is_refused(floor, verb, refusal) -> None:
     """The one that was released by its holder meanwhile was not released by staff."""
     actor, hold = person("Support"), floor["live"]
     verb(reservation_id=hold.pk)
@@ -269,7 +271,7 @@ def test_the_verbs_refuse_what_ended_between_question_and_answer(floor, verb, re
     assert not StaffAction.objects.exists()
 
 
-def test_a_hold_past_its_time_has_expired_whoever_asked(floor) -> None:
+def test_a_verb_on_an_overdue_hold_expires_it(floor) -> None:
     with pytest.raises(ReservationExpired):
         by_staff.extend(
             reservation_id=floor["overdue"].pk, minutes=5, actor=person("Support"), reason="late"
@@ -297,7 +299,7 @@ def test_all_of_a_holder_are_released_after_one_question_that_names_them(support
     assert list(Reservation.objects.pending()) == [other]
 
 
-def test_of_several_each_is_told_what_came_of_it(support, floor, monkeypatch) -> None:
+def test_the_result_of_each_of_several_is_reported(support, floor, monkeypatch) -> None:
     sold, free = floor["soon"], floor["live"]
     real = by_staff.release
 
@@ -324,11 +326,11 @@ def test_the_lists_own_actions_lead_to_the_same_question(support, floor) -> None
 
 
 @pytest.mark.parametrize("query", ["id=x", "id=" + "&id=".join(str(uuid4()) for _ in range(101))])
-def test_what_is_no_id_and_too_many_are_refused(support, query) -> None:
+def test_invalid_and_too_many_ids_are_refused(support, query) -> None:
     assert support.get(f"{RELEASE}?{query}").status_code == 400
 
 
-def test_who_does_not_exist_is_nothing_to_release(support) -> None:
+def test_an_unknown_holder_has_nothing_to_release(support) -> None:
     assert "Nothing to release" in support.get(f"{RELEASE}?id={uuid4()}").content.decode()
 
 
@@ -345,7 +347,7 @@ def test_the_record_is_never_changed_or_deleted(support, floor) -> None:
             change()
 
 
-def test_the_record_and_the_change_are_one(floor, monkeypatch) -> None:
+def test_the_record_and_the_change_are_one_transaction(floor, monkeypatch) -> None:
     hold, actor = floor["live"], person("Support")
 
     def broken(*args, **kwargs) -> None:
@@ -359,7 +361,7 @@ def test_the_record_and_the_change_are_one(floor, monkeypatch) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_books_balance_after_all_of_it(client) -> None:
+def test_the_books_balance_after_staffs_verbs(client) -> None:
     actor = person("Support")
     holds = [holding(Client(), stocked(5, product=name)) for name in ("a", "b", "c")]
     by_staff.release(reservation_id=holds[0].pk, actor=actor, reason="x")
@@ -368,7 +370,7 @@ def test_the_books_balance_after_all_of_it(client) -> None:
     assert audit_stock() == []
 
 
-def test_who_looks_at_staff_actions_sees_who_when_and_why(support, floor) -> None:
+def test_the_list_of_staff_actions_shows_actor_time_and_reason(support, floor) -> None:
     support.post(RELEASE, {"id": floor["live"].pk, "reason": "A bot"})
     page = support.get("/admin/reservations/staffaction/").content.decode()
     assert "A bot" in page

@@ -53,7 +53,7 @@ def test_the_numbers_of_the_day(day) -> None:
     assert (page["conversion"], page["finished"]) == (50, 4)
 
 
-def test_a_quiet_shop_divides_by_nothing() -> None:
+def test_the_dashboard_works_without_any_reservation() -> None:
     page = shown()
     assert (page["conversion"], page["held"]["count"], page["held"]["paise"]) == (None, 0, 0)
 
@@ -108,7 +108,7 @@ def test_shelves_that_run_low_come_with_what_is_left(client) -> None:
     assert [row.product.slug for row in stock["rows"]] == ["held", "low"]
 
 
-def test_the_clock_is_seen_to_have_stopped() -> None:
+def test_a_stopped_clock_is_reported() -> None:
     assert shown()["sweep"]["late"]
     now = timezone.now()
     Sweep.objects.create(started_at=now, finished_at=now, expired=0)
@@ -127,7 +127,7 @@ def test_the_last_audit_says_what_it_found() -> None:
     assert "I1 inventory 1: found x" in page
 
 
-def test_who_has_no_role_sees_no_number(day) -> None:
+def test_an_account_without_a_role_sees_no_numbers(day) -> None:
     response = signed_in(NOBODY).get("/admin/")
     assert "You have no role yet" in response.content.decode()
     assert "held" not in response.context

@@ -20,7 +20,7 @@ def in_bulk(client, address: str, key: int, **more: str) -> str:
     return page
 
 
-def test_a_warehouse_says_what_keeps_it(admin_client) -> None:
+def test_a_warehouse_with_stock_is_not_deleted_and_the_reason_is_shown(admin_client) -> None:
     row = stocked(3)
     stocked(2, product="oak")
     warehouse = row.warehouse
@@ -45,7 +45,7 @@ def test_a_warehouse_that_never_had_anything_is_deleted(admin_client) -> None:
     assert not Warehouse.objects.exists()
 
 
-def test_an_account_that_holds_something_is_not_deleted_unseen(admin_client) -> None:
+def test_an_account_with_live_reservations_is_not_deleted(admin_client) -> None:
     row = stocked(5)
     buyer = User.objects.create_user("asha")
     services.reserve(product_id=row.product_id, quantity=2, holder=Holder(f"user:{buyer.pk}"))

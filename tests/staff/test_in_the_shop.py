@@ -78,7 +78,7 @@ def without_ids(body: bytes) -> str:
 
 @pytest.mark.parametrize("role", PEOPLE)
 @pytest.mark.parametrize("headers", [{}, HTMX], ids=["page", "fragment"])
-def test_anothers_checkout_is_as_unknown_as_any_to(theirs, sold, role, headers) -> None:
+def test_anothers_checkout_is_404_like_an_unknown_one_for(theirs, sold, role, headers) -> None:
     client, before = person(role), everything()
     form = {"idempotency_key": str(uuid4()), "name": "Mallory", "email": "m@example.org"}
     for method, path in PAGES:
@@ -94,7 +94,9 @@ def test_anothers_checkout_is_as_unknown_as_any_to(theirs, sold, role, headers) 
 
 @pytest.mark.parametrize("role", PEOPLE)
 @pytest.mark.parametrize("key", ["", "0b8f5a3e-6f0d-4f1c-8a52-90b1f1a0c7d4"], ids=["", "key"])
-def test_anothers_reservation_is_as_unknown_as_any_in_the_api_to(theirs, sold, role, key) -> None:
+def test_anothers_reservation_in_the_api_is_404_like_an_unknown_one_for(
+    theirs, sold, role, key
+) -> None:
     client, before = person(role), everything()
     headers = {"Idempotency-Key": key} if key else {}
     for method, call in CALLS:
@@ -109,7 +111,7 @@ def test_anothers_reservation_is_as_unknown_as_any_in_the_api_to(theirs, sold, r
 
 
 @pytest.mark.parametrize("role", PEOPLE)
-def test_no_page_of_the_shop_shows_or_signs_what_another_holds_to(theirs, sold, role) -> None:
+def test_no_page_of_the_shop_shows_or_signs_anothers_holds_for(theirs, sold, role) -> None:
     client = person(role)
     mine = holding(client, stocked(5, product="mine"))
     pages = (
@@ -162,7 +164,7 @@ def test_a_permission_opens_no_preview_to_an_account_that_is_not_staff() -> None
 
 
 @pytest.mark.parametrize("role", PEOPLE)
-def test_what_is_not_published_is_neither_shown_nor_held_to(role) -> None:
+def test_unpublished_products_are_neither_shown_nor_reserved_for(role) -> None:
     have_roles()
     row = stocked(5)
     Product.objects.update(published_at=None)

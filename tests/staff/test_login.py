@@ -47,31 +47,31 @@ def test_the_fifth_wrong_password_is_answered_with_429_and_when_to_come_back() -
     assert "default-src 'none'" in response.headers["Content-Security-Policy"]
 
 
-def test_then_even_the_right_one_does_not_open() -> None:
+def test_after_five_failures_the_right_password_is_refused_too() -> None:
     lock_out()
     client = Client()
     assert attempt("asha", "open sesame", client).status_code == 429
     assert "_auth_user_id" not in client.session
 
 
-def test_nobody_else_is_locked_out_at_the_same_address() -> None:
+def test_other_names_at_the_same_address_are_not_locked_out() -> None:
     lock_out()
     assert attempt("ravi", "open sesame").status_code == 302
 
 
-def test_nor_the_same_person_at_another() -> None:
+def test_the_same_name_at_another_address_is_not_locked_out() -> None:
     lock_out()
     assert attempt("asha", "open sesame", REMOTE_ADDR="10.9.8.7").status_code == 302
 
 
-def test_a_forged_address_does_not_help() -> None:
+def test_a_forged_address_does_not_lift_a_lockout() -> None:
     for n in range(4):
         attempt("asha", "wrong", headers={"X-Forwarded-For": f"10.0.0.{n}"})
     response = attempt("asha", "wrong", headers={"X-Forwarded-For": "10.0.0.99"})
     assert response.status_code == 429
 
 
-def test_of_ipv6_the_network_counts() -> None:
+def test_failures_from_ipv6_count_per_network() -> None:
     for n in range(4):
         attempt("asha", "wrong", REMOTE_ADDR=f"2001:db8::{n}")
     assert attempt("asha", "wrong", REMOTE_ADDR="2001:db8::99").status_code == 429
@@ -84,7 +84,7 @@ def test_those_whose_address_cannot_be_known_are_counted_together() -> None:
     assert attempt("asha", "open sesame", REMOTE_ADDR="203.0.113.9").status_code == 302
 
 
-def test_a_success_forgives_what_was_wrong_before() -> None:
+def test_a_success_resets_the_count_of_failures() -> None:
     for _ in range(4):
         attempt("asha", "wrong")
     assert attempt("asha", "open sesame").status_code == 302
@@ -92,24 +92,24 @@ def test_a_success_forgives_what_was_wrong_before() -> None:
         assert attempt("asha", "wrong").status_code == 200
 
 
-def test_after_a_quarter_of_an_hour_it_opens(settings) -> None:
+def test_a_lockout_ends_after_15_minutes(settings) -> None:
     lock_out()
     settings.AXES_COOLOFF_TIME = timedelta(0)
     assert attempt("asha", "open sesame").status_code == 302
 
 
-def test_strange_names_are_no_error() -> None:
+def test_odd_user_names_are_no_error() -> None:
     for name in ("\0", "x" * 5000, "'; drop", "<img>"):
         assert attempt(name, "wrong").status_code == 200
 
 
-def test_a_shoppers_page_asks_the_counter_nothing(django_assert_num_queries) -> None:
+def test_a_shoppers_page_queries_no_sign_in_attempts(django_assert_num_queries) -> None:
     stocked(1)
     with django_assert_num_queries(3):
         Client().get("/")
 
 
-def test_who_tried_is_shown_to_managers_without_any_password() -> None:
+def test_managers_see_sign_in_attempts_without_passwords() -> None:
     attempt("asha", "hunter2")
     page = signed_in("Manager").get("/admin/axes/accessattempt/").content.decode()
     assert "asha" in page
@@ -147,7 +147,7 @@ def test_only_that_network_is_locked_out() -> None:
     assert attempt("asha", "open sesame", REMOTE_ADDR="10.9.8.7").status_code == 302
 
 
-def test_whoever_has_a_password_cannot_buy_more_guesses_with_it() -> None:
+def test_a_success_does_not_reset_the_networks_count() -> None:
     for n in range(19):
         attempt(f"name-{n}", "wrong")
     assert attempt("ravi", "open sesame").status_code == 302
@@ -167,7 +167,7 @@ def test_the_wait_ends_when_the_oldest_mistakes_are_a_quarter_of_an_hour_old() -
     assert attempt("asha", "open sesame").status_code == 302
 
 
-def test_an_unknown_name_costs_and_is_answered_like_a_known_one(hashes) -> None:
+def test_an_unknown_name_takes_as_long_and_gets_the_same_response(hashes) -> None:
     def tries(name):
         hashes.clear()
         answers = [attempt(name, "wrong") for _ in range(6)]
@@ -201,7 +201,7 @@ def test_only_two_hashes_are_made_at_once(monkeypatch, hashes) -> None:
     assert attempt("asha", "open sesame").status_code == 302
 
 
-def test_the_old_password_is_guessed_at_no_more_often_than_at_the_door(hashes) -> None:
+def test_failures_of_the_old_password_count_like_those_of_signing_in(hashes) -> None:
     client = Client()
     attempt("asha", "open sesame", client)
 
@@ -227,13 +227,13 @@ def test_the_old_password_is_guessed_at_no_more_often_than_at_the_door(hashes) -
         "/admin/catalog/product/add/", "//evil.example/", "https://evil.example/", "\\\\evil", "",
     ],
 )  # fmt: skip
-def test_signing_in_never_leads_where_nothing_is_shown(target) -> None:
+def test_signing_in_never_redirects_to_a_page_the_user_may_not_see(target) -> None:
     client = Client()
     form = {"username": "asha", "password": "open sesame", "next": target}
     assert client.post(LOGIN, form).headers["Location"] == "/admin/"
 
 
-def test_signing_in_leads_to_the_page_that_was_wanted() -> None:
+def test_signing_in_redirects_to_the_requested_page() -> None:
     have_roles()
     User.objects.get(username="asha").groups.add(Group.objects.get(name="Manager"))
     for target in (

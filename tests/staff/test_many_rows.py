@@ -81,7 +81,7 @@ ADDRESSES = {
 
 
 @pytest.mark.parametrize("name", ADDRESSES)
-def test_a_page_over_a_long_history(staff, name) -> None:
+def test_a_page_over_a_long_history_uses_indexes_and_few_queries(staff, name) -> None:
     address = ADDRESSES[name]()
     with CaptureQueriesContext(connection) as queries:
         assert staff.get(address).status_code == 200

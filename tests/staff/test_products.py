@@ -72,7 +72,7 @@ def errors(response) -> dict[str, list[str]]:
     return dict(response.context["adminform"].form.errors)
 
 
-def test_a_product_is_made_with_its_price_and_its_picture_drawn_anew(manager) -> None:
+def test_a_product_is_created_with_its_price_and_a_reencoded_picture(manager) -> None:
     response = manager.post(f"{LIST}add/", form())
     assert response.status_code == 302, errors(response)
     product = Product.objects.get()
@@ -103,7 +103,7 @@ def test_the_sizes_are_made_outside_the_request_and_offered_to_the_browser(manag
     assert f"{product.image.url} 1600w" in page
 
 
-def test_a_picture_that_is_gone_stops_no_other(manager) -> None:
+def test_a_missing_picture_file_stops_no_other(manager) -> None:
     stocked(1)
     manager.post(f"{LIST}add/", form())
     tasks.make_sizes()
@@ -189,7 +189,7 @@ def clock_comes() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_picture_that_is_just_being_put_back_is_not_removed(manager, settings) -> None:
+def test_a_picture_being_put_back_in_a_transaction_is_not_removed(manager, settings) -> None:
     """The file is written before the product's row names it."""
     first, second = photograph(), photograph(700, 700)
     manager.post(f"{LIST}add/", form(image=upload(first)))
@@ -216,11 +216,11 @@ def test_without_the_broker_a_picture_is_kept_all_the_same(
     assert Product.objects.exists()
 
 
-def test_what_staff_ask_of_the_worker_goes_to_the_shops_own_broker(settings) -> None:
+def test_tasks_queued_by_the_admin_go_to_the_shops_broker(settings) -> None:
     assert tasks.make_sizes.app.conf.broker_url == settings.CELERY_BROKER_URL
 
 
-def test_one_that_is_edited_keeps_its_picture_even_when_the_file_is_gone(manager) -> None:
+def test_an_edited_product_keeps_its_picture_even_without_the_file(manager) -> None:
     product = stocked(3).product
     assert saved(manager, product, name="New name").status_code == 302
     product = Product.objects.get()
@@ -231,7 +231,7 @@ def test_one_that_is_edited_keeps_its_picture_even_when_the_file_is_gone(manager
     )
 
 
-def test_where_a_photograph_was_taken_is_forgotten_and_it_stands_upright(manager) -> None:
+def test_a_photographs_location_is_removed_and_it_is_upright(manager) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6  # turned by 90°
     exif[0x010E] = "SECRET GARDEN"
@@ -259,7 +259,9 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("kind", REFUSED)
-def test_what_is_no_picture_is_refused_and_what_was_typed_stays(manager, kind, settings) -> None:
+def test_a_file_that_is_no_picture_is_refused_and_the_input_is_kept(
+    manager, kind, settings
+) -> None:
     content, reason = REFUSED[kind]
     response = manager.post(f"{LIST}add/", form(image=upload(content)))
     [message] = errors(response)["image"]
@@ -284,7 +286,7 @@ def photograph_header() -> bytes:
     return b"\x89PNG\r\n\x1a\n" + chunk + struct.pack(">I", 0) + b"IDAT" + b"\0" * 4
 
 
-def test_what_hides_behind_the_end_of_a_picture_is_left_behind(manager) -> None:
+def test_data_after_the_end_of_a_picture_is_dropped(manager) -> None:
     content = photograph() + b"PK\x03\x04<script>alert(1)</script>"
     manager.post(f"{LIST}add/", form(image=upload(content)))
     assert b"<script>" not in kept(Product.objects.get())
@@ -304,7 +306,7 @@ def test_a_date_of_publication_is_in_the_shops_time_zone(manager) -> None:
     assert 'value="2031-05-06T09:30"' in page
 
 
-def test_who_may_only_edit_publishes_nothing_through_the_form(product) -> None:
+def test_publishing_in_the_form_needs_the_permission(product) -> None:
     editor = person("Viewer")
     editor.user_permissions.add(Permission.objects.get(codename="change_product"))
     client = Client()
@@ -317,7 +319,7 @@ def test_who_may_only_edit_publishes_nothing_through_the_form(product) -> None:
 
 
 @pytest.mark.parametrize("price", ["0", "-1", "1.234", "x", "99999999", ""])
-def test_a_price_that_is_none_is_refused(manager, price) -> None:
+def test_an_invalid_price_is_refused(manager, price) -> None:
     assert "price" in errors(manager.post(f"{LIST}add/", form(price=price)))
 
 
@@ -348,7 +350,7 @@ EVERYWHERE = {"grid", "search", "sitemap", "page", "panel", "reserve", "sale"}
     ("from_now", "places"),
     [(timedelta(hours=1), set()), (timedelta(hours=-1), EVERYWHERE), (None, set())],
 )
-def test_before_its_date_it_is_nowhere_after_it_everywhere(product, from_now, places) -> None:
+def test_a_product_is_shown_only_from_its_date_on(product, from_now, places) -> None:
     Product.objects.update(published_at=from_now and timezone.now() + from_now)
     assert seen_in(product) == places
 
@@ -378,12 +380,12 @@ def test_staff_preview_what_shoppers_do_not_see(manager, product) -> None:
     assert manager.get("/p/tidal/").status_code == 404
 
 
-def test_of_one_in_the_shop_a_preview_is_the_page_itself(product) -> None:
+def test_a_preview_of_a_published_product_is_its_page(product) -> None:
     assert Client().get("/p/tidal/?preview").status_code == 200
     assert "A preview for staff" not in Client().get("/p/tidal/?preview").content.decode()
 
 
-def test_one_with_a_history_is_not_deleted_and_says_why(manager, product) -> None:
+def test_a_product_with_history_is_not_deleted_and_the_reason_is_shown(manager, product) -> None:
     page = manager.get(f"{LIST}{product.pk}/delete/").content.decode()
     assert "Tidal cannot be deleted" in page
     assert "Unpublish" in page
@@ -391,9 +393,7 @@ def test_one_with_a_history_is_not_deleted_and_says_why(manager, product) -> Non
     assert Product.objects.exists()
 
 
-def test_one_without_is_deleted_after_a_question_and_its_files_a_week_later(
-    manager, settings
-) -> None:
+def test_a_product_without_history_is_deleted_and_its_files_a_week_later(manager, settings) -> None:
     manager.post(f"{LIST}add/", form())
     product = Product.objects.get()
     address = f"{LIST}{product.pk}/delete/"
@@ -406,18 +406,18 @@ def test_one_without_is_deleted_after_a_question_and_its_files_a_week_later(
     assert files(settings) == set()
 
 
-def test_no_dozen_is_deleted_at_once(manager, product) -> None:
+def test_products_have_no_bulk_delete(manager, product) -> None:
     manager.post(LIST, {"action": "delete_selected", "_selected_action": product.pk, "post": "yes"})
     assert Product.objects.exists()
 
 
-def test_the_list_tells_what_is_in_the_shop(manager, product) -> None:
+def test_the_list_marks_what_is_in_the_shop(manager, product) -> None:
     for shown, there in (("yes", True), ("later", False), ("no", False)):
         page = manager.get(f"{LIST}?shown={shown}")
         assert bool(page.context["cl"].result_list) == there
 
 
-def test_what_staff_write_is_inert(manager, product) -> None:
+def test_markup_in_a_products_texts_is_escaped_in_the_admin(manager, product) -> None:
     Product.objects.update(name="<img onerror=alert(1)>", alt='"><script>', tagline="<b>")
     for address in (
         LIST,
@@ -449,9 +449,7 @@ def test_one_character_more_is_refused_and_counted_the_same_way(manager) -> None
     assert message == "Ensure this value has at most 2000 characters (it has 2001)."
 
 
-def test_a_description_kept_with_other_line_breaks_is_not_changed_by_being_sent_again(
-    manager, product
-) -> None:
+def test_line_breaks_alone_do_not_change_a_description(manager, product) -> None:
     Product.objects.update(description="one\r\ntwo")
     saved(manager, product, name="New name")
     assert "escription" not in LogEntry.objects.get().get_change_message()

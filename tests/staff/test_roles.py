@@ -90,7 +90,7 @@ DOORS = {
 
 @pytest.mark.parametrize("role", EVERYONE)
 @pytest.mark.parametrize("action", ACTIONS)
-def test_an_action_is_done_for_those_who_may_and_for_nobody_else(floor, role, action) -> None:
+def test_each_action_needs_its_permission(floor, role, action) -> None:
     ask, allowed = ACTIONS[action]
     address, form = ask(floor)
     before = floor.state()
@@ -105,14 +105,14 @@ def test_an_action_is_done_for_those_who_may_and_for_nobody_else(floor, role, ac
 
 @pytest.mark.parametrize("role", EVERYONE)
 @pytest.mark.parametrize("door", DOORS)
-def test_a_page_opens_for_those_who_may_see_it(floor, role, door) -> None:
+def test_each_page_needs_its_permission(floor, role, door) -> None:
     address, allowed = DOORS[door]
     answer = signed_in(role).get(address(floor) if callable(address) else str(address))
     assert answer.status_code == (200 if role in allowed else 403)
 
 
 @pytest.mark.parametrize("role", EVERYONE)
-def test_an_audit_is_started_by_those_who_may(role, monkeypatch) -> None:
+def test_starting_an_audit_needs_the_permission(role, monkeypatch) -> None:
     asked: list[object] = []
     monkeypatch.setattr(
         "reservations.staff.records.audit_stock.apply_async", lambda **k: asked.append(k)
@@ -146,7 +146,7 @@ def test_every_permission_of_the_shop_that_views_or_acts_has_a_role() -> None:
             assert wanted <= named
 
 
-def test_what_a_role_gained_by_hand_or_lost_is_put_right() -> None:
+def test_prepare_restores_permissions_changed_by_hand() -> None:
     viewer = Group.objects.get(name="Viewer")
     viewer.permissions.set(Permission.objects.filter(codename="delete_product"))
     roles.apply()
