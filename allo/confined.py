@@ -21,7 +21,7 @@ from tempfile import TemporaryFile
 from threading import Timer
 from typing import IO
 
-PROJECT = Path(__file__).resolve().parents[2]
+PROJECT = Path(__file__).resolve().parents[1]
 MEGABYTE = 2**20
 OUT_OF_MEMORY = 70
 STATM = Path("/proc/self/statm")

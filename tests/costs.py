@@ -1,4 +1,4 @@
-"""What a program that parses a file takes of the machine, as the system counts it."""
+"""The time and memory of a program that parses a file, as the system counts them."""
 
 import subprocess
 import sys
@@ -6,7 +6,7 @@ from tempfile import TemporaryFile
 
 from allo.confined import OUT_OF_MEMORY, PROJECT, Limits
 
-# A process that is started has the size of its parent at first: a small one stands between.
+# A new process first has the size of its parent, so a small launcher starts it.
 LAUNCHER = """
 import os, subprocess, sys
 command = [sys.executable, "-W", "ignore", "-m", *sys.argv[1:]]
@@ -20,7 +20,7 @@ ENDED = {"24": "more time", str(OUT_OF_MEMORY << 8): "more memory"}
 
 
 def cost_of(module: str, content: bytes, limits: Limits) -> tuple[str, float, int]:
-    """Its words, or why it was ended; its seconds of computing, and its megabytes."""
+    """The output, or the limit that ended it; the CPU seconds, and the megabytes."""
     command = [module, str(limits.cpu_seconds), str(limits.memory)]
     with TemporaryFile() as file:
         file.write(content)
