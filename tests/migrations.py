@@ -1,4 +1,4 @@
-"""A database as it was before a migration, and the way back to now."""
+"""A database in the state before a migration."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +9,7 @@ from django.db.migrations.executor import MigrationExecutor
 
 @contextmanager
 def before(app: str, name: str) -> Iterator[None]:
-    """All that the migration and those after it did is undone inside; done again at the end."""
+    """Inside, the migration and all later ones are undone; at the end they are applied again."""
     loader = MigrationExecutor(connection).loader
     (parent,) = (key for key in loader.graph.node_map[app, name].parents if key.key[0] == app)
     _migrate([parent.key])

@@ -1,4 +1,4 @@
-"""Starts the real runner, as `make up` does, and looks at what it leaves behind."""
+"""Starts the real runner, as `make up` does, and inspects what it leaves behind."""
 
 import os
 import shutil

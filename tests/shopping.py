@@ -1,4 +1,4 @@
-"""What a shopper does in the shop's forms."""
+"""A shopper's requests to the shop's forms."""
 
 from typing import Any, TypeAlias
 from uuid import uuid4
@@ -9,7 +9,7 @@ from django.test import Client
 from inventory.models import Inventory
 from reservations.models import Reservation
 
-# What Django's test client answers: with `context` and `templates`.
+# A response of Django's test client, with `context` and `templates`.
 Page: TypeAlias = Any
 
 HTMX = {"HX-Request": "true"}
@@ -36,7 +36,7 @@ def press_reserve(client: Client, row: Inventory, quantity: object = 1, **more: 
 
 
 def holding(client: Client, row: Inventory, quantity: int = 1) -> Reservation:
-    """The reservation that pressing Reserve made, which the client now holds."""
+    """Presses Reserve; returns the new reservation, which the client holds."""
     response = press_reserve(client, row, quantity)
     assert response.status_code == 303, response.content
     return Reservation.objects.with_stock().get(pk=response.headers["Location"].split("/")[2])

@@ -10,8 +10,8 @@ from tests.running import Shop, running_shop
 
 NewCaller = Callable[..., Caller]
 
-# Each caller says where it comes from, as a proxy would, so that the cap of one address does not
-# get in the others' way.
+# Each caller sends an address of its own, as a proxy would, so that one's cap does not limit the
+# others.
 SETTINGS = {
     "RESERVE_RATE": "off", "API_RATE": "off", "LOGIN_RATE": "off", "TRUSTED_PROXIES": "1",
     "WEB_CONCURRENCY": "2", "WEB_THREADS": "16",
@@ -26,7 +26,7 @@ def shop() -> Iterator[Shop]:
 
 @pytest.fixture
 def new_caller(shop: Shop) -> Iterator[NewCaller]:
-    """Make programs that call, each from an address of its own: `new_caller(token)`."""
+    """Make API clients, each with an address of its own: `new_caller(token)`."""
     with ExitStack() as callers:
         yield lambda token="": callers.enter_context(Caller(shop, token))
 

@@ -1,6 +1,6 @@
-"""The shop's WSGI application in a worker that is killed once, by whoever reserves `FATAL` units.
+"""The shop's WSGI application in a worker that is killed once, by a request for `FATAL` units.
 
-`DOOM` names a file that says at which point; it is gone when the worker is."""
+`DOOM` names a file with the point of death; it is deleted when the worker is killed."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""Programs that call the API of a running shop over connections they keep."""
+"""API clients of a running shop, with persistent connections."""
 
 import json
 import random
@@ -40,7 +40,7 @@ class Reply:
 
 
 class Caller:
-    """One connection. `cookies` and `token` are sent with each call, once there are any."""
+    """One connection. `cookies` and `token`, once set, are sent with each call."""
 
     def __init__(self, shop: Shop, token: str = "") -> None:
         self.shop = shop
@@ -97,7 +97,7 @@ class Caller:
 
 
 class Stock:
-    """Shelves of their own for each test, in a shop that runs."""
+    """Products of their own for each test, in a running shop."""
 
     def __init__(self, shop: Shop) -> None:
         self.shop = shop
@@ -172,7 +172,7 @@ def merchant(shop: Shop, *scopes: str, rate: str = "off", max_units: int = 0) ->
 
 
 class Crowd:
-    """Connections that all send at once, each a request that is written already."""
+    """Connections that all send at once, each a prepared request."""
 
     def __init__(self, shop: Shop, size: int) -> None:
         self.sockets = [
@@ -199,7 +199,7 @@ class Crowd:
 
 
 def reserving(product: str, quantity: int = 1, **headers: Any) -> bytes:
-    """A whole request of nobody's, from an address of its own unless one is given."""
+    """A whole anonymous request, from an address of its own unless one is given."""
     body = json.dumps({"product": product, "quantity": quantity}).encode()
     headers = {"X_Forwarded_For": new_address(), **headers}
     lines = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in headers.items())
@@ -229,7 +229,7 @@ def statuses(replies: Sequence[Reply]) -> dict[int, int]:
 
 
 def until_it_answers(caller: Caller) -> None:
-    """After a worker's death: gunicorn has another one soon."""
+    """Waits until gunicorn has replaced a worker that died."""
 
     def answers() -> bool:
         with suppress(OSError, HTTPException):

@@ -1,4 +1,4 @@
-"""What schemathesis may not ask, and what it has to know to get past the shop's door."""
+"""Hooks that adapt schemathesis's requests to the shop."""
 
 import re
 from typing import Any
@@ -19,8 +19,8 @@ def filter_body(context: Any, body: Any) -> bool:
 
 @schemathesis.hook
 def map_body(context: Any, body: Any) -> Any:
-    """A made-up product gets a 404 and nothing more is learnt: what is a proper slug becomes one
-    that is there, and an amount one that can be had. What is wrong stays as wrong as it was."""
+    """An invented product only gives a 404, so a valid slug is replaced with an existing one, and a
+    valid quantity with one that can be reserved. Invalid values are kept."""
     if not isinstance(body, dict):
         return body
     there = {"product": HOT, "warehouse": "blr-01"}

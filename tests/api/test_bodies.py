@@ -1,4 +1,4 @@
-"""Bodies that are malformed, cut short or come in chunks, sent byte by byte to the running shop."""
+"""Bodies that are malformed, incomplete or chunked, sent byte by byte to the running shop."""
 
 import re
 import socket
@@ -25,8 +25,8 @@ TARGETS = [
 
 
 def send(shop: Shop, path: str, content_type: str, body: bytes, *headers: str) -> tuple[int, str]:
-    """The status and the rest of the answer; nothing more is sent after the body."""
-    # With its cookie a form is read before anything is decided; a call with cookies is a browser's.
+    """The status and the rest of the response; nothing is sent after the body."""
+    # With the cookie, a form is read before the CSRF check; a call with cookies is a browser's.
     cookie = [] if path.startswith("/api/") else [f"Cookie: csrftoken={'a' * 32}"]
     lines = [
         f"POST {path} HTTP/1.1", "Host: localhost", "Connection: close",

@@ -1,4 +1,4 @@
-"""Who calls, what each may do, and what is kept of it."""
+"""The kinds of callers, their rights, and what is logged of their calls."""
 
 import logging
 from typing import Any
@@ -86,7 +86,7 @@ def test_pages_and_api_show_a_browser_the_same_holds(client) -> None:
 def test_a_scope_allows_only_its_own_calls(client, scope) -> None:
     stocked(9)
     where = reserve(client, merchant()).headers["Location"]
-    # Another token of somebody else: what it may do at all is asked before what it may see.
+    # Another merchant's token: its scope is checked before its ownership.
     token = merchant(scope)
     calls = {
         "read": act(client, where, token, "GET"),
@@ -219,7 +219,7 @@ def test_an_invalid_rate_is_refused(admin_client, rate) -> None:
 
 
 def test_logs_contain_no_secret(client, caplog, monkeypatch) -> None:
-    """Not of what works, not of what is refused, not of what breaks."""
+    """Neither successful calls, nor refused ones, nor errors log a secret."""
     caplog.set_level(logging.DEBUG)
     stocked(5)
     token, key = merchant(), f"key-{uuid4()}"

@@ -1,4 +1,4 @@
-"""Another quantity over the API: refused as already held when reserved again, changed by name."""
+"""Another quantity over the API: refused when reserving again, possible with `change`."""
 
 from uuid import UUID
 

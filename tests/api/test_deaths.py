@@ -1,4 +1,5 @@
-"""4. A worker dies under a call: before the commit nothing is held, after it the retry is told."""
+"""4. A worker dies during a call: before the commit nothing is held; after it the retry gets the
+reply."""
 
 import os
 import subprocess
@@ -26,7 +27,7 @@ def doom(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def caller(shop: Shop, doom: Path) -> Iterator[Caller]:
-    """Of a gunicorn of its own in front of the shop's database."""
+    """The address of a separate gunicorn on the shop's database."""
     port = free_port()
     variables = shop.variables()
     environment = clean_environment(

@@ -1,4 +1,4 @@
-"""What everybody may read: products, warehouses, the schema; and how to ask for it again."""
+"""Public calls: products, warehouses, the schema; and conditional requests."""
 
 import gzip
 import json
@@ -80,7 +80,7 @@ def test_a_page_past_the_end_has_no_results_and_no_next(client, address) -> None
 
 @pytest.mark.usefixtures("shelves")
 def test_following_next_misses_no_product_that_stays(client) -> None:
-    """What is read first sells out meanwhile, and the list is shorter than a page then."""
+    """The first products sell out meanwhile, so the list becomes shorter than a page."""
     first = client.get("/api/products?in_stock=1&sort=name").json()
     seen = [result["slug"] for result in first["results"]]
     Inventory.objects.filter(product__slug__in=seen).update(reserved_units=F("total_units"))
@@ -113,7 +113,7 @@ def test_an_anonymous_reserve_runs_only_the_engines_queries_once_shelves_are_cac
     client.post("/api/reservations", body, "application/json")
     with CaptureQueriesContext(connection) as asked:
         client.post("/api/reservations", body, "application/json")
-    # The engine itself reads the price, in a statement of its own.
+    # One of them is the engine's query for the price.
     assert not [query for query in asked if '"catalog_product"' in query["sql"]]
 
 

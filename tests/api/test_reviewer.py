@@ -52,7 +52,7 @@ def test_2_twenty_four_at_once_with_one_key_are_one_reservation(shop: Shop, stoc
 def test_2_a_first_visitors_clicks_all_at_once_are_one_hold(
     shop: Shop, stock: Stock, caller: Caller
 ) -> None:
-    """Of the form itself, without a script: none of them is answered before all are sent."""
+    """Posts the form without JavaScript; all requests are sent before any response."""
     slug = stock.of(50)
     page = caller.get(f"/p/{slug}/reserve/").body.decode()
     fields = dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]+)"', page))
@@ -107,7 +107,7 @@ def test_3_an_invalid_key_stores_nothing(caller: Caller, stock: Stock, key: str)
 def test_3_a_key_with_control_characters_stores_nothing(
     shop: Shop, stock: Stock, character: str
 ) -> None:
-    """The web server refuses some of them before anyone reads them."""
+    """The web server itself refuses some of them."""
     slug = stock.of(5)
     with Crowd(shop, 1) as crowd:
         (reply,) = crowd.at_once([reserving(slug, Idempotency_Key=f"a{character}b")])
@@ -130,7 +130,8 @@ def test_6_a_locked_row_is_busy_and_no_thread_hangs(
     with somebody_sits_on(shop, stock.row_id(stuck)), Crowd(shop, 100) as crowd:
         started = time.monotonic()
         replies = crowd.at_once([reserving(stuck)] * 100)
-        # Only the first of 32 threads wait for all of the lock timeout: 100 would be four rounds.
+        # Only the first of 32 threads wait for the full lock timeout; for 100 that would be four
+        # rounds.
         assert time.monotonic() - started < 7
         assert statuses(replies) == {503: 100}
         assert {(reply.code, reply.headers["retry-after"]) for reply in replies} == {("busy", "2")}
@@ -155,7 +156,7 @@ def test_7_without_a_database_calls_are_busy_until_it_is_back(
 ) -> None:
     slug = stock.of(500)
     held = caller.reserve(slug)
-    # So that every connection the shop may have is there to die.
+    # So that all connections of the shop are open when the server dies.
     with Crowd(shop, 64) as crowd:
         assert statuses(crowd.at_once([reserving(slug) for _ in range(64)])) == {201: 64}
     before = shop.child("bin/postgres")
@@ -163,7 +164,7 @@ def test_7_without_a_database_calls_are_busy_until_it_is_back(
     refusals: list[Reply] = []
 
     def is_back() -> bool:
-        # The dead server's last child may answer once more before it notices.
+        # The dead server's last child may respond once more before it notices.
         another = shop.child("bin/postgres") not in {0, before}
         reply = caller.reserve(slug)
         if reply.status != 201:
@@ -171,7 +172,7 @@ def test_7_without_a_database_calls_are_busy_until_it_is_back(
         return another and reply.status == 201
 
     wait_for(is_back, seconds=10)
-    # There may be none: who asks for a connection gets one if the server is back within 5 s.
+    # There may be none: a caller gets a connection if the server is back within 5 s.
     assert {(it.code, it.headers["retry-after"]) for it in refusals} <= {("busy", "2")}
     read = caller.get(held.headers["location"], Authorization=f"Bearer {held.json['token']}")
     assert (read.status, read.json["status"]) == (200, "pending")
@@ -317,7 +318,7 @@ def test_14_500_posts_of_one_address_hold_no_more_than_its_cap(shop: Shop, stock
 
 
 def _fresh_cookie(number: int) -> dict[str, str]:
-    """Every other one is a browser that has just thrown its cookies away."""
+    """Every other client is a browser that has deleted its cookies."""
     secret = uuid4().hex
     cookies = f"csrftoken={secret}; allo_visitor={secret:a<43}"
     return {"Cookie": cookies, "X_CSRFToken": secret} if number % 2 else {}

@@ -1,4 +1,4 @@
-"""Whatever the served schema allows is answered as it says, and whatever it forbids is refused."""
+"""Requests that the schema allows get the documented responses, and all others are refused."""
 
 import os
 import re

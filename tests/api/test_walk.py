@@ -1,4 +1,4 @@
-"""The README's walk through the API, as it stands there."""
+"""The README's example calls of the API, run as written."""
 
 import os
 import re

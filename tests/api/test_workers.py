@@ -1,4 +1,4 @@
-"""The web server's processes share what comes at once."""
+"""The web server's processes share a burst of connections."""
 
 from contextlib import suppress
 from pathlib import Path
@@ -12,7 +12,7 @@ pytestmark = pytest.mark.race
 
 
 def connections(pid: int, port: int) -> int:
-    """Established ones to this port that the process has accepted."""
+    """The established connections to this port that the process has accepted."""
     lines = [line.split() for line in Path(f"/proc/{pid}/net/tcp").read_text().splitlines()[1:]]
     inodes = {f[9] for f in lines if f[3] == "01" and f[1].endswith(f":{port:04X}")}
     found = 0

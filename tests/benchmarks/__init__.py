@@ -5,6 +5,6 @@ import os
 import django
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "allo.settings")
-# What is measured is the engine: every caller is a shopper of an address of its own.
+# To measure the engine alone, every caller is a shopper with an address of its own.
 os.environ.setdefault("RESERVATION_MAX_UNITS_PER_ADDRESS", "0")
 django.setup()

@@ -23,7 +23,7 @@ def main() -> None:
     with connection.cursor() as cursor:
         cursor.execute(STORED_FUNCTION)
     rows = [stocked(10_000_000, product=f"p-{n}").pk for n in range(200)]
-    # As in a shop in use: what is planned on empty tables would be wrong for everybody.
+    # As in a shop in use: plans made on empty tables would slow down all contenders.
     measure("Allo", rows, processes=1, callers=16, keys=True)
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")

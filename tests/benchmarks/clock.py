@@ -1,4 +1,4 @@
-"""The sweep of many due holds, beside one bulk statement, and what shoppers feel meanwhile."""
+"""The sweep of many due holds, compared with one bulk statement, and its effect on shoppers."""
 
 import time
 from collections.abc import Iterator

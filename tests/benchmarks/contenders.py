@@ -1,7 +1,7 @@
 """The same rules three ways: a transaction per request, a stored function, Allo's `reserve`.
 
-All of them check the limits, answer a holder with the hold it has, and store the answer of a key,
-so that they differ in how they are run and in nothing they do.
+All of them check the limits, return a holder's existing hold, and store the reply under a key. They
+do the same work, and differ only in how it is run.
 """
 
 import json

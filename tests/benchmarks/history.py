@@ -1,4 +1,4 @@
-"""What a reservation costs when millions have gone before."""
+"""The time of a reservation after millions of earlier ones."""
 
 from collections.abc import Iterator, Sequence
 
@@ -25,7 +25,7 @@ def report(rows: Sequence[int]) -> Iterator[str]:
         cursor.execute("SET statement_timeout = 0")
         cursor.execute(FILL, [OLD])
         cursor.execute("VACUUM ANALYZE reservations_reservation")
-    # The first calls read the index into memory; what is measured is the shop in its stride.
+    # Warm up first: the first calls read the index into memory.
     measure("Allo", rows, processes=1, callers=1, keys=False)
     after = measure("Allo", rows, processes=1, callers=1, keys=False)
     yield (

@@ -1,5 +1,5 @@
-"""POST /api/reservations as clients feel it: gunicorn with 2 workers of 16 threads, 32 connections,
-next to a view that does nothing and to other engines behind the same view."""
+"""POST /api/reservations over HTTP: gunicorn with 2 workers of 16 threads, 32 connections, compared
+with a view that does nothing and with other engines behind the same view."""
 
 import os
 import subprocess
@@ -16,7 +16,7 @@ from tests.benchmarks import wrk
 from tests.benchmarks.wrk import Load
 from tests.running import PROJECT, free_port, wait_for
 
-# So long each measures in all, in turns: on a shared machine the next minute may be half as fast.
+# The total seconds of each, measured in turns: a shared machine may be half as fast a minute later.
 SECONDS, ROUNDS = float(os.environ.get("BENCH_HTTP_SECONDS", "12")), 6
 WARM_UP = 2
 NOTHING = "no-op view"

@@ -1,5 +1,5 @@
-"""Thousands of open streams on one live process: how soon all of them hear, what each costs, and
-what the shop's own pages feel of it."""
+"""Thousands of open streams on one live process: the delay of a message, the memory of each, and
+the effect on the shop's pages."""
 
 import asyncio
 import http.client
@@ -92,7 +92,7 @@ def _cell(measured: Measured) -> str:
 
 
 def _browse(port: int, topic: str = "") -> tuple[Measured, dict[str, float]]:
-    """One visitor after the other, and meanwhile an event now and then; when each was sent."""
+    """Page views one after the other, with some events meanwhile; returns when each was sent."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     sent: dict[str, float] = {}
     latencies = []
@@ -112,7 +112,7 @@ def _browse(port: int, topic: str = "") -> tuple[Measured, dict[str, float]]:
 
 
 class Reader(asyncio.Protocol):
-    """A stream as lean as it can be, so that it is the server that is measured."""
+    """A minimal client, so that the server is measured."""
 
     def __init__(self, request: bytes, heard: Heard) -> None:
         self.request = request
@@ -148,7 +148,7 @@ async def _open(port: int, streams: int, pipe: Connection) -> None:
     until = loop.time() + OPENING_SECONDS
     while len(readers) < streams and loop.time() < until:
         opened = [Reader(request, heard) for _ in range(min(AT_ONCE, streams - len(readers)))]
-        # Connections come from as many addresses of this machine as their ports need.
+        # Each local address has a limited number of ports, so several addresses are used.
         source = (f"127.0.0.{2 + len(readers) // 20_000}", 0)
         for reader in opened:
             await loop.create_connection(lambda r=reader: r, "127.0.0.1", port, local_addr=source)  # type: ignore[misc]

@@ -1,4 +1,4 @@
-"""Callers in threads of several processes, started together, measured one by one."""
+"""Callers in threads of several processes that start together; each call is measured."""
 
 import multiprocessing
 import random

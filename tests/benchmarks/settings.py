@@ -1,4 +1,4 @@
-"""The shop's settings for measuring it over HTTP: without the limits that one loud client meets."""
+"""The shop's settings for benchmarks over HTTP: without rate limits."""
 
 import os
 

@@ -1,5 +1,5 @@
-"""The shop's addresses and a view that does nothing; and, behind the API's own view, what else
-could have been there instead of Allo's engine. Only here, never in the shop."""
+"""The shop's URLs plus a view that does nothing, and the API's view with other engines. Used only
+for benchmarks."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -57,7 +57,7 @@ def _told(reservation_id: UUID, row: int, quantity: int) -> Reservation:
 
 
 def _politely(reserve: Callable[..., Reservation]) -> Callable[..., Reservation]:
-    """A lock not had in time is 503, whoever waited for it."""
+    """A lock that is not free in time is a 503 in every engine."""
 
     def told(**asked: Any) -> Reservation:
         try:

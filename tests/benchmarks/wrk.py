@@ -1,4 +1,4 @@
-"""The load generator wrk: what is installed, else Debian's package, unpacked beside the project."""
+"""The load generator wrk: installed, or Debian's package unpacked beside the project."""
 
 import json
 import os
@@ -27,13 +27,13 @@ class Load:
 
     @property
     def others(self) -> int:
-        """Answers that are neither a hold nor an honest refusal, and calls without any answer."""
+        """Responses that are neither a hold nor a proper refusal, and calls without a response."""
         honest = sum(self.statuses.get(status, 0) for status in ("201", "409", "503"))
         return sum(self.statuses.values()) - honest + self.lost
 
 
 def find() -> list[str] | None:
-    """The command, or None if there is no wrk and none can be had (it takes apt-get)."""
+    """The command, or None if wrk is missing and cannot be fetched (with apt-get)."""
     if found := shutil.which("wrk"):
         return [found]
     if not (FOLDER / "usr/bin/wrk").exists() and shutil.which("apt-get"):

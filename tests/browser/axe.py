@@ -1,19 +1,19 @@
-"""What axe finds wrong with a page, up to WCAG 2.2 AA: look, rule and element of each fault."""
+"""Faults that axe finds in a page, up to WCAG 2.2 AA: look, rule and element of each."""
 
 from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import Page
 
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-# Each width and each scheme once: what is laid out depends on one, how it is coloured on the other.
+# Each width and each scheme once: the layout depends on the one, the colours on the other.
 LOOKS = ((1440, "light"), (360, "dark"))
 OPTIONS = {
     "runOnly": RULES,
     "resultTypes": ["violations"],
-    # Not the style sheets too: those that Django's import would go into a page of axe's own, of
-    # which the site's policy complains.
+    # Without style sheets: axe would load those that Django's import into a page of its own, which
+    # the site's policy reports.
     "preload": {"assets": ["media"], "timeout": 10_000},
 }
-# Half faded in, a text has half its contrast. What is replaced meanwhile moves no more either.
+# Wait for animations: a text that is half faded in has less contrast.
 MOTION_OVER = """
 Promise.allSettled(document.getAnimations()
     .filter(({ timeline }) => timeline instanceof DocumentTimeline)
@@ -26,9 +26,9 @@ Fault = tuple[str, str, str]
 
 
 def faults(page: Page) -> list[Fault]:
-    """In each of LOOKS, the first of which the page keeps."""
+    """Checks each of LOOKS; the page keeps the first."""
     page.wait_for_load_state()
-    # Once, not at each look as Axe.run() does: half a megabyte takes its time to arrive.
+    # Once, not for each look as Axe.run() does: it is half a megabyte.
     page.evaluate(AXE_SCRIPT)
     found = []
     for width, scheme in LOOKS:

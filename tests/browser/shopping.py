@@ -1,4 +1,4 @@
-"""What tests in the browser have in common: something to buy, and the way to it."""
+"""Helpers of browser tests: a product to buy, and the steps to buy it."""
 
 import re
 from dataclasses import dataclass
@@ -19,15 +19,15 @@ UNTOUCHED = """
         WHERE other.product_id = product.id
     ), product.position, row.id LIMIT 1
 """
-# How long another page may take to tell, in ms: by push, and without. A push is there within one
-# second; beside other tests the browser itself may take as long again. Polling comes every 5 s.
+# How long another page may take to show a change, in ms: with push, and by polling. A push arrives
+# within a second, and a loaded browser may take another. Polls run every 5 s.
 PUSHED, POLLED = 2_000, 6_000
 COUNTDOWN = re.compile(r"^\s*\d+:\d\d\s*$")
 
 
 @dataclass(frozen=True)
 class Shelf:
-    """A product in a warehouse that has some, where nobody holds any."""
+    """A product with units in a warehouse, none of them held."""
 
     slug: str
     product: str
@@ -56,7 +56,7 @@ def units(shop: Shop, shelf: Shelf) -> tuple[int, int]:
 
 
 def move_deadline(shop: Shop, checkout: str, seconds: int) -> None:
-    """Time passes for one reservation: its times move, the clocks stay."""
+    """Lets time pass for one reservation by moving its timestamps."""
     shop.sql(
         f"UPDATE reservations_reservation SET created_at = created_at + interval '{seconds} s',"
         f" expires_at = expires_at + interval '{seconds} s'"
@@ -88,7 +88,7 @@ def hold(page: Page, shelf: Shelf, quantity: int = 1) -> str:
 
 
 def lose_the_race(page: Page, rival: Page, shelf: Shelf, *, left: int) -> None:
-    """Asks for the whole shelf, a moment after the rival took all of it but `left`."""
+    """Requests the whole stock, a moment after a rival took all but `left` of it."""
     form = open_reserve(page, shelf)
     choose(form, shelf, shelf.units)
     hold(rival, shelf, shelf.units - left)

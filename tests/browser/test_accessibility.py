@@ -1,4 +1,4 @@
-"""Every page and every state by axe, up to WCAG 2.2 AA, light and wide, dark and on a phone."""
+"""Every page and state passes axe up to WCAG 2.2 AA: light and wide, dark and on a phone."""
 
 import pytest
 from playwright.sync_api import Page, expect

@@ -1,4 +1,4 @@
-"""The grid: it grows and narrows in place, and its address always says how."""
+"""The grid: "Load more" and filters work in place, and the address follows."""
 
 import re
 

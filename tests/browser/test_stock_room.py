@@ -14,12 +14,12 @@ from tests.running import Shop
 pytestmark = pytest.mark.browser
 
 LIST = "/admin/inventory/inventory/"
-# A worker has to take the file, and the page to ask again.
+# A worker has to take the file, and the page has to poll again.
 READ_MS = 20_000
 
 
 def find(page: Page, shelf: Shelf) -> None:
-    """To the shelf's row, by the list's search and filter."""
+    """Opens the inventory row through the list's search and filter."""
     page.goto(LIST)
     page.get_by_role("searchbox").or_(page.locator("#searchbar")).first.fill(shelf.slug)
     page.locator("#changelist-search [type=submit]").click()
@@ -29,7 +29,7 @@ def find(page: Page, shelf: Shelf) -> None:
 
 
 def press(page: Page, name: str) -> None:
-    """And be on the page that answers, which a click alone does not wait for."""
+    """Waits for the response page, which a click alone does not."""
     with page.expect_navigation():
         page.locator("#content").get_by_role("button", name=name, exact=True).click()
 
@@ -192,7 +192,7 @@ def test_a_manager_imports_a_file_with_mistakes_then_without(
     assert faults(page) == []
     page.goto("/admin/inventory/stockimport/upload/")
     upload("right.csv", head + right)
-    # The page waits for the worker, and comes anew by itself.
+    # The page waits for the worker and reloads by itself.
     expect(page.get_by_role("button", name="Apply 1 change")).to_be_visible(timeout=READ_MS)
     assert faults(page) == []
     press(page, "Apply 1 change")
@@ -211,7 +211,7 @@ def test_a_long_file_is_applied_by_the_workers_while_the_page_says_so(
         f"SELECT p.slug, {codes} FROM inventory_inventory i JOIN catalog_product p"
         " ON p.id = i.product_id ORDER BY i.id"
     )
-    # The shop's shelves are fewer than a file has to have to be long: more are built.
+    # A long file needs more inventory rows than the shop has, so more are made.
     shop.sql(
         "INSERT INTO inventory_warehouse (code, name, position)"
         " SELECT 'far-' || n, 'Far ' || n, 99 FROM generate_series(1, 2) n ON CONFLICT DO NOTHING;"

@@ -19,7 +19,7 @@ OWN_SCRIPT = re.compile(r"/static/js/[\w-]+\.\w+\.js$")
 
 def test_the_grid_is_light_and_its_own_scripts_are_few(page: Page) -> None:
     finished: list[Request] = []
-    # Playwright takes functions written in Python alone.
+    # Playwright accepts only functions written in Python.
     page.on("requestfinished", lambda request: finished.append(request))  # noqa: PLW0108
     page.goto("/")
     page.wait_for_load_state("load")

@@ -1,4 +1,4 @@
-"""A time of day says whose it is to those whose clocks show another one."""
+"""Times name their zone in browsers with a different one."""
 
 import re
 

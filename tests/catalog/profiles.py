@@ -3,7 +3,7 @@
 import struct
 from itertools import product
 
-# The columns of Display P3 (and of sRGB, in another order) in the space that profiles meet in.
+# The columns of Display P3 (and of sRGB, in another order) in the profile connection space.
 P3 = ((0.51512, 0.2412, -0.00105), (0.29198, 0.69225, 0.04189), (0.1571, 0.06657, 0.78407))
 WHITE = (0.9642, 1.0, 0.82491)
 

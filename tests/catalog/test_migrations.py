@@ -1,4 +1,4 @@
-"""A shop that has products already keeps them, finds them and their addresses after `migrate`."""
+"""Existing products and their addresses are kept and found after `migrate`."""
 
 import pytest
 from django.db import connection

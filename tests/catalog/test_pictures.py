@@ -1,4 +1,5 @@
-"""What phones, scanners and other programs make is drawn as it looks, or refused in words."""
+"""Pictures of phones, scanners and programs are re-encoded with the same look, or refused with a
+reason."""
 
 import struct
 import zlib
@@ -25,7 +26,7 @@ def saved(image: Image.Image, kind: str = "PNG", **more: Any) -> bytes:
 
 
 def drawn(content: bytes) -> Image.Image:
-    """As the shop shows it."""
+    """The picture as the shop shows it."""
     picture = pictures.redraw(BytesIO(content), len(content))
     image = Image.open(BytesIO(picture.content))
     assert (image.format, image.info.get("icc_profile"), len(image.getexif())) == ("WEBP", None, 0)
@@ -75,7 +76,7 @@ def test_an_animated_image_is_refused(kind) -> None:
 
 
 def exif(kind: int, count: int, value: bytes, entries: int = 1) -> bytes:
-    """Little-endian EXIF that says an orientation with this type, count and value."""
+    """Little-endian EXIF with an orientation of this type, count and value."""
     entry = struct.pack("<HHI4s", 0x0112, kind, count, value.ljust(4, b"\0"))
     return b"Exif\0\0II*\0\x08\0\0\0" + struct.pack("<H", entries) + entry * entries + bytes(4)
 
@@ -93,8 +94,8 @@ SIX = (6).to_bytes(2, "little")
         (exif(3, 2, SIX * 2), UPRIGHT),  # two of them
         (exif(2, 2, b"6\0"), LYING),  # text
         (exif(5, 1, b"\xff\xff\xff\xff"), LYING),  # a fraction beyond the end
-        (exif(99, 1, SIX), LYING),  # a type that there is not
-        (exif(3, 2**31, SIX), LYING),  # more than there is
+        (exif(99, 1, SIX), LYING),  # an unknown type
+        (exif(3, 2**31, SIX), LYING),  # more values than the data has
         (exif(3, 1, SIX, entries=3), UPRIGHT),
         (exif(3, 1, SIX)[:20], LYING),  # cut off
         (exif(3, 1, b"\xff\xff"), LYING),
@@ -133,7 +134,7 @@ def test_each_orientation_is_turned_the_right_way(orientation, white_at) -> None
     ],
 )
 def test_a_tag_of_an_odd_type_beside_the_orientation_changes_nothing(tag, kind, value) -> None:
-    """All of EXIF used to be written anew, only to leave one tag out, and the odd one cannot be."""
+    """A regression: rewriting EXIF to leave out one tag failed at odd tags."""
     turn = struct.pack("<HHI4s", 0x0112, 3, 1, SIX)
     odd = struct.pack("<HHI4s", tag, kind, 1, value)
     said = b"Exif\0\0II*\0\x08\0\0\0" + struct.pack("<H", 2) + turn + odd + bytes(4)
@@ -164,7 +165,7 @@ RED_IS_GREEN = profiles.rgb((profiles.P3[1], profiles.P3[0], profiles.P3[2]))
         (plain((255, 0, 0)).quantize(4), RED_IS_GREEN, (0, 255, 0, 255)),
         (plain(55, "L"), profiles.linear_grey(), (128, 128, 128, 255)),
         (plain((55, 77), "LA"), profiles.linear_grey(), (128, 128, 128, 77)),
-        # Of another kind of picture, broken, or none: as if it were not there.
+        # A profile of another kind of picture, or a broken one, is ignored.
         (plain(55, "L"), RED_IS_GREEN, (55, 55, 55, 255)),
         (plain(), profiles.linear_grey(), (200, 40, 40, 255)),
         (plain(), profiles.cmyk_without_cyan(), (200, 40, 40, 255)),
@@ -238,7 +239,7 @@ SMALL: dict[str, Callable[[], bytes]] = {
 
 @pytest.mark.parametrize("what", SMALL)
 def test_a_small_file_with_a_large_picture_costs_little(what) -> None:
-    """Taken or refused, whatever it is: with neither more time nor more memory."""
+    """Accepted or refused, it needs no more than the allowed time and memory."""
     content = SMALL[what]()
     share = len(content) / 2**20
     allowed = pictures.limits(len(content))

@@ -1,4 +1,4 @@
-"""A product's old addresses lead to it, whatever it is called now."""
+"""A product's old addresses redirect to it after it was renamed."""
 
 from typing import Any
 
@@ -16,13 +16,13 @@ pytestmark = pytest.mark.django_db
 
 
 def rename(row: Inventory, slug: str) -> None:
-    """By the database, past every form."""
+    """In SQL, without any form."""
     Product.objects.filter(pk=row.product_id).update(slug=slug)
 
 
 @pytest.fixture
 def row() -> Inventory:
-    """Of a product that was called tidal, then ebb, and is called flow."""
+    """A product whose slug was tidal, then ebb, and is now flow."""
     row = stocked(5)
     rename(row, "ebb")
     rename(row, "flow")

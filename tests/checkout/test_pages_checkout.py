@@ -253,7 +253,7 @@ def test_an_ended_checkout_offers_another_warehouse_if_none_is_left_here(client)
 
 
 def test_an_unpublished_product_is_not_offered_again(client) -> None:
-    """Nor is there a way to a page that is not there, and a page that was open hears of it."""
+    """It has no link to the missing page either, and an open checkout is refreshed."""
     row = stocked(3)
     reservation = holding(client, row)
     press(client, reservation, "cancel")

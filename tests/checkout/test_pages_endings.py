@@ -1,4 +1,4 @@
-"""Each ending says who ended it and why: the page, its title, the lists, and the API."""
+"""Each ending shows who ended it and why: on the page, in its title, in lists, and in the API."""
 
 from collections.abc import Callable
 
@@ -56,7 +56,7 @@ def test_each_ending_names_who_ended_it_also_in_the_tabs_title(
     assert "<title>Held for you: Tidal – Allo</title>" in before.content.decode()
     end(reservation)
     whole = client.get(address).content.decode()
-    # What htmx puts in place: by push, by poll, and by the page's own forms.
+    # What htmx swaps in: after a push, a poll, or one of the page's forms.
     part = client.get(address, {"seen": before.context["seen"]}, headers=HTMX).content.decode()
     late = press(client, reservation, "renew", headers=HTMX).content.decode()
     for page in (whole, part, late):

@@ -1,4 +1,4 @@
-"""The connection of a test, changed: led astray, pooled, limited in time."""
+"""Changed connections for tests: to a missing server, pooled, limited in time."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +10,7 @@ from django.db import connection
 
 @contextmanager
 def connected(options: dict[str, Any], **settings: Any) -> Iterator[None]:
-    """All threads connect like this meanwhile; None takes an option away."""
+    """All threads connect with these options meanwhile; None removes an option."""
     before = dict(connection.settings_dict)
     changed = {**before["OPTIONS"], **options}
     connection.close()
@@ -36,20 +36,20 @@ def pooled() -> Iterator[None]:
 
 @pytest.fixture
 def alone() -> Iterator[None]:
-    """A pool of one connection: who comes next has the same."""
+    """A pool of one connection, so that the next caller gets the same one."""
     with connected({"pool": {**POOL, "max_size": 1}}):
         yield
 
 
 @pytest.fixture
 def away() -> Iterator[None]:
-    """No server is there; who wants a connection of the pool waits for a moment only."""
+    """No server listens; a caller of the pool waits only a moment."""
     with connected({"pool": {**POOL, "timeout": 0.3}}, HOST="/nowhere"):
         yield
 
 
 @pytest.fixture
 def hurried() -> Iterator[None]:
-    """No transaction may last."""
+    """A very short transaction timeout."""
     with connected({"transaction_timeout": 200}):
         yield

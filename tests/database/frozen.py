@@ -1,4 +1,4 @@
-"""A worker that is stopped, and not killed, while its transaction holds a row."""
+"""A worker that is stopped (SIGSTOP), not killed, while its transaction has a row locked."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""What the shop makes of a failed statement: decided by SQLSTATE, whatever class it comes as."""
+"""How failed statements are classified: by SQLSTATE, whatever the exception's class."""
 
 import pytest
 from django.db import Error, connection
@@ -23,12 +23,12 @@ BUSY = [
     "08P01", "25006", "25P03", "25P04", "53000", "53200", "53300",
 ]  # fmt: skip
 STORAGE = ["53100", "58030"]
-# Mistakes in what is sent, which would fail again, and are shown as such.
+# Bugs in what is sent: a retry would fail again, so they are no faults.
 OURS = ["53400", "23505", "23514", "22001", "42601", "42P01", "42501", "XX000"]
 
 
 def fail_with(state: str) -> Error:
-    """The server raises it, so that it comes as it would in earnest."""
+    """Raised by the server, so that it arrives as a real one would."""
     with pytest.raises(Error) as caught, connection.cursor() as cursor:
         cursor.execute(f"DO $$ BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '{state}'; END $$")
     connection.close()
@@ -66,11 +66,11 @@ def test_the_logged_name_of_an_error_quotes_no_rows() -> None:
     assert name_of(fail_with("23505")) == "UniqueViolation (23505)"
 
 
-# --- What the verbs say of it ---------------------------------------------------------------------
+# --- refusals of the verbs ---------------------------------------------------------------------
 
 
 def failing(state: str) -> None:
-    """From now on every write of a reservation or of the ledger fails like this."""
+    """Makes every write of a reservation or ledger line fail with this SQLSTATE."""
     with connection.cursor() as cursor:
         cursor.execute(f"""
             CREATE OR REPLACE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS
@@ -130,7 +130,7 @@ def test_a_batch_with_one_command_that_breaks_it_is_still_retried(row, monkeypat
 
 
 def run_batch(monkeypatch, rows: list[int]) -> tuple[list[object], int]:
-    """What became of a batch of 8 for these rows, and how many transactions were tried."""
+    """The outcomes of a batch of 8 for these rows, and the number of transactions tried."""
     tries = 0
     transact = engine._transact
 

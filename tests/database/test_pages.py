@@ -1,4 +1,4 @@
-"""What people and programs see while the database cannot do its part: never a traceback."""
+"""Responses while the database is unreachable or read-only: never a traceback."""
 
 import logging
 
@@ -29,21 +29,21 @@ BARE = "The shop’s database does not answer at the moment."
 
 @pytest.fixture
 def client(client):
-    """As a web server would, it gets the page and not the exception."""
+    """A client that gets the error page, like a browser, not the exception."""
     client.raise_request_exception = False
     return client
 
 
 @pytest.fixture
 def known(client):
-    """Somebody with a session, which is in the database like all else."""
+    """A client with a session, which is in the database too."""
     stocked(5)
     client.force_login(User.objects.create_superuser("boss"))
     return client
 
 
 def settled(log) -> None:
-    """What the log says is one line for each, without a traceback."""
+    """The log has one line for each error, without a traceback."""
     assert log.records
     assert not [record for record in log.records if record.exc_info]
 

@@ -1,4 +1,4 @@
-"""The pool while the server is away, when it is back, and when it has turned into another."""
+"""The pool while the server is unreachable, when it is back, and after a failover."""
 
 import time
 from typing import Any
@@ -58,7 +58,7 @@ def test_after_a_pool_timeout_the_next_caller_is_refused_at_once(away, monkeypat
 
 
 def test_one_dead_connection_drains_the_pool(pooled, monkeypatch) -> None:
-    """psycopg would pause for a second after the first, for two after the second."""
+    """psycopg's own delays would be 1 s after the first attempt and 2 s after the second."""
 
     def pause(_seconds: float) -> None:
         raise AssertionError("it pauses between dead connections")

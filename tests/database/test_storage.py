@@ -1,4 +1,4 @@
-"""A full disk, in earnest: what the server writes to is /dev/full, where the kernel has no room."""
+"""A really full disk: the server's files are links to /dev/full, where every write fails."""
 
 import os
 from collections.abc import Iterator
@@ -29,13 +29,13 @@ def asked(statement: str) -> str:
 
 
 def data_folder() -> Path:
-    """Where this connection's server process works."""
+    """The data folder of this connection's server."""
     return Path(f"/proc/{asked('SELECT pg_backend_pid()')}/cwd").readlink()
 
 
 @contextmanager
 def no_room_for(table: str) -> Iterator[None]:
-    """The table's file, still empty, cannot grow."""
+    """Makes the table's file, which is still empty, unable to grow."""
     file = data_folder() / asked(f"SELECT pg_relation_filepath('{table}')")
     owner = file.stat()
     assert owner.st_size == 0
@@ -54,7 +54,7 @@ def no_room_for(table: str) -> Iterator[None]:
 
 @contextmanager
 def no_room_for_files() -> Iterator[None]:
-    """What this connection's server process would put aside, in files it numbers, fails."""
+    """Makes this connection's server process fail to write temporary files."""
     folder = data_folder() / "base" / "pgsql_tmp"
     folder.mkdir(exist_ok=True)
     pid = asked("SELECT pg_backend_pid()")
@@ -95,7 +95,7 @@ def test_with_a_full_disk_the_shop_says_so_and_is_not_ready(client) -> None:
         assert response.headers["Retry-After"] == "60"
     assert (ready.status_code, ready.json()["storage"]) == (503, "full")
     assert audit_stock() == []
-    # Nothing was kept under the keys, so the very same request is served when there is room.
+    # Nothing was stored under the keys, so the same request is served when there is space.
     assert not IdempotencyKey.objects.exists()
     assert services.reserve(product_id=row.product_id, quantity=1, holder=Holder("session:1"))
     assert client.get("/readyz").status_code == 200
@@ -113,7 +113,7 @@ def test_with_a_full_disk_staff_get_a_refusal_in_their_words() -> None:
 
 
 def test_a_process_that_wrote_nothing_detects_the_full_disk(client) -> None:
-    """Another one's failure is not known here: so each look at readiness writes something."""
+    """A process does not know of others' failures, so each readiness check writes something."""
     with no_room_for_files():
         ready = client.get("/readyz")
         assert (ready.status_code, ready.json()["storage"]) == (503, "full")

@@ -1,4 +1,4 @@
-"""What is made of a file: where its rows are, which lines they are in, and what it may cost."""
+"""Reading files: where rows are found, their line numbers, and the limits on time and memory."""
 
 from collections.abc import Callable
 from io import BytesIO
@@ -206,7 +206,7 @@ MANY: dict[str, tuple[Callable[[], bytes], str]] = {
 
 @pytest.mark.parametrize("what", MANY)
 def test_a_small_workbook_with_many_of_something_costs_little(what) -> None:
-    """Taken or refused, whatever it is: with neither more time nor more memory."""
+    """Accepted or refused, it needs no more than the allowed time and memory."""
     make, words = MANY[what]
     content = make()
     allowed = reading.limits(len(content))
@@ -272,7 +272,7 @@ def test_a_program_that_takes_too_much_is_ended(tmp_path, monkeypatch, body, lim
 
 
 def test_the_same_program_within_its_limits_succeeds(tmp_path, monkeypatch) -> None:
-    """What ends the others is the limits, and nothing besides."""
+    """The control: the limits ended the others, nothing else."""
     body = "print(len([bytearray(2**20) for _ in range(200)]), sys.stdin.read())"
     assert run(body, tmp_path, monkeypatch, ROOMY) == b"begun\n200 seen\n"
 
@@ -283,7 +283,7 @@ def test_a_partial_result_is_not_used(tmp_path, monkeypatch) -> None:
 
 
 def test_error_output_of_the_program_is_no_result(tmp_path, monkeypatch) -> None:
-    """Its standard error is a file, as where the shop keeps its logs."""
+    """Its standard error is a file, like the shop's logs."""
     body = "print('oh', file=sys.stderr)"
     assert run(body, tmp_path, monkeypatch, ROOMY) == b"begun\n"
 

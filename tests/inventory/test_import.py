@@ -1,4 +1,4 @@
-"""Adjustments from a file: what is read, what is refused and why, all or nothing."""
+"""Adjustments from a file: what is accepted, what is refused and why; all rows or none."""
 
 from datetime import timedelta
 from io import BytesIO
@@ -65,7 +65,7 @@ def errors() -> list[tuple[int, str]]:
 
 
 def refused(response: Any) -> str:
-    """Why a file was not taken; nothing of it is left but that."""
+    """The reason why a file was refused; nothing else of it is kept."""
     if "form" in response.context:
         assert not StockImport.objects.exists()
         return " ".join(response.context["form"].errors["file"])

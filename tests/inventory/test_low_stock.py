@@ -1,4 +1,4 @@
-"""Staff are told of low stock by e-mail: once for each time a row becomes low."""
+"""Staff get a mail about low stock once for each time a row becomes low."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Lists of tables that have grown: how often they ask, and by which index."""
+"""Lists of large tables: the number of their queries, and the indexes used."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from tests.stock import stocked
 pytestmark = pytest.mark.django_db
 
 INVENTORY, LEDGER = "/admin/inventory/inventory/", "/admin/inventory/stockmovement/"
-# Half of all sales are of one row. One line in a thousand is of staff, few are of the first day.
+# Half of all sales are of one row. One line in a thousand is by staff; few are from the first day.
 GROWN = """
     INSERT INTO catalog_product (slug, name, category_id, tagline, description, material,
         dimensions_cm, price_paise, image, width, height, alt, dominant_hex, position)
@@ -50,7 +50,7 @@ def grown(module_db) -> Inventory:
 
 
 def opened(client: Any, address: str) -> list[str]:
-    """What a page asked the database."""
+    """The queries of a page."""
     with CaptureQueriesContext(connection) as queries:
         assert client.get(address).status_code == 200
     return [query["sql"] for query in queries]

@@ -1,4 +1,4 @@
-"""A filled database comes through each migration, and back."""
+"""A filled database is migrated forward and back."""
 
 from io import BytesIO
 from typing import Any

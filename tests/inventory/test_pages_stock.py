@@ -1,4 +1,4 @@
-"""The stock room's pages: fill in, check, apply; what each role may; what is refused and how."""
+"""The pages that change stock: fill in, check, apply; permissions; refusals."""
 
 from typing import Any
 
@@ -25,7 +25,7 @@ VERBS: dict[str, tuple[str, dict[str, Any]]] = {
 
 
 def staff(*permissions: str) -> Client:
-    """Somebody signed in who may do just this, beside looking at inventory."""
+    """A signed-in user with only this permission, besides viewing inventory."""
     user = User.objects.create_user(f"staff-{'-'.join(permissions)}", is_staff=True)
     wanted = ("view_inventory", *permissions)
     user.user_permissions.set(Permission.objects.filter(codename__in=wanted))
@@ -48,7 +48,7 @@ def fill_in(client: Client, page: str, **fields: Any) -> Any:
 
 
 def sent(checked: Any, step: str = "apply") -> dict[str, Any]:
-    """What the page that shows before and after sends when its button is pressed."""
+    """The data that the check page sends when its button is pressed."""
     form = checked.context["form"]
     fields = {field.name: field.value() or "" for field in form}
     return {**fields, "seen": checked.context["seen"], "step": step}

@@ -1,4 +1,5 @@
-"""The stock room with the shop's lesser database role, and with a worker that dies half way."""
+"""Changes of stock with the shop's restricted database role, and with a worker that dies half
+way."""
 
 from collections.abc import Callable
 from io import BytesIO
@@ -71,7 +72,7 @@ def test_a_worker_that_dies_half_way_changes_nothing(staff, monkeypatch, steps) 
 
 
 def and_dies(progress: Callable[[int], None], after: int) -> Callable[[int], None]:
-    """Says how far it is as a worker does, then its connection is cut."""
+    """Reports progress like a worker, then loses its connection."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_backend_pid()")
         (victim,) = cursor.fetchone()

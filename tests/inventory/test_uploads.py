@@ -1,4 +1,4 @@
-"""A file on its way from the form to its rows: kept, taken by one worker, read, given up."""
+"""A file from the form to its rows: stored, taken by one worker, read, or given up."""
 
 import threading
 from datetime import timedelta
@@ -152,7 +152,7 @@ def test_a_worker_that_seemed_dead_changes_nothing(monkeypatch) -> None:
     read = reading.read
 
     def slow(*args: Any) -> Any:
-        """So long that another worker has come, and is done."""
+        """It takes so long that another worker has read the file meanwhile."""
         monkeypatch.setattr(reading, "read", read)
         StockImport.objects.update(stirred_at=Now() - timedelta(seconds=91))
         assert uploads.read_waiting() == 1
@@ -280,7 +280,7 @@ def test_of_two_imports_started_together_one_needs_a_confirmation() -> None:
 @pytest.mark.race
 @pytest.mark.django_db(transaction=True)
 def test_of_many_imports_started_together_one_begins() -> None:
-    """Without the locks of `begin` more than one does: none of them sees the others."""
+    """The control: without the locks of `begin` more than one begins, as none sees the others."""
     stocked(5)
     imports = [kept() for _ in range(6)]
     uploads.read_waiting()

@@ -1,4 +1,4 @@
-"""What staff do to stock: each under the lock, each with its line, none below what is held."""
+"""The stock verbs of staff: under the lock, with a ledger line, never below what is held."""
 
 from uuid import uuid4
 

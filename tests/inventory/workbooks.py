@@ -1,4 +1,4 @@
-"""Workbooks for tests: as openpyxl writes them, then with parts as nobody writes them."""
+"""Workbooks for tests: written by openpyxl, then with some parts replaced."""
 
 from collections.abc import Callable, Iterable
 from io import BytesIO
@@ -26,7 +26,7 @@ def workbook(hidden: tuple[str, ...] = (), **sheets: Sheet) -> bytes:
 
 
 def altered(parts: dict[str, Change], more: dict[str, str] | None = None) -> bytes:
-    """An honest workbook of one row, of which these parts are rewritten."""
+    """A normal workbook of one row, with these parts rewritten."""
     before, after = BytesIO(workbook(Stock=[HEAD, ROW])), BytesIO()
     with ZipFile(before) as honest, ZipFile(after, "w", ZIP_DEFLATED, compresslevel=9) as file:
         for name in honest.namelist():
@@ -47,7 +47,7 @@ SHARED_STRINGS = (
 
 
 def with_strings(xml: str, doctype: str = "") -> bytes:
-    """With its texts in a part of their own, as Excel writes them; the first is the product."""
+    """A workbook with shared strings, as Excel writes them; the first is the product."""
     inline, shared = 't="inlineStr"><is><t>tidal</t></is>', 't="s"><v>0</v>'
     return altered(
         {
@@ -59,7 +59,7 @@ def with_strings(xml: str, doctype: str = "") -> bytes:
 
 
 def in_sheet(xml: str, *, after_rows: bool = False) -> bytes:
-    """An honest workbook with this besides among, or below, the rows of its sheet."""
+    """A normal workbook with this inserted among, or below, the rows of its sheet."""
     place = "</sheetData>"
     put = f"{place}{xml}" if after_rows else f"{xml}{place}"
     return altered({"sheet1.xml": lambda text: text.replace(place, put)})

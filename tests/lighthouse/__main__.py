@@ -25,7 +25,7 @@ FLAGS = (
     "--headless=new --disable-gpu --disable-quic --no-first-run --disable-background-networking"
     " --disable-component-update --disable-sync"
 )
-# Lighthouse's rule that pages be indexable is no rule for a page that is one shopper's own.
+# A shopper's own page is not to be indexed, whatever Lighthouse recommends.
 PRIVATE = "is-crawlable"
 
 

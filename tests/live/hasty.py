@@ -1,4 +1,4 @@
-"""The live server's configuration, but it waits a second for a request instead of ten."""
+"""The live server's configuration with one second instead of ten for a request to arrive."""
 
 from allo import gunicorn_live
 

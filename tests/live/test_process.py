@@ -157,14 +157,14 @@ def streams(port: int) -> int:
 
 
 def request(*lines: str) -> bytes:
-    """Of a stream, with these headers."""
+    """The status of a stream's response to these headers."""
     head = (f"GET {stream_of('test:1')} HTTP/1.1", "Host: x", *lines)
     return "".join(f"{line}\r\n" for line in (*head, "")).encode()
 
 
 @contextmanager
 def streaming(port: int, *froms: str) -> Iterator[list[socket.socket]]:
-    """Open streams, one from each address, as a proxy would write it."""
+    """Open streams, one from each address, set as a proxy would."""
     wait_for(lambda: streams(port) == 0, seconds=3)
     open_ones = [socket.create_connection(("127.0.0.1", port)) for _ in froms]
     for one, address in zip(open_ones, froms, strict=True):
@@ -240,7 +240,7 @@ def test_a_connection_without_a_request_ends_and_a_stream_does_not() -> None:
 
 
 def memory(pid: int) -> int:
-    """Resident kilobytes of the one process that this one has started."""
+    """The resident kilobytes of this process's only child."""
     child = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0]
     return int(Path(f"/proc/{child}/status").read_text().split("VmRSS:")[1].split()[0])
 
@@ -261,7 +261,7 @@ def test_bytes_sent_after_a_request_are_not_buffered() -> None:
             one.setblocking(False)
             one.send(b"x" * each)
         assert streams(port) == senders
-        # A sender's bytes that were taken in would alone be 256 kB, or all of them.
+        # If the bytes were buffered, they alone would be 256 kB or more.
         assert memory(running.pid) - before < senders * 128
 
 
@@ -286,9 +286,9 @@ def test_the_live_process_stops_cleanly_within_two_seconds() -> None:
         until(stream, b"event: up")
         started = time.monotonic()
         running.send_signal(signal.SIGTERM)
-        # To its proper end: a torn one would be an error in the reader.
+        # To its proper end: an incomplete stream would be an error in the client.
         stream.read()
         running.wait(10)
-        # Promised are 2; here other tests share the processors.
+        # The limit is 2 s; here other tests share the processors.
         assert time.monotonic() - started < 4
         assert running.returncode == 0

@@ -1,6 +1,6 @@
-"""Makes sure of an nginx that can serve brotli: Debian's, unpacked beside the project.
+"""Provides an nginx with brotli: Debian's packages, unpacked beside the project.
 
-`python -m tests.nginx.install` prints where it is. Elsewhere than on Debian the tests of nginx
+`python -m tests.nginx.install` prints its folder. On other systems than Debian the tests of nginx
 are skipped, unless it is installed.
 """
 
@@ -16,7 +16,7 @@ MODULE = Path("usr/lib/nginx/modules/ngx_http_brotli_static_module.so")
 
 
 def ensure() -> Path | None:
-    """The folder under which programs, modules and configuration lie as under a Debian's root."""
+    """The folder that has programs, modules and configuration in Debian's layout."""
     if root := find():
         return root
     if shutil.which("apt-get") and shutil.which("dpkg"):

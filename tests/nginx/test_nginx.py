@@ -1,4 +1,4 @@
-"""The configuration that production is given, in Debian's own nginx, in front of the real shop."""
+"""`allo/nginx.conf` in Debian's nginx, in front of the real shop."""
 
 import http.client
 import os
@@ -43,7 +43,7 @@ HASHED = re.compile(r"/static/css/site\.[0-9a-f]{12}\.css")
 
 
 def site(shop: Shop, port: int) -> str:
-    """The file itself; only what a certificate is needed for is done without."""
+    """The file itself, without the directives that need a certificate."""
     text = (PROJECT / "allo/nginx.conf").read_text()
     for there, here in (
         ("127.0.0.1:8000", f"127.0.0.1:{shop.port}"),
@@ -193,7 +193,7 @@ def test_staff_may_not_send_more_than_20_megabytes(nginx: int) -> None:
 
 
 def test_the_address_is_the_one_nginx_saw(nginx: int, shop: Shop) -> None:
-    """Two shoppers of one address, whatever they claim: the second is told to slow down."""
+    """Two shoppers of one address share its limit, whatever address they claim."""
     form = ask(nginx, "/p/tidal/reserve/")
     cookies = form.headers.get_all("Set-Cookie") or ()
     cookie = "; ".join(line.partition(";")[0] for line in cookies)

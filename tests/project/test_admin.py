@@ -1,4 +1,4 @@
-"""The admin shows everything and lets nobody type over the books."""
+"""The admin shows every model, and the books cannot be edited in it."""
 
 import pytest
 from django.apps import apps
@@ -14,9 +14,9 @@ from tests.stock import stocked
 pytestmark = pytest.mark.django_db
 
 SHOP = ("catalog", "inventory", "reservations", "checkout")
-# Files that are kept for a while: no part of the books, and nothing to look at.
+# Files that are kept for a while: not part of the books, and nothing to show.
 FILES = {"ReplacedPicture", "StockImportFile"}
-# What the database makes of products, for searching: an index, and nothing to read.
+# The search index, which triggers write: nothing to show.
 INDEXES = {"SearchText", "SearchWord"}
 MODELS = [
     model
@@ -61,7 +61,7 @@ def test_a_list_runs_as_many_queries_for_three_rows_as_for_one(
         admin_client.get(page(model, "changelist"))
 
 
-# A row of Inventory is added empty: its units are received, each with its line.
+# An inventory row is added empty; units are then received, with ledger lines.
 @pytest.mark.parametrize(
     "model", [model for model in MODELS if model.__name__ not in WRITABLE | {"Inventory"}]
 )

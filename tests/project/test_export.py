@@ -1,4 +1,4 @@
-"""A list of the admin as a file, and how it is paged when it is long."""
+"""Exports of the admin's lists, and the paging of long ones."""
 
 import csv
 from io import BytesIO, StringIO
@@ -94,7 +94,7 @@ def test_an_invalid_filter_shows_the_list(admin_client) -> None:
 
 @pytest.fixture
 def long_list(monkeypatch) -> list[int]:
-    """Seven movements, where more than four are not counted and more than two are deep."""
+    """Seven movements, with the limits lowered: counted up to four, deep from two on."""
     monkeypatch.setattr(admin, "COUNTED", 4)
     monkeypatch.setattr(admin, "DEEP", 2)
     row = stocked(1)

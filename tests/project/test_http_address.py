@@ -1,4 +1,4 @@
-"""Whose network a request is counted under; a header that anyone can write counts for nothing."""
+"""The network that a request is counted by; a forged header has no effect."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""A name that shows nothing is refused, wherever one is typed."""
+"""Invisible names are refused wherever a name is entered."""
 
 import pytest
 from django.contrib.auth.models import User

@@ -1,4 +1,4 @@
-"""What holds for every page of the shop."""
+"""Rules for every page of the shop."""
 
 from collections import Counter
 from html.parser import HTMLParser
@@ -50,7 +50,7 @@ def shop_pages(client: Client) -> dict[str, Page]:
 
 
 def checkout_pages(client: Client) -> dict[str, Page]:
-    """The checkout in each state, made before any is looked at."""
+    """A checkout in each state, made before any page is requested."""
     states = ("expired", "pending", "confirmed", "released")
     held = {state: holding(client, stocked(1, product=state)) for state in states}
     pass_time(601, pk=held["expired"].pk)

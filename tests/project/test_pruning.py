@@ -1,4 +1,4 @@
-"""What the clock deletes of the project's own tables, and how much of it at once."""
+"""What the clock deletes from the tables of Django and axes, and in which portions."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""Private servers in awkward places, and servers that are given."""
+"""Private servers in unusual folders, and given servers."""
 
 import json
 import os
@@ -41,7 +41,7 @@ kombu.Connection(broker).ensure_connection(max_retries=1)
 
 
 def run_with_servers(state: Path, **environment: str) -> int:
-    """Run a command that uses both servers; return how many times it was run on this data."""
+    """Run a command that uses both servers; return how often it has run on this data."""
     runner = [sys.executable, "-m", "allo.embedded", "exec", "--state", str(state), "--"]
     done = subprocess.run(
         [*runner, sys.executable, "-c", REACHES_BOTH],

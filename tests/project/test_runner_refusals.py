@@ -1,4 +1,4 @@
-"""What the runner says when it cannot start: one message, a hint, exit code 1, no traceback."""
+"""When the runner cannot start it prints a message and a hint, and exits with 1; no traceback."""
 
 import json
 import os

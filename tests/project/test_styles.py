@@ -1,4 +1,4 @@
-"""The style sheets hold no rule for what no page shows, and no page does without its sheet."""
+"""No style sheet has a rule without a page, and every sheet is linked by a page."""
 
 import re
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from tests.running import PROJECT
 
 SHEETS = PROJECT / "static/css"
 DJANGO = Path(django.__file__).parent
-# Where a name that a rule speaks of may come from: our pages and scripts, and Django's admin.
+# Where a rule's class or id may be used: our pages and scripts, and Django's admin.
 SOURCES = (
     (PROJECT / "templates", "*.html"),
     (PROJECT / "static/js", "*.js"),
@@ -38,18 +38,18 @@ def sources() -> str:
 
 
 def names(sheet: str) -> set[str]:
-    """Return the classes and ids that its rules speak of."""
+    """Return the classes and ids in its rules."""
     return set(NAME.findall(NOT_A_SELECTOR.sub(" ", sheet)))
 
 
 def beginnings(name: str) -> Iterator[str]:
-    """Yield how "bar-held" begins where it is put together: "bar-{{ series }}", "bar-%s"."""
+    """Yield the prefixes of names that are composed: "bar-{{ series }}", "bar-%s"."""
     for dash in re.finditer("-", name):
         yield from (name[: dash.end()] + rest for rest in ("{", "%s"))
 
 
 def is_used(name: str) -> bool:
-    """Whether any source has it as a word: a rule for an everyday word passes in error."""
+    """Whether any source contains it as a word (so a rule for a common word passes wrongly)."""
     whole = re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", sources())
     return bool(whole) or any(beginning in sources() for beginning in beginnings(name))
 

@@ -1,4 +1,4 @@
-"""A process that holds, confirms or leads a batch, and is killed at a named point on the way."""
+"""A process that reserves, confirms or leads a batch, and is killed at a named point."""
 
 import json
 import os
@@ -51,8 +51,8 @@ def hold(row: int, key: str) -> Reply:
 
 
 def lead(row: int, callers: int) -> None:
-    """Holds up the first caller's transaction until everyone else is in the queue behind it, so
-    that the next leader has a full batch; that one is killed."""
+    """Delays the first caller's transaction until all others are queued behind it, so that the next
+    leader, which is killed, has a full batch."""
     combiner, opened, queued = engine._combiner, storage.open_books, Event()
 
     def open_books(commands, patience):

@@ -1,4 +1,4 @@
-"""Two ends for one hold: one wins, and the stock is right."""
+"""Two concurrent ends of one hold: one wins, and the stock is right."""
 
 from collections import Counter
 
@@ -38,7 +38,7 @@ def test_expiry_and_confirmation_500_times_one_wins(settings) -> None:
         except (ReservationExpired, NotPending) as refusal:
             return refusal
 
-    # Half of them fall due while the two are at it.
+    # Half of them become due while sweeps and payments run.
     pass_time(599.6, pk__in=[r.pk for r in reservations[::2]])
     outcomes = all_at_once(2, race)
     assert not [outcome for outcome in outcomes if isinstance(outcome, Exception)], outcomes

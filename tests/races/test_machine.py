@@ -1,4 +1,4 @@
-"""All verbs, staff corrections and time, in any order, against a plain model of the shop."""
+"""All verbs, staff corrections and time, in any order, compared with a simple model of the shop."""
 
 import os
 from dataclasses import dataclass, field
@@ -50,7 +50,7 @@ class Hold:
 
 @dataclass
 class Shop:
-    """What the shop ought to be, in the fewest words."""
+    """The expected state of the shop."""
 
     total: dict[int, int]
     price: dict[int, int]
@@ -103,7 +103,7 @@ class Machine(RuleBasedStateMachine):
         most = max(map(self.shop.available, among))
         expected = self.expected(existing, holder, most, quantity)
         try:
-            # Examples share one database, so each has shoppers of its own.
+            # Examples share one database, so each has its own shoppers.
             held = services.reserve(
                 product_id=chosen.product_id,
                 warehouse_id=None if anywhere else chosen.warehouse_id,
@@ -125,7 +125,7 @@ class Machine(RuleBasedStateMachine):
 
     def expected(self, existing: list[Hold], holder: str, available: int, quantity: int) -> str:
         if existing:
-            # Of two warehouses, whichever hold is found first is compared.
+            # With two warehouses, the first hold found is compared.
             same = [hold.quantity == quantity for hold in existing]
             return "held" if all(same) else "already_held"
         if len(self.shop.live(holder=holder)) >= django_settings.RESERVATION_MAX_LIVE:
@@ -235,7 +235,7 @@ class Machine(RuleBasedStateMachine):
 
     @invariant()
     def the_shop_is_what_it_ought_to_be(self) -> None:
-        # In SQL, as the ORM took a third of the whole test to say it anew after each step.
+        # In SQL: compiling it with the ORM after each step took a third of the test's time.
         rows = [list(self.shop.total)]
         with connection.cursor() as cursor:
             assert dict(cursor.execute(TOTALS, rows)) == self.shop.total
@@ -243,7 +243,7 @@ class Machine(RuleBasedStateMachine):
         for pk, hold in self.shop.holds.items():
             status, quantity = states[pk]
             assert quantity == hold.quantity
-            # A dead hold may still be on the books, until somebody looks or the sweep comes by.
+            # A dead hold may still count as held until a read or the sweep expires it.
             assert status == hold.status or (status, hold.status) == ("pending", "expired")
 
     def teardown(self) -> None:

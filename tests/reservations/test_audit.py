@@ -29,7 +29,7 @@ def run(*statements: str) -> None:
 
 
 def break_it(*statements: str) -> None:
-    """As the owner with the guards off: what a bug, or a hand in the database, could leave."""
+    """As the owner with triggers off: what a bug, or a change by hand, could cause."""
     run(*(f"ALTER TABLE {table} DISABLE TRIGGER USER" for table in GUARDED))
     try:
         run(*statements)

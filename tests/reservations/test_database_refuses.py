@@ -1,4 +1,4 @@
-"""What the database itself refuses, whatever the code above it tries."""
+"""What the database itself refuses, whatever the application tries."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -109,7 +109,7 @@ def test_a_revoked_token_stays_revoked() -> None:
     for change in ({"revoked_at": None}, {"last_used_at": timezone.now()}):
         with refused_by("revoked_is_revoked"):
             ApiToken.objects.update(**change)
-    # Somebody who read the token before it was revoked notes its use after that.
+    # A call that read the token before its revocation writes its last use afterwards.
     tokens._used(token)
     assert tokens.merchant_of(secret) is None
 

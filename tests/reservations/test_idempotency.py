@@ -1,4 +1,4 @@
-"""One key of one client acts once, and is answered the same for ever after."""
+"""A key of a client acts once, and every retry gets the same reply."""
 
 import json
 from uuid import UUID

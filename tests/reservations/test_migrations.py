@@ -1,4 +1,4 @@
-"""A shop that is in use comes to the next version with all that it holds and has sold."""
+"""A shop in use migrates to the next version with all its holds and sales."""
 
 from collections import Counter
 

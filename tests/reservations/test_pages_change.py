@@ -1,4 +1,4 @@
-"""Asking for more, or fewer, of what one holds: it changes, or the page says why not."""
+"""Requesting more or fewer units of a hold changes it, or the page explains why not."""
 
 import re
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db
 
 
 def form_of(page: Page) -> dict[str, str]:
-    """What the form carries unseen."""
+    """The form's hidden fields."""
     body = page.content.decode()
     return dict(re.findall(r'type="hidden" name="(held|idempotency_key)" value="([^"]*)"', body))
 
@@ -77,7 +77,7 @@ def test_a_form_without_a_seen_quantity_changes_no_hold(client, headers) -> None
     assert response.context["refusal"].code == "already_held"
     assert "You hold 4 from blr-01." in response.content.decode()
     assert quantity(held) == 4
-    # It asks again, with what is held now before the eyes: one click does it.
+    # The form is shown again with the current quantity; one click sends it.
     assert response.context["form"]["quantity"].value() == 1
     assert press_reserve(client, row, 1, **form_of(response)).status_code == 303
     assert quantity(held) == 1

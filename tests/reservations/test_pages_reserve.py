@@ -1,4 +1,4 @@
-"""Pressing Reserve: one hold, or a plain reason with what is left."""
+"""Pressing Reserve gives one hold, or a plain reason with what is left."""
 
 from http.cookies import SimpleCookie
 
@@ -55,7 +55,7 @@ def test_reserving_twice_with_one_key_is_one_hold_and_one_answer(client) -> None
 
 @pytest.mark.parametrize("headers", [{}, HTMX], ids=["page", "modal"])
 def test_a_first_double_click_is_one_hold(headers) -> None:
-    """Both are sent before either is answered: all they have is what came with the form."""
+    """Both are sent before any response, so they have only what came with the form."""
     row, form = stocked(5), Client()
     once = form.get("/p/tidal/reserve/", headers=headers).context["idempotency_key"]
     places = set()
@@ -69,7 +69,7 @@ def test_a_first_double_click_is_one_hold(headers) -> None:
 
 @pytest.mark.parametrize("cookie", [None, "", "x", "a" * 42, "a" * 44, "a" * 42 + "."])
 def test_a_browser_without_a_cookie_holds_nothing_until_it_has_one(settings, cookie) -> None:
-    """Else a double click of it would be two shoppers' holds."""
+    """Otherwise a double click would make holds of two shoppers."""
     row, once, click = stocked(5), key(), Client()
     form = {"warehouse": row.warehouse.code, "quantity": 2, "idempotency_key": once}
     for _ in range(2):

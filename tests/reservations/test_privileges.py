@@ -1,4 +1,4 @@
-"""What the shop's own database role is refused, and that the shop works with what it has."""
+"""What the shop's database role may not do, and that the shop works with its privileges."""
 
 import os
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @contextmanager
 def as_the_shop(settings) -> Iterator[None]:
-    """With the database open to the shop's own role, as `make test` has made it."""
+    """Connects as the shop's role, which `make test` has made."""
     shop = urlsplit(os.environ["APP_DATABASE_URL"])
     settings.SHOP_ROLE = shop.username
     call_command("grant_privileges", stdout=StringIO())

@@ -1,4 +1,4 @@
-"""Staff as the tests know them: one person of each role, signed in."""
+"""Staff for tests: one signed-in person of each role."""
 
 from django.contrib.auth.models import Group, User
 from django.test import Client
@@ -10,13 +10,13 @@ EVERYONE = (*roles.ROLES, NOBODY)
 
 
 def have_roles() -> None:
-    """A test that really commits empties all tables behind it, the roles' too."""
+    """Restores the roles: a test that really commits empties all tables at its end."""
     if not Group.objects.exists():
         roles.apply()
 
 
 def person(role: str) -> User:
-    """Of the staff, with this role; "nobody" has none."""
+    """A member of staff with this role; "nobody" has none."""
     have_roles()
     user = User.objects.create_user(role.lower().replace(" ", "-"), is_staff=True)
     if role != NOBODY:

@@ -1,4 +1,4 @@
-"""The reservations console: found by whatever staff know of it, acted on with a reason."""
+"""The reservations console: its lists, search and verbs."""
 
 from datetime import timedelta
 from uuid import uuid4
@@ -198,7 +198,7 @@ def test_a_release_asks_first_then_frees_and_records_actor_and_reason(support, f
 
 
 def audit_stock_in_tests() -> list[object]:
-    """The checks themselves: an audit wants a transaction of its own."""
+    """The audit's checks alone: an audit needs a transaction of its own."""
     with connection.cursor() as cursor:
         return list(_findings(cursor))
 
@@ -261,7 +261,7 @@ def test_an_ended_reservation_is_shown_as_ended_and_never_revived(
     ("verb", "refusal"), [(services.confirm, NotPending), (services.release, NotPending)]
 )
 def test_a_reservation_that_ended_after_the_question_is_refused(floor, verb, refusal) -> None:
-    """The one that was released by its holder meanwhile was not released by staff."""
+    """A reservation that its holder released meanwhile is not recorded as released by staff."""
     actor, hold = person("Support"), floor["live"]
     verb(reservation_id=hold.pk)
     with pytest.raises(refusal):

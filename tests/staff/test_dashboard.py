@@ -1,4 +1,4 @@
-"""The front page: true numbers, from few queries, as much as its reader may see."""
+"""The admin's front page: right numbers, few queries, and only what the user may see."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(autouse=True)
 def _noon() -> Iterator[None]:
-    """Where it is noon, or soon after: today has begun long ago, and is not over."""
+    """A time zone where it is noon, so that "today" neither just began nor is about to end."""
     with timezone.override(f"Etc/GMT{timezone.now().hour - 12:+d}"):
         yield
 

@@ -1,4 +1,4 @@
-"""What cannot be deleted says why, and where to go; what can be is deleted."""
+"""Refused deletions explain why and link to what to do; allowed ones delete."""
 
 import pytest
 from django.contrib.auth.models import User
@@ -14,7 +14,7 @@ WAREHOUSES, USERS = "/admin/inventory/warehouse/", "/admin/auth/user/"
 
 
 def in_bulk(client, address: str, key: int, **more: str) -> str:
-    """What the list's own action for several answers."""
+    """The response of the list's delete action."""
     form = {"action": "delete_selected", "_selected_action": key, **more}
     page: str = client.post(address, form, follow=True).content.decode()
     return page

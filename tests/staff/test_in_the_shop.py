@@ -1,4 +1,4 @@
-"""In the shop staff are shoppers like everybody: what others hold does not exist for them."""
+"""In the shop staff are ordinary shoppers and cannot see others' holds."""
 
 import re
 from uuid import uuid4
@@ -49,7 +49,7 @@ def person(role: str) -> Client:
 
 @pytest.fixture
 def theirs() -> Reservation:
-    """What somebody else holds, and has typed at its checkout."""
+    """Another shopper's hold, with a contact typed at its checkout."""
     have_roles()
     shopper = Client()
     reservation = holding(shopper, stocked(5), 2)
@@ -66,13 +66,13 @@ def sold(theirs) -> Reservation:
 
 
 def everything() -> list[object]:
-    """What a person who acts on a reservation would have changed."""
+    """What an act on the reservation would change."""
     rows = (Reservation, Contact, StaffAction, IdempotencyKey)
     return [sorted(map(str, model.objects.values())) for model in rows]
 
 
 def without_ids(body: bytes) -> str:
-    """An answer without what always differs: the id that was sent, and what carries the time."""
+    """A response without what always differs: the id in the request, and times."""
     return re.sub(r'data-(now|live)="[^"]*"|[0-9a-f-]{36}', "", body.decode())
 
 
@@ -133,7 +133,7 @@ def test_no_page_of_the_shop_shows_or_signs_anothers_holds_for(theirs, sold, rol
 
 
 def signed_in_page(body: str) -> set[str]:
-    """The topics that whoever has this page may listen to."""
+    """The topics that this page may listen to."""
     found: set[str] = set()
     for token in filter(None, re.findall(r'data-live="([^"]*)"', body)):
         try:

@@ -1,5 +1,5 @@
-"""Guessing passwords: five times, then that name from that network has to wait; twenty times over
-many names, then all of that network. Nobody else does."""
+"""Lockouts: after five failures for that name at that network, after twenty of any names for the
+whole network. Nobody else is locked out."""
 
 from datetime import timedelta
 from threading import BoundedSemaphore
@@ -118,7 +118,7 @@ def test_managers_see_sign_in_attempts_without_passwords() -> None:
 
 @pytest.fixture
 def hashes(monkeypatch) -> list[str]:
-    """The passwords a slow hash was made of."""
+    """The passwords that were hashed."""
     made: list[str] = []
     encode = MD5PasswordHasher.encode
 
@@ -190,7 +190,7 @@ def test_attempts_are_limited_right_or_wrong(settings, monkeypatch, hashes) -> N
 
 
 def test_only_two_hashes_are_made_at_once(monkeypatch, hashes) -> None:
-    """However many networks try: the threads that are left sell."""
+    """From however many networks passwords are guessed, the other threads keep serving shoppers."""
     monkeypatch.setattr("allo.staff.login._hashing", BoundedSemaphore(2))
     with login._hashing, login._hashing:
         response = attempt("asha", "open sesame")

@@ -1,5 +1,5 @@
-"""Lists and front page over a long history: from indexes, in few queries, nothing counted to its
-end. A hundred thousand reservations are enough for the planner to choose as for a million."""
+"""Lists and front page over a long history use indexes and few queries, and count nothing in full.
+With 100,000 reservations the planner chooses as with a million."""
 
 import pgtrigger
 import pytest
@@ -91,7 +91,7 @@ def test_a_page_over_a_long_history_uses_indexes_and_few_queries(staff, name) ->
 
 
 def assert_bounded(sql: str) -> None:
-    """No scan of the history but one that a LIMIT ends early, where it finds all it looks at."""
+    """No full scan of the history; only index scans that a LIMIT ends early."""
     if not sql.startswith("SELECT") or "reservations_reservation" not in sql:
         return
     with connection.cursor() as cursor:

@@ -1,4 +1,4 @@
-"""Products: written, pictured, previewed, published; never deleted with a history."""
+"""Products: created, illustrated, previewed, published; with a history never deleted."""
 
 import struct
 import threading
@@ -130,7 +130,7 @@ def files(settings) -> set[str]:
 
 def fetched(address: str) -> tuple[int, str]:
     page = Client().get(address)
-    list(page)  # to the end, which closes the file
+    list(page)  # read to the end, which closes the file
     return page.status_code, page.headers.get("Cache-Control", "")
 
 
@@ -190,7 +190,7 @@ def clock_comes() -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_a_picture_being_put_back_in_a_transaction_is_not_removed(manager, settings) -> None:
-    """The file is written before the product's row names it."""
+    """The file is written before the product's row refers to it."""
     first, second = photograph(), photograph(700, 700)
     manager.post(f"{LIST}add/", form(image=upload(first)))
     old = Product.objects.get()
@@ -280,7 +280,7 @@ def test_more_pixels_than_allowed_are_not_decoded(monkeypatch) -> None:
 
 
 def photograph_header() -> bytes:
-    """Of a PNG that says it is 7000 by 7000."""
+    """The first bytes of a PNG whose header says 7000 by 7000."""
     body = b"IHDR" + struct.pack(">IIBBBBB", 7000, 7000, 8, 2, 0, 0, 0)
     chunk = struct.pack(">I", 13) + body + struct.pack(">I", zlib.crc32(body))
     return b"\x89PNG\r\n\x1a\n" + chunk + struct.pack(">I", 0) + b"IDAT" + b"\0" * 4
@@ -332,7 +332,7 @@ def product() -> Product:
 
 
 def seen_in(product: Product) -> set[str]:
-    """Everywhere a shopper might come upon it."""
+    """All places where a shopper could find it."""
     pages = {"/": "grid", "/?q=tidal": "search", "/sitemap.xml": "sitemap"}
     found = {name for page, name in pages.items() if b"/p/tidal/" in Client().get(page).content}
     for path, name in (("", "page"), ("stock/", "panel"), ("reserve/", "reserve")):
@@ -433,7 +433,7 @@ def test_markup_in_a_products_texts_is_escaped_in_the_admin(manager, product) ->
 
 # --- text of several lines ------------------------------------------------------------------------
 
-LINES = "a" * 999 + "\r\n" + "b" * 1000  # 2,000 characters to the browser that sends it
+LINES = "a" * 999 + "\r\n" + "b" * 1000  # 2,000 characters as the browser counts them
 
 
 def test_a_description_may_be_as_long_as_the_browser_counts(manager) -> None:

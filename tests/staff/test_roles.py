@@ -1,4 +1,5 @@
-"""Each role may do what the table says, each door checks it, and what is refused did not happen."""
+"""Each role may do what the table says; every page checks it, and a refused action changes
+nothing."""
 
 from typing import Any
 
@@ -29,7 +30,7 @@ def _roles() -> None:
 
 
 class Floor:
-    """What there is to act on, and whether anything was done to it."""
+    """The objects to act on, and whether they were changed."""
 
     def __init__(self, client) -> None:
         self.reservation = holding(client, stocked(5))
@@ -127,7 +128,7 @@ def test_the_groups_are_those_of_the_table() -> None:
 
 @pytest.mark.parametrize("role", roles.ROLES)
 def test_a_group_has_just_the_permissions_of_the_table(role) -> None:
-    """Those of later migrations too: `apply` makes them, or says which does not exist."""
+    """Permissions of later migrations too: `apply` creates them, or names a missing one."""
     roles.apply()
     permissions = Permission.objects.filter(group__name=role).select_related("content_type")
     names = {f"{p.content_type.app_label}.{p.codename}" for p in permissions}
@@ -135,7 +136,7 @@ def test_a_group_has_just_the_permissions_of_the_table(role) -> None:
 
 
 def test_every_permission_of_the_shop_that_views_or_acts_has_a_role() -> None:
-    """Adding, changing and deleting what is a record is for nobody; what remains is somebody's."""
+    """No role may add, change or delete records; every other permission belongs to a role."""
     named = {name for role in roles.ROLES.values() for name in role}
     for app in ("catalog", "inventory", "reservations", "checkout"):
         for model in apps.get_app_config(app).get_models():
