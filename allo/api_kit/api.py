@@ -80,7 +80,7 @@ def _door(view: View) -> View:
         response.headers[CSP] = NOTHING
         return response
 
-    opened.csrf_exempt = True  # type: ignore[attr-defined]  # who calls is asked in each call
+    opened.csrf_exempt = True  # type: ignore[attr-defined]  # each call checks its caller itself
     return opened
 
 

@@ -1,12 +1,12 @@
-"""psycopg's pool, but for what happens while the database is away, and when it is back.
+"""psycopg's pool, with another behaviour while the database is unreachable, and after it is back.
 
-- It is tried again every half second: psycopg waits for 1, 2, 4 s, in which a server that is back
-  after a second stands idle.
-- Who could not have a connection in `timeout` is refused, and with them at once everybody who asks
-  before one is there again: otherwise a thread that asks twice, or a queue, would wait once more.
-- A connection is asked whether it still lives only after a rest: that is a round trip before each
-  transaction, a fifth of what a reservation waits for. Should it have died within that second, the
-  call that has it is told "busy", as it would be had it died a moment later.
+- Reconnection is tried every half second. psycopg's delays of 1, 2 and 4 s would leave a server
+  idle that is back after a second.
+- After one caller's `timeout` has passed without a connection, all callers are refused at once
+  until there is one again. Otherwise each of them would wait for the full timeout.
+- A connection is checked only after a second of rest: a check costs a round trip before each
+  transaction, a fifth of the time of a reservation. If it died within that second its call gets
+  "busy", as it would if the connection died a moment later.
 """
 
 import time
@@ -39,7 +39,7 @@ class Pool(ConnectionPool[Any]):
         try:
             connection = super().getconn(deadline - time.monotonic())
             while not _lives(connection):
-                # Where one died its neighbours did; left in the pool they would be tried in turn.
+                # If one died the others did too: drop them all instead of trying each in turn.
                 self.drain()
                 self.putconn(connection)
                 connection = super().getconn(deadline - time.monotonic())
@@ -59,7 +59,7 @@ class Pool(ConnectionPool[Any]):
         super()._add_connection(attempt or Attempt(timeout=self.reconnect_timeout), growing)
 
     def reconnect_failed(self) -> None:
-        """One more, if anybody is waiting: only the next who asks would have it tried again."""
+        """Tries once more if callers are waiting; psycopg would wait for the next caller."""
         with self._lock:
             if self._waiting:
                 self._maybe_grow_pool()

@@ -1,5 +1,5 @@
-// Says aloud what changed in place, the text of [data-announce] in what htmx put in, and sees to
-// the focus when what had it was replaced: its successor gets it, else [data-focus].
+// Announces the text of [data-announce] in content that htmx swapped in. If the focused element was
+// replaced, moves the focus to its successor, else to [data-focus].
 const announcer = document.getElementById("announcer");
 let focused = "";
 
@@ -7,7 +7,7 @@ document.addEventListener("allo:announce", (event) => {
   announcer.textContent = event.detail;
 });
 
-// A button loses the focus already when it is disabled for the time of its own request.
+// A button already loses the focus when it is disabled during its own request.
 document.addEventListener("htmx:beforeRequest", () => {
   if (document.activeElement !== document.body) focused = document.activeElement.id.replace(/-gone$/, "");
 });

@@ -1,5 +1,5 @@
-// The list of reservations as it is now: htmx asks for its rows, and only what changed is put in
-// place, so that a selection, the focus and a click under way stay where they are.
+// Refreshes the list of reservations: htmx requests its rows, and only changed ones are replaced,
+// so that the selection, the focus and a click in progress are kept.
 const rows = document.getElementById("console-rows");
 const said = new WeakMap();
 
@@ -34,7 +34,7 @@ function patch(body, fresh) {
   for (const gone of known.values()) gone.remove();
 }
 
-// Django's own script counts only the rows that the page came with.
+// Django's script counts only the rows of the initial page.
 function count() {
   const boxes = [...rows.querySelectorAll("input.action-select")];
   const counter = document.querySelector("span.action-counter");

@@ -1,5 +1,5 @@
-// Lets every <time data-until> tick, by the server's clock: the page says what time it was there
-// (data-now), every answer htmx gets says it again (Date). This device's own clock is never asked.
+// Counts down every <time data-until> by the server's clock, which the page (data-now) and each
+// response to htmx (Date) contain. The device's own clock is not used.
 const arrived = performance.getEntriesByType("navigation")[0]?.responseStart ?? 0;
 let server = Number(document.documentElement.dataset.now) - arrived / 1000;
 const now = () => server + performance.now() / 1000;
@@ -26,7 +26,7 @@ function show(time) {
   if (!left) askAgain(time);
 }
 
-// The checkout's own deadline: drawn as a bar, warned of in sight and, at three moments, aloud.
+// The checkout's deadline: a bar, a visible warning, and announcements at three moments.
 const before = new WeakMap();
 
 function warn(time, left) {
@@ -39,7 +39,7 @@ function warn(time, left) {
   before.set(time, left);
 }
 
-// What follows is the server's to say. It may still be a moment short of the end itself.
+// The server decides what follows. By its own clock the end may still be a moment away.
 const asked = new WeakMap();
 
 function askAgain(time) {
@@ -55,7 +55,7 @@ function tick() {
 
 document.addEventListener("htmx:afterRequest", ({ detail: { xhr } }) => {
   const date = Date.parse(xhr?.getResponseHeader("Date")) / 1000;
-  // The header counts whole seconds: only a greater difference means that this clock stood still.
+  // The Date header has whole seconds: only a greater difference means that this clock had stopped.
   if (Math.abs(date + 0.5 - now()) > 1.5) server += date + 0.5 - now();
 });
 

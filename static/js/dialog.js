@@ -1,5 +1,5 @@
-// Opens <dialog id="x"> from a link with data-dialog="x", which leads to the same question as a
-// page of its own. Escape closes it by itself; so does a click outside and [data-close].
+// Opens <dialog id="x"> from a link with data-dialog="x"; without JavaScript the link leads to a
+// page with the same content. Escape, a click outside, and [data-close] close it.
 let opener;
 
 document.addEventListener("click", (event) => {
@@ -17,7 +17,7 @@ document.addEventListener("click", (event) => {
   }
 });
 
-// What opened it may have been drawn anew meanwhile: then its successor gets the focus.
+// If the link that opened it was replaced meanwhile, its successor gets the focus.
 document.addEventListener(
   "close",
   () => {
@@ -26,8 +26,8 @@ document.addEventListener(
   true,
 );
 
-// What could not be done in place is done as a page: the link's own, or the form as browsers send
-// it. Its idempotency key sees to it that nothing is done twice.
+// If the request fails, fall back to a page: follow the link, or submit the form without htmx. The
+// idempotency key prevents a second effect.
 for (const failure of ["htmx:responseError", "htmx:sendError", "htmx:timeout"]) {
   document.addEventListener(failure, ({ target }) => {
     if (target.matches("[data-dialog]")) location.assign(target.href);

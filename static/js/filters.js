@@ -1,5 +1,5 @@
-// The grid's filters: addresses without empty fields, one entry in the browser's history for each
-// list, results kept in view, and the header's search.
+// The grid's filters: addresses without empty fields, one history entry per list, results scrolled
+// into view, and the header's search.
 const filters = document.getElementById("filters");
 
 const address = (fields) => {
@@ -17,7 +17,7 @@ filters.addEventListener("htmx:configRequest", (event) => {
   shown = wanted;
 });
 
-// Beneath the hero the results would change out of sight.
+// Below the hero the results would change outside the viewport.
 filters.addEventListener("htmx:afterRequest", () => {
   if (filters.getBoundingClientRect().top > innerHeight / 3) filters.scrollIntoView();
 });

@@ -1,5 +1,5 @@
-// A page taken out of the browser's history asks again, it does not repeat: its forms get fresh
-// idempotency keys, or the server would replay the answer to the first time.
+// A page restored from the browser's history is a new request, not a retry: its forms get new
+// idempotency keys, or the server would replay the first response.
 addEventListener("pageshow", ({ persisted }) => {
   if (!persisted) return;
   for (const input of document.querySelectorAll("input[name=idempotency_key]")) {

@@ -1,13 +1,13 @@
-// Draws the hero's film as coloured ASCII, live. Wherever that is not wanted or does not work, the
-// poster stays: reduced motion, save-data, no canvas, no film.
+// Draws the hero's film as coloured ASCII. The poster stays for reduced motion and save-data, and
+// without a canvas or the film.
 
 const CELL = 9; // width of a character, in CSS pixels
 const ASPECT = 1.75; // its height over its width
-const MOST_PIXELS = 1_600_000; // beyond this a sharper canvas is not worth its time
+const MOST_PIXELS = 1_600_000; // a sharper canvas would take too long to draw
 const LETTERS = " .:-=+*cloa%#@";
 const SHADES = 16; // of one colour within a letter
-const BODY = 0.3; // how bright a thing is between its letters
-const NIGHT = 0xff030202; // where there is nothing, as alpha, blue, green, red
+const BODY = 0.3; // the brightness between the letters
+const NIGHT = 0xff030202; // the empty background, as alpha, blue, green, red
 
 const stage = document.querySelector(".hero-stage");
 const toggle = document.querySelector(".hero-toggle");
@@ -23,8 +23,7 @@ let waiting = false; // for the film's next frame
 let paused = false;
 let seen = true;
 
-// Every letter as the shade of each of its pixels, the lightest letter first. None is darker than
-// the body: things keep their weight between the letters they are made of.
+// Each letter as the shade of each of its pixels, in order of brightness.
 function drawGlyphs(width, height) {
   const pen = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
   pen.font = `${height * 0.86}px "Geist Mono", monospace`;
@@ -58,7 +57,7 @@ function layOut() {
   if (film.readyState > 1) draw();
 }
 
-// The part of the film that covers the stage, as `object-fit: cover` would choose it.
+// The part of the film that covers the stage, like `object-fit: cover`.
 function look() {
   const ratio = (grid.columns * grid.cellWidth) / (grid.rows * grid.cellHeight);
   const width = Math.min(film.videoWidth, film.videoHeight * ratio);
@@ -68,7 +67,7 @@ function look() {
   return eye.getImageData(0, 0, grid.columns, grid.rows).data;
 }
 
-// One colour in all its shades, from the dim body to the lit letter.
+// The shades of one colour, from the space between letters (BODY) to the letter.
 const palette = new Uint32Array(SHADES);
 
 function mix(red, green, blue, light) {
@@ -134,9 +133,9 @@ function press() {
 }
 
 async function begin() {
-  // The page asked for it already, as the data it is: no browser preloads what a video asks for.
+  // The page preloads this request; browsers do not preload a video element's own requests.
   const data = fetch(stage.dataset.video).then((response) => response.blob());
-  // It is drawn after everything that the page needs.
+  // Start only after everything that the page needs.
   if (document.readyState !== "complete") {
     await new Promise((loaded) => addEventListener("load", loaded, { once: true }));
   }

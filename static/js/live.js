@@ -1,13 +1,14 @@
-// Each [data-live] part names, signed, what it depends on. The live process says what changed, and
-// the part is told to "refresh": it asks the shop. While nothing is heard, all are, every 5 s.
+// Each [data-live] part has signed topics that it depends on. When the live process reports a
+// change of one, the part gets a "refresh" event and requests itself anew. While no stream is open,
+// all parts are refreshed every 5 s.
 const SILENCE = 40_000;
-// A browser's tabs share six connections to an origin; the shop needs some.
+// A browser's tabs share six connections to an origin, so at most three of them open streams.
 const PLACES = ["live-1", "live-2", "live-3"];
 
 const parts = () => [...document.querySelectorAll("[data-live]")];
 const topicsOf = ({ dataset }) => dataset.live.replace(/(:[^:]*){2}$/, "").split(" ");
 
-// Once a second, however much happens; `detail` is what changed, "*" all of it.
+// At most once a second; `detail` are the changed topics, "*" is all.
 const plans = new Map();
 
 function fire(id) {
@@ -15,7 +16,7 @@ function fire(id) {
   if (!detail.length) return plans.delete(id);
   setTimeout(fire, 1000, id);
   const part = document.getElementById(id);
-  // htmx would queue this for an element that is about to go.
+  // htmx would queue this request for an element that is about to be replaced.
   if (part?.matches(".htmx-request")) return;
   plans.set(id, []);
   part?.dispatchEvent(new CustomEvent("refresh", { detail }));
@@ -52,7 +53,7 @@ function open() {
   source.onerror = ({ target }) => {
     heard = -SILENCE;
     if (target.readyState < 2) return;
-    // Refused: full, away, or the tokens are too old.
+    // Refused: the live process is full or down, or the tokens are too old.
     setTimeout(() => target === source && open(), 8000 * (1 + Math.random()));
   };
 }
@@ -93,7 +94,7 @@ addEventListener("pageshow", ({ persisted }) => {
   if (persisted || entry?.type === "back_forward") wake();
 });
 
-// What is heard is checked as well, but seldom: a message may be lost.
+// With a stream, still poll now and then: a message may be lost.
 let ticks = 0;
 setInterval(() => {
   const deaf = performance.now() - heard > SILENCE;
@@ -111,7 +112,7 @@ function look() {
 document.addEventListener("htmx:afterSettle", look);
 look();
 
-// All tabs hear what one hears, and that there is a holder.
+// Tabs share the messages of a stream, and the holder's topics.
 const others = new BroadcastChannel("live");
 const holders = (topics) => topics.match(/holder:\w+/g) ?? [];
 others.onmessage = ({ data }) => {

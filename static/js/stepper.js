@@ -1,4 +1,4 @@
-// The − and + beside a number.
+// The − and + buttons beside a number field.
 document.addEventListener("click", ({ target }) => {
   const button = target.closest("[data-step]");
   const input = button?.parentElement.querySelector("input");

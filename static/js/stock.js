@@ -1,4 +1,4 @@
-// Stock words change in their place, and one line says so aloud.
+// Announces changes of the stock words in one line.
 const words = (where) => [...document.querySelectorAll(`${where} [data-stock]`)];
 const said = new Map();
 

@@ -1,5 +1,6 @@
-// A product's picture travels from its card to its page, and back. Names must be unique on a page
-// and style attributes are barred, so only the card that was chosen gets one, as the page turns.
+// Moves a product's picture from its card to its page, and back. Transition names must be unique on
+// a page, and the CSP bars style attributes, so only the chosen card gets one, by script, during
+// the navigation.
 const own = document.querySelector(".product-picture img");
 
 function lead({ viewTransition }, url) {
@@ -22,13 +23,13 @@ function lead({ viewTransition }, url) {
 
 addEventListener("pageswap", (event) => lead(event, event.activation?.entry.url));
 
-// A product's own page shows the picture large: its style sheet has named it already.
+// On the product's page the style sheet already names the large picture.
 addEventListener("pagereveal", (event) => {
   lead(event, own ? null : globalThis.navigation?.activation?.from?.url);
 });
 
-// Where the old page's picture is late, the browser shows the new page without it, which is fine,
-// and then rejects the promises of a transition that no script was ever given: only here.
+// If the old page's picture is not ready, the browser skips the transition, which is fine, but
+// rejects promises that no script can reach. Ignore only these.
 addEventListener("unhandledrejection", (event) => {
   if (/^Transition was (aborted|skipped)/.test(event.reason?.message)) event.preventDefault();
 });

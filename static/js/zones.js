@@ -1,4 +1,4 @@
-// Times are the shop's: where this browser's clock shows another, each names its zone.
+// Times are in the shop's zone: if the browser's differs, each names its zone.
 const { zone: timeZone } = document.documentElement.dataset;
 
 function name() {

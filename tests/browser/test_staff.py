@@ -210,7 +210,7 @@ def test_a_manager_has_the_books_audited(sign_in: SignIn, shop: Shop) -> None:
     page = sign_in("manager")
     page.goto("/admin/reservations/auditrun/")
     page.get_by_role("button", name="Audit now").click()
-    expect(page.get_by_role("status")).to_contain_text("asked for")
+    expect(page.get_by_role("status")).to_contain_text("has been requested")
     wait_for(lambda: bool(shop.sql("SELECT 1 FROM reservations_auditrun")), seconds=10)
     page.goto(ADMIN)
     expect(page.get_by_text("the books balance")).to_be_visible()

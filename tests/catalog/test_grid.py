@@ -34,7 +34,7 @@ def test_the_first_page_shows_21_and_the_way_to_more(client) -> None:
     last = response.context["shown"][-1]
     assert response.context["next_url"] == f"/?page=2&after={last.pk}~0"
     assert response.context["hero"]
-    # Once, on its card: `catalog/stock.html` brings the words of stock only when asked for.
+    # Once, on its card: `catalog/stock.html` has stock words only in responses to a refresh.
     assert response.content.decode().count(f'id="stock-{last.pk}"') == 1
 
 

@@ -58,7 +58,7 @@ class Load:
                 self.one(key)
             except ReservationError as refusal:
                 self.counted[refusal.code] += 1
-                # Whoever was told "busy" comes back a little later.
+                # After "busy" the caller retries a little later.
                 self.over.wait(0.02)
             except Exception as error:
                 self.counted[type(error).__name__] += 1

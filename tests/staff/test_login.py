@@ -1,5 +1,5 @@
-"""Lockouts: after five failures for that name at that network, after twenty of any names for the
-whole network. Nobody else is locked out."""
+"""Lockouts after wrong passwords: five lock out the name at that network, twenty under any names
+lock out the network. Nobody else is locked out."""
 
 from datetime import timedelta
 from threading import BoundedSemaphore
