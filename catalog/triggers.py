@@ -1,6 +1,7 @@
 """Triggers for changes of products, so that plain SQL updates search and slugs too."""
 
-# mypy: allow-untyped-calls pgtrigger is only partly typed.
+# mypy: allow-untyped-calls
+# pgtrigger is only partly typed.
 
 import pgtrigger
 

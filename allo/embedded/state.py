@@ -87,7 +87,7 @@ def read_log_bytes(environ: Mapping[str, str]) -> int:
     """The size at which a log is rotated."""
     text = environ.get("LOG_MAX_BYTES") or "10000000"
     if not (text.isascii() and text.isdigit() and int(text) >= 1000):
-        raise RunnerError(f"LOG_MAX_BYTES={text} is no size.", "Give a number of 1000 or more.")
+        raise RunnerError(f"LOG_MAX_BYTES={text} is not a size.", "Give a number of 1000 or more.")
     return int(text)
 
 

@@ -38,7 +38,7 @@ def test_invalid_port_is_refused(state: Path, port: str) -> None:
 
 @pytest.mark.parametrize("size", ["10 MB", "0", "-5"])
 def test_invalid_log_size_is_refused(state: Path, size: str) -> None:
-    assert f"LOG_MAX_BYTES={size} is no size." in refusal(state, LOG_MAX_BYTES=size)
+    assert f"LOG_MAX_BYTES={size} is not a size." in refusal(state, LOG_MAX_BYTES=size)
 
 
 def test_port_in_use_is_refused(state: Path) -> None:
