@@ -77,6 +77,13 @@ KEEP_IMPORT_LINES_DAYS = env.int("KEEP_IMPORT_LINES_DAYS", default=365)
 KEEP_SIGN_INS_DAYS = env.int("KEEP_SIGN_INS_DAYS", default=90)
 KEEP_AUDITS_DAYS = env.int("KEEP_AUDITS_DAYS", default=365)
 
+# --- Shared pages ----------------------------------------------------------------------------
+
+# Off, each page is rendered for each request.
+SHARED_PAGES = env.bool("SHARED_PAGES", default=True)
+# Threads of a web process; at most half of them wait for pages that others render.
+WEB_THREADS = env.int("WEB_THREADS", default=16)
+
 # --- Applications -------------------------------------------------------------------------
 
 INSTALLED_APPS = [
@@ -102,6 +109,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "allo.web.shared.acts.ActMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     # Only for pages. It adds random padding, so that their length reveals nothing of a token

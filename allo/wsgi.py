@@ -2,14 +2,12 @@
 
 import os
 
-from django.core.wsgi import get_wsgi_application
-
 # Loads the Celery application, so that tasks queued by pages reach the workers.
 import allo.celery  # noqa: F401
-from allo.web.bodies import readable
+from allo.web.shared.front import front
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "allo.settings")
 # A pool is useful only where many threads share it; Celery and commands keep one connection each.
 os.environ.setdefault("DATABASE_POOL_SIZE", os.environ.get("WEB_THREADS", "16"))
 
-application = readable(get_wsgi_application())
+application = front()

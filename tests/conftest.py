@@ -19,6 +19,9 @@ def pytest_sessionstart() -> None:
         )
     # Most tests run in one transaction, which may last longer than the shop's limit.
     django_settings.DATABASES["default"]["OPTIONS"]["transaction_timeout"] = 0
+    # Each request is rendered for itself, but in the tests of what is shared.
+    django_settings.SHARED_PAGES = False
+    os.environ["SHARED_PAGES"] = "off"
     _part_from_other_tests(os.environ.get("PYTEST_XDIST_WORKER", "gw0"))
 
 

@@ -1,11 +1,12 @@
 """The JSON API: its calls, its schema, and its documentation for people."""
 
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.urls import path
+from django.urls import URLPattern, path
 from django.views.decorators.http import require_safe
 
 from allo.api_kit import fresh, openapi
@@ -13,6 +14,7 @@ from allo.api_kit.api import Api
 from allo.site.docs import SOURCES
 from allo.site.reference import Reference
 from allo.web.parts import always_fresh
+from allo.web.shared.keys import Sharing
 from inventory.warehouses_api import router as warehouses
 from reservations.api.calls import SECURITY_SCHEMES
 from reservations.api.calls import router as reservations
@@ -30,6 +32,10 @@ api = Api(title="Allo", version="1", description=DESCRIPTION, urls_namespace="ap
 api.add_router("/reservations", reservations)
 api.add_router("", products)
 api.add_router("", warehouses)
+
+
+# The same for every caller, and read by many; strict, as they refuse parameters they do not know.
+SHARED = {"products", "product", "warehouses"}
 
 
 @lru_cache(maxsize=1)
@@ -52,9 +58,16 @@ def openapi_json(request: HttpRequest) -> HttpResponse:
     return fresh.answer(request, schema())
 
 
+def _doors() -> Iterator[URLPattern]:
+    for door in api.doors:
+        if door.name in SHARED:
+            vars(door.callback)["sharing"] = Sharing(strict=True, anyone=True)
+        yield door
+
+
 app_name = "api"
 urlpatterns = [
     path("docs", docs, name="docs"),
     path("openapi.json", require_safe(openapi_json), name="openapi"),
-    *api.doors,
+    *_doors(),
 ]

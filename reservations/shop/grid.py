@@ -9,15 +9,24 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from allo.web.parts import Request, always_fresh, render_part, wants_part
+from allo.web.shared.keys import Sharing
+from allo.web.shared.pages import shared
 from catalog import paging
 from catalog.forms import GridForm, StockForm
 from catalog.models import Category, Product, ProductQuerySet
 from inventory.availability import selected
 from reservations.availability import shown, with_stock_and_lapse
 
+GRID = Sharing(
+    query={"q": "", "category": "", "in_stock": "", "sort": "featured", "page": "1", "after": ""},
+    targets=("results",),
+    is_rare=lambda asked: "q" in asked or "after" in asked or "page" in asked,
+)
+
 
 @require_safe
 @always_fresh
+@shared(GRID)
 def grid(request: Request) -> HttpResponse:
     form = GridForm(request.GET)
     if not form.is_valid():

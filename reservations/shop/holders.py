@@ -10,6 +10,7 @@ from django.db.models.functions import Now
 from django.http import Http404, HttpRequest
 
 from allo.web.address import client_network
+from allo.web.shared.acts import note_holds
 from reservations import services
 from reservations.engine.commands import Holder
 from reservations.engine.events import holder_topic
@@ -32,6 +33,7 @@ def holders_of(request: HttpRequest) -> tuple[str, ...]:
 def holder_for(request: HttpRequest) -> Holder | None:
     """The holder of a new hold; None for a browser without a cookie. Holds of accounts do not count
     towards a network's limit."""
+    note_holds(request, holds=True)
     for name in holders_of(request):
         return Holder(name, "" if request.user.is_authenticated else client_network(request))
     return None
@@ -43,6 +45,7 @@ def live_holds(request: HttpRequest) -> list[Reservation]:
     if "live_holds" not in known:
         pending = Reservation.objects.pending_of(holders_of(request)).filter(expires_at__gt=Now())
         known["live_holds"] = list(pending.with_stock().order_by("expires_at"))
+        note_holds(request, holds=bool(known["live_holds"]))
     holds: list[Reservation] = known["live_holds"]
     return holds
 

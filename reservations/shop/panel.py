@@ -2,12 +2,13 @@
 
 from datetime import datetime
 from typing import Any
-from uuid import uuid4
 
 from django.http import HttpRequest
+from django.template.loader import render_to_string
 from django.utils import timezone
 
 from catalog.models import Product
+from inventory.events import product_topic
 from inventory.models import Inventory
 from reservations.availability import with_next_lapse
 from reservations.models import Reservation
@@ -27,7 +28,7 @@ def next_lapse_of(stock: list[Inventory]) -> datetime | None:
     return min(filter(None, (row.next_lapse_at for row in stock)), default=None)
 
 
-def panel(request: HttpRequest, product: Product) -> dict[str, Any]:
+def panel(product: Product) -> dict[str, Any]:
     stock = stock_of(product)
     return {
         "product": product,
@@ -35,15 +36,30 @@ def panel(request: HttpRequest, product: Product) -> dict[str, Any]:
         "available": sum(row.available for row in stock),
         "total": sum(row.total_units for row in stock),
         "next_lapse_at": next_lapse_of(stock),
-        "holds": holds_of(request, product),
-        "topics": [f"product:{product.pk}", *topics_of(request)],
-        "idempotency_key": uuid4(),
+        "topics": [product_topic(product.pk)],
         "now": timezone.now(),
     }
 
 
-def header_holds(request: HttpRequest) -> dict[str, Any]:
-    return {"holds": live_holds(request), "topics": topics_of(request)}
+def header_holds(request: HttpRequest, _about: str = "") -> str:
+    """For the header of each page."""
+    context = {"holds": live_holds(request), "topics": topics_of(request)}
+    return render_to_string("includes/_holds.html", context)
+
+
+def mine_of(request: HttpRequest, product_id: str) -> str:
+    return mine(request, Product.objects.get(pk=product_id))
+
+
+def mine(request: HttpRequest, product: Product) -> str:
+    """What this shopper holds of a product, for its panel."""
+    context = {
+        "product": product,
+        "holds": holds_of(request, product),
+        "topics": topics_of(request),
+        "now": timezone.now(),
+    }
+    return render_to_string("reservations/_mine.html", context)
 
 
 def holds_of(request: HttpRequest, product: Product) -> list[Reservation]:

@@ -7,6 +7,8 @@ from django.views.decorators.http import require_safe
 
 from allo.web.flag_field import flag
 from allo.web.parts import always_fresh
+from allo.web.shared.keys import Sharing
+from allo.web.shared.pages import shared
 from catalog.models import Product, ProductQuerySet
 from catalog.slugs import follow_renames
 from reservations.availability import with_stock_and_lapse
@@ -14,12 +16,17 @@ from reservations.availability import with_stock_and_lapse
 RELATED = 4
 
 
+def _previewed(request: HttpRequest) -> bool:
+    return _wants_preview(request) and _may_preview(request)
+
+
 @require_safe
 @always_fresh
 @follow_renames
+@shared(Sharing(), unless=_previewed)
 def product(request: HttpRequest, slug: str) -> HttpResponse:
     published = _products().published()
-    preview = _wants_preview(request) and _may_preview(request)
+    preview = _previewed(request)
     product = get_object_or_404(_products() if preview else published, slug=slug)
     others = published.filter(category=product.category).exclude(pk=product.pk)
     related = others.order_by("position", "pk")[:RELATED]

@@ -6,6 +6,7 @@ app_name = "reservations"
 urlpatterns = [
     path("p/<slug:slug>/reserve/", views.reserve, name="reserve"),
     path("p/<slug:slug>/stock/", views.stock, name="stock"),
+    path("p/<slug:slug>/mine/", views.mine, name="mine"),
     path("reservations/", views.reservations, name="list"),
     path("reservations/holds/", views.holds, name="holds"),
 ]

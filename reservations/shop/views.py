@@ -20,6 +20,8 @@ from allo.web.parts import (
     wants_part,
 )
 from allo.web.rate import seconds_to_wait
+from allo.web.shared.keys import Sharing
+from allo.web.shared.pages import shared
 from catalog.models import Product, ProductQuerySet
 from catalog.slugs import follow_renames
 from inventory.models import Inventory
@@ -30,6 +32,7 @@ from reservations.engine.idempotency import Reply
 from reservations.exceptions import InsufficientStock, PriceChanged, QuantityChanged
 from reservations.refusals import Refusal
 from reservations.shop import history, holders, visitor
+from reservations.shop import panel as panel_of
 from reservations.shop.forms import ReserveForm
 from reservations.shop.keys import key_of, once_for, reply
 from reservations.shop.panel import header_holds, holds_of, next_lapse_of, panel, stock_of
@@ -59,17 +62,24 @@ def reserve(request: Request, slug: str) -> HttpResponse:
 
 
 @require_safe
-@never_stored
 @follow_renames
+@shared(Sharing())
 def stock(request: HttpRequest, slug: str) -> HttpResponse:
     product = _product(slug, with_stock_and_lapse(Product.objects.all()))
-    return render(request, "reservations/_panel.html", panel(request, product))
+    return render(request, "reservations/_panel.html", panel(product))
 
 
 @require_safe
 @never_stored
 def holds(request: HttpRequest) -> HttpResponse:
-    return render(request, "includes/_holds.html", header_holds(request))
+    return HttpResponse(header_holds(request))
+
+
+@require_safe
+@never_stored
+@follow_renames
+def mine(request: HttpRequest, slug: str) -> HttpResponse:
+    return HttpResponse(panel_of.mine(request, _product(slug)))
 
 
 @require_safe

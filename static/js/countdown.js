@@ -1,7 +1,10 @@
-// Counts down every <time data-until> by the server's clock, which the page (data-now) and each
-// response to htmx (Date) contain. The device's own clock is not used.
-const arrived = performance.getEntriesByType("navigation")[0]?.responseStart ?? 0;
-let server = Number(document.documentElement.dataset.now) - arrived / 1000;
+// Counts down every <time data-until> by the server's clock: the page's response contains it
+// (Server-Timing, else data-now, which in a shared page may be a second old), and so does each
+// response to htmx (Date). The device's own clock is not used.
+const [page] = performance.getEntriesByType("navigation");
+const sent = page?.serverTiming?.find(({ name }) => name === "now")?.duration;
+const stamp = sent ? sent / 1000 : Number(document.documentElement.dataset.now);
+let server = stamp - (page?.responseStart ?? 0) / 1000;
 const now = () => server + performance.now() / 1000;
 
 const MARKS = [

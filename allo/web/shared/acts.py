@@ -1,0 +1,45 @@
+"""The cookies that take a visitor's requests out of the shared pages: for two seconds after an act,
+which has to show at once, and for as long as the visitor holds anything."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+
+from allo.web.shared.keys import ACTED, HOLDS
+
+READING = ("GET", "HEAD", "OPTIONS", "TRACE")
+ACTED_FOR = timedelta(seconds=2)
+# Longer than any hold: a page that finds none removes it.
+HOLDS_FOR = timedelta(days=7)
+
+_HOLDS = "holds_something"
+
+
+def note_holds(request: HttpRequest, *, holds: bool) -> None:
+    """What was found out: whether this visitor holds anything, or is about to."""
+    vars(request)[_HOLDS] = holds
+
+
+class ActMiddleware:
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self._get_response(request)
+        # A program that shows no cookies has no use for one.
+        if request.method not in READING and request.COOKIES:
+            _set(response, ACTED, ACTED_FOR)
+        holds, said = vars(request).get(_HOLDS), HOLDS in request.COOKIES
+        if holds and not said:
+            _set(response, HOLDS, HOLDS_FOR)
+        elif holds is False and said:
+            response.delete_cookie(HOLDS, samesite="Lax")
+        return response
+
+
+def _set(response: HttpResponse, name: str, age: timedelta) -> None:
+    response.set_cookie(
+        name, "1", max_age=age, secure=settings.HTTPS, httponly=True, samesite="Lax"
+    )

@@ -1,0 +1,162 @@
+"""Which requests share an answer, and under which key.
+
+The key holds everything that the answer may depend on: the rendering gets a request that is made
+from the key alone (`environ_of`), so nothing personal can reach a shared answer.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from io import BytesIO
+from typing import Any, NamedTuple
+from urllib.parse import parse_qsl, urlencode
+
+from django.conf import settings
+from django.http.request import split_domain_port, validate_host
+from django.urls import Resolver404, resolve
+
+Environ = dict[str, Any]
+
+# Set by each answer to a writing request, for two seconds; and while a visitor holds anything.
+ACTED, HOLDS = "allo_acted", "allo_holds"
+# With one of these a request is somebody's. All others do not matter to a shared page.
+PERSONAL_COOKIES = (settings.SESSION_COOKIE_NAME, HOLDS, ACTED)
+# In the environ of a shared rendering.
+SHARED = "allo.shared"
+SHARED_METHODS = ("GET", "HEAD")
+LONGEST_QUERY = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Sharing:
+    """How the answers of a view are shared.
+
+    `query` names the parameters that matter, each with the value that means the same as none;
+    others are passed over, or kept if `strict`, for a view that refuses what it does not know.
+    `targets` are the parts that htmx may ask for by HX-Target. With `anyone`, cookies do not
+    matter. `is_rare` tells what few people ask for from what many do.
+    """
+
+    query: Mapping[str, str] = field(default_factory=dict)
+    targets: tuple[str, ...] = ()
+    strict: bool = False
+    anyone: bool = False
+    is_rare: Callable[[dict[str, str]], bool] = lambda _: False
+
+
+class Key(NamedTuple):
+    scheme: str
+    host: str
+    path: str
+    query: str
+    part: str | None  # None for the whole page, else the target htmx named, or ""
+
+
+class Shareable(NamedTuple):
+    key: Key
+    sharing: Sharing
+    rare: bool
+
+
+def shareable(environ: Environ) -> Shareable | None:
+    """None for a request whose answer is its own."""
+    if environ["REQUEST_METHOD"] not in SHARED_METHODS or "HTTP_AUTHORIZATION" in environ:
+        return None
+    found = shareable_of_anyone(environ)
+    if found and not found.sharing.anyone and is_personal(environ):
+        return None
+    return found
+
+
+def shareable_of_anyone(environ: Environ) -> Shareable | None:
+    """What is shared of the answer, whoever asks."""
+    return _shareable(
+        _scheme(environ),
+        environ.get("HTTP_HOST", ""),
+        environ["PATH_INFO"],
+        environ.get("QUERY_STRING", ""),
+        _part(environ),
+    )
+
+
+def is_personal(environ: Environ) -> bool:
+    cookies = environ.get("HTTP_COOKIE", "")
+    return any(f"{name}=" in cookies for name in PERSONAL_COOKIES)
+
+
+def environ_of(key: Key) -> Environ:
+    """The request that the shared answer is made for."""
+    host, port = split_domain_port(key.host)
+    secure = key.scheme == "https"
+    environ: Environ = {
+        "REQUEST_METHOD": "GET",
+        "SCRIPT_NAME": "",
+        "PATH_INFO": key.path,
+        "QUERY_STRING": key.query,
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "SERVER_NAME": host,
+        "SERVER_PORT": port or ("443" if secure else "80"),
+        "HTTP_HOST": key.host,
+        "REMOTE_ADDR": "127.0.0.1",
+        "wsgi.url_scheme": key.scheme,
+        "wsgi.input": BytesIO(),
+        SHARED: True,
+    }
+    if settings.SECURE_PROXY_SSL_HEADER:
+        environ["HTTP_X_FORWARDED_PROTO"] = key.scheme
+    if key.part is not None:
+        environ |= {"HTTP_HX_REQUEST": "true", "HTTP_HX_TARGET": key.part}
+    return environ
+
+
+def _scheme(environ: Environ) -> str:
+    if not settings.SECURE_PROXY_SSL_HEADER:
+        return str(environ["wsgi.url_scheme"])
+    forwarded = environ.get("HTTP_X_FORWARDED_PROTO", "").partition(",")[0].strip()
+    return "https" if forwarded == "https" else "http"
+
+
+def _part(environ: Environ) -> str | None:
+    """What htmx will put in place; a page that it boosts or restores from history is whole."""
+    whole = "HTTP_HX_BOOSTED" in environ or "HTTP_HX_HISTORY_RESTORE_REQUEST" in environ
+    if whole or environ.get("HTTP_HX_REQUEST") != "true":
+        return None
+    return str(environ.get("HTTP_HX_TARGET", ""))
+
+
+@lru_cache(maxsize=4096)
+def _shareable(scheme: str, host: str, path: str, query: str, part: str | None) -> Shareable | None:
+    sharing = _sharing_of(path) if path.isascii() else None
+    # A foreign name is refused by Django itself, which says so in the log.
+    domain, _ = split_domain_port(host)
+    if sharing is None or not domain or not validate_host(domain, settings.ALLOWED_HOSTS):
+        return None
+    asked = _asked(query, sharing)
+    if asked is None:
+        return None
+    if part is not None and part not in sharing.targets:
+        part = ""
+    key = Key(scheme, host.lower(), path, urlencode(asked), part)
+    return Shareable(key, sharing, sharing.is_rare(dict(asked)))
+
+
+def _asked(query: str, sharing: Sharing) -> list[tuple[str, str]] | None:
+    """The query in one order, without what makes no difference; None for what cannot be read."""
+    try:
+        pairs = parse_qsl(query, keep_blank_values=True, errors="strict", max_num_fields=50)
+    except ValueError:
+        return None
+    if len(query) > LONGEST_QUERY or any("\0" in name + value for name, value in pairs):
+        return None
+    if sharing.strict:
+        return sorted(pairs)
+    known = ((name, value) for name, value in dict(pairs).items() if name in sharing.query)
+    return sorted((name, value) for name, value in known if value not in ("", sharing.query[name]))
+
+
+def _sharing_of(path: str) -> Sharing | None:
+    try:
+        view = resolve(path).func
+    except Resolver404:
+        return None
+    return getattr(view, "sharing", None)

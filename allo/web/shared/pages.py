@@ -1,0 +1,49 @@
+"""Views whose answers are shared."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+
+from allo.web.shared import holes
+from allo.web.shared.front import CACHING, front
+from allo.web.shared.keys import ACTED, SHARED, Sharing, shareable_of_anyone
+
+View = Callable[..., HttpResponse]
+
+
+def shared(
+    sharing: Sharing, *, unless: Callable[[HttpRequest], bool] = lambda _: False
+) -> Callable[[View], View]:
+    """Visitors with a session get the finished parts of the shared answer around their own.
+
+    The view is called for the shared rendering, and for an answer that is not shared, as for a
+    request of which `unless` is true.
+    """
+
+    def decorate(view: View) -> View:
+        @wraps(view)
+        def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            if not settings.SHARED_PAGES or SHARED in request.META or unless(request):
+                return view(request, *args, **kwargs)
+            return _own(request) or view(request, *args, **kwargs)
+
+        answer.sharing = sharing  # type: ignore[attr-defined]
+        return answer
+
+    return decorate
+
+
+def _own(request: HttpRequest) -> HttpResponse | None:
+    """The shared answer with its holes filled for this visitor; None if it is not shared."""
+    if (wanted := shareable_of_anyone(request.META)) is None:
+        return None
+    answer = front().answer(wanted, fresh=ACTED in request.COOKIES)
+    if not answer.is_kept:
+        return None
+    response = HttpResponse(holes.filled(answer.parts, request), content_type=answer.content_type)
+    for name, value in CACHING[:2]:
+        response.headers[name] = value
+    return response

@@ -1,0 +1,274 @@
+"""Pages that visitors share: finished in front of all middleware, and never anybody's own."""
+
+import gzip
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from django.conf import settings as django_settings
+from django.contrib.auth.models import User
+from django.db import connection
+from django.test import Client, RequestFactory
+
+from allo.web.shared import front as fronts
+from allo.web.shared.front import Front, front
+from allo.web.shared.keys import ACTED, HOLDS, shareable
+from catalog.models import Product
+from inventory.models import Inventory
+from reservations.shop.holders import live_holds
+from tests.shopping import holding, press_reserve
+from tests.stock import stocked
+
+pytestmark = pytest.mark.django_db
+
+SHARED = ["/", "/p/tidal/", "/p/tidal/stock/", "/api/products", "/api/products/tidal"]
+
+
+@dataclass(frozen=True)
+class Got:
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+def ask(path: str, *, of: Front | None = None, method: str = "GET", **meta: str) -> Got:
+    environ = RequestFactory().generic(method, path).environ | {"HTTP_HOST": "testserver"} | meta
+    said: list[Any] = []
+    body = (of or front())(environ, lambda *what: said.append(what))
+    content = b"".join(body)
+    status, headers = said[-1][:2]
+    return Got(int(status.split()[0]), {name.lower(): value for name, value in headers}, content)
+
+
+@pytest.fixture(autouse=True)
+def _one_connection(monkeypatch) -> None:
+    """The end of a request does not close the connection, which is in the test's transaction."""
+    monkeypatch.setattr(connection, "close_if_unusable_or_obsolete", lambda: None)
+
+
+@pytest.fixture(autouse=True)
+def row(settings) -> Inventory:
+    settings.SHARED_PAGES = True
+    front()._store.reset()
+    front()._rare.reset()
+    return stocked(5)
+
+
+@pytest.fixture
+def client() -> Client:
+    return Client(headers={"host": "testserver"})
+
+
+@pytest.fixture
+def renderings(monkeypatch) -> list[str]:
+    """The path of each rendering, as it begins."""
+    found: list[str] = []
+    render = Front._render
+
+    def counted(self: Front, key: Any) -> Any:
+        found.append(key.path)
+        return render(self, key)
+
+    monkeypatch.setattr(Front, "_render", counted)
+    return found
+
+
+@pytest.mark.parametrize("path", SHARED)
+def test_two_visitors_get_the_same_and_it_is_rendered_once(path, renderings) -> None:
+    first = ask(path, HTTP_COOKIE="csrftoken=a; allo_visitor=b; other=c", REMOTE_ADDR="192.0.2.1")
+    second = ask(path, HTTP_COOKIE="csrftoken=z", REMOTE_ADDR="192.0.2.2")
+    assert first.status == second.status == 200
+    assert first.body == second.body
+    assert first.headers["etag"] == second.headers["etag"]
+    assert "set-cookie" not in first.headers
+    assert renderings == [path]
+
+
+@pytest.mark.parametrize("path", SHARED)
+def test_nothing_in_it_is_anybodys(path) -> None:
+    body = ask(path, HTTP_COOKIE="csrftoken=" + "a" * 32).body.decode()
+    for secret in ("csrfmiddlewaretoken", "idempotency_key", "holder:", "a" * 32):
+        assert secret not in body
+    assert "<!--" not in body, "the edges of holes are not shown"
+
+
+def test_what_is_kept_says_how_it_may_be_kept() -> None:
+    headers = ask("/p/tidal/").headers
+    assert headers["cache-control"] == "private, no-cache"
+    assert headers["x-accel-expires"] == "1"
+    assert headers["vary"] == fronts.VARY
+    assert re.fullmatch(r"now;dur=\d{13}", headers["server-timing"])
+    assert "content-security-policy" in headers
+
+
+def test_who_has_it_already_gets_304() -> None:
+    tag = ask("/p/tidal/").headers["etag"]
+    again = ask("/p/tidal/", HTTP_IF_NONE_MATCH=tag)
+    assert (again.status, again.body) == (304, b"")
+    assert again.headers["etag"] == tag
+
+
+@pytest.mark.parametrize(
+    ("accepted", "zipped"),
+    [("gzip, br", True), ("br;q=1, GZIP;q=0.5", True), ("gzip;q=0", False), ("", False),
+     ("\x00;;,q=gzip", False)],
+)  # fmt: skip
+def test_it_is_compressed_for_those_who_take_it(accepted, zipped) -> None:
+    plain = ask("/p/tidal/")
+    got = ask("/p/tidal/", HTTP_ACCEPT_ENCODING=accepted)
+    assert (got.headers.get("content-encoding") == "gzip") is zipped
+    assert (gzip.decompress(got.body) if zipped else got.body) == plain.body
+    assert int(got.headers["content-length"]) == len(got.body)
+
+
+def test_head_is_get_without_the_body(renderings) -> None:
+    whole, head = ask("/p/tidal/"), ask("/p/tidal/", method="HEAD")
+    assert (head.status, head.body) == (200, b"")
+    assert head.headers["content-length"] == whole.headers["content-length"]
+    assert renderings == ["/p/tidal/"]
+
+
+def test_what_makes_no_difference_is_no_other_page(renderings) -> None:
+    for query in ("", "?utm_source=x&fbclid=y", "?sort=featured", "?q=&page=1", "?preview"):
+        assert ask(f"/{query}").status == 200
+    assert ask("/?sort=name&in_stock=1").body == ask("/?in_stock=1&x=1&sort=name").body
+    assert renderings == ["/", "/"]
+
+
+def test_parts_are_kept_apart_from_pages() -> None:
+    page = ask("/")
+    results = ask("/", HTTP_HX_REQUEST="true", HTTP_HX_TARGET="results")
+    cards = ask("/", HTTP_HX_REQUEST="true", HTTP_HX_TARGET="anything")
+    boosted = ask("/", HTTP_HX_REQUEST="true", HTTP_HX_BOOSTED="true")
+    assert len({page.body, results.body, cards.body}) == 3
+    assert boosted.body == page.body
+    assert results.headers["hx-push-url"] == "/"
+
+
+@pytest.mark.parametrize(
+    "meta",
+    [
+        {"HTTP_COOKIE": f"{django_settings.SESSION_COOKIE_NAME}=x"},
+        {"HTTP_COOKIE": f"a=b; {HOLDS}=1"},
+        {"HTTP_COOKIE": f"{ACTED}=1"},
+        {"HTTP_AUTHORIZATION": "Bearer x"},
+        {"REQUEST_METHOD": "POST"},
+        {"HTTP_HOST": "evil.example"},
+        {"HTTP_HOST": "testserver\x00"},
+        {"PATH_INFO": "/p/tid\xc3\xa4l/"},
+        {"PATH_INFO": "/nowhere/"},
+        {"PATH_INFO": "/checkout/"},
+        {"PATH_INFO": "/admin/"},
+        {"QUERY_STRING": "q=%00"},
+        {"QUERY_STRING": "q=%ff"},
+        {"QUERY_STRING": "&".join("a=b" for _ in range(60))},
+        {"QUERY_STRING": "q=" + "x" * 3000},
+    ],
+    ids=str,
+)
+def test_not_every_request_is_shared(meta) -> None:
+    environ = RequestFactory().get("/p/tidal/").environ | {"HTTP_HOST": "testserver"} | meta
+    assert shareable(environ) is None
+
+
+def test_the_lists_for_programs_are_shared_whatever_the_cookies(renderings) -> None:
+    for cookies in ("", f"{django_settings.SESSION_COOKIE_NAME}=x; {HOLDS}=1"):
+        assert ask("/api/products", HTTP_COOKIE=cookies).status == 200
+    assert renderings == ["/api/products"]
+
+
+@pytest.mark.parametrize("path", ["/p/none/", "/?page=0", "/api/products?page=9&colour=red"])
+def test_a_refusal_is_not_kept(path, renderings) -> None:
+    first, second = ask(path), ask(path)
+    assert first.status == second.status != 200
+    assert first.headers["cache-control"] == "no-store"
+    assert len(renderings) == 2
+
+
+def test_a_view_that_sets_a_cookie_is_never_shared() -> None:
+    seen: list[str] = []
+
+    def application(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        seen.append(environ.get("HTTP_COOKIE", ""))
+        start_response(
+            "200 OK", [("Set-Cookie", f"who={len(seen)}"), ("Content-Type", "text/html")]
+        )
+        return [b"<p>hello</p>"]
+
+    careless = Front(application, waiters=2)
+    cookies = [ask("/p/tidal/", of=careless, HTTP_COOKIE=f"n={n}").headers for n in range(2)]
+    assert [headers["set-cookie"] for headers in cookies] == ["who=2", "who=4"]
+    assert seen == ["", "n=0", "", "n=1"]
+    assert len(careless._store) == 0
+
+
+def test_many_searches_push_nothing_out() -> None:
+    ask("/p/tidal/")
+    for number in range(50):
+        ask(f"/?q=word{number}")
+    assert [getattr(key, "path", "") for key in front()._store._kept] == ["/p/tidal/"]
+    assert len(front()._rare) == 0
+
+
+def test_a_shopper_with_a_hold_sees_it_in_the_shared_page(client, renderings, row) -> None:
+    held = holding(client, row, 2)
+    stranger = ask("/p/tidal/").body.decode()
+    mine = client.get("/p/tidal/").content.decode()
+    assert renderings[-1] == "/p/tidal/"
+    assert f"/checkout/{held.pk}/" in mine
+    assert "You hold 2" in mine
+    assert str(held.pk) not in stranger
+    assert "You hold" not in stranger
+    assert mine.count("<html") == 1
+    assert "<!--" not in mine
+
+
+def test_an_own_act_shows_at_once(client, row, renderings) -> None:
+    assert "5 left" in ask("/p/tidal/").body.decode()
+    press_reserve(client, row, 2)
+    assert client.cookies[ACTED].value == "1"
+    assert client.cookies[HOLDS].value == "1"
+    assert "3 left" in client.get("/p/tidal/").content.decode()
+    assert renderings == ["/p/tidal/", "/p/tidal/"]
+    del client.cookies[ACTED]
+    client.get("/p/tidal/")
+    assert len(renderings) == 2, "what is fresh is shared, too"
+
+
+def test_the_mark_of_a_hold_is_removed_when_a_page_finds_none(client, row) -> None:
+    held = holding(client, row)
+    held.refresh_from_db()
+    client.post(f"/checkout/{held.pk}/cancel/", {"idempotency_key": "k"})
+    client.get("/")
+    assert client.cookies[HOLDS].value == ""
+
+
+def test_a_visitor_of_nothing_costs_the_database_nothing(django_assert_num_queries) -> None:
+    ask("/p/tidal/")
+    with django_assert_num_queries(0):
+        ask("/p/tidal/")
+
+
+def test_staff_preview_what_is_not_in_the_shop_and_nobody_else_does(admin_client) -> None:
+    Product.objects.update(published_at=None)
+    assert admin_client.get("/p/tidal/?preview").status_code == 200
+    assert ask("/p/tidal/?preview").status == 404
+    viewer = Client()
+    viewer.force_login(User.objects.create_user("viewer"))
+    assert viewer.get("/p/tidal/?preview").status_code == 404
+
+
+def test_a_session_without_holds_gets_the_shared_parts(client, renderings) -> None:
+    client.force_login(User.objects.create_user("asha"))
+    ask("/p/tidal/")
+    assert client.get("/p/tidal/").status_code == 200
+    assert renderings == ["/p/tidal/"]
+
+
+def test_switched_off_each_page_is_rendered_for_itself(settings, client, renderings) -> None:
+    settings.SHARED_PAGES = False
+    assert ask("/p/tidal/").status == 200
+    assert client.get("/p/tidal/").status_code == 200
+    assert renderings == []
+    assert live_holds(client.get("/p/tidal/").wsgi_request) == []
