@@ -161,13 +161,13 @@ def free_port() -> int:
         return int(server.getsockname()[1])
 
 
-def wait_for(condition: Callable[[], bool], *, seconds: float) -> float:
+def wait_for(condition: Callable[[], bool], *, seconds: float, every: float = 0.05) -> float:
     """Return how long it took; the operating system tells nobody about what we wait for here."""
     started = time.monotonic()
     while not condition():
         passed = time.monotonic() - started
         assert passed < seconds, f"did not happen within {seconds} s"
-        time.sleep(0.05)
+        time.sleep(every)
     return time.monotonic() - started
 
 

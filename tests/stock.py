@@ -1,16 +1,18 @@
 """What tests put on the shelves."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from threading import Barrier
 from typing import TypeVar
 
+import pytest
 from django.db import connection
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from catalog.models import Category, Product
+from inventory import locks
 from inventory.models import Inventory, StockMovement, Warehouse
 from reservations.models import Reservation
 
@@ -41,12 +43,26 @@ def stocked(units: int, *, product: str = "tidal", warehouse: str = "blr-01") ->
     return row
 
 
+def reprice(row: Inventory, paise: int, name: str = "Tidal") -> None:
+    """Staff change what one costs, and is called."""
+    Product.objects.filter(pk=row.product_id).update(price_paise=paise, name=name)
+
+
 def pass_time(seconds: float, **which: object) -> None:
     """Time passes for pending reservations: the database's clock stays, their times move."""
     ago = timedelta(seconds=seconds)
     Reservation.objects.pending().filter(**which).update(
         created_at=F("created_at") - ago, expires_at=F("expires_at") - ago
     )
+
+
+def without_the_lock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the negative controls of races take away: the rows are read as they are."""
+
+    def unlocked(ids: Iterable[int], *, skip_locked: bool = False) -> QuerySet[Inventory]:
+        return Inventory.objects.filter(pk__in=ids).order_by("pk")
+
+    monkeypatch.setattr(locks, "locking", unlocked)
 
 
 def all_at_once(callers: int, call: Callable[[int], Result]) -> list[Result | Exception]:

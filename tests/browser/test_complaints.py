@@ -1,5 +1,7 @@
 """That browser tests can fail: what a page does wrong is heard."""
 
+from typing import Any
+
 import pytest
 from playwright.sync_api import Page
 
@@ -9,23 +11,22 @@ pytestmark = pytest.mark.browser
 
 
 @pytest.mark.parametrize(
-    ("wrong", "complaint"),
+    ("wrong", "event", "complaint"),
     [
-        ("console.error('torn')", "error .*: torn"),
-        ("console.warn('worn')", "warning .*: worn"),
-        ("setTimeout(() => { throw Error('burst') })", "uncaught: .*burst"),
-        ("new Image().src = 'https://elsewhere.invalid/'", "Content Security Policy .*img-src"),
-        ("fetch('/nowhere')", "/nowhere: .* status of 404"),
+        ("console.error('torn')", "console", "error .*: torn"),
+        ("console.warn('worn')", "console", "warning .*: worn"),
+        ("setTimeout(() => { throw Error('burst') })", "weberror", "uncaught: .*burst"),
+        ("new Image().src = 'https://no.invalid/'", "console", "Content Security Policy .*img-src"),
+        ("fetch('/nowhere')", "console", "/nowhere: .* status of 404"),
     ],
 )
-def test_wrong_is_heard(page: Page, complaints: Complaints, wrong: str, complaint: str) -> None:
+def test_wrong_is_heard(
+    page: Page, complaints: Complaints, wrong: str, event: Any, complaint: str
+) -> None:
     page.goto("/livez")
     complaints.expect("favicon")
-    page.evaluate(wrong)
-    for _ in range(250):
-        if complaints.unexpected():
-            break
-        page.wait_for_timeout(20)  # playwright hears only while it waits
+    with page.context.expect_event(event, lambda _: bool(complaints.unexpected())):
+        page.evaluate(wrong)
     assert len(complaints.unexpected()) == 1
     complaints.expect(complaint)
     assert complaints.unexpected() == []

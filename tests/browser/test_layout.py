@@ -1,7 +1,7 @@
 """At every width the pages fit, and nothing moves once it is there."""
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import NewContext
 from tests.browser.shopping import hold, untouched
@@ -18,11 +18,21 @@ ADDRESSES = (
     "/docs/",
     "/docs/settings/",
 )
-SHIFTS = """
-new Promise((resolve) => new PerformanceObserver((list) =>
-    resolve(list.getEntries().filter((shift) => !shift.hadRecentInput).map((shift) => shift.value))
-).observe({ type: "layout-shift", buffered: true }) || setTimeout(() => resolve([]), 200))
+WATCH_SHIFTS = """
+window.shifts = [];
+new PerformanceObserver((list) => shifts.push(...list.getEntries()))
+    .observe({ type: "layout-shift" });
 """
+# Fonts and all pictures in sight are there, and drawn.
+SETTLED = """
+async () => {
+    const inSight = ({ y, bottom }) => y < innerHeight && bottom > 0;
+    const pictures = [...document.images].filter((it) => inSight(it.getBoundingClientRect()));
+    await Promise.all([document.fonts.ready, ...pictures.map((it) => it.decode())]);
+    for (let frame = 0; frame < 3; frame++) await new Promise(requestAnimationFrame);
+}
+"""
+SHIFTED = "shifts.filter((it) => !it.hadRecentInput).map(({ value }) => value)"
 
 
 @pytest.fixture
@@ -51,7 +61,10 @@ def test_no_page_has_to_be_scrolled_sideways(page: Page, shop: Shop) -> None:
 
 
 def test_nothing_moves_while_a_page_loads(page: Page) -> None:
+    page.add_init_script(WATCH_SHIFTS)
     for address in ADDRESSES:
         page.goto(address)
-        page.wait_for_load_state("networkidle")
-        assert sum(page.evaluate(SHIFTS)) == pytest.approx(0, abs=0.005), address
+        if page.locator(".hero-stage").count():
+            expect(page.locator(".hero-stage canvas")).to_be_visible()
+        page.evaluate(SETTLED)
+        assert sum(page.evaluate(SHIFTED)) == pytest.approx(0, abs=0.005), address

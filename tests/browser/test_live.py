@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
 
 from tests.browser.conftest import Complaints, NewContext
 from tests.browser.shopping import POLLED, PUSHED, Shelf, confirm, heading, hold, untouched
-from tests.running import PROJECT, Shop, clean_environment, wait_for
+from tests.running import PROJECT, Shop, clean_environment
 
 pytestmark = pytest.mark.browser
 
@@ -75,11 +76,23 @@ def elsewhere(new_context: NewContext) -> Page:
     return new_context().new_page()
 
 
+# How often a stream of the page has said that it hears everything from now on.
+COUNT_UPS = """
+window.ups ??= 0;
+window.EventSource = class extends EventSource {
+    constructor(...options) {
+        super(...options);
+        this.addEventListener("up", () => ups++);
+    }
+};
+"""
+
+
 def visit(page: Page, address: str) -> None:
     """Opens a page, and waits until it listens."""
-    with page.expect_response(STREAM):
-        page.goto(address)
-    page.wait_for_timeout(100)  # from the stream's head to its first event
+    page.add_init_script(COUNT_UPS)
+    page.goto(address)
+    page.wait_for_function("ups > 0")
 
 
 def shelves(page: Page) -> Locator:
@@ -246,11 +259,11 @@ def test_an_ended_checkout_offers_it_again_as_soon_as_there_is_one(
 
 def test_a_drop_refreshes_a_page_once_a_second(page: Page, do: Do) -> None:
     visit(page, "/")
-    page.wait_for_timeout(500)
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
-    do("for _ in range(300): live.publish('product:1', 'product:2'); time.sleep(0.01)")
-    page.wait_for_timeout(1000)
+    with page.expect_request(re.compile(r"[=,]3\b|%2C3\b")):
+        do("for _ in range(300): live.publish('product:1', 'product:2'); time.sleep(0.01)")
+        do("live.publish('product:3')")
     assert 3 <= len(asked) <= 6, asked
     assert all("/stock/?p=" in url for url in asked)
 
@@ -289,20 +302,30 @@ def test_redis_gone_pages_poll_and_push_comes_back_by_itself(
     staff("release", checkout)
     # As long as a silence may last until it is called one, and a poll.
     expect(shelves(page)).not_to_contain_text(HELD, timeout=4_500 + POLLED)
+    ups = page.evaluate("ups")
     os.kill(redis, signal.SIGKILL)
-    wait_for(lambda: shop.child("valkey-server") not in {0, redis}, seconds=5)
-    asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
-    assert any(is_quiet(page, asked) for _ in range(4)), asked
+    page.wait_for_function("before => ups > before", arg=ups, timeout=20_000)
+    assert any(is_quiet(page) for _ in range(20))
     hold(elsewhere, shelf)
     expect(shelves(page)).to_contain_text(HELD, timeout=PUSHED)
 
 
-def is_quiet(page: Page, asked: list[str]) -> bool:
-    """For longer than from one poll to the next."""
-    asked.clear()
-    page.wait_for_timeout(5200)
-    return not asked
+def is_quiet(page: Page) -> bool:
+    """Nothing is sent for longer than from one poll to the next."""
+    try:
+        page.wait_for_event("request", timeout=5_200)
+    except PlaywrightTimeoutError:
+        return True
+    return False
+
+
+# Each tab has one of the three places to listen at, or waits for one.
+ALL_IN_LINE = """
+async (tabs) => {
+    const { held, pending } = await navigator.locks.query();
+    return [...held, ...pending].filter(({ name }) => name.startsWith("live-")).length === tabs;
+}
+"""
 
 
 def test_eight_tabs_leave_the_shop_its_connections(page: Page, shop: Shop, staff) -> None:
@@ -315,7 +338,7 @@ def test_eight_tabs_leave_the_shop_its_connections(page: Page, shop: Shop, staff
     tabs = [page, *(page.context.new_page() for _ in range(7))]
     for tab in tabs[1:]:
         tab.goto("/docs/design/")
-    page.wait_for_timeout(300)
+    page.wait_for_function(ALL_IN_LINE, arg=len(tabs))
     assert len(streams) <= 3
     staff("release", checkout)
     for tab in tabs:

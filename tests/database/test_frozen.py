@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from io import BytesIO, StringIO
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 from django.contrib.auth.models import User
@@ -27,6 +26,7 @@ from reservations.engine.commands import Holder
 from reservations.models import Reservation
 from tests.database.conftest import connected
 from tests.running import PROJECT
+from tests.server import environment_here
 from tests.staff.forms import sent
 from tests.stock import stocked
 
@@ -36,12 +36,10 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.race]
 @contextmanager
 def frozen(row: int) -> Iterator[subprocess.Popen[bytes]]:
     """A process that stands still while it holds the row."""
-    url = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{connection.settings_dict['NAME']}")
     limits = {"TRANSACTION_TIMEOUT_MS": "600", "LOCK_TIMEOUT_MS": "500"}
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.database.frozen", str(row)],
-        cwd=PROJECT, env=os.environ | limits | {"DATABASE_URL": url.geturl()},
-        stderr=subprocess.PIPE,
+        cwd=PROJECT, env=environment_here(**limits), stderr=subprocess.PIPE,
     )  # fmt: skip
     try:
         _, status = os.waitpid(process.pid, os.WUNTRACED)

@@ -84,8 +84,10 @@ async def test_what_changes_all_the_time_is_told_a_few_times_a_second():
 @run
 async def test_who_joins_is_told_what_its_page_missed():
     hub = up(Hub())
+    early = hub.join(listening("product:1"))
+    await heard(early)
     hub.changed(["product:1", "product:2"])
-    await asyncio.sleep(0.01)
+    await heard(early)
     assert await heard(hub.join(listening("product:2"))) == UP + b"data: 0 product:2\n\n"
     assert await heard(hub.join(listening("product:3"))) == UP
     assert (await heard(hub.join(listening("product:3", ago=3600)))).endswith(b" *\n\n")
@@ -108,7 +110,7 @@ async def test_a_slow_reader_is_dropped_and_not_buffered():
 
     async def slow() -> None:
         hub.join(listening("product:1"))
-        await asyncio.sleep(60)
+        await asyncio.Event().wait()
 
     reader = asyncio.create_task(slow())
     await asyncio.sleep(0)
@@ -137,6 +139,8 @@ async def test_who_leaves_leaves_nothing_behind():
 async def test_what_is_remembered_is_forgotten_in_time():
     hub = up(Hub())
     hub._changed = {"product:1": time.time() - hubs.REMEMBER_SECONDS - 1}
+    client = hub.join(listening("product:2"))
+    await heard(client)
     hub.changed(["product:2"])
-    await asyncio.sleep(0.01)
+    await heard(client)
     assert list(hub._changed) == ["product:2"]

@@ -26,26 +26,45 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 Heard = Callable[[], set[str]]
 
+# The child is forked, and both end, when the test says that it has heard the one before.
+PARENT_AND_CHILD = """
+import os, django
+django.setup()
+from allo import live
+live.publish("test:parent")
+input()
+if os.fork() == 0:
+    live.publish("test:child")
+    input()
+    os._exit(0)
+os.wait()
+"""
+
 
 @pytest.fixture
-def heard() -> Iterator[Heard]:
-    """All topics published since the last call."""
+def subscription() -> Iterator[PubSub]:
     with Redis.from_url(settings.REDIS_URL) as redis, redis.pubsub() as subscription:
         subscription.subscribe(settings.LIVE_CHANNEL)
         subscription.get_message(timeout=1)
-
-        def heard() -> set[str]:
-            live.publish("end:of-it")
-            topics: set[str] = set()
-            while "end:of-it" not in topics:
-                topics |= next_topics(subscription)
-            return topics - {"end:of-it"}
-
-        yield heard
+        yield subscription
 
 
-def next_topics(subscription: PubSub) -> set[str]:
-    message = subscription.get_message(timeout=2)
+@pytest.fixture
+def heard(subscription: PubSub) -> Heard:
+    """All topics published since the last call."""
+
+    def heard() -> set[str]:
+        live.publish("end:of-it")
+        topics: set[str] = set()
+        while "end:of-it" not in topics:
+            topics |= next_topics(subscription)
+        return topics - {"end:of-it"}
+
+    return heard
+
+
+def next_topics(subscription: PubSub, seconds: float = 2) -> set[str]:
+    message = subscription.get_message(timeout=seconds)
     assert message, "nothing was published"
     return set(channel.unpack(message["data"]))
 
@@ -122,19 +141,18 @@ def test_a_short_command_says_it_before_it_ends(heard: Heard) -> None:
         assert heard() == {"test:short"}
 
 
-def test_a_forked_process_publishes_for_itself(heard: Heard) -> None:
-    code = (
-        "import os, time, django; django.setup(); from allo import live\n"
-        "live.publish('test:parent'); time.sleep(0.1)\n"
-        "if os.fork() == 0: live.publish('test:child'); time.sleep(0.5); os._exit(0)\n"
-        "os.wait()"
-    )
-    subprocess.run(
-        [sys.executable, "-c", code],
+def test_a_forked_process_publishes_for_itself(subscription: PubSub) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", PARENT_AND_CHILD],
         env=os.environ | {"DJANGO_SETTINGS_MODULE": "allo.settings"},
-        check=True,
-    )
-    assert heard() == {"test:parent", "test:child"}
+        stdin=subprocess.PIPE,
+    ) as parent:
+        assert parent.stdin
+        for topic in ("test:parent", "test:child"):
+            assert next_topics(subscription, seconds=30) == {topic}
+            parent.stdin.write(b"\n")
+            parent.stdin.flush()
+    assert parent.returncode == 0
 
 
 def test_without_redis_nobody_waits_and_nothing_piles_up(

@@ -1,11 +1,16 @@
 """How often each page asks the database: as often for a hundred products as for one."""
 
-import pytest
+from collections.abc import Callable
 
-from tests.shopping import holding, press
+import pytest
+from django.test import Client
+
+from tests.shopping import HTMX, Page, holding, press
 from tests.stock import pass_time, stocked
 
 pytestmark = pytest.mark.django_db
+
+Look = Callable[..., Page]
 
 # For a browser that has seen the form to reserve: the holds in the header.
 SHOPPER = 1
@@ -26,6 +31,20 @@ def shopper(client):
     return client
 
 
+@pytest.fixture
+def look(django_assert_num_queries) -> Look:
+    """Opens a page that is to be answered with this status, for this many queries: an error page
+    is cheap, too."""
+
+    def look(client: Client, address: str, queries: int, *, status: int = 200, **more) -> Page:
+        with django_assert_num_queries(queries):
+            response = client.get(address, **more)
+        assert response.status_code == status
+        return response
+
+    return look
+
+
 @pytest.mark.parametrize(
     ("address", "queries"),
     [
@@ -36,12 +55,10 @@ def shopper(client):
         ("/p/vase-0/reserve/", 2),
         ("/reservations/", 0),
         ("/docs/design/", 0),
-        ("/nope/", 0),
     ],
 )
-def test_a_visitor(client, products, django_assert_num_queries, address, queries) -> None:
-    with django_assert_num_queries(queries):
-        client.get(address)
+def test_a_visitor(client, products, look: Look, address, queries) -> None:
+    look(client, address, queries)
 
 
 @pytest.mark.parametrize(
@@ -52,41 +69,40 @@ def test_a_visitor(client, products, django_assert_num_queries, address, queries
         ("/p/vase-0/reserve/", 2 + SHOPPER),
         ("/reservations/", 2 + SHOPPER),
         ("/reservations/holds/", SHOPPER),
-        ("/nope/", SHOPPER),
     ],
 )
-def test_a_shopper(shopper, products, django_assert_num_queries, address, queries) -> None:
-    with django_assert_num_queries(queries):
-        shopper.get(address)
+def test_a_shopper(shopper, products, look: Look, address, queries) -> None:
+    look(shopper, address, queries)
 
 
-def test_who_has_only_seen_the_form(client, products, django_assert_num_queries) -> None:
+def test_a_page_that_is_not_there(client, shopper, look: Look) -> None:
+    look(Client(), "/nope/", 0, status=404)
+    look(shopper, "/nope/", SHOPPER, status=404)
+
+
+def test_a_visitor_who_has_only_seen_the_form(client, products, look: Look) -> None:
     client.get("/p/vase-0/reserve/")
-    with django_assert_num_queries(3 + SHOPPER):
-        client.get("/")
+    look(client, "/", 3 + SHOPPER)
 
 
 @pytest.mark.parametrize(("ending", "queries"), [(None, 2), ("confirm", 2), ("cancel", 3)])
-def test_the_checkout(shopper, products, django_assert_num_queries, ending, queries) -> None:
+def test_the_checkout(shopper, products, look: Look, ending, queries) -> None:
     """The reservation, the contact, and after an end the stock that there is to reserve again."""
     reservation = holding(shopper, stocked(3, product="bought"))
     if ending:
         press(shopper, reservation, ending)
-    with django_assert_num_queries(queries + SHOPPER):
-        shopper.get(f"/checkout/{reservation.pk}/")
+    look(shopper, f"/checkout/{reservation.pk}/", queries + SHOPPER)
 
 
-def test_a_poll_of_the_checkout(shopper, django_assert_num_queries) -> None:
+def test_a_poll_of_the_checkout(shopper, look: Look) -> None:
     reservation = holding(shopper, stocked(3, product="bought"))
     address = f"/checkout/{reservation.pk}/"
     seen = shopper.get(address).context["seen"]
-    with django_assert_num_queries(1):
-        shopper.get(address, {"seen": seen}, headers={"HX-Request": "true"})
+    look(shopper, address, 1, status=204, data={"seen": seen}, headers=HTMX)
 
 
-def test_expiring_on_reading_is_paid_once(shopper, django_assert_num_queries) -> None:
+def test_expiring_on_reading_is_paid_once(shopper, look: Look) -> None:
     reservation = holding(shopper, stocked(3, product="lapsed"))
     pass_time(601, pk=reservation.pk)
     shopper.get("/reservations/")
-    with django_assert_num_queries(2 + SHOPPER):
-        shopper.get("/reservations/")
+    look(shopper, "/reservations/", 2 + SHOPPER)

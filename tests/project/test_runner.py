@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from itertools import chain
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -189,18 +190,17 @@ def test_killed_process_is_started_again(shop: Shop, name: str) -> None:
 
 
 def test_server_that_hangs_is_started_again_and_nobody_else_is_blamed(shop: Shop) -> None:
-    """Each is stopped with all its processes, while a worker of the web server is, too."""
+    """Each is stopped with all its processes, all at once, as is a worker of the web server."""
     web_worker = shop.processes("allo.gunicorn ")[-1]
     os.kill(web_worker, signal.SIGSTOP)
-    for word, name in (
-        ("valkey", "valkey"), ("bin/postgres", "postgres"), ("allo.gunicorn_live ", "live"),
-    ):  # fmt: skip
-        before = shop.child(word)
-        for process in shop.processes(word):
-            os.kill(process, signal.SIGSTOP)
-        wait_for(lambda: shop.child(word) not in {0, before}, seconds=45)  # noqa: B023
+    words = {"valkey": "valkey", "postgres": "bin/postgres", "live": "allo.gunicorn_live "}
+    before = {name: shop.processes(word) for name, word in words.items()}
+    for process in chain(*before.values()):
+        os.kill(process, signal.SIGSTOP)
+    for name, word in words.items():
+        wait_for(lambda: shop.child(word) not in {0, before[name][0]}, seconds=45)  # noqa: B023
         assert f"{name} hangs and is ended" in shop.said
-        wait_for(shop.answers, seconds=20)
+    wait_for(shop.answers, seconds=20)
     assert web_worker not in shop.processes("allo.gunicorn ")
     shop.sql("TRUNCATE reservations_sweep")
     wait_for(lambda: bool(shop.sql("SELECT 1 FROM reservations_sweep LIMIT 1")), seconds=30)

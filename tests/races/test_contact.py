@@ -19,13 +19,13 @@ from reservations.engine.transactions import _transact
 from reservations.models import Reservation
 from tests.reservations.test_verbs import hold
 from tests.running import wait_for
-from tests.shopping import key, press_reserve
+from tests.server import somebody_waits
+from tests.shopping import holding, key
 from tests.stock import all_at_once, stocked
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.race]
 
 GUARD = "pgtrigger_sold_contact_is_final_2cb68"
-WAITING = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
 
 
 def write_as_if_pending(draft: Typed) -> None:
@@ -50,10 +50,10 @@ def race(reservation: Reservation, write: Callable[[Typed], None]) -> Sequence[o
             confirmed.wait(10)
             write(draft)
             return
-        with transaction.atomic(), connection.cursor() as cursor:
+        with transaction.atomic():
             services.confirm(reservation_id=reservation.pk, also=sold)
             confirmed.set()
-            wait_for(lambda: cursor.execute(WAITING).fetchone()[0] > 0, seconds=10)
+            wait_for(somebody_waits, seconds=10)
             waited.set()
 
     outcomes = all_at_once(2, one)
@@ -91,9 +91,7 @@ def test_drafts_over_http_never_reach_what_was_confirmed(settings) -> None:
     settings.RESERVATION_MAX_LIVE = settings.RESERVATION_MAX_UNITS_PER_ADDRESS = 0
     rows = [stocked(1, product=f"p-{n}") for n in range(30)]
     client = Client()
-    for row in rows:
-        assert press_reserve(client, row).status_code == 303
-    ids = list(Reservation.objects.values_list("pk", flat=True))
+    ids = [holding(client, row).pk for row in rows]
     paid = {"name": "Asha Rao", "email": "asha@example.org"}
 
     def shop(caller: int) -> set[int]:

@@ -1,11 +1,11 @@
 """N requests for the last units: exactly as many succeed, and what refuses when a lock is gone."""
 
 from collections import Counter
+from threading import Barrier
 
 import pytest
 from django.db import IntegrityError, connection
 
-from inventory import locks
 from inventory.models import Inventory
 from reservations import services
 from reservations.clock.audit import audit_stock
@@ -15,7 +15,8 @@ from reservations.engine.commands import Command, Holder, Reserve
 from reservations.engine.locks import Patience
 from reservations.exceptions import Busy, InsufficientStock
 from reservations.models import Reservation
-from tests.stock import all_at_once, stocked
+from tests.running import wait_for
+from tests.stock import all_at_once, stocked, without_the_lock
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.race]
 
@@ -40,12 +41,6 @@ def submit_alone(command: Command) -> object:
     if isinstance(outcome, Exception):
         raise outcome
     return outcome
-
-
-def without_the_lock(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        locks, "locking", lambda ids, skip_locked=False: Inventory.objects.filter(pk__in=ids)
-    )
 
 
 @pytest.mark.parametrize("combined", [True, False])
@@ -85,12 +80,40 @@ def test_without_lock_and_constraint_it_oversells(monkeypatch) -> None:
 
 
 def test_200_callers_for_10_units_ten_times() -> None:
-    for n in range(10):
-        row = stocked(10, product=f"p-{n}")
-        assert rush(row, 200 if n == 0 else 60)["Reservation"] == 10
-        row.refresh_from_db()
-        assert row.reserved_units == 10
+    rows = [stocked(10, product=f"p-{n}") for n in range(10)]
+    together = Barrier(200)
+
+    def ten_times(n: int) -> list[str]:
+        return [one(row, n) for row in rows]
+
+    def one(row: Inventory, n: int) -> str:
+        together.wait(timeout=30)
+        try:
+            services.reserve(product_id=row.product_id, quantity=1, holder=Holder(f"session:{n}"))
+        except InsufficientStock:
+            return "refused"
+        return "held"
+
+    rounds = zip(*all_at_once(200, ten_times), strict=True)  # type: ignore[arg-type]
+    assert [Counter(outcomes) for outcomes in rounds] == [{"held": 10, "refused": 190}] * 10
+    assert [row.reserved_units for row in Inventory.objects.all()] == [10] * 10
     assert audit_stock() == []
+
+
+def test_callers_who_come_during_a_transaction_share_the_next(monkeypatch) -> None:
+    """The speed: ten callers make two transactions, not ten."""
+    sizes: list[int] = []
+    transact, waiting = engine._transact, engine._combiner._main
+
+    def counted(commands: list[Command], patience: Patience) -> list[engine.Served]:
+        sizes.append(len(commands))
+        if len(sizes) == 1:
+            wait_for(lambda: len(waiting.waiting) == 9, seconds=5, every=0.001)
+        return transact(commands, patience)
+
+    monkeypatch.setattr(engine, "_transact", counted)
+    assert rush(stocked(50), 10) == {"Reservation": 10}
+    assert sizes == [1, 9]
 
 
 def test_the_same_holder_ten_times_at_once_has_one_hold_of_a_row() -> None:

@@ -1,18 +1,23 @@
 """The SQL of the locks, and the isolation level they need, pinned."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from inventory.models import Inventory
 from reservations import services
+from reservations.engine import locks as engine_locks
 from reservations.engine.commands import Holder, Reserve
 from reservations.engine.locks import Patience
 from reservations.engine.transactions import _transact
 from reservations.exceptions import InsufficientStock
 from reservations.models import Reservation
 from tests.reservations.test_verbs import hold
-from tests.stock import all_at_once, stocked
+from tests.running import wait_for
+from tests.server import somebody_waits
+from tests.stock import all_at_once, stocked, without_the_lock
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.race]
 
@@ -91,8 +96,28 @@ def test_under_repeatable_read_who_waited_reads_stale_stock(isolation, oversold)
     assert available == oversold
 
 
-def test_who_comes_late_reads_what_was_committed_while_it_waited() -> None:
+def outcome_of_a_late_caller(monkeypatch: pytest.MonkeyPatch) -> object:
+    """It comes while the only unit is being held, and waits until that is committed."""
+    monkeypatch.setattr(engine_locks, "BRIEFLY_MS", 20_000)
     row = stocked(1)
-    hold(row, 1, "session:first")
-    with pytest.raises(InsufficientStock):
-        hold(row, 1, "session:second")
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            hold(row, 1, "session:first")
+            late = pool.submit(all_at_once, 1, lambda _: hold(row, 1, "session:late"))
+            wait_for(somebody_waits, seconds=10)
+        (outcome,) = late.result()
+    return outcome
+
+
+def test_a_late_caller_reads_what_was_committed_while_it_waited(monkeypatch) -> None:
+    refused = outcome_of_a_late_caller(monkeypatch)
+    assert isinstance(refused, InsufficientStock)
+    assert refused.available == 0
+
+
+def test_without_the_lock_a_late_caller_reads_too_early_and_the_database_refuses(
+    monkeypatch,
+) -> None:
+    """The control of the test above: both wait, but this one has decided before."""
+    without_the_lock(monkeypatch)
+    assert isinstance(outcome_of_a_late_caller(monkeypatch), IntegrityError)

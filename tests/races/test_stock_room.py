@@ -17,7 +17,7 @@ from reservations.clock.audit import audit_stock
 from reservations.engine.commands import Holder
 from reservations.exceptions import ReservationError
 from reservations.models import Reservation
-from tests.stock import all_at_once, stocked
+from tests.stock import all_at_once, stocked, without_the_lock
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.race]
 
@@ -92,13 +92,6 @@ def test_a_file_and_fifty_shoppers() -> None:
     told = Counter(str(what) for what in all_at_once(SHOPPERS + 4, call))
     assert told["applied"] == 4
     assert audit_stock() == []
-
-
-def without_the_lock(monkeypatch: pytest.MonkeyPatch) -> None:
-    def unlocked(ids, skip_locked=False):
-        return Inventory.objects.filter(pk__in=ids).order_by("pk")
-
-    monkeypatch.setattr(locks, "locking", unlocked)
 
 
 def write_off_at_once(callers: int = 12) -> Counter[str]:

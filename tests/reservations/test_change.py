@@ -4,8 +4,7 @@ from uuid import uuid4
 
 import pytest
 
-from catalog.models import Product
-from inventory.models import Inventory, StockMovement
+from inventory.models import StockMovement
 from reservations import services
 from reservations.clock.audit import audit_stock
 from reservations.engine.commands import Change, Expire, Holder, Reserve
@@ -24,7 +23,7 @@ from reservations.exceptions import (
 from reservations.models import Reservation
 from tests.reservations.test_idempotency import once
 from tests.reservations.test_verbs import hold, units
-from tests.stock import all_at_once, pass_time, stocked
+from tests.stock import all_at_once, pass_time, reprice, stocked
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -37,10 +36,6 @@ def change(held: Reservation, quantity: int, **more) -> Reservation:
     held.refresh_from_db()
     assert held.quantity == quantity
     return changed
-
-
-def reprice(row: Inventory, paise: int) -> None:
-    Product.objects.filter(pk=row.product_id).update(price_paise=paise)
 
 
 @pytest.mark.parametrize("quantity", [1, 2, 5])
@@ -99,7 +94,7 @@ def test_units_at_the_address_count_with_what_was_changed(settings) -> None:
     other = hold(row, 3, "session:b", network=NETWORK)
     with pytest.raises(LimitReached, match="PER_ADDRESS"):
         change(other, 4)
-    change(other, 4, address_cap=11)
+    change(other, 4, cap=11)
 
 
 def test_it_grows_only_at_the_price_it_has() -> None:
@@ -181,7 +176,7 @@ def test_pages_that_show_it_are_told(monkeypatch) -> None:
     row = stocked(9)
     held = hold(row, 1)
     told: list[str] = []
-    monkeypatch.setattr("allo.live.publish", lambda *topics: told.extend(topics))
+    monkeypatch.setattr("allo.live.events.publish", lambda *topics: told.extend(topics))
     change(held, 4)
     kinds = sorted(topic.partition(":")[0] for topic in told)
     assert kinds == ["holder", "product", "reservation"]

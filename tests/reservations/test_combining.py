@@ -8,6 +8,7 @@ from threading import Event
 import pytest
 
 from reservations.engine.combining import Combiner, Later
+from tests.running import wait_for
 
 
 class Desk:
@@ -52,19 +53,10 @@ def callers(desk: Desk, first: str, *others: str) -> Iterator[list]:
         assert desk.entered.wait(10)
         for number, item in enumerate(others, start=1):
             futures.append(pool.submit(desk.combiner.submit, item))
-            until(lambda number=number: desk.waiting() >= number)
+            wait_for(lambda number=number: desk.waiting() >= number, seconds=10, every=0.001)
         yield futures
         desk.go_on.set()
         desk.key_free.set()
-
-
-def until(reached) -> None:
-    pause = Event()
-    for _ in range(10_000):
-        if reached():
-            return
-        pause.wait(0.001)
-    pytest.fail("never happened")
 
 
 def test_a_lone_caller_is_served_at_once_and_alone() -> None:
@@ -119,7 +111,7 @@ def test_who_waits_for_a_key_holds_up_nobody_else() -> None:
         # Who asks for the key from now on joins its lane without trying in the main one.
         with ThreadPoolExecutor(1) as pool:
             late = pool.submit(desk.combiner.submit, "x3")
-            until(lambda: desk.combiner._lanes["x"].waiting)
+            wait_for(lambda: bool(desk.combiner._lanes["x"].waiting), seconds=10, every=0.001)
             desk.key_free.set()
             assert late.result(10) == "X3"
         assert [futures[n].result(10) for n in (0, 2)] == ["X1", "X2"]

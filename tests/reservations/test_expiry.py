@@ -4,9 +4,10 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
-from django.db import connection, transaction
+from django.db import Error, transaction
 from django.utils import timezone
 
+from allo.postgresql.faults import sqlstate_of
 from inventory.models import Inventory
 from reservations.clock.audit import audit_stock
 from reservations.clock.expiry import expire_due
@@ -18,6 +19,7 @@ from reservations.engine.storage import free_due
 from reservations.models import IdempotencyKey, Reservation, Sweep
 from tests.reservations.test_verbs import hold, units
 from tests.running import wait_for
+from tests.server import cancel_whoever_waits, somebody_waits
 from tests.stock import all_at_once, pass_time, stocked
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -78,7 +80,7 @@ def test_a_row_that_is_let_go_while_the_sweep_waits_is_swept_too(monkeypatch) ->
         with transaction.atomic():
             Inventory.objects.select_for_update().get(pk=row.pk)
             sweep = pool.submit(all_at_once, 1, lambda _: expire_due())
-            wait_for(somebody_waits_for_a_lock, seconds=10)
+            wait_for(somebody_waits, seconds=10)
             assert units(row) == (5, 2)
         (run,) = sweep.result()
     assert isinstance(run, Sweep)
@@ -86,10 +88,21 @@ def test_a_row_that_is_let_go_while_the_sweep_waits_is_swept_too(monkeypatch) ->
     assert units(row) == (5, 0)
 
 
-def somebody_waits_for_a_lock() -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT EXISTS (SELECT 1 FROM pg_locks WHERE NOT granted)")
-        return bool(cursor.fetchone()[0])
+def test_a_sweep_that_fails_while_it_waits_says_so(monkeypatch) -> None:
+    """Only a row that stays locked is left to the next sweep without a word."""
+    monkeypatch.setattr(locks, "BRIEFLY_MS", 20_000)
+    row = stocked(5)
+    hold(row, 2, "session:a")
+    pass_time(601)
+    with ThreadPoolExecutor(1) as pool, transaction.atomic():
+        Inventory.objects.select_for_update().get(pk=row.pk)
+        sweep = pool.submit(all_at_once, 1, lambda _: expire_due())
+        wait_for(somebody_waits, seconds=10)
+        cancel_whoever_waits()
+        (error,) = sweep.result()
+    assert isinstance(error, Error)
+    assert sqlstate_of(error) == "57014"
+    assert not Sweep.objects.exists()
 
 
 def test_answers_older_than_a_day_and_sweeps_older_than_a_week_are_forgotten() -> None:

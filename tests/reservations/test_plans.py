@@ -8,14 +8,12 @@ from inventory.models import Inventory
 from reservations import services
 from reservations.engine.commands import Holder
 from reservations.engine.idempotency import Once, Reply
+from tests.server import rows_read
 from tests.stock import stocked
 
 pytestmark = pytest.mark.django_db
 
-READ = """
-    SELECT sum(seq_tup_read + idx_tup_fetch) FROM pg_stat_xact_user_tables
-    WHERE relname IN ('reservations_reservation', 'reservations_idempotencykey')
-"""
+HISTORY = ("reservations_reservation", "reservations_idempotencykey")
 PENDING = """
     INSERT INTO reservations_reservation
         (id, inventory_id, quantity, unit_paise, name, status, holder, address, created_at,
@@ -39,12 +37,6 @@ def hold(row: Inventory, name: str) -> None:
     )
 
 
-def rows_read() -> int:
-    with connection.cursor() as cursor:
-        cursor.execute(READ)
-        return int(cursor.fetchone()[0])
-
-
 def test_a_hold_in_the_middle_of_a_drop_reads_none_of_the_others() -> None:
     row = stocked(100)
     with connection.cursor() as cursor:
@@ -54,6 +46,6 @@ def test_a_hold_in_the_middle_of_a_drop_reads_none_of_the_others() -> None:
             hold(row, f"early-{n}")
         cursor.execute(PENDING, [row.pk])
         cursor.execute(KEYS)
-    before = rows_read()
+    before = rows_read(*HISTORY)
     hold(row, "late")
-    assert rows_read() - before < 50
+    assert rows_read(*HISTORY) - before < 50

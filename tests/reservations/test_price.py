@@ -3,19 +3,19 @@
 from threading import Event
 
 import pytest
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, transaction
 from django.test import Client
 
-from catalog.models import Product
 from inventory.models import Inventory
 from reservations import services
 from reservations.models import Reservation
 from tests.project.test_export import lines
 from tests.reservations.test_verbs import hold
 from tests.running import wait_for
+from tests.server import somebody_waits
 from tests.shopping import holding, press
 from tests.staff.people import signed_in
-from tests.stock import all_at_once, stocked
+from tests.stock import all_at_once, reprice, stocked
 
 OLD, NEW = "₹\N{NO-BREAK SPACE}15,600", "₹\N{NO-BREAK SPACE}1,00,000"
 
@@ -25,10 +25,6 @@ def row(db) -> Inventory:
     row = stocked(5)
     reprice(row, 1_560_000, "Tidal")
     return row
-
-
-def reprice(row: Inventory, paise: int, name: str) -> None:
-    Product.objects.filter(pk=row.product_id).update(price_paise=paise, name=name)
 
 
 def text(client: Client, address: str) -> str:
@@ -127,17 +123,16 @@ def test_the_database_refuses_another_price_name_or_row(change) -> None:
 @pytest.mark.django_db(transaction=True)
 def test_a_price_that_changes_while_the_row_is_waited_for_is_the_new_one() -> None:
     row = stocked(5)
-    waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
     locked = Event()
 
     def one(caller: int) -> object:
         if caller:
             locked.wait(10)
             return hold(row).unit_paise
-        with transaction.atomic(), connection.cursor() as cursor:
+        with transaction.atomic():
             Inventory.objects.select_for_update(no_key=True).get(pk=row.pk)
             locked.set()
-            wait_for(lambda: cursor.execute(waiting).fetchone()[0] > 0, seconds=10)
+            wait_for(somebody_waits, seconds=10)
             reprice(row, 10_000_000, "Tidal")
         return None
 

@@ -1,0 +1,47 @@
+"""What PostgreSQL says of itself, and of the database of this test."""
+
+import os
+from urllib.parse import urlsplit
+
+from django.db import connection
+
+WAITING = """
+    SELECT EXISTS (SELECT 1 FROM pg_stat_activity
+                   WHERE datname = current_database() AND wait_event_type = 'Lock')
+"""
+CANCEL = """
+    SELECT pg_cancel_backend(pid) FROM pg_stat_activity
+    WHERE datname = current_database() AND wait_event_type = 'Lock'
+"""
+ROWS_READ = """
+    SELECT sum(seq_tup_read + idx_tup_fetch) FROM pg_stat_xact_user_tables
+    WHERE relname LIKE ANY(%s)
+"""
+
+
+def environment_here(**more: str) -> dict[str, str]:
+    """For a process that is to work with the database of this test."""
+    name = connection.settings_dict["NAME"]
+    url = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{name}")
+    return os.environ | {"DATABASE_URL": url.geturl()} | more
+
+
+def somebody_waits() -> bool:
+    """Whether a transaction waits for a lock; to be looked at with `wait_for`."""
+    with connection.cursor() as cursor:
+        # A transaction would otherwise see again what it saw when it looked first.
+        cursor.execute("SELECT pg_stat_clear_snapshot()")
+        cursor.execute(WAITING)
+        return bool(cursor.fetchone()[0])
+
+
+def cancel_whoever_waits() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(CANCEL)
+
+
+def rows_read(*tables: str) -> int:
+    """By this transaction so far, of tables whose names are LIKE these."""
+    with connection.cursor() as cursor:
+        cursor.execute(ROWS_READ, [list(tables)])
+        return int(cursor.fetchone()[0])
