@@ -1,9 +1,12 @@
 """The stock verbs of staff: under the lock, with a ledger line, never below what is held."""
 
+from dataclasses import replace
 from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from inventory import services
 from inventory.exceptions import (
@@ -149,3 +152,47 @@ def test_setting_a_threshold_writes_no_ledger_line() -> None:
     services.set_threshold(thresholds={row.pk: 5})
     assert list(Inventory.objects.low()) == [row]
     assert lines_of(row) == lines_of(other) == []
+
+
+def test_zero_is_seen_as_any_other_number_is() -> None:
+    row = stocked(5)
+    with pytest.raises(Refused):
+        services.apply(adjustments=[Adjustment(row.pk, 2, Reason.COUNTED, seen=0)])
+
+
+def test_as_many_as_a_row_can_hold_are_taken() -> None:
+    row = stocked(5)
+    services.receive(inventory_id=row.pk, units=services.MAX_UNITS - 5)
+    assert total(row) == services.MAX_UNITS
+
+
+def test_a_row_that_is_not_there_does_not_exist() -> None:
+    with pytest.raises(Inventory.DoesNotExist):
+        services.receive(inventory_id=404, units=1)
+
+
+def test_a_move_is_done_once_by_what_was_seen_where_it_is_taken_from() -> None:
+    row, there = stocked(9), stocked(4, warehouse="del-01")
+    move = Move(row.pk, there.warehouse_id, 5, reference=uuid4(), seen=9)
+    services.transfer(moves=[move])
+    with pytest.raises(AlreadyDone):
+        services.transfer(moves=[replace(move, seen=None)])
+    assert (total(row), total(there)) == (4, 9)
+
+
+def test_many_rows_are_locked_in_order_whatever_the_order_they_come_in(monkeypatch) -> None:
+    monkeypatch.setattr(services, "PORTION", 1)
+    rows = sorted(stocked(5, product=f"vase-{n}").pk for n in range(3))
+    with CaptureQueriesContext(connection) as queries:
+        services.set_threshold(thresholds=dict.fromkeys(reversed(rows), 2))
+    locked = [query["sql"] for query in queries if "FOR NO KEY UPDATE" in query["sql"]]
+    assert [int(sql.split(" IN (")[1].split(")")[0]) for sql in locked] == rows
+
+
+def test_progress_counts_each_row_when_it_is_locked_and_when_it_is_written(monkeypatch) -> None:
+    monkeypatch.setattr(services, "PORTION", 2)
+    rows = [stocked(5, product=f"vase-{n}") for n in range(3)]
+    done: list[int] = []
+    changes = [Adjustment(row.pk, 1, Reason.RECEIVED) for row in rows]
+    services.apply(adjustments=changes, progress=done.append)
+    assert done == [2, 3, 5, 6]

@@ -15,11 +15,13 @@ from redis.client import PubSub
 
 from allo import live
 from allo.live import channel, publisher
+from inventory import services as stock_room
 from reservations import services
+from reservations.clock import expiry
 from reservations.engine import transactions as engine
 from reservations.engine.events import holder_topic
 from reservations.exceptions import InsufficientStock
-from tests.reservations.test_verbs import hold
+from tests.reservations.test_verbs import hold, units
 from tests.stock import pass_time, stocked
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -120,14 +122,26 @@ def test_inside_another_transaction_it_is_told_when_that_commits(heard: Heard) -
 
 
 def test_news_that_cannot_be_told_break_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(_books: object) -> None:
+    def broken(_events: object) -> None:
         raise RuntimeError
 
-    monkeypatch.setattr(engine, "tell", broken)
+    for module in (engine, expiry, stock_room):
+        monkeypatch.setattr(module, "tell", broken)
     row = stocked(5)
     assert hold(row).is_pending
-    row.refresh_from_db()
-    assert row.reserved_units == 1
+    stock_room.receive(inventory_id=row.pk, units=2)
+    assert units(row) == (7, 1)
+    pass_time(601)
+    assert expiry.expire_due().expired == 1
+    assert units(row) == (7, 0)
+
+
+def test_what_staff_change_is_told(heard: Heard) -> None:
+    stocked(1, product="other")
+    row = stocked(5, warehouse="del-01")
+    assert row.pk != row.product_id
+    stock_room.receive(inventory_id=row.pk, units=2)
+    assert heard() == {f"product:{row.product_id}"}
 
 
 def test_a_short_command_says_it_before_it_ends(heard: Heard) -> None:

@@ -4,15 +4,16 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.db import IntegrityError, connection, transaction
+from django.db.models import Func
 from django.test.utils import CaptureQueriesContext
 
 from inventory.models import Inventory
 from reservations import services
 from reservations.engine import locks as engine_locks
 from reservations.engine.commands import Holder, Reserve
-from reservations.engine.locks import Patience
+from reservations.engine.locks import Patience, Space, number
 from reservations.engine.transactions import _transact
-from reservations.exceptions import InsufficientStock
+from reservations.exceptions import InsufficientStock, ReservationExpired
 from reservations.models import Reservation
 from tests.reservations.test_verbs import hold
 from tests.running import wait_for
@@ -94,6 +95,27 @@ def test_under_repeatable_read_who_waited_reads_stale_stock(isolation, oversold)
         assert isinstance(taken, Reservation)
         available = Inventory.objects.with_available().get(pk=row.pk).available
     assert available == oversold
+
+
+def test_time_that_passes_while_a_lock_is_waited_for_counts(monkeypatch) -> None:
+    """The clock is read when all locks are there: what ended meanwhile is not sold."""
+    monkeypatch.setattr(engine_locks, "BRIEFLY_MS", 20_000)
+    row = stocked(1)
+    held = hold(row)
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            Inventory.objects.select_for_update().get(pk=row.pk)
+            late = pool.submit(all_at_once, 1, lambda _: services.confirm(reservation_id=held.pk))
+            wait_for(somebody_waits, seconds=10)
+            Reservation.objects.update(expires_at=Func(function="clock_timestamp"))
+        (refused,) = late.result()
+    assert isinstance(refused, ReservationExpired)
+
+
+def test_each_name_in_each_space_has_a_number_of_its_own() -> None:
+    names = [("a", "b"), ("a", "c"), ("c", "b"), ("ab",), ("", "ab")]
+    numbers = {number(space, *name) for space in Space for name in names}
+    assert len(numbers) == len(Space) * len(names)
 
 
 def outcome_of_a_late_caller(monkeypatch: pytest.MonkeyPatch) -> object:

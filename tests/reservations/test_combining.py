@@ -1,5 +1,7 @@
 """The mechanism alone, with plain functions in place of transactions."""
 
+import os
+import signal
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -126,3 +128,15 @@ def test_the_leader_itself_can_be_sent_to_wait() -> None:
     desk.key_free.set()
     assert desk.combiner.submit("x1") == "X1"
     assert desk.batches == [(["x1"], False), (["x1"], True)]
+
+
+def test_a_forked_process_does_not_wait_for_a_lock_of_its_parent() -> None:
+    desk = Desk()
+    desk.go_on.set()
+    with desk.combiner._mutex:
+        child = os.fork()
+        if not child:
+            signal.alarm(10)
+            os._exit(desk.combiner.submit("a") != "A")
+    _, status = os.waitpid(child, 0)
+    assert status == 0

@@ -7,14 +7,18 @@ import pytest
 from django.db import Error, transaction
 from django.utils import timezone
 
+from allo.live.events import Event
 from allo.postgresql.faults import sqlstate_of
+from inventory.events import StockChanged
 from inventory.models import Inventory
+from reservations.clock import expiry
 from reservations.clock.audit import audit_stock
 from reservations.clock.expiry import expire_due
 from reservations.clock.tasks import expire_due as task
 from reservations.clock.tasks import prune
 from reservations.engine import locks
 from reservations.engine.books import Books, Shortage, Stock
+from reservations.engine.events import Happened, ReservationEvent
 from reservations.engine.storage import free_due
 from reservations.models import IdempotencyKey, Reservation, Sweep
 from tests.reservations.test_verbs import hold, units
@@ -38,6 +42,30 @@ def test_the_sweep_expires_what_is_due_and_nothing_else() -> None:
     live.refresh_from_db()
     assert live.status == "pending"
     assert Sweep.objects.get() == run
+
+
+def test_a_run_records_its_time_and_the_longest_delay_of_all_its_batches() -> None:
+    row = stocked(9)
+    for n, seconds in enumerate((660, 900, 780)):
+        pass_time(seconds, pk=hold(row, 1, f"session:{n}").pk)
+    run = expire_due(batch=2)
+    assert 299 < run.max_lateness_seconds < 330
+    assert run.started_at < run.finished_at
+
+
+def test_what_the_sweep_has_done_is_told_as_the_verbs_tell_it(monkeypatch) -> None:
+    row = stocked(9)
+    holds = [hold(row, 2, f"session:{n}") for n in range(3)]
+    pass_time(601, pk__in=[held.pk for held in holds[:2]])
+    told: list[Event] = []
+    monkeypatch.setattr(expiry, "tell", told.extend)
+    expire_due()
+    (stock,) = (event for event in told if isinstance(event, StockChanged))
+    assert (stock.row, stock.product, stock.total, stock.reserved) == (row.pk, row.product_id, 9, 2)
+    ended = {event.holder: event for event in told if isinstance(event, ReservationEvent)}
+    assert ended == {
+        held.holder: ReservationEvent(Happened.EXPIRED, held.pk, held.holder) for held in holds[:2]
+    }
 
 
 def test_a_sweep_with_nothing_to_do_is_on_the_record_too() -> None:
@@ -86,6 +114,31 @@ def test_a_row_that_is_let_go_while_the_sweep_waits_is_swept_too(monkeypatch) ->
     assert isinstance(run, Sweep)
     assert run.expired == 1
     assert units(row) == (5, 0)
+
+
+CHANGES = {
+    "pending": {"expires_at": timezone.now() + timedelta(days=1)},
+    "released": {"status": "released", "ended_at": timezone.now()},
+}
+
+
+@pytest.mark.parametrize("status", CHANGES)
+def test_what_is_no_longer_due_when_the_sweep_has_waited_is_left_alone(monkeypatch, status) -> None:
+    monkeypatch.setattr(locks, "BRIEFLY_MS", 20_000)
+    row = stocked(5)
+    held = hold(row, 2, "session:a")
+    pass_time(601)
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            Inventory.objects.select_for_update().get(pk=row.pk)
+            sweep = pool.submit(all_at_once, 1, lambda _: expire_due())
+            wait_for(somebody_waits, seconds=10)
+            Reservation.objects.update(**CHANGES[status])
+        (run,) = sweep.result()
+    assert isinstance(run, Sweep)
+    assert run.expired == 0
+    held.refresh_from_db()
+    assert held.status == status
 
 
 def test_a_sweep_that_fails_while_it_waits_says_so(monkeypatch) -> None:

@@ -1,6 +1,7 @@
 """A key of a client acts once, and every retry gets the same reply."""
 
 import json
+from dataclasses import replace
 from uuid import UUID
 
 import pytest
@@ -73,6 +74,14 @@ def test_keys_of_different_clients_are_independent() -> None:
     row = stocked(5)
     answers = {hold(row, once(client=client)).body for client in ("session:a", "session:b")}
     assert len(answers) == 2
+
+
+def test_one_key_at_two_endpoints_acts_twice() -> None:
+    row = stocked(5)
+    first = hold(row, once())
+    release = replace(once(), endpoint="release")
+    assert services.release.once(release, reservation_id=held(first)).replayed is False
+    assert not Reservation.objects.pending().exists()
 
 
 def test_confirm_release_and_renew_replay_too() -> None:

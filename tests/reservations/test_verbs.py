@@ -5,9 +5,12 @@ import uuid
 import pytest
 from django.db import transaction
 
-from inventory.models import Inventory, StockMovement
+from allo.live.events import Event
+from inventory.events import StockChanged
+from inventory.models import Inventory, StockMovement, Warehouse
 from reservations import services
 from reservations.clock.audit import audit_stock
+from reservations.engine import transactions
 from reservations.engine.commands import Confirm, Expire, Holder, Release, Renew
 from reservations.engine.transactions import perform
 from reservations.exceptions import (
@@ -72,6 +75,13 @@ def test_without_a_warehouse_the_one_with_the_most_available_serves() -> None:
     assert refused.value.available == 1
 
 
+def test_of_equal_warehouses_the_first_in_the_shops_order_serves() -> None:
+    last, first = stocked(5, warehouse="blr-01"), stocked(5, warehouse="del-01")
+    Warehouse.objects.filter(pk=last.warehouse_id).update(position=9)
+    reservation = services.reserve(product_id=last.product_id, quantity=2, holder=Holder("user:1"))
+    assert reservation.inventory_id == first.pk
+
+
 def test_a_product_no_warehouse_knows_is_not_an_empty_shelf() -> None:
     with pytest.raises(Inventory.DoesNotExist):
         services.reserve(product_id=1, quantity=1, holder=Holder("session:a"))
@@ -113,6 +123,8 @@ def test_more_dead_holds_than_one_round_frees_are_freed_in_rounds(monkeypatch) -
     pass_time(601)
     hold(row, 5, "session:new")
     assert Reservation.objects.filter(status="expired").count() == 6
+    left = Reservation.objects.pending().exclude(holder="session:new").get()
+    assert left.holder == "session:6", "the oldest are freed first"
     assert units(row) == (7, 6)
 
 
@@ -248,6 +260,17 @@ def test_inside_a_callers_transaction_the_hold_goes_with_it() -> None:
         transaction.set_rollback(True)
     assert units(row) == (5, 0)
     assert not Reservation.objects.exists()
+
+
+def test_what_is_told_of_the_stock_is_what_the_database_has(monkeypatch) -> None:
+    told: list[Event] = []
+    monkeypatch.setattr(transactions, "tell", told.extend)
+    row = stocked(9)
+    reservation = hold(row, 2)
+    services.confirm(reservation_id=reservation.pk)
+    stocks = [event for event in told if isinstance(event, StockChanged)]
+    assert [(it.row, it.product) for it in stocks] == [(row.pk, row.product_id)] * 2
+    assert [(it.total, it.reserved) for it in stocks] == [(9, 2), (7, 0)]
 
 
 def test_the_books_balance_after_every_verb() -> None:
