@@ -94,7 +94,7 @@ def test_200_callers_for_10_units_ten_times() -> None:
             return "refused"
         return "held"
 
-    rounds = zip(*all_at_once(200, ten_times), strict=True)  # type: ignore[arg-type]
+    rounds = zip(*all_at_once(200, ten_times), strict=True)
     assert [Counter(outcomes) for outcomes in rounds] == [{"held": 10, "refused": 190}] * 10
     assert [row.reserved_units for row in Inventory.objects.all()] == [10] * 10
     assert audit_stock() == []

@@ -5,6 +5,7 @@ import signal
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from threading import Event
 
 import pytest
@@ -40,8 +41,8 @@ class Desk:
             return Later(item[0])
         return ValueError(item) if item.endswith("?") else item.upper()
 
-    def waiting(self) -> int:
-        return sum(len(lane.waiting) for lane in self.lanes())
+    def has_waiting(self, number: int) -> bool:
+        return sum(len(lane.waiting) for lane in self.lanes()) >= number
 
     def lanes(self) -> list:
         return [self.combiner._main, *self.combiner._lanes.values()]
@@ -55,7 +56,7 @@ def callers(desk: Desk, first: str, *others: str) -> Iterator[list]:
         assert desk.entered.wait(10)
         for number, item in enumerate(others, start=1):
             futures.append(pool.submit(desk.combiner.submit, item))
-            wait_for(lambda number=number: desk.waiting() >= number, seconds=10, every=0.001)
+            wait_for(partial(desk.has_waiting, number), seconds=10, every=0.001)
         yield futures
         desk.go_on.set()
         desk.key_free.set()

@@ -2,6 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import Error, transaction
@@ -116,7 +117,7 @@ def test_a_row_that_is_let_go_while_the_sweep_waits_is_swept_too(monkeypatch) ->
     assert units(row) == (5, 0)
 
 
-CHANGES = {
+CHANGES: dict[str, dict[str, Any]] = {
     "pending": {"expires_at": timezone.now() + timedelta(days=1)},
     "released": {"status": "released", "ended_at": timezone.now()},
 }
