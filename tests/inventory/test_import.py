@@ -250,7 +250,7 @@ def test_stock_that_changed_since_the_check_is_checked_again(client) -> None:
     hold(row, 4)
     page = apply(client)
     assert errors() == [(2, "2 would be left, but 4 are reserved.")]
-    assert "Stock has changed since it was checked" in page.content.decode()
+    assert "Stock has changed since the check" in page.content.decode()
     assert total(row) == 5
 
 
