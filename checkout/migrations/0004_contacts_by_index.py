@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('checkout', '0003_sold_contact_is_final'),
-        ('reservations', '0010_staff_actions_by_index'),
+        ('reservations', '0012_staff_actions_by_index'),
     ]
 
     operations = [

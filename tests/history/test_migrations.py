@@ -18,13 +18,13 @@ pytestmark = pytest.mark.django_db(transaction=True)
 INDEXES = {
     "allo.0003_admin_log_by_person_and_by_object": {"admin_log_by_person", "admin_log_by_object"},
     "checkout.0004_contacts_by_index": {"contact_by_name", "contact_by_time"},
-    "inventory.0005_lists_of_imports_by_index": {
+    "inventory.0006_lists_of_imports_by_index": {
         "import_by_time",
         "import_by_state",
         "import_by_file_name",
         "import_row_by_product",
     },
-    "reservations.0010_staff_actions_by_index": {"staff_action_by_kind", "staff_action_by_reason"},
+    "reservations.0012_staff_actions_by_index": {"staff_action_by_kind", "staff_action_by_reason"},
 }
 
 

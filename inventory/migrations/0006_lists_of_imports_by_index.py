@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('catalog', '0004_search'),  # brings pg_trgm
-        ('inventory', '0004_files_are_read_by_workers'),
+        ('inventory', '0005_visible_names'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
