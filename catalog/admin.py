@@ -167,7 +167,7 @@ class ProductAdmin(Questions[Product]):
         return [verb] if verb in self.allowed(request) else []
 
     def ask(self, request: HttpRequest, verb: str) -> HttpResponse:
-        """Asks, naming each product; then does it."""
+        """GET asks for confirmation, naming each product; POST publishes or unpublishes them."""
         products = list(self.chosen(request).order_by("position", "pk"))
         if request.method == "POST" and products:
             self._do(request, verb, products)

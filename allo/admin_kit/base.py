@@ -82,7 +82,7 @@ def _rows_by_statistics(model: type[Model]) -> int:
 class ModelAdmin(Editing[Row], Pages[Row]):
     paginator = QuickPaginator
     show_full_result_count = False
-    # They count the whole list, once for every choice of every filter.
+    # Facets count the whole list once for every choice of every filter.
     show_facets = admin.ShowFacets.NEVER
     formfield_overrides: ClassVar[dict[Any, Any]] = {
         models.TextField: {"form_class": TextField, "widget": AdminTextareaWidget},

@@ -33,7 +33,7 @@ class Questions(ModelAdmin[Row]):
 
     verbs: ClassVar[Mapping[str, Verb]]
     at_once: ClassVar[int] = AT_ONCE
-    too_many: ClassVar[str] = f"{AT_ONCE} at once at the most: select fewer."
+    too_many: ClassVar[str] = f"At most {AT_ONCE} at once. Select fewer."
 
     def ask(self, request: HttpRequest, verb: str) -> HttpResponse:
         """Asks, or does it and leads to `self.back(request)`."""

@@ -27,7 +27,7 @@ class StockActions(Questions[Inventory]):
 
     verbs = {verb: Verb(form.title, f"inventory.{form.permission}") for verb, form in FORMS.items()}
     at_once = BULK
-    too_many = f"{BULK} rows at the most; more are a matter for a file of adjustments."
+    too_many = f"At most {BULK} rows. For more, import a file of adjustments."
 
     def ask(self, request: HttpRequest, verb: str) -> HttpResponse:
         chosen = self.chosen(request).select_related("product", "warehouse").order_by("pk")
@@ -81,7 +81,7 @@ class StockActions(Questions[Inventory]):
         return ()
 
     def _with_holds(self, lines: list[Line]) -> Iterator[tuple[Line, list[Any]]]:
-        """Each line with the holds that are in its way, of the first few lines."""
+        """The holds that block each row, for the first few rows."""
         for place, line in enumerate(lines):
             named = line.held_too_much and place < ROWS_WITH_HOLDS_NAMED
             yield line, list(islice(self.holds_of(line.row), HOLDS_NAMED)) if named else []

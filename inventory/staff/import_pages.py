@@ -114,7 +114,7 @@ class ImportPages(ModelAdmin[StockImport]):
     ) -> HttpResponse:
         kept: StockImport = context["original"]
         if kept.is_read and "unread" in request.GET and request.headers.get("HX-Request"):
-            # There is more to show now than what the page asks for while it waits.
+            # The file has been read: the whole page has to be loaded.
             return HttpResponseClientRedirect(self._page_of(request, kept))
         return super().render_change_form(request, context, *args, **more)
 

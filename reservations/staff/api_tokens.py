@@ -93,7 +93,7 @@ class ApiTokenAdmin(Questions[ApiToken]):
     def response_add(
         self, request: HttpRequest, obj: ApiToken, post_url_continue: str | None = None
     ) -> HttpResponse:
-        """Answers with the page itself, not with a redirect that would have to carry the secret."""
+        """Responds with the page itself, as a redirect would have to carry the secret."""
         return self.render_page(
             request,
             "admin/reservations/apitoken/created.html",

@@ -34,7 +34,7 @@ STATES = {
 }
 ANY = "any"
 EIGHT = re.compile(r"[0-9a-fA-F]{8}")
-# Holders whose name is an id of their own; sessions were some before browsers had a cookie.
+# Kinds of holders with an id; `session` is from earlier versions.
 _RANDOM = ("visitor", "anonymous", "session")
 _HOLDERS = ("user", "token", *_RANDOM)
 _LAST = "ffff-ffff-ffff-ffffffffffff"
@@ -73,7 +73,7 @@ def search(words: str) -> Search:
 
 
 def _begins(first: str) -> Q:
-    """The id, or the holder's, begins with these 8 characters."""
+    """The reservation's or the holder's id begins with these 8 characters."""
     found = Q(pk__range=ids_beginning(first))
     for kind in _RANDOM:
         found |= Q(holder__range=(f"{kind}:{first}-{_FIRST}", f"{kind}:{first}-{_LAST}"))

@@ -49,9 +49,8 @@ class StaffActionAdmin(StreamedExport[StaffAction], ReadOnlyAdmin[StaffAction]):
 
 @admin.register(IdempotencyKey)
 class IdempotencyKeyAdmin(ReadOnlyAdmin[IdempotencyKey]):
-    # Without filters, whose choices would be gathered from every key there is.
-    # The key itself lets its client replay an answer, and an answer may carry a bearer token:
-    # they are nobody else's to read.
+    # Without filters, whose choices would be gathered from every key there is. Not shown: with the
+    # key a client can replay a reply, which may contain a bearer token.
     list_display = ("endpoint", "status", "client", "reservation", "created_at")
     list_select_related = ("reservation",)
     exclude = ("key", "request_hash", "body")
@@ -102,7 +101,7 @@ class AuditRunAdmin(ReadOnlyAdmin[AuditRun]):
             if ask(audit_stock):
                 messages.success(request, "The audit has been requested. Reload in a moment.")
             else:
-                messages.error(request, "The worker cannot be reached just now.")
+                messages.error(request, "The worker cannot be reached right now.")
         return SeeOther(self.back(request))
 
 

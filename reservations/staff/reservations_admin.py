@@ -188,7 +188,8 @@ class ReservationAdmin(
         return HttpResponse(suggestions(request.GET.get("product", "")))
 
     def ask(self, request: HttpRequest, verb: str) -> HttpResponse:
-        """Asks, naming each hold; then does it, and tells what came of each."""
+        """GET asks for confirmation, naming each hold; POST acts, and reports the result of
+        each."""
         rows = self._asked_about(request)
         live = [row for row in rows if _is_live(row)]
         posted = request.method == "POST"

@@ -30,7 +30,7 @@ def report() -> Iterator[str]:
         yield "Not measured: wrk is not installed, and Debian's package could not be had."
         return
     with ExitStack() as servers:
-        urls = {name: servers.enter_context(_server(name)) for name in NAMES}
+        urls = {name: servers.enter_context(server(name)) for name in NAMES}
         calls = {NOTHING: f"{urls['Allo']}/bench/nothing"}
         calls |= {name: f"{url}/api/reservations" for name, url in urls.items()}
         found = {where: _measured(command, calls, number) for where, number in WHERE.items()}
@@ -83,15 +83,17 @@ def _median(loads: list[Load]) -> tuple[float, float, float]:
 
 
 @contextmanager
-def _server(contender: str) -> Iterator[str]:
+def server(contender: str, **environment: str) -> Iterator[str]:
+    """The address of a running web server; "bare" is `tests.benchmarks.bare` and no shop."""
     port = free_port()
+    application = ["tests.benchmarks.bare:application"] if contender == "bare" else []
     process = subprocess.Popen(
-        [sys.executable, "-m", "gunicorn", "--config=python:allo.gunicorn"],
+        [sys.executable, "-m", "gunicorn", "--config=python:allo.gunicorn", *application],
         cwd=PROJECT,
         env={
             **os.environ, "PORT": str(port), "BENCH_CONTENDER": contender, "WEB_CONCURRENCY": "2",
             "WEB_THREADS": "16", "DJANGO_SETTINGS_MODULE": "tests.benchmarks.settings",
-            "LOG_LEVEL": "ERROR",
+            "LOG_LEVEL": "ERROR", **environment,
         },
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip

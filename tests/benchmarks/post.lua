@@ -1,4 +1,5 @@
--- Posts to the address given; "PRODUCTS=n" chooses one of n products each time. Counts the answers.
+-- Posts to the address, for one of n products each time; with 0 products it gets the address.
+-- Counts the responses.
 local threads, products = {}, 1
 
 function setup(thread)
@@ -8,12 +9,19 @@ end
 function init(args)
   products = tonumber(args[1])
   math.randomseed(os.time() + tonumber(tostring({}):sub(8), 16) % 65536)
+  statuses = {}
+  if products == 0 then
+    wrk.headers["Accept-Encoding"] = "gzip"
+    return
+  end
   wrk.method = "POST"
   wrk.headers["Content-Type"] = "application/json"
-  statuses = {}
 end
 
 function request()
+  if products == 0 then
+    return wrk.format()
+  end
   local number = products > 1 and math.random(0, products - 1) or 0
   return wrk.format(nil, nil, nil, '{"product": "p-' .. number .. '", "quantity": 1}')
 end

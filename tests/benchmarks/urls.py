@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 
 from reservations import services
+from reservations.engine.commands import Holder
 from reservations.exceptions import Busy
 from reservations.models import Reservation
 from tests.benchmarks import contenders
@@ -24,22 +25,24 @@ def nothing(_request: HttpRequest) -> HttpResponse:
     return HttpResponse(b"{}", content_type="application/json", status=201)
 
 
-def stored_function(*, rows: tuple[int, ...], quantity: int, holder: str, **_: Any) -> Reservation:
+def stored_function(
+    *, rows: tuple[int, ...], quantity: int, holder: Holder, **_: Any
+) -> Reservation:
     ttl = settings.RESERVATION_TTL_SECONDS
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT bench_reserve(%s, %s, %s, '', %s, %s)",
-            [rows[0], quantity, holder, settings.RESERVATION_MAX_LIVE, f"{ttl} s"],
+            [rows[0], quantity, holder.name, settings.RESERVATION_MAX_LIVE, f"{ttl} s"],
         )
         return _told(cursor.fetchone()[0], rows[0], quantity)
 
 
-def plain(*, rows: tuple[int, ...], quantity: int, holder: str, **_: Any) -> Reservation:
+def plain(*, rows: tuple[int, ...], quantity: int, holder: Holder, **_: Any) -> Reservation:
     with transaction.atomic():
         stock = contenders.locked(rows[0])
         with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [holder])
-        return contenders._held(stock, holder) or contenders._hold(stock, holder)
+            cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [holder.name])
+        return contenders._held(stock, holder.name) or contenders._hold(stock, holder.name)
 
 
 def _told(reservation_id: UUID, row: int, quantity: int) -> Reservation:

@@ -58,7 +58,7 @@ def edited(page: str) -> tuple[str, dict[str, Any]]:
     return page, sent(boss.get(page), "product_form", name="Renamed")
 
 
-# What is posted, by whom it may be, and the answer when it may.
+# The data to post, the roles that may post it, and their response.
 ACTIONS = {
     "release": (lambda f: (f"{RESERVATION}release/", {"id": f.reservation.pk}), SUPPORT),
     "extend": (
