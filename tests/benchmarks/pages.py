@@ -41,7 +41,7 @@ def _row(command: list[str], name: str, path: str) -> str:
         loads = _measured(command, urls)
     rates = [median(load.per_second for load in of) for of in loads]
     cells = [
-        f"{rate:,.0f}, {median(load.p50 for load in of):.1f} / {median(load.p99 for load in of):.1f}"
+        f"{rate:,.0f}, {median(o.p50 for o in of):.1f} / {median(o.p99 for o in of):.1f}"
         for rate, of in zip(rates, loads, strict=True)
     ]
     ratios = [f"{rates[0] / rates[place]:.2f}" for place in (2, 3)]
