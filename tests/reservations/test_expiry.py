@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import Error, transaction
+from django.db import Error, connection, transaction
 from django.utils import timezone
 
 from allo.live.events import Event
@@ -100,6 +100,13 @@ def test_a_row_that_somebody_holds_is_passed_over_and_comes_next_time() -> None:
     assert expire_due().expired == 1
 
 
+def sweep_with_a_wait_of_its_own(_caller: int) -> Sweep:
+    """How long other transactions of the connection would wait is nothing to the sweep."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET lock_timeout = '1ms'")
+    return expire_due()
+
+
 def test_a_row_that_is_let_go_while_the_sweep_waits_is_swept_too(monkeypatch) -> None:
     monkeypatch.setattr(locks, "BRIEFLY_MS", 20_000)
     row = stocked(5)
@@ -108,7 +115,7 @@ def test_a_row_that_is_let_go_while_the_sweep_waits_is_swept_too(monkeypatch) ->
     with ThreadPoolExecutor(1) as pool:
         with transaction.atomic():
             Inventory.objects.select_for_update().get(pk=row.pk)
-            sweep = pool.submit(all_at_once, 1, lambda _: expire_due())
+            sweep = pool.submit(all_at_once, 1, sweep_with_a_wait_of_its_own)
             wait_for(somebody_waits, seconds=10)
             assert units(row) == (5, 2)
         (run,) = sweep.result()
