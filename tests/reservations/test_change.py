@@ -1,5 +1,6 @@
 """change: another quantity of the same hold, in the same time, within the same limits."""
 
+from dataclasses import replace
 from uuid import uuid4
 
 import pytest
@@ -197,6 +198,28 @@ def test_several_in_one_batch_each_find_what_the_one_before_left() -> None:
     ]  # fmt: skip
     assert units(row) == (6, 6)
     assert audit_stock() == []
+
+
+def test_units_at_a_network_count_within_one_batch(settings) -> None:
+    settings.RESERVATION_MAX_UNITS_PER_ADDRESS = 5
+    row = stocked(50)
+    held = hold(row, 1, network=NETWORK)
+    here = Holder("session:b", NETWORK)
+    more = Change(rows=(row.pk,), reservation_id=held.pk, quantity=3, holder=Holder("", NETWORK))
+    first = Reserve(rows=(row.pk,), quantity=2, holder=here)
+    too_many = Reserve(rows=(row.pk,), quantity=1, holder=replace(here, name="session:c"))
+    outcomes = _transact([more, first, too_many], Patience.NONE)
+    assert [type(it) for it in outcomes] == [Reservation, Reservation, LimitReached]
+    assert units(row) == (50, 5)
+
+
+def test_a_cap_of_none_is_the_shops_and_a_cap_of_0_is_no_limit(settings) -> None:
+    settings.RESERVATION_MAX_UNITS_PER_ADDRESS = 5
+    row = stocked(50)
+    held = hold(row, 5, network=NETWORK)
+    with pytest.raises(LimitReached):
+        change(held, 6)
+    change(held, 6, cap=0)
 
 
 ENDS = {
