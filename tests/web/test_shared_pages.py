@@ -14,6 +14,7 @@ from django.test import Client, RequestFactory
 from allo.web.shared import front as fronts
 from allo.web.shared.front import Front, front
 from allo.web.shared.keys import ACTED, HOLDS, shareable
+from allo.web.shared.store import Crowded, Store
 from catalog.models import Product
 from inventory.models import Inventory
 from reservations.shop.holders import live_holds
@@ -264,6 +265,24 @@ def test_a_session_without_holds_gets_the_shared_parts(client, renderings) -> No
     ask("/p/tidal/")
     assert client.get("/p/tidal/").status_code == 200
     assert renderings == ["/p/tidal/"]
+
+
+def test_when_too_many_wait_for_a_page_each_is_asked_to_come_again(client, monkeypatch) -> None:
+    def crowded(*_: object, **__: object) -> None:
+        raise Crowded
+
+    monkeypatch.setattr(Store, "get", crowded)
+    unknown, known = ask("/p/tidal/"), client.get("/p/tidal/", headers={"cookie": f"{HOLDS}=1"})
+    assert unknown.status == known.status_code == 503
+    assert unknown.headers["retry-after"] == known.headers["Retry-After"] == "2"
+
+
+def test_a_part_for_a_shopper_says_the_same_to_htmx(client) -> None:
+    client.force_login(User.objects.create_user("asha"))
+    headers = {"HX-Request": "true", "HX-Target": "results"}
+    part = client.get("/?sort=name&x=1", headers=headers)
+    assert part.headers["HX-Push-Url"] == "/?sort=name"
+    assert "<html" not in part.content.decode()
 
 
 def test_switched_off_each_page_is_rendered_for_itself(settings, client, renderings) -> None:

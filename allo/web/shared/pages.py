@@ -7,9 +7,11 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
+from allo.web.parts import busy
 from allo.web.shared import holes
 from allo.web.shared.front import CACHING, front
 from allo.web.shared.keys import ACTED, SHARED, Sharing, shareable_of_anyone
+from allo.web.shared.store import Crowded
 
 View = Callable[..., HttpResponse]
 
@@ -40,10 +42,15 @@ def _own(request: HttpRequest) -> HttpResponse | None:
     """The shared answer with its holes filled for this visitor; None if it is not shared."""
     if (wanted := shareable_of_anyone(request.META)) is None:
         return None
-    answer = front().answer(wanted, fresh=ACTED in request.COOKIES)
+    try:
+        answer = front().answer(wanted, fresh=ACTED in request.COOKIES)
+    except Crowded:
+        return busy(request, "busy")
     if not answer.is_kept:
         return None
     response = HttpResponse(holes.filled(answer.parts, request), content_type=answer.content_type)
-    for name, value in CACHING[:2]:
+    # What the view says to htmx; the rest is said anew for each response by the middleware.
+    spoken = [(name, value) for name, value in answer.headers if name.startswith("HX-")]
+    for name, value in (*spoken, *CACHING[:2]):
         response.headers[name] = value
     return response
