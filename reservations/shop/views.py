@@ -11,6 +11,7 @@ from allo.web.address import client_network
 from allo.web.idempotency_key import replayed
 from allo.web.parts import (
     Request,
+    always_fresh,
     busy,
     go_to,
     holds_changed,
@@ -62,6 +63,7 @@ def reserve(request: Request, slug: str) -> HttpResponse:
 
 
 @require_safe
+@always_fresh
 @follow_renames
 @shared(Sharing())
 def stock(request: HttpRequest, slug: str) -> HttpResponse:

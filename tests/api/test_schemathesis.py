@@ -24,11 +24,11 @@ def test_schemathesis_finds_nothing_with_all_its_checks(shop: Shop, tmp_path: Pa
     done = subprocess.run(
         [
             sys.executable, "-m", "schemathesis.cli", "run", f"{shop.url}/api/openapi.json",
-            "--checks", "all", "--max-examples", "10", "--max-time", "20",
+            "--checks", "all", "--max-examples", "10", "--max-time", "120",
             "--generation-deterministic", "--continue-on-failure", "--no-color",
             "--header", f"Authorization: Bearer {token}",
         ],
-        cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False,
+        cwd=tmp_path, capture_output=True, text=True, timeout=240, check=False,
         env={
             **os.environ, "PYTHONPATH": str(PROJECT),
             "SCHEMATHESIS_HOOKS": "tests.api.schemathesis_hooks",

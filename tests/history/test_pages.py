@@ -108,7 +108,7 @@ STAFF: dict[str, Callable[[Past], str]] = {
     "lines of a product": lambda _: f"{LEDGER}?product=vase-3",
     "a line by its reference": lambda past: f"{LEDGER}?q={oldest(past, 'confirmed').pk}",
     "a row of stock": lambda past: f"/admin/inventory/inventory/{past.row.pk}/change/",
-    "an adjustment": lambda past: f"/admin/inventory/inventory/{past.row.pk}/adjust/",
+    "an adjustment": lambda past: f"/admin/inventory/inventory/adjust/?id={past.row.pk}",
     "stock as a file": lambda _: "/admin/inventory/inventory/export/csv/",
     "what became of a product": lambda past: (
         f"/admin/catalog/product/{past.row.product_id}/history/"
