@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
 from itertools import chain
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -135,7 +135,7 @@ def test_log_begins_anew_while_it_is_written_and_keeps_a_short_line_of_each_faul
     log = shop.state / "log" / "web.log"
     older = log.with_suffix(".log.1")
     with closing(http.client.HTTPConnection("127.0.0.1", shop.port, timeout=10)) as web:
-        for _ in range(250):
+        for _ in range(800):
             web.request("GET", "/", headers={"Host": f"{'x' * 3000}.example"})
             response = web.getresponse()
             assert response.read()
@@ -144,7 +144,7 @@ def test_log_begins_anew_while_it_is_written_and_keeps_a_short_line_of_each_faul
     wait_for(lambda: log.stat().st_size < 50_000, seconds=20)
     assert older.stat().st_size <= 50_000
     lines = [*older.read_text().splitlines()[1:], *log.read_text().splitlines()]
-    faults = [line for line in lines if "Invalid HTTP_HOST header" in line]
+    faults = [line for line in lines if "bad request: DisallowedHost" in line]
     assert len(faults) > 100
     assert len(lines) - len(faults) < 50
     assert max(map(len, lines)) < 300
@@ -153,7 +153,10 @@ def test_log_begins_anew_while_it_is_written_and_keeps_a_short_line_of_each_faul
 def test_second_shop_runs_beside_it_as_an_ordinary_user(shop: Shop, neighbour: Shop) -> None:
     assert neighbour.answers()
     assert shop.answers()
-    owners = {Path(f"/proc/{pid}").stat().st_uid for pid in processes_of(neighbour.state)}
+    owners = set()
+    for pid in processes_of(neighbour.state):
+        with suppress(FileNotFoundError):  # one that has ended meanwhile
+            owners.add(Path(f"/proc/{pid}").stat().st_uid)
     assert owners == {neighbour.state.stat().st_uid}
     assert 0 not in owners
 
