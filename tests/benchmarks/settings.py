@@ -9,3 +9,8 @@ AXES_ENABLED = False
 RESERVE_RATE = API_RATE = LOGIN_RATE = "off"
 RESERVATION_MAX_UNITS_PER_ADDRESS = 0
 CONTENDER = os.environ.get("BENCH_CONTENDER", "Allo")
+# Pages are measured without collecting static files first.
+STORAGES = {
+    **STORAGES,  # noqa: F405
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
