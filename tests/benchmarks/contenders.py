@@ -18,7 +18,7 @@ from django.utils import timezone
 from inventory.models import Inventory
 from reservations.engine.commands import Holder, Reserve
 from reservations.engine.idempotency import Once, Reply
-from reservations.engine.transactions import perform
+from reservations.engine.transactions import perform, perform_once
 from reservations.exceptions import InsufficientStock, LimitReached, ReservationError
 from reservations.models import IdempotencyKey, Reservation
 
@@ -26,8 +26,11 @@ Contender = Callable[[int, str, str], None]
 
 
 def allo(row: int, holder: str, key: str) -> None:
-    once = Once(holder, "reserve", key, b"1", _render) if key else None
-    perform(Reserve(rows=(row,), quantity=1, holder=Holder(holder), once=once))
+    command = Reserve(rows=(row,), quantity=1, holder=Holder(holder))
+    if key:
+        perform_once(command, Once(holder, "reserve", key, b"1", _render))
+    else:
+        perform(command)
 
 
 def _render(outcome: Reservation | ReservationError) -> Reply:
