@@ -7,6 +7,7 @@ A name that does not exist takes as long and is locked out in the same way.
 
 from dataclasses import dataclass
 from ipaddress import ip_address
+from math import inf
 from threading import BoundedSemaphore
 from typing import Any, NoReturn
 
@@ -137,9 +138,9 @@ def _wrong_too_often(username: str, address: str | None) -> Refusal:
     return Refusal("name", _seconds_left(of_name, settings.AXES_FAILURE_LIMIT) or 1)
 
 
-def _network_limit() -> int:
-    limit: int = settings.LOGIN_MAX_WRONG_PER_NETWORK
-    return limit
+def _network_limit() -> float:
+    """0 in the settings switches the limit off, as it does all others."""
+    return settings.LOGIN_MAX_WRONG_PER_NETWORK or inf
 
 
 def _since() -> Any:
@@ -157,7 +158,7 @@ def _failures(attempts: QuerySet[AccessAttempt]) -> int:
     return int(attempts.aggregate(sum=Sum("failures_since_start"))["sum"] or 0)
 
 
-def _seconds_left(attempts: QuerySet[AccessAttempt], limit: int) -> int:
+def _seconds_left(attempts: QuerySet[AccessAttempt], limit: float) -> int:
     """Seconds until fewer than `limit` failures are within the cool-off time; 0 if that is so
     now."""
     left, seconds = _failures(attempts), 0

@@ -141,6 +141,13 @@ def test_many_names_from_one_network_are_locked_out_before_any_hash(hashes) -> N
     assert hashes == []
 
 
+def test_a_limit_of_0_locks_no_network_out(settings) -> None:
+    settings.LOGIN_MAX_WRONG_PER_NETWORK = 0
+    for number in range(21):
+        attempt(f"nobody-{number}", "wrong")
+    assert attempt("nobody-22", "wrong").status_code == 200
+
+
 def test_only_that_network_is_locked_out() -> None:
     for n in range(20):
         attempt(f"name-{n}", "wrong")
