@@ -16,8 +16,9 @@ function fire(id) {
   if (!detail.length) return plans.delete(id);
   setTimeout(fire, 1000, id);
   const part = document.getElementById(id);
-  // htmx would queue this request for an element that is about to be replaced.
-  if (part?.matches(".htmx-request")) return;
+  // Not while the part or a form in it has a request under way: htmx would queue this one, and send
+  // it when the shopper's next press ends the form's. Its response then replaces the pressed form.
+  if (part?.closest(".htmx-request") ?? part?.querySelector(".htmx-request")) return;
   plans.set(id, []);
   part?.dispatchEvent(new CustomEvent("refresh", { detail }));
 }
