@@ -23,7 +23,7 @@ up: $(VENV)/.runtime ## Start the shop (PORT=8000, STATE_DIR=var); Ctrl-C stops 
 	@$(RUN) -m allo.embedded up --with-parent
 
 test: $(VENV)/.development browser nginx ## Run the tests (ARGS="-k name")
-	@$(RUN) -m allo.embedded exec -c max_connections=300 -- $(RUN) -m pytest $(or $(ARGS),--numprocesses=3)
+	@$(RUN) -m allo.embedded exec -c max_connections=300 -- $(RUN) -m pytest $(or $(ARGS),--numprocesses=4)
 
 check: $(VENV)/.development ## Lint, types, import contracts, templates, migrations, settings
 	@$(RUN) -m ruff check

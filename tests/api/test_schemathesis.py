@@ -24,7 +24,7 @@ def test_schemathesis_finds_nothing_with_all_its_checks(shop: Shop, tmp_path: Pa
     done = subprocess.run(
         [
             sys.executable, "-m", "schemathesis.cli", "run", f"{shop.url}/api/openapi.json",
-            "--checks", "all", "--max-examples", "10", "--max-time", "120",
+            "--checks", "all", "--max-examples", "4", "--max-time", "120",
             "--generation-deterministic", "--continue-on-failure", "--no-color",
             "--header", f"Authorization: Bearer {token}",
         ],
