@@ -16,8 +16,8 @@ from allo.site.reference import Reference
 from allo.web.parts import always_fresh
 from allo.web.shared.keys import Sharing
 from inventory.warehouses_api import router as warehouses
-from reservations.api.calls import SECURITY_SCHEMES
 from reservations.api.calls import router as reservations
+from reservations.api.openapi import SECURITY_SCHEMES
 from reservations.api.products import router as products
 
 DESCRIPTION = """\
