@@ -13,7 +13,8 @@ from django.db.models import Count, F, Min, Q, QuerySet, Sum
 from django.db.models.functions import Coalesce, Now, TruncHour
 from django.utils import timezone
 
-from inventory.models import FULLY_HELD, LOW, SOLD_OUT, Inventory
+from inventory.models import Inventory
+from inventory.shortages import FULLY_HELD, LOW, SOLD_OUT
 from reservations.models import AuditRun, Reservation, Sweep
 
 Status = Reservation.Status

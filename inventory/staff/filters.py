@@ -12,7 +12,8 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from catalog.models import Product
-from inventory.models import SHORTAGES, Inventory, Shortage
+from inventory.models import Inventory
+from inventory.shortages import SHORTAGES, Shortage
 
 # More than any product has warehouses; only a bound for the query.
 ROWS_OF_A_PRODUCT = 1000

@@ -18,12 +18,12 @@ from catalog.models import Product
 from inventory.models import (
     Inventory,
     LowStock,
-    Shortage,
     StockImport,
     StockImportRow,
     StockMovement,
     Warehouse,
 )
+from inventory.shortages import Shortage
 from inventory.staff.acting import StockActions
 from inventory.staff.filters import (
     ActorFilter,
