@@ -1,0 +1,61 @@
+"""What the clock records: its sweeps, its audits, and its repairs."""
+
+import pgtrigger
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Now
+
+from allo.postgresql.triggers import Refuse
+from inventory.models import Inventory
+
+
+class Sweep(models.Model):
+    """One run of the sweep: how many it expired, and its longest delay."""
+
+    started_at = models.DateTimeField()
+    finished_at = models.DateTimeField(db_index=True)
+    expired = models.PositiveIntegerField()
+    max_lateness_seconds = models.FloatField(default=0)
+
+    class Meta:
+        ordering = ("-pk",)
+
+    def __str__(self) -> str:
+        return f"{self.expired} expired"
+
+
+class AuditRun(models.Model):
+    """One audit of the books. `findings` are sentences; none means that the books balance."""
+
+    started_at = models.DateTimeField()
+    finished_at = models.DateTimeField(db_index=True)
+    findings = models.JSONField(default=list)
+
+    class Meta:
+        ordering = ("-pk",)
+        permissions = (("run_audit", "Can start an audit"),)
+
+    def __str__(self) -> str:
+        count = len(self.findings)
+        return f"{count} finding{'' if count == 1 else 's'}" if count else "the books balance"
+
+
+class Repair(models.Model):
+    """One correction of `reserved_units`: the value found, and the units really held."""
+
+    inventory = models.ForeignKey(Inventory, models.PROTECT)
+    found = models.IntegerField()
+    held = models.IntegerField()
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        ordering = ("-pk",)
+        constraints = (
+            models.CheckConstraint(condition=~Q(found=F("held")), name="repair_repairs"),
+        )
+        triggers = (
+            Refuse(name="repairs_are_append_only", operation=pgtrigger.Update | pgtrigger.Delete),
+        )
+
+    def __str__(self) -> str:
+        return f"reserved {self.found} corrected to {self.held}"
