@@ -2,52 +2,29 @@
 through `apply`, in one transaction: all changes are made, or none."""
 
 import uuid
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
 
 from django.contrib.auth.models import User
 from django.db import Error, connection, transaction
 
-from allo.live.events import tell
 from allo.postgresql.faults import Fault, fault_of
 from inventory import locks
-from inventory.events import StockChanged
+from inventory.adjustments import Adjustment, portions, refusal, write
 from inventory.exceptions import (
     AlreadyDone,
-    BelowReserved,
-    BelowZero,
     Busy,
     ChangedMeanwhile,
     Refused,
     StockError,
     Storage,
-    TooMany,
 )
 from inventory.models import Inventory, StockMovement
 
 Reason = StockMovement.Reason
-Thing = TypeVar("Thing")
 
 PLACE = ("pk", "product", "warehouse")
-MAX_UNITS = 1_000_000_000
-# Rows per statement, so that each stays short.
-PORTION = 2000
-
-CHANGE_TOTALS = """
-    UPDATE inventory_inventory AS row SET total_units = row.total_units + change.delta
-    FROM unnest(%s::bigint[], %s::int[]) AS change(id, delta)
-    WHERE row.id = change.id
-    RETURNING row.id, row.product_id, row.total_units, row.reserved_units, clock_timestamp()
-"""
-WRITE_LINES = """
-    INSERT INTO inventory_stockmovement (actor_id, inventory_id, delta, reason, note, reference)
-    SELECT %s::int, line.*
-    FROM unnest(%s::bigint[], %s::int[], %s::text[], %s::text[], %s::uuid[]) AS line
-    RETURNING id
-"""
 SET_THRESHOLDS = """
     UPDATE inventory_inventory AS row SET low_stock_threshold = wanted.threshold
     FROM unnest(%s::bigint[], %s::int[]) AS wanted(id, threshold)
@@ -55,19 +32,7 @@ SET_THRESHOLDS = """
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Adjustment:
-    """A change to be made. `seen` is the total that the person saw; None skips that check."""
-
-    inventory_id: int
-    delta: int
-    reason: Reason
-    note: str = ""
-    reference: uuid.UUID | None = None
-    seen: int | None = None
-
-
-def nobody_waits(_done: int) -> None:
+def ignore_progress(_done: int) -> None:
     """The default: progress is not reported."""
 
 
@@ -75,7 +40,7 @@ def apply(
     *,
     adjustments: Sequence[Adjustment],
     actor: User | None = None,
-    progress: Callable[[int], None] = nobody_waits,
+    progress: Callable[[int], None] = ignore_progress,
 ) -> list[int]:
     """Applies all adjustments; returns the keys of the new ledger lines in the same order. Raises
     `Refused` with the error of each, `AlreadyDone`, `Busy`, `Storage`; `Inventory.DoesNotExist` for
@@ -90,7 +55,7 @@ def apply(
             raise AlreadyDone
         if errors := _errors(rows, adjustments):
             raise Refused(errors)
-        return _write(adjustments, actor, lambda done: progress(len(rows) + done))
+        return write(adjustments, actor, lambda done: progress(len(rows) + done))
 
 
 def receive(
@@ -211,7 +176,7 @@ def refusing_faults() -> Iterator[None]:
 
 
 def _lock(
-    ids: Iterable[int], progress: Callable[[int], None] = nobody_waits
+    ids: Iterable[int], progress: Callable[[int], None] = ignore_progress
 ) -> dict[int, Inventory]:
     """Locks all the rows in the lock order, a portion per statement."""
     rows: dict[int, Inventory] = {}
@@ -232,47 +197,3 @@ def _errors(rows: dict[int, Inventory], adjustments: Sequence[Adjustment]) -> di
             errors[place] = error
         row.total_units += adjustment.delta
     return errors
-
-
-def refusal(row: Inventory, adjustment: Adjustment) -> StockError | None:
-    """Why the adjustment of this row is refused; None if it is possible."""
-    total = row.total_units + adjustment.delta
-    if adjustment.seen is not None and adjustment.seen != row.total_units:
-        return ChangedMeanwhile(adjustment.seen, row.total_units)
-    if total < 0:
-        return BelowZero(-total)
-    if total < row.reserved_units and adjustment.delta < 0:
-        return BelowReserved(row.pk, row.reserved_units, total)
-    return TooMany(MAX_UNITS) if total > MAX_UNITS else None
-
-
-def _write(
-    adjustments: Sequence[Adjustment], actor: User | None, progress: Callable[[int], None]
-) -> list[int]:
-    """Changes totals that are locked and validated: the only place that does. It uses arrays to be
-    fast, since shoppers wait for the rows; returns the keys of the ledger lines."""
-    written: list[int] = []
-    events: list[StockChanged] = []
-    with connection.cursor() as cursor:
-        for portion in portions(adjustments):
-            deltas: Counter[int] = Counter()
-            for adjustment in portion:
-                deltas[adjustment.inventory_id] += adjustment.delta
-            cursor.execute(CHANGE_TOTALS, [list(deltas), list(deltas.values())])
-            events += [StockChanged(*row) for row in cursor.fetchall()]
-            cursor.execute(WRITE_LINES, [actor.pk if actor else None, *_columns(portion)])
-            written += [pk for (pk,) in cursor.fetchall()]
-            progress(len(written))
-    transaction.on_commit(lambda: tell(events), robust=True)
-    return written
-
-
-def _columns(adjustments: Sequence[Adjustment]) -> list[list[Any]]:
-    """The adjustments as one array per column, for `unnest`."""
-    lines = [(a.inventory_id, a.delta, a.reason.value, a.note, a.reference) for a in adjustments]
-    return [list(column) for column in zip(*lines, strict=True)]
-
-
-def portions(things: Sequence[Thing]) -> Iterator[Sequence[Thing]]:
-    for start in range(0, len(things), PORTION):
-        yield things[start : start + PORTION]

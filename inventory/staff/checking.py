@@ -4,10 +4,9 @@ import re
 from collections.abc import Iterator
 
 from catalog.models import ProductSlug
-from inventory import services
+from inventory.adjustments import MAX_UNITS, Adjustment, portions, refusal
 from inventory.files.records import Record
 from inventory.models import Inventory, StockImport, StockImportRow, StockMovement, Warehouse
-from inventory.services import MAX_UNITS, Adjustment
 
 Reason = StockMovement.Reason
 
@@ -58,7 +57,7 @@ class _Stock:
         named = {self._products.get(record.product) for record in records} - {None}
         self._rows = {
             (row.product_id, row.warehouse_id): row
-            for portion in services.portions(list(named))
+            for portion in portions(list(named))
             for row in Inventory.objects.filter(product__in=portion).order_by()
         }
 
@@ -103,4 +102,4 @@ def _refused(
         return f"Line {first} already changes the same row. Combine both in one line."
     assert delta is not None
     assert reason is not None
-    return str(services.refusal(row, Adjustment(row.pk, delta, reason)) or "")
+    return str(refusal(row, Adjustment(row.pk, delta, reason)) or "")

@@ -10,9 +10,10 @@ from django import forms
 from django.contrib.auth.models import User
 
 from inventory import services
+from inventory.adjustments import MAX_UNITS, Adjustment, refusal
 from inventory.exceptions import BelowReserved, StockError
 from inventory.models import Inventory, StockMovement, Warehouse
-from inventory.services import MAX_UNITS, Adjustment, Move
+from inventory.services import Move
 
 Reason = StockMovement.Reason
 
@@ -134,7 +135,7 @@ class StockForm(forms.Form):
 
 def _line(row: Inventory, change: Adjustment) -> Line:
     as_it_is = replace(change, seen=None)
-    return Line(row, row.total_units, change.delta, services.refusal(row, as_it_is))
+    return Line(row, row.total_units, change.delta, refusal(row, as_it_is))
 
 
 class ReceiveForm(StockForm):

@@ -10,9 +10,9 @@ from django.db.models.functions import Now
 
 from allo.postgresql import timeouts
 from inventory import services
+from inventory.adjustments import Adjustment
 from inventory.exceptions import AlreadyDone, Refused, StockError
 from inventory.models import StockImport, StockImportRow, StockMovement
-from inventory.services import Adjustment
 
 Reason = StockMovement.Reason
 State = StockImport.State
@@ -59,7 +59,7 @@ def reported(kept: StockImport) -> Iterator[Callable[[int], None]]:
 
 
 def apply(
-    *, kept: StockImport, actor: User, progress: Callable[[int], None] = services.nobody_waits
+    *, kept: StockImport, actor: User, progress: Callable[[int], None] = services.ignore_progress
 ) -> None:
     """Applies all rows in one transaction, or none. Then the reason is stored with the import and
     the refused lines."""

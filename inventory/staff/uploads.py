@@ -18,11 +18,11 @@ from django.db.models.functions import Now
 
 from allo.postgresql import timeouts
 from allo.pruning import delete_in_portions
+from inventory.adjustments import PORTION
 from inventory.files import reading
 from inventory.files.records import Record
 from inventory.files.tables import Unreadable
 from inventory.models import StockImport, StockImportFile, StockImportRow
-from inventory.services import PORTION
 from inventory.staff.checking import checked, meaning_of
 
 State = StockImport.State

@@ -8,6 +8,7 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 
 from inventory import services
+from inventory.adjustments import MAX_UNITS
 from inventory.models import Inventory, StockMovement, Warehouse
 from tests.reservations.test_verbs import hold
 from tests.stock import stocked
@@ -287,10 +288,10 @@ def test_one_row_of_many_that_changed_since_it_was_checked_is_shown_anew(
 
 def test_more_units_than_a_row_can_hold_are_refused(admin_client) -> None:
     here = stocked(5)
-    stocked(services.MAX_UNITS - 1, warehouse="del-01")
+    stocked(MAX_UNITS - 1, warehouse="del-01")
     done = act(admin_client, address(here, "transfer"), units=2, to="del-01")
     assert "hold at most 1,000,000,000 units" in done.content.decode()
-    assert totals() == [5, services.MAX_UNITS - 1]
+    assert totals() == [5, MAX_UNITS - 1]
 
 
 def test_one_product_is_moved_from_two_places_to_a_third(admin_client) -> None:

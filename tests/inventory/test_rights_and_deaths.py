@@ -8,7 +8,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import connection
 
-from inventory import low_stock, services
+from inventory import adjustments, low_stock, services
 from inventory.exceptions import Busy
 from inventory.models import Inventory, StockImport, StockMovement, Warehouse
 from inventory.staff import importing, uploads
@@ -55,7 +55,7 @@ def test_everything_staff_do_works_with_the_shops_role(settings, staff) -> None:
 @pytest.mark.race
 @pytest.mark.parametrize("steps", [1, 3, 4])
 def test_a_worker_that_dies_half_way_changes_nothing(staff, monkeypatch, steps) -> None:
-    monkeypatch.setattr(services, "PORTION", 1)
+    monkeypatch.setattr(adjustments, "PORTION", 1)
     rows = [stocked(5, product=f"vase-{n}") for n in range(2)]
     kept = checked(rows, staff)
     with importing.reported(kept) as progress:

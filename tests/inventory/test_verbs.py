@@ -8,7 +8,8 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from inventory import services
+from inventory import adjustments, services
+from inventory.adjustments import MAX_UNITS, Adjustment
 from inventory.exceptions import (
     AlreadyDone,
     BelowReserved,
@@ -18,7 +19,7 @@ from inventory.exceptions import (
     TooMany,
 )
 from inventory.models import Inventory, StockMovement, Warehouse
-from inventory.services import Adjustment, Move
+from inventory.services import Move
 from tests.reservations.test_verbs import hold
 from tests.stock import stocked
 
@@ -103,7 +104,7 @@ def test_held_units_cannot_be_taken_away() -> None:
 def test_more_than_a_row_can_hold_is_refused() -> None:
     row = stocked(5)
     with pytest.raises(TooMany):
-        services.receive(inventory_id=row.pk, units=services.MAX_UNITS)
+        services.receive(inventory_id=row.pk, units=MAX_UNITS)
 
 
 def test_several_adjustments_are_all_applied_or_each_refusal_is_named() -> None:
@@ -162,8 +163,8 @@ def test_zero_is_seen_as_any_other_number_is() -> None:
 
 def test_as_many_as_a_row_can_hold_are_taken() -> None:
     row = stocked(5)
-    services.receive(inventory_id=row.pk, units=services.MAX_UNITS - 5)
-    assert total(row) == services.MAX_UNITS
+    services.receive(inventory_id=row.pk, units=MAX_UNITS - 5)
+    assert total(row) == MAX_UNITS
 
 
 def test_a_row_that_is_not_there_does_not_exist() -> None:
@@ -181,7 +182,7 @@ def test_a_move_is_done_once_by_what_was_seen_where_it_is_taken_from() -> None:
 
 
 def test_many_rows_are_locked_in_order_whatever_the_order_they_come_in(monkeypatch) -> None:
-    monkeypatch.setattr(services, "PORTION", 1)
+    monkeypatch.setattr(adjustments, "PORTION", 1)
     rows = sorted(stocked(5, product=f"vase-{n}").pk for n in range(3))
     with CaptureQueriesContext(connection) as queries:
         services.set_threshold(thresholds=dict.fromkeys(reversed(rows), 2))
@@ -190,7 +191,7 @@ def test_many_rows_are_locked_in_order_whatever_the_order_they_come_in(monkeypat
 
 
 def test_progress_counts_each_row_when_it_is_locked_and_when_it_is_written(monkeypatch) -> None:
-    monkeypatch.setattr(services, "PORTION", 2)
+    monkeypatch.setattr(adjustments, "PORTION", 2)
     rows = [stocked(5, product=f"vase-{n}") for n in range(3)]
     done: list[int] = []
     changes = [Adjustment(row.pk, 1, Reason.RECEIVED) for row in rows]

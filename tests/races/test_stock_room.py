@@ -9,9 +9,10 @@ from django.db import connection, connections, transaction
 from django.db.models import F
 
 from inventory import locks, services
+from inventory.adjustments import Adjustment
 from inventory.exceptions import Busy, StockError
 from inventory.models import Inventory, StockMovement
-from inventory.services import Adjustment, Move
+from inventory.services import Move
 from reservations import services as shop
 from reservations.clock.audit import audit_stock
 from reservations.engine.commands import Holder

@@ -7,8 +7,9 @@ from django.db import transaction
 from allo.postgresql import timeouts
 from catalog import seeding
 from catalog.models import Product
+from inventory.adjustments import Adjustment
 from inventory.models import Inventory, StockMovement, Warehouse
-from inventory.services import Adjustment, apply
+from inventory.services import apply
 
 CITIES = {"blr": "Bengaluru", "del": "Delhi", "mum": "Mumbai", "hyd": "Hyderabad"}
 # A batch is one transaction: after any failure the next run continues from there.
