@@ -1,5 +1,5 @@
 """Django looks for admin pages here; they live in `inventory.staff`."""
 
-from inventory.staff import stock_admin
+from inventory.staff import import_admin, ledger_admin, stock_admin, warehouse_admin
 
-__all__ = ("stock_admin",)
+__all__ = ("import_admin", "ledger_admin", "stock_admin", "warehouse_admin")

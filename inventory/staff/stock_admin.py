@@ -1,76 +1,31 @@
 from typing import Any, ClassVar, TypeVar
-from uuid import UUID
 
 from django.contrib import admin
-from django.db.models import Count, ForeignKey, Model, Q, QuerySet, Sum
+from django.db.models import ForeignKey, Model, QuerySet
 from django.forms import ModelChoiceField, TextInput
 from django.http import HttpRequest
-from django.urls import reverse
-from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.timezone import localtime
 
-from allo.admin_kit.base import Kept, ModelAdmin, QuickPaginator, ReadOnlyAdmin
+from allo.admin_kit.base import ModelAdmin, ReadOnlyAdmin
 from allo.admin_kit.export import StreamedExport
 from allo.admin_kit.flags import flag
 from catalog.models import Product
 from inventory.models import (
     Inventory,
     LowStock,
-    StockImport,
-    StockImportRow,
     StockMovement,
-    Warehouse,
 )
 from inventory.shortages import Shortage
 from inventory.staff.acting import StockActions
 from inventory.staff.filters import (
-    ActorFilter,
-    DayFilter,
-    ProductFilter,
-    RowFilter,
     StockFilter,
-    rows_of_product,
 )
-from inventory.staff.import_pages import ImportPages
-from inventory.staff.ledger import Ledger, account_of, with_balances
+from inventory.staff.ledger import with_balances
 
 Row = TypeVar("Row", bound=Model)
 
 LAST_MOVEMENTS = 20
-
-
-@admin.register(Warehouse)
-class WarehouseAdmin(Kept[Warehouse]):
-    list_display = ("name", "code", "position")
-    list_editable = ("position",)
-    search_fields = ("name", "code")
-
-    def in_the_way(self, row: Warehouse) -> list[str]:
-        rows = Inventory.objects.filter(warehouse=row)
-        found = rows.aggregate(places=Count("pk"), units=Sum("total_units"))
-        if not found["places"]:
-            return []
-        lines = QuickPaginator(StockMovement.objects.filter(inventory__warehouse=row), 1).count
-        inventory = reverse("admin:inventory_inventory_changelist")
-        return [
-            format_html(
-                "{} has a place for {} ({} in stock), and the ledger has {} about it, which are"
-                ' kept for good. <a href="{}?warehouse__id__exact={}">See its inventory</a>: move'
-                " or write off what is there, and shoppers can reserve nothing from it.",
-                row,
-                _counted(found["places"], "product"),
-                _counted(found["units"], "unit"),
-                _counted(lines, "line"),
-                inventory,
-                row.pk,
-            )
-        ]
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 class FoundByProduct(ModelAdmin[Row]):
@@ -159,96 +114,6 @@ class InventoryAdmin(
             **super().page_context(request, row),
             "movements": with_balances(row.pk, list(movements[:LAST_MOVEMENTS])),
         }
-
-
-@admin.register(StockMovement)
-class StockMovementAdmin(StreamedExport[StockMovement], ReadOnlyAdmin[StockMovement]):
-    list_filter = (
-        ProductFilter,
-        "inventory__warehouse",
-        "reason",
-        ActorFilter,
-        DayFilter,
-        RowFilter,
-    )
-    list_select_related = ("inventory__product", "inventory__warehouse", "actor")
-    sortable_by = ()
-    search_fields = ("reference",)
-    export_columns = {
-        "when": "created_at",
-        "product": "inventory.product.slug",
-        "warehouse": "inventory.warehouse.code",
-        "change": "delta",
-        "reason": "reason",
-        "actor": "actor",
-        "note": "note",
-        "reference": "reference",
-    }
-
-    class Media:
-        css = {"all": ("css/admin/stock.css",)}
-
-    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[Ledger]:
-        return Ledger
-
-    def get_list_display(self, request: HttpRequest) -> list[Any]:
-        balance = [] if account_of(request.GET) is None else ["balance"]
-        return ["when", "product", "warehouse", "change", *balance, "reason", "actor", "note"]
-
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[StockMovement], search_term: str
-    ) -> tuple[QuerySet[StockMovement], bool]:
-        words = search_term.strip().replace("\0", "")
-        if not words:
-            return queryset, False
-        try:
-            # Each kind of reference has a partial index of its own.
-            sold, reference = Q(reason="sold"), Q(reference=UUID(words))
-            return queryset.filter((sold & reference) | (~sold & reference)), False
-        except ValueError:
-            return queryset.filter(inventory__in=rows_of_product(words)), False
-
-    @admin.display
-    def when(self, line: StockMovement) -> str:
-        return date_format(localtime(line.created_at), "j M Y, H:i:s")
-
-    @admin.display
-    def change(self, line: StockMovement) -> str:
-        return f"{line.delta:+d}"
-
-    @admin.display
-    def product(self, line: StockMovement) -> str:
-        return str(line.inventory.product)
-
-    @admin.display
-    def warehouse(self, line: StockMovement) -> str:
-        return str(line.inventory.warehouse)
-
-    @admin.display
-    def balance(self, line: StockMovement) -> int:
-        return line.balance
-
-
-@admin.register(StockImport)
-class StockImportAdmin(ImportPages, ReadOnlyAdmin[StockImport]):
-    list_display = ("file_name", "state", "row_count", "error_count", "actor", "created_at")
-    list_filter = ("state",)
-    list_select_related = ("actor",)
-    search_fields = ("file_name",)
-    fields = (
-        ("file_name", "actor", "created_at"),
-        ("state", "row_count", "error_count", "applied_at"),
-    )
-
-    class Media:
-        css = {"all": ("css/admin/stock.css",)}
-
-
-@admin.register(StockImportRow)
-class StockImportRowAdmin(ReadOnlyAdmin[StockImportRow]):
-    list_display = ("stock_import_id", "line", "product", "warehouse", "delta", "reason", "error")
-    ordering = ("-pk",)
-    search_fields = ("=product",)
 
 
 @admin.register(LowStock)

@@ -392,7 +392,7 @@ def test_the_account_of_one_row_has_the_balance_of_each_line(admin_client, monke
         return [getattr(line, "balance", None) for line in page.result_list]
 
     assert balances() == [7, 11, 9, 8, 5]
-    monkeypatch.setattr("inventory.staff.stock_admin.StockMovementAdmin.list_per_page", 2)
+    monkeypatch.setattr("inventory.staff.ledger_admin.StockMovementAdmin.list_per_page", 2)
     assert balances(p=2) == [9, 8]
     assert balances(p=3) == [5]
     assert balances(reason__exact="received") == [None, None], "not an account"
