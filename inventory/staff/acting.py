@@ -13,7 +13,8 @@ from allo.admin_kit.questions import Questions, Verb
 from allo.web.parts import SeeOther
 from inventory.exceptions import AlreadyDone, Refused, StockError
 from inventory.models import Inventory
-from inventory.staff.forms import FORMS, Line, StockForm
+from inventory.staff.forms import FORMS
+from inventory.staff.stock_form import Line, StockForm
 
 # More rows at once need a file of adjustments.
 BULK = 500
