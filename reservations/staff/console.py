@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
-from django import forms
 from django.contrib.auth import get_user_model
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
@@ -18,7 +17,6 @@ from django.http import HttpRequest
 
 from inventory.staff.filters import rows_of_product
 from reservations.models import Reservation, ReservationQuerySet
-from reservations.staff.verbs import MOST_MINUTES
 
 Status = Reservation.Status
 
@@ -128,32 +126,3 @@ def order_of(state: str) -> tuple[str, ...]:
     if state == ANY:
         return ("-created_at",)
     return ("-ended_at",) if state in Status.values else ("expires_at",)
-
-
-class ReasonForm(forms.Form):
-    """The reason, stored with the person and the time."""
-
-    reason = forms.CharField(
-        max_length=200,
-        widget=forms.TextInput({"autocomplete": "off"}),
-        error_messages={"required": "Give the reason. It is stored with your name."},
-    )
-
-
-class ReleaseForm(ReasonForm):
-    cause = forms.TypedChoiceField(
-        label="What the shopper reads",
-        choices=Reservation.Cause,
-        coerce=Reservation.Cause,
-        required=False,
-        initial=Reservation.Cause.OTHER,
-        empty_value=Reservation.Cause.OTHER,
-    )
-    field_order = ("cause", "reason")
-
-
-class ExtendForm(ReasonForm):
-    minutes = forms.IntegerField(
-        label="Minutes more", min_value=1, max_value=MOST_MINUTES, initial=10
-    )
-    field_order = ("minutes", "reason")

@@ -1,10 +1,8 @@
-from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 from urllib.parse import urlencode
 
-from django.contrib import admin, messages
-from django.contrib.auth.models import User
+from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -18,36 +16,17 @@ from allo.admin_kit.base import ReadOnlyAdmin
 from allo.admin_kit.export import StreamedExport
 from allo.admin_kit.flags import flag
 from allo.admin_kit.pages import with_back
-from allo.admin_kit.questions import Questions, Verb, named
-from allo.web.parts import SeeOther
 from catalog.templatetags.money import inr
-from reservations.exceptions import ReservationError
 from reservations.models import Reservation, StaffAction
-from reservations.staff import verbs as by_staff
-from reservations.staff.console import (
-    ExtendForm,
-    ReasonForm,
-    ReleaseForm,
-    order_of,
-    search_of,
-    state_of,
-)
+from reservations.staff.acting import HoldActions, is_live, short
+from reservations.staff.console import order_of, search_of, state_of
 from reservations.staff.filters import ProductFilter, StateFilter, suggestions
 
-FORMS: dict[str, type[ReasonForm]] = {"release": ReleaseForm, "extend": ExtendForm}
 
-
-class ReservationAdmin(
-    Questions[Reservation], StreamedExport[Reservation], ReadOnlyAdmin[Reservation]
-):
+class ReservationAdmin(HoldActions, StreamedExport[Reservation], ReadOnlyAdmin[Reservation]):
     """The console: holds as they stand, each with what staff may do about it.
 
     Registered where the buyer is known, too: `checkout.staff.reservations_admin`."""
-
-    verbs = {
-        "release": Verb("Release", "reservations.release_reservation"),
-        "extend": Verb("Extend", "reservations.extend_reservation"),
-    }
 
     change_list_template = "admin/reservations/reservation/change_list.html"
     list_display: tuple[str, ...] = (
@@ -135,7 +114,7 @@ class ReservationAdmin(
 
     @admin.display
     def state(self, row: Reservation) -> SafeString:
-        if _is_live(row):
+        if is_live(row):
             return flag("live", "live")
         if row.is_pending:
             return flag("past its time", "bad")
@@ -174,7 +153,7 @@ class ReservationAdmin(
             "show_close": False,
         }
 
-    # --- what is done to them -------------------------------------------------------------------
+    # --- suggestions ----------------------------------------------------------------------------
 
     def get_urls(self) -> list[URLPattern]:
         names = self.admin_site.admin_view(self.names)
@@ -186,68 +165,6 @@ class ReservationAdmin(
         if not self.has_view_permission(request):
             raise PermissionDenied
         return HttpResponse(suggestions(request.GET.get("product", "")))
-
-    def ask(self, request: HttpRequest, verb: str) -> HttpResponse:
-        """GET asks for confirmation, naming each hold; POST acts, and reports the result of
-        each."""
-        rows = self._asked_about(request)
-        live = [row for row in rows if _is_live(row)]
-        posted = request.method == "POST"
-        form = FORMS[verb](request.POST if posted else None)
-        if posted and live and form.is_valid():
-            self._do(request, verb, live, form.cleaned_data)
-            return SeeOther(self.back(request))
-        return self.render_page(
-            request,
-            "admin/reservations/reservation/question.html",
-            status=422 if posted and live else 200,
-            title=f"{verb.title()} {_count(live)}?" if live else f"Nothing to {verb}",
-            verb=verb,
-            form=form,
-            rows=live,
-            ended=[row for row in rows if not _is_live(row)],
-        )
-
-    def _asked_about(self, request: HttpRequest) -> list[Reservation]:
-        """Those that are named; or all live ones of a holder."""
-        holder = request.GET.get("holder", "").replace("\0", "")
-        if holder and request.method != "POST":
-            live = Reservation.objects.with_stock().live().filter(holder=holder)
-            return list(live.order_by("expires_at", "pk")[: self.at_once])
-        return list(self.chosen(request).order_by("expires_at", "pk"))
-
-    def _do(
-        self, request: HttpRequest, verb: str, rows: list[Reservation], answers: dict[str, Any]
-    ) -> None:
-        assert isinstance(request.user, User)
-        act: Callable[..., Reservation] = getattr(by_staff, verb)
-        done = []
-        for row in rows:
-            try:
-                act(reservation_id=row.pk, actor=request.user, **answers)
-            except ReservationError as refusal:
-                text = f"{short(row)} ({row.what}): not {_past(verb)}. {refusal}"
-                messages.warning(request, text)
-            else:
-                done.append(row)
-                self.log_change(request, row, _message(verb, answers))
-        if done:
-            names = named([row.what for row in done], 3)
-            messages.success(request, f"{_past(verb).capitalize()} {names}.")
-
-    def open_verbs(self, request: HttpRequest, row: Reservation) -> Sequence[str]:
-        return self.allowed(request) if _is_live(row) else []
-
-    def name_of(self, row: Reservation) -> str:
-        return short(row)
-
-
-def short(row: Reservation) -> str:
-    return str(row.pk)[:8]
-
-
-def _is_live(row: Reservation) -> bool:
-    return row.is_pending and not row.past_due
 
 
 def _what(action: StaffAction) -> str:
@@ -262,16 +179,3 @@ def _shown(moment: datetime) -> str:
 def _time(seconds: float, iso: str, moment: Any, until: str) -> SafeString:
     attribute = format_html(' {}="{}"', until, f"{seconds:.3f}") if until else ""
     return format_html('<time datetime="{}"{}>{}</time>', iso, attribute, _shown(moment))
-
-
-def _past(verb: str) -> str:
-    return {"release": "released", "extend": "extended"}[verb]
-
-
-def _message(verb: str, answers: dict[str, Any]) -> str:
-    minutes = f" by {answers['minutes']} min" if "minutes" in answers else ""
-    return f"{_past(verb).capitalize()}{minutes}: {answers['reason']}"
-
-
-def _count(rows: list[Reservation]) -> str:
-    return "this reservation" if len(rows) == 1 else f"these {len(rows)} reservations"

@@ -1,0 +1,33 @@
+from django import forms
+
+from reservations.models import Reservation
+from reservations.staff.verbs import MOST_MINUTES
+
+
+class ReasonForm(forms.Form):
+    """The reason, stored with the person and the time."""
+
+    reason = forms.CharField(
+        max_length=200,
+        widget=forms.TextInput({"autocomplete": "off"}),
+        error_messages={"required": "Give the reason. It is stored with your name."},
+    )
+
+
+class ReleaseForm(ReasonForm):
+    cause = forms.TypedChoiceField(
+        label="What the shopper reads",
+        choices=Reservation.Cause,
+        coerce=Reservation.Cause,
+        required=False,
+        initial=Reservation.Cause.OTHER,
+        empty_value=Reservation.Cause.OTHER,
+    )
+    field_order = ("cause", "reason")
+
+
+class ExtendForm(ReasonForm):
+    minutes = forms.IntegerField(
+        label="Minutes more", min_value=1, max_value=MOST_MINUTES, initial=10
+    )
+    field_order = ("minutes", "reason")
