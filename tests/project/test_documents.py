@@ -113,7 +113,7 @@ def test_nothing_speaks_of_a_document_that_is_not_in_the_repository() -> None:
 
 # --- settings -----------------------------------------------------------------------------------
 
-READERS = ("allo/settings.py", "allo/gunicorn.py", "allo/gunicorn_live.py", "allo/embedded")
+READERS = ("allo/settings", "allo/gunicorn.py", "allo/gunicorn_live.py", "allo/embedded")
 # `env.int("NAME"`, `os.environ.get("NAME"`, `_port(environ, "NAME"`, `setting="LIVE_PORT"`
 READ = re.compile(
     r'(?:\benv\.\w+\(|environ(?:\.get\(|\[|, )|setting=|setting: str = )\s*"([A-Z_]+)"'
@@ -127,7 +127,8 @@ def settings_read() -> set[str]:
 
 def plain_defaults() -> Iterator[tuple[str, str]]:
     """Of settings whose default is written as a number or as a word."""
-    for node in ast.walk(ast.parse((PROJECT / "allo/settings.py").read_text())):
+    sources = [path.read_text() for path in sorted((PROJECT / "allo/settings").glob("*.py"))]
+    for node in ast.walk(ast.parse("".join(sources))):
         match node:
             case ast.Call(
                 func=ast.Attribute(value=ast.Name(id="env")),

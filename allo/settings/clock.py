@@ -1,0 +1,56 @@
+"""Celery, and what the clock does when."""
+
+from celery.schedules import crontab
+
+from allo.settings.live import REDIS_URL
+from allo.settings.rules import EXPIRY_SWEEP_SECONDS
+
+CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://", 1)
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "socket_timeout": 5,
+    "socket_connect_timeout": 5,
+    "health_check_interval": 10,
+    "retry_on_timeout": True,
+}
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_TIMEZONE = "UTC"
+CELERY_BEAT_SCHEDULE = {
+    "expire-due": {
+        "task": "reservations.clock.tasks.expire_due",
+        "schedule": EXPIRY_SWEEP_SECONDS,
+        # A queued sweep is of no use once the next one is queued.
+        "options": {"expires": max(EXPIRY_SWEEP_SECONDS - 1, 1)},
+    },
+    "watch-low-stock": {
+        "task": "inventory.tasks.watch_low_stock",
+        "schedule": 60,
+        "options": {"expires": 59},
+    },
+    # An upload queues this at once; the schedule is for files whose worker was not running, or
+    # died.
+    "read-imports": {
+        "task": "inventory.tasks.read_imports",
+        "schedule": 30,
+        "options": {"expires": 29},
+    },
+    "prune-imports": {"task": "inventory.tasks.prune_imports", "schedule": crontab(minute=27)},
+    # A new picture queues this at once; the schedule is for the seed's, and for failed runs.
+    "picture-sizes": {
+        "task": "catalog.tasks.make_sizes",
+        "schedule": 30,
+        "options": {"expires": 29},
+    },
+    "replaced-pictures": {
+        "task": "catalog.tasks.remove_replaced_pictures",
+        "schedule": crontab(minute=37),
+    },
+    "prune": {"task": "reservations.clock.tasks.prune", "schedule": crontab(minute=7)},
+    "prune-sessions": {"task": "allo.tasks.prune", "schedule": crontab(minute=47)},
+    "audit-stock": {
+        "task": "reservations.clock.tasks.audit_stock",
+        "schedule": crontab(minute=17, hour=3),
+    },
+}

@@ -1,0 +1,41 @@
+"""What kind of place this is: production or not, its state folder, its hosts and its key."""
+
+import os
+import secrets
+import sys
+from pathlib import Path
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+BASE_DIR = Path(__file__).resolve().parents[2]
+
+env = environ.Env()
+STATE_DIR = Path(env.str("STATE_DIR", default=str(BASE_DIR / "var"))).resolve()
+_given = "DATABASE_URL" in os.environ
+environ.Env.read_env(STATE_DIR / "allo.env", overwrite=False)
+
+# Commands that change the schema connect as its owner. The shop connects as a role with fewer
+# rights, and its processes must not know the owner's password.
+OWNER_COMMANDS = {"migrate", "prepare", "grant_privileges"}
+AS_OWNER = len(sys.argv) > 1 and sys.argv[1] in OWNER_COMMANDS
+if not AS_OWNER:
+    os.environ.pop("MIGRATION_DATABASE_URL", None)
+elif not _given:
+    environ.Env.read_env(STATE_DIR / "owner.env", overwrite=False)
+
+PRODUCTION = env.bool("PRODUCTION", default=False)
+DEBUG = env.bool("DEBUG", default=False)
+HTTPS = env.bool("HTTPS", default=PRODUCTION)
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+# Outside production a random key is enough: it cannot leak; a restart ends the sessions.
+SECRET_KEY = env.str("SECRET_KEY", default="" if PRODUCTION else secrets.token_urlsafe(50))
+
+if PRODUCTION and (DEBUG or "*" in ALLOWED_HOSTS or len(SECRET_KEY) < 50):
+    raise ImproperlyConfigured(
+        "PRODUCTION needs a SECRET_KEY of 50 characters or more, named ALLOWED_HOSTS and no DEBUG."
+    )
+
+# How many proxies in front add to X-Forwarded-For; 0 ignores that header.
+TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", default=0)

@@ -1,0 +1,14 @@
+"""Redis and live updates."""
+
+from allo.settings.environment import env
+
+REDIS_URL = env.str("REDIS_URL", default="redis://127.0.0.1:6379/0")
+
+# The live process's address for pages; by default the shop's origin, behind a proxy.
+LIVE_URL = env.str("LIVE_URL", default="") or "/live/"
+# If it has another origin, only pages of these origins may listen.
+LIVE_ALLOW_ORIGINS = env.list("LIVE_ALLOW_ORIGINS", default=[])
+# Shops that share a Redis need different channels.
+LIVE_CHANNEL = env.str("LIVE_CHANNEL", default="allo.live")
+LIVE_MAX_CLIENTS = env.int("LIVE_MAX_CLIENTS", default=10_000)
+LIVE_MAX_PER_NETWORK = env.int("LIVE_MAX_PER_NETWORK", default=500)

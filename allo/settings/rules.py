@@ -1,0 +1,29 @@
+"""The shop's rules, see docs/how-it-works.md; 0 switches a limit off."""
+
+import re
+
+from django.core.exceptions import ImproperlyConfigured
+
+from allo.settings.environment import env
+
+RESERVATION_TTL_SECONDS = env.int("RESERVATION_TTL_SECONDS", default=600)
+RESERVATION_MAX_RENEWALS = env.int("RESERVATION_MAX_RENEWALS", default=2)
+RESERVATION_MAX_UNITS = env.int("RESERVATION_MAX_UNITS", default=10)
+RESERVATION_MAX_LIVE = env.int("RESERVATION_MAX_LIVE", default=5)
+RESERVATION_MAX_UNITS_PER_ADDRESS = env.int("RESERVATION_MAX_UNITS_PER_ADDRESS", default=20)
+RESERVE_RATE = env.str("RESERVE_RATE", default="30/m")
+API_RATE = env.str("API_RATE", default="120/m")
+LOGIN_RATE = env.str("LOGIN_RATE", default="30/m")
+for _name in ("RESERVE_RATE", "API_RATE", "LOGIN_RATE"):
+    _rate = globals()[_name]
+    if not re.fullmatch(r"off|[1-9]\d*/[smh]", _rate):
+        raise ImproperlyConfigured(f'{_name} is "{_rate}"; give "30/m", "5/s" or "off".')
+EXPIRY_SWEEP_SECONDS = min(env.int("EXPIRY_SWEEP_SECONDS", default=10), 60)
+
+# After how long the clock deletes old rows. Sessions are deleted when they expire.
+KEEP_KEYS_HOURS = env.int("KEEP_KEYS_HOURS", default=24)
+KEEP_SWEEPS_DAYS = env.int("KEEP_SWEEPS_DAYS", default=7)
+KEEP_IMPORTS_DAYS = env.int("KEEP_IMPORTS_DAYS", default=30)
+KEEP_IMPORT_LINES_DAYS = env.int("KEEP_IMPORT_LINES_DAYS", default=365)
+KEEP_SIGN_INS_DAYS = env.int("KEEP_SIGN_INS_DAYS", default=90)
+KEEP_AUDITS_DAYS = env.int("KEEP_AUDITS_DAYS", default=365)
