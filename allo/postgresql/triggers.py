@@ -3,6 +3,7 @@
 from typing import Any
 
 import pgtrigger
+from django.db.models import Model
 
 REFUSE = (
     "RAISE EXCEPTION USING ERRCODE = 'check_violation', CONSTRAINT = '{name}',"
@@ -19,3 +20,14 @@ class Refuse(pgtrigger.Trigger):
 
     def get_func(self, model: Any) -> str:  # noqa: ARG002
         return REFUSE.format(name=self.name)
+
+
+def always_refused(model: type[Model]) -> list[str]:
+    """The statements that the model's triggers refuse for any row: "UPDATE", "DELETE"."""
+    refused = {
+        statement
+        for trigger in getattr(model._meta, "triggers", ())
+        if isinstance(trigger, Refuse) and trigger.condition is None
+        for statement in str(trigger.operation).split(" OR ")
+    }
+    return sorted(refused & {"UPDATE", "DELETE"})

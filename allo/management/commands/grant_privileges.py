@@ -1,9 +1,13 @@
+from collections.abc import Iterator
 from typing import Any
 
+from django.apps import apps
 from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.db import connection
 from psycopg import sql
+
+from allo.postgresql.triggers import always_refused
 
 GRANTS = """
     GRANT USAGE ON SCHEMA public TO {role};
@@ -11,14 +15,10 @@ GRANTS = """
     GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {role};
     GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {role};
 """
-# Privileges that the shop's role does not get: to change records, to delete rows with a history, to
-# write what only migrations write. It cannot change the schema or TRUNCATE either.
+# Privileges that the shop's role does not get either, besides those that its models' triggers make
+# useless: to change records, to delete rows with a history, to write what only migrations write. It
+# cannot change the schema or TRUNCATE.
 REFUSED = {
-    "UPDATE, DELETE": (
-        "inventory_stockmovement",
-        "reservations_repair",
-        "reservations_staffaction",
-    ),
     # A trigger refuses DELETE on the admin's log, for each row.
     "UPDATE": (
         "django_admin_log",
@@ -33,7 +33,6 @@ REFUSED = {
         "checkout_contact",
         "inventory_inventory",
         "reservations_apitoken",
-        "reservations_reservation",
     ),
     "INSERT, UPDATE": ("axes_accessattemptexpiration", "axes_accessfailurelog"),
     "INSERT, UPDATE, DELETE": ("auth_permission", "django_content_type", "django_migrations"),
@@ -62,6 +61,12 @@ def _statements(role: sql.Identifier) -> sql.Composed:
         sql.SQL("REVOKE {what} ON {tables} FROM {role};").format(
             what=sql.SQL(what), tables=sql.SQL(", ").join(map(sql.Identifier, tables)), role=role
         )
-        for what, tables in REFUSED.items()
+        for what, tables in (*_refused_by_triggers(), *REFUSED.items())
     ]
     return sql.SQL(GRANTS).format(role=role) + sql.Composed(refusals)
+
+
+def _refused_by_triggers() -> Iterator[tuple[str, tuple[str, ...]]]:
+    for model in apps.get_models():
+        if refused := always_refused(model):
+            yield ", ".join(refused), (model._meta.db_table,)
