@@ -20,11 +20,10 @@ from PIL import Image
 
 from allo import confined
 from allo.confined import MEGABYTE, Failed, Limits, TooMuch
+from allo.web.uploads import MOST_BYTES, MOST_MEGABYTES
 from catalog.models import Product, ReplacedPicture, sized
 from catalog.redrawing import webp
 
-MOST_MEGABYTES = 10
-MOST_BYTES = MOST_MEGABYTES * MEGABYTE
 WIDTHS = (400, 800, 1600)
 
 logger = logging.getLogger(__name__)

@@ -7,6 +7,7 @@ from django import forms
 from django.contrib.admin.widgets import AdminFileWidget
 from django.core.files.base import ContentFile, File
 
+from allo.web.uploads import MOST_MEGABYTES
 from catalog import pictures
 from catalog.models import Product, ProductSlug
 
@@ -44,7 +45,7 @@ class ProductForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for typ
     )
     image = PictureField(
         label="Picture",
-        help_text=f"JPEG, PNG or WebP, up to {pictures.MOST_MEGABYTES} MB. Best upright, 4 to 5,"
+        help_text=f"JPEG, PNG or WebP, up to {MOST_MEGABYTES} MB. Best upright, 4 to 5,"
         " 1600 pixels wide or more.",
     )
 

@@ -1,14 +1,15 @@
-"""A cap on uploaded files."""
+"""The largest file that a form takes, and the cap on what is sent."""
 
 from typing import Any
 
 from django.core.files.uploadhandler import FileUploadHandler
 
-MOST_BYTES = 10 * 1024 * 1024
+MOST_MEGABYTES = 10
+MOST_BYTES = MOST_MEGABYTES * 2**20
 
 
 class Cap(FileUploadHandler):
-    """Drops each file's bytes beyond the largest size that a form takes. The form then refuses it
+    """Drops each file's bytes beyond `MOST_BYTES`. The form then refuses it
     as too large, and it cannot fill the disk."""
 
     seen = 0

@@ -20,6 +20,7 @@ from django_htmx.http import HttpResponseClientRedirect
 from kombu.exceptions import OperationalError as BrokerError
 
 from allo.admin_kit.base import ModelAdmin
+from allo.web.uploads import MOST_BYTES, MOST_MEGABYTES
 from allo.web.worker import ask
 from inventory import tasks
 from inventory.files.records import COLUMNS, MAX_ROWS
@@ -27,7 +28,6 @@ from inventory.models import StockImport, StockImportRow
 from inventory.staff import importing, uploads
 from inventory.staff.checking import REASONS
 from inventory.staff.importing import AppliedBefore
-from inventory.staff.uploads import MAX_BYTES
 
 logger = logging.getLogger(__name__)
 
@@ -48,8 +48,8 @@ class FileForm(forms.Form):
 
     def clean_file(self) -> UploadedFile:
         file: UploadedFile = self.cleaned_data["file"]
-        if file.size and file.size > MAX_BYTES:
-            raise forms.ValidationError(f"More than {MAX_BYTES // 2**20} MB: split the file.")
+        if file.size and file.size > MOST_BYTES:
+            raise forms.ValidationError(f"More than {MOST_MEGABYTES} MB: split the file.")
         return file
 
 

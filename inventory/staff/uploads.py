@@ -28,7 +28,6 @@ from inventory.staff.checking import checked, meaning_of
 State = StockImport.State
 logger = logging.getLogger(__name__)
 
-MAX_BYTES = 10 * 2**20
 GIVEN_UP = "No worker has read it for a day: upload it again."
 
 

@@ -22,6 +22,7 @@ from kombu.exceptions import OperationalError
 from PIL import Image
 
 from allo.web.fields import TextField
+from allo.web.uploads import MOST_BYTES
 from catalog import pictures, redrawing, tasks
 from catalog.models import Category, Product, ReplacedPicture, sized
 from tests.shopping import holding, press_reserve
@@ -253,8 +254,8 @@ REFUSED = {
     "bomb": (BOMB + b"\x08\x02\x00\x00\x00\0\0\0\0", "million pixels|not a JPEG|broken"),
     "tiny": (photograph(20, 20), "too small"),
     "ribbon": (photograph(2000, 210), "too small or too narrow"),
-    "large": (photograph() + b"\0" * pictures.MOST_BYTES, "larger than 10 MB"),
-    "huge": (photograph() + b"\0" * 2 * pictures.MOST_BYTES, "larger than 10 MB"),
+    "large": (photograph() + b"\0" * MOST_BYTES, "larger than 10 MB"),
+    "huge": (photograph() + b"\0" * 2 * MOST_BYTES, "larger than 10 MB"),
 }
 
 
