@@ -23,7 +23,9 @@ from allo.web.parts import (
 from checkout import contacts
 from checkout.forms import ContactForm
 from checkout.models import Contact
+from inventory.events import product_topic
 from reservations import refusals, services
+from reservations.engine.events import reservation_topic
 from reservations.engine.idempotency import Reply
 from reservations.models import Reservation
 from reservations.refusals import Refusal
@@ -153,6 +155,7 @@ def _page(
         "form": form or ContactForm(initial=_initial(contact)),
         "refusal": refusal,
         "seen": seen,
+        "topics": _topics(reservation),
         "title": _title(reservation),
         "part": part,
         "swapped": wants_part(request),
@@ -162,6 +165,13 @@ def _page(
     }
     response = render_part(request, "checkout/checkout.html", part, context, status=status)
     return response if part == "again" else holds_changed(response)
+
+
+def _topics(reservation: Reservation) -> list[str]:
+    """A live hold changes with itself; the offer to reserve again, with the product's stock."""
+    if reservation.is_pending:
+        return [reservation_topic(reservation.pk)]
+    return [product_topic(reservation.inventory.product_id)]
 
 
 def _title(reservation: Reservation) -> str:

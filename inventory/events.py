@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 
-def product_topic(product_id: int) -> str:
+def product_topic(product_id: int | Literal["*"]) -> str:
+    """The topic of one product's stock, or with "*" of every product's."""
     return f"product:{product_id}"
 
 

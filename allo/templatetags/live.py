@@ -1,5 +1,4 @@
-"""Marks live parts of a page: `<div id="…" {% live "product" product.pk %}>` listens to its
-topics."""
+"""Marks live parts of a page: `<div id="…" {% live_topics topics %}>` listens to these topics."""
 
 from collections.abc import Iterable
 
@@ -16,12 +15,6 @@ register = template.Library()
 @register.simple_tag
 def live_url() -> str:
     return settings.LIVE_URL
-
-
-@register.simple_tag
-def live(kind: str, *ids: object) -> SafeString:
-    """`data-live` for `kind:id`, or with "*" for all of a kind; ids may be lists."""
-    return live_topics([f"{kind}:{pk}" for pk in ids])
 
 
 @register.simple_tag

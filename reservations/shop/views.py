@@ -25,6 +25,7 @@ from allo.web.shared.keys import Sharing
 from allo.web.shared.pages import shared
 from catalog.models import Product, ProductQuerySet
 from catalog.slugs import follow_renames
+from inventory.events import product_topic
 from inventory.models import Inventory
 from reservations import refusals, services
 from reservations.availability import with_stock_and_lapse
@@ -182,7 +183,7 @@ def _page(
 ) -> HttpResponse:
     context = {
         "product": product,
-        "topics": [f"product:{product.pk}"],
+        "topics": [product_topic(product.pk)],
         "stock": form.stock,
         "next_lapse_at": next_lapse_of(form.stock),
         "form": form,
