@@ -1,5 +1,5 @@
-"""The cookies that take a visitor's requests out of the shared pages: for two seconds after an act,
-which has to show at once, and for as long as the visitor holds anything."""
+"""The cookies that exempt a visitor from shared pages: for two seconds after each change, which has
+to show at once, and for as long as the visitor holds anything."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -18,7 +18,7 @@ _HOLDS = "holds_something"
 
 
 def note_holds(request: HttpRequest, *, holds: bool) -> None:
-    """What was found out: whether this visitor holds anything, or is about to."""
+    """Sets, for the response, whether this visitor holds anything or is about to."""
     vars(request)[_HOLDS] = holds
 
 
@@ -28,7 +28,7 @@ class ActMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self._get_response(request)
-        # A program that shows no cookies has no use for one.
+        # Programs that send no cookies would not send this one either.
         if request.method not in READING and request.COOKIES:
             _set(response, ACTED, ACTED_FOR)
         holds, said = vars(request).get(_HOLDS), HOLDS in request.COOKIES

@@ -30,16 +30,16 @@ Application = Callable[[Environ, StartResponse], Iterable[bytes]]
 MAX_BYTES, MAX_RARE_BYTES = 64_000_000, 8_000_000
 RETRY_SECONDS = 2
 VARY = "Accept-Encoding, Cookie, HX-Request, HX-Target, HX-Boosted, HX-History-Restore-Request"
-# Only our nginx obeys the last one. A browser asks each time: after an act of its own it has to
-# see what is true now.
+# Only our nginx obeys the last one. A browser revalidates each time: after a change of its own it
+# has to show the current state.
 CACHING = [("Cache-Control", "private, no-cache"), ("Vary", VARY), ("X-Accel-Expires", "1")]
 _REPLACED = {"cache-control", "vary", "etag", "content-length", "content-type"}
 
 
 @dataclass(frozen=True)
 class Answer:
-    """A finished answer and its parts; compressed once, when first wanted. There is nothing secret
-    in it that its compressed length could tell, so it is not padded."""
+    """A finished answer and its parts; compressed once, at the first request for it. It contains
+    nothing secret that its compressed length could reveal, so it is not padded."""
 
     status: str
     content_type: str
@@ -68,7 +68,7 @@ class Answer:
 
     @property
     def is_kept(self) -> bool:
-        """Asserted here, whatever the views are said to do: what sets a cookie is somebody's."""
+        """Whatever the views declare, an answer that sets a cookie is personal."""
         return self.status.startswith("200 ") and not self.sets_cookie
 
     @property
@@ -77,7 +77,7 @@ class Answer:
 
 
 class Front:
-    """`waiters` is how many threads of the process may wait for renderings, at the most."""
+    """At most `waiters` threads of the process wait for renderings."""
 
     def __init__(self, application: Application, *, waiters: int) -> None:
         self._application = application
@@ -140,7 +140,7 @@ def _send(answer: Answer, environ: Environ, start_response: StartResponse) -> It
 
 
 def _now() -> tuple[str, str]:
-    """The server's clock for pages that count down: a kept page cannot know how old it is."""
+    """The server's clock for pages that count down, as a kept page does not know its own age."""
     return ("Server-Timing", f"now;dur={time.time() * 1000:.0f}")
 
 
@@ -162,5 +162,5 @@ def _crowded_headers() -> Headers:
 
 @lru_cache(maxsize=1)
 def front() -> Front:
-    """The one of this process."""
+    """The only one of this process."""
     return Front(readable(get_wsgi_application()), waiters=settings.WEB_THREADS // 2)

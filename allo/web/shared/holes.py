@@ -1,8 +1,8 @@
-"""What is personal on a shared page: a hole, in which an unknown visitor sees what all of them see,
-and which is filled anew for a visitor with a session.
+"""Holes: the personal places of a shared page. All visitors without a session see the same in a
+hole; for a visitor with one it is filled anew.
 
-While a shared page is rendered the edges of its holes are marked with a random name of this
-process, which no text of the shop can contain; on other pages nothing is marked.
+In a shared page the edges of holes are marked with a random name of this process, which no text of
+the shop can contain. Other pages have no marks.
 """
 
 import re
@@ -14,7 +14,7 @@ from django.http import HttpRequest
 
 from allo.web.shared.keys import SHARED
 
-# What a request sees in a hole; the text says what the hole is about, such as a primary key.
+# Renders a hole for a request; the text says what the hole is about, such as a primary key.
 Fill = Callable[[HttpRequest, str], str]
 
 _name = secrets.token_hex(16)
@@ -35,8 +35,8 @@ Parts = tuple[bytes | Hole, ...]
 
 
 def hole(request: HttpRequest, name: str, about: str, fill: Fill, inside: str) -> str:
-    """For template tags: what this request sees, with its edges if the page is shared; `fill` makes
-    the same for other requests."""
+    """For template tags: the text `inside`, with edges if the page is shared; `fill` renders it for
+    other requests."""
     if SHARED not in request.META:
         return inside
     _fills[name] = fill

@@ -17,11 +17,11 @@ from django.urls import Resolver404, resolve
 
 Environ = dict[str, Any]
 
-# Set by each answer to a writing request, for two seconds; and while a visitor holds anything.
+# Set for two seconds after each writing request; and for as long as the visitor holds anything.
 ACTED, HOLDS = "allo_acted", "allo_holds"
-# With one of these a request is somebody's. All others do not matter to a shared page.
+# With one of these a request is personal. Other cookies do not change a shared page.
 PERSONAL_COOKIES = (settings.SESSION_COOKIE_NAME, HOLDS, ACTED)
-# In the environ of a shared rendering.
+# Set in the environ of a shared rendering.
 SHARED = "allo.shared"
 SHARED_METHODS = ("GET", "HEAD")
 LONGEST_QUERY = 2000
@@ -31,10 +31,10 @@ LONGEST_QUERY = 2000
 class Sharing:
     """How the answers of a view are shared.
 
-    `query` names the parameters that matter, each with the value that means the same as none;
-    others are passed over, or kept if `strict`, for a view that refuses what it does not know.
-    `targets` are the parts that htmx may ask for by HX-Target. With `anyone`, cookies do not
-    matter. `is_rare` tells what few people ask for from what many do.
+    `query` has the parameters that matter, each with its default; others are ignored, or kept if
+    `strict`, for a view that refuses unknown ones. `targets` are the parts that htmx may request by
+    HX-Target. With `anyone`, cookies do not matter. `is_rare` says whether few people request this
+    query; such answers are kept apart.
     """
 
     query: Mapping[str, str] = field(default_factory=dict)
@@ -49,7 +49,7 @@ class Key(NamedTuple):
     host: str
     path: str
     query: str
-    part: str | None  # None for the whole page, else the target htmx named, or ""
+    part: str | None  # None for the whole page, else htmx's target, or ""
 
 
 class Shareable(NamedTuple):
@@ -59,7 +59,7 @@ class Shareable(NamedTuple):
 
 
 def shareable(environ: Environ) -> Shareable | None:
-    """None for a request whose answer is its own."""
+    """None for a request whose answer is not shared."""
     if environ["REQUEST_METHOD"] not in SHARED_METHODS or "HTTP_AUTHORIZATION" in environ:
         return None
     found = shareable_of_anyone(environ)
@@ -69,7 +69,7 @@ def shareable(environ: Environ) -> Shareable | None:
 
 
 def shareable_of_anyone(environ: Environ) -> Shareable | None:
-    """What is shared of the answer, whoever asks."""
+    """The same without a look at who sent the request."""
     return _shareable(
         _scheme(environ),
         environ.get("HTTP_HOST", ""),
@@ -117,7 +117,7 @@ def _scheme(environ: Environ) -> str:
 
 
 def _part(environ: Environ) -> str | None:
-    """What htmx will put in place; a page that it boosts or restores from history is whole."""
+    """The part that htmx will swap in; None for pages that it boosts or restores from history."""
     whole = "HTTP_HX_BOOSTED" in environ or "HTTP_HX_HISTORY_RESTORE_REQUEST" in environ
     if whole or environ.get("HTTP_HX_REQUEST") != "true":
         return None
@@ -127,7 +127,7 @@ def _part(environ: Environ) -> str | None:
 @lru_cache(maxsize=4096)
 def _shareable(scheme: str, host: str, path: str, query: str, part: str | None) -> Shareable | None:
     sharing = _sharing_of(path) if path.isascii() else None
-    # A foreign name is refused by Django itself, which says so in the log.
+    # Django itself refuses a foreign host, and logs it.
     domain, _ = split_domain_port(host)
     if sharing is None or not domain or not validate_host(domain, settings.ALLOWED_HOSTS):
         return None
@@ -141,7 +141,7 @@ def _shareable(scheme: str, host: str, path: str, query: str, part: str | None) 
 
 
 def _asked(query: str, sharing: Sharing) -> list[tuple[str, str]] | None:
-    """The query in one order, without what makes no difference; None for what cannot be read."""
+    """The query in one order, without defaults and what is ignored; None if it cannot be read."""
     try:
         pairs = parse_qsl(query, keep_blank_values=True, errors="strict", max_num_fields=50)
     except ValueError:

@@ -21,8 +21,8 @@ def shared(
 ) -> Callable[[View], View]:
     """Visitors with a session get the finished parts of the shared answer around their own.
 
-    The view is called for the shared rendering, and for an answer that is not shared, as for a
-    request of which `unless` is true.
+    The view is called for the shared rendering, and for each answer that is not shared, such as
+    that of a request for which `unless` is true.
     """
 
     def decorate(view: View) -> View:
@@ -49,8 +49,8 @@ def _own(request: HttpRequest) -> HttpResponse | None:
     if not answer.is_kept:
         return None
     response = HttpResponse(holes.filled(answer.parts, request), content_type=answer.content_type)
-    # What the view says to htmx; the rest is said anew for each response by the middleware.
-    spoken = [(name, value) for name, value in answer.headers if name.startswith("HX-")]
-    for name, value in (*spoken, *CACHING[:2]):
+    # The view's headers for htmx; middleware sets all others for each response.
+    for_htmx = [(name, value) for name, value in answer.headers if name.startswith("HX-")]
+    for name, value in (*for_htmx, *CACHING[:2]):
         response.headers[name] = value
     return response

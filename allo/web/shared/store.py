@@ -1,9 +1,9 @@
 """Values that many callers share for a second; one rendering per key at a time.
 
-Age is counted from before the first query of a rendering, by the monotonic clock, and nothing else
-ends a value: there are no versions and no purges. The first caller after `RENEW_SECONDS` renders
-anew while others get what there is until `LIFE_SECONDS`. A caller that has just changed something
-asks for a `fresh` value: one whose rendering began after the caller arrived.
+Age is counted from before the first query of a rendering, by the monotonic clock. A value ends by
+its age alone: there are no versions and no purges. The first caller after `RENEW_SECONDS` renders
+anew, while others get the old value until `LIFE_SECONDS`. A caller that has just changed something
+requests a `fresh` value: one whose rendering began after the caller arrived.
 """
 
 import os
@@ -16,14 +16,14 @@ from typing import Generic, TypeVar
 
 LIFE_SECONDS = 1.0
 RENEW_SECONDS = 0.5
-# A slow rendering may not collect the threads of the process: later callers are refused.
+# Later callers are refused, so that a slow rendering does not occupy every thread of the process.
 WAIT_SECONDS = 2.0
 
 Value = TypeVar("Value")
 
 
 class Crowded(Exception):
-    """The rendering did not end in time, or too many threads wait for renderings already."""
+    """The rendering did not end in time, or too many threads already wait for renderings."""
 
 
 @dataclass(eq=False, slots=True)
@@ -44,8 +44,8 @@ class Store(Generic[Value]):
     """At most `max_bytes` of values, the least recently used dropped first.
 
     `size_of(value)` is the number of bytes it takes, None if it must not be kept. At most `waiters`
-    threads wait for renderings at any time. `first_time` is whether a key is kept already when it
-    is asked for the first time; otherwise only from the second time on.
+    threads wait for renderings at any time. With `first_time` a value is kept from the first
+    request for its key on, else from the second.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class Store(Generic[Value]):
         return len(self._kept)
 
     def get(self, key: Hashable, render: Callable[[], Value], *, fresh: bool = False) -> Value:
-        """Raises what the rendering raised, to each caller that waited for it; `Crowded`."""
+        """Raises `Crowded`, and the rendering's exception for each caller that waited for it."""
         arrived = time.monotonic()
         oldest = arrived if fresh else arrived - LIFE_SECONDS
         while True:
@@ -131,7 +131,7 @@ class Store(Generic[Value]):
             self.bytes -= dropped
 
     def _is_wanted(self, key: Hashable) -> bool:
-        """A key that is asked for once, as those of a crawler, costs a number, not a page."""
+        """A key that is requested only once, such as a crawler's, costs a number and not a page."""
         if self._first_time:
             return True
         number = hash(key)
