@@ -60,8 +60,8 @@ class QuickPaginator(BasePaginator):
         return Roughly(rows, f"about {rows:,}")
 
     def validate_number(self, number: int | float | str) -> int:  # noqa: PYI041 -- as Django's
-        """Beyond the last page comes the last: rows that a person dealt with leave the list, and
-        an error would take its filters along."""
+        """A page beyond the last is the last: rows leave the list once staff have dealt with them,
+        and an error page would lose the list's filters."""
         beyond = isinstance(number, int) and number > self.num_pages
         return self.num_pages if beyond else super().validate_number(number)
 
@@ -103,7 +103,7 @@ class ReadOnlyAdmin(ModelAdmin[Row]):
 
 
 class Kept(ModelAdmin[Row]):
-    """Rows that may not be deletable: then sentences explain why, instead of Django's list."""
+    """Rows that cannot always be deleted: sentences say why, instead of Django's list."""
 
     def in_the_way(self, row: Row) -> list[str]:
         """Why this row cannot be deleted, and where to go instead, as sentences; else nothing."""

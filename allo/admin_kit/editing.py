@@ -1,9 +1,8 @@
-"""Two people on one form: neither undoes what the other did without having seen it.
+"""Forms that two people may have open at once: neither overwrites a change without seeing it.
 
-Each field carries what it showed when the page was made. One that comes back as it was shown was
-left alone: it is neither validated nor written. One that was changed is written, unless its value
-in the database is no longer the one that was shown: then nothing is saved, the form shows both
-values, and may be sent again.
+Each field carries the value that it showed. A field that comes back unchanged is neither validated
+nor written. A changed one is written, unless the database has another value by now than the one
+that was shown: then nothing is saved, and the form shows both values and may be sent again.
 """
 
 from collections.abc import Sequence
@@ -36,21 +35,21 @@ CHOOSE_AGAIN = " Choose the file again to replace theirs: a browser does not kee
 
 
 class Seen(NamedTuple):
-    """Of one field: what a browser sends if nobody touches it, which may be shorter than the value
-    (a moment without its seconds); and the value itself."""
+    """What a field showed: the texts that a browser sends back if nobody edits them, which may be
+    less precise than the value (a time without seconds), and the value itself."""
 
     sent: list[str]
     value: list[str]
 
 
 class SeenField(BoundField):
-    """Rendered with what it shows in a hidden input beside it, signed."""
+    """A field with a hidden input beside it, which carries the shown value, signed."""
 
     form: "SeenForm"
 
     @property
     def initial(self) -> Any:
-        """Not kept, as Django would: the row is read anew once it is locked."""
+        """Not cached, unlike Django's: the row is read again once it is locked."""
         return self.form.get_initial_for_field(self.field, self.name)
 
     def value(self) -> Any:
@@ -80,7 +79,7 @@ class SeenField(BoundField):
 
     @cached_property
     def seen(self) -> Seen | None:
-        """What the sent form had shown; None if it does not say."""
+        """What the sent form showed; None if it does not say."""
         try:
             kept = signing.loads(self.form.data.get(self.seen_name, ""), salt=self._salt)
         except signing.BadSignature:
@@ -108,7 +107,7 @@ class SeenField(BoundField):
     def _omitted(self) -> bool:
         data, files = self.form.data, self.form.files
         omitted = self.field.widget.value_omitted_from_data(data, files, self.html_name)
-        # Nothing chosen is sent as nothing: it counts only from a form that shows the field.
+        # An empty choice sends nothing, so it counts only if the form showed the field.
         return omitted or not self.data
 
     @property
@@ -118,7 +117,7 @@ class SeenField(BoundField):
 
 
 class SeenForm(AnyModelForm):
-    """A form that changes a row: see the module."""
+    """A form that changes an existing row."""
 
     bound_field_class = SeenField
     _read: dict[str, str]
@@ -128,7 +127,7 @@ class SeenForm(AnyModelForm):
         return [name for name in self.fields if self._field(name).touched]
 
     def full_clean(self) -> None:
-        """What nobody touched is no part of what is validated and saved."""
+        """Validates and saves only the fields that were edited."""
         every, touched = self.fields, self.changed_data if self.is_bound else []
         self.fields = {name: every[name] for name in touched}
         try:
@@ -137,14 +136,14 @@ class SeenForm(AnyModelForm):
             self.fields = every
 
     def _post_clean(self) -> None:
-        # Locked as late as this: to clean a field may take long, for instance to draw a picture.
+        # Locked this late, as cleaning a field may take long, for instance to re-encode a picture.
         if self.changed_data:
             self._lock()
         super()._post_clean()  # type: ignore[misc]
 
     def _lock(self) -> None:
-        """From here to the end of the transaction nobody else saves this row, so what it is now is
-        what the form is compared with and written into."""
+        """Locks the row until the end of the transaction, and reads it again: the form is compared
+        with its current values and written into them."""
         rows = type(self.instance)._base_manager.select_for_update(no_key=True)
         row = rows.filter(pk=self.instance.pk).first()
         if row is None:
@@ -157,7 +156,7 @@ class SeenForm(AnyModelForm):
                 self.add_error(name, conflict)
 
     def written(self) -> list[str]:
-        """The fields of the model that the form has changed, also those it shows as others."""
+        """The model's fields that the form changed, also those that it shows under another name."""
         if not self.changed_data:
             return []
         now = _values(self.instance)
@@ -182,7 +181,7 @@ class Editing(GenericAdmin[Row]):
     def changelist_view(self, request: HttpRequest, *args: Any, **more: Any) -> HttpResponse:
         if request.method != "POST" or not self.list_editable:
             return super().changelist_view(request, *args, **more)
-        # Django begins it after the rows' forms are validated, and these lock when they are.
+        # Django begins a transaction after it validated the rows' forms, but validation locks rows.
         with transaction.atomic():
             return super().changelist_view(request, *args, **more)
 
@@ -202,14 +201,14 @@ def _values(row: Model) -> dict[str, str]:
 
 
 def _plain(value: Any) -> list[str]:
-    """A value, or what was sent of it, as texts that are alike if it is."""
+    """A value, or what a browser sent for it, as texts that are equal if the values are."""
     values = value if isinstance(value, list | tuple) else [value]
     texts = (getattr(one, "pk", one) for one in values)
     return sorted("" if text is None else str(one_break(str(text))) for text in texts)
 
 
 def _as_sent(field: forms.Field, initial: Any) -> list[str]:
-    # The admin wraps what has a link to add another.
+    # The admin wraps widgets that have a link to add another row.
     widget: Any = getattr(field.widget, "widget", field.widget)
     value = field.prepare_value(initial)
     if isinstance(widget, forms.FileInput):
@@ -224,7 +223,7 @@ def _as_sent(field: forms.Field, initial: Any) -> list[str]:
 
 
 def _words(field: SeenField, texts: list[str], before: list[str]) -> str:
-    """As the form's reader would say it; of many that may be chosen, what is new and what went."""
+    """In the words of the form; for several choices, those added and those removed."""
     if isinstance(field.field, forms.MultipleChoiceField | forms.ModelMultipleChoiceField):
         return _difference(field.field, texts, before)
     if isinstance(field.field, forms.BooleanField):

@@ -1,4 +1,4 @@
-"""Pages of the admin: what they show, and where they lead back to."""
+"""Pages of the admin: what they show, and to which page they lead back."""
 
 from typing import Any, TypeVar
 from urllib.parse import urlencode, urlsplit
@@ -14,7 +14,7 @@ from allo.admin_kit.generic import GenericAdmin
 
 Row = TypeVar("Row", bound=Model)
 
-# The parameter of an address that says where one was.
+# The parameter with the address of the page before.
 BACK = "back"
 # Longer than any list's filters; an address that is too long would be refused as a whole.
 LONGEST_BACK = 1500
@@ -30,7 +30,7 @@ def with_back(request: HttpRequest, address: str, **query: Any) -> str:
 
 
 def back_from(request: HttpRequest, otherwise: str) -> str:
-    """Where one was; never outside the admin, whoever made the address."""
+    """The page before, if the address names one inside the admin."""
     there = request.GET.get(BACK, "")
     ours = there.startswith(reverse("admin:index"))
     return there if ours and url_has_allowed_host_and_scheme(there, None) else otherwise
@@ -38,7 +38,7 @@ def back_from(request: HttpRequest, otherwise: str) -> str:
 
 class Pages(GenericAdmin[Row]):
     def address(self, page: str, *args: Any, **query: Any) -> str:
-        """Of this model's page of that name: "changelist", "change", or one of its own."""
+        """The address of this model's page "changelist", "change", or one of its own."""
         url = reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_{page}", args=args)
         return f"{url}?{urlencode(query, safe=',')}" if query else url
 
@@ -46,7 +46,7 @@ class Pages(GenericAdmin[Row]):
         return back_from(request, self.address("changelist"))
 
     def list_address(self, request: HttpRequest) -> str:
-        """The list as it was last looked at, from a page that was opened there or further on."""
+        """The list with the filters it had when this page was opened from it."""
         there, plain = urlsplit(self.back(request)), self.address("changelist")
         if there.path == plain:
             return self.back(request)
@@ -54,7 +54,7 @@ class Pages(GenericAdmin[Row]):
         return f"{plain}?{filters}" if filters else plain
 
     def keeping_filters(self, request: HttpRequest, address: str) -> str:
-        """An address that knows the filters of the list that this request's page was opened in."""
+        """The address with the filters of the list from which this page was opened."""
         kept: Any = {"preserved_filters": self.get_preserved_filters(request), "opts": self.opts}
         return str(add_preserved_filters(kept, address))
 

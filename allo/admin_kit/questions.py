@@ -1,5 +1,5 @@
-"""Staff choose rows and a verb; a page asks, naming each row, before anything is done. Then they
-are back where they were."""
+"""Staff choose rows and a verb; a page names each row and asks for confirmation before anything is
+done. Then they are back on the page where they began."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -29,14 +29,14 @@ class Verb(NamedTuple):
 
 class Questions(ModelAdmin[Row]):
     """Gives a list an action for each verb, and each row's page a link. Both lead to
-    `<verb>/?id=…,…`: that page asks (`ask`) and, posted to, does it."""
+    `<verb>/?id=…,…`, which `ask` serves: GET asks for confirmation, POST acts."""
 
     verbs: ClassVar[Mapping[str, Verb]]
     at_once: ClassVar[int] = AT_ONCE
     too_many: ClassVar[str] = f"At most {AT_ONCE} at once. Select fewer."
 
     def ask(self, request: HttpRequest, verb: str) -> HttpResponse:
-        """Asks, or does it and leads to `self.back(request)`."""
+        """Asks for confirmation, or acts and redirects to `self.back(request)`."""
         raise NotImplementedError
 
     def allowed(self, request: HttpRequest) -> Sequence[str]:
@@ -45,13 +45,13 @@ class Questions(ModelAdmin[Row]):
         return [name for name, verb in self.verbs.items() if may(verb.permission)]
 
     def open_verbs(self, request: HttpRequest, row: Row) -> Sequence[str]:
-        """Those of them that make sense for this row as it is."""
+        """The allowed verbs that apply to the row in its current state."""
         return self.allowed(request)
 
     def name_of(self, row: Row) -> str:
         return str(row)
 
-    # --- the ways there -------------------------------------------------------------------------
+    # --- links to the page ----------------------------------------------------------------------
 
     def get_urls(self) -> list[URLPattern]:
         pages = [
