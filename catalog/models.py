@@ -102,7 +102,7 @@ class Product(models.Model):
     )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
-    # annotated above, where stock and holds are known: see `reservations.availability`
+    # annotated in `reservations.availability`
     total: int
     available: int
     next_lapse_at: datetime | None

@@ -22,14 +22,14 @@ SOLD_CONTACT_IS_FINAL = f"""
 """
 
 
-# So many of a holder's latest reservations are looked at for a contact.
+# The number of a holder's latest reservations that are searched for a contact.
 LATEST = 20
 
 
 class ContactQuerySet(QuerySet["Contact"]):
     def for_page_of(self, reservation: Reservation) -> "Contact | None":
-        """The reservation's own, else what its holder typed last for one of the latest holds: it
-        outlives an expired one."""
+        """The reservation's own contact, else the last that its holder typed for one of the latest
+        reservations, so that it survives an expired hold."""
         own_first = Case(When(reservation=reservation, then=Value(0)), default=Value(1))
         own = Reservation.objects.filter(pk=reservation.pk).order_by().values("pk")
         of_holder = Reservation.objects.filter(holder=reservation.holder).order_by("-created_at")
@@ -38,8 +38,8 @@ class ContactQuerySet(QuerySet["Contact"]):
 
 
 class Contact(models.Model):
-    """A draft as typed, perhaps invalid, until the reservation is confirmed. From then on it is the
-    confirming form's, and final. Written in `checkout.contacts`."""
+    """A draft as typed, perhaps invalid, until the reservation is confirmed; then the contact of
+    the confirming form, which is final. Written in `checkout.contacts`."""
 
     reservation = models.OneToOneField(Reservation, models.PROTECT, primary_key=True)
     name = models.CharField(max_length=120, blank=True)
@@ -50,8 +50,8 @@ class Contact(models.Model):
 
     class Meta:
         ordering = ("-changed_at",)
-        # Staff look at the latest, and search by e-mail and by how a name begins; as `iexact` and
-        # `istartswith` compare. Written when a form is typed or sent, never with a hold.
+        # For staff, who list the latest and search by e-mail or the beginning of a name. The
+        # expressions are those of `iexact` and `istartswith`. Holds write to none of these.
         indexes = (
             models.Index(Upper("email"), name="contact_by_email"),
             models.Index(OpClass(Upper("name"), "text_pattern_ops"), name="contact_by_name"),

@@ -1,5 +1,5 @@
-"""How many units there are of products. Stock is read from its own rows, never through the products
-that it is of: what is below knows nothing of what is built upon it."""
+"""How many units there are of products. Stock is read from its own rows, never by a lookup from the
+product: `catalog` knows nothing of `inventory`."""
 
 from typing import TypeVar
 
@@ -21,7 +21,7 @@ def with_stock(products: Products) -> Products:
 
 
 def rows_of_each() -> InventoryQuerySet:
-    """The rows of each product of a query that this stands in."""
+    """A subquery: the rows of the outer query's product."""
     return Inventory.objects.filter(product=OuterRef("pk"))
 
 
@@ -31,12 +31,13 @@ def is_free() -> Exists:
 
 
 def in_stock(products: Products) -> Products:
-    """Those of which a unit is free."""
+    """The products of which a unit is free."""
     return products.filter(is_free())
 
 
 def selected(products: ProductQuerySet, form: GridForm) -> ProductQuerySet:
-    """What the grid's form asks for, of any category: the others' counts are shown too."""
+    """The products that the grid's form selects, in all categories, since each category's count
+    is shown."""
     found = form.matching(products)
     return in_stock(found) if form.cleaned_data["in_stock"] else found
 

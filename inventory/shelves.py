@@ -1,5 +1,5 @@
-"""Where a product may stand. It hardly ever changes and is wanted by every call that reserves, so
-each process remembers it for a few seconds; how much stands there is never remembered."""
+"""The warehouses that may stock a product. Every call that reserves needs them and they hardly ever
+change, so each process caches them for a few seconds. Quantities are never cached."""
 
 import time
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from catalog.models import Product
 from catalog.slugs import slug_now
 from inventory.models import Inventory
 
-# So long may pass until a product just withdrawn, or a warehouse just added, is known to all.
+# A product just withdrawn, or a warehouse just added, is known to all processes after this time.
 REMEMBERED_SECONDS = 5.0
 
 

@@ -1,7 +1,7 @@
 """What is held of stock, and when it may come back.
 
-History grows without end, so each row's holds are looked up by themselves, in the words of the
-indexes on pending rows: a join would read every reservation there ever was."""
+History grows without end, so each row's holds are looked up separately, with conditions that match
+the indexes on pending rows: a join would read every reservation ever made."""
 
 from collections.abc import Sequence
 from typing import TypeVar
@@ -41,8 +41,8 @@ def with_stock_and_lapse(products: Products) -> Products:
 
 
 def shown(keys: Sequence[int]) -> list[Product]:
-    """These products in this order, as cards and answers show them. What a list is chosen by is
-    read before and without them, since stock is summed only where it is shown."""
+    """These products in this order, with their stock. Lists are chosen by key first, so that stock
+    is summed only for the products shown."""
     products = with_stock_and_lapse(Product.objects.select_related("category")).in_bulk(keys)
     return [products[key] for key in keys if key in products]
 

@@ -19,7 +19,7 @@ from inventory.models.stock import Inventory
 STALLED = Q(state="applying", stirred_at__lt=Now() - timedelta(seconds=30))
 # Longer than reading one file may take; after it another worker starts over.
 READING_STALLED = Q(state="reading", stirred_at__lt=Now() - timedelta(seconds=90))
-# A running worker takes a file at once; after this long none is running.
+# A running worker takes a file at once; a file that waits for longer shows that none runs.
 LATE = Q(state="waiting", created_at__lt=Now() - timedelta(seconds=10))
 
 
@@ -32,19 +32,19 @@ class StockImportQuerySet(QuerySet["StockImport"]):
         )
 
     def free(self) -> Self:
-        """Those that nobody is applying, and nobody has."""
+        """Checked without errors, and not applied or being applied."""
         return self.filter(Q(state="checked") | STALLED, error_count=0)
 
     def unread(self) -> Self:
-        """Those whose file no worker has read, or is reading."""
+        """Those whose file no worker has read or is reading."""
         return self.filter(Q(state="waiting") | READING_STALLED)
 
     def same_as(self, kept: "StockImport") -> Self:
-        """Those with the very same rows, itself among them."""
+        """Those with the same rows, including this one."""
         return self.filter(digest=kept.digest).exclude(digest="")
 
     def twins_of(self, kept: "StockImport") -> Self:
-        """Others of the same rows that were applied, or are just being: the last first."""
+        """Others with the same rows that were applied or are being applied, the latest first."""
         done = self.same_as(kept).filter(state__in=("applying", "applied"))
         return done.exclude(pk=kept.pk).order_by("-applied_at", "-created_at")
 

@@ -10,13 +10,13 @@ from inventory.models.stock import Inventory
 
 class LowStockQuerySet(QuerySet["LowStock"]):
     def unclaimed(self) -> Self:
-        """Rows of which staff were not told, and of which nobody is telling them now."""
+        """Rows that no mail has named yet, and that no worker is about to mail."""
         lapsed = Q(claimed_at=None) | Q(claimed_at__lt=Now() - timedelta(minutes=5))
         return self.filter(lapsed, notified_at=None)
 
 
 class LowStock(models.Model):
-    """A row that is low, from when that was noticed until it no longer is. Staff are mailed once.
+    """A row that is low, from when that was noticed until it no longer is. Staff get one mail.
 
     A table of its own, since every sale rewrites the `Inventory` row."""
 

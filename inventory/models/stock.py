@@ -14,7 +14,7 @@ class InventoryQuerySet(QuerySet["Inventory"]):
         return self.annotate(available=F("total_units") - F("reserved_units"))
 
     def with_shortage(self) -> Self:
-        """Annotates `shortage`: the gravest that a row has, or ""."""
+        """Annotates `shortage`: the gravest that applies to the row, or ""."""
         whens = (When(condition, then=Value(kind)) for kind, condition in SHORTAGES.items())
         return self.annotate(shortage=Case(*whens, default=Value("")))
 
@@ -38,7 +38,7 @@ class Inventory(models.Model):
 
     available: int  # annotated by `with_available`
     shortage: str  # annotated by `with_shortage`
-    # annotated above, where holds are known: see `reservations.availability`
+    # annotated in `reservations.availability`
     live_holds: int
     next_lapse_at: datetime | None
 

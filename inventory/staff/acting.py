@@ -24,7 +24,7 @@ ROWS_WITH_HOLDS_NAMED = 10
 
 
 class StockActions(Questions[Inventory]):
-    """Each verb's page asks how many and why, shows what would become of each row, and does it."""
+    """Each verb's page asks how many and why, shows the effect on each row, and applies it."""
 
     verbs = {verb: Verb(form.title, f"inventory.{form.permission}") for verb, form in FORMS.items()}
     at_once = BULK

@@ -91,7 +91,7 @@ class ActorFilter(TypedFilter):
     parameter_name = "actor"
 
     def matching(self, asked: str) -> Q:
-        """By the account's number, as the planner does not look into a join for how rare it is."""
+        """By the account's id: through a join the planner could not tell how rare it is."""
         return Q(actor__in=list(User.objects.filter(username=asked).values_list("pk", flat=True)))
 
 

@@ -48,7 +48,7 @@ def abandon(kept: StockImport, why: str) -> None:
 
 @contextmanager
 def reported(kept: StockImport) -> Iterator[Callable[[int], None]]:
-    """Records the progress by a connection of its own, since others see nothing of the transaction
+    """Records the progress through a connection of its own: others do not see the transaction
     before its commit."""
     aside = connection.copy()
     try:

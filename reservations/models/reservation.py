@@ -18,8 +18,8 @@ class ReservationQuerySet(QuerySet["Reservation"]):
         return self.filter(status=Reservation.Status.PENDING)
 
     def pending_of(self, holders: Sequence[str]) -> Self:
-        """In the words of the index on pending rows by holder: in others the planner would read
-        all that is pending, or all that these holders ever held."""
+        """With the condition of the index on pending rows by holder: with another the planner
+        could read all pending rows, or all that these holders ever held."""
         return self.filter(holder__in=holders, ended_at__isnull=True)
 
     def live(self) -> Self:

@@ -1,4 +1,4 @@
-"""The shop's front page: its products with what there is of each."""
+"""The shop's front page: its products with their stock."""
 
 from typing import Any
 from urllib.parse import urlencode
@@ -43,7 +43,7 @@ def grid(request: Request) -> HttpResponse:
 @require_safe
 @always_fresh
 def stock(request: HttpRequest) -> HttpResponse:
-    """How many there are of each of these products, as the cards say it."""
+    """The stock of each of these products, in the words of the cards."""
     form = StockForm(request.GET)
     if not form.is_valid():
         raise Http404("no such products")
@@ -99,8 +99,8 @@ def _page(request: Request, form: GridForm, products: ProductQuerySet) -> paging
 
 
 def _others(form: GridForm, active: dict[str, Any], total: int) -> list[tuple[str, str]]:
-    """Other searches, in the same list, with their addresses: the one that was meant, or when
-    nothing is found those that find something."""
+    """Other searches with the same filters, with their addresses: the corrected one, or those that
+    have results if nothing was found."""
     if not form.search:
         return []
     words = (form.search.corrected,) if total else form.search.suggestions

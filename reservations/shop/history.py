@@ -1,7 +1,7 @@
 """A shopper's reservations, a page at a time: what is pending first, then what ended, newest first.
 
-A page begins where another ended, at a reservation that its address names, and each holder's own
-rows are read from their index: the thousandth page costs what the first does."""
+A page begins after the reservation that its address names, and each holder's rows are read from an
+index, so the thousandth page costs as much as the first."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class NoSuchPage(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """`newer` and `older` are what the addresses of its neighbours name, if there are any."""
+    """`newer` and `older` name the reservations in the addresses of its neighbours, if any."""
 
     reservations: list[Reservation]
     newer: UUID | None = None
@@ -35,14 +35,14 @@ class Page:
 
 
 def page_of(holders: Sequence[str], before: str = "", after: str = "") -> Page:
-    """What was made before the reservation named, or after it; without one the first page. Raises
+    """The reservations made before or after the one named; without a name the first page. Raises
     `NoSuchPage`."""
     if before:
         found = _ended(holders, _older_than(_place(holders, before)), NEWEST_FIRST)
         return _page(found, newer=True, older=len(found) > paging.SIZE)
     if after:
         found = _ended(holders, _newer_than(_place(holders, after)), OLDEST_FIRST)
-        # With fewer, they are the first page's.
+        # Fewer than a page: the first page has them.
         if len(found) > paging.SIZE:
             newest_first = found[: paging.SIZE][::-1]
             return _page(newest_first, newer=True, older=True)

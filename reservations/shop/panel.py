@@ -1,4 +1,4 @@
-"""What a shopper is told about own holds and a product's stock, and may do about it."""
+"""The panel on a product's page: its stock, what the shopper holds of it, and what can be done."""
 
 from datetime import datetime
 from typing import Any
@@ -22,7 +22,7 @@ def stock_of(product: Product) -> list[Inventory]:
 
 
 def next_lapse_of(stock: list[Inventory]) -> datetime | None:
-    """When something may come back, if nothing is left anywhere."""
+    """When units may come back, if none is left in any warehouse."""
     if any(row.available for row in stock):
         return None
     return min(filter(None, (row.next_lapse_at for row in stock)), default=None)

@@ -38,7 +38,7 @@ def product(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 def _may_preview(request: HttpRequest) -> bool:
-    """As in the admin, where a permission opens nothing to accounts that are not staff."""
+    """As in the admin, where only staff accounts can use their permissions."""
     return request.user.is_staff and request.user.has_perm("catalog.view_product")
 
 

@@ -1,4 +1,4 @@
-"""Addresses of what is sold, named after the catalogue."""
+"""The addresses of the grid and of products, in the namespace `catalog`."""
 
 from django.urls import path
 

@@ -1,4 +1,5 @@
-"""The admin's page that releases or extends reservations: name them, ask why, do it."""
+"""The admin's page that releases or extends reservations: it names them, asks for the reason, and
+acts."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -45,7 +46,7 @@ class HoldActions(Questions[Reservation]):
         )
 
     def _asked_about(self, request: HttpRequest) -> list[Reservation]:
-        """Those that are named; or all live ones of a holder."""
+        """The chosen reservations, or all live ones of a holder."""
         holder = request.GET.get("holder", "").replace("\0", "")
         if holder and request.method != "POST":
             live = Reservation.objects.with_stock().live().filter(holder=holder)

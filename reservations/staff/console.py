@@ -39,8 +39,8 @@ _LAST = "ffff-ffff-ffff-ffffffffffff"
 _FIRST = "0000-0000-0000-000000000000"
 
 
-# What is built upon this app knows other names of a reservation: the condition for words that are
-# one, else None.
+# Apps above this one add other names of a reservation: a function from the typed words to a
+# condition, or to None if they are no such name.
 also_named: list[Callable[[str], Q | None]] = []
 
 
@@ -53,7 +53,7 @@ class Search:
 
 
 def search(words: str) -> Search:
-    """By full id or its first 8 characters, holder, what else names one, user name; else by
+    """By id or its first 8 characters, holder, names that other apps add, or user name; else by
     product."""
     words = words.strip().replace("\0", "")
     if EIGHT.fullmatch(words):

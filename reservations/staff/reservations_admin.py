@@ -24,9 +24,9 @@ from reservations.staff.filters import ProductFilter, StateFilter, suggestions
 
 
 class ReservationAdmin(HoldActions, StreamedExport[Reservation], ReadOnlyAdmin[Reservation]):
-    """The console: holds as they stand, each with what staff may do about it.
+    """The console: current reservations, each with the verbs that staff may use.
 
-    Registered where the buyer is known, too: `checkout.staff.reservations_admin`."""
+    `checkout.staff.reservations_admin` adds the buyer and registers it."""
 
     change_list_template = "admin/reservations/reservation/change_list.html"
     list_display: tuple[str, ...] = (
