@@ -2,6 +2,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
+from django import forms
 from django.contrib import admin, messages
 from django.db import transaction
 from django.db.models import Q, QuerySet
@@ -19,32 +20,55 @@ from allo.web.parts import SeeOther
 from allo.web.worker import ask
 from catalog import pictures
 from catalog.forms import BEST_MATCH
-from catalog.models import Category, Product, ProductQuerySet, ProductSlug, sized
+from catalog.models import Category, CategorySlug, Product, ProductQuerySet, ProductSlug, sized
 from catalog.product_form import ProductForm
+from catalog.slugs import refuse_used
 from catalog.tasks import make_sizes
 from catalog.templatetags.money import inr
 
 PUBLISH = "catalog.publish_product"
 
 
+class CategoryForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for type checkers alone
+    def clean_slug(self) -> str:
+        slug: str = self.cleaned_data["slug"]
+        refuse_used(slug, self.instance)
+        return slug
+
+
 @admin.register(Category)
 class CategoryAdmin(ModelAdmin[Category]):
+    form = CategoryForm
     list_display = ("name", "slug", "position")
     search_fields = ("name",)
     prepopulated_fields = {"slug": ("name",)}
 
 
-@admin.register(ProductSlug)
-class ProductSlugAdmin(ReadOnlyAdmin[ProductSlug]):
-    """Old slugs and the products that they lead to. Read-only: a trigger writes them."""
+class KeptSlugAdmin(ReadOnlyAdmin[Any]):
+    """Old slugs and where they lead. Read-only: a trigger writes them."""
 
-    list_display = ("slug", "product")
-    list_select_related = ("product",)
+    owner: str
     search_fields = ("slug",)
 
-    def has_view_permission(self, request: HttpRequest, obj: ProductSlug | None = None) -> bool:
-        """The permission to view products is enough."""
-        return request.user.has_perm("catalog.view_product")
+    def get_list_display(self, request: HttpRequest) -> tuple[str, ...]:
+        return ("slug", self.owner)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).select_related(self.owner)
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """The permission to view their owners is enough."""
+        return request.user.has_perm(f"catalog.view_{self.owner}")
+
+
+@admin.register(CategorySlug)
+class CategorySlugAdmin(KeptSlugAdmin):
+    owner = "category"
+
+
+@admin.register(ProductSlug)
+class ProductSlugAdmin(KeptSlugAdmin):
+    owner = "product"
 
 
 class PublishedFilter(admin.SimpleListFilter):

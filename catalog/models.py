@@ -153,23 +153,42 @@ class ReplacedPicture(models.Model):
         return self.name
 
 
-class ProductSlug(models.Model):
-    """Every slug that a product has or had. Its old addresses redirect to it, and no other product
-    can take them."""
+class KeptSlug(models.Model):
+    """A slug that something has or had: old addresses redirect to what it has now."""
 
     slug = models.SlugField(max_length=80)
-    product = models.ForeignKey(Product, models.DO_NOTHING, related_name="slugs")
 
     class Meta:
+        abstract = True
         ordering = ("slug",)
         default_permissions = ()
-        constraints = (
-            models.UniqueConstraint(fields=("slug",), name="slug_is_of_one_product_for_ever"),
-        )
-        triggers = triggers.OF_SLUG
 
     def __str__(self) -> str:
         return self.slug
+
+
+class CategorySlug(KeptSlug):
+    """Every slug that a category has or had. No other category can take it."""
+
+    category = models.ForeignKey(Category, models.DO_NOTHING, related_name="slugs")
+
+    class Meta(KeptSlug.Meta):
+        constraints = (
+            models.UniqueConstraint(fields=("slug",), name="slug_is_of_one_category_for_ever"),
+        )
+        triggers = triggers.kept_slugs("category")
+
+
+class ProductSlug(KeptSlug):
+    """Every slug that a product has or had. No other product can take it."""
+
+    product = models.ForeignKey(Product, models.DO_NOTHING, related_name="slugs")
+
+    class Meta(KeptSlug.Meta):
+        constraints = (
+            models.UniqueConstraint(fields=("slug",), name="slug_is_of_one_product_for_ever"),
+        )
+        triggers = triggers.kept_slugs("product")
 
 
 class SearchText(models.Model):

@@ -9,7 +9,8 @@ from django.core.files.base import ContentFile, File
 
 from allo.web.uploads import MOST_MEGABYTES
 from catalog import pictures
-from catalog.models import Product, ProductSlug
+from catalog.models import Product
+from catalog.slugs import refuse_used
 
 
 class PictureField(forms.FileField):
@@ -69,14 +70,8 @@ class ProductForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for typ
             self.initial["price"] = Decimal(self.instance.price_paise) / 100
 
     def clean_slug(self) -> str:
-        """Refuses a slug that another product once had, since old links with it still lead
-        there."""
         slug: str = self.cleaned_data["slug"]
-        others = ProductSlug.objects.filter(slug=slug).exclude(product=self.instance.pk)
-        if other := others.select_related("product").exclude(product__slug=slug).first():
-            raise forms.ValidationError(
-                f"This was the slug of “{other.product}”, and old links to it still lead there."
-            )
+        refuse_used(slug, self.instance)
         return slug
 
     def save(self, commit: bool = True) -> Any:

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.text import slugify
 from PIL import Image, UnidentifiedImageError
 
-from catalog.models import Category, Product, ProductSlug
+from catalog.models import Category, CategorySlug, Product, ProductSlug
 
 FOLDER = Path(__file__).parent / "seed"
 
@@ -102,9 +102,15 @@ def plant(items: list[Item]) -> None:
 
 def _categories(names: Iterable[str]) -> dict[str, Category]:
     known = {category.name: category for category in Category.objects.all()}
+    kept = CategorySlug.objects.select_related("category")
+    renamed = {slug.slug: slug.category for slug in kept}
     last = Category.objects.aggregate(last=Max("position", default=-1))["last"]
     for name in names:
-        if name not in known:
+        if name in known:
+            continue
+        slug = slugify(name)
+        if slug not in renamed:
             last += 1
-            known[name] = Category.objects.create(name=name, slug=slugify(name), position=last)
+            renamed[slug] = Category.objects.create(name=name, slug=slug, position=last)
+        known[name] = renamed[slug]
     return known

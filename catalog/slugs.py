@@ -1,14 +1,24 @@
-"""Redirects from a product's old addresses after its slug was changed."""
+"""Redirects from old addresses after the slug of a product or a category was changed."""
 
 from collections.abc import Callable
 from functools import wraps
+from typing import Any
 from urllib.parse import quote
 
+from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponsePermanentRedirect
 
-from catalog.models import ProductSlug
+from catalog.models import Category, CategorySlug, Product, ProductSlug
 
 View = Callable[..., HttpResponse]
+
+
+class NoSuchCategory(Http404):
+    """A list of a category that has no such slug now."""
+
+    def __init__(self, slug: str) -> None:
+        super().__init__("no such category")
+        self.slug = slug
 
 
 def slug_now(slug: str) -> str | None:
@@ -36,8 +46,38 @@ def follow_renames(view: View) -> View:
     return followed
 
 
+def follow_categories(view: View) -> View:
+    """If `view` raises `NoSuchCategory` for a category's old slug, its address redirects
+    permanently to the one with the current slug."""
+
+    @wraps(view)
+    def followed(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        try:
+            return view(request, *args, **kwargs)
+        except NoSuchCategory as missing:
+            kept = CategorySlug.objects.filter(slug=missing.slug)
+            now = kept.values_list("category__slug", flat=True).first()
+            if now is None:
+                raise
+        query = request.GET.copy()
+        query["category"] = now
+        return HttpResponsePermanentRedirect(f"{quote(request.path)}?{query.urlencode()}")
+
+    return followed
+
+
 def moved(request: HttpRequest, slug: str, now: str) -> HttpResponse:
     """A redirect to the same address with the current slug."""
     path = "/".join(now if part == slug else part for part in request.path.split("/"))
     query = request.META.get("QUERY_STRING", "")
     return HttpResponsePermanentRedirect(f"{quote(path)}?{query}" if query else quote(path))
+
+
+def refuse_used(slug: str, of: Product | Category) -> None:
+    """Refuses a slug that another one once had, since old links with it still lead there. Raises
+    `ValidationError`."""
+    others = type(of).objects.filter(slugs__slug=slug).exclude(pk=of.pk)
+    if other := others.exclude(slug=slug).first():
+        raise ValidationError(
+            f"This was the slug of “{other}”, and old links to it still lead there."
+        )

@@ -3,7 +3,47 @@
 # mypy: allow-untyped-calls
 # pgtrigger is only partly typed.
 
+from typing import Any
+
 import pgtrigger
+
+
+def _keeping_slugs(owner: str) -> tuple[Any, ...]:
+    """Of a category or a product: its slugs are kept in the transaction of the change, also for
+    plain SQL, and deleted with it."""
+    kept, its = f"catalog_{owner}slug", f"{owner}_id"
+    return (
+        pgtrigger.Trigger(
+            name="slug_is_kept",
+            when=pgtrigger.After,
+            operation=pgtrigger.Insert | pgtrigger.UpdateOf("slug"),
+            func=f"INSERT INTO {kept} (slug, {its}) SELECT NEW.slug, NEW.id"  # noqa: S608 - constants
+            f" WHERE NOT EXISTS (SELECT FROM {kept}"
+            f" WHERE slug = NEW.slug AND {its} = NEW.id); RETURN NULL;",
+        ),
+        pgtrigger.Trigger(
+            name=f"slugs_go_with_{owner}",
+            when=pgtrigger.After,
+            operation=pgtrigger.Delete,
+            func=f"DELETE FROM {kept} WHERE {its} = OLD.id; RETURN NULL;",  # noqa: S608 - constants
+        ),
+    )
+
+
+def kept_slugs(owner: str) -> tuple[Any, ...]:
+    """Of the table that keeps them: a slug is neither changed nor forgotten."""
+    return (
+        pgtrigger.Protect(name="slug_stays_as_it_was", operation=pgtrigger.Update),
+        pgtrigger.Trigger(
+            name=f"slug_stays_with_its_{owner}",
+            when=pgtrigger.Before,
+            operation=pgtrigger.Delete,
+            func=f"IF EXISTS (SELECT FROM catalog_{owner} WHERE id = OLD.{owner}_id)"
+            f" THEN RAISE EXCEPTION 'pgtrigger: Cannot delete a slug of a {owner}'; END IF;"
+            " RETURN OLD;",
+        ),
+    )
+
 
 OF_CATEGORY = (
     pgtrigger.Trigger(
@@ -13,6 +53,7 @@ OF_CATEGORY = (
         func="PERFORM catalog_index(ARRAY(SELECT id FROM catalog_product"
         " WHERE category_id = NEW.id ORDER BY id)); RETURN NULL;",
     ),
+    *_keeping_slugs("category"),
 )
 
 OF_PRODUCT = (
@@ -38,31 +79,5 @@ OF_PRODUCT = (
         operation=pgtrigger.Delete,
         func="DELETE FROM catalog_searchtext WHERE product_id = OLD.id; RETURN NULL;",
     ),
-    # In the transaction of the change, also for plain SQL.
-    pgtrigger.Trigger(
-        name="slug_is_kept",
-        when=pgtrigger.After,
-        operation=pgtrigger.Insert | pgtrigger.UpdateOf("slug"),
-        func="INSERT INTO catalog_productslug (slug, product_id) SELECT NEW.slug, NEW.id"
-        " WHERE NOT EXISTS (SELECT FROM catalog_productslug"
-        " WHERE slug = NEW.slug AND product_id = NEW.id); RETURN NULL;",
-    ),
-    pgtrigger.Trigger(
-        name="slugs_go_with_product",
-        when=pgtrigger.After,
-        operation=pgtrigger.Delete,
-        func="DELETE FROM catalog_productslug WHERE product_id = OLD.id; RETURN NULL;",
-    ),
-)
-
-OF_SLUG = (
-    pgtrigger.Protect(name="slug_stays_as_it_was", operation=pgtrigger.Update),
-    pgtrigger.Trigger(
-        name="slug_stays_with_its_product",
-        when=pgtrigger.Before,
-        operation=pgtrigger.Delete,
-        func="IF EXISTS (SELECT FROM catalog_product WHERE id = OLD.product_id)"
-        " THEN RAISE EXCEPTION 'pgtrigger: Cannot delete a slug of a product'; END IF;"
-        " RETURN OLD;",
-    ),
+    *_keeping_slugs("product"),
 )

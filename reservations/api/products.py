@@ -15,7 +15,7 @@ from allo.api_kit.pages import LISTED, PageNumber, around, page_of, refuse_unkno
 from catalog import paging
 from catalog.forms import GridForm
 from catalog.models import Category, Product, ProductQuerySet
-from catalog.slugs import follow_renames
+from catalog.slugs import NoSuchCategory, follow_categories, follow_renames
 from inventory.availability import selected
 from inventory.models import Inventory
 from reservations.availability import shown, with_stock_and_lapse
@@ -125,8 +125,9 @@ NEXT = "/api/products?q=vase&page=2&after=57~40~0"
     response=ProductPage,
     operation_id="products",
     summary="List products",
-    openapi_extra=openapi.documented(page_of(PRODUCT, NEXT), LISTED, headers=("ETag",)),
+    openapi_extra=openapi.documented(page_of(PRODUCT, NEXT), LISTED, headers=("ETag",), moves=True),
 )
+@follow_categories
 def products(  # noqa: PLR0917 - ninja passes them by name
     request: HttpRequest,
     q: Words = "",
@@ -146,7 +147,7 @@ def products(  # noqa: PLR0917 - ninja passes them by name
     found = selected(Product.objects.published(), form)
     if category:
         if not Category.objects.filter(slug=category).exists():
-            raise Http404("no such category")
+            raise NoSuchCategory(category)
         found = found.filter(category__slug=category)
     return fresh.answer(request, _products_from(request, found, form.order, str(page), after))
 

@@ -14,6 +14,7 @@ from allo.web.shared.pages import shared
 from catalog import paging
 from catalog.forms import GridForm, StockForm
 from catalog.models import Category, Product, ProductQuerySet
+from catalog.slugs import NoSuchCategory, follow_categories
 from inventory.availability import selected
 from reservations.availability import shown, with_stock_and_lapse
 
@@ -26,6 +27,7 @@ GRID = Sharing(
 
 @require_safe
 @always_fresh
+@follow_categories
 @shared(GRID)
 def grid(request: Request) -> HttpResponse:
     form = GridForm(request.GET)
@@ -86,7 +88,7 @@ def _chosen(categories: list[Category], slug: str) -> tuple[Category | None, int
     for category in categories:
         if category.slug == slug:
             return category, category.found
-    raise Http404("no such category")
+    raise NoSuchCategory(slug)
 
 
 def _page(request: Request, form: GridForm, products: ProductQuerySet) -> paging.Part:

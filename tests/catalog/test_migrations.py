@@ -1,9 +1,9 @@
-"""Existing products and their addresses are kept and found after `migrate`."""
+"""Existing products, categories and their addresses are kept and found after `migrate`."""
 
 import pytest
 from django.db import connection
 
-from catalog.models import Product, ProductSlug
+from catalog.models import Category, CategorySlug, Product, ProductSlug
 from tests.migrations import before
 from tests.stock import stocked
 
@@ -16,8 +16,11 @@ def test_products_of_the_last_version_are_found_and_keep_their_addresses(client)
     Product.objects.filter(slug="cafe-cup").update(name="Café")
     with before("catalog", "0004_search"):
         tables = set(connection.introspection.table_names())
-        assert not {"catalog_searchtext", "catalog_productslug"} & tables
+        assert not {"catalog_searchtext", "catalog_productslug", "catalog_categoryslug"} & tables
     assert [product.name for product in client.get("/?q=cafe").context["shown"]] == ["Café"]
     assert set(ProductSlug.objects.values_list("slug", flat=True)) == {"tidal", "cafe-cup"}
     Product.objects.filter(slug="tidal").update(slug="flow")
     assert client.get("/p/tidal/").headers["Location"] == "/p/flow/"
+    assert CategorySlug.objects.get().slug == "vases"
+    Category.objects.update(slug="pots")
+    assert client.get("/?category=vases").headers["Location"] == "/?category=pots"

@@ -1,4 +1,4 @@
-"""A product's old addresses redirect to it after it was renamed."""
+"""Old addresses of products and categories redirect after a rename."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import pytest
 from django.db import IntegrityError, ProgrammingError, connection, transaction
 
 from catalog import seeding
-from catalog.models import Product, ProductSlug
+from catalog.models import Category, CategorySlug, Product, ProductSlug
 from inventory.models import Inventory
 from reservations.models import Reservation
 from tests.shopping import HTMX, press_reserve
@@ -112,10 +112,79 @@ def test_staff_read_which_product_has_the_slug(admin_client, row) -> None:
     assert Product.objects.get(pk=other.product_id).slug == "oak"
 
 
+def rename_category(slug: str, **which: Any) -> None:
+    Category.objects.filter(**which).update(slug=slug)
+
+
+@pytest.fixture
+def _category() -> None:
+    """The category's slug was vases, then jars, and is now pots."""
+    stocked(5)
+    rename_category("jars")
+    rename_category("pots")
+
+
+@pytest.mark.usefixtures("_category")
+@pytest.mark.parametrize("old", ["vases", "jars"])
+@pytest.mark.parametrize(
+    ("address", "query"),
+    [("/", "category={}"), ("/", "q=a+b&category={}&in_stock=1"), ("/api/products", "category={}")],
+)
+@pytest.mark.parametrize("headers", [{}, HTMX, {**HTMX, "HX-Target": "results"}])
+def test_an_old_address_of_a_category_redirects_permanently_to_the_new_one(
+    client, old, address, query, headers
+) -> None:
+    response = client.get(f"{address}?{query.format(old)}", headers=headers)
+    assert response.status_code == 301
+    assert response.headers["Location"] == f"{address}?{query.format('pots')}"
+    assert client.get(response.headers["Location"], headers=headers).status_code == 200
+
+
+@pytest.mark.usefixtures("_category")
+def test_a_list_that_never_was_is_not_found(client) -> None:
+    for query in ("category=pans", "category=%00", "category=vases%00", "category=pots&page=x"):
+        assert client.get(f"/?{query}").status_code == 404
+        assert client.get(f"/api/products?{query}").status_code in {404, 422}
+    gone = client.get("/?category=jars")
+    assert "no-" in gone.headers["Cache-Control"]
+    rename_category("jars")
+    assert client.get("/?category=jars").status_code == 200
+    assert client.get("/?category=pots").headers["Location"] == "/?category=jars"
+
+
+@pytest.mark.usefixtures("_category")
+def test_no_other_category_gets_a_slug_that_was_used(admin_client) -> None:
+    other = Category.objects.create(name="Pans", slug="pans")
+    with (
+        pytest.raises(IntegrityError, match="slug_is_of_one_category_for_ever"),
+        transaction.atomic(),
+    ):
+        rename_category("vases", pk=other.pk)
+    address = f"/admin/catalog/category/{other.pk}/change/"
+    form = admin_client.get(address).context["adminform"].form.initial
+    response = admin_client.post(address, {**form, "slug": "vases"})
+    assert "This was the slug of “Vases”" in response.context["errors"].as_text()
+    assert Category.objects.get(pk=other.pk).slug == "pans"
+    other.delete()
+    assert set(CategorySlug.objects.values_list("slug", flat=True)) == {"vases", "jars", "pots"}
+    connection.check_constraints()
+
+
+@pytest.mark.usefixtures("_category")
+def test_a_renamed_category_is_not_seeded_again() -> None:
+    Category.objects.update(name="Pots")
+    items = seeding.missing(seeding.read())
+    seeding.plant([item for item in items if item.category == "Vases"][:1])
+    assert [category.name for category in Category.objects.all()] == ["Pots"]
+
+
 @pytest.mark.parametrize(
     "statement",
-    ["UPDATE catalog_productslug SET slug = 'x'", "DELETE FROM catalog_productslug"],
-)
+    [
+        "UPDATE catalog_productslug SET slug = 'x'", "DELETE FROM catalog_productslug",
+        "UPDATE catalog_categoryslug SET slug = 'x'", "DELETE FROM catalog_categoryslug",
+    ],
+)  # fmt: skip
 def test_a_slug_that_was_used_is_never_forgotten(row, statement) -> None:
     with (
         pytest.raises(ProgrammingError, match="Cannot"),
@@ -124,6 +193,7 @@ def test_a_slug_that_was_used_is_never_forgotten(row, statement) -> None:
     ):
         cursor.execute(statement)
     assert set(ProductSlug.objects.values_list("slug", flat=True)) == {"tidal", "ebb", "flow"}
+    assert CategorySlug.objects.get().slug == "vases"
 
 
 def test_slugs_are_deleted_with_a_product_without_history() -> None:
