@@ -1,3 +1,4 @@
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -5,7 +6,7 @@ from django import forms
 
 from allo.web.flag_field import FlagField
 from catalog import search
-from catalog.models import ProductQuerySet
+from catalog.models import UNRANKED, ProductQuerySet
 
 # Each ends with a unique field: see `catalog.paging`.
 SORTS = {
@@ -42,7 +43,7 @@ class GridForm(forms.Form):
     @cached_property
     def search(self) -> search.Search | None:
         words = self.cleaned_data["q"]
-        return search.read(words) if words else None
+        return _as_begun(search.read(words), self.data.get("after", "")) if words else None
 
     def matching(self, products: ProductQuerySet) -> ProductQuerySet:
         """The products that are searched for; whether there are any in stock is known above."""
@@ -53,6 +54,12 @@ class GridForm(forms.Form):
         """A search is sorted by best match, unless another order is set."""
         sort = self.cleaned_data["sort"] or "featured"
         return BEST_MATCH if self.search and sort == "featured" else SORTS[sort][1]
+
+
+def _as_begun(found: search.Search, after: str) -> search.Search:
+    """Sorted by match or not as in the earlier parts of the list, however many match by now."""
+    first, _, relevance = after.rpartition("~")
+    return replace(found, ranked=relevance != str(UNRANKED)) if first else found
 
 
 class StockForm(forms.Form):

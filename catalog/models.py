@@ -7,8 +7,8 @@ from typing import Self
 from django.contrib.postgres.indexes import GinIndex
 from django.core.validators import RegexValidator
 from django.db import models
-from django.db.models import Case, Count, OuterRef, Q, QuerySet, Subquery, When
-from django.db.models.functions import Coalesce, Now
+from django.db.models import Case, Index, Q, QuerySet, Subquery, Value, When
+from django.db.models.functions import Now
 from django.urls import reverse
 from django.utils import timezone
 
@@ -17,12 +17,18 @@ from catalog import search, triggers
 from catalog.words import Words
 
 
+class UpTo(Subquery):
+    """How many rows a query finds, up to its limit."""
+
+    template = "(SELECT count(*) FROM (%(subquery)s) AS found)"
+    output_field = models.IntegerField()
+
+
 class CategoryQuerySet(QuerySet["Category"]):
-    def with_found(self, products: "ProductQuerySet") -> Self:
-        """Annotates `found`: how many of these products are of the category."""
-        its_own = products.filter(category=OuterRef("pk")).order_by().values("category")
-        found = its_own.annotate(found=Count("pk")).values("found")
-        return self.annotate(found=Coalesce(Subquery(found), 0))
+    def with_total(self, products: QuerySet["Product"], most: int) -> Self:
+        """Annotates `total` of each category, the same for all: how many products there are, or
+        `most + 1` for any number above. So a page needs no query of its own for that."""
+        return self.annotate(total=UpTo(products.order_by().values("pk")[: most + 1]))
 
 
 class Category(models.Model):
@@ -30,7 +36,7 @@ class Category(models.Model):
     slug = models.SlugField(max_length=80, unique=True)
     position = models.PositiveSmallIntegerField(default=0)
 
-    found: int  # annotated by `with_found`
+    total: int  # annotated by `with_total`
 
     objects = CategoryQuerySet.as_manager()
 
@@ -57,6 +63,9 @@ def sized(name: str, width: int) -> str:
     return f"{stem}-{width}.{digest}.{suffix}"
 
 
+UNRANKED = 9
+
+
 class ProductQuerySet(QuerySet["Product"]):
     def published(self) -> Self:
         return self.filter(published_at__lte=Now())
@@ -68,10 +77,13 @@ class ProductQuerySet(QuerySet["Product"]):
     def matching(self, searched: search.Search) -> Self:
         """Products that have every word of the search somewhere in their text. Annotates
         `relevance`, the less the better: 0 the words are in the name, 1 in the name something
-        begins with them, 2 in category, material, slug or tagline, 3 in the description too."""
+        begins with them, 2 in category, material, slug or tagline, 3 in the description too; or
+        `UNRANKED` for all."""
+        found = self.filter(search_text__words__has=searched.query())
+        if not searched.ranked:
+            return found.annotate(relevance=Value(UNRANKED))
         ranks = (searched.query("A"), searched.query("*A"), searched.query("*ABC"))
         whens = (When(search_text__words__has=words, then=rank) for rank, words in enumerate(ranks))
-        found = self.filter(search_text__words__has=searched.query())
         return found.annotate(relevance=Case(*whens, default=len(ranks)))
 
 
@@ -114,6 +126,14 @@ class Product(models.Model):
         ordering = ("position", "pk")
         constraints = (
             models.CheckConstraint(condition=Q(price_paise__gt=0), name="price_gt_zero"),
+        )
+        # Each order of the grid, so that a page reads what it shows and not all that it could.
+        indexes = (
+            Index(fields=("position", "id"), name="product_by_place"),
+            Index(fields=("-published_at", "position", "id"), name="product_by_newest"),
+            Index(fields=("price_paise", "position", "id"), name="product_by_price"),
+            Index(fields=("-price_paise", "position", "id"), name="product_by_price_down"),
+            Index(fields=("name", "id"), name="product_by_name"),
         )
         permissions = (("publish_product", "Can publish products"),)
         triggers = triggers.OF_PRODUCT

@@ -80,10 +80,15 @@ def _beginning(
         return 0, rows.filter(pk__in=keys)
     behind = _behind(order, place.after)
     if whole:
-        start = rows.exclude(behind).count()
+        start = counted(rows.exclude(behind), MOST_PARTS * SIZE)
         if start <= MOST_PARTS * SIZE:
             return start, rows
     return 0, rows.filter(behind)
+
+
+def counted(rows: QuerySet[Any], most: int) -> int:
+    """How many there are; `most + 1` for any number above it."""
+    return rows.order_by().values("pk")[: most + 1].count()
 
 
 def _behind(order: Sequence[str], values: Sequence[Any]) -> Q:

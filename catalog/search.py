@@ -6,7 +6,7 @@ and its singular. A word that no product has is replaced with the nearest one th
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from string import ascii_lowercase, digits
 from typing import Any
 
@@ -20,10 +20,16 @@ FOLDED_LENGTHS = range(4, 21)
 # suggested.
 TAKEN_FOR = 0.4
 SUGGESTED = 3
+# Words of this many products and more are alike common.
+COMMON = 100
+# More products than this are not sorted by how well they match: each would have to be read.
+MOST_RANKED = 5000
 
-# Each word as a tsquery condition, and whether a product that may be found has it. MATERIALIZED
+# Each word as a tsquery condition, whether a product that may be found has it, and whether more
+# products than are ranked have all of them. MATERIALIZED
 # makes the planner use the index: it plans for all rows, but reads only as many as needed. With
 # LIMIT or EXISTS in the same query it would expect an early hit, and could read the whole table.
+# Products are looked up one by one for the same reason: a join would read them all.
 READ = """
     WITH typed AS MATERIALIZED (
         SELECT word, place, catalog_term(word) AS term
@@ -34,14 +40,22 @@ READ = """
         WITH found AS MATERIALIZED (
             SELECT product_id FROM catalog_searchtext WHERE words @@ typed.term::tsquery
         )
-        SELECT FROM found JOIN catalog_product AS product ON product.id = found.product_id
-        WHERE %(hidden)s OR product.published_at <= statement_timestamp()
+        SELECT FROM found WHERE (
+            SELECT %(hidden)s OR product.published_at <= statement_timestamp()
+            FROM catalog_product AS product WHERE product.id = found.product_id
+        )
+    ), EXISTS (
+        WITH found AS MATERIALIZED (
+            SELECT FROM catalog_searchtext
+            WHERE words @@ (SELECT string_agg('(' || term || ')', ' & ') FROM typed)::tsquery
+        )
+        SELECT FROM found OFFSET %(ranked)s
     )
     FROM typed ORDER BY place
 """
 
 # Words of products that are close to the typed ones: one letter off, or similar by trigrams. The
-# products that have one are counted up to 100, enough to tell common words from rare ones.
+# products that have one are counted up to COMMON.
 NEAR = """
     WITH near AS MATERIALIZED (
         SELECT typed, word, catalog_term(word) AS term FROM (
@@ -61,9 +75,11 @@ NEAR = """
             SELECT product_id FROM catalog_searchtext WHERE words @@ near.term::tsquery
         )
         SELECT count(*) AS products FROM (
-            SELECT FROM found JOIN catalog_product AS product ON product.id = found.product_id
-            WHERE %(hidden)s OR product.published_at <= statement_timestamp()
-            LIMIT 100
+            SELECT FROM found WHERE (
+                SELECT %(hidden)s OR product.published_at <= statement_timestamp()
+                FROM catalog_product AS product WHERE product.id = found.product_id
+            )
+            LIMIT %(common)s
         ) AS first
     ) AS counted
     WHERE products > 0
@@ -105,6 +121,8 @@ class Search:
     # Other searches that have results.
     suggestions: tuple[str, ...] = ()
     corrected: str = ""
+    # Whether the best match comes first. If too many products match, all rank alike.
+    ranked: bool = True
 
     def query(self, weights: str = "*") -> str:
         """As a tsquery: `weights` are "*" (beginning so, anywhere), "*A" (in the name), "A"…"""
@@ -114,14 +132,20 @@ class Search:
 def read(q: str, *, hidden: bool = False) -> Search:
     """`hidden` (unpublished) products count only for staff: a suggestion would reveal their
     words."""
+    asked: dict[str, Any] = {"q": q, "hidden": hidden, "most": MOST_WORDS, "ranked": MOST_RANKED}
     with connection.cursor() as cursor:
-        cursor.execute(READ, {"q": q, "hidden": hidden, "most": MOST_WORDS})
-        words: list[tuple[str, str, bool]] = cursor.fetchall()
+        cursor.execute(READ, asked)
+        rows = cursor.fetchall()
+    words: list[tuple[str, str, bool]] = [(word, term, known) for word, term, known, _ in rows]
     unknown = [word for word, _, known in words if not known]
     if not unknown:
         terms = tuple(term for _, term, _ in words)
-        return Search(terms, suggestions=_each_alone(word for word, _, _ in words))
-    return _corrected(words, _near(unknown, hidden=hidden))
+        alone = _each_alone(word for word, _, _ in words)
+        return Search(terms, suggestions=alone, ranked=not any(broad for *_, broad in rows))
+    meant = _corrected(words, _near(unknown, hidden=hidden))
+    if not meant.ranked:  # as far as is known
+        return replace(meant, ranked=read(meant.corrected, hidden=hidden).ranked)
+    return meant
 
 
 def edits(word: str) -> set[str]:
@@ -145,6 +169,7 @@ def _near(unknown: list[str], *, hidden: bool) -> dict[str, list[Near]]:
         "typed": [word for word, _ in pairs],
         "edits": [edit for _, edit in pairs],
         "hidden": hidden,
+        "common": COMMON,
     }
     with connection.cursor() as cursor:
         cursor.execute(NEAR, asked)
@@ -160,7 +185,8 @@ def _corrected(words: list[tuple[str, str, bool]], near: dict[str, list[Near]]) 
     corrected = " ".join(instead.get(word, word) for word, _, _ in words)
     if len(slips) == len(near):
         alone = _each_alone(instead.get(word, word) for word, _, _ in words)
-        return Search(terms, instead, alone, corrected)
+        is_rare = any(slip.products < COMMON for slip in slips.values())
+        return Search(terms, instead, alone, corrected, ranked=is_rare)
     return Search(terms, suggestions=_suggestions(words, near))
 
 

@@ -36,8 +36,7 @@ def in_stock(products: Products) -> Products:
 
 
 def selected(products: ProductQuerySet, form: GridForm) -> ProductQuerySet:
-    """The products that the grid's form selects, in all categories, since each category's count
-    is shown."""
+    """The products that the grid's form selects, in all categories."""
     found = form.matching(products)
     return in_stock(found) if form.cleaned_data["in_stock"] else found
 

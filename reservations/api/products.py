@@ -141,7 +141,9 @@ def products(  # noqa: PLR0917 - ninja passes them by name
     units that are available in each warehouse. A search (`q`) forgives accents and small mistakes,
     and what is `featured` comes best match first."""
     refuse_unknown(request, {"q", "category", "in_stock", "sort", "page", "after"})
-    form = GridForm({"q": q, "category": category or "", "in_stock": in_stock, "sort": sort})
+    form = GridForm(
+        {"q": q, "category": category or "", "in_stock": in_stock, "sort": sort, "after": after}
+    )
     if not form.is_valid():
         raise invalid((field, str(errors[0])) for field, errors in form.errors.items())
     found = selected(Product.objects.published(), form)

@@ -24,6 +24,9 @@ GRID = Sharing(
     is_rare=lambda asked: "q" in asked or "after" in asked or "page" in asked,
 )
 
+# Longer lists are "over" this long: to count them would be to read them.
+MOST_COUNTED = 5000
+
 
 @require_safe
 @always_fresh
@@ -55,10 +58,12 @@ def stock(request: HttpRequest) -> HttpResponse:
 
 def _grid_context(request: Request, form: GridForm) -> dict[str, Any]:
     products = selected(Product.objects.published(), form)
-    categories = _found_by_category(products)
-    category, total = _chosen(categories, form.cleaned_data["category"])
-    if category:
-        products = products.filter(category=category)
+    slug = form.cleaned_data["category"]
+    if slug:
+        products = products.filter(category__slug=slug)
+    categories = list(Category.objects.with_total(products, MOST_COUNTED))
+    category = _chosen(categories, slug)
+    total = categories[0].total if categories else 0
     page = _page(request, form, products)
     active = form.active()
     return {
@@ -67,6 +72,7 @@ def _grid_context(request: Request, form: GridForm) -> dict[str, Any]:
         "shown": shown(page.keys),
         "page_size": paging.SIZE,
         "total": total,
+        "most_counted": MOST_COUNTED,
         "categories": categories,
         "category": category,
         "active": active,
@@ -77,17 +83,13 @@ def _grid_context(request: Request, form: GridForm) -> dict[str, Any]:
     }
 
 
-def _found_by_category(products: ProductQuerySet) -> list[Category]:
-    return list(Category.objects.with_found(products).order_by("position", "name"))
-
-
-def _chosen(categories: list[Category], slug: str) -> tuple[Category | None, int]:
-    """The category of that slug, None for all; and how many products that is."""
+def _chosen(categories: list[Category], slug: str) -> Category | None:
+    """The category of that slug, None for all."""
     if not slug:
-        return None, sum(category.found for category in categories)
+        return None
     for category in categories:
         if category.slug == slug:
-            return category, category.found
+            return category
     raise NoSuchCategory(slug)
 
 

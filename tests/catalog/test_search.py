@@ -4,8 +4,12 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.utils import timezone
 
+from catalog import search
+from catalog.forms import SORTS
 from catalog.models import Category, Product, SearchText
+from reservations.shop import grid
 from tests.server import rows_read
 from tests.stock import stocked
 
@@ -158,14 +162,44 @@ MANY = """
 READ = ("catalog_%", "inventory_%")
 
 
-def test_a_search_of_many_products_reads_only_those_it_finds(client) -> None:
+def test_a_search_of_many_products_reads_only_what_it_shows(client, monkeypatch) -> None:
+    """A rare word, and one that every product has, in every order."""
+    monkeypatch.setattr(search, "MOST_RANKED", 500)
+    monkeypatch.setattr(grid, "MOST_COUNTED", 500)
     tidal = product("tidal", name="Tidal")
     with connection.cursor() as cursor:
         cursor.execute(MANY.replace("{category}", str(tidal.category_id)))
-    for q in ("waterline", "watrline", "tidal", "watrline tidal"):
+    rare = ("?q=waterline", "?q=watrline", "?q=tidal", "?q=watrline tidal")
+    everything = [f"?sort={sort}" for sort in SORTS]
+    # Common words: the words of each product are read once, to count, and nothing of the rest.
+    common = [*(f"?q=piece&sort={sort}" for sort in SORTS), "?q=peice", "?q=piece+glaze&page=7"]
+    for query in (*rare, *everything, *common):
         before = rows_read(*READ)
-        assert client.get("/", {"q": q}).status_code == 200
-        assert rows_read(*READ) - before < 3000, q
+        page = client.get(f"/{query}")
+        assert (len(page.context["shown"]) > 0) is (query != "?q=watrline tidal")
+        assert rows_read(*READ) - before < (46_000 if query in common else 3000), query
+    assert "Over 500 pieces" in page.content.decode()
     before = rows_read(*READ)
     client.get("/api/products?q=waterline")
     assert rows_read(*READ) - before < 800
+
+
+@pytest.mark.parametrize(("most", "later", "first"), [(99, 10, "Oak 29"), (10, 99, "Elm 0")])
+def test_more_of_a_list_comes_in_the_order_in_which_it_began(
+    client, monkeypatch, most, later, first
+) -> None:
+    monkeypatch.setattr(search, "MOST_RANKED", most)
+    category = Category.objects.create(name="Lamps", slug="lamps")
+    Product.objects.bulk_create(
+        Product(**{**FIELDS, "slug": f"p-{n}", "category": category, "position": n,
+                   "published_at": timezone.now(), "tagline": "Of oak",
+                   "name": f"Oak {n}" if n == 29 else f"Elm {n}"})
+        for n in range(30)
+    )  # fmt: skip
+    page = client.get("/?q=oak")
+    shown = names(page)
+    assert shown[0] == first
+    monkeypatch.setattr(search, "MOST_RANKED", later)
+    more = client.get(page.context["next_url"], headers={"HX-Request": "true"})
+    assert len({*shown, *names(more)}) == len(shown) + len(names(more)) == 30
+    assert names(client.get(page.context["next_url"])) == [*shown, *names(more)]

@@ -17,6 +17,13 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 INDEXES = {
     "allo.0003_admin_log_by_person_and_by_object": {"admin_log_by_person", "admin_log_by_object"},
+    "catalog.0008_orders_of_the_grid_by_index": {
+        "product_by_place",
+        "product_by_newest",
+        "product_by_price",
+        "product_by_price_down",
+        "product_by_name",
+    },
     "checkout.0004_contacts_by_index": {"contact_by_name", "contact_by_time"},
     "inventory.0006_lists_of_imports_by_index": {
         "import_by_time",
