@@ -38,7 +38,7 @@ def _truncate_what_was_written(case: TransactionTestCase) -> None:
             cursor.execute(f"TRUNCATE {', '.join(table for (table,) in written)} CASCADE")
 
 
-TransactionTestCase._fixture_teardown = _truncate_what_was_written  # type: ignore[method-assign]
+TransactionTestCase._fixture_teardown = _truncate_what_was_written  # type: ignore[attr-defined]
 
 
 def _part_from_other_tests(worker: str) -> None:
