@@ -11,6 +11,8 @@ from django.views import defaults
 from allo.api_kit import problems
 from allo.api_kit.problems import Problem
 from allo.postgresql.faults import Fault, fault_of, name_of
+from allo.web.shared.keys import NOWHERE
+from allo.web.shared.pages import not_found as shared_not_found
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +34,9 @@ def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     if _is_api(request):
         return Problem(problems.NOT_FOUND).response
-    return defaults.page_not_found(request, exception)
+    page = shared_not_found(request) or defaults.page_not_found(request, exception)
+    # The shared page is nobody's request; the address that was requested is logged.
+    return _logged(page) if request.path_info == NOWHERE else page
 
 
 def broken(request: HttpRequest) -> HttpResponse:

@@ -16,6 +16,8 @@ from django.views.static import serve
 from allo.site import docs as documents
 from allo.site import health
 from allo.web.parts import always_fresh
+from allo.web.shared.keys import Sharing
+from allo.web.shared.pages import shared
 
 HOUR = 3600
 # A name with a hash of its content never changes its meaning.
@@ -25,6 +27,7 @@ _FOR_EVER = "public, max-age=31536000, immutable"
 
 @require_safe
 @always_fresh
+@shared(Sharing())
 def docs(request: HttpRequest, slug: str = "") -> HttpResponse:
     source = documents.source_of(slug)
     if source is None:
@@ -37,6 +40,7 @@ def docs(request: HttpRequest, slug: str = "") -> HttpResponse:
 
 @require_safe
 @always_fresh
+@shared(Sharing())
 def docs_design(request: HttpRequest) -> HttpResponse:
     return render(request, "docs/design.html")
 

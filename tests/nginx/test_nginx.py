@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from email.message import Message
+from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
@@ -30,7 +31,8 @@ error_log {folder}/error.log;
 events {{ worker_connections 256; }}
 http {{
     include {root}/etc/nginx/mime.types;
-    access_log off;
+    log_format kept "$upstream_cache_status";
+    access_log {folder}/access.log kept;
     client_body_temp_path {folder}/body;
     proxy_temp_path {folder}/proxy;
     fastcgi_temp_path {folder}/fastcgi;
@@ -68,14 +70,19 @@ def shop() -> Iterator[Shop]:
     if not ensure():
         assert not shutil.which("apt-get"), "Debian's nginx could not be fetched"
         pytest.skip("nginx is fetched from Debian, which this is not")
-    with running_shop(**behind, RESERVE_RATE="1/h") as shop:
+    with running_shop(**behind, RESERVE_RATE="1/h", SHARED_PAGES="on") as shop:
         yield shop
 
 
 @pytest.fixture(scope="module")
-def nginx(shop: Shop, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("nginx")
+
+
+@pytest.fixture(scope="module")
+def nginx(shop: Shop, folder: Path) -> Iterator[int]:
     """Its port."""
-    root, port, folder = ensure(), free_port(), tmp_path_factory.mktemp("nginx")
+    root, port = ensure(), free_port()
     assert root
     user = "user root root;" if os.geteuid() == 0 else ""
     (folder / "site.conf").write_text(site(shop, port))
@@ -124,6 +131,47 @@ def test_a_page_has_its_public_address_and_is_compressed_once(nginx: int) -> Non
     page = ask(nginx, "/", X_Forwarded_Proto="https", X_Forwarded_Host="evil.example").text
     assert '<link rel="canonical" href="http://shop.example/">' in page
     assert ask(nginx, "/", Accept_Encoding="gzip").headers["Content-Encoding"] == "gzip"
+
+
+def kept(port: int, folder: Path, path: str, **headers: str) -> set[str]:
+    """What nginx did about its cache at each of several requests, such as "HIT"."""
+    log = folder / "access.log"
+    before = len(log.read_text().splitlines())
+    for _ in range(12):
+        assert ask(port, path, **headers).status == 200
+    wait_for(lambda: len(log.read_text().splitlines()) == before + 12, seconds=5)
+    return set(log.read_text().splitlines()[before:])
+
+
+@pytest.mark.parametrize("path", ["/", "/p/tidal/", "/api/products"])
+def test_nginx_keeps_pages_that_all_visitors_share(nginx: int, folder: Path, path: str) -> None:
+    assert "HIT" in kept(nginx, folder, path)
+    assert "HIT" in kept(nginx, folder, path, Cookie="csrftoken=x; place=y")
+    assert kept(nginx, folder, path, Cookie="sessionid=x") == {"BYPASS"}
+    assert kept(nginx, folder, path, Cookie="allo_acted=1") == {"BYPASS"}
+
+
+def test_nginx_keeps_no_page_with_a_cookie_or_a_token(nginx: int, folder: Path) -> None:
+    assert "HIT" not in kept(nginx, folder, "/p/tidal/reserve/")
+    first, second = (ask(nginx, "/p/tidal/reserve/") for _ in range(2))
+    assert first.headers["Set-Cookie"] != second.headers["Set-Cookie"]
+    assert "HIT" not in kept(nginx, folder, "/reservations/")
+
+
+def test_parts_for_htmx_are_kept_apart(nginx: int) -> None:
+    part = {"HX_Request": "true", "HX_Target": "results"}
+    assert "<html" not in ask(nginx, "/", **part).text
+    assert "<html" in ask(nginx, "/").text
+    assert "<html" not in ask(nginx, "/", **part).text
+    assert ask(nginx, "/", Accept_Encoding="gzip").headers["Content-Encoding"] == "gzip"
+    assert "Content-Encoding" not in ask(nginx, "/").headers
+
+
+def test_a_kept_page_has_the_clock_of_now(nginx: int) -> None:
+    said = ask(nginx, "/").headers.get_all("Server-Timing")
+    assert said
+    assert abs(float(said[0].removeprefix("now;dur=")) - time.time() * 1000) < 10_000
+    assert len(said) == 1
 
 
 def test_pages_listen_on_their_own_origin(nginx: int) -> None:

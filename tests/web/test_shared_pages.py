@@ -13,7 +13,7 @@ from django.test import Client, RequestFactory
 
 from allo.web.shared import front as fronts
 from allo.web.shared.front import Front, front
-from allo.web.shared.keys import ACTED, HOLDS, shareable
+from allo.web.shared.keys import ACTED, HOLDS, NOWHERE, shareable
 from allo.web.shared.store import Crowded, Store
 from catalog.models import Product
 from inventory.models import Inventory
@@ -23,7 +23,10 @@ from tests.stock import stocked
 
 pytestmark = pytest.mark.django_db
 
-SHARED = ["/", "/p/tidal/", "/p/tidal/stock/", "/api/products", "/api/products/tidal"]
+SHARED = [
+    "/", "/p/tidal/", "/p/tidal/stock/", "/docs/", "/docs/api/", "/docs/design/", "/api/products",
+    "/api/products/tidal",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,13 @@ def ask(path: str, *, of: Front | None = None, method: str = "GET", **meta: str)
 def _one_connection(monkeypatch) -> None:
     """The end of a request does not close the connection, which is in the test's transaction."""
     monkeypatch.setattr(connection, "close_if_unusable_or_obsolete", lambda: None)
+
+
+@pytest.fixture(autouse=True)
+def _no_answer_ages(monkeypatch) -> None:
+    """However slow the machine: what ends by its age is tested with a clock of its own."""
+    monkeypatch.setattr("allo.web.shared.store.RENEW_SECONDS", 600)
+    monkeypatch.setattr("allo.web.shared.store.LIFE_SECONDS", 600)
 
 
 @pytest.fixture(autouse=True)
@@ -89,7 +99,7 @@ def test_two_visitors_get_the_same_and_it_is_rendered_once(path, renderings) -> 
 @pytest.mark.parametrize("path", SHARED)
 def test_nothing_in_it_is_anybodys(path) -> None:
     body = ask(path, HTTP_COOKIE="csrftoken=" + "a" * 32).body.decode()
-    for secret in ("csrfmiddlewaretoken", "idempotency_key", "holder:", "a" * 32):
+    for secret in ("csrfmiddlewaretoken", 'name="idempotency_key"', "holder:", "a" * 32):
         assert secret not in body
     assert "<!--" not in body, "the edges of holes are not shown"
 
@@ -183,6 +193,7 @@ def test_the_lists_for_programs_are_shared_whatever_the_cookies(renderings) -> N
 def test_a_refusal_is_not_kept(path, renderings) -> None:
     first, second = ask(path), ask(path)
     assert first.status == second.status != 200
+    renderings = [path for path in renderings if path != NOWHERE]
     assert first.headers["cache-control"] == "no-store"
     assert len(renderings) == 2
 
@@ -265,6 +276,17 @@ def test_a_session_without_holds_gets_the_shared_parts(client, renderings) -> No
     ask("/p/tidal/")
     assert client.get("/p/tidal/").status_code == 200
     assert renderings == ["/p/tidal/"]
+
+
+def test_all_addresses_that_do_not_exist_share_one_page(client, row, renderings) -> None:
+    got = [ask(path) for path in ("/x/", "/p/none/", "/deep/er", "/reservations/x/", "/x/?y=1")]
+    assert {(it.status, "set-cookie" in it.headers) for it in got} == {(404, False)}
+    assert len({it.body for it in got}) == 1
+    assert b"Not on this" in got[0].body
+    assert renderings.count(NOWHERE) == 1
+    address = f"/checkout/{holding(client, row).pk}/"
+    assert address in client.get("/y/").content.decode()
+    assert address not in ask("/y/").body.decode()
 
 
 def test_when_too_many_wait_for_a_page_each_is_asked_to_come_again(client, monkeypatch) -> None:

@@ -18,7 +18,7 @@ from django.core.wsgi import get_wsgi_application
 
 from allo.web.bodies import readable
 from allo.web.shared import holes
-from allo.web.shared.keys import Environ, Key, Shareable, environ_of, shareable
+from allo.web.shared.keys import NOWHERE, Environ, Key, Shareable, environ_of, shareable
 from allo.web.shared.store import Crowded, Store
 
 logger = logging.getLogger(__name__)
@@ -45,6 +45,7 @@ class Answer:
     content_type: str
     headers: Headers
     body: bytes
+    is_nowhere: bool = False
 
     @cached_property
     def parts(self) -> holes.Parts:
@@ -69,7 +70,8 @@ class Answer:
     @property
     def is_kept(self) -> bool:
         """Whatever the views declare, an answer that sets a cookie is personal."""
-        return self.status.startswith("200 ") and not self.sets_cookie
+        wanted = "404 " if self.is_nowhere else "200 "
+        return self.status.startswith(wanted) and not self.sets_cookie
 
     @property
     def size(self) -> int | None:
@@ -120,7 +122,7 @@ class Front:
         ((status, headers),) = started
         kind = next((value for name, value in headers if name.lower() == "content-type"), "")
         kept = [(name, value) for name, value in headers if name.lower() not in _REPLACED]
-        return Answer(status, kind, kept, body)
+        return Answer(status, kind, kept, body, is_nowhere=key.path == NOWHERE)
 
 
 def _send(answer: Answer, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:

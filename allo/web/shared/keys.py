@@ -24,6 +24,8 @@ PERSONAL_COOKIES = (settings.SESSION_COOKIE_NAME, HOLDS, ACTED)
 # Set in the environ of a shared rendering.
 SHARED = "allo.shared"
 SHARED_METHODS = ("GET", "HEAD")
+# No address of the shop: what is rendered for it is shown at every address that does not exist.
+NOWHERE = "/404"
 LONGEST_QUERY = 2000
 
 
@@ -77,6 +79,12 @@ def shareable_of_anyone(environ: Environ) -> Shareable | None:
         environ.get("QUERY_STRING", ""),
         _part(environ),
     )
+
+
+def nowhere(environ: Environ) -> Shareable:
+    """The page that says that an address does not exist, for a request with a valid host."""
+    key = Key(_scheme(environ), environ.get("HTTP_HOST", "").lower(), NOWHERE, "", None)
+    return Shareable(key, Sharing(), rare=False)
 
 
 def is_personal(environ: Environ) -> bool:

@@ -10,7 +10,15 @@ from django.http import HttpRequest, HttpResponse
 from allo.web.parts import busy
 from allo.web.shared import holes
 from allo.web.shared.front import CACHING, front
-from allo.web.shared.keys import ACTED, SHARED, Sharing, shareable_of_anyone
+from allo.web.shared.keys import (
+    ACTED,
+    NOWHERE,
+    SHARED,
+    Shareable,
+    Sharing,
+    nowhere,
+    shareable_of_anyone,
+)
 from allo.web.shared.store import Crowded
 
 View = Callable[..., HttpResponse]
@@ -38,17 +46,32 @@ def shared(
     return decorate
 
 
+def not_found(request: HttpRequest) -> HttpResponse | None:
+    """The page of all addresses that do not exist; None if it has to be rendered."""
+    if not settings.SHARED_PAGES or request.META["PATH_INFO"] == NOWHERE:
+        return None
+    return _filled(request, nowhere(request.META))
+
+
 def _own(request: HttpRequest) -> HttpResponse | None:
     """The shared answer with its holes filled for this visitor; None if it is not shared."""
     if (wanted := shareable_of_anyone(request.META)) is None:
         return None
+    return _filled(request, wanted)
+
+
+def _filled(request: HttpRequest, wanted: Shareable) -> HttpResponse | None:
     try:
         answer = front().answer(wanted, fresh=ACTED in request.COOKIES)
     except Crowded:
         return busy(request, "busy")
     if not answer.is_kept:
         return None
-    response = HttpResponse(holes.filled(answer.parts, request), content_type=answer.content_type)
+    response = HttpResponse(
+        holes.filled(answer.parts, request),
+        content_type=answer.content_type,
+        status=int(answer.status[:3]),
+    )
     # The view's headers for htmx; middleware sets all others for each response.
     for_htmx = [(name, value) for name, value in answer.headers if name.startswith("HX-")]
     for name, value in (*for_htmx, *CACHING[:2]):
