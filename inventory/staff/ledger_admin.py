@@ -2,13 +2,14 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import admin
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 from django.http import HttpRequest
 from django.utils.formats import date_format
 from django.utils.timezone import localtime
 
 from allo.admin_kit.base import ReadOnlyAdmin
 from allo.admin_kit.export import StreamedExport
+from allo.admin_kit.search import Searched
 from inventory.models import StockMovement
 from inventory.staff.filters import (
     ActorFilter,
@@ -21,7 +22,9 @@ from inventory.staff.ledger import Ledger, account_of
 
 
 @admin.register(StockMovement)
-class StockMovementAdmin(StreamedExport[StockMovement], ReadOnlyAdmin[StockMovement]):
+class StockMovementAdmin(
+    Searched[StockMovement], StreamedExport[StockMovement], ReadOnlyAdmin[StockMovement]
+):
     list_filter = (
         ProductFilter,
         "inventory__warehouse",
@@ -54,18 +57,13 @@ class StockMovementAdmin(StreamedExport[StockMovement], ReadOnlyAdmin[StockMovem
         balance = [] if account_of(request.GET) is None else ["balance"]
         return ["when", "product", "warehouse", "change", *balance, "reason", "actor", "note"]
 
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[StockMovement], search_term: str
-    ) -> tuple[QuerySet[StockMovement], bool]:
-        words = search_term.strip().replace("\0", "")
-        if not words:
-            return queryset, False
+    def found(self, words: str) -> Q:
         try:
             # Each kind of reference has a partial index of its own.
             sold, reference = Q(reason="sold"), Q(reference=UUID(words))
-            return queryset.filter((sold & reference) | (~sold & reference)), False
+            return (sold & reference) | (~sold & reference)
         except ValueError:
-            return queryset.filter(inventory__in=rows_of_product(words)), False
+            return Q(inventory__in=rows_of_product(words))
 
     @admin.display
     def when(self, line: StockMovement) -> str:

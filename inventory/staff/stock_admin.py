@@ -1,15 +1,16 @@
 from typing import Any, ClassVar, TypeVar
 
 from django.contrib import admin
-from django.db.models import ForeignKey, Model, QuerySet
+from django.db.models import ForeignKey, Model, Q, QuerySet
 from django.forms import ModelChoiceField, TextInput
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from allo.admin_kit.base import ModelAdmin, ReadOnlyAdmin
+from allo.admin_kit.base import ReadOnlyAdmin
 from allo.admin_kit.export import StreamedExport
 from allo.admin_kit.flags import flag
+from allo.admin_kit.search import Searched
 from catalog.models import Product
 from inventory.models import (
     Inventory,
@@ -28,17 +29,12 @@ Row = TypeVar("Row", bound=Model)
 LAST_MOVEMENTS = 20
 
 
-class FoundByProduct(ModelAdmin[Row]):
+class FoundByProduct(Searched[Row]):
     """A list with the products' search; `search_fields` names the relation to the product."""
 
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Row], search_term: str
-    ) -> tuple[QuerySet[Row], bool]:
-        if not search_term.strip():
-            return queryset, False
+    def found(self, words: str) -> Q:
         (product,) = self.search_fields
-        found = Product.objects.for_staff(search_term).values("pk")
-        return queryset.filter(**{f"{product}__in": found}), False
+        return Q(**{f"{product}__in": Product.objects.for_staff(words).values("pk")})
 
 
 class InventoryAdmin(
@@ -46,7 +42,7 @@ class InventoryAdmin(
 ):
     """Totals are never typed: they change through `inventory.services`, with a reason.
 
-    Registered a layer above, with what is held of each row: `reservations.staff.stock_admin`."""
+    `reservations.staff.stock_admin` adds what is held of each row, and registers it."""
 
     change_list_template = "admin/inventory/inventory/change_list.html"
     list_display: tuple[str, ...] = (

@@ -5,7 +5,7 @@ from typing import Any
 from django.contrib import admin, messages
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 from django.utils.html import format_html, format_html_join
@@ -14,6 +14,7 @@ from django.utils.safestring import SafeString
 from allo.admin_kit.base import ReadOnlyAdmin
 from allo.admin_kit.export import StreamedExport
 from allo.admin_kit.flags import flag
+from allo.admin_kit.search import Searched
 from allo.web.parts import SeeOther
 from allo.web.worker import ask
 from reservations.clock.tasks import audit_stock
@@ -21,12 +22,14 @@ from reservations.models import AuditRun, IdempotencyKey, Repair, StaffAction, S
 
 
 @admin.register(StaffAction)
-class StaffActionAdmin(StreamedExport[StaffAction], ReadOnlyAdmin[StaffAction]):
+class StaffActionAdmin(
+    Searched[StaffAction], StreamedExport[StaffAction], ReadOnlyAdmin[StaffAction]
+):
     list_display = ("created_at", "actor", "action", "minutes", "reservation_id", "reason")
     list_filter = ("action",)
     list_select_related = ("actor",)
     sortable_by = ()
-    search_fields = ("reason",)  # shows the field; what it finds is up to `get_search_results`
+    search_fields = ("reason",)
     export_columns = {
         "when": "created_at",
         "actor": "actor",
@@ -36,15 +39,10 @@ class StaffActionAdmin(StreamedExport[StaffAction], ReadOnlyAdmin[StaffAction]):
         "reason": "reason",
     }
 
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[StaffAction], search_term: str
-    ) -> tuple[QuerySet[StaffAction], bool]:
-        """By words of the reason, or by who did it, each from an index."""
-        words = search_term.strip().replace("\0", "")
-        if not words:
-            return queryset, False
+    def found(self, words: str) -> Q:
+        """By words of the reason or by user name, each from an index."""
         actors = list(User.objects.filter(username=words).values_list("pk", flat=True))
-        return queryset.filter(Q(reason__icontains=words) | Q(actor__in=actors)), False
+        return Q(reason__icontains=words) | Q(actor__in=actors)
 
 
 @admin.register(IdempotencyKey)
