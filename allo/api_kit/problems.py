@@ -13,6 +13,8 @@ MEDIA_TYPE = "application/problem+json"
 # Where each code is explained: a reference relative to the API's address.
 TYPE = "/api/docs#{code}"
 NEVER_STORED = "private, no-store"
+# The longest body of a call.
+MOST_BYTES = 16_384
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,7 @@ CSRF_FAILED = Kind(
 )
 NOT_FOUND = Kind(404, "not_found", "Not found", "Nothing was found at this address.")
 NOT_ALLOWED = Kind(405, "method_not_allowed", "Method not allowed", "See the Allow header.")
-TOO_LARGE = Kind(413, "too_large", "Body too large", "A body may have at most 16384 bytes.")
+TOO_LARGE = Kind(413, "too_large", "Body too large", f"A body may have at most {MOST_BYTES} bytes.")
 # Sent by the web server itself, in HTML: the request never reaches the API.
 TOO_LONG = Kind(414, "", "Address too long", "")
 UNSUPPORTED = Kind(

@@ -7,10 +7,9 @@ from typing import Any
 from django.http import HttpRequest
 
 from allo.api_kit import problems
-from allo.api_kit.problems import Problem
+from allo.api_kit.problems import MOST_BYTES, Problem
 
-MOST_BYTES = 16_384
-MOST_PASSED_BY, _PIECE = 8 << 20, 1 << 16
+MOST_DRAINED, _PIECE = 8 << 20, 1 << 16
 
 
 def read_body(request: HttpRequest) -> None:
@@ -32,7 +31,7 @@ def read_body(request: HttpRequest) -> None:
 def _let_it_finish(request: HttpRequest) -> None:
     """Drains the rest of a body that is too long, up to a limit: a client that is still sending
     does not read the response, and would only see a closed connection."""
-    for _ in range(MOST_PASSED_BY // _PIECE):
+    for _ in range(MOST_DRAINED // _PIECE):
         if not request.META["wsgi.input"].read(_PIECE):
             return
 

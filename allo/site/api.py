@@ -11,6 +11,7 @@ from django.views.decorators.http import require_safe
 
 from allo.api_kit import fresh, openapi
 from allo.api_kit.api import Api
+from allo.api_kit.problems import MOST_BYTES
 from allo.site.docs import SOURCES
 from allo.site.reference import Reference
 from allo.web.parts import always_fresh
@@ -20,13 +21,13 @@ from reservations.api.calls import router as reservations
 from reservations.api.openapi import SECURITY_SCHEMES
 from reservations.api.products import router as products
 
-DESCRIPTION = """\
+DESCRIPTION = f"""\
 The shop's rules for other programs: reserved units are really held for a few minutes, and never
 sold twice.
 
-Bodies are JSON (`application/json`, at most 16 kB, no unknown fields); times are UTC. Failures are
-`application/problem+json` with a stable `code`. Writing calls take an `Idempotency-Key`, so that a
-retry after a lost answer acts once."""
+Bodies are JSON (`application/json`, at most {MOST_BYTES // 1000} kB, no unknown fields); times are
+UTC. Failures are `application/problem+json` with a stable `code`. Writing calls take an
+`Idempotency-Key`, so that a retry after a lost answer acts once."""
 
 api = Api(title="Allo", version="1", description=DESCRIPTION, urls_namespace="api")
 api.add_router("/reservations", reservations)
