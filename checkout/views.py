@@ -64,7 +64,7 @@ def confirm(request: Request, reservation_id: UUID) -> HttpResponse:
     answer = _answer(request, reservation, services.confirm, asked, **sale)
     if answer.status != refusals.DONE:
         contacts.keep(typed)
-    return _told(request, reservation, answer)
+    return _respond(request, reservation, answer)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -75,7 +75,7 @@ def cancel(request: Request, reservation_id: UUID) -> HttpResponse:
     if request.method == "POST":
         seen = _shown(request)
         answer = _answer(request, reservation, services.release, {"quantity": seen}, seen=seen)
-        return _told(request, reservation, answer)
+        return _respond(request, reservation, answer)
     if not reservation.is_pending:
         return SeeOther(_url(reservation))
     context = {"reservation": reservation, "now": timezone.now(), "idempotency_key": uuid4()}
@@ -89,7 +89,7 @@ def renew(request: Request, reservation_id: UUID) -> HttpResponse:
     if request.method != "POST":
         return SeeOther(_url(reservation))
     answer = _answer(request, reservation, services.renew)
-    return _told(request, reservation, answer)
+    return _respond(request, reservation, answer)
 
 
 @require_POST
@@ -120,7 +120,7 @@ def _answer(
     return reply(verb, once, reservation_id=reservation.pk, **more)
 
 
-def _told(request: Request, reservation: Reservation, answer: Reply) -> HttpResponse:
+def _respond(request: Request, reservation: Reservation, answer: Reply) -> HttpResponse:
     """The response to a verb: a redirect, the busy page, or the reservation as it is now."""
     if answer.status == refusals.DONE and not wants_part(request):
         return replayed(SeeOther(answer.body), answer.replayed)

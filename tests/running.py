@@ -162,7 +162,7 @@ def free_port() -> int:
 
 
 def wait_for(condition: Callable[[], bool], *, seconds: float, every: float = 0.05) -> float:
-    """Return how long it took; the operating system tells nobody about what we wait for here."""
+    """Return how long it took; the operating system sends no event for what we wait for here."""
     started = time.monotonic()
     while not condition():
         passed = time.monotonic() - started

@@ -19,7 +19,7 @@ async (canvas) => {
     return false;
 }
 """
-# Whether it comes to a stop: for a second nothing is drawn.
+# Whether it stops: nothing is drawn for a second.
 STOPS = """
 async (canvas) => {
     let before, since = performance.now();
@@ -33,7 +33,7 @@ async (canvas) => {
     return false;
 }
 """
-# The browser complains of all preloads that were of no use at once, and here of this one at least.
+# The browser reports all unused preloads in one message, this one among them.
 USELESS_PRELOAD = """
 addEventListener("DOMContentLoaded", () => {
     const preload = { rel: "preload", as: "fetch", href: "/livez", crossOrigin: "anonymous" };
@@ -49,7 +49,7 @@ def motion() -> str:
 
 @pytest.fixture
 def films(page: Page) -> list[str]:
-    """What was asked for of the film."""
+    """The requests for the film."""
     asked: list[str] = []
 
     def note(request: Request) -> None:
@@ -105,7 +105,7 @@ def test_the_poster_stays(new_context: NewContext, options: dict[str, object]) -
         )
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
-    # Its script decides before the page is loaded, and asks for the film at once if at all.
+    # Its script decides before the page is loaded, and requests the film at once or never.
     page.goto("/")
     expect(page.locator(".hero-stage img")).to_be_visible()
     expect(drawn(page)).to_have_count(0)

@@ -76,7 +76,7 @@ def elsewhere(new_context: NewContext) -> Page:
     return new_context().new_page()
 
 
-# How often a stream of the page has said that it hears everything from now on.
+# How often a stream of the page has reported that it is complete from now on.
 COUNT_UPS = """
 window.ups = 0;
 window.EventSource = class extends EventSource {
@@ -89,7 +89,7 @@ window.EventSource = class extends EventSource {
     }
 };
 """
-# Playwright's own wait_for_function would have to evaluate words, which the site's policy forbids.
+# Playwright's own wait_for_function evaluates a string, which the site's policy forbids.
 MORE_UPS = """
 (before) => new Promise((resolve, reject) => {
     const look = () => ups > before && resolve();
@@ -112,7 +112,7 @@ def shelves(page: Page) -> Locator:
 
 
 def pill(page: Page) -> Locator:
-    """What the header says of this shopper's holds."""
+    """The header's text about this shopper's holds."""
     return page.get_by_role("link", name=HELD)
 
 
@@ -210,7 +210,7 @@ def test_a_hold_shows_in_a_tab_that_knew_of_no_shopper(page: Page, shop: Shop, s
     checkout = hold(page, untouched(shop))
     expect(pill(tab)).to_contain_text("1 held", timeout=PUSHED)
     staff("release", checkout)
-    # A page asks once a second at the most.
+    # A page requests a part once a second at the most.
     expect(pill(tab)).to_be_hidden(timeout=PUSHED)
 
 
@@ -332,7 +332,7 @@ def test_redis_gone_pages_poll_and_push_comes_back_by_itself(
     redis = shop.child("valkey-server")
     os.kill(redis, signal.SIGSTOP)
     staff("release", checkout)
-    # As long as a silence may last until it is called one, and a poll.
+    # The longest silence before a page polls, and a poll.
     expect(shelves(page)).not_to_contain_text(HELD, timeout=4_500 + POLLED)
     ups = page.evaluate("ups")
     os.kill(redis, signal.SIGKILL)

@@ -76,7 +76,7 @@ def test_the_name_comes_before_material_and_that_before_the_description(client) 
 
 
 @pytest.mark.usefixtures("shop")
-def test_what_was_meant_is_said_and_linked_and_shown(client) -> None:
+def test_the_corrected_search_is_named_and_linked_and_shown(client) -> None:
     page = client.get("/?q=vaze&in_stock=1")
     assert names(page) == ["Tidal"]
     assert page.context["others"] == [("vase", "/?q=vase&in_stock=1")]

@@ -1,4 +1,4 @@
-"""A client that froze does not keep its locks, and what is long by nature may be."""
+"""A client that froze loses its locks, and jobs that take long may take long."""
 
 import os
 import subprocess
@@ -74,7 +74,7 @@ def test_each_connection_limits_its_transactions(hurried) -> None:
     assert sqlstate_of(caught.value) == "25P04"
 
 
-def test_a_server_that_knows_no_such_limit_is_not_asked_for_it(monkeypatch) -> None:
+def test_a_limit_is_not_set_on_a_server_without_it(monkeypatch) -> None:
     monkeypatch.setattr(base, "KNOWS_TRANSACTION_TIMEOUT", 990_000)
     with connected({"transaction_timeout": 200}):
         assert show("transaction_timeout") == "0"
@@ -87,7 +87,7 @@ def test_what_is_lifted_is_so_to_the_end_of_the_transaction(hurried) -> None:
     assert (show("transaction_timeout"), show("statement_timeout")) == ("200ms", "15s")
 
 
-# --- What is long by nature -----------------------------------------------------------------------
+# --- Long jobs ------------------------------------------------------------------------------------
 
 
 @contextmanager
@@ -143,7 +143,7 @@ def test_the_seed_may_take_its_time(hurried, tmp_path: Path, settings) -> None:
 
 
 def test_a_products_form_may_take_its_time(hurried, client) -> None:
-    """To draw its picture anew takes seconds, in the middle of the admin's own transaction."""
+    """Re-encoding its picture takes seconds, within the admin's transaction."""
     product = stocked(5).product
     client.force_login(User.objects.create_superuser("boss"))
     page = f"/admin/catalog/product/{product.pk}/change/"

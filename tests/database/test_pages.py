@@ -67,8 +67,8 @@ def test_without_a_database_each_call_is_busy(known, caplog) -> None:
     caplog.set_level(logging.WARNING)
     with connected({}, HOST="/nowhere"):
         responses = [known.get(call) for call in CALLS]
-    told = [(r.status_code, r.json()["code"], r.headers["Retry-After"]) for r in responses]
-    assert told == [(503, "busy", "2")] * len(CALLS)
+    answers = [(r.status_code, r.json()["code"], r.headers["Retry-After"]) for r in responses]
+    assert answers == [(503, "busy", "2")] * len(CALLS)
     settled(caplog)
 
 

@@ -125,7 +125,7 @@ def shop_with_a_past() -> Past:
 
 
 def _known(shopper: Client) -> str:
-    """Gives the browser the cookie by which it is known again; the holder that this makes it."""
+    """Gives the browser a visitor cookie; returns its holder."""
     shopper.cookies[settings.VISITOR_COOKIE_NAME] = "v" * 43
     request = HttpRequest()
     request.COOKIES[settings.VISITOR_COOKIE_NAME] = "v" * 43

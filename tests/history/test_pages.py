@@ -1,5 +1,5 @@
-"""How much each page reads of what is long over, by PostgreSQL's own counts: what it shows, and no
-more for all that ever happened."""
+"""How many rows each page reads over a long history, by PostgreSQL's own counts: those it shows,
+and no more."""
 
 from collections.abc import Callable
 from typing import Any

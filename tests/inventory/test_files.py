@@ -115,9 +115,9 @@ def test_text_in_an_unknown_encoding_is_refused(content) -> None:
 
 
 def test_progress_is_reported_while_a_file_is_read() -> None:
-    told: list[int] = []
-    reading.read((CSV + "tidal,b,1,x,\n" * 2500).encode(), told.append)
-    assert told == [1000, 2000]
+    reported: list[int] = []
+    reading.read((CSV + "tidal,b,1,x,\n" * 2500).encode(), reported.append)
+    assert reported == [1000, 2000]
 
 
 # --- what a file may cost -------------------------------------------------------------------------

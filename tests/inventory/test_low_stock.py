@@ -96,8 +96,8 @@ def test_the_claim_of_a_dead_worker_expires() -> None:
 @pytest.mark.django_db(transaction=True)
 def test_only_one_of_several_workers_sends() -> None:
     stocked(1)
-    told = all_at_once(6, lambda _: low_stock.watch())
-    assert sorted(told) == [0, 0, 0, 0, 0, 1]  # type: ignore[type-var]
+    mailed = all_at_once(6, lambda _: low_stock.watch())
+    assert sorted(mailed) == [0, 0, 0, 0, 0, 1]  # type: ignore[type-var]
     assert len(mail.outbox) == 1
 
 

@@ -193,7 +193,7 @@ def test_a_row_that_changed_since_the_check_is_shown_again(admin_client) -> None
     assert row.total_units == 17
 
 
-def test_a_threshold_that_another_set_since_it_was_checked_is_shown_anew(admin_client) -> None:
+def test_a_threshold_changed_since_the_check_is_shown_again(admin_client) -> None:
     row = stocked(5)
     page = address(row, "threshold")
     form = sent(fill_in(admin_client, page, units=4))
@@ -275,9 +275,7 @@ def test_one_refused_row_stops_all(admin_client, rows) -> None:
     assert totals() == [5, 5, 5]
 
 
-def test_one_row_of_many_that_changed_since_it_was_checked_is_shown_anew(
-    admin_client, rows
-) -> None:
+def test_one_row_of_many_changed_since_the_check_is_shown_again(admin_client, rows) -> None:
     page = bulk(rows, "receive")
     form = sent(fill_in(admin_client, page, units=1))
     services.receive(inventory_id=rows[2].pk, units=10)

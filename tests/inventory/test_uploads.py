@@ -123,7 +123,7 @@ def test_a_file_unread_for_a_day_is_given_up_and_deleted(client) -> None:
     assert "No worker has read it for a day: upload it again." in page
 
 
-# --- workers that die, or come twice --------------------------------------------------------------
+# --- workers that die, or run twice ---------------------------------------------------------------
 
 
 def die(*args: Any, **more: Any) -> Any:

@@ -20,7 +20,7 @@ async def heard(client: Client, seconds: float = 1) -> bytes:
 
 
 def up(hub: Hub, ago: float = 60) -> Hub:
-    """A hub that has heard everything for a while."""
+    """A hub whose subscription has been complete for a while."""
     hub.up()
     hub._hears_since = time.time() - ago
     return hub
@@ -32,7 +32,7 @@ def run(test):
 
 
 @run
-async def test_only_who_listens_hears():
+async def test_only_streams_that_listen_to_a_topic_get_it():
     hub = up(Hub())
     mine, other = hub.join(listening("holder:a")), hub.join(listening("holder:b"))
     assert [await heard(client) for client in (mine, other)] == [UP, UP]
@@ -61,7 +61,7 @@ async def test_too_many_of_a_kind_are_all_of_it():
 
 
 @run
-async def test_what_changes_all_the_time_is_told_a_few_times_a_second():
+async def test_what_changes_all_the_time_is_sent_a_few_times_a_second():
     hub = up(Hub())
     client = hub.join(listening("product:1"))
     await heard(client)
@@ -82,7 +82,7 @@ async def test_what_changes_all_the_time_is_told_a_few_times_a_second():
 
 
 @run
-async def test_who_joins_is_told_what_its_page_missed():
+async def test_a_new_stream_gets_what_its_page_missed():
     hub = up(Hub())
     early = hub.join(listening("product:1"))
     await heard(early)
@@ -94,7 +94,7 @@ async def test_who_joins_is_told_what_its_page_missed():
 
 
 @run
-async def test_while_nothing_is_heard_every_stream_is_told():
+async def test_without_redis_every_stream_is_notified():
     hub = Hub()
     client = hub.join(listening("product:1"))
     assert await heard(client) == DOWN
@@ -121,13 +121,13 @@ async def test_a_slow_reader_is_dropped_and_not_buffered():
 
 
 @run
-async def test_thousands_told_at_once_ask_one_after_the_other():
+async def test_thousands_of_pages_spread_their_requests():
     assert hubs.told(["product:1"], 5000) == b"data: 2500 product:1\n\n"
     assert hubs.told(["product:1"], 10**6) == b"data: 5000 product:1\n\n"
 
 
 @run
-async def test_who_leaves_leaves_nothing_behind():
+async def test_a_closed_stream_leaves_nothing_behind():
     hub = up(Hub())
     client = hub.join(listening("product:1", "holder:a"))
     hub.leave(client)

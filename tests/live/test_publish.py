@@ -1,4 +1,4 @@
-"""What is published, when, and that nobody waits for it."""
+"""What is published and when, and that no caller waits for it."""
 
 import os
 import subprocess
@@ -85,7 +85,7 @@ def test_each_verb_tells_stock_holder_and_reservation(heard: Heard) -> None:
 
 
 @pytest.mark.parametrize("noticed", ["read", "swept", "short"])
-def test_an_expiry_is_told_however_it_is_noticed(heard: Heard, noticed: str) -> None:
+def test_an_expiry_is_published_however_it_is_noticed(heard: Heard, noticed: str) -> None:
     row = stocked(1)
     reservation = hold(row, 1, "session:late")
     pass_time(601)
@@ -98,18 +98,18 @@ def test_an_expiry_is_told_however_it_is_noticed(heard: Heard, noticed: str) -> 
         hold(row, 1, "session:next")
     told = heard()
     assert told >= {f"reservation:{reservation.pk}", holder_topic("session:late")}
-    # Of what is freed for one and held by the next at once there is as much as before.
+    # Units freed by one hold and taken by the next at once leave the stock as it was.
     assert (f"product:{row.product_id}" in told) == (noticed != "short")
 
 
-def test_what_is_refused_is_not_told(heard: Heard) -> None:
+def test_a_refusal_publishes_nothing(heard: Heard) -> None:
     row = stocked(1)
     with pytest.raises(InsufficientStock):
         hold(row, 2)
     assert heard() == set()
 
 
-def test_inside_another_transaction_it_is_told_when_that_commits(heard: Heard) -> None:
+def test_inside_another_transaction_it_is_published_when_that_commits(heard: Heard) -> None:
     row = stocked(5)
     with transaction.atomic():
         hold(row)
@@ -121,7 +121,7 @@ def test_inside_another_transaction_it_is_told_when_that_commits(heard: Heard) -
     assert heard() == set()
 
 
-def test_news_that_cannot_be_told_break_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failure_to_publish_breaks_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(_events: object) -> None:
         raise RuntimeError
 
@@ -136,7 +136,7 @@ def test_news_that_cannot_be_told_break_nothing(monkeypatch: pytest.MonkeyPatch)
     assert units(row) == (7, 0)
 
 
-def test_what_staff_change_is_told(heard: Heard) -> None:
+def test_what_staff_change_is_published(heard: Heard) -> None:
     rows = [stocked(5, warehouse=f"w-{n}") for n in range(2)]
     row = next(row for row in rows if row.pk != row.product_id)
     stock_room.receive(inventory_id=row.pk, units=2)

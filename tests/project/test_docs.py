@@ -1,4 +1,4 @@
-"""The README and `docs/` as pages: whatever is written in them, nothing of it runs."""
+"""The README and `docs/` as pages: nothing that is written in them can run."""
 
 import re
 

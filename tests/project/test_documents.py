@@ -1,4 +1,4 @@
-"""What the documents say of the code is so: names, defaults, codes, files, and links."""
+"""What the documents say of the code is true: names, defaults, codes, files, and links."""
 
 import ast
 import re

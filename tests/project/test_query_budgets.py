@@ -1,4 +1,4 @@
-"""How often each page asks the database: as often for a hundred products as for one."""
+"""How many queries each page makes: as many for a hundred products as for one."""
 
 from collections.abc import Callable
 
@@ -33,8 +33,7 @@ def shopper(client):
 
 @pytest.fixture
 def look(django_assert_num_queries) -> Look:
-    """Opens a page that is to be answered with this status, for this many queries: an error page
-    is cheap, too."""
+    """Opens a page; checks its status too, since an error page takes few queries."""
 
     def look(client: Client, address: str, queries: int, *, status: int = 200, **more) -> Page:
         with django_assert_num_queries(queries):
@@ -80,7 +79,7 @@ def test_a_page_that_is_not_there(client, shopper, look: Look) -> None:
     look(shopper, "/nope/", SHOPPER, status=404)
 
 
-def test_a_visitor_who_has_only_seen_the_form(client, products, look: Look) -> None:
+def test_a_visitor_with_only_a_cookie(client, products, look: Look) -> None:
     client.get("/p/vase-0/reserve/")
     look(client, "/", 3 + SHOPPER)
 

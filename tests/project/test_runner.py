@@ -129,7 +129,7 @@ def test_no_password_is_in_a_command_or_a_log(shop: Shop) -> None:
         assert not [text for text in seen if secret in text], name
 
 
-def test_log_begins_anew_while_it_is_written_and_keeps_a_short_line_of_each_fault(
+def test_log_is_rotated_while_it_is_written_and_keeps_a_short_line_of_each_fault(
     shop: Shop,
 ) -> None:
     log = shop.state / "log" / "web.log"
@@ -162,7 +162,7 @@ def test_second_shop_runs_beside_it_as_an_ordinary_user(shop: Shop, neighbour: S
 
 
 def test_second_interrupt_hastens_the_stop(neighbour: Shop) -> None:
-    # A web server that hears nothing would otherwise get all of its patience, 4 s.
+    # A web server that ignores the signal would otherwise take all of its patience, 4 s.
     os.kill(neighbour.child("allo.gunicorn "), signal.SIGSTOP)
     neighbour.process.send_signal(signal.SIGINT)
     wait_for(lambda: "Stopping" in neighbour.said, seconds=2)

@@ -1,4 +1,4 @@
-"""A draft of the contact against the confirmation: what the confirming form said is what stays."""
+"""A draft of the contact against the confirmation: the confirming form's contact stays."""
 
 from collections.abc import Callable, Sequence
 from threading import Event
@@ -29,7 +29,7 @@ GUARD = "pgtrigger_sold_contact_is_final_2cb68"
 
 
 def write_as_if_pending(draft: Typed) -> None:
-    """What the shop did: looked at the reservation before, and then wrote whatever had happened."""
+    """Without the guard: reads the reservation first, then writes whatever happened since."""
     late = Contact(reservation_id=draft.reservation_id, name=draft.name, email=draft.email)
     Contact.objects.bulk_create(
         [late],
@@ -40,7 +40,7 @@ def write_as_if_pending(draft: Typed) -> None:
 
 
 def race(reservation: Reservation, write: Callable[[Typed], None]) -> Sequence[object]:
-    """The confirmation has happened and is not committed when the draft comes."""
+    """The draft is sent while the confirmation is done but not committed."""
     sold = contacts.with_sale(Typed(reservation.pk, "Asha Rao", "asha@example.org"))
     draft = Typed(reservation.pk, "As", "")
     confirmed, waited = Event(), Event()
@@ -76,7 +76,7 @@ def test_whoever_writes_without_looking_is_refused_by_the_database() -> None:
 
 
 def test_without_the_guard_it_is_overwritten() -> None:
-    """The negative control: these two do meet where it hurts."""
+    """The negative control: the draft and the confirmation really collide."""
     with connection.cursor() as cursor:
         cursor.execute(f"ALTER TABLE checkout_contact DISABLE TRIGGER {GUARD}")
     try:

@@ -100,7 +100,7 @@ def test_200_callers_for_10_units_ten_times() -> None:
     assert audit_stock() == []
 
 
-def test_callers_who_come_during_a_transaction_share_the_next(monkeypatch) -> None:
+def test_callers_that_arrive_during_a_transaction_share_the_next(monkeypatch) -> None:
     """The speed: ten callers make two transactions, not ten."""
     sizes: list[int] = []
     transact, waiting = engine._transact, engine._combiner._main
@@ -184,7 +184,7 @@ def test_batches_in_opposite_order_do_not_deadlock(monkeypatch) -> None:
     assert audit_stock() == []
 
 
-def test_a_row_that_somebody_sits_on_is_busy_and_its_neighbours_are_not(settings) -> None:
+def test_a_locked_row_is_busy_and_its_neighbours_are_not(settings) -> None:
     stuck, free = stocked(5, product="stuck"), stocked(500, product="free")
     with connection.cursor() as cursor:
         cursor.execute("BEGIN")

@@ -40,7 +40,7 @@ def test_a_batch_locks_once_in_pk_order_and_writes_once() -> None:
     assert 'FROM "inventory_inventory"' in lock
     assert "pg_advisory_xact_lock" in advisory
     assert "price_paise" in prices, "read when the rows are locked, or it might be old"
-    assert now.strip().startswith("SELECT clock_timestamp()"), "the time, when all locks are had"
+    assert now.strip().startswith("SELECT clock_timestamp()"), "read after every lock"
     assert write.strip().startswith("WITH step_0")
 
 
@@ -74,7 +74,7 @@ def test_waits_are_bounded() -> None:
 
 
 @pytest.mark.parametrize(("isolation", "oversold"), [("READ COMMITTED", 0), ("REPEATABLE READ", 1)])
-def test_under_repeatable_read_who_waited_reads_stale_stock(isolation, oversold) -> None:
+def test_under_repeatable_read_a_caller_that_waited_reads_stale_stock(isolation, oversold) -> None:
     """A snapshot taken before the wait shows the unit that is gone: why the level is pinned.
 
     REPEATABLE READ refuses to update a row that changed meanwhile, so the read is what is
@@ -98,7 +98,7 @@ def test_under_repeatable_read_who_waited_reads_stale_stock(isolation, oversold)
 
 
 def test_time_that_passes_while_a_lock_is_waited_for_counts(monkeypatch) -> None:
-    """The clock is read when all locks are there: what ended meanwhile is not sold."""
+    """The clock is read after every lock is taken: what ended meanwhile is not sold."""
     monkeypatch.setattr(engine_locks, "BRIEFLY_MS", 20_000)
     row = stocked(1)
     held = hold(row)

@@ -68,11 +68,11 @@ def stock_taking(number: int, rows: list[Inventory]) -> str:
 
 def test_staff_and_fifty_shoppers_on_the_same_shelves() -> None:
     rows = [stocked(20), stocked(20, warehouse="del-01")]
-    told = all_at_once(
+    outcomes = all_at_once(
         SHOPPERS + 6,
         lambda n: stock_taking(n, rows) if n < 6 else shopping(rows[0]),
     )
-    counted = Counter(str(what) for what in told)
+    counted = Counter(str(what) for what in outcomes)
     assert counted.pop("staff did 1") == 6
     assert set(counted) <= {"served", "insufficient_stock"}, counted
     assert counted["served"] > 0
@@ -90,18 +90,18 @@ def test_a_file_and_fifty_shoppers() -> None:
             return "applied"
         return shopping(rows[number % 20])
 
-    told = Counter(str(what) for what in all_at_once(SHOPPERS + 4, call))
-    assert told["applied"] == 4
+    outcomes = Counter(str(what) for what in all_at_once(SHOPPERS + 4, call))
+    assert outcomes["applied"] == 4
     assert audit_stock() == []
 
 
 def write_off_at_once(callers: int = 12) -> Counter[str]:
     """Each would write off the whole shelf."""
     row = stocked(1, product=f"p-{next(numbers)}")
-    told = all_at_once(
+    outcomes = all_at_once(
         callers, lambda _: services.write_off(inventory_id=row.pk, units=1, note="x")
     )
-    return Counter(type(outcome).__name__ for outcome in told)
+    return Counter(type(outcome).__name__ for outcome in outcomes)
 
 
 def test_of_twelve_who_write_off_the_last_unit_one_does() -> None:
@@ -114,7 +114,7 @@ def test_without_the_lock_the_check_is_of_no_use_and_the_database_refuses(monkey
     """The control of the tests above: they are able to fail."""
     without_the_lock(monkeypatch)
     rounds = [write_off_at_once() for _ in range(8)]
-    assert sum(told["IntegrityError"] for told in rounds) > 0, "the lock was not missed"
+    assert sum(outcomes["IntegrityError"] for outcomes in rounds) > 0, "the lock was not missed"
     assert audit_stock() == []
 
 
@@ -124,7 +124,7 @@ def test_without_lock_and_constraint_more_is_written_off_than_there_is(monkeypat
         cursor.execute("ALTER TABLE inventory_inventory DROP CONSTRAINT reserved_lte_total")
     try:
         rounds = [write_off_at_once() for _ in range(8)]
-        assert sum(told["StockMovement"] for told in rounds) > 8
+        assert sum(outcomes["StockMovement"] for outcomes in rounds) > 8
         assert any(finding.invariant == "I1" for finding in audit_stock())
     finally:
         with connection.cursor() as cursor:
@@ -136,11 +136,11 @@ def test_without_lock_and_constraint_more_is_written_off_than_there_is(monkeypat
 
 
 def test_a_change_that_would_be_lost_without_the_lock_is_not(monkeypatch) -> None:
-    """Who reads, then writes what was read: with the lock each sees the other's."""
+    """All read before any writes: under the lock each sees the change before it."""
     row = stocked(10)
     seen = [Adjustment(row.pk, delta, Reason.COUNTED, seen=10) for delta in (1, 2, 3, 4, 5, 6)]
-    told = all_at_once(6, lambda n: services.apply(adjustments=[seen[n]]))
-    assert sum(isinstance(outcome, list) for outcome in told) == 1, "the rest were shown it anew"
+    outcomes = all_at_once(6, lambda n: services.apply(adjustments=[seen[n]]))
+    assert sum(isinstance(outcome, list) for outcome in outcomes) == 1, "the others are refused"
 
 
 def test_transfers_both_ways_at_once_do_not_deadlock() -> None:
@@ -154,7 +154,7 @@ def test_transfers_both_ways_at_once_do_not_deadlock() -> None:
     assert audit_stock() == []
 
 
-def test_a_row_that_somebody_sits_on_is_busy_and_nothing_is_lost(admin_client, settings) -> None:
+def test_a_locked_row_is_busy_and_nothing_is_lost(admin_client, settings) -> None:
     row = stocked(5)
     page = f"/admin/inventory/inventory/receive/?id={row.pk}"
     reference = admin_client.get(page).context["form"]["reference"].value()

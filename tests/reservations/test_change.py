@@ -40,7 +40,7 @@ def change(held: Reservation, quantity: int, **more) -> Reservation:
 
 
 @pytest.mark.parametrize("quantity", [1, 2, 5])
-def test_the_hold_becomes_what_was_asked_in_the_same_time(quantity) -> None:
+def test_the_hold_gets_the_requested_quantity_and_keeps_its_time(quantity) -> None:
     row = stocked(5)
     held = hold(row, 2)
     until = held.expires_at
@@ -119,7 +119,7 @@ def test_what_was_not_seen_is_not_changed_sold_or_let_go() -> None:
         assert refused.value.quantity == 3
     with pytest.raises(QuantityChanged):
         change(held, 2, seen=1)
-    assert change(held, 3, seen=1).quantity == 3, "it is what was asked for already"
+    assert change(held, 3, seen=1).quantity == 3, "it already has the requested quantity"
     change(held, 2, seen=3)
     services.confirm(reservation_id=held.pk, seen=2)
     assert units(row) == (7, 0)
@@ -173,13 +173,13 @@ def test_under_one_key_it_changes_once() -> None:
     assert units(row) == (9, 2)
 
 
-def test_pages_that_show_it_are_told(monkeypatch) -> None:
+def test_pages_that_show_it_are_notified(monkeypatch) -> None:
     row = stocked(9)
     held = hold(row, 1)
-    told: list[str] = []
-    monkeypatch.setattr("allo.live.events.publish", lambda *topics: told.extend(topics))
+    published: list[str] = []
+    monkeypatch.setattr("allo.live.events.publish", lambda *topics: published.extend(topics))
     change(held, 4)
-    kinds = sorted(topic.partition(":")[0] for topic in told)
+    kinds = sorted(topic.partition(":")[0] for topic in published)
     assert kinds == ["holder", "product", "reservation"]
 
 

@@ -69,7 +69,7 @@ def test_a_lone_caller_is_served_at_once_and_alone() -> None:
     assert desk.batches == [(["a"], False)]
 
 
-def test_who_comes_during_a_batch_shares_the_next_in_order_of_arrival() -> None:
+def test_callers_that_arrive_during_a_batch_share_the_next_in_order() -> None:
     desk = Desk()
     with callers(desk, "a", "b", "c", "d") as futures:
         desk.go_on.set()
@@ -103,7 +103,7 @@ def test_a_leader_that_dies_leaves_nobody_waiting() -> None:
         assert [future.result(10) for future in futures[1:]] == ["B", "C"]
 
 
-def test_who_waits_for_a_key_holds_up_nobody_else() -> None:
+def test_a_caller_that_waits_for_a_key_delays_no_other() -> None:
     desk = Desk()
     desk.busy_keys = {"x"}
     with callers(desk, "x1", "a", "x2", "b") as futures:
@@ -111,7 +111,7 @@ def test_who_waits_for_a_key_holds_up_nobody_else() -> None:
         assert [futures[n].result(10) for n in (1, 3)] == ["A", "B"]
         assert not futures[0].done()
         assert not futures[2].done()
-        # Who asks for the key from now on joins its lane without trying in the main one.
+        # Later callers with this key join its lane without trying in the main one.
         with ThreadPoolExecutor(1) as pool:
             late = pool.submit(desk.combiner.submit, "x3")
             wait_for(lambda: bool(desk.combiner._lanes["x"].waiting), seconds=10, every=0.001)

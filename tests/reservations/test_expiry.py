@@ -1,4 +1,4 @@
-"""The sweep: all that is due, in batches, past what others hold, on the record."""
+"""The sweep: everything that is due, in batches, without the rows that others lock, recorded."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -54,7 +54,7 @@ def test_a_run_records_its_time_and_the_longest_delay_of_all_its_batches() -> No
     assert run.started_at < run.finished_at
 
 
-def test_what_the_sweep_has_done_is_told_as_the_verbs_tell_it(monkeypatch) -> None:
+def test_the_sweep_yields_the_same_events_as_the_verbs(monkeypatch) -> None:
     row = stocked(9)
     holds = [hold(row, 2, f"session:{n}") for n in range(3)]
     pass_time(601, pk__in=[held.pk for held in holds[:2]])
@@ -85,7 +85,7 @@ def test_batches_end_only_when_nothing_is_due() -> None:
     assert audit_stock() == []
 
 
-def test_a_row_that_somebody_holds_is_passed_over_and_comes_next_time() -> None:
+def test_a_locked_row_is_skipped_and_swept_next_time() -> None:
     held, free = stocked(5, warehouse="w-1"), stocked(5, warehouse="w-2")
     hold(held, 1, "session:a")
     hold(free, 1, "session:b")
@@ -101,7 +101,7 @@ def test_a_row_that_somebody_holds_is_passed_over_and_comes_next_time() -> None:
 
 
 def sweep_with_a_wait_of_its_own(_caller: int) -> Sweep:
-    """How long other transactions of the connection would wait is nothing to the sweep."""
+    """The sweep waits by its own limit, not by the connection's."""
     with connection.cursor() as cursor:
         cursor.execute("SET lock_timeout = '1ms'")
     return expire_due()
@@ -150,7 +150,7 @@ def test_what_is_no_longer_due_when_the_sweep_has_waited_is_left_alone(monkeypat
 
 
 def test_a_sweep_that_fails_while_it_waits_says_so(monkeypatch) -> None:
-    """Only a row that stays locked is left to the next sweep without a word."""
+    """Only a row that stays locked is left to the next sweep without an error."""
     monkeypatch.setattr(locks, "BRIEFLY_MS", 20_000)
     row = stocked(5)
     hold(row, 2, "session:a")
@@ -182,7 +182,7 @@ def test_answers_older_than_a_day_and_sweeps_older_than_a_week_are_forgotten() -
 def test_a_row_without_dead_holds_is_searched_once_in_a_transaction(
     django_assert_num_queries,
 ) -> None:
-    """However many are refused in it."""
+    """However many callers it refuses."""
     row = stocked(0)
     books = Books(timezone.now(), [Stock(row.pk, row.product_id, 0, 0)])
     with django_assert_num_queries(1):

@@ -1,4 +1,4 @@
-"""Whose a reservation is, and what others see of it: nothing."""
+"""A reservation belongs to its holder, and others see nothing of it."""
 
 import logging
 import re
@@ -112,7 +112,7 @@ def assert_is_nobody(found: str, cookie: str, reservation: Reservation) -> None:
         assert stranger.get(f"/checkout/{reservation.pk}/").status_code == 404
         assert stranger.get(f"/api/reservations/{reservation.pk}").status_code == 404
         assert press(stranger, reservation, "cancel").status_code == 404
-        # Once more as a shopper with holds of its own, which is when one gets a holder.
+        # Again as a shopper with a hold, since only then is there a holder.
         press_reserve(stranger, stocked(1, product=f"other-{uuid4()}"))
 
 
@@ -123,7 +123,7 @@ def test_two_browsers_are_two_shoppers() -> None:
 
 @pytest.fixture
 def sign_in(client, django_user_model):
-    """By the shop's own form, which gives the session a new key, or another's session an end."""
+    """By the shop's own form, which renews the session's key, or ends another account's session."""
     make = django_user_model.objects.create_user
     for name in ("asha", "ravi"):
         make(name, password="open sesame", is_staff=True)
@@ -216,7 +216,7 @@ def test_to_others_a_reservation_does_not_exist(client, method, address, headers
 
 
 def same(response, asked_for: UUID) -> str:
-    """The page without what always differs: the address asked for, and the time."""
+    """The page without what always differs: the requested address, and the time."""
     body = response.content.decode().replace(str(asked_for), "")
     return re.sub(r'data-now="[0-9.]+"', "", body)
 
@@ -239,7 +239,7 @@ def test_my_reservations_never_show_a_dead_one_as_live(client) -> None:
 
 
 def ended(client, count: int) -> list[Reservation]:
-    """So many of this shopper's, released, newest first."""
+    """This many released reservations of the shopper, newest first."""
     for n in range(count):
         holding(client, stocked(1, product=f"vase-{n}"))
     Reservation.objects.update(status="released", ended_at=Now())

@@ -1,4 +1,4 @@
-"""The price agreed at the hold is the price paid, and the name stays the name it was held under."""
+"""A reservation keeps the price and the name of the moment it was made."""
 
 from threading import Event
 
@@ -34,7 +34,7 @@ def text(client: Client, address: str) -> str:
 
 
 @pytest.mark.parametrize("ending", [None, "confirm", "cancel"])
-def test_every_page_says_what_was_agreed(client, row, ending) -> None:
+def test_every_page_shows_the_price_of_the_hold(client, row, ending) -> None:
     reservation = holding(client, row, 2)
     reprice(row, 10_000_000, "Tsunami")
     if ending:
@@ -51,7 +51,7 @@ def test_every_page_says_what_was_agreed(client, row, ending) -> None:
         assert "Tsunami" not in page
 
 
-def test_letting_go_is_asked_under_the_name_it_was_held_under(client, row) -> None:
+def test_the_question_to_cancel_shows_the_name_of_the_hold(client, row) -> None:
     reservation = holding(client, row)
     reprice(row, 10_000_000, "Tsunami")
     page = text(client, f"/checkout/{reservation.pk}/cancel/")
@@ -59,7 +59,7 @@ def test_letting_go_is_asked_under_the_name_it_was_held_under(client, row) -> No
     assert "Tsunami" not in page
 
 
-def test_the_products_page_says_both_prices(client, row) -> None:
+def test_the_products_page_shows_both_prices(client, row) -> None:
     holding(client, row)
     assert "each" not in text(client, "/p/tidal/stock/")
     reprice(row, 10_000_000, "Tidal")
@@ -79,7 +79,7 @@ def test_a_new_hold_has_the_new_price(row) -> None:
     assert second.total_paise == 10_000_000
 
 
-def test_the_api_says_what_was_agreed(row) -> None:
+def test_the_api_shows_the_price_of_the_hold(row) -> None:
     api, kind = Client(), "application/json"
     made = api.post("/api/reservations", {"product": "tidal", "quantity": 2}, kind)
     reprice(row, 10_000_000, "Tsunami")

@@ -262,7 +262,7 @@ def test_inside_a_callers_transaction_the_hold_goes_with_it() -> None:
     assert not Reservation.objects.exists()
 
 
-def test_what_is_told_of_the_stock_is_what_the_database_has(monkeypatch) -> None:
+def test_events_of_stock_carry_what_the_database_has(monkeypatch) -> None:
     told: list[Event] = []
     monkeypatch.setattr(transactions, "tell", told.extend)
     row = stocked(9)

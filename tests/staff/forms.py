@@ -1,4 +1,4 @@
-"""A page's form as a browser has it: what would be sent if nobody touched it."""
+"""A page's form as a browser would send it without any input."""
 
 from html.parser import HTMLParser
 from typing import Any

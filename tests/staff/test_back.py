@@ -1,4 +1,4 @@
-"""After something is done to rows of a list, staff are back on the list as they had it."""
+"""After an action on rows of a list, staff return to that list with its filters and page."""
 
 from collections.abc import Callable
 from typing import Any

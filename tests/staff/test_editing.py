@@ -1,4 +1,4 @@
-"""Two people on one form: each saves what they changed, and neither undoes the other unseen."""
+"""Two people on one form: each saves own changes, and neither overwrites the other's unseen."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -143,7 +143,7 @@ def test_the_older_form_does_not_undo_the_newer_price(admin_client) -> None:
 
 
 def test_what_is_mine_and_wrong_keeps_what_is_theirs_and_right(admin_client) -> None:
-    """An error of another field brings the form back with the others as they are now."""
+    """After an error in one field the form shows the current values of the others."""
     product = stocked(3).product
     older = opened(admin_client, product, slug="no slug")
     Product.objects.update(name="Theirs")
@@ -182,7 +182,7 @@ def test_a_form_that_does_not_say_what_it_showed_overwrites_nothing(admin_client
     assert admin_client.post(address(category), sent(answer, "category_form")).status_code == 302
 
 
-def test_what_another_deletes_meanwhile_is_said_to_be_gone(admin_client, monkeypatch) -> None:
+def test_a_row_deleted_meanwhile_is_reported_as_gone(admin_client, monkeypatch) -> None:
     category = make(Category)
     form = opened(admin_client, category, name="Vases")
     full_clean = SeenForm.full_clean
@@ -215,7 +215,7 @@ def test_a_tick_that_another_changed_is_refused(admin_client) -> None:
     )  # fmt: skip
 
 
-def test_permissions_that_two_change_are_told_by_what_is_new_and_what_went(admin_client) -> None:
+def test_a_conflict_of_permissions_names_those_added_and_removed(admin_client) -> None:
     group = make(Group)
     view, add, change = (
         Permission.objects.get(codename=f"{verb}_category") for verb in ("view", "add", "change")
@@ -349,8 +349,8 @@ WAITING = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
 
 
 def race(monkeypatch: pytest.MonkeyPatch, meet: Callable[[Event], None]) -> list[int]:
-    """Two save one name. The first is about to write when the second is sent; it writes when the
-    two have met."""
+    """Two people save one name: the second form is sent while the first is about to write, and the
+    first writes once the second waits."""
     product = stocked(3).product
     boss = User.objects.create_superuser("boss")
     clients = [Client(), Client()]
@@ -395,7 +395,7 @@ def test_of_two_that_save_at_the_same_moment_one_is_refused(monkeypatch) -> None
 @pytest.mark.race
 @pytest.mark.django_db(transaction=True)
 def test_without_the_lock_both_would_win(monkeypatch) -> None:
-    """The negative control: these two do meet where it hurts."""
+    """The negative control: the two saves really collide."""
     monkeypatch.setattr(
         "django.db.models.query.QuerySet.select_for_update", lambda rows, **_: rows.all()
     )

@@ -104,7 +104,7 @@ def test_nothing_in_it_is_anybodys(path) -> None:
     assert "<!--" not in body, "the edges of holes are not shown"
 
 
-def test_what_is_kept_says_how_it_may_be_kept() -> None:
+def test_a_shared_answer_has_its_caching_headers() -> None:
     headers = ask("/p/tidal/").headers
     assert headers["cache-control"] == "private, no-cache"
     assert headers["x-accel-expires"] == "1"
@@ -113,7 +113,7 @@ def test_what_is_kept_says_how_it_may_be_kept() -> None:
     assert "content-security-policy" in headers
 
 
-def test_who_has_it_already_gets_304() -> None:
+def test_a_client_with_the_current_answer_gets_304() -> None:
     tag = ask("/p/tidal/").headers["etag"]
     again = ask("/p/tidal/", HTTP_IF_NONE_MATCH=tag)
     assert (again.status, again.body) == (304, b"")
@@ -125,7 +125,7 @@ def test_who_has_it_already_gets_304() -> None:
     [("gzip, br", True), ("br;q=1, GZIP;q=0.5", True), ("gzip;q=0", False), ("", False),
      ("\x00;;,q=gzip", False)],
 )  # fmt: skip
-def test_it_is_compressed_for_those_who_take_it(accepted, zipped) -> None:
+def test_it_is_compressed_for_clients_that_accept_it(accepted, zipped) -> None:
     plain = ask("/p/tidal/")
     got = ask("/p/tidal/", HTTP_ACCEPT_ENCODING=accepted)
     assert (got.headers.get("content-encoding") == "gzip") is zipped
@@ -289,7 +289,7 @@ def test_all_addresses_that_do_not_exist_share_one_page(client, row, renderings)
     assert address not in ask("/y/").body.decode()
 
 
-def test_when_too_many_wait_for_a_page_each_is_asked_to_come_again(client, monkeypatch) -> None:
+def test_when_too_many_wait_for_a_page_each_gets_the_busy_page(client, monkeypatch) -> None:
     def crowded(*_: object, **__: object) -> None:
         raise Crowded
 

@@ -35,7 +35,7 @@ def numbered() -> Callable[[], str]:
     return lambda: f"rendering {next(count)}"
 
 
-def test_a_value_is_shared_for_half_a_second_and_then_made_anew(clock: Clock):
+def test_a_value_is_shared_for_half_a_second_and_then_rendered_again(clock: Clock):
     shared, render = store(), numbered()
     assert shared.get("page", render) == "rendering 1"
     clock.now += 0.49
@@ -55,7 +55,7 @@ def test_age_counts_from_before_the_rendering(clock: Clock):
     assert shared.get("page", render) == "rendering 1"
 
 
-def test_while_one_renders_anew_others_get_what_there_is_until_it_is_a_second_old(clock: Clock):
+def test_while_one_renders_others_get_the_old_value_until_it_is_a_second_old(clock: Clock):
     shared = store()
     shared.get("page", lambda: "old")
     rendering, go_on = Event(), Event()
