@@ -36,7 +36,7 @@ def _address(request: HttpRequest, place: dict[str, Any]) -> str:
 
 
 def refuse_unknown(request: HttpRequest, known: set[str]) -> None:
-    """A misspelt filter that is passed over would answer what was not asked. "1.0" is no page."""
+    """A misspelt filter that is ignored would answer another question. "1.0" is no page."""
     wrong = [
         (name, "Unknown parameter." if name not in known else "Given twice.")
         for name, values in request.GET.lists()

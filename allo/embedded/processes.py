@@ -42,8 +42,8 @@ class Service(Program):
     # `silence` seconds is restarted; before its first response it gets longer.
     answers: Callable[[], bool] | None = None
     silence: float = 10.0
-    # Whether it responds but does no work, given for how many seconds it and all before it were
-    # well.
+    # Whether it responds but does no work; gets for how many seconds it and all before it have
+    # been well.
     stalled: Callable[[float], bool] | None = None
     stop_signal: signal.Signals = signal.SIGTERM
     patience: float = 2.0

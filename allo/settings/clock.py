@@ -1,4 +1,4 @@
-"""Celery, and what the clock does when."""
+"""Celery, and the clock's schedule."""
 
 from celery.schedules import crontab
 
@@ -21,7 +21,7 @@ CELERY_BEAT_SCHEDULE = {
     "expire-due": {
         "task": "reservations.clock.tasks.expire_due",
         "schedule": EXPIRY_SWEEP_SECONDS,
-        # A queued sweep is of no use once the next one is queued.
+        # A queued sweep is useless once the next one is queued.
         "options": {"expires": max(EXPIRY_SWEEP_SECONDS - 1, 1)},
     },
     "watch-low-stock": {

@@ -1,4 +1,4 @@
-"""PostgreSQL: as whom the shop connects, and how long it waits."""
+"""PostgreSQL: the role that the shop connects as, and how long it waits."""
 
 from django.core.exceptions import ImproperlyConfigured
 from psycopg import IsolationLevel

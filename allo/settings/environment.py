@@ -1,4 +1,4 @@
-"""What kind of place this is: production or not, its state folder, its hosts and its key."""
+"""Where the shop runs: in production or not, its state folder, its hosts and its secret key."""
 
 import os
 import secrets

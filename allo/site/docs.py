@@ -51,7 +51,7 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A file of the repository that is a page; `name` is how the navigation calls it."""
+    """A file of the repository that is a page; `name` is its name in the navigation."""
 
     path: str
     name: str
@@ -121,7 +121,7 @@ def render(markdown: str, *, folder: str = "") -> Document:
 
 
 def inline(markdown: str) -> SafeString:
-    """A sentence, for the midst of a page."""
+    """A sentence within a page."""
     return mark_safe(_clean(_inline.renderInline(markdown)))  # noqa: S308 - as above
 
 
@@ -163,7 +163,7 @@ def _text(inline: Token) -> str:
     return "".join(part.content for part in inline.children or ())
 
 
-# --- links and pictures, whose addresses here are others than in the repository -------------------
+# --- links and pictures, whose addresses differ from those in the repository ---------------------
 
 
 def _led_elsewhere(parts: Sequence[Token], folder: str) -> Iterator[Token]:

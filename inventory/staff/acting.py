@@ -78,7 +78,7 @@ class StockActions(Questions[Inventory]):
         return self._render(request, form, "checked", {**page, "lines": lines, "seen": seen})
 
     def holds_of(self, row: Inventory) -> Iterable[Any]:
-        """What is reserved of a row, first to lapse first; known a layer above."""
+        """The live holds of a row, first to lapse first: see `reservations.staff.stock_admin`."""
         return ()
 
     def _with_holds(self, lines: list[Line]) -> Iterator[tuple[Line, list[Any]]]:
