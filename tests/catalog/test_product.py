@@ -57,6 +57,7 @@ def test_related_are_others_of_its_category(client) -> None:
 def test_search_engines_read_price_and_availability(client) -> None:
     stocked(1)
     stocked(0, product="gone")
+    Product.objects.filter(slug="gone").update(price_paise=5)
     assert offer(client, "tidal") == {
         "@type": "Offer",
         "priceCurrency": "INR",
@@ -64,7 +65,8 @@ def test_search_engines_read_price_and_availability(client) -> None:
         "availability": "https://schema.org/InStock",
         "url": "http://testserver/p/tidal/",
     }
-    assert offer(client, "gone")["availability"] == "https://schema.org/OutOfStock"
+    gone = offer(client, "gone")
+    assert (gone["price"], gone["availability"]) == ("0.05", "https://schema.org/OutOfStock")
 
 
 def offer(client, slug: str) -> dict[str, str]:
