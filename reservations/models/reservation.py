@@ -185,6 +185,11 @@ class Reservation(models.Model):
         return f"{self.quantity} held until {self.expires_at:%H:%M:%S}"
 
     @property
+    def short_id(self) -> str:
+        """The first 8 characters of the id, which staff see and search by."""
+        return str(self.pk)[:8]
+
+    @property
     def what(self) -> str:
         """Quantity, product and warehouse, for staff. Needs `with_stock`."""
         return f"{self.quantity} × {self.name} in {self.inventory.warehouse}"

@@ -63,7 +63,7 @@ class HoldActions(Questions[Reservation]):
             try:
                 act(reservation_id=row.pk, actor=request.user, **answers)
             except ReservationError as refusal:
-                text = f"{short(row)} ({row.what}): not {_past(verb)}. {refusal}"
+                text = f"{row.short_id} ({row.what}): not {_past(verb)}. {refusal}"
                 messages.warning(request, text)
             else:
                 done.append(row)
@@ -76,11 +76,7 @@ class HoldActions(Questions[Reservation]):
         return self.allowed(request) if is_live(row) else []
 
     def name_of(self, row: Reservation) -> str:
-        return short(row)
-
-
-def short(row: Reservation) -> str:
-    return str(row.pk)[:8]
+        return row.short_id
 
 
 def is_live(row: Reservation) -> bool:

@@ -18,7 +18,7 @@ from allo.admin_kit.flags import flag
 from allo.admin_kit.pages import with_back
 from catalog.templatetags.money import inr
 from reservations.models import Reservation, StaffAction
-from reservations.staff.acting import HoldActions, is_live, short
+from reservations.staff.acting import HoldActions, is_live
 from reservations.staff.console import order_of, search_of, state_of
 from reservations.staff.filters import ProductFilter, StateFilter, suggestions
 
@@ -87,7 +87,7 @@ class ReservationAdmin(HoldActions, StreamedExport[Reservation], ReadOnlyAdmin[R
 
     @admin.display(description="Id")
     def short_id(self, row: Reservation) -> SafeString:
-        return format_html('<span class="code">{}</span>', short(row))
+        return format_html('<span class="code">{}</span>', row.short_id)
 
     @admin.display
     def product(self, row: Reservation) -> str:
@@ -147,7 +147,7 @@ class ReservationAdmin(HoldActions, StreamedExport[Reservation], ReadOnlyAdmin[R
         return {
             **super().page_context(request, row),
             "title": "Reservation",
-            "subtitle": f"{row.what}, {short(row)}",
+            "subtitle": f"{row.what}, {row.short_id}",
             "holder_url": self.address("changelist", q=row.holder),
             "release_all_url": release_all if "release" in self.allowed(request) else "",
             "show_close": False,
