@@ -15,6 +15,7 @@ from redis.client import PubSub
 
 from allo import live
 from allo.live import channel, publisher
+from inventory import adjustments
 from inventory import services as stock_room
 from reservations import services
 from reservations.clock import expiry
@@ -125,7 +126,7 @@ def test_a_failure_to_publish_breaks_nothing(monkeypatch: pytest.MonkeyPatch) ->
     def broken(_events: object) -> None:
         raise RuntimeError
 
-    for module in (engine, expiry, stock_room):
+    for module in (engine, expiry, adjustments):
         monkeypatch.setattr(module, "tell", broken)
     row = stocked(5)
     assert hold(row).is_pending
