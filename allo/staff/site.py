@@ -19,6 +19,7 @@ from django_htmx.middleware import HtmxDetails
 
 from allo.staff.dashboard import dashboard
 from allo.staff.login import ChangePasswordForm
+from reservations.shop import holders
 
 # The sections in their order; a model that is not listed here is under "More".
 SECTIONS = {
@@ -75,10 +76,17 @@ class StaffSite(AdminSite):
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """Redirects to `next` only if it is a page that the user may see."""
-        response = super().login(request, extra_context)
+        with holders.earlier_kept(request):
+            response = super().login(request, extra_context)
         if isinstance(response, HttpResponseRedirect) and not _may_be_shown(request, response.url):
             return HttpResponseRedirect(reverse("admin:index"))
         return response
+
+    def logout(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> TemplateResponse:
+        with holders.earlier_kept(request):
+            return super().logout(request, extra_context)
 
     def password_change(  # type: ignore[override]  # which says it never redirects
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None

@@ -4,6 +4,8 @@ In the shop staff are ordinary shoppers. They act for others only in the admin, 
 checked and the reason is recorded.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from uuid import UUID
 
 from django.db.models.functions import Now
@@ -28,6 +30,15 @@ def holders_of(request: HttpRequest) -> tuple[str, ...]:
     account = f"user:{request.user.pk}" if request.user.is_authenticated else None
     holders = (account, visitor.holder_of(request), request.session.get(_KEY))
     return tuple(filter(None, holders))
+
+
+@contextmanager
+def earlier_kept(request: HttpRequest) -> Iterator[None]:
+    """Signing in or out may begin a new session: the holder of an earlier version moves there."""
+    earlier = request.session.get(_KEY)
+    yield
+    if earlier and _KEY not in request.session:
+        request.session[_KEY] = earlier
 
 
 def holder_for(request: HttpRequest) -> Holder | None:

@@ -189,6 +189,24 @@ def test_what_a_session_held_before_there_was_the_cookie_stays_its_shoppers(clie
     assert client.get(f"/api/reservations/{hold.pk}").json()["status"] == "confirmed"
 
 
+def test_what_a_session_held_survives_signing_in_and_out(client) -> None:
+    for name in ("asha", "ravi"):
+        User.objects.create_user(name, password="open sesame", is_staff=name == "ravi")
+    client.force_login(User.objects.get(username="asha"))
+    row, holder = stocked(5), f"session:{uuid4()}"
+    session = client.session
+    session["holder"] = holder
+    session.save()
+    hold = services.reserve(product_id=row.product_id, quantity=1, holder=Holder(holder))
+    # Another account: Django begins a new session, as it does at the end of one.
+    client.post("/admin/login/", {"username": "ravi", "password": "open sesame"})
+    assert client.session["_auth_user_id"] == str(User.objects.get(username="ravi").pk)
+    assert listed(client) == [hold]
+    client.post("/admin/logout/")
+    assert "_auth_user_id" not in client.session
+    assert listed(client) == [hold]
+
+
 @pytest.mark.parametrize(
     ("method", "address"),
     [
