@@ -3,6 +3,7 @@
 from typing import Any, TypeVar
 from urllib.parse import urlencode, urlsplit
 
+from django import forms
 from django.contrib.admin.templatetags.admin_urls import add_preserved_filters
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, QueryDict
@@ -11,6 +12,7 @@ from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from allo.admin_kit.generic import GenericAdmin
+from allo.web.names import text_is_visible
 
 Row = TypeVar("Row", bound=Model)
 
@@ -57,6 +59,15 @@ class Pages(GenericAdmin[Row]):
         """The address with the filters of the list from which this page was opened."""
         kept: Any = {"preserved_filters": self.get_preserved_filters(request), "opts": self.opts}
         return str(add_preserved_filters(kept, address))
+
+    def formfield_for_dbfield(
+        self, db_field: Any, request: HttpRequest, **kwargs: Any
+    ) -> forms.Field | None:
+        """Refuses text that no page could show, in names as in all else."""
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if isinstance(field, forms.CharField):
+            field.validators.append(text_is_visible)
+        return field
 
     def page_context(self, request: HttpRequest, row: Row) -> dict[str, Any]:
         """What the page of one row shows besides its fields."""

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 
+from allo.web.names import is_visible
 from catalog.models import ProductSlug
 from inventory.adjustments import MAX_UNITS, Adjustment, portions, refusal
 from inventory.files.records import Record
@@ -92,6 +93,8 @@ def _misspelt(record: Record, delta: int | None, reason: Reason | None) -> str:
         return f"The reason must be one of {known}."
     if (reason == Reason.RECEIVED and delta < 0) or (reason == Reason.WRITTEN_OFF and delta > 0):
         return f"What is {reason.label.lower()} cannot change stock by {delta:+d}."
+    if record.note and not is_visible(record.note):
+        return "The note has no visible character."
     return "The note is longer than 200 characters." if len(record.note) > 200 else ""
 
 

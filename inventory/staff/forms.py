@@ -6,6 +6,7 @@ from uuid import uuid5
 from django import forms
 from django.contrib.auth.models import User
 
+from allo.web.names import text_is_visible
 from inventory import services
 from inventory.adjustments import MAX_UNITS
 from inventory.models import Inventory, StockMovement, Warehouse
@@ -37,7 +38,7 @@ class AdjustForm(StockForm):
         label="Reason",
         choices=[("", "Why?"), *((r.value, r.label) for r in StockMovement.ADJUSTMENTS)],
     )
-    note = forms.CharField(max_length=200)
+    note = forms.CharField(max_length=200, validators=[text_is_visible])
     field_order = ("units", "code", "note")
 
     def clean(self) -> dict[str, Any]:
@@ -57,7 +58,9 @@ class WriteOffForm(StockForm):
     reason = Reason.WRITTEN_OFF
     sign = -1
 
-    note = forms.CharField(max_length=200, help_text="What happened to the units.")
+    note = forms.CharField(
+        max_length=200, validators=[text_is_visible], help_text="What happened to the units."
+    )
 
 
 class TransferForm(StockForm):

@@ -1,5 +1,6 @@
 from django import forms
 
+from allo.web.names import text_is_visible
 from reservations.models import Reservation
 from reservations.staff.verbs import MOST_MINUTES
 
@@ -9,6 +10,7 @@ class ReasonForm(forms.Form):
 
     reason = forms.CharField(
         max_length=200,
+        validators=[text_is_visible],
         widget=forms.TextInput({"autocomplete": "off"}),
         error_messages={"required": "Give the reason. It is stored with your name."},
     )

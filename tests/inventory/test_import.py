@@ -159,6 +159,7 @@ def test_ten_thousand_rows_with_three_mistakes_change_nothing_and_name_the_three
         ("tidal,blr-01,-6,lost,", "That is 1 more than there are."),
         ("tidal,blr-01,999999999,received,", "hold at most 1,000,000,000 units"),
         ("tidal,blr-01,1,received," + "x" * 201, "longer than 200"),
+        ("tidal,blr-01,1,received,\u3164", "The note has no visible character"),
         ("tidal,del-01,1,received,", "has no place in this warehouse"),
         ("tidal,mum-01,1,received,", "No warehouse has the code “mum-01”"),
         ("=cmd|x,blr-01,1,received,", "No product has the slug"),

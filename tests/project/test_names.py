@@ -1,7 +1,7 @@
-"""Invisible names are refused wherever a name is entered."""
+"""Names, and other text that is shown, are refused if they are invisible."""
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Group, User
 
 from catalog.models import Category, Product
 from inventory.models import Warehouse
@@ -54,3 +54,37 @@ def test_invisible_names_in_the_admin_are_refused(admin_client, invisible, addre
     assert WORDS in response.content.decode()
     assert not model.objects.exists()
     assert User.objects.count() == 1
+
+
+def test_invisible_names_of_accounts_and_roles_are_refused(admin_client) -> None:
+    # Of the letters that Django takes in a username.
+    filler = INVISIBLE["fillers"][:2]
+    password = {"password1": "N3w-secret!", "password2": "N3w-secret!", "usable_password": "true"}
+    added = admin_client.post("/admin/auth/user/add/", {"username": filler, **password})
+    assert WORDS in added.context["errors"].as_text()
+    boss = User.objects.get()
+    names = {"first_name": "\u200b", "last_name": "\u2800", "username": "boss"}
+    changed = admin_client.post(f"/admin/auth/user/{boss.pk}/change/", names)
+    assert changed.context["errors"].as_text().count(WORDS) == 2
+    assert User.objects.get().username == boss.username
+    group = admin_client.post("/admin/auth/group/add/", {"name": "\u202e"})
+    assert WORDS in group.context["errors"].as_text()
+    assert "\u202e" not in Group.objects.values_list("name", flat=True)
+
+
+def test_invisible_text_that_staff_write_is_refused(admin_client, client, invisible) -> None:
+    row = stocked(3)
+    hold = holding(client, row)
+    product = f"/admin/catalog/product/{row.product_id}/change/"
+    texts = dict.fromkeys(("tagline", "material", "dimensions_cm", "alt"), invisible)
+    errors = admin_client.post(product, texts).context["errors"].as_text()
+    assert errors.count(WORDS) == len(texts)
+    for address, form in (
+        (f"/admin/inventory/inventory/adjust/?id={row.pk}", {"units": 1, "code": "found"}),
+        (f"/admin/reservations/reservation/release/?id={hold.pk}", {}),
+    ):
+        response = admin_client.post(address, {**form, "note": invisible, "reason": invisible})
+        assert WORDS in response.content.decode(), address
+    hold.refresh_from_db()
+    row.refresh_from_db()
+    assert (hold.status, row.total_units) == ("pending", 3)
