@@ -7,10 +7,13 @@
 
 A transaction that changes a reservation locks its inventory row first, so two transactions meet at
 the inventory row and nowhere later, and none waits for a lock while it holds one of a higher rank.
+
+Uploads of files take one lock of their own, and none of these.
 """
 
 from collections.abc import Iterable
 
+from django.db import connection
 from django.db.models import QuerySet
 
 from inventory.models import Inventory
@@ -27,3 +30,13 @@ def locking(ids: Iterable[int], *, skip_locked: bool = False) -> QuerySet[Invent
         .order_by("pk")
         .select_for_update(no_key=True, skip_locked=skip_locked)
     )
+
+
+# A pair of numbers never equals the single number of another advisory lock.
+UPLOADS = "SELECT pg_advisory_xact_lock(1, 0)"
+
+
+def uploading() -> None:
+    """Until the end of the transaction no other one counts or adds uploaded files."""
+    with connection.cursor() as cursor:
+        cursor.execute(UPLOADS)

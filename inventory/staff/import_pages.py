@@ -20,6 +20,7 @@ from django_htmx.http import HttpResponseClientRedirect
 from kombu.exceptions import OperationalError as BrokerError
 
 from allo.admin_kit.base import ModelAdmin
+from allo.web.names import name_is_visible
 from allo.web.uploads import MOST_BYTES, MOST_MEGABYTES
 from allo.web.worker import ask
 from inventory import tasks
@@ -28,6 +29,7 @@ from inventory.models import StockImport, StockImportRow
 from inventory.staff import importing, uploads
 from inventory.staff.checking import REASONS
 from inventory.staff.importing import AppliedBefore
+from inventory.staff.uploads import Full
 
 logger = logging.getLogger(__name__)
 
@@ -50,6 +52,7 @@ class FileForm(forms.Form):
         file: UploadedFile = self.cleaned_data["file"]
         if file.size and file.size > MOST_BYTES:
             raise forms.ValidationError(f"More than {MOST_MEGABYTES} MB: split the file.")
+        name_is_visible(file.name or "")
         return file
 
 
@@ -71,10 +74,7 @@ class ImportPages(ModelAdmin[StockImport]):
     def upload(self, request: HttpRequest) -> HttpResponse:
         actor = _who_may(request)
         form = FileForm(request.POST or None, request.FILES or None)
-        if request.method == "POST" and form.is_valid():
-            file = form.cleaned_data["file"]
-            name = file.name.replace("\0", "")
-            kept = uploads.keep(file=file, file_name=name, actor=actor)
+        if request.method == "POST" and form.is_valid() and (kept := _kept(form, actor)):
             if not ask(tasks.read_imports):
                 self.message_user(request, WORKERS_AWAY, messages.WARNING)
             return HttpResponseRedirect(self._page_of(request, kept))
@@ -147,6 +147,16 @@ def _who_may(request: HttpRequest) -> User:
         raise PermissionDenied
     assert isinstance(request.user, User)
     return request.user
+
+
+def _kept(form: FileForm, actor: User) -> StockImport | None:
+    """The import of the form's file; None, and an error in the form, if no more are taken now."""
+    file = form.cleaned_data["file"]
+    try:
+        return uploads.keep(file=file, file_name=file.name.replace("\0", ""), actor=actor)
+    except Full as full:
+        form.add_error("file", str(full))
+        return None
 
 
 def _uuid(text: str) -> UUID | None:

@@ -14,10 +14,13 @@ from uuid import uuid4
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import InterfaceError, OperationalError, transaction
-from django.db.models.functions import Now
+from django.db.models import Count, Q, Sum
+from django.db.models.functions import Coalesce, Length, Now
 
 from allo.postgresql import timeouts
 from allo.pruning import delete_in_portions
+from allo.web.uploads import MOST_BYTES
+from inventory import locks
 from inventory.adjustments import PORTION
 from inventory.files import reading
 from inventory.files.records import Record
@@ -28,7 +31,14 @@ from inventory.staff.checking import checked, meaning_of
 State = StockImport.State
 logger = logging.getLogger(__name__)
 
+# Files that no worker has read yet: of one person, and the bytes of everybody's.
+MOST_UNREAD = 10
+MOST_UNREAD_BYTES = 20 * MOST_BYTES
 GIVEN_UP = "No worker has read it for a day: upload it again."
+
+
+class Full(Exception):
+    """No more files are taken until workers have read some; the message says so."""
 
 
 class Overtaken(Exception):
@@ -37,12 +47,34 @@ class Overtaken(Exception):
 
 @transaction.atomic
 def keep(*, file: IO[bytes], file_name: str, actor: User) -> StockImport:
-    """Stores the file for a worker to read."""
+    """Stores the file for a worker to read. Raises `Full`."""
+    content = file.read()
+    _refuse_if_full(len(content), actor)
     kept = StockImport.objects.create(
         file_name=file_name[:120], state=State.WAITING, row_count=0, error_count=0, actor=actor
     )
-    StockImportFile.objects.create(stock_import=kept, content=file.read())
+    StockImportFile.objects.create(stock_import=kept, content=content)
     return kept
+
+
+def _refuse_if_full(size: int, actor: User) -> None:
+    # Of two uploads at once each would count without the other.
+    locks.uploading()
+    unread = StockImportFile.objects.aggregate(
+        bytes=Coalesce(Sum(Length("content")), 0),
+        own=Count("pk", filter=Q(stock_import__actor=actor)),
+    )
+    if unread["own"] >= MOST_UNREAD:
+        raise Full(
+            f"{MOST_UNREAD} files of yours have not been read yet. Nothing of this one was kept:"
+            " upload it again when some of them have been."
+        )
+    if unread["bytes"] + size > MOST_UNREAD_BYTES:
+        raise Full(
+            f"{unread['bytes'] // 2**20} MB of files have not been read yet, and no more than"
+            f" {MOST_UNREAD_BYTES // 2**20} MB are kept. Nothing of this one was kept: upload it"
+            " again when some of them have been."
+        )
 
 
 def read_waiting() -> int:

@@ -3,6 +3,7 @@
 import threading
 from datetime import timedelta
 from io import BytesIO
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -13,13 +14,13 @@ from django.db.models.functions import Now
 from django.test import Client
 from kombu.exceptions import OperationalError as BrokerError
 
-from inventory import tasks
+from inventory import locks, tasks
 from inventory.files import reading
 from inventory.models import Inventory, StockImport, StockImportFile, StockImportRow
 from inventory.staff import importing, uploads
 from inventory.staff.importing import AppliedBefore
 from tests.inventory.test_import import HEAD, LINE, UPLOAD, apply, client, upload, xlsx
-from tests.stock import stocked
+from tests.stock import all_at_once, stocked
 
 __all__ = ["client"]
 pytestmark = pytest.mark.django_db
@@ -55,6 +56,65 @@ def test_the_web_process_reads_nothing_of_a_file(client, monkeypatch) -> None:
     assert '<label for="import-progress">Reading the file</label>' in words
     assert ">Look again</a>" in words
     assert "Apply" not in words
+
+
+@pytest.mark.parametrize(
+    ("limit", "of", "words"),
+    [
+        ("MOST_UNREAD", 2, "2 files of yours have not been read yet."),
+        ("MOST_UNREAD_BYTES", 2 * len(HEAD + LINE), "have not been read yet, and no more than"),
+    ],
+)  # fmt: skip
+def test_no_more_files_are_taken_than_workers_get_to_read(
+    client, monkeypatch, limit, of, words
+) -> None:
+    monkeypatch.setattr(uploads, limit, of)
+    monkeypatch.setattr(tasks.read_imports, "apply_async", lambda **how: None)
+    stocked(5)
+
+    def send() -> Any:
+        return client.post(UPLOAD, {"file": BytesIO((HEAD + LINE).encode())})
+
+    assert [send().status_code for _ in range(2)] == [302, 302]
+    refused = send()
+    assert refused.status_code == 200
+    said = refused.context["form"].errors["file"].as_text()
+    assert words in said
+    assert "Nothing of this one was kept: upload it again when some of them have been." in said
+    assert StockImport.objects.count() == StockImportFile.objects.count() == 2
+    if limit == "MOST_UNREAD":
+        assert kept().state == "waiting", "others upload meanwhile"
+    tasks.read_imports()
+    assert send().status_code == 302
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(("locked", "taken"), [(True, 1), (False, 3)])
+def test_uploads_at_once_are_counted_one_after_the_other(monkeypatch, locked, taken) -> None:
+    """The second case is the control: without the lock each counts before the others add."""
+    User.objects.create_user("bo")
+    monkeypatch.setattr(uploads, "MOST_UNREAD", 1)
+    if not locked:
+        together, refuse = Barrier(3), uploads._refuse_if_full
+        monkeypatch.setattr(locks, "uploading", lambda: None)
+
+        def all_have_counted(*of: Any) -> None:
+            refuse(*of)
+            together.wait(timeout=30)
+
+        monkeypatch.setattr(uploads, "_refuse_if_full", all_have_counted)
+    results = all_at_once(3, lambda _: kept())
+    assert [isinstance(result, StockImport) for result in results].count(True) == taken
+    assert [isinstance(result, uploads.Full) for result in results].count(True) == 3 - taken
+    assert StockImportFile.objects.count() == taken
+
+
+def test_a_file_whose_name_cannot_be_seen_is_refused(client) -> None:
+    file = BytesIO((HEAD + LINE).encode())
+    file.name = "\u3164"
+    refused = client.post(UPLOAD, {"file": file})
+    assert "no visible character" in refused.context["form"].errors["file"].as_text()
+    assert not StockImport.objects.exists()
 
 
 def test_the_page_changes_by_itself_once_the_file_is_read(client) -> None:
