@@ -29,9 +29,9 @@ def reserve(client: Client, token: str = "", quantity: int = 1, key: str = "", *
     return client.post("/api/reservations", body, "application/json", headers=headers)
 
 
-def act(client: Client, where: str, token: str = "", method: str = "POST") -> Any:
+def act(client: Client, where: str, token: str = "", method: str = "POST", **more: str) -> Any:
     headers = {"Authorization": f"Bearer {token}"} if token else {}
-    return client.generic(method, where, headers=headers)
+    return client.generic(method, where, headers=headers, **more)
 
 
 def merchant(*scopes: str, **more: Any) -> str:
@@ -162,6 +162,24 @@ def test_writes_are_counted_per_address_and_a_merchants_by_its_own_rate(client) 
     token = merchant(rate="2/h")
     assert [reserve(client, token).status_code for _ in range(3)] == [201, 201, 429]
     assert client.get("/api/products").status_code == 200
+
+
+@pytest.mark.usefixtures("_one_an_hour")
+@pytest.mark.parametrize("is_browser", [True, False])
+def test_another_network_does_not_reset_the_count_of_a_browser_or_a_hold(
+    client, is_browser
+) -> None:
+    row = stocked(9)
+    if is_browser:
+        where, token = f"/api/reservations/{holding(client, row).pk}", ""
+    else:
+        held = reserve(client)
+        where, token = held.headers["Location"], held.json()["token"]
+    renewed = [
+        act(client, f"{where}/renew", token, REMOTE_ADDR=f"10.9.8.{n}").status_code
+        for n in range(2)
+    ]
+    assert renewed == [200, 429]
 
 
 @pytest.mark.usefixtures("_one_an_hour")

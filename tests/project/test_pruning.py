@@ -10,6 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from allo import pruning
+from allo.celery import app as celery_app
 from allo.tasks import prune
 from reservations.clock import pruning as of_reservations
 from reservations.models import AuditRun
@@ -33,6 +34,14 @@ def test_sign_ins_and_attempts_are_kept_for_ninety_days() -> None:
             model.objects.filter(pk=row.pk).update(attempt_time=ago)
     prune()
     assert [model.objects.get().username for model in (AccessAttempt, AccessLog)] == ["89", "89"]
+
+
+def test_the_clock_runs_every_task_that_prunes(settings) -> None:
+    celery_app.loader.import_default_modules()
+    scheduled = {entry["task"] for entry in settings.CELERY_BEAT_SCHEDULE.values()}
+    assert scheduled <= celery_app.tasks.keys()
+    assert scheduled >= {name for name in celery_app.tasks if "prune" in name or "remove_" in name}
+    assert prune.name in scheduled
 
 
 def test_audits_are_kept_for_a_year() -> None:

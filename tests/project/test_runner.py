@@ -78,6 +78,12 @@ def test_shop_cannot_change_its_tables(shop: Shop) -> None:
         connection.execute("DROP TABLE catalog_product CASCADE")
 
 
+def test_the_shops_role_has_its_timeouts_whatever_a_pooler_drops(shop: Shop) -> None:
+    with psycopg.connect(shop.variables()["DATABASE_URL"]) as connection:
+        assert connection.execute("SHOW lock_timeout").fetchone() == ("2s",)
+        assert connection.execute("SHOW transaction_timeout").fetchone() == ("3s",)
+
+
 SETTINGS = """
 import json, os
 from allo import settings
