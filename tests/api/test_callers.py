@@ -29,7 +29,7 @@ def reserve(client: Client, token: str = "", quantity: int = 1, key: str = "", *
     return client.post("/api/reservations", body, "application/json", headers=headers)
 
 
-def act(client: Client, where: str, token: str = "", method: str = "POST", **more: str) -> Any:
+def act(client: Client, where: str, token: str = "", method: str = "POST", **more: Any) -> Any:
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     return client.generic(method, where, headers=headers, **more)
 
