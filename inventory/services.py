@@ -22,8 +22,6 @@ from inventory.exceptions import (
 )
 from inventory.models import Inventory, StockMovement
 
-Reason = StockMovement.Reason
-
 PLACE = ("pk", "product", "warehouse")
 SET_THRESHOLDS = """
     UPDATE inventory_inventory AS row SET low_stock_threshold = wanted.threshold
@@ -56,30 +54,6 @@ def apply(
         if errors := _errors(rows, adjustments):
             raise Refused(errors)
         return write(adjustments, actor, lambda done: progress(len(rows) + done))
-
-
-def receive(
-    *, inventory_id: int, units: int, actor: User | None = None, note: str = ""
-) -> StockMovement:
-    """Adds delivered units. Raises `Inventory.DoesNotExist`, `Busy`; IntegrityError for a change
-    that breaks an invariant."""
-    return _one(Adjustment(inventory_id, units, Reason.RECEIVED, note), actor)
-
-
-def adjust(
-    *, inventory_id: int, delta: int, reason: Reason, note: str, actor: User | None = None
-) -> StockMovement:
-    """A correction, for one of the reasons in `StockMovement.ADJUSTMENTS`. Raises `BelowReserved`,
-    `Busy`."""
-    assert reason in StockMovement.ADJUSTMENTS
-    return _one(Adjustment(inventory_id, delta, reason, note), actor)
-
-
-def write_off(
-    *, inventory_id: int, units: int, note: str, actor: User | None = None
-) -> StockMovement:
-    """Removes units that are lost for good. Raises `BelowReserved`, `Busy`."""
-    return _one(Adjustment(inventory_id, -units, Reason.WRITTEN_OFF, note), actor)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +106,7 @@ def _pairs(moves: Sequence[Move]) -> Iterator[Adjustment]:
         taken = Adjustment(
             inventory_id=move.inventory_id,
             delta=-move.units,
-            reason=Reason.TRANSFERRED,
+            reason=StockMovement.Reason.TRANSFERRED,
             note=move.note,
             reference=move.reference or uuid.uuid4(),
             seen=move.seen,
@@ -154,14 +128,6 @@ def _rows_at(places: set[tuple[int, int]]) -> dict[tuple[int, int], int]:
         Inventory.objects.bulk_create(new, ignore_conflicts=True)
         there = {(product, house): pk for pk, product, house in rows.values_list(*PLACE)}
     return there
-
-
-def _one(adjustment: Adjustment, actor: User | None) -> StockMovement:
-    try:
-        (line,) = apply(adjustments=[adjustment], actor=actor)
-    except Refused as refused:
-        raise refused.errors[0] from None
-    return StockMovement.objects.get(pk=line)
 
 
 @contextmanager

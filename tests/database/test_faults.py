@@ -6,13 +6,13 @@ from psycopg import OperationalError
 from psycopg.errors import PipelineAborted
 
 from allo.postgresql.faults import Fault, fault_of, is_locked, name_of
-from inventory import services as stock_room
 from inventory.exceptions import Busy as StockBusy
 from inventory.exceptions import Storage as StockStorage
 from reservations import services
 from reservations.engine import transactions as engine
 from reservations.engine.commands import Command, Holder, Reserve
 from reservations.exceptions import Busy, Storage
+from tests import stock_room
 from tests.database.conftest import connected
 from tests.stock import stocked
 

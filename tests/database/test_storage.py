@@ -10,13 +10,13 @@ import pytest
 from django.db import connection
 
 from allo.postgresql import base
-from inventory import services as stock_room
 from inventory.exceptions import Storage as StockStorage
 from reservations import services
 from reservations.clock.audit import audit_stock
 from reservations.engine.commands import Holder
 from reservations.exceptions import Storage
 from reservations.models import IdempotencyKey, Reservation
+from tests import stock_room
 from tests.stock import stocked
 
 pytestmark = pytest.mark.django_db(transaction=True)

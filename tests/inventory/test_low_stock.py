@@ -9,6 +9,7 @@ from django.db.models.functions import Now
 from inventory import low_stock, services
 from inventory.models import Inventory, LowStock
 from inventory.tasks import watch_low_stock
+from tests import stock_room
 from tests.reservations.test_verbs import hold
 from tests.stock import all_at_once, stocked
 
@@ -22,7 +23,7 @@ def _somebody_to_tell(settings: Any) -> None:
 
 def sell_to(row: Inventory, total: int) -> None:
     row.refresh_from_db()
-    services.write_off(inventory_id=row.pk, units=row.total_units - total, note="x")
+    stock_room.write_off(inventory_id=row.pk, units=row.total_units - total, note="x")
 
 
 def test_staff_are_mailed_once_for_each_crossing() -> None:
@@ -39,7 +40,7 @@ def test_staff_are_mailed_once_for_each_crossing() -> None:
     sell_to(row, 1)
     watch_low_stock()
     assert len(mail.outbox) == 1, "lower still is no crossing"
-    services.receive(inventory_id=row.pk, units=9)
+    stock_room.receive(inventory_id=row.pk, units=9)
     watch_low_stock()
     sell_to(row, 0)
     watch_low_stock()

@@ -10,6 +10,7 @@ from django.test import Client
 from inventory import services
 from inventory.adjustments import MAX_UNITS
 from inventory.models import Inventory, StockMovement, Warehouse
+from tests import stock_room
 from tests.reservations.test_verbs import hold
 from tests.stock import stocked
 
@@ -184,7 +185,7 @@ def test_a_row_that_changed_since_the_check_is_shown_again(admin_client) -> None
     row = stocked(5)
     page = address(row, "receive")
     form = sent(fill_in(admin_client, page, units=2))
-    services.receive(inventory_id=row.pk, units=10)
+    stock_room.receive(inventory_id=row.pk, units=10)
     stale = admin_client.post(page, form)
     assert "It was 5 when you looked, and is 15 now." in stale.content.decode()
     assert [(line.before, line.after) for line in stale.context["lines"]] == [(15, 17)]
@@ -278,7 +279,7 @@ def test_one_refused_row_stops_all(admin_client, rows) -> None:
 def test_one_row_of_many_changed_since_the_check_is_shown_again(admin_client, rows) -> None:
     page = bulk(rows, "receive")
     form = sent(fill_in(admin_client, page, units=1))
-    services.receive(inventory_id=rows[2].pk, units=10)
+    stock_room.receive(inventory_id=rows[2].pk, units=10)
     stale = admin_client.post(page, form)
     assert "It was 5 when you looked, and is 15 now." in stale.content.decode()
     assert totals() == [5, 5, 15]
@@ -358,7 +359,7 @@ def ledger(client: Client, **query: Any) -> list[int]:
 def test_each_filter_of_the_ledger_works(admin_client) -> None:
     asha = User.objects.create_user("asha")
     here, there = stocked(5), stocked(6, product="jug", warehouse="del-01")
-    line = services.adjust(
+    line = stock_room.adjust(
         inventory_id=here.pk, delta=-1, reason=StockMovement.Reason.LOST, note="x", actor=asha
     )
     services.transfer(moves=[services.Move(here.pk, there.warehouse_id, 2)])
@@ -382,8 +383,8 @@ def test_the_account_of_one_row_has_the_balance_of_each_line(admin_client, monke
     row = stocked(5)
     stocked(7, product="other")
     for units in (3, 1, 2):
-        services.receive(inventory_id=row.pk, units=units)
-    services.write_off(inventory_id=row.pk, units=4, note="x")
+        stock_room.receive(inventory_id=row.pk, units=units)
+    stock_room.write_off(inventory_id=row.pk, units=4, note="x")
 
     def balances(**query: Any) -> list[int | None]:
         page = admin_client.get(LEDGER, {"row": row.pk, **query}).context["cl"]
@@ -399,7 +400,7 @@ def test_the_account_of_one_row_has_the_balance_of_each_line(admin_client, monke
 def test_the_detail_shows_the_last_movements_and_the_live_holds(admin_client) -> None:
     row = stocked(5)
     for _ in range(25):
-        services.receive(inventory_id=row.pk, units=1)
+        stock_room.receive(inventory_id=row.pk, units=1)
     held = hold(row, 3)
     response = admin_client.get(f"{LIST}{row.pk}/change/")
     assert [held.pk for held in response.context["holds"]] == [held.pk]

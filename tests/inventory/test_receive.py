@@ -4,10 +4,10 @@ from django.db import IntegrityError
 
 from inventory.exceptions import BelowReserved
 from inventory.models import Inventory, StockMovement
-from inventory.services import receive
 from reservations import services
 from reservations.engine.commands import Holder
 from tests.stock import all_at_once, stocked
+from tests.stock_room import receive
 
 
 @pytest.mark.django_db

@@ -13,6 +13,7 @@ from inventory.exceptions import Busy
 from inventory.models import Inventory, StockImport, StockMovement, Warehouse
 from inventory.staff import importing, uploads
 from reservations.clock.audit import audit_stock
+from tests import stock_room
 from tests.reservations.test_privileges import as_the_shop
 from tests.stock import stocked
 
@@ -38,7 +39,7 @@ def test_everything_staff_do_works_with_the_shops_role(settings, staff) -> None:
     row, there = stocked(9), Warehouse.objects.create(code="del-01", name="Delhi")
     settings.STAFF_EMAILS = ["stock@example.org"]
     with as_the_shop(settings):
-        services.write_off(inventory_id=row.pk, units=1, note="x", actor=staff)
+        stock_room.write_off(inventory_id=row.pk, units=1, note="x", actor=staff)
         services.transfer(moves=[services.Move(row.pk, there.pk, 7)], actor=staff)
         services.set_threshold(thresholds={row.pk: 3})
         assert low_stock.watch() == 1

@@ -20,6 +20,7 @@ from inventory.exceptions import (
 )
 from inventory.models import Inventory, StockMovement, Warehouse
 from inventory.services import Move
+from tests import stock_room
 from tests.reservations.test_verbs import hold
 from tests.stock import stocked
 
@@ -45,7 +46,7 @@ def staff() -> User:
 
 def test_an_adjustment_records_actor_and_reason(staff) -> None:
     row = stocked(9)
-    line = services.adjust(
+    line = stock_room.adjust(
         inventory_id=row.pk, delta=-2, reason=Reason.DAMAGED, note="Fell", actor=staff
     )
     assert total(row) == 7
@@ -54,7 +55,7 @@ def test_an_adjustment_records_actor_and_reason(staff) -> None:
 
 def test_writing_off_reduces_the_total(staff) -> None:
     row = stocked(9)
-    services.write_off(inventory_id=row.pk, units=9, note="Flood", actor=staff)
+    stock_room.write_off(inventory_id=row.pk, units=9, note="Flood", actor=staff)
     assert (total(row), lines_of(row)) == (0, [(-9, "written_off")])
 
 
@@ -91,20 +92,20 @@ def test_held_units_cannot_be_taken_away() -> None:
     row = stocked(5)
     hold(row, 4)
     with pytest.raises(BelowReserved) as refused:
-        services.write_off(inventory_id=row.pk, units=2, note="Broken")
+        stock_room.write_off(inventory_id=row.pk, units=2, note="Broken")
     assert (refused.value.inventory_id, refused.value.reserved, refused.value.total) == (
         row.pk,
         4,
         3,
     )
-    services.write_off(inventory_id=row.pk, units=1, note="Broken")
+    stock_room.write_off(inventory_id=row.pk, units=1, note="Broken")
     assert total(row) == 4
 
 
 def test_more_than_a_row_can_hold_is_refused() -> None:
     row = stocked(5)
     with pytest.raises(TooMany):
-        services.receive(inventory_id=row.pk, units=MAX_UNITS)
+        stock_room.receive(inventory_id=row.pk, units=MAX_UNITS)
 
 
 def test_several_adjustments_are_all_applied_or_each_refusal_is_named() -> None:
@@ -163,13 +164,13 @@ def test_zero_is_seen_as_any_other_number_is() -> None:
 
 def test_as_many_as_a_row_can_hold_are_taken() -> None:
     row = stocked(5)
-    services.receive(inventory_id=row.pk, units=MAX_UNITS - 5)
+    stock_room.receive(inventory_id=row.pk, units=MAX_UNITS - 5)
     assert total(row) == MAX_UNITS
 
 
 def test_a_row_that_is_not_there_does_not_exist() -> None:
     with pytest.raises(Inventory.DoesNotExist):
-        services.receive(inventory_id=404, units=1)
+        stock_room.receive(inventory_id=404, units=1)
 
 
 def test_a_move_is_done_once_by_what_was_seen_where_it_is_taken_from() -> None:

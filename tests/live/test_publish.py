@@ -16,12 +16,12 @@ from redis.client import PubSub
 from allo import live
 from allo.live import channel, publisher
 from inventory import adjustments
-from inventory import services as stock_room
 from reservations import services
 from reservations.clock import expiry
 from reservations.engine import transactions as engine
 from reservations.engine.events import holder_topic
 from reservations.exceptions import InsufficientStock
+from tests import stock_room
 from tests.reservations.test_verbs import hold, units
 from tests.stock import pass_time, stocked
 

@@ -10,8 +10,8 @@ from openpyxl import load_workbook
 from allo.admin_kit import base as admin
 from allo.admin_kit import export
 from inventory.models import StockMovement
-from inventory.services import receive
 from tests.stock import stocked
+from tests.stock_room import receive
 
 pytestmark = pytest.mark.django_db
 

@@ -19,7 +19,6 @@ from hypothesis.stateful import (
 )
 
 from catalog.models import Product
-from inventory import services as stock_services
 from inventory.exceptions import BelowReserved, BelowZero
 from inventory.models import Inventory, StockMovement
 from reservations import services
@@ -28,6 +27,7 @@ from reservations.clock.expiry import expire_due
 from reservations.engine.commands import Holder
 from reservations.exceptions import ReservationError
 from reservations.models import Reservation
+from tests import stock_room
 from tests.stock import pass_time, stocked
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.race]
@@ -221,7 +221,7 @@ class Machine(RuleBasedStateMachine):
         pk = self.rows[row].pk
         reserved = Inventory.objects.get(pk=pk).reserved_units
         try:
-            stock_services.adjust(
+            stock_room.adjust(
                 inventory_id=pk, delta=delta, reason=StockMovement.Reason.COUNTED, note="x"
             )
         except (BelowReserved, BelowZero):

@@ -18,6 +18,7 @@ from reservations.clock.audit import audit_stock
 from reservations.engine.commands import Holder
 from reservations.exceptions import ReservationError
 from reservations.models import Reservation
+from tests import stock_room
 from tests.stock import all_at_once, stocked, without_the_lock
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.race]
@@ -45,10 +46,10 @@ def stock_taking(number: int, rows: list[Inventory]) -> str:
     """One member of staff, who does one thing after the other to two rows."""
     here, there = rows if number % 2 else reversed(rows)
     acts = [
-        lambda: services.receive(inventory_id=here.pk, units=3),
-        lambda: services.write_off(inventory_id=here.pk, units=2, note="x"),
+        lambda: stock_room.receive(inventory_id=here.pk, units=3),
+        lambda: stock_room.write_off(inventory_id=here.pk, units=2, note="x"),
         lambda: services.transfer(moves=[Move(here.pk, there.warehouse_id, 2)]),
-        lambda: services.adjust(inventory_id=there.pk, delta=-1, reason=Reason.LOST, note="x"),
+        lambda: stock_room.adjust(inventory_id=there.pk, delta=-1, reason=Reason.LOST, note="x"),
         lambda: services.apply(
             adjustments=[
                 Adjustment(there.pk, 2, Reason.COUNTED),
@@ -99,7 +100,7 @@ def write_off_at_once(callers: int = 12) -> Counter[str]:
     """Each would write off the whole shelf."""
     row = stocked(1, product=f"p-{next(numbers)}")
     outcomes = all_at_once(
-        callers, lambda _: services.write_off(inventory_id=row.pk, units=1, note="x")
+        callers, lambda _: stock_room.write_off(inventory_id=row.pk, units=1, note="x")
     )
     return Counter(type(outcome).__name__ for outcome in outcomes)
 
