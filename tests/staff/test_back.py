@@ -10,6 +10,7 @@ from django.test import Client
 
 from catalog.models import Category
 from inventory.models import Inventory, StockImport, Warehouse
+from inventory.staff.stock_admin import InventoryAdmin
 from reservations.api import tokens
 from tests.reservations.test_verbs import hold
 from tests.staff.forms import sent
@@ -141,11 +142,16 @@ def test_filters_too_long_for_an_address_are_left_behind(admin_client) -> None:
     assert asked == f"{PRODUCTS}unpublish/?id={row.product_id}"
 
 
-def test_a_page_that_is_no_more_shows_the_last_with_the_same_filters(admin_client) -> None:
-    stocked(5)
+def test_a_page_that_is_no_more_shows_the_last_with_the_same_filters(
+    admin_client, monkeypatch
+) -> None:
+    monkeypatch.setattr(InventoryAdmin, "list_per_page", 1)
+    for warehouse in ("blr-01", "del-01"):
+        stocked(5, warehouse=warehouse)
     page = admin_client.get(f"{STOCK}?q=tidal&p=9")
     assert page.status_code == 200
     assert [row.product.name for row in page.context["cl"].result_list] == ["Tidal"]
+    assert page.context["cl"].page_num == 9
 
 
 def test_deleting_one_leads_back_to_the_list(admin_client) -> None:
