@@ -53,12 +53,3 @@ class GridForm(forms.Form):
         """A search is sorted by best match, unless another order is set."""
         sort = self.cleaned_data["sort"] or "featured"
         return BEST_MATCH if self.search and sort == "featured" else SORTS[sort][1]
-
-
-class StockForm(forms.Form):
-    """The products whose stock a page requests: "1,2,3"."""
-
-    p = forms.RegexField(r"^\d{1,9}(,\d{1,9}){0,499}$", strip=False)
-
-    def clean_p(self) -> list[int]:
-        return [int(pk) for pk in self.cleaned_data["p"].split(",")]

@@ -176,7 +176,8 @@ def _initial(contact: Contact | None) -> dict[str, str]:
 
 def _again(reservation: Reservation) -> dict[str, Any]:
     """What can be reserved again: in the same warehouse, else in the one with the most."""
-    nothing = {"again": None, "again_quantity": 0, "next_lapse_at": None}
+    nothing: dict[str, Any] = {"again": None, "again_quantity": 0, "next_lapse_at": None}
+    nothing |= {"stock": [], "keys": []}
     if reservation.status not in (Reservation.Status.EXPIRED, Reservation.Status.RELEASED):
         return nothing
     if not reservation.inventory.product.is_published:
@@ -188,6 +189,8 @@ def _again(reservation: Reservation) -> dict[str, Any]:
         "again": again if again.available else None,
         "again_quantity": min(again.available, reservation.quantity),
         "next_lapse_at": next_lapse_of(stock),
+        "stock": stock,
+        "keys": [reservation.inventory.product_id],
     }
 
 

@@ -94,6 +94,7 @@ class Inventory(models.Model):
     # annotated above, where holds are known: see `reservations.availability`
     live_holds: int
     next_lapse_at: datetime | None
+    read_at: datetime
 
     objects = InventoryQuerySet.as_manager()
 

@@ -36,6 +36,7 @@ class Stock:
     sold_now: int = 0
     held_now: int = 0
     nothing_due: bool = False  # this transaction has expired every dead hold of the row
+    lapse_moved: bool = False  # this transaction has moved the end of one of its holds
 
     @property
     def available(self) -> int:
@@ -44,6 +45,12 @@ class Stock:
     @property
     def is_changed(self) -> bool:
         return bool(self.sold_now or self.held_now)
+
+    @property
+    def shows(self) -> bool:
+        """Whether pages show the change: also when a hold ends if nothing is left but what is
+        held."""
+        return self.is_changed or (self.lapse_moved and self.available <= 0)
 
 
 class Shortage(Exception):
@@ -143,15 +150,19 @@ class Books:
     def renew(self, reservation: Reservation) -> Reservation:
         reservation.expires_at = self.now + timedelta(seconds=settings.RESERVATION_TTL_SECONDS)
         reservation.renewals += 1
-        self.changed[reservation.id] = reservation
+        self._move_end(reservation)
         self._tell(Happened.RENEWED, reservation)
         return reservation
 
     def extend(self, reservation: Reservation, by: timedelta) -> Reservation:
         reservation.expires_at += by
-        self.changed[reservation.id] = reservation
+        self._move_end(reservation)
         self._tell(Happened.EXTENDED, reservation)
         return reservation
+
+    def _move_end(self, reservation: Reservation) -> None:
+        self.stocks[reservation.inventory_id].lapse_moved = True
+        self.changed[reservation.id] = reservation
 
     def _count(self, reservation: Reservation, units: int) -> None:
         address = reservation.address
@@ -159,12 +170,13 @@ class Books:
             self.units_at[address] = self.units_at.get(address, 0) + units
 
     def _tell(self, happened: Happened, reservation: Reservation) -> None:
-        self._happened.append(ReservationEvent(happened, reservation.id, reservation.holder))
+        event = ReservationEvent(happened, reservation.id, reservation.holder, self.now)
+        self._happened.append(event)
 
     @property
     def events(self) -> list[Event]:
         """The events of this transaction, to be published after its commit."""
-        changed = (stock for stock in self.stocks.values() if stock.is_changed)
+        changed = (stock for stock in self.stocks.values() if stock.shows)
         return [*(self._stock_changed(stock) for stock in changed), *self._happened]
 
     def _stock_changed(self, stock: Stock) -> StockChanged:

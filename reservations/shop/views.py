@@ -182,7 +182,7 @@ def _page(
 ) -> HttpResponse:
     context = {
         "product": product,
-        "topics": [f"product:{product.pk}"],
+        "keys": [product.pk],
         "stock": form.stock,
         "next_lapse_at": next_lapse_of(form.stock),
         "form": form,
