@@ -36,7 +36,7 @@ class Stock:
     sold_now: int = 0
     held_now: int = 0
     nothing_due: bool = False  # this transaction has expired every dead hold of the row
-    lapse_moved: bool = False  # this transaction has moved the end of one of its holds
+    lapse_moved: bool = False  # another of its holds may be the first to lapse now
 
     @property
     def available(self) -> int:
@@ -48,8 +48,7 @@ class Stock:
 
     @property
     def shows(self) -> bool:
-        """Whether pages show the change: also when a hold ends if nothing is left but what is
-        held."""
+        """Whether pages show the change: if nothing is left, also when the first hold may lapse."""
         return self.is_changed or (self.lapse_moved and self.available <= 0)
 
 
@@ -114,6 +113,7 @@ class Books:
             expires_at=self.now + timedelta(seconds=settings.RESERVATION_TTL_SECONDS),
         )
         stock.held_now += quantity
+        stock.lapse_moved = True
         self.held.append(reservation)
         self.remember(reservation)
         self._count(reservation, quantity)
@@ -126,6 +126,7 @@ class Books:
         """Takes a pending reservation to a final state, and frees or sells its units."""
         stock = self.stocks[reservation.inventory_id]
         stock.held_now -= reservation.quantity
+        stock.lapse_moved = True
         if status == Status.CONFIRMED:
             stock.sold_now += reservation.quantity
         if not reservation.is_due(self.now):

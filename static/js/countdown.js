@@ -1,6 +1,5 @@
-// Counts down every <time data-until> by the server's clock. All that says what time it is comes
-// late, a kept page most of all: of Server-Timing, data-now, the stream and the Date of responses to
-// htmx, the latest is believed. The device's own clock is not used.
+// Counts down every <time data-until> by the server's clock. What says the time comes late, a kept
+// page most of all: of Server-Timing, data-now and stream the latest is believed.
 const [page] = performance.getEntriesByType("navigation");
 const sent = page?.serverTiming?.find(({ name }) => name === "now")?.duration ?? 0;
 const stamp = Math.max(sent / 1000, document.documentElement.dataset.now);
@@ -23,9 +22,8 @@ function show(time) {
   if (!left) askSoon(time);
 }
 
-// A shopper's own hold has ended, and the server decides what follows. Many end at the same moment,
-// so each page waits up to a second; if its clock was ahead, or nothing came, it asks again, each
-// time later. At a time that everyone sees, no page asks: the words change by themselves.
+// After the end of a shopper's own hold the server decides. Many end at once, so a page waits up to
+// a second; if that did not help, it asks again, each time later. At a time that all see none asks.
 const plans = new Map();
 
 function askSoon(time) {

@@ -1,6 +1,6 @@
 // Listens to the topics of the page's signed tokens. stock.js shows the numbers of messages about
-// stock. After any other, a [data-live] part of that topic gets a "refresh" event and requests itself
-// anew, and #stock the shared page; while no stream is open, all do so every 5 s.
+// stock. After any other, a [data-live] part of that topic gets a "refresh" event and requests
+// itself anew, and #stock the shared page; while no stream is open, all do so every 5 s.
 const SILENCE = 40_000;
 // A shared page is kept for a second.
 const KEPT = 1000;
@@ -10,7 +10,8 @@ const LONGEST = 6000;
 const PLACES = ["live-1", "live-2", "live-3"];
 
 const all = (selector) => [...document.querySelectorAll(selector)];
-const tokens = () => all("[data-live],[data-hears]").map(({ dataset }) => dataset.live ?? dataset.hears);
+const tokens = () =>
+  all("[data-live],[data-hears]").map(({ dataset }) => dataset.live ?? dataset.hears);
 const parts = () => all("[data-live],#stock");
 
 // "product:1.2:-:signature" holds product:1 and product:2.
@@ -61,11 +62,14 @@ function hear(line) {
   const wait = Math.random() * spread;
   if (key === "page") return tell([topic], wait);
   const detail = [topic.split(":")[1], key, ...numbers.map(Number)];
-  withStock(() => document.dispatchEvent(new CustomEvent("allo:stock", { detail: { detail, wait } })));
+  const news = new CustomEvent("allo:stock", { detail: { detail, wait } });
+  withStock(() => document.dispatchEvent(news));
 }
 
 // Its script is loaded when there is something to show, after the page.
-const loaded = new Promise((is) => (document.readyState === "complete" ? is() : addEventListener("load", is)));
+const loaded = new Promise((over) =>
+  document.readyState === "complete" ? over() : addEventListener("load", over),
+);
 
 function withStock(act) {
   const part = document.getElementById("stock");
@@ -82,11 +86,12 @@ function open() {
   for (const token of tokens().filter(Boolean).reverse().slice(0, MOST_TOKENS)) {
     if (url.href.length + token.length < LONGEST) url.searchParams.append("t", token);
   }
-  const read = all("[data-at]").map(({ dataset }) => Number(dataset.at));
+  const read = all("[data-at]").map(({ dataset: { at, heard } }) => Math.max(at, heard ?? 0));
   if (read.length) url.searchParams.append("at", Math.min(...read));
   source = new EventSource(url);
   source.addEventListener("up", ({ lastEventId }) => {
     heard = performance.now();
+    for (const { dataset } of all("[data-at]")) dataset.heard = lastEventId;
     document.dispatchEvent(new CustomEvent("allo:now", { detail: lastEventId / 1e6 }));
   });
   source.addEventListener("down", () => (heard = -SILENCE));

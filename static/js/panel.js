@@ -65,8 +65,8 @@ document.addEventListener("allo:shown", ({ detail: { product, its, state, time, 
 });
 
 // Not in the shop any more.
-document.addEventListener("allo:gone", ({ detail }) => {
-  if (detail?.status === 404) document.getElementById("again")?.dispatchEvent(new Event("refresh"));
+document.addEventListener("allo:gone", () => {
+  document.getElementById("again")?.dispatchEvent(new Event("refresh"));
 });
 
 let asked;

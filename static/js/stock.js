@@ -25,7 +25,8 @@ function read(where = document) {
       const [id, total, held] = row.split(":");
       // In the page it is the product's, which is the first of its rows'.
       const lapse = held === total ? Number(dataset.lapse) : 0;
-      keep(dataset.stock ?? dataset.of, id, dataset.at - UNSURE, Number(total), Number(held), lapse);
+      const product = dataset.stock ?? dataset.of;
+      keep(product, id, dataset.at - UNSURE, Number(total), Number(held), lapse);
     }
   }
   return new Set(its.map(({ dataset }) => dataset.stock ?? dataset.of));
@@ -72,7 +73,8 @@ function show(product, wait = 0) {
   const state = left > LOW ? "in_stock" : left > 0 ? "low" : total > 0 ? "all_held" : "sold_out";
   for (const it of all(`[data-stock="${product}"]`)) write(it, state, left, lapse);
   const time = lapse && timeOf(lapse);
-  document.dispatchEvent(new CustomEvent("allo:shown", { detail: { product, its, state, time, wait } }));
+  const detail = { product, its, state, time, wait };
+  document.dispatchEvent(new CustomEvent("allo:shown", { detail }));
   document.dispatchEvent(new Event("allo:times"));
   look();
 }
@@ -92,7 +94,8 @@ document.addEventListener(
     const part = dataset.part && !/[?&]page=/.test(location.search);
     const headers = part ? { "HX-Request": "true", "HX-Target": dataset.part } : {};
     const answer = await fetch(dataset.from ?? location.href, { headers }).catch(() => {});
-    if (!answer?.ok) return document.dispatchEvent(new CustomEvent("allo:gone", { detail: answer }));
+    if (answer?.status === 404) document.dispatchEvent(new Event("allo:gone"));
+    if (!answer?.ok) return;
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     const at = Math.max(0, ...all("[data-at]", page).map((it) => Number(it.dataset.at)));
     if (!isNews(at, { at: readAt })) return;
@@ -120,8 +123,8 @@ function look() {
   }
   clearTimeout(timer);
   if (!news.length) return;
-  const wait = news.some(([, , changed]) => changed) ? 0 : spoken + NUMBERS_EVERY - performance.now();
-  if (wait > 0) return (timer = setTimeout(look, wait));
+  const wait = spoken + NUMBERS_EVERY - performance.now();
+  if (wait > 0 && !news.some(([, , changed]) => changed)) return (timer = setTimeout(look, wait));
   spoken = performance.now();
   for (const [it, says] of news) said.set(it.dataset.stock, says);
   if (document.querySelector("dialog[open]")) return;

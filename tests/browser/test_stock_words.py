@@ -4,7 +4,7 @@ have the same words."""
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import NewContext
 from tests.browser.shopping import Shelf, hold, untouched
@@ -122,3 +122,29 @@ def test_what_messages_say_is_what_the_page_would_say(
 
 def pages_of(shelf: Shelf) -> tuple[str, ...]:
     return shelf.address, f"/?q={shelf.product}", f"{shelf.address}reserve/"
+
+
+def test_a_number_is_announced_now_and_then_and_a_new_state_at_once(page: Page, shop: Shop) -> None:
+    shelf = untouched(shop)
+    page.clock.install()
+    page.add_init_script(STREAM)
+    page.goto(shelf.address)
+    announcer = page.locator("#announcer")
+    rows = [line.split() for (line,) in shop.sql(NUMBERS.format(slug=shelf.slug))]
+
+    def say(units: int) -> None:
+        """So many units in one warehouse, and none in the others."""
+        for place, row in enumerate(rows):
+            row[3:] = [str(int(row[3]) + 1), str(0 if place else units), "0"]
+        page.evaluate(SAY, [" ".join(row) for row in rows])
+
+    say(4)
+    expect(announcer).to_contain_text("4 left")
+    say(3)
+    say(2)
+    expect(page.locator("main [data-stock]").first).to_have_text("2 left")
+    expect(announcer).to_contain_text("4 left")
+    page.clock.fast_forward(10_000)
+    expect(announcer).to_contain_text("2 left")
+    say(0)
+    expect(announcer).to_contain_text(f"{shelf.product}: Sold out")

@@ -128,8 +128,9 @@ def test_an_expiry_is_told_however_it_is_noticed(heard: Heard, noticed: str) -> 
         hold(row, 1, "session:next")
     told = heard()
     assert told >= {f"reservation:{reservation.pk}", holder_topic("session:late")}
-    # Of what is freed for one and held by the next at once there is as much as before.
-    assert (f"product:{row.product_id}" in told) == (noticed != "short")
+    # Of what is freed for one and held by the next at once there is as much as before, but it may
+    # come back later.
+    assert f"product:{row.product_id}" in told
 
 
 def test_what_is_refused_is_not_told(heard: Heard) -> None:
