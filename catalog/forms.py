@@ -60,12 +60,3 @@ def _as_begun(found: search.Search, after: str) -> search.Search:
     """Sorted by match or not as in the earlier parts of the list, however many match by now."""
     first, _, relevance = after.rpartition("~")
     return replace(found, ranked=relevance != str(UNRANKED)) if first else found
-
-
-class StockForm(forms.Form):
-    """The products whose stock a page requests: "1,2,3"."""
-
-    p = forms.RegexField(r"^\d{1,9}(,\d{1,9}){0,499}$", strip=False)
-
-    def clean_p(self) -> list[int]:
-        return [int(pk) for pk in self.cleaned_data["p"].split(",")]

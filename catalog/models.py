@@ -118,6 +118,8 @@ class Product(models.Model):
     total: int
     available: int
     next_lapse_at: datetime | None
+    stock_rows: list[str]
+    read_at: datetime
     relevance: int  # annotated by `matching`
 
     objects = ProductQuerySet.as_manager()

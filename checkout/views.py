@@ -23,7 +23,6 @@ from allo.web.parts import (
 from checkout import contacts
 from checkout.forms import ContactForm
 from checkout.models import Contact
-from inventory.events import product_topic
 from reservations import refusals, services
 from reservations.engine.events import reservation_topic
 from reservations.engine.idempotency import Reply
@@ -155,7 +154,7 @@ def _page(
         "form": form or ContactForm(initial=_initial(contact)),
         "refusal": refusal,
         "seen": seen,
-        "topics": _topics(reservation),
+        "topics": [reservation_topic(reservation.pk)],
         "title": _title(reservation),
         "part": part,
         "swapped": wants_part(request),
@@ -165,13 +164,6 @@ def _page(
     }
     response = render_part(request, "checkout/checkout.html", part, context, status=status)
     return response if part == "again" else holds_changed(response)
-
-
-def _topics(reservation: Reservation) -> list[str]:
-    """A live hold changes with itself; the offer to reserve again, with the product's stock."""
-    if reservation.is_pending:
-        return [reservation_topic(reservation.pk)]
-    return [product_topic(reservation.inventory.product_id)]
 
 
 def _title(reservation: Reservation) -> str:
@@ -186,7 +178,8 @@ def _initial(contact: Contact | None) -> dict[str, str]:
 
 def _again(reservation: Reservation) -> dict[str, Any]:
     """What can be reserved again: in the same warehouse, else in the one with the most."""
-    nothing = {"again": None, "again_quantity": 0, "next_lapse_at": None}
+    nothing: dict[str, Any] = {"again": None, "again_quantity": 0, "next_lapse_at": None}
+    nothing |= {"stock": [], "keys": []}
     if reservation.status not in (Reservation.Status.EXPIRED, Reservation.Status.RELEASED):
         return nothing
     if not reservation.inventory.product.is_published:
@@ -198,6 +191,8 @@ def _again(reservation: Reservation) -> dict[str, Any]:
         "again": again if again.available else None,
         "again_quantity": min(again.available, reservation.quantity),
         "next_lapse_at": next_lapse_of(stock),
+        "stock": stock,
+        "keys": [reservation.inventory.product_id],
     }
 
 

@@ -3,9 +3,20 @@ product: `catalog` knows nothing of `inventory`."""
 
 from typing import TypeVar
 
-from django.db.models import Exists, F, IntegerField, OuterRef, Subquery, Sum
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import (
+    Exists,
+    F,
+    Func,
+    IntegerField,
+    OuterRef,
+    Subquery,
+    Sum,
+    TextField,
+    Value,
+)
 from django.db.models.expressions import Combinable
-from django.db.models.functions import Coalesce
+from django.db.models.functions import Coalesce, Now
 
 from catalog.forms import GridForm
 from catalog.models import ProductQuerySet
@@ -18,6 +29,17 @@ def with_stock(products: Products) -> Products:
     """Annotates `total` and `available`: units over all warehouses."""
     free = F("total_units") - F("reserved_units")
     return products.annotate(total=_sum_of(F("total_units")), available=_sum_of(free))
+
+
+def with_rows(products: Products) -> Products:
+    """Annotates `stock_rows`, the numbers of each row as "key:total:reserved", and `read_at`: the
+    database's time at which they were read."""
+    numbers = Func(
+        Value(":"), "pk", "total_units", "reserved_units",
+        function="concat_ws", output_field=TextField(),
+    )  # fmt: skip
+    rows = rows_of_each().order_by("pk").annotate(numbers=numbers).values("numbers")
+    return products.annotate(stock_rows=ArraySubquery(rows), read_at=Now())
 
 
 def rows_of_each() -> InventoryQuerySet:

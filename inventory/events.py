@@ -2,12 +2,9 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
 
-
-def product_topic(product_id: int | Literal["*"]) -> str:
-    """The topic of one product's stock, or with "*" of every product's."""
-    return f"product:{product_id}"
+from allo.live.message import Message, micros
+from catalog.events import product_topic
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,5 +18,9 @@ class StockChanged:
     at: datetime
 
     @property
-    def topics(self) -> tuple[str, ...]:
-        return (product_topic(self.product),)
+    def messages(self) -> tuple[Message, ...]:
+        # When nothing is left, pages show when the first hold may lapse.
+        nothing_left = self.reserved >= self.total > 0
+        numbers = f"{self.total} {self.reserved}"
+        topic = product_topic(self.product)
+        return (Message(topic, micros(self.at), str(self.row), numbers, follow=nothing_left),)

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 from django.db.models import Case, Count, IntegerField, Min, OuterRef, QuerySet, Subquery, When
-from django.db.models.functions import Coalesce
+from django.db.models.functions import Coalesce, Now
 
+from allo.live.message import Message
 from catalog.models import Product
 from inventory import availability
 from inventory.availability import Products
@@ -19,8 +20,20 @@ Rows = TypeVar("Rows", bound=QuerySet[Inventory])
 
 
 def with_next_lapse(rows: Rows) -> Rows:
-    """Annotates `next_lapse_at`: when the first hold of the row may lapse."""
-    return rows.annotate(next_lapse_at=Subquery(_ends_of_each()[:1]))
+    """Annotates `next_lapse_at`: when the first hold of the row may lapse; and `read_at`."""
+    return rows.annotate(next_lapse_at=Subquery(_ends_of_each()[:1]), read_at=Now())
+
+
+def with_lapses_added(messages: Sequence[Message]) -> list[Message]:
+    """Messages about rows of which nothing is left, with when the first hold of each may lapse, in
+    seconds since the epoch."""
+    of = {int(message.key): message for message in messages}
+    rows = with_next_lapse(Inventory.objects.filter(pk__in=of))
+    return [
+        of[row.pk].adding(f"{row.next_lapse_at.timestamp():.6f}")
+        for row in rows
+        if row.next_lapse_at
+    ]
 
 
 def with_live_holds(rows: Rows) -> Rows:
@@ -31,11 +44,11 @@ def with_live_holds(rows: Rows) -> Rows:
 
 
 def with_stock_and_lapse(products: Products) -> Products:
-    """Annotates `total` and `available`, units over all warehouses, and `next_lapse_at`: when the
-    first hold may lapse, for products of which no unit is free."""
+    """Annotates `total` and `available`, units over all warehouses; `stock_rows` and `read_at`; and
+    `next_lapse_at`: when the first hold may lapse, for products of which no unit is free."""
     lapses = with_next_lapse(availability.rows_of_each()).order_by().values("product")
     first = Subquery(lapses.annotate(first=Min("next_lapse_at")).values("first"))
-    return availability.with_stock(products).annotate(
+    return availability.with_rows(availability.with_stock(products)).annotate(
         next_lapse_at=Case(When(~availability.is_free(), then=first))
     )
 

@@ -1,6 +1,7 @@
 """The ASGI application: event streams, and nothing else. It needs neither database nor session."""
 
 import asyncio
+import re
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
@@ -10,7 +11,7 @@ from django.core.signing import BadSignature
 
 from allo.live.hub import Hub
 from allo.live.listener import listen
-from allo.live.tokens import read
+from allo.live.tokens import Listening, read
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -21,8 +22,11 @@ HEARTBEAT_SECONDS = 15
 RETRY_AFTER_SECONDS = 15
 # Clients that lose their streams at the same time reconnect at different times.
 RECONNECT_MS, RECONNECT_SPREAD_MS = 2000, 3000
-# A page has a token for each of its three or four live parts; each costs a signature check.
+# A page has a token for each of its live parts, a grid one for each part of its list; each costs a
+# signature check.
 MAX_TOKENS = 20
+# Microseconds since the epoch.
+MOMENT = re.compile(r"[0-9]{1,17}")
 # Request headers stay in memory as long as the stream. On the shop's own host they include cookies.
 MAX_HEADERS_BYTES = 16_384
 
@@ -114,9 +118,11 @@ class Application:
             later = (b"retry-after", str(RETRY_AFTER_SECONDS).encode())
             return await _short(send, 503, [*headers, later])
         try:
-            listening = read(_tokens(scope))
-        except (BadSignature, ValueError):
+            listening = _listening(scope)
+        except BadSignature:
             return await _short(send, 403, headers)
+        except ValueError:
+            return await _short(send, 400, headers)
         client = self.hub.join(listening)
         self._streams_of[network] += 1
         try:
@@ -153,10 +159,27 @@ class Application:
         return [(b"vary", b"Origin"), *allow] if self._origins else []
 
 
-def _tokens(scope: Scope) -> list[str]:
-    """Raises `ValueError` for more parameters than a page has tokens."""
+def _listening(scope: Scope) -> Listening:
+    """What the stream listens to, and since when: the last that its browser heard, for a stream
+    that was lost, else when the oldest part of its page was read. Raises `BadSignature`, and
+    `ValueError` for what no page sends."""
     query = scope["query_string"].decode("latin-1")
-    return parse_qs(query, max_num_fields=MAX_TOKENS).get("t", [])
+    # One more than the tokens: `at`.
+    asked = parse_qs(query, max_num_fields=MAX_TOKENS + 1)
+    tokens = asked.get("t", [])
+    if len(tokens) > MAX_TOKENS:
+        raise ValueError("too many tokens")
+    listening = read(tokens)
+    if heard := dict(scope["headers"]).get(b"last-event-id"):
+        return listening._replace(since=_seconds(heard.decode("latin-1")))
+    read_at = [_seconds(at) for at in asked.get("at", [])]
+    return listening._replace(since=min((listening.since, *read_at)))
+
+
+def _seconds(moment: str) -> float:
+    if not MOMENT.fullmatch(moment):
+        raise ValueError("not a moment")
+    return int(moment) / 1e6
 
 
 def _too_much(scope: Scope) -> int:

@@ -1,11 +1,14 @@
-"""The format of messages in Redis: topics, one per line, on one channel."""
+"""The format in Redis: messages, one per line, on one channel."""
 
 from collections.abc import Iterable
 
-
-def pack(topics: Iterable[str]) -> bytes:
-    return "\n".join(topics).encode()
+from allo.live.message import Message
 
 
-def unpack(message: bytes) -> list[str]:
-    return message.decode().split("\n")
+def pack(messages: Iterable[Message]) -> bytes:
+    return "\n".join(message.line for message in messages).encode()
+
+
+def unpack(sent: bytes) -> list[Message]:
+    """Raises `ValueError` for what is none of ours."""
+    return [Message.read(line) for line in sent.decode().split("\n")]

@@ -3,15 +3,16 @@
 from collections.abc import Iterable
 from typing import Protocol
 
-from allo.live.publisher import publish
+from allo.live.message import Message
+from allo.live.publisher import send
 
 
 class Event(Protocol):
     @property
-    def topics(self) -> tuple[str, ...]:
-        """The topics under which open pages receive it."""
+    def messages(self) -> tuple[Message, ...]:
+        """What open pages receive."""
 
 
 def tell(events: Iterable[Event]) -> None:
     """Call it after the commit. It takes microseconds, whatever the state of Redis."""
-    publish(*{topic for event in events for topic in event.topics})
+    send([message for event in events for message in event.messages])

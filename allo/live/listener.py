@@ -57,7 +57,17 @@ async def _next(subscription: PubSub, hub: Hub) -> None:
     if message["type"] == "subscribe":
         hub.up()
     elif message["type"] == "message":
-        hub.changed(channel.unpack(message["data"]))
+        _pass_on(message["data"], hub)
+
+
+def _pass_on(sent: bytes, hub: Hub) -> None:
+    try:
+        messages = channel.unpack(sent)
+    except ValueError:
+        # During an update, for instance, from a process of another version.
+        logger.warning("a message that cannot be read: %r", sent[:100])
+    else:
+        hub.changed(messages)
 
 
 async def _message(subscription: PubSub) -> dict[str, Any] | None:

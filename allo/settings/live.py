@@ -12,3 +12,5 @@ LIVE_ALLOW_ORIGINS = env.list("LIVE_ALLOW_ORIGINS", default=[])
 LIVE_CHANNEL = env.str("LIVE_CHANNEL", default="allo.live")
 LIVE_MAX_CLIENTS = env.int("LIVE_MAX_CLIENTS", default=10_000)
 LIVE_MAX_PER_NETWORK = env.int("LIVE_MAX_PER_NETWORK", default=500)
+# What the publisher's thread adds to messages of which that is said.
+LIVE_ADDITIONS = "reservations.availability.with_lapses_added"

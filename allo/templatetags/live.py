@@ -1,4 +1,5 @@
-"""Marks live parts of a page: `<div id="…" {% live_topics topics %}>` listens to these topics."""
+"""Marks the parts of a page that listen: `<div id="…" {% live_topics topics %}>` refreshes itself
+after a change of one of these topics."""
 
 from collections.abc import Iterable
 
@@ -19,6 +20,6 @@ def live_url() -> str:
 
 @register.simple_tag
 def live_topics(topics: Iterable[str]) -> SafeString:
-    """Without topics the part still refreshes with the page, and by polling."""
+    """Without topics the part still refreshes when another tab of its browser acts."""
     topics = list(topics)
     return format_html('data-live="{}"', tokens.sign(topics) if topics else "")

@@ -41,6 +41,7 @@ class Inventory(models.Model):
     # annotated in `reservations.availability`
     live_holds: int
     next_lapse_at: datetime | None
+    read_at: datetime
 
     objects = InventoryQuerySet.as_manager()
 

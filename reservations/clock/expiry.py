@@ -89,5 +89,5 @@ def _events(
             StockChanged(s["id"], s["product_id"], s["total_units"], s["reserved_units"], at)
             for s in stocks or ()
         ),
-        *(ReservationEvent(Happened.EXPIRED, pk, holder) for pk, holder in ended),
+        *(ReservationEvent(Happened.EXPIRED, pk, holder, at) for pk, holder in ended),
     ]

@@ -36,6 +36,7 @@ class Stock:
     sold_now: int = 0
     held_now: int = 0
     nothing_due: bool = False  # this transaction has expired every dead hold of the row
+    lapse_moved: bool = False  # another of its holds may be the first to lapse now
 
     @property
     def available(self) -> int:
@@ -44,6 +45,11 @@ class Stock:
     @property
     def is_changed(self) -> bool:
         return bool(self.sold_now or self.held_now)
+
+    @property
+    def shows(self) -> bool:
+        """Whether pages show the change: if nothing is left, also when the first hold may lapse."""
+        return self.is_changed or (self.lapse_moved and self.available <= 0)
 
 
 class Shortage(Exception):
@@ -107,6 +113,7 @@ class Books:
             expires_at=self.now + timedelta(seconds=settings.RESERVATION_TTL_SECONDS),
         )
         stock.held_now += quantity
+        stock.lapse_moved = True
         self.held.append(reservation)
         self.remember(reservation)
         self._count(reservation, quantity)
@@ -119,6 +126,7 @@ class Books:
         """Takes a pending reservation to a final state, and frees or sells its units."""
         stock = self.stocks[reservation.inventory_id]
         stock.held_now -= reservation.quantity
+        stock.lapse_moved = True
         if status == Status.CONFIRMED:
             stock.sold_now += reservation.quantity
         if not reservation.is_due(self.now):
@@ -143,15 +151,19 @@ class Books:
     def renew(self, reservation: Reservation) -> Reservation:
         reservation.expires_at = self.now + timedelta(seconds=settings.RESERVATION_TTL_SECONDS)
         reservation.renewals += 1
-        self.changed[reservation.id] = reservation
+        self._move_end(reservation)
         self._tell(Happened.RENEWED, reservation)
         return reservation
 
     def extend(self, reservation: Reservation, by: timedelta) -> Reservation:
         reservation.expires_at += by
-        self.changed[reservation.id] = reservation
+        self._move_end(reservation)
         self._tell(Happened.EXTENDED, reservation)
         return reservation
+
+    def _move_end(self, reservation: Reservation) -> None:
+        self.stocks[reservation.inventory_id].lapse_moved = True
+        self.changed[reservation.id] = reservation
 
     def _count(self, reservation: Reservation, units: int) -> None:
         address = reservation.address
@@ -159,12 +171,13 @@ class Books:
             self.units_at[address] = self.units_at.get(address, 0) + units
 
     def _tell(self, happened: Happened, reservation: Reservation) -> None:
-        self._happened.append(ReservationEvent(happened, reservation.id, reservation.holder))
+        event = ReservationEvent(happened, reservation.id, reservation.holder, self.now)
+        self._happened.append(event)
 
     @property
     def events(self) -> list[Event]:
         """The events of this transaction, to be published after its commit."""
-        changed = (stock for stock in self.stocks.values() if stock.is_changed)
+        changed = (stock for stock in self.stocks.values() if stock.shows)
         return [*(self._stock_changed(stock) for stock in changed), *self._happened]
 
     def _stock_changed(self, stock: Stock) -> StockChanged:

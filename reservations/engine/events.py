@@ -1,12 +1,15 @@
 """The events of reservations, from which live updates are made."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from functools import lru_cache
 from hashlib import blake2b
 from uuid import UUID
 
 from django.conf import settings
+
+from allo.live.message import Message, micros
 
 
 class Happened(StrEnum):
@@ -24,13 +27,15 @@ class ReservationEvent:
     happened: Happened
     reservation: UUID
     holder: str
+    at: datetime
 
     @property
-    def topics(self) -> tuple[str, ...]:
+    def messages(self) -> tuple[Message, ...]:
         # No page shows a new hold yet.
         new = self.happened is Happened.CREATED
         own = () if new else (reservation_topic(self.reservation),)
-        return (holder_topic(self.holder), *own)
+        at = micros(self.at)
+        return tuple(Message(topic, at) for topic in (holder_topic(self.holder), *own))
 
 
 def reservation_topic(pk: UUID) -> str:

@@ -3,8 +3,7 @@
 from typing import Any
 from urllib.parse import urlencode
 
-from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.http import Http404, HttpResponse
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
@@ -12,11 +11,11 @@ from allo.web.parts import Request, always_fresh, render_part, wants_part
 from allo.web.shared.keys import Sharing
 from allo.web.shared.pages import shared
 from catalog import paging
-from catalog.forms import GridForm, StockForm
+from catalog.forms import GridForm
 from catalog.models import Category, Product, ProductQuerySet
 from catalog.slugs import NoSuchCategory, follow_categories
 from inventory.availability import selected
-from reservations.availability import shown, with_stock_and_lapse
+from reservations.availability import shown
 
 GRID = Sharing(
     query={"q": "", "category": "", "in_stock": "", "sort": "featured", "page": "1", "after": ""},
@@ -43,17 +42,6 @@ def grid(request: Request) -> HttpResponse:
         # The address says what is set, not every field of the form.
         response.headers["HX-Push-Url"] = _url(context["active"])
     return response
-
-
-@require_safe
-@always_fresh
-def stock(request: HttpRequest) -> HttpResponse:
-    """The stock of each of these products, in the words of the cards."""
-    form = StockForm(request.GET)
-    if not form.is_valid():
-        raise Http404("no such products")
-    wanted = Product.objects.published().filter(pk__in=form.cleaned_data["p"])
-    return render(request, "catalog/stock.html", {"products": with_stock_and_lapse(wanted)})
 
 
 def _grid_context(request: Request, form: GridForm) -> dict[str, Any]:

@@ -8,7 +8,6 @@ from django.template.loader import render_to_string
 from django.utils import timezone
 
 from catalog.models import Product
-from inventory.events import product_topic
 from inventory.models import Inventory
 from reservations.availability import with_next_lapse
 from reservations.models import Reservation
@@ -36,7 +35,7 @@ def panel(product: Product) -> dict[str, Any]:
         "available": sum(row.available for row in stock),
         "total": sum(row.total_units for row in stock),
         "next_lapse_at": next_lapse_of(stock),
-        "topics": [product_topic(product.pk)],
+        "keys": [product.pk],
         "now": timezone.now(),
     }
 

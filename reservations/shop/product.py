@@ -29,8 +29,13 @@ def product(request: HttpRequest, slug: str) -> HttpResponse:
     preview = _previewed(request)
     product = get_object_or_404(_products() if preview else published, slug=slug)
     others = published.filter(category=product.category).exclude(pk=product.pk)
-    related = others.order_by("position", "pk")[:RELATED]
-    context = {"product": product, "related": related, "preview": preview}
+    related = list(others.order_by("position", "pk")[:RELATED])
+    context = {
+        "product": product,
+        "related": related,
+        "related_keys": [other.pk for other in related],
+        "preview": preview,
+    }
     response = render(request, "catalog/product.html", context)
     if preview:
         response.headers["X-Robots-Tag"] = "noindex"

@@ -7,6 +7,5 @@ from reservations.shop import grid, product
 app_name = "catalog"
 urlpatterns = [
     path("", grid.grid, name="grid"),
-    path("stock/", grid.stock, name="stock"),
     path("p/<slug:slug>/", product.product, name="product"),
 ]

@@ -25,7 +25,6 @@ from allo.web.shared.keys import Sharing
 from allo.web.shared.pages import shared
 from catalog.models import Product, ProductQuerySet
 from catalog.slugs import follow_renames
-from inventory.events import product_topic
 from inventory.models import Inventory
 from reservations import refusals, services
 from reservations.availability import with_stock_and_lapse
@@ -183,7 +182,7 @@ def _page(
 ) -> HttpResponse:
     context = {
         "product": product,
-        "topics": [product_topic(product.pk)],
+        "keys": [product.pk],
         "stock": form.stock,
         "next_lapse_at": next_lapse_of(form.stock),
         "form": form,

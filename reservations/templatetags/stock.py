@@ -1,12 +1,18 @@
+from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
 from django import template
 from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from allo.templatetags.live import live_topics
+from allo.live.message import micros
+from allo.live.tokens import sign_shared
+from catalog.events import product_topic
 from catalog.models import Product
-from inventory.events import product_topic
+from inventory.models import Inventory
+from reservations.shop.panel import next_lapse_of
 
 register = template.Library()
 
@@ -15,9 +21,10 @@ FEW = 5
 
 
 @register.simple_tag
-def live_stock() -> SafeString:
-    """Makes a part listen to the stock of every product."""
-    return live_topics([product_topic("*")])
+def hears_stock(products: Iterable[int]) -> SafeString:
+    """`data-hears`: a page that anyone may keep open listens to the stock of these products."""
+    topics = [product_topic(product) for product in products]
+    return format_html('data-hears="{}"', sign_shared(topics)) if topics else SafeString()
 
 
 @register.inclusion_tag("includes/_stock_words.html")
@@ -31,7 +38,38 @@ def stock_words(product: Product) -> dict[str, Any]:
     }
 
 
+@register.filter
+def state_of(stock: Sequence[Inventory]) -> str:
+    """The state of a product whose rows these are."""
+    total = sum(row.total_units for row in stock)
+    return stock_state(total, sum(row.available for row in stock))
+
+
 def stock_state(total: int, available: int) -> str:
     if available <= 0:
         return "all_held" if total > 0 else "sold_out"
     return "few" if available <= FEW else "in_stock"
+
+
+@register.simple_tag
+def numbers_of(product: Product) -> SafeString:
+    """For scripts: the numbers of a product `with_stock_and_lapse`, and when they were read."""
+    return _numbers(product.stock_rows, product.next_lapse_at, product.read_at)
+
+
+@register.simple_tag
+def numbers_in(stock: Sequence[Inventory]) -> SafeString:
+    """The same of a product's rows; nothing if it has none."""
+    if not stock:
+        return SafeString()
+    rows = [f"{row.pk}:{row.total_units}:{row.reserved_units}" for row in stock]
+    return _numbers(rows, next_lapse_of([*stock]), stock[0].read_at)
+
+
+def _numbers(rows: Sequence[str], lapse: datetime | None, read_at: datetime) -> SafeString:
+    return format_html(
+        'data-rows="{}" data-lapse="{}" data-at="{}"',
+        " ".join(rows),
+        f"{lapse.timestamp():.6f}" if lapse else "",
+        micros(read_at),
+    )

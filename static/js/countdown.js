@@ -1,17 +1,10 @@
-// Counts down every <time data-until> by the server's clock: the page's response contains it
-// (Server-Timing, else data-now, which in a shared page may be a second old), and so does each
-// response to htmx (Date). The device's own clock is not used.
+// Counts down every <time data-until> by the server's clock. What says the time comes late, a kept
+// page most of all: of Server-Timing, data-now and stream the latest is believed.
 const [page] = performance.getEntriesByType("navigation");
-const sent = page?.serverTiming?.find(({ name }) => name === "now")?.duration;
-const stamp = sent ? sent / 1000 : Number(document.documentElement.dataset.now);
+const sent = page?.serverTiming?.find(({ name }) => name === "now")?.duration ?? 0;
+const stamp = Math.max(sent / 1000, document.documentElement.dataset.now);
 let server = stamp - (page?.responseStart ?? 0) / 1000;
 const now = () => server + performance.now() / 1000;
-
-const MARKS = [
-  [120, "2 minutes left"],
-  [30, "30 seconds left"],
-  [0, "The time has run out"],
-];
 
 const two = (number) => String(number).padStart(2, "0");
 
@@ -25,30 +18,23 @@ function show(time) {
   const left = Math.max(0, Math.ceil(time.dataset.until - now()));
   const words = left ? `${time.dataset.lead ?? ""}${clock(left)}` : (time.dataset.over ?? "0:00");
   if (time.textContent !== words) time.textContent = words;
-  if ("deadline" in time.dataset) warn(time, left);
-  if (!left) askAgain(time);
+  time.dispatchEvent(new CustomEvent("allo:left", { bubbles: true, detail: left }));
+  if (!left) askSoon(time);
 }
 
-// The checkout's deadline: a bar, a visible warning, and announcements at three moments.
-const before = new WeakMap();
+// After the end of a shopper's own hold the server decides. Many end at once, so a page waits up to
+// a second; if that did not help, it asks again, each time later. At a time that all see none asks.
+const plans = new Map();
 
-function warn(time, left) {
-  const page = time.closest("[data-resync]");
-  page.dataset.left = left <= 120 ? "little" : "enough";
-  const whole = time.dataset.until - time.dataset.since;
-  page.querySelector(".clock-bar").style.scale = `${Math.min(left / whole, 1)} 1`;
-  const mark = MARKS.find(([at]) => left <= at && before.get(time) > at);
-  if (mark) document.dispatchEvent(new CustomEvent("allo:announce", { detail: mark[1] }));
-  before.set(time, left);
-}
-
-// The server decides what follows. By its own clock the end may still be a moment away.
-const asked = new WeakMap();
-
-function askAgain(time) {
+function askSoon(time) {
   const part = time.closest("[data-resync]");
-  if (!part || performance.now() - (asked.get(part) ?? -Infinity) < 1000) return;
-  asked.set(part, performance.now());
+  if (!part) return;
+  const name = part.id + time.dataset.until;
+  const plan = plans.get(name) ?? { at: now() + Math.random(), wait: 1 };
+  plans.set(name, plan);
+  if (now() < plan.at) return;
+  plan.at = now() + plan.wait;
+  plan.wait *= 2;
   part.dispatchEvent(new Event("refresh"));
 }
 
@@ -56,12 +42,16 @@ function tick() {
   document.querySelectorAll("time[data-until]").forEach(show);
 }
 
+document.addEventListener("allo:now", ({ detail }) => {
+  server = Math.max(server, detail - performance.now() / 1000);
+});
 document.addEventListener("htmx:afterRequest", ({ detail: { xhr } }) => {
   const date = Date.parse(xhr?.getResponseHeader("Date")) / 1000;
   // The Date header has whole seconds: only a greater difference means that this clock had stopped.
   if (Math.abs(date + 0.5 - now()) > 1.5) server += date + 0.5 - now();
 });
 
+document.addEventListener("allo:times", tick);
 document.addEventListener("htmx:afterSettle", tick);
 tick();
 setInterval(tick, 250);

@@ -1,39 +1,79 @@
-// Each [data-live] part has signed topics that it depends on. When the live process reports a
-// change of one, the part gets a "refresh" event and requests itself anew. While no stream is open,
-// all parts are refreshed every 5 s.
+// Listens to the topics of the page's signed tokens. stock.js shows the numbers of messages about
+// stock. After any other, a [data-live] part of that topic gets a "refresh" event and requests
+// itself anew, and #stock the shared page; while no stream is open, all do so every 5 s.
 const SILENCE = 40_000;
+// A shared page is kept for a second.
+const KEPT = 1000;
+const MOST_TOKENS = 20;
+const LONGEST = 6000;
 // A browser's tabs share six connections to an origin, so at most three of them open streams.
 const PLACES = ["live-1", "live-2", "live-3"];
 
-const parts = () => [...document.querySelectorAll("[data-live]")];
-const topicsOf = ({ dataset }) => dataset.live.replace(/(:[^:]*){2}$/, "").split(" ");
+const all = (selector) => [...document.querySelectorAll(selector)];
+const tokens = () =>
+  all("[data-live],[data-hears]").map(({ dataset }) => dataset.live ?? dataset.hears);
+const parts = () => all("[data-live],#stock");
 
-// At most once a second; `detail` are the changed topics, "*" is all.
+// "product:1.2:-:signature" holds product:1 and product:2.
+function topicsOf(token) {
+  if (!token) return [];
+  return token.replace(/(:[^:]*){2}$/, "").split(" ").flatMap((it) => {
+    const [kind, ids] = it.split(":");
+    return ids.split(".").map((id) => `${kind}:${id}`);
+  });
+}
+
+function wanted(part) {
+  if (part.id === "stock") {
+    const heard = all("[data-hears]").flatMap(({ dataset }) => topicsOf(dataset.hears));
+    return heard.length ? ["*", ...heard] : [];
+  }
+  // Without topics it is of a shopper who holds nothing, until another tab says otherwise.
+  const own = topicsOf(part.dataset.live);
+  return own.length ? ["*", "holder:*", ...own] : ["holder:*"];
+}
+
+// At most once a second.
 const plans = new Map();
 
 function fire(id) {
-  const detail = plans.get(id);
-  if (!detail.length) return plans.delete(id);
+  if (!plans.get(id)) return plans.delete(id);
   setTimeout(fire, 1000, id);
   const part = document.getElementById(id);
   // Not while the part or a form in it has a request under way: htmx would queue this one, and send
   // it when the shopper's next press ends the form's. Its response then replaces the pressed form.
   if (part?.closest(".htmx-request") ?? part?.querySelector(".htmx-request")) return;
-  plans.set(id, []);
-  part?.dispatchEvent(new CustomEvent("refresh", { detail }));
+  plans.set(id, false);
+  const refresh = () => part.dispatchEvent(new Event("refresh"));
+  if (id === "stock") withStock(refresh);
+  else if (part) refresh();
 }
 
 function tell(changed, wait = 0) {
   for (const part of parts()) {
-    const own = ["*", ...topicsOf(part)];
-    const its = changed.filter((it) => own.includes(it) || own.includes(it.replace(/:.*/, ":*")));
-    const plan = plans.get(part.id);
-    if (plan) plan.push(...its);
-    else if (its.length) {
-      plans.set(part.id, its);
-      setTimeout(fire, wait, part.id);
-    }
+    if (!wanted(part).some((it) => changed.includes(it))) continue;
+    if (!plans.has(part.id)) setTimeout(fire, part.id === "stock" ? wait + KEPT : wait, part.id);
+    plans.set(part.id, true);
   }
+}
+
+function hear(line) {
+  const [spread, topic, key, ...numbers] = line.split(" ");
+  const wait = Math.random() * spread;
+  if (key === "page") return tell([topic], wait);
+  const detail = [topic.split(":")[1], key, ...numbers.map(Number)];
+  const news = new CustomEvent("allo:stock", { detail: { detail, wait } });
+  withStock(() => document.dispatchEvent(news));
+}
+
+// Its script is loaded when there is something to show, after the page.
+const loaded = new Promise((over) =>
+  document.readyState === "complete" ? over() : addEventListener("load", over),
+);
+
+function withStock(act) {
+  const part = document.getElementById("stock");
+  if (part) loaded.then(() => import(part.dataset.script)).then(act);
 }
 
 let source, listening, leave, waiting;
@@ -42,19 +82,27 @@ let heard = -SILENCE;
 function open() {
   source?.close();
   const url = new URL(document.body.dataset.liveUrl, location);
-  for (const { dataset } of parts()) if (dataset.live) url.searchParams.append("t", dataset.live);
+  // The latest parts of a long list first.
+  for (const token of tokens().filter(Boolean).reverse().slice(0, MOST_TOKENS)) {
+    if (url.href.length + token.length < LONGEST) url.searchParams.append("t", token);
+  }
+  const read = all("[data-at]").map(({ dataset: { at, heard } }) => Math.max(at, heard ?? 0));
+  if (read.length) url.searchParams.append("at", Math.min(...read));
   source = new EventSource(url);
-  source.addEventListener("up", () => (heard = performance.now()));
+  source.addEventListener("up", ({ lastEventId }) => {
+    heard = performance.now();
+    for (const { dataset } of all("[data-at]")) dataset.heard = lastEventId;
+    document.dispatchEvent(new CustomEvent("allo:now", { detail: lastEventId / 1e6 }));
+  });
   source.addEventListener("down", () => (heard = -SILENCE));
   source.onmessage = ({ data }) => {
-    const [spread, ...changed] = data.split(" ");
-    tell(changed, Math.random() * spread);
-    others.postMessage(changed);
+    hear(data);
+    others.postMessage(data);
   };
   source.onerror = ({ target }) => {
     heard = -SILENCE;
     if (target.readyState < 2) return;
-    // Refused: the live process is full or down, or the tokens are too old.
+    // Refused: the live process is full or down.
     setTimeout(() => target === source && open(), 8000 * (1 + Math.random()));
   };
 }
@@ -95,7 +143,7 @@ addEventListener("pageshow", ({ persisted }) => {
   if (persisted || entry?.type === "back_forward") wake();
 });
 
-// With a stream, still poll now and then: a message may be lost.
+// With a stream, poll now and then: a message may be lost.
 let ticks = 0;
 setInterval(() => {
   const deaf = performance.now() - heard > SILENCE;
@@ -104,7 +152,7 @@ setInterval(() => {
 
 function look() {
   const before = listening;
-  listening = parts().flatMap(topicsOf).join(" ").trim();
+  listening = [...new Set(tokens().flatMap(topicsOf))].sort().join(" ");
   if (!listening) stop();
   else if (source && listening !== before) open();
   else listen();
@@ -115,9 +163,10 @@ look();
 
 // Tabs share the messages of a stream, and the holder's topics.
 const others = new BroadcastChannel("live");
-const holders = (topics) => topics.match(/holder:\w+/g) ?? [];
 others.onmessage = ({ data }) => {
-  const known = holders(String(data)).every((it) => listening.includes(it));
-  if (!document.hidden) tell(known ? data : ["*"]);
+  const [, topic] = data.split(" ");
+  if (document.hidden) return;
+  if (topic.startsWith("holder:") && !listening.includes(topic)) tell(["holder:*"]);
+  else hear(data);
 };
-others.postMessage(holders(listening));
+for (const holder of listening.match(/holder:\w+/g) ?? []) others.postMessage(`0 ${holder} page`);

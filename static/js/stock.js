@@ -1,30 +1,143 @@
-// Announces changes of the stock words in one line.
-const words = (where) => [...document.querySelectorAll(`${where} [data-stock]`)];
+// Shows the numbers that messages carry, the newest of each row of stock. It sets words only: what
+// can have the focus, a value or a form stays as it is.
+const SET_BACK = 6e7;
+// Of numbers read in a page: a change has its time from before its commit, so a page that was read
+// after that time may still be without it.
+const UNSURE = 2e6;
+const NUMBERS_EVERY = 10_000;
+const FEW = 5;
+const ICONS = { in_stock: "full", few: "few", all_held: "clock", sold_out: "none" };
+
+const all = (selector, where = document) => [...where.querySelectorAll(selector)];
+const rows = new Map();
+
+// The older is passed over, unless the clock itself was set back.
+const isNews = (at, known) => !known || at > known.at || at < known.at - SET_BACK;
+
+function keep(product, id, at, total, held, lapse) {
+  if (isNews(at, rows.get(id))) rows.set(id, { product, id, at, total, held, lapse });
+}
+
+function read(where = document) {
+  const its = all("[data-rows]", where);
+  for (const { dataset } of its) {
+    for (const row of dataset.rows.split(" ").filter(Boolean)) {
+      const [id, total, held] = row.split(":");
+      // In the page it is the product's, which is the first of its rows'.
+      const lapse = held === total ? Number(dataset.lapse) : 0;
+      const product = dataset.stock ?? dataset.of;
+      keep(product, id, dataset.at - UNSURE, Number(total), Number(held), lapse);
+    }
+  }
+  return new Set(its.map(({ dataset }) => dataset.stock ?? dataset.of));
+}
+
+function set(it, text) {
+  if (it.textContent !== text) it.textContent = text;
+}
+
+function timeOf(lapse) {
+  const time = document.createElement("time");
+  time.dateTime = new Date(lapse * 1000).toISOString();
+  Object.assign(time.dataset, { until: lapse, lead: "in ", over: "any moment now" });
+  return time;
+}
+
+function words(state, left, lapse) {
+  if (state === "few") return [`${left} left`];
+  if (state !== "all_held") return [state === "in_stock" ? "In stock" : "Sold out"];
+  return lapse ? ["All held – next may free up ", timeOf(lapse)] : ["All held"];
+}
+
+// In the place of the old: changed in place, a longer text would count as a shift of the layout.
+function write(it, state, left, lapse) {
+  const says = state === "few" ? `${left}` : state;
+  const old = it.firstElementChild;
+  const until = Number(old.querySelector("time")?.dataset.until ?? 0);
+  if (old.dataset.says === says && (state !== "all_held" || until === (lapse ?? 0))) return;
+  const fresh = it.cloneNode(true);
+  const [stock] = fresh.children;
+  stock.className = `stock stock-${state}`;
+  stock.dataset.says = says;
+  const use = stock.querySelector("use");
+  use.setAttribute("href", use.getAttribute("href").replace(/#.*/, `#${ICONS[state]}`));
+  stock.lastElementChild.replaceChildren(...words(state, left, lapse));
+  it.replaceWith(fresh);
+}
+
+function show(product, wait = 0) {
+  const its = [...rows.values()].filter((row) => row.product === product);
+  const total = its.reduce((sum, row) => sum + row.total, 0);
+  const left = its.reduce((sum, row) => sum + row.total - row.held, 0);
+  const [lapse] = its.map((row) => row.lapse).filter(Boolean).sort((a, b) => a - b);
+  const state = left > FEW ? "in_stock" : left > 0 ? "few" : total > 0 ? "all_held" : "sold_out";
+  for (const it of all(`[data-stock="${product}"]`)) write(it, state, left, lapse);
+  const time = lapse && timeOf(lapse);
+  const detail = { product, its, state, time, wait };
+  document.dispatchEvent(new CustomEvent("allo:shown", { detail }));
+  document.dispatchEvent(new Event("allo:times"));
+  look();
+}
+
+document.addEventListener("allo:stock", ({ detail: { detail, wait } }) => {
+  keep(...detail);
+  show(detail[0], wait);
+});
+
+// The shared page, read anew: its numbers and its words, for #stock.
+let readAt = 0;
+
+document.addEventListener(
+  "refresh",
+  async ({ target: { id, dataset } }) => {
+    if (id !== "stock") return;
+    const part = dataset.part && !/[?&]page=/.test(location.search);
+    const headers = part ? { "HX-Request": "true", "HX-Target": dataset.part } : {};
+    const answer = await fetch(dataset.from ?? location.href, { headers }).catch(() => {});
+    if (answer?.status === 404) document.dispatchEvent(new Event("allo:gone"));
+    if (!answer?.ok) return;
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const at = Math.max(0, ...all("[data-at]", page).map((it) => Number(it.dataset.at)));
+    if (!isNews(at, { at: readAt })) return;
+    readAt = at;
+    for (const it of all("[data-same]", page)) {
+      for (const own of all(`[data-same="${it.dataset.same}"]`)) set(own, it.textContent);
+    }
+    read(page).forEach((product) => show(product));
+  },
+  true,
+);
+
+// Announced are a changed state at once, a changed number now and then, and many in one line.
 const said = new Map();
+let spoken = -NUMBERS_EVERY;
+let timer;
 
 function look() {
   const news = [];
-  for (const it of words("main")) {
-    const now = it.firstElementChild.dataset.says;
-    if ((said.get(it.dataset.stock) ?? now) !== now) news.push(it);
-    said.set(it.dataset.stock, now);
+  for (const it of all("main [data-stock]")) {
+    const { says } = it.firstElementChild.dataset;
+    const before = said.get(it.dataset.stock) ?? says;
+    if (before === says) said.set(it.dataset.stock, says);
+    else news.push([it, says, !(before > 0 && says > 0)]);
   }
-  if (!news.length || document.querySelector("dialog[open]")) return;
-  const name = news[0].closest(".card, main").querySelector(".card-name, h1").textContent;
-  const one = `${name}: ${news[0].textContent.replace(/\s+/g, " ")}`;
+  clearTimeout(timer);
+  if (!news.length) return;
+  const wait = spoken + NUMBERS_EVERY - performance.now();
+  if (wait > 0 && !news.some(([, , changed]) => changed)) return (timer = setTimeout(look, wait));
+  spoken = performance.now();
+  for (const [it, says] of news) said.set(it.dataset.stock, says);
+  if (document.querySelector("dialog[open]")) return;
+  const [[it]] = news;
+  const name = it.closest(".card, main").querySelector(".card-name, h1").textContent;
+  const one = `${name}: ${it.textContent.replace(/\s+/g, " ")}`;
   const detail = news[1] ? `Stock of ${news.length} pieces has changed` : one;
   document.dispatchEvent(new CustomEvent("allo:announce", { detail }));
 }
 
-document.addEventListener("htmx:configRequest", (event) => {
-  const { elt, parameters, triggeringEvent } = event.detail;
-  if (elt.id !== "stock") return;
-  const changed = ({ dataset: { stock } }) =>
-    ["*", "product:*", `product:${stock}`].some((it) => triggeringEvent.detail.includes(it));
-  const shown = words(".card").filter(changed);
-  parameters.p = String(shown.slice(0, 500).map(({ dataset }) => dataset.stock));
-  if (!parameters.p) event.preventDefault();
+document.addEventListener("htmx:afterSettle", () => {
+  read().forEach((product) => show(product));
+  look();
 });
-
-document.addEventListener("htmx:afterSettle", look);
+read();
 look();

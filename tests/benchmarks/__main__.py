@@ -10,7 +10,7 @@ from django.core.management import call_command
 from django.db import connection
 
 from reservations.clock.audit import audit_stock
-from tests.benchmarks import clock, history, http, live, pages
+from tests.benchmarks import clock, history, http, live, pages, telling
 from tests.benchmarks.contenders import CONTENDERS, STORED_FUNCTION
 from tests.benchmarks.load import Measured, measure
 from tests.stock import stocked
@@ -40,6 +40,7 @@ def report(rows: list[int]) -> Iterator[str]:
     yield from throughput(rows)
     yield "\n## Live updates\n"
     yield from live.report()
+    yield from telling.report(rows)
     yield "\n## Pages\n"
     yield from pages.report()
     yield "\n## The API over HTTP\n"

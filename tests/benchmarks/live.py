@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -18,7 +18,9 @@ from urllib.parse import urlencode
 
 from django.core.management import call_command
 
-from allo.live import publish, tokens
+from allo.live import tokens
+from allo.live.message import Message
+from allo.live.publisher import send
 from tests.benchmarks.load import Measured
 from tests.running import PROJECT, free_port, wait_for
 
@@ -28,8 +30,9 @@ SPARE_FILES, AT_ONCE = 200, 200
 EVENTS, EVERY_SECONDS = 12, 0.5
 OPENING_SECONDS, LISTENING_ON_SECONDS = 20, 2
 PAGE = "/p/p-1/"
+TOPIC = "product:0"
 
-Heard = dict[str, list[float]]
+Heard = dict[int, list[float]]
 
 
 def report() -> Iterator[str]:
@@ -37,16 +40,16 @@ def report() -> Iterator[str]:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     yield (
-        "One live process; streams from one other process, on loopback, each listening to all"
-        f" stock; {EVENTS} changes through `publish()`, one in {EVERY_SECONDS} s. The machine"
-        f" allows {hard:,} files to a process ({soft:,} unless raised).\n"
+        "One live process; streams from one other process, on loopback, each listening to one"
+        f" product; {EVENTS} changes of its stock, one in {EVERY_SECONDS} s. The machine allows"
+        f" {hard:,} files to a process ({soft:,} unless raised).\n"
     )
     yield (
         "| streams | one hears: p50 / p99, ms | all have heard: p50 / worst, ms"
         f" | memory of each, kB | `{PAGE}` meanwhile: p50 / p99, ms |\n|---|---|---|---|---|"
     )
-    with _server("allo.gunicorn", "PORT", "/livez") as (_, web):
-        page, _ = _browse(web)
+    with server("allo.gunicorn", "PORT", "/livez") as (_, web):
+        page, _ = browse(web)
         yield f"| none | – | – | – | {_cell(page)} |"
         for streams in WANTED:
             if streams + SPARE_FILES <= hard:
@@ -56,28 +59,18 @@ def report() -> Iterator[str]:
 
 
 def _measure(streams: int, web: int) -> str:
-    with _server("allo.gunicorn_live", "LIVE_PORT", "/live/health") as (process, port):
+    with server("allo.gunicorn_live", "LIVE_PORT", "/live/health") as (process, port):
         worker = _child(process.pid)
         before = _memory(worker)
-        ours, theirs = multiprocessing.Pipe()
-        listener = multiprocessing.get_context("spawn").Process(
-            target=_listen, args=(port, streams, theirs)
-        )
-        listener.start()
-        try:
-            opened = ours.recv()
+        with listening(port, streams, TOPIC) as (opened, stop):
             each = (_memory(worker) - before) / max(opened, 1)
-            page, sent = _browse(web, "product:{}")
+            page, sent = browse(web, tells=True)
             time.sleep(LISTENING_ON_SECONDS)
-            ours.send("enough")
-            return _row(opened, sent, ours.recv(), each, page)
-        finally:
-            listener.kill()
-            listener.join()
+            return _row(opened, sent, stop(), each, page)
 
 
-def _row(streams: int, sent: dict[str, float], heard: Heard, each: float, page: Measured) -> str:
-    delays = [[at - then for at in heard.get(topic, [])] for topic, then in sent.items()]
+def _row(streams: int, sent: list[float], heard: Heard, each: float, page: Measured) -> str:
+    delays = [[at - then for at in heard.get(name, [])] for name, then in enumerate(sent, start=1)]
     one = Measured.of([delay for event in delays for delay in event], 1)
     last = Measured.of([max(event) for event in delays if event], 1)
     missing = sum(streams - len(event) for event in delays)
@@ -91,16 +84,18 @@ def _cell(measured: Measured) -> str:
     return f"{measured.p50_ms:,.0f} / {measured.p99_ms:,.0f}"
 
 
-def _browse(port: int, topic: str = "") -> tuple[Measured, dict[str, float]]:
+def browse(
+    port: int, *, tells: bool = False, seconds: float = (EVENTS + 1) * EVERY_SECONDS
+) -> tuple[Measured, list[float]]:
     """Page views one after the other, with some events meanwhile; returns when each was sent."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-    sent: dict[str, float] = {}
+    sent: list[float] = []
     latencies = []
     started = time.perf_counter()
-    while (passed := time.perf_counter() - started) < (EVENTS + 1) * EVERY_SECONDS:
-        if topic and len(sent) < min(EVENTS, passed / EVERY_SECONDS):
-            sent[topic.format(len(sent))] = time.perf_counter()
-            publish(topic.format(len(sent) - 1))
+    while (passed := time.perf_counter() - started) < seconds:
+        if tells and len(sent) < min(EVENTS, passed / EVERY_SECONDS):
+            sent.append(time.time())
+            send([Message(TOPIC, len(sent), "1", "9 0")])
         asked = time.perf_counter()
         _get(connection, PAGE)
         latencies.append(time.perf_counter() - asked)
@@ -112,7 +107,8 @@ def _browse(port: int, topic: str = "") -> tuple[Measured, dict[str, float]]:
 
 
 class Reader(asyncio.Protocol):
-    """A minimal client, so that the server is measured."""
+    """A minimal client, so that the server is measured. It hears when something was told, by the
+    time in its message; and 0 is what would make a page request something."""
 
     def __init__(self, request: bytes, heard: Heard) -> None:
         self.request = request
@@ -124,25 +120,47 @@ class Reader(asyncio.Protocol):
         transport.write(self.request)
 
     def data_received(self, data: bytes) -> None:
-        if b"product:" in data:
-            now = time.perf_counter()
-            for word in data.split():
-                if word.startswith(b"product:"):
-                    self.heard[word.decode()].append(now)
+        now = time.time()
+        for line in data.split(b"\n"):
+            if line.startswith(b"data: ") and line[6:]:
+                _, _, key, at = line[6:].split(b" ", 4)[:4]
+                self.heard[0 if key == b"page" else int(at)].append(now)
         if b"event: up" in data and not self.up.done():
             self.up.set_result(None)
 
 
-def _listen(port: int, streams: int, pipe: Connection) -> None:
+@contextmanager
+def listening(port: int, streams: int, topic: str) -> Iterator[tuple[int, Callable[[], Heard]]]:
+    """How many streams are open, in a process of their own; call to end them and to learn what they
+    heard."""
+    ours, theirs = multiprocessing.Pipe()
+    listener = multiprocessing.get_context("spawn").Process(
+        target=_listen, args=(port, streams, topic, theirs)
+    )
+    listener.start()
+
+    def stop() -> Heard:
+        ours.send("enough")
+        heard: Heard = ours.recv()
+        return heard
+
+    try:
+        yield ours.recv(), stop
+    finally:
+        listener.kill()
+        listener.join()
+
+
+def _listen(port: int, streams: int, topic: str, pipe: Connection) -> None:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    asyncio.run(_open(port, streams, pipe))
+    asyncio.run(_open(port, streams, topic, pipe))
 
 
-async def _open(port: int, streams: int, pipe: Connection) -> None:
+async def _open(port: int, streams: int, topic: str, pipe: Connection) -> None:
     loop = asyncio.get_running_loop()
-    token = urlencode({"t": tokens.sign(["product:*"])})
-    request = f"GET /live/?{token} HTTP/1.1\r\nHost: live\r\n\r\n".encode()
+    page = urlencode({"t": tokens.sign_shared([topic]), "at": time.time_ns() // 1000})
+    request = f"GET /live/?{page} HTTP/1.1\r\nHost: live\r\n\r\n".encode()
     heard: Heard = defaultdict(list)
     readers: list[Reader] = []
     until = loop.time() + OPENING_SECONDS
@@ -164,9 +182,7 @@ async def _open(port: int, streams: int, pipe: Connection) -> None:
 
 
 @contextmanager
-def _server(
-    config: str, setting: str, health: str
-) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+def server(config: str, setting: str, health: str) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
     port = free_port()
     process = subprocess.Popen(
         [sys.executable, "-m", "gunicorn", f"--config=python:{config}"],

@@ -7,6 +7,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Complaints, NewContext
 from tests.browser.shopping import heading, hold, units, untouched
+from tests.browser.test_live import rare, visit
 from tests.running import Shop, wait_for
 
 pytestmark = pytest.mark.browser
@@ -30,6 +31,22 @@ def test_an_open_page_shows_the_expiry_and_the_stock_comes_back(
     expect(hasty_page.get_by_role("region", name="Price and stock")).to_contain_text(
         f"{shelf.units} left"
     )
+
+
+def test_a_time_that_all_see_makes_no_page_ask(
+    hasty_page: Page, new_context: NewContext, hasty_shop: Shop
+) -> None:
+    shelf = rare(hasty_shop)
+    looking = new_context(base_url=hasty_shop.url).new_page()
+    visit(looking, shelf.address)
+    asked: list[str] = []
+    looking.on("request", lambda request: asked.append(request.url))
+    hold(hasty_page, shelf)
+    words = looking.get_by_role("region", name="Price and stock").locator("[data-stock]")
+    expect(words).to_contain_text("next may free up in")
+    expect(words).to_contain_text("1 left", timeout=6_000)
+    # The script itself is loaded when it is first needed.
+    assert [url for url in asked if "/static/js/stock." not in url] == []
 
 
 def test_the_sweep_frees_a_hold_without_any_open_page(hasty_page: Page, hasty_shop: Shop) -> None:

@@ -289,15 +289,40 @@ def test_an_ended_checkout_offers_it_again_as_soon_as_there_is_one(
     expect(heading(page, f"{shelf.product} is held for you")).to_be_visible()
 
 
-def test_a_drop_refreshes_a_page_once_a_second(page: Page, do: Do) -> None:
-    visit(page, "/")
+def test_a_drop_makes_no_page_request_anything(
+    page: Page, elsewhere: Page, shop: Shop, do: Do
+) -> None:
+    shelf = untouched(shop)
+    visit(page, shelf.address)
+    visit(elsewhere, f"/?q={shelf.product}")
+    row = int(shelves(page).locator("[data-row]").first.get_attribute("data-row") or 0)
+    product = int(shelves(page).locator("[data-stock]").get_attribute("data-stock") or 0)
     asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
-    with page.expect_request(re.compile(r"[=,]3\b|%2C3\b")):
-        do("for _ in range(300): live.publish('product:1', 'product:2'); time.sleep(0.01)")
-        do("live.publish('product:3')")
-    assert 3 <= len(asked) <= 6, asked
-    assert all("/stock/?p=" in url for url in asked)
+    for it in (page, elsewhere):
+        it.on("request", lambda request: asked.append(request.url))
+    do("from inventory.events import StockChanged; from allo.live.events import tell")
+    do("from django.utils import timezone")
+    sold = f"StockChanged({row}, {product}, 400 - n, 0, timezone.now())"
+    do(f"for n in range(300): tell([{sold}]); time.sleep(0.01)")
+    expect(shelves(page).locator(f"[data-row='{row}']")).to_contain_text("101 left")
+    expect(shelves(page).locator(".shelf-bar").first).to_have_attribute("width", "909")
+    # The script itself is loaded when it is first needed.
+    assert [url for url in asked if "/static/js/stock." not in url] == []
+
+
+def test_a_new_price_is_read_by_every_page_once(
+    page: Page, elsewhere: Page, shop: Shop, do: Do
+) -> None:
+    shelf = untouched(shop)
+    visit(page, shelf.address)
+    visit(elsewhere, f"/?q={shelf.product}")
+    do("from catalog.models import Product; from catalog.events import tell_pages")
+    do(f"its = Product.objects.filter(slug={shelf.slug!r}); its.update(price_paise=777700)")
+    do("tell_pages(its.values_list('pk', flat=True))")
+    # A shared page is kept for a second first.
+    price = re.compile(r"₹\s7,777")
+    expect(shelves(page).locator(".panel-price")).to_have_text(price, timeout=PUSHED + 1000)
+    expect(card(elsewhere, shelf)).to_contain_text(price, timeout=PUSHED + 1000)
 
 
 # --- without push -------------------------------------------------------------------------------

@@ -1,4 +1,5 @@
-"""What a first visit costs: page, styles, scripts, fonts as they travel; own scripts unpacked."""
+"""What a first visit costs: page, styles, scripts, fonts as they travel; own scripts unpacked, and
+apart from them the one that is loaded after the page, once something has changed."""
 
 import re
 
@@ -35,5 +36,7 @@ def test_the_grid_is_light_and_its_own_scripts_are_few(page: Page) -> None:
         for request in finished
         if OWN_SCRIPT.search(request.url)
     }
+    later = {url: own.pop(url) for url in [*own] if "/js/stock." in url}
     assert len(own) > 6
     assert sum(own.values()) <= 20_000, own
+    assert sum(later.values()) <= 6_000, later

@@ -62,7 +62,6 @@ SHOPPERS: dict[str, Callable[[Past], str]] = {
     "grid": lambda _: "/",
     "what is in stock": lambda _: "/?in_stock=1",
     "a search": lambda _: "/?q=vase",
-    "stock of the cards": lambda _: "/stock/?p=1,2,3",
     "product": lambda past: f"/p/{past.row.product.slug}/",
     "panel": lambda past: f"/p/{past.row.product.slug}/stock/",
     "form to reserve": lambda past: f"/p/{past.row.product.slug}/reserve/",

@@ -1,4 +1,4 @@
-"""From a topic to the streams that wait for it, on one event loop."""
+"""From a message to the streams that wait for it, on one event loop."""
 
 import asyncio
 import time
@@ -6,17 +6,42 @@ import time
 import pytest
 
 from allo.live import hub as hubs
-from allo.live.hub import DOWN, UP, Client, Hub
+from allo.live import streams
+from allo.live.hub import Hub
+from allo.live.message import EVERYTHING, Message
+from allo.live.streams import Batch, Client
 from allo.live.tokens import Listening
+
+MINUTE = 60_000_000
 
 
 def listening(*topics: str, ago: float = 0) -> Listening:
     return Listening(frozenset(topics), time.time() - ago)
 
 
-async def heard(client: Client, seconds: float = 1) -> bytes:
+def now() -> int:
+    return time.time_ns() // 1000
+
+
+def stock(row: int, total: int, reserved: int, at: int | None = None) -> Message:
+    """A message about product 1."""
+    return Message("product:1", now() if at is None else at, str(row), f"{total} {reserved}")
+
+
+async def heard(client: Client, seconds: float = 1) -> list[str]:
+    """The messages next sent, each without its spread; a state by its name."""
     async with asyncio.timeout(seconds):
-        return await client.next()
+        text = (await client.next()).decode()
+    words = []
+    for line in text.splitlines():
+        name, _, rest = line.partition(": ")
+        if name in {"event", "data"} and rest:
+            words.append(rest.partition(" ")[2] or rest)
+    return words
+
+
+async def told(client: Client, *messages: Message) -> None:
+    assert await heard(client) == [message.line for message in messages]
 
 
 def up(hub: Hub, ago: float = 60) -> Hub:
@@ -35,50 +60,60 @@ def run(test):
 async def test_only_streams_that_listen_to_a_topic_get_it():
     hub = up(Hub())
     mine, other = hub.join(listening("holder:a")), hub.join(listening("holder:b"))
-    assert [await heard(client) for client in (mine, other)] == [UP, UP]
-    hub.changed(["holder:a"])
-    assert await heard(mine) == b"data: 0 holder:a\n\n"
+    assert [await heard(client) for client in (mine, other)] == [["up"], ["up"]]
+    message = Message("holder:a", now())
+    hub.changed([message])
+    await told(mine, message)
     with pytest.raises(TimeoutError):
         await heard(other, 0.05)
 
 
 @run
-async def test_all_of_a_kind_come_in_one_message():
-    hub = up(Hub())
-    client = hub.join(listening("product:*"))
-    await heard(client)
-    hub.changed(["product:1", "product:2", "holder:a"])
-    assert sorted((await heard(client)).split()) == [b"0", b"data:", b"product:1", b"product:2"]
-
-
-@run
-async def test_too_many_of_a_kind_are_all_of_it():
-    hub = up(Hub())
-    client = hub.join(listening("product:*"))
-    await heard(client)
-    hub.changed(f"product:{n}" for n in range(hubs.TOO_MANY + 1))
-    assert await heard(client) == b"data: 0 product:*\n\n"
-
-
-@run
-async def test_what_changes_all_the_time_is_sent_a_few_times_a_second():
+async def test_what_changes_all_the_time_is_told_a_few_times_a_second_and_its_last_numbers():
     hub = up(Hub())
     client = hub.join(listening("product:1"))
     await heard(client)
-    messages = 0
+    messages: list[str] = []
 
     async def count() -> None:
-        nonlocal messages
-        while True:
-            await client.next()
-            messages += 1
+        while "product:1 7 100 100 99" not in messages:
+            messages.extend(await heard(client))
 
     counting = asyncio.create_task(count())
-    for _ in range(100):
-        hub.changed(["product:1"])
+    for n in range(100):
+        hub.changed([stock(7, 100, n, at=n + 1)])
         await asyncio.sleep(0.01)
-    counting.cancel()
-    assert 2 <= messages <= 1 / hubs.GATHER_SECONDS + 2
+    await counting
+    # As many as in the seconds that it took, not as many as there were changes.
+    assert 2 <= len(messages) < 50
+
+
+@run
+async def test_of_each_row_only_the_newest_is_told_unless_the_clock_was_set_back():
+    hub = up(Hub())
+    client = hub.join(listening("product:1"))
+    await heard(client)
+    at = now()
+    newest, other = stock(7, 10, 3, at), stock(8, 5, 0, at - 5)
+    hub.changed([newest, stock(7, 10, 2, at - 1), other])
+    await told(client, newest, other)
+    hub.changed([stock(7, 10, 1, at - 2)])
+    with pytest.raises(TimeoutError):
+        await heard(client, 0.4)
+    set_back = stock(7, 10, 4, at - 2 * MINUTE)
+    hub.changed([set_back])
+    await told(client, set_back)
+
+
+@run
+async def test_what_is_requested_anew_is_never_passed_over():
+    hub = up(Hub())
+    client = hub.join(listening("product:1"))
+    await heard(client)
+    for at in (now(), now() - 1_000_000):  # of two processes with different clocks
+        message = Message("product:1", at)
+        hub.changed([message])
+        await told(client, message)
 
 
 @run
@@ -86,61 +121,124 @@ async def test_a_new_stream_gets_what_its_page_missed():
     hub = up(Hub())
     early = hub.join(listening("product:1"))
     await heard(early)
-    hub.changed(["product:1", "product:2"])
-    await heard(early)
-    assert await heard(hub.join(listening("product:2"))) == UP + b"data: 0 product:2\n\n"
-    assert await heard(hub.join(listening("product:3"))) == UP
-    assert (await heard(hub.join(listening("product:3", ago=3600)))).endswith(b" *\n\n")
+    messages = [stock(7, 10, 3), stock(8, 10, 3), Message("product:2", now())]
+    hub.changed(messages)
+    await told(early, *messages[:2])
+    assert await heard(hub.join(listening("product:1"))) == [*(m.line for m in messages[:2]), "up"]
+    assert await heard(hub.join(listening("product:3"))) == ["up"]
+    # A page that was read since, by more than clocks differ.
+    assert await heard(hub.join(listening("product:1", ago=-hubs.CLOCK_SECONDS - 1))) == ["up"]
+    (everything, _) = await heard(hub.join(listening("product:3", ago=3600)))
+    assert everything.startswith(f"{EVERYTHING} page ")
 
 
 @run
 async def test_without_redis_every_stream_is_notified():
     hub = Hub()
     client = hub.join(listening("product:1"))
-    assert await heard(client) == DOWN
+    assert await heard(client) == ["down"]
     hub.up()
-    assert await heard(client) == UP + b"data: 0 *\n\n"
+    everything, is_up = await heard(client)
+    assert (everything.split()[0], is_up) == (EVERYTHING, "up")
     hub.down()
-    assert await heard(client) == DOWN
+    assert await heard(client) == ["down"]
 
 
 @run
-async def test_a_slow_reader_is_dropped_and_not_buffered():
+async def test_a_stream_that_is_up_says_what_time_it_is():
+    hub = up(Hub())
+    client = hub.join(listening("product:1"))
+    before = now()
+    hub.beat([client])
+    sent = (await client.next()).decode().splitlines()
+    moments = [int(line.removeprefix("id: ")) for line in sent if line.startswith("id: ")]
+    assert [before - 1_000_000 < at <= now() for at in moments] == [True]
+
+
+@run
+async def test_a_slow_stream_keeps_only_the_newest_of_each_row():
+    hub = up(Hub())
+    slow = hub.join(listening("product:1", "holder:a"))
+    await heard(slow)
+    for n in range(500):
+        slow.group.put(Batch({("product:1", "7"): b"%d" % n, ("product:1", "8"): b"-"}))
+    hub.down()
+    hub.up()
+    assert slow._unsent
+    assert len(slow._unsent.lines) == 4  # both rows, the state and "*"
+    text = (await slow.next()).decode()
+    assert text.startswith("499-")
+    assert (text.count("event: up"), text.count("event: down")) == (1, 0)
+
+
+@run
+async def test_a_stream_that_takes_nothing_for_long_is_dropped():
     hub = up(Hub())
 
-    async def slow() -> None:
+    async def stuck() -> None:
         hub.join(listening("product:1"))
         await asyncio.Event().wait()
 
-    reader = asyncio.create_task(slow())
+    reader = asyncio.create_task(stuck())
     await asyncio.sleep(0)
-    for _ in range(hubs.QUEUE + 1):
-        hub.beat(hub.clients)
+    (client,) = hub.clients
+    hub.beat(hub.clients)
+    await asyncio.sleep(0)
+    assert not reader.done()
+    client._put_at -= hubs.STUCK_SECONDS
+    hub.beat(hub.clients)
     await asyncio.wait([reader], timeout=1)
     assert reader.cancelled()
 
 
 @run
-async def test_thousands_of_pages_spread_their_requests():
-    assert hubs.told(["product:1"], 5000) == b"data: 2500 product:1\n\n"
-    assert hubs.told(["product:1"], 10**6) == b"data: 5000 product:1\n\n"
+async def test_streams_with_equal_topics_are_one_group_and_share_each_message():
+    hub = up(Hub())
+    pages = [hub.join(listening("product:1", "product:2")) for _ in range(50)]
+    another = hub.join(listening("product:1"))
+    for client in (*pages, another):
+        await heard(client)
+    hub.changed([stock(7, 10, 3), Message("product:2", now())])
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    async with asyncio.timeout(1):
+        texts = [await client.next() for client in pages]
+    assert len({id(text) for text in texts}) == 1
+    assert texts[0].count(b"data: ") == 2
+    assert (await another.next()).count(b"data: ") == 1
+    assert len(hub._groups) == 2
+
+
+@run
+async def test_thousands_told_at_once_ask_one_after_the_other_and_wait_for_as_long():
+    anew, numbers = Message("product:1", 5), stock(7, 10, 3, at=5)
+    assert hubs.told(anew, 5000) == b"data: 2500 product:1 page 5\n\n"
+    assert hubs.told(anew, 10**6) == b"data: 5000 product:1 page 5\n\n"
+    assert hubs.told(numbers, 5000) == b"data: 2500 product:1 7 5 10 3\n\n"
 
 
 @run
 async def test_a_closed_stream_leaves_nothing_behind():
     hub = up(Hub())
-    client = hub.join(listening("product:1", "holder:a"))
-    hub.leave(client)
-    assert not hub.clients
-    assert not hub._listening
+    first, second = (hub.join(listening("product:1", "holder:a")) for _ in range(2))
+    hub.leave(first)
+    assert hub._groups
+    hub.leave(second)
+    assert (hub.clients, hub._groups, hub._listening) == (set(), {}, {})
 
 
 @run
 async def test_what_is_remembered_is_forgotten_in_time():
     hub = up(Hub())
-    hub._changed = {"product:1": time.time() - hubs.REMEMBER_SECONDS - 1}
     client = hub.join(listening("product:2"))
     await heard(client)
-    hub.changed(["product:2"])
+    hub.changed([stock(7, 10, 3), Message("product:2", now())])
     await heard(client)
-    assert list(hub._changed) == ["product:2"]
+    hub._came["product:1", "7"] -= hubs.REMEMBER_SECONDS + 1
+    hub.changed([Message("product:2", now())])
+    await heard(client)
+    assert list(hub._newest) == list(hub._came) == [("product:2", "page")]
+
+
+def test_a_beat_is_a_comment_that_no_page_hears():
+    assert streams.line(streams.BEAT).startswith(b":")

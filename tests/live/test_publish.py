@@ -5,29 +5,38 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 from django.conf import settings
 from django.core.management import call_command
 from django.db import transaction
+from django.test import Client
+from django.urls import reverse
 from redis import Redis
 from redis.client import PubSub
 
 from allo import live
 from allo.live import channel, publisher
+from allo.live.message import Message
 from inventory import adjustments
-from reservations import services
+from reservations import availability, services
 from reservations.clock import expiry
 from reservations.engine import transactions as engine
 from reservations.engine.events import holder_topic
 from reservations.exceptions import InsufficientStock
 from tests import stock_room
 from tests.reservations.test_verbs import hold, units
+from tests.running import wait_for
+from tests.staff.test_editing import opened
+from tests.staff.test_products import LIST
 from tests.stock import pass_time, stocked
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 Heard = Callable[[], set[str]]
+Said = Callable[..., list[Message]]
 
 # The child is forked, and both end, when the test says that it has heard the one before.
 PARENT_AND_CHILD = """
@@ -66,10 +75,31 @@ def heard(subscription: PubSub) -> Heard:
     return heard
 
 
-def next_topics(subscription: PubSub, seconds: float = 2) -> set[str]:
+@pytest.fixture
+def said(subscription: PubSub) -> Said:
+    """The messages of a topic since the last call, and later ones until one has these numbers."""
+
+    def said(topic: str, *, until: str = "") -> list[Message]:
+        live.publish("end:of-it")
+        heard: list[Message] = []
+        while not (
+            any(it.topic == "end:of-it" for it in heard)
+            and any(until in it.numbers for it in heard if it.topic == topic)
+        ):
+            heard += next_messages(subscription)
+        return [it for it in heard if it.topic == topic]
+
+    return said
+
+
+def next_messages(subscription: PubSub, seconds: float = 2) -> list[Message]:
     message = subscription.get_message(timeout=seconds)
     assert message, "nothing was published"
-    return set(channel.unpack(message["data"]))
+    return channel.unpack(message["data"])
+
+
+def next_topics(subscription: PubSub, seconds: float = 2) -> set[str]:
+    return {it.topic for it in next_messages(subscription, seconds)}
 
 
 def test_each_verb_tells_stock_holder_and_reservation(heard: Heard) -> None:
@@ -99,8 +129,9 @@ def test_an_expiry_is_published_however_it_is_noticed(heard: Heard, noticed: str
         hold(row, 1, "session:next")
     told = heard()
     assert told >= {f"reservation:{reservation.pk}", holder_topic("session:late")}
-    # Units freed by one hold and taken by the next at once leave the stock as it was.
-    assert (f"product:{row.product_id}" in told) == (noticed != "short")
+    # Of what is freed for one and held by the next at once there is as much as before, but it may
+    # come back later.
+    assert f"product:{row.product_id}" in told
 
 
 def test_a_refusal_publishes_nothing(heard: Heard) -> None:
@@ -137,11 +168,72 @@ def test_a_failure_to_publish_breaks_nothing(monkeypatch: pytest.MonkeyPatch) ->
     assert units(row) == (7, 0)
 
 
-def test_what_staff_change_is_published(heard: Heard) -> None:
+def test_a_change_of_stock_is_published_in_numbers(said: Said) -> None:
     rows = [stocked(5, warehouse=f"w-{n}") for n in range(2)]
     row = next(row for row in rows if row.pk != row.product_id)
-    stock_room.receive(inventory_id=row.pk, units=2)
-    assert heard() == {f"product:{row.product_id}"}
+
+    def sweep() -> None:
+        pass_time(601)
+        expiry.expire_due()
+
+    moments = []
+    for act, numbers in (
+        (lambda: stock_room.receive(inventory_id=row.pk, units=2), "7 0"),
+        (lambda: hold(row, 3, "session:a"), "7 3"),
+        (sweep, "7 0"),
+    ):
+        act()
+        (message,) = said(f"product:{row.product_id}")
+        assert (message.key, message.numbers) == (str(row.pk), numbers)
+        moments.append(message.at)
+    assert moments == sorted(set(moments))
+    assert abs(moments[-1] / 1e6 - time.time()) < 60
+
+
+def test_when_nothing_is_left_the_thread_adds_when_a_hold_may_lapse(said: Said) -> None:
+    row = stocked(2)
+    topic = f"product:{row.product_id}"
+    first, _ = hold(row, 1, "session:a"), hold(row, 1, "session:b")
+    lapse = f"{first.expires_at.timestamp():.6f}"
+    assert said(topic, until=lapse)[-1].numbers == f"2 2 {lapse}"
+    # The other hold is then the first to lapse, though no unit has moved.
+    services.renew(reservation_id=first.pk)
+    plain, *_, added = said(topic, until="2 2 ")
+    assert plain.numbers == "2 2"
+    assert added.numbers.startswith("2 2 ")
+    assert added.numbers != f"2 2 {lapse}"
+    assert added.at == plain.at + 1
+
+
+def test_what_cannot_be_added_stops_nothing(
+    said: Said, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(_messages: object) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr(availability, "with_lapses_added", broken)
+    mine = publisher.Publisher()
+    for n in range(2):
+        mine.add([Message("product:1", n + 1, "7", f"2 {n}", follow=True)])
+        assert said("product:1", until=f"2 {n}")[-1].at == n + 1
+        wait_for(lambda: "no live updates: RuntimeError" in caplog.text, seconds=5)
+
+
+def test_what_staff_change_of_a_product_is_requested_anew(
+    said: Said, admin_client: Client, tmp_path: Path, settings: Any
+) -> None:
+    settings.MEDIA_ROOT = tmp_path
+    product = stocked(5).product
+    form = opened(admin_client, product, price="1400")
+    question = {"id": product.pk}
+    for address, sent in (
+        (reverse("admin:catalog_product_change", args=[product.pk]), form),
+        (f"{LIST}unpublish/", question),
+        (f"{LIST}publish/", question),
+    ):
+        assert admin_client.post(address, sent).status_code in {302, 303}
+        (message,) = said(f"product:{product.pk}")
+        assert (message.key, message.numbers) == ("page", "")
 
 
 def test_a_short_command_says_it_before_it_ends(heard: Heard) -> None:
@@ -178,7 +270,7 @@ def test_without_redis_nobody_waits_and_nothing_piles_up(
     mine = publisher.Publisher()
     started = time.perf_counter()
     for n in range(50_000):
-        mine.add([f"product:{n}"])
+        mine.add([Message(f"product:{n}", 1)])
     assert time.perf_counter() - started < 2
     assert len(mine._waiting) <= publisher.MAX_WAITING
     mine.flush()

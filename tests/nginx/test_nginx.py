@@ -210,7 +210,9 @@ def test_nginx_serves_pictures_from_disk(nginx: int) -> None:
 
 def test_a_stream_is_not_buffered(nginx: int, shop: Shop) -> None:
     page = ask(nginx, "/p/tidal/").text
-    tokens = re.findall(r'data-live="([^"]+)"', page)
+    tokens = re.findall(r'data-hears="([^"]+)"', page)
+    product = re.search(r'data-hears="product:(\d+):', page)
+    assert product
     query = urlencode([("t", token) for token in tokens])
     with asking(nginx, f"/live/?{query}") as stream:
         assert stream.status == 200
@@ -218,9 +220,9 @@ def test_a_stream_is_not_buffered(nginx: int, shop: Shop) -> None:
         assert stream.headers["Cache-Control"] == "no-store"
         read_until(stream, b"event: up")
         with Redis.from_url(shop.variables()["REDIS_URL"]) as redis:
-            redis.publish(settings.LIVE_CHANNEL, "product:999999")
+            redis.publish(settings.LIVE_CHANNEL, f"product:{product[1]} 999999 1 5 5")
         before = time.monotonic()
-        read_until(stream, b"product:999999")
+        read_until(stream, b" 999999 1 5 5")
         assert time.monotonic() - before < 1
 
 

@@ -65,7 +65,8 @@ def test_the_sweep_yields_the_same_events_as_the_verbs(monkeypatch) -> None:
     assert (stock.row, stock.product, stock.total, stock.reserved) == (row.pk, row.product_id, 9, 2)
     ended = {event.holder: event for event in told if isinstance(event, ReservationEvent)}
     assert ended == {
-        held.holder: ReservationEvent(Happened.EXPIRED, held.pk, held.holder) for held in holds[:2]
+        held.holder: ReservationEvent(Happened.EXPIRED, held.pk, held.holder, stock.at)
+        for held in holds[:2]
     }
 
 

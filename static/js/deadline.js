@@ -1,0 +1,19 @@
+// The checkout's deadline: a bar, a visible warning, and announcements at three moments.
+const MARKS = [
+  [120, "2 minutes left"],
+  [30, "30 seconds left"],
+  [0, "The time has run out"],
+];
+const before = new WeakMap();
+
+document.addEventListener("allo:left", ({ target: time, detail: left }) => {
+  if (!("deadline" in time.dataset)) return;
+  const page = time.closest("[data-resync]");
+  page.dataset.left = left <= 120 ? "little" : "enough";
+  const whole = time.dataset.until - time.dataset.since;
+  page.querySelector(".clock-bar").style.scale = `${Math.min(left / whole, 1)} 1`;
+  const mark = MARKS.find(([at]) => left <= at && before.get(time) > at);
+  if (mark) document.dispatchEvent(new CustomEvent("allo:announce", { detail: mark[1] }));
+  before.set(time, left);
+});
+document.dispatchEvent(new Event("allo:times"));

@@ -1,0 +1,86 @@
+// A product's warehouses in the panel and the dialog, and what can be done now: the page holds the
+// words for each state, and the numbers decide which are in sight.
+const all = (selector) => [...document.querySelectorAll(selector)];
+
+function write(it, { total, held }) {
+  const left = total - held;
+  const choice = it.querySelector("input");
+  const none = choice ? "All held" : "None left";
+  const words = left > 0 ? `${left} left` : total ? none : "Sold out";
+  const text = it.matches(".shelf") && held ? `${words}, ${held} held` : words;
+  const place = it.querySelector("[data-left]");
+  if (place.textContent !== text) {
+    // In its place: changed in place, a longer text would count as a shift of the layout.
+    const fresh = place.cloneNode();
+    fresh.textContent = text;
+    place.replaceWith(fresh);
+  }
+  if (choice && !choice.checked && choice !== document.activeElement) {
+    choice.disabled = left < 1 && !("mine" in it.dataset);
+  }
+  const bar = it.querySelector("svg");
+  if (!bar) return;
+  bar.setAttribute("width", total * 9);
+  bar.setAttribute("viewBox", `0 0 ${total} 1`);
+  bar.children[0].setAttribute("d", `M0 .5h${left}`);
+  bar.children[1].setAttribute("d", `M${left} .5h${held}`);
+}
+
+// What is out of sight cannot keep the focus: what came in its place gets it. A form that someone
+// may be filling in stays.
+function turn(product, state) {
+  let lost;
+  for (const it of all(`[data-of="${product}"][data-when]`)) {
+    const hidden = !it.dataset.when.split(" ").includes(state);
+    if (hidden && it.querySelector("input:not([type=hidden])")) continue;
+    if (hidden && it.contains(document.activeElement)) lost = it.parentElement;
+    it.hidden = hidden;
+  }
+  const instead = lost?.querySelector(":scope > [data-when]:not([hidden])");
+  (instead?.matches("[tabindex]") ? instead : instead?.querySelector("a,button"))?.focus();
+}
+
+// Another quantity can be reserved again than the page offers: only the server makes that form.
+function offer(product, its, wait) {
+  const again = document.getElementById("again");
+  if (again?.dataset.of !== product || !its.length) return;
+  const left = ({ total, held }) => total - held;
+  const here = its.filter((row) => row.id === again.dataset.here).reduce((_, row) => left(row), 0);
+  const most = here || Math.max(...its.map(left));
+  if (Math.min(most, again.dataset.wanted) === Number(again.dataset.offers)) return;
+  again.dataset.offers = Math.min(most, again.dataset.wanted);
+  setTimeout(() => document.getElementById("again")?.dispatchEvent(new Event("refresh")), wait);
+}
+
+document.addEventListener("allo:shown", ({ detail: { product, its, state, time, wait } }) => {
+  for (const it of all(`[data-lapses="${product}"]`)) {
+    it.replaceChildren(...(time ? [" The next hold may lapse ", time] : []));
+  }
+  for (const row of its) for (const it of all(`[data-row="${row.id}"]`)) write(it, row);
+  turn(product, state);
+  offer(product, its, wait);
+  // A warehouse that the panel does not know.
+  const panel = document.querySelector(`#reserve-panel:has([data-stock="${product}"])`);
+  if (panel && its.some(({ id }) => !panel.querySelector(`[data-row="${id}"]`))) ask(panel, wait);
+});
+
+// Not in the shop any more.
+document.addEventListener("allo:gone", () => {
+  document.getElementById("again")?.dispatchEvent(new Event("refresh"));
+});
+
+let asked;
+
+function ask(panel, wait) {
+  clearTimeout(asked);
+  // A shared part is kept for a second.
+  asked = setTimeout(() => panel.dispatchEvent(new Event("refresh")), 1000 + wait);
+}
+
+// A part read before what is shown is not put in its place, unless the clock was set back.
+document.addEventListener("htmx:beforeSwap", ({ detail }) => {
+  if (detail.target.id !== "reserve-panel") return;
+  const at = Number(/data-at="(\d+)"/.exec(detail.serverResponse)?.[1]);
+  const shown = Number(detail.target.querySelector("[data-at]")?.dataset.at);
+  if (at < shown && at > shown - 6e7) detail.shouldSwap = false;
+});
