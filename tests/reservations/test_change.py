@@ -5,6 +5,7 @@ from uuid import uuid4
 
 import pytest
 
+from allo.live.message import Message
 from inventory.models import StockMovement
 from reservations import services
 from reservations.clock.audit import audit_stock
@@ -176,10 +177,10 @@ def test_under_one_key_it_changes_once() -> None:
 def test_pages_that_show_it_are_notified(monkeypatch) -> None:
     row = stocked(9)
     held = hold(row, 1)
-    published: list[str] = []
-    monkeypatch.setattr("allo.live.events.publish", lambda *topics: published.extend(topics))
+    published: list[Message] = []
+    monkeypatch.setattr("allo.live.events.send", published.extend)
     change(held, 4)
-    kinds = sorted(topic.partition(":")[0] for topic in published)
+    kinds = sorted(message.topic.partition(":")[0] for message in published)
     assert kinds == ["holder", "product", "reservation"]
 
 
