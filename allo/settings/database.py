@@ -52,9 +52,6 @@ DATABASES = {
             **_options,
             # Under REPEATABLE READ a transaction that waited for a lock would read stale stock.
             "isolation_level": IsolationLevel.READ_COMMITTED,
-            # Only the engine binds parameters in the server, where frequent statements are planned
-            # once.
-            "prepare_threshold": 2,
             # Set after connecting, if the server knows it and DATABASE_URL does not set it.
             "transaction_timeout": (
                 None if "transaction_timeout" in _options["options"] else _transaction_timeout

@@ -11,28 +11,31 @@ The sweep (`reservations.clock.expiry`) and the stock room (`inventory.services`
 """
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum, auto
 from functools import lru_cache
 from hashlib import blake2b
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from django.conf import settings
 from django.db.models import QuerySet
 
+from allo.postgresql.trips import Statement
 from inventory import locks
 from reservations.engine.idempotency import Name
 from reservations.models import Reservation
 
-Statement = tuple[str, Sequence[Any]]
+Id = TypeVar("Id", int, UUID)
 
 BRIEFLY_MS = 100
-# Both last until the end of the transaction. Sequential scans are off because a plan made while a
-# table was small would be kept when it is large.
+# These last until the end of the transaction. Plans are kept: to plan what a batch writes takes as
+# long as to write it. Sequential scans are off because a plan made while a table was small would be
+# kept when it is large.
 PATIENCE = """
-    SELECT set_config('lock_timeout', %s, true), set_config('enable_seqscan', 'off', true)
+    SELECT set_config('lock_timeout', %s, true), set_config('enable_seqscan', 'off', true),
+        set_config('plan_cache_mode', 'force_generic_plan', true)
 """
 # In the given order. A key that another transaction has locked is not waited for (its `locked` is
 # false): its caller tries again later, and the rest of the batch goes on.
@@ -46,7 +49,7 @@ ADVISORY = """
 class Patience(Enum):
     """How long to wait for inventory rows that other transactions have locked."""
 
-    NONE = auto()  # they are skipped
+    NONE = auto()  # they are skipped; other locks are waited for as with FULL
     BRIEF = auto()  # `BRIEFLY_MS`, since the rest of the batch waits too
     FULL = auto()  # `LOCK_TIMEOUT_MS`, less the time that the first caller has already waited
 
@@ -72,24 +75,22 @@ class Wanted:
 
 def statements(wanted: Wanted, *, skip_locked: bool) -> dict[str, Statement]:
     """Takes the locks, in their order."""
-    rows, reservations = sorted(wanted.rows), sorted(wanted.reservations)
-    found: dict[str, Statement] = {"stocks": (_rows(locks.locking, len(rows), skip_locked), rows)}
+    rows, reservations = _padded(sorted(wanted.rows)), _padded(sorted(wanted.reservations))
+    found = {"stocks": Statement(_rows(locks.locking, len(rows), skip_locked), rows)}
     if advisory := _advisory(wanted):
         found["advisory"] = advisory
     if reservations:
-        statement = _reservations(locking_reservations, len(reservations), skip_locked)
-        found["reservations"] = (statement, reservations)
+        lock = _reservations(locking_reservations, len(reservations), skip_locked)
+        found["reservations"] = Statement(lock, reservations)
     return found
 
 
-def patience(patience: Patience, *, since: float) -> Statement | None:
+def patience(patience: Patience, *, since: float) -> Statement:
     """Bounds each later wait for a lock; `since` is when the first caller arrived
     (`time.monotonic`)."""
-    if patience is Patience.NONE:
-        return None
     waited = 1000 * (time.monotonic() - since)
-    left = settings.LOCK_TIMEOUT_MS - waited if patience is Patience.FULL else 0
-    return PATIENCE, [f"{max(left, BRIEFLY_MS):.0f}"]
+    left = 0 if patience is Patience.BRIEF else settings.LOCK_TIMEOUT_MS - waited
+    return Statement(PATIENCE, [f"{max(left, BRIEFLY_MS):.0f}"])
 
 
 def locking_reservations(
@@ -114,7 +115,13 @@ def _advisory(wanted: Wanted) -> Statement | None:
     tried = [number(Space.KEY, *name) for name in wanted.keys]
     if not waited and not tried:
         return None
-    return ADVISORY, [waited + tried, [True] * len(waited) + [False] * len(tried)]
+    wait = [True] * len(waited) + [False] * len(tried)
+    return Statement(ADVISORY, [waited + tried, wait])
+
+
+def _padded(ids: list[Id]) -> list[Id]:
+    """The last id is repeated up to a power of two, so that few statements have to be prepared."""
+    return ids + ids[-1:] * ((1 << max(len(ids) - 1, 0).bit_length()) - len(ids))
 
 
 # The ORM's SQL, compiled once per number of rows. The locking function is part of the cache key, so

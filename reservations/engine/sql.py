@@ -1,5 +1,7 @@
 """The statements that the ORM cannot express. Arrays carry a whole batch in one statement."""
 
+from allo.postgresql.trips import Statement
+
 # A statement of its own, run after the rows are locked: it sees a price that changed during the
 # wait for a lock. The product is not locked, so its price may change again before the commit.
 PRICES = """
@@ -8,11 +10,16 @@ PRICES = """
     WHERE row.id = ANY(%s)
 """
 
+# LATERAL looks each network up by itself. With the interval no index by time fits: a plan made
+# while little was pending could choose one, and read all that is pending during a drop.
 UNITS_AT = """
-    SELECT address, sum(quantity)::int FROM reservations_reservation
-    WHERE status = 'pending' AND address <> '' AND address = ANY(%s)
-      AND expires_at > statement_timestamp()
-    GROUP BY address
+    SELECT asked.address, coalesce(held.units, 0)
+    FROM unnest(%s::text[]) AS asked(address)
+    CROSS JOIN LATERAL (
+        SELECT sum(quantity)::int AS units FROM reservations_reservation
+        WHERE status = 'pending' AND address <> '' AND address = asked.address
+            AND expires_at + interval '0' > statement_timestamp()
+    ) AS held
 """
 
 REPLIES = """
@@ -55,7 +62,7 @@ HELD = """
     INSERT INTO reservations_reservation
         (id, inventory_id, quantity, unit_paise, name, holder, address,
          created_at, expires_at, status, renewals)
-    SELECT held.*, %s, %s, 'pending', 0
+    SELECT held.*, %s::timestamptz, %s::timestamptz, 'pending', 0
     FROM unnest(%s::uuid[], %s::bigint[], %s::int[], %s::int[], %s::text[], %s::text[],
                 %s::text[]) AS held
 """
@@ -72,23 +79,23 @@ CHANGED = """
 
 SOLD = """
     INSERT INTO inventory_stockmovement (inventory_id, delta, reference, reason, note, created_at)
-    SELECT sold.*, 'sold', '', %s
+    SELECT sold.*, 'sold', '', %s::timestamptz
     FROM unnest(%s::bigint[], %s::int[], %s::uuid[]) AS sold
 """
 
 REPLIED = """
     INSERT INTO reservations_idempotencykey
         (client, endpoint, key, request_hash, status, body, reservation_id, created_at)
-    SELECT replied.*, %s
+    SELECT replied.*, %s::timestamptz
     FROM unnest(%s::text[], %s::text[], %s::text[], %s::bytea[], %s::int[], %s::text[],
                 %s::uuid[]) AS replied
 """
 
 
-def in_one(statements: list[str]) -> str:
-    """One statement that runs all of them, in one round trip and one snapshot."""
-    steps = ", ".join(f"step_{n} AS ({statement})" for n, statement in enumerate(statements))
-    return f"WITH {steps} SELECT"
+def in_one(statements: list[Statement]) -> Statement:
+    """One statement that runs all of them, in one snapshot."""
+    steps = ", ".join(f"step_{n} AS ({each.sql})" for n, each in enumerate(statements))
+    return Statement(f"WITH {steps} SELECT", [v for each in statements for v in each.values])
 
 
 # Status and deadline are checked again under the row locks: the list of ids was read without a
@@ -96,7 +103,7 @@ def in_one(statements: list[str]) -> str:
 EXPIRE_DUE = """
     WITH expired AS (
         UPDATE reservations_reservation SET status = 'expired', ended_at = clock_timestamp()
-        WHERE id = ANY(%s) AND status = 'pending' AND expires_at <= clock_timestamp()
+        WHERE id = ANY(%s::uuid[]) AND status = 'pending' AND expires_at <= clock_timestamp()
         RETURNING id, holder, inventory_id, quantity, expires_at
     ), freed AS (
         SELECT inventory_id, sum(quantity) AS units FROM expired GROUP BY inventory_id

@@ -8,29 +8,30 @@ COMMITTED), so what is read under a lock is current.
 import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Self
+from typing import Any
 
-from django.db import connection
-from psycopg import Cursor
-
+from allo.postgresql import trips
+from allo.postgresql.trips import Statement
 from reservations.engine import locks, sql
 from reservations.engine.books import Books, Shortage, Stock
 from reservations.engine.commands import Command
 from reservations.engine.idempotency import Once, Reply
-from reservations.engine.locks import Patience, Statement
+from reservations.engine.locks import Patience
 from reservations.models import Reservation
 
 FIELDS = [field.attname for field in Reservation._meta.concrete_fields]
 NOW_AND_PENDING_OF = sql.NOW_AND_PENDING_OF.format(fields=", ".join(FIELDS))
 # How many dead holds are expired per statement while the row is locked, until enough is available.
 EXPIRE_AT_ONCE = 200
+COMMIT = Statement("COMMIT")
 
 
 def open_books(commands: Sequence[Command], patience: Patience) -> Books:
     """Locks and reads all that the commands need. Raises `django.db.Error` if a lock is not
     free."""
     wanted = _wanted(commands)
-    found = one_trip(_statements(commands, wanted, patience))
+    statements = _statements(commands, wanted, patience)
+    found = dict(zip(statements, trips.run(list(statements.values())), strict=True))
     books = Books(found["now"][0][0], (Stock(*row) for row in found["stocks"]))
     for pk, unit_paise, name in found.get("prices", ()):
         # A row whose lock was skipped is not in the books.
@@ -87,26 +88,25 @@ def _statements(
     statements = {
         "patience": locks.patience(patience, since=since),
         **locks.statements(wanted, skip_locked=patience is Patience.NONE),
-        "prices": (sql.PRICES, [priced]) if priced else None,
-        "units_at": (sql.UNITS_AT, [list(wanted.networks)]) if wanted.networks else None,
-        "replies": (sql.REPLIES, columns(wanted.keys)) if wanted.keys else None,
-        "now": (NOW_AND_PENDING_OF, [list(wanted.holders)]),
+        "prices": Statement(sql.PRICES, [priced]) if priced else None,
+        "units_at": Statement(sql.UNITS_AT, [list(wanted.networks)]) if wanted.networks else None,
+        "replies": Statement(sql.REPLIES, columns(wanted.keys)) if wanted.keys else None,
+        "now": Statement(NOW_AND_PENDING_OF, [list(wanted.holders)]),
     }
     return {name: statement for name, statement in statements.items() if statement}
 
 
 def write(books: Books, *, commit: bool) -> None:
-    """Writes all decisions in one statement, and sends the COMMIT in the same round trip: another
-    one, and under load another wait for the GIL, would keep the rows locked for longer."""
+    """Writes all decisions in one statement, and commits in the same round trip: another one, and
+    under load another wait for the GIL, would keep the rows locked for longer."""
     # Before the decisions, so that triggers on these tables still see the reservations as pending.
-    for also, rows in _also(books).items():
-        _cursor().execute(also, columns(rows))
-    steps = list(_steps(books))
-    if steps:
-        statement = sql.in_one([statement for statement, _ in steps])
-        _cursor().execute(statement, [value for _, values in steps for value in values])
+    statements = [Statement(also, columns(rows)) for also, rows in _also(books).items()]
+    if steps := [Statement(*step) for step in _steps(books)]:
+        statements.append(sql.in_one(steps))
     if commit:
-        _cursor().execute("COMMIT")
+        statements.append(COMMIT)
+    if statements:
+        trips.run(statements)
 
 
 def _also(books: Books) -> dict[str, list[tuple[Any, ...]]]:
@@ -116,7 +116,7 @@ def _also(books: Books) -> dict[str, list[tuple[Any, ...]]]:
     return rows
 
 
-def _steps(books: Books) -> Iterator[Statement]:
+def _steps(books: Books) -> Iterator[tuple[str, list[Any]]]:
     stocks = [s for s in books.stocks.values() if s.is_changed]
     changed = books.changed.values()
     sold = [r for r in changed if r.status == Reservation.Status.CONFIRMED]
@@ -148,28 +148,3 @@ def _reply_row(once: Once, reply: Reply, reservation_id: uuid.UUID | None) -> tu
 def columns(rows: Iterable[tuple[Any, ...]]) -> list[list[Any]]:
     """The rows as one array per column, as `unnest` takes them."""
     return [list(column) for column in zip(*rows, strict=True)]
-
-
-def one_trip(statements: dict[str, Statement]) -> dict[str, list[Any]]:
-    """Runs the statements in the given order in one round trip; returns the rows of each."""
-    cursors = {}
-    with connection.connection.pipeline():
-        for name, statement in statements.items():
-            cursors[name] = _cursor(Unprepared if name == "units_at" else Cursor)
-            cursors[name].execute(*statement)
-        return {name: c.fetchall() for name, c in cursors.items()}
-
-
-class Unprepared(Cursor[Any]):
-    """Plans the statement anew each time: the best of several indexes depends on the number of
-    rows."""
-
-    def execute(self, query: Any, params: Any = None, **options: Any) -> Self:
-        return super().execute(query, params, **options | {"prepare": False})
-
-
-def _cursor(kind: type[Cursor[Any]] = Cursor) -> Any:
-    """A cursor with server-side binding, so that frequent statements are planned once. Django's
-    wrapper is around it only when queries are logged."""
-    cursor = kind(connection.connection)
-    return connection.make_debug_cursor(cursor) if connection.queries_logged else cursor  # type: ignore[arg-type]

@@ -141,9 +141,7 @@ def _alone(command: Command) -> Reservation | Reply | Exception:
 
 def _transact(commands: Sequence[Command], patience: Patience) -> list[Served]:
     ours = not connection.in_atomic_block
-    # The pipeline is inside `atomic`: switching autocommit within a pipeline costs a round trip.
-    # Its errors may surface only at its end, where no Django cursor translates them.
-    with transaction.atomic(), connection.wrap_database_errors, connection.connection.pipeline():
+    with transaction.atomic():
         books = open_books(commands, patience)
         outcomes = [_serve(books, command, patience) for command in commands]
         write(books, commit=ours)
