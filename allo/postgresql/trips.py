@@ -55,6 +55,7 @@ class _Trip:
         self._prepared: set[bytes] = vars(conn).setdefault("prepared_by_trips", set())
         # What each result belongs to: the name of a statement that is being prepared, or rows.
         self._expected: list[bytes | None] = []
+        self._received: list[PGresult] = []
 
     def run(self, statements: Sequence[Statement]) -> list[Rows]:
         # Before anything is sent, as it may fail.
@@ -63,13 +64,14 @@ class _Trip:
         try:
             for statement, texts in zip(statements, values, strict=True):
                 self._send(statement, texts)
-            results = self.conn.wait(self._results())
+            self.conn.wait(self._receive())
         except BaseException:
             # Lost or interrupted: results that arrive later would be taken for those of others.
             self.conn.close()
+            self._rows()  # raises the server's last words, if there are any
             raise
         self.pgconn.exit_pipeline_mode()
-        return self._rows(results)
+        return self._rows()
 
     def _send(self, statement: Statement, values: list[bytes | None]) -> None:
         name, query = _named(statement.sql)
@@ -79,19 +81,17 @@ class _Trip:
         self.pgconn.send_query_prepared(name, values)
         self._expected.append(None)
 
-    def _results(self) -> PQGen[list[PGresult]]:
+    def _receive(self) -> PQGen[None]:
         self.pgconn.pipeline_sync()
         yield from send(self.pgconn)
-        results = []
         for _ in self._expected:
-            results += yield from fetch_many(self.pgconn)
+            self._received += yield from fetch_many(self.pgconn)
         yield from fetch_many(self.pgconn)  # the end of the trip
-        return results
 
-    def _rows(self, results: list[PGresult]) -> list[Rows]:
+    def _rows(self) -> list[Rows]:
         transformer = Transformer(self.conn)
         rows = []
-        for name, result in zip(self._expected, results, strict=True):
+        for name, result in zip(self._expected, self._received, strict=False):
             if result.status == ExecStatus.FATAL_ERROR:
                 raise error_from_result(result)
             if name:

@@ -8,6 +8,7 @@ import pytest
 from django.db import DataError, IntegrityError, OperationalError, connection, transaction
 
 from allo.postgresql import trips
+from allo.postgresql.faults import sqlstate_of
 from allo.postgresql.trips import Statement, _Trip
 from reservations import services
 from reservations.engine.commands import Holder
@@ -99,8 +100,9 @@ MINE = Statement("SELECT pg_backend_pid()")
 
 def test_a_connection_that_is_lost_in_a_trip_is_replaced() -> None:
     end = Statement("SELECT pg_terminate_backend(pg_backend_pid())")
-    with pytest.raises(OperationalError), transaction.atomic():
-        trips.run([end, MINE])
+    with pytest.raises(OperationalError) as lost, transaction.atomic():
+        trips.run([MINE, end, MINE])
+    assert sqlstate_of(lost.value) == "57P01"
     with transaction.atomic():
         assert len(trips.run([MINE])) == 1
 
@@ -111,7 +113,7 @@ def test_a_trip_that_is_interrupted_leaves_no_results_for_the_next(monkeypatch) 
 
     connection.ensure_connection()
     first = connection.connection
-    monkeypatch.setattr(_Trip, "_results", interrupted)
+    monkeypatch.setattr(_Trip, "_receive", interrupted)
     with pytest.raises(KeyboardInterrupt), transaction.atomic():
         trips.run([MINE])
     assert first.closed
