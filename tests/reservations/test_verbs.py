@@ -11,7 +11,8 @@ from inventory.models import Inventory, StockMovement, Warehouse
 from reservations import services
 from reservations.clock.audit import audit_stock
 from reservations.engine import transactions
-from reservations.engine.commands import Confirm, Expire, Holder, Release, Renew
+from reservations.engine.commands import Confirm, Expire, Holder, Release, Renew, Reserve
+from reservations.engine.locks import Patience
 from reservations.engine.transactions import perform
 from reservations.exceptions import (
     InsufficientStock,
@@ -279,3 +280,34 @@ def test_the_books_balance_after_every_verb() -> None:
     services.release(reservation_id=hold(row, 2, "session:b").pk)
     services.renew(reservation_id=hold(row, 2, "session:c").pk)
     assert audit_stock() == []
+
+
+def test_what_one_of_a_batch_gives_back_its_network_may_hold_again_in_the_same(settings) -> None:
+    settings.RESERVATION_MAX_UNITS_PER_ADDRESS = 2
+    row = stocked(5)
+    held = hold(row, 2, "session:a", "192.0.2.7/32")
+    release = Release(rows=(row.pk,), reservation_id=held.pk)
+    holder = Holder("session:b", "192.0.2.7/32")
+    reserve = Reserve(rows=(row.pk,), quantity=2, holder=holder)
+    early, released, late = transactions._transact([reserve, release, reserve], Patience.FULL)
+    assert isinstance(early, LimitReached)
+    assert isinstance(released, Reservation)
+    assert isinstance(late, Reservation)
+    assert units(row) == (5, 2)
+
+
+def test_callers_share_transactions_but_for_those_inside_one_of_their_own(monkeypatch) -> None:
+    row = stocked(5)
+    combiner, shared = transactions._combiner, []
+    submit = combiner.submit
+
+    def noted(command):
+        shared.append(command)
+        return submit(command)
+
+    monkeypatch.setattr(combiner, "submit", noted)
+    hold(row, 1, "session:a")
+    with transaction.atomic():
+        hold(row, 1, "session:b")
+    assert [command.holder.name for command in shared] == ["session:a"]
+    assert units(row) == (5, 2)
