@@ -15,6 +15,9 @@ from allo.live.streams import BEAT, Batch, Client, Group, Name, line, state
 from allo.live.tokens import Listening
 
 GATHER_SECONDS = 0.25
+# For thousands of streams it is gathered longer, this many times what the last sending took: the
+# shop that sells needs the processors too.
+GATHER_PER_SENDING = 2
 # How long changes are remembered: a page that was rendered a moment before its stream opened gets
 # what it missed, and does not have to request all of its parts again.
 REMEMBER_SECONDS = 30.0
@@ -35,6 +38,7 @@ class Hub:
         self._listening: defaultdict[str, set[Group]] = defaultdict(set)
         self._gathered: dict[Name, Message] = {}
         self._told_at = float("-inf")
+        self._gather_seconds = GATHER_SECONDS
         # The newest of each key, and when it came by this machine's clock; the oldest first.
         self._newest: dict[Name, Message] = {}
         self._came: dict[Name, float] = {}
@@ -121,11 +125,12 @@ class Hub:
         keep_newest(self._gathered, news)
         if idle and self._gathered:
             loop = asyncio.get_running_loop()
-            loop.call_at(self._told_at + GATHER_SECONDS, self._tell)
+            loop.call_at(self._told_at + self._gather_seconds, self._tell)
 
     def _tell(self) -> None:
         messages, self._gathered = self._gathered, {}
-        self._told_at = asyncio.get_running_loop().time()
+        loop = asyncio.get_running_loop()
+        self._told_at = loop.time()
         self._remember(messages)
         heard: defaultdict[Group, dict[Name, bytes]] = defaultdict(dict)
         for name, message in messages.items():
@@ -135,6 +140,12 @@ class Hub:
                     heard[group][name] = words
         for group, lines in heard.items():
             group.put(Batch(lines))
+        # The loop runs it after all the streams that have just been woken.
+        loop.call_soon(self._have_sent)
+
+    def _have_sent(self) -> None:
+        took = asyncio.get_running_loop().time() - self._told_at
+        self._gather_seconds = max(GATHER_SECONDS, GATHER_PER_SENDING * took)
 
     def _put_to_all(self, batch: Batch) -> None:
         for client in self.clients:

@@ -1,14 +1,17 @@
 """Thousands of open pages on one product while it sells, beside the same pages on another."""
 
 import time
+from bisect import bisect_left
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 
 from django.db import connection
 
+from allo.live.message import EPOCH, MICROSECOND, micros
 from catalog.events import product_topic
 from inventory.models import Inventory
+from reservations.models import Reservation
 from tests.benchmarks.contenders import CONTENDERS, new_holder
 from tests.benchmarks.live import (
     LISTENING_ON_SECONDS,
@@ -53,7 +56,7 @@ def _measure(name: str, product: int, row: int, web: int) -> str:
         heard = stop()
     return (
         f"| {name}: {opened:,} | {reserve.per_second:,.0f} | {_cell(reserve)} | {_cell(page)}"
-        f" | {_last(heard, opened)} | {len(heard.pop(0, []))} |"
+        f" | {_last(heard, opened, row)} | {len(heard.pop(0, []))} |"
     )
 
 
@@ -77,13 +80,18 @@ def _sell(row: int) -> Measured:
     return Measured.of(latencies, time.perf_counter() - begin)
 
 
-def _last(heard: Heard, opened: int) -> str:
-    """From the lock under which units were taken to the last of all pages."""
-    told = {at: moments for at, moments in heard.items() if at}
+def _last(heard: Heard, opened: int, row: int) -> str:
+    """From each reservation until the last page has heard a message that counts it."""
+    told = sorted((at, max(moments)) for at, moments in heard.items() if at)
     if not told:
         return "–"
-    delays = [max(moments) - at / 1e6 for at, moments in told.items() if len(moments) == opened]
-    missed = len(told) - len(delays)
+    times = [at for at, _ in told]
+    sold = Reservation.objects.filter(inventory=row, created_at__gt=EPOCH + times[0] * MICROSECOND)
+    made = [micros(at) for at in sold.values_list("created_at", flat=True)]
+    delays = [
+        told[place][1] - at / 1e6 for at in made if (place := bisect_left(times, at)) < len(told)
+    ]
+    missed = sum(len(moments) < opened for at, moments in heard.items() if at)
     return _cell(Measured.of(delays, 1)) + (f", {missed} not by all" if missed else "")
 
 

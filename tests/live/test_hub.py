@@ -89,6 +89,20 @@ async def test_what_changes_all_the_time_is_told_a_few_times_a_second_and_its_la
 
 
 @run
+async def test_the_longer_sending_takes_the_longer_it_is_gathered():
+    hub = up(Hub())
+    client = hub.join(listening("product:1"))
+    await heard(client)
+    hub.changed([stock(7, 10, 1)])
+    await heard(client)
+    await asyncio.sleep(0)
+    assert hub._gather_seconds == hubs.GATHER_SECONDS
+    hub._told_at -= 3
+    hub._have_sent()
+    assert 6 <= hub._gather_seconds < 7
+
+
+@run
 async def test_of_each_row_only_the_newest_is_told_unless_the_clock_was_set_back():
     hub = up(Hub())
     client = hub.join(listening("product:1"))
