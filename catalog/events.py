@@ -1,32 +1,15 @@
-"""The events of the catalogue, from which live updates are made."""
+"""What pages that show a product hear."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import datetime
 
-from django.utils import timezone
-
-from allo.live.events import tell
-from allo.live.message import Message, micros
+from allo.live import publish
 
 
 def product_topic(product_id: int) -> str:
     return f"product:{product_id}"
 
 
-@dataclass(frozen=True, slots=True)
-class PageChanged:
-    """What a product's pages say of it, or whether it has any: its name, its price, its words."""
-
-    product: int
-    at: datetime
-
-    @property
-    def messages(self) -> tuple[Message, ...]:
-        return (Message(product_topic(self.product), micros(self.at)),)
-
-
 def tell_pages(products: Iterable[int]) -> None:
-    """Call it after the commit."""
-    now = timezone.now()
-    tell([PageChanged(product, now) for product in products])
+    """What pages say of these products has changed, or whether they have any. Call it after the
+    commit."""
+    publish(*map(product_topic, products))

@@ -1,6 +1,7 @@
 """A page that stays open says the same of its stock as one that is opened: scripts and templates
 have the same words."""
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -55,6 +56,14 @@ SHOWN = """
     ].join(" | ");
 })
 """
+# Until the answer was swapped in, or passed over.
+REFRESH = """
+(it) => new Promise((over) => {
+    document.addEventListener("htmx:afterOnLoad", () => over(), { once: true });
+    it.dispatchEvent(new Event("refresh"));
+})
+"""
+MINUTE = 60_000_000
 # The product's rows as messages tell them.
 NUMBERS = """
     SELECT concat_ws(' ', 0, 'product:' || product_id, row.id,
@@ -148,3 +157,35 @@ def test_a_number_is_announced_now_and_then_and_a_new_state_at_once(page: Page, 
     expect(announcer).to_contain_text("2 left")
     say(0)
     expect(announcer).to_contain_text(f"{shelf.product}: Sold out")
+
+
+def test_what_is_older_than_what_is_shown_is_passed_over_unless_the_clock_was_set_back(
+    page: Page, shop: Shop
+) -> None:
+    shelf = untouched(shop)
+    page.add_init_script(STREAM)
+    page.goto(shelf.address)
+    words = page.locator("main [data-stock]").first
+    rows = [line.split() for (line,) in shop.sql(NUMBERS.format(slug=shelf.slug))]
+    now = int(rows[0][3])
+
+    def say(units: int, at: int) -> None:
+        for place, row in enumerate(rows):
+            row[3:] = [str(at), str(0 if place else units), "0"]
+        page.evaluate(SAY, [" ".join(row) for row in rows])
+
+    for units, at, shown in ((4, now, 4), (3, now - 1, 4), (2, now - 2 * MINUTE, 2), (1, now, 1)):
+        say(units, at)
+        expect(words).to_have_text(f"{shown} left")
+
+    panel = page.locator("#reserve-panel")
+    read_at = int(panel.locator("[data-at]").get_attribute("data-at") or 0)
+    part = page.request.get(f"{shelf.address}stock/").text()
+    for name, at in (("Older", read_at - 1), ("Newer", read_at + 1), ("Set back", 5)):
+        body = re.sub(r'data-at="\d+"', f'data-at="{at}"', part)
+        body = body.replace('aria-label="Price and stock"', f'aria-label="{name}"')
+        page.route("**/stock/", lambda route, body=body: route.fulfill(body=body))
+        panel.evaluate(REFRESH)
+        label = "Price and stock" if name == "Older" else name
+        expect(panel).to_have_attribute("aria-label", label)
+        page.unroute("**/stock/")
