@@ -7,21 +7,15 @@ from typing import Self
 from django.contrib.postgres.indexes import GinIndex
 from django.core.validators import RegexValidator
 from django.db import models
-from django.db.models import Case, Index, Q, QuerySet, Subquery, Value, When
+from django.db.models import Case, Index, Q, QuerySet, Value, When
 from django.db.models.functions import Now
 from django.urls import reverse
 from django.utils import timezone
 
+from allo.postgresql.counting import UpTo
 from allo.web.names import name_is_visible
 from catalog import search, triggers
 from catalog.words import Words
-
-
-class UpTo(Subquery):
-    """How many rows a query finds, up to its limit."""
-
-    template = "(SELECT count(*) FROM (%(subquery)s) AS found)"
-    output_field = models.IntegerField()
 
 
 class CategoryQuerySet(QuerySet["Category"]):
