@@ -2,12 +2,13 @@
 
 import os
 
-# Loads the Celery application, so that tasks queued by pages reach the workers.
-import allo.celery  # noqa: F401
-from allo.web.shared.front import front
-
+# Before the other imports, some of which read the settings.
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "allo.settings")
 # A pool is useful only where many threads share it; Celery and commands keep one connection each.
 os.environ.setdefault("DATABASE_POOL_SIZE", os.environ.get("WEB_THREADS", "16"))
+
+# Loads the Celery application, so that tasks queued by pages reach the workers.
+import allo.celery  # noqa: F401
+from allo.web.shared.front import front
 
 application = front()

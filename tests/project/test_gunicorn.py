@@ -1,9 +1,18 @@
 import logging
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import pytest
 
 from allo import gunicorn
+from tests.running import PROJECT, clean_environment
+
+POOL = """
+import allo.wsgi
+from django.conf import settings
+print(settings.DATABASES["default"]["OPTIONS"]["pool"]["max_size"])
+"""
 
 
 @pytest.mark.parametrize(
@@ -19,3 +28,11 @@ def test_a_public_host_logs_a_warning(monkeypatch, caplog, host, warned) -> None
     monkeypatch.setenv("HOST", host)
     gunicorn.on_starting(SimpleNamespace(log=logging.getLogger("gunicorn.error")))
     assert ("Never let the internet do so without a proxy" in caplog.text) == warned
+
+
+def test_the_web_server_keeps_as_many_database_connections_as_threads() -> None:
+    """In a process of its own, which reads the settings as a web server does."""
+    said = subprocess.check_output(
+        [sys.executable, "-c", POOL], cwd=PROJECT, env=clean_environment(WEB_THREADS="7")
+    )
+    assert said == b"7\n"
