@@ -10,7 +10,7 @@ from django.core.management import call_command
 from django.db import connection
 
 from reservations.clock.audit import audit_stock
-from tests.benchmarks import clock, history, http, live, pages, telling
+from tests.benchmarks import clock, history, http, journeys, live, pages, telling
 from tests.benchmarks.contenders import CONTENDERS, STORED_FUNCTION
 from tests.benchmarks.load import Measured, measure
 from tests.stock import stocked
@@ -43,6 +43,8 @@ def report(rows: list[int]) -> Iterator[str]:
     yield from telling.report(rows)
     yield "\n## Pages\n"
     yield from pages.report()
+    yield "\n## Whole journeys\n"
+    yield from journeys.report()
     yield "\n## The API over HTTP\n"
     yield from http.report()
     yield "\n## The sweep\n"

@@ -85,6 +85,13 @@ def _median(loads: list[Load]) -> tuple[float, float, float]:
 @contextmanager
 def server(contender: str, **environment: str) -> Iterator[str]:
     """The address of a running web server; "bare" is `tests.benchmarks.bare` and no shop."""
+    with running(contender, **environment) as (url, _):
+        yield url
+
+
+@contextmanager
+def running(contender: str, **environment: str) -> Iterator[tuple[str, int]]:
+    """The same, with its process."""
     port = free_port()
     application = ["tests.benchmarks.bare:application"] if contender == "bare" else []
     process = subprocess.Popen(
@@ -106,7 +113,7 @@ def server(contender: str, **environment: str) -> Iterator[str]:
 
     try:
         wait_for(answers, seconds=30)
-        yield url
+        yield url, process.pid
     finally:
         process.terminate()
         process.wait(30)
