@@ -89,25 +89,26 @@ class Reserve(Command):
     reads_prices = True
 
     def decide(self, books: Books) -> Reservation:
-        """A holder that already holds this quantity gets its existing reservation. Another quantity
-        is refused: that is what `Change` is for."""
+        """A holder that already holds this quantity, in any of the rows, gets its existing
+        reservation. Another quantity is refused: that is what `Change` is for."""
         if existing := self._existing(books):
-            if existing.quantity != self.quantity:
-                raise AlreadyHeld(existing.id, existing.quantity)
-            return existing
+            if same := [hold for hold in existing if hold.quantity == self.quantity]:
+                return same[0]
+            raise AlreadyHeld(existing[0].id, existing[0].quantity)
         live = sum(not hold.is_due(books.now) for hold in books.pending_of(self.holder.name))
         _check("RESERVATION_MAX_LIVE", live + 1, settings.RESERVATION_MAX_LIVE)
         self.check_units(books, self.quantity, more=self.quantity)
         stock = self._stock(books)
         return books.hold(stock, self.quantity, self.holder.name, self.holder.network)
 
-    def _existing(self, books: Books) -> Reservation | None:
-        for hold in books.pending_of(self.holder.name):
-            if hold.inventory_id in self.rows:
-                if not hold.is_due(books.now):
-                    return hold
+    def _existing(self, books: Books) -> list[Reservation]:
+        """The holder's live reservations of these rows; the dead ones are expired."""
+        pending = books.pending_of(self.holder.name)
+        mine = [hold for hold in pending if hold.inventory_id in self.rows]
+        for hold in mine:
+            if hold.is_due(books.now):
                 books.end(hold, Status.EXPIRED)
-        return None
+        return [hold for hold in mine if hold.is_pending]
 
     def _stock(self, books: Books) -> Stock:
         stocks = [books.stock(row) for row in self.rows]

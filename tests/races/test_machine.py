@@ -125,9 +125,8 @@ class Machine(RuleBasedStateMachine):
 
     def expected(self, existing: list[Hold], holder: str, available: int, quantity: int) -> str:
         if existing:
-            # With two warehouses, the first hold found is compared.
-            same = [hold.quantity == quantity for hold in existing]
-            return "held" if all(same) else "already_held"
+            # In either warehouse.
+            return "held" if quantity in [hold.quantity for hold in existing] else "already_held"
         if len(self.shop.live(holder=holder)) >= django_settings.RESERVATION_MAX_LIVE:
             return "limit_reached"
         return "held" if available >= quantity else "insufficient_stock"
