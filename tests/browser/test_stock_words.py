@@ -181,11 +181,11 @@ def test_what_is_older_than_what_is_shown_is_passed_over_unless_the_clock_was_se
     panel = page.locator("#reserve-panel")
     read_at = int(panel.locator("[data-at]").get_attribute("data-at") or 0)
     part = page.request.get(f"{shelf.address}stock/").text()
+    answer = {"body": part, "content_type": "text/html"}
+    page.route("**/stock/", lambda route: route.fulfill(**answer))
     for name, at in (("Older", read_at - 1), ("Newer", read_at + 1), ("Set back", 5)):
         body = re.sub(r'data-at="\d+"', f'data-at="{at}"', part)
-        body = body.replace('aria-label="Price and stock"', f'aria-label="{name}"')
-        page.route("**/stock/", lambda route, body=body: route.fulfill(body=body))
+        answer["body"] = body.replace('aria-label="Price and stock"', f'aria-label="{name}"')
         panel.evaluate(REFRESH)
         label = "Price and stock" if name == "Older" else name
         expect(panel).to_have_attribute("aria-label", label)
-        page.unroute("**/stock/")
