@@ -1,11 +1,15 @@
-"""Writes contacts: drafts while they are typed, and the final one with the sale."""
+"""Reads and writes contacts: drafts while they are typed, and the final one with the sale."""
 
 from typing import NamedTuple
 from uuid import UUID
 
 from django.db import connection
+from django.db.models import Case, QuerySet, Value, When
 
+from allo.postgresql.compiled import Compiled
+from checkout.models import Contact
 from reservations.engine.books import Also
+from reservations.models import Reservation
 
 # The lock waits for a running confirmation and then reads the row again, so a late draft finds the
 # reservation confirmed and writes nothing.
@@ -19,6 +23,10 @@ KEEP = """
     ON CONFLICT (reservation_id) DO UPDATE
     SET name = excluded.name, email = excluded.email, changed_at = excluded.changed_at
 """
+
+
+# The number of a holder's latest reservations that are searched for a contact.
+LATEST = 20
 
 
 class Typed(NamedTuple):
@@ -38,3 +46,22 @@ def keep(typed: Typed) -> None:
 def with_sale(typed: Typed) -> Also:
     """The statement that stores the contact in the transaction of the confirmation."""
     return KEEP, typed
+
+
+def for_page_of(reservation: Reservation) -> Contact | None:
+    """The reservation's own contact, else the last that its holder typed for one of the latest
+    reservations, so that it survives an expired hold."""
+    found = _last_typed(reservation.pk, reservation.holder)
+    return found[0] if found else None
+
+
+def _own_first(reservation: UUID, holder: str) -> QuerySet[Contact]:
+    own_first = Case(When(reservation=reservation, then=Value(0)), default=Value(1))
+    own = Reservation.objects.filter(pk=reservation).order_by().values("pk")
+    of_holder = Reservation.objects.filter(holder=holder).order_by("-created_at")
+    looked_at = own.union(of_holder.values("pk")[:LATEST], all=True)
+    found = Contact.objects.filter(reservation__in=looked_at)
+    return found.order_by(own_first, "-changed_at")[:1]
+
+
+_last_typed = Compiled(_own_first, UUID, str)

@@ -2,7 +2,6 @@
 
 import pgtrigger
 from django.db import models
-from django.db.models import Case, QuerySet, Value, When
 from django.db.models.functions import Now, Upper
 
 from allo.postgresql.indexes import OpClass
@@ -22,21 +21,6 @@ SOLD_CONTACT_IS_FINAL = f"""
 """
 
 
-# The number of a holder's latest reservations that are searched for a contact.
-LATEST = 20
-
-
-class ContactQuerySet(QuerySet["Contact"]):
-    def for_page_of(self, reservation: Reservation) -> "Contact | None":
-        """The reservation's own contact, else the last that its holder typed for one of the latest
-        reservations, so that it survives an expired hold."""
-        own_first = Case(When(reservation=reservation, then=Value(0)), default=Value(1))
-        own = Reservation.objects.filter(pk=reservation.pk).order_by().values("pk")
-        of_holder = Reservation.objects.filter(holder=reservation.holder).order_by("-created_at")
-        looked_at = own.union(of_holder.values("pk")[:LATEST], all=True)
-        return self.filter(reservation__in=looked_at).order_by(own_first, "-changed_at").first()
-
-
 class Contact(models.Model):
     """A draft as typed, perhaps invalid, until the reservation is confirmed; then the contact of
     the confirming form, which is final. Written in `checkout.contacts`."""
@@ -45,8 +29,6 @@ class Contact(models.Model):
     name = models.CharField(max_length=120, blank=True)
     email = models.CharField("e-mail", max_length=254, blank=True)
     changed_at = models.DateTimeField(db_default=Now(), editable=False)
-
-    objects = ContactQuerySet.as_manager()
 
     class Meta:
         ordering = ("-changed_at",)

@@ -146,7 +146,7 @@ def _page(
     seen = _seen(reservation, again)
     if request.GET.get("seen") == seen and wants_part(request):
         return HttpResponse(status=204)
-    contact = Contact.objects.for_page_of(reservation)
+    contact = contacts.for_page_of(reservation)
     part = "again" if request.htmx.target == "again" else "state"
     context = {
         "reservation": reservation,

@@ -11,6 +11,7 @@ from functools import update_wrapper
 from typing import Generic, ParamSpec
 from uuid import UUID
 
+from allo.postgresql.compiled import Compiled
 from inventory.models import Inventory
 from reservations.engine.books import Also
 from reservations.engine.commands import (
@@ -82,14 +83,13 @@ def change(
     """
     if quantity < 1:
         raise ValueError(f"{quantity} units cannot be held")
-    # Row and network of a reservation never change, so this needs no lock.
-    row, network = Reservation.objects.values_list("inventory", "address").get(pk=reservation_id)
+    held = _unlocked(reservation_id)
     return Change(
-        rows=(row,),
+        rows=(held.inventory_id,),
         reservation_id=reservation_id,
         quantity=quantity,
         seen=seen,
-        holder=Holder("", network, cap),
+        holder=Holder("", held.address, cap),
     )
 
 
@@ -97,7 +97,7 @@ def change(
 def confirm(*, reservation_id: UUID, seen: int | None = None, also: Also | None = None) -> Command:
     """Sells what is held, if it is as many units as the caller has `seen`; `also` is written in the
     same transaction. Raises `QuantityChanged`, `ReservationExpired`, `NotPending`, `Busy`."""
-    rows = _rows(reservation_id)
+    rows = (_unlocked(reservation_id).inventory_id,)
     return Confirm(rows=rows, reservation_id=reservation_id, seen=seen, also=also)
 
 
@@ -106,14 +106,16 @@ def release(*, reservation_id: UUID, seen: int | None = None) -> Command:
     """Frees what is held, if it is as many units as the caller has `seen`. A second release changes
     nothing. Raises `QuantityChanged`, `ReservationExpired`, `NotPending` for a confirmed one,
     `Busy`."""
-    return Release(rows=_rows(reservation_id), reservation_id=reservation_id, seen=seen)
+    rows = (_unlocked(reservation_id).inventory_id,)
+    return Release(rows=rows, reservation_id=reservation_id, seen=seen)
 
 
 @Verb
 def renew(*, reservation_id: UUID) -> Command:
     """Starts `RESERVATION_TTL_SECONDS` anew, at most `RESERVATION_MAX_RENEWALS` times. Raises
     `LimitReached`, `ReservationExpired`, `NotPending`, `Busy`."""
-    return Renew(rows=_rows(reservation_id), reservation_id=reservation_id)
+    rows = (_unlocked(reservation_id).inventory_id,)
+    return Renew(rows=rows, reservation_id=reservation_id)
 
 
 def get(*, reservation_id: UUID) -> Reservation:
@@ -121,8 +123,23 @@ def get(*, reservation_id: UUID) -> Reservation:
 
     Raises `Reservation.DoesNotExist`.
     """
-    reservation = Reservation.objects.with_stock().get(pk=reservation_id)
-    return expired_if_due([reservation])[0]
+    return expired_if_due([_only(_with_stock(reservation_id))])[0]
+
+
+def _unlocked(reservation_id: UUID) -> Reservation:
+    """Its row and network, which never change, so they need no lock."""
+    return _only(_row_and_network(reservation_id))
+
+
+def _only(found: list[Reservation]) -> Reservation:
+    if not found:
+        raise Reservation.DoesNotExist
+    return found[0]
+
+
+_ALL = Reservation.objects.order_by()
+_with_stock = Compiled(lambda key: _ALL.with_stock().filter(pk=key), UUID)
+_row_and_network = Compiled(lambda key: _ALL.only("inventory", "address").filter(pk=key), UUID)
 
 
 def expired_if_due(reservations: list[Reservation]) -> list[Reservation]:
@@ -142,8 +159,3 @@ def _expire(reservation: Reservation) -> None:
         reservation.status, reservation.ended_at = now.status, now.ended_at
     except Busy:
         reservation.status = Reservation.Status.EXPIRED
-
-
-def _rows(reservation_id: UUID) -> tuple[int]:
-    """The inventory row of a reservation never changes, so this needs no lock."""
-    return (Reservation.objects.values_list("inventory", flat=True).get(pk=reservation_id),)

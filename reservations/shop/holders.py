@@ -6,17 +6,19 @@ checked and the reason is recorded.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from uuid import UUID
 
 from django.db.models.functions import Now
 from django.http import Http404, HttpRequest
 
+from allo.postgresql.compiled import Compiled
 from allo.web.address import client_network
 from allo.web.shared.acts import note_holds
 from reservations import services
 from reservations.engine.commands import Holder
 from reservations.engine.events import holder_topic
-from reservations.models import Reservation
+from reservations.models import Reservation, ReservationQuerySet
 from reservations.shop import visitor
 
 # The session key of the holder in earlier versions, before the visitor cookie. Their holds stay
@@ -54,11 +56,22 @@ def live_holds(request: HttpRequest) -> list[Reservation]:
     """What this shopper holds now, the first to lapse first; queried once per request."""
     known = vars(request)
     if "live_holds" not in known:
-        pending = Reservation.objects.pending_of(holders_of(request)).filter(expires_at__gt=Now())
-        known["live_holds"] = list(pending.with_stock().order_by("expires_at"))
+        holders = holders_of(request)
+        known["live_holds"] = _live(len(holders))(*holders) if holders else []
         note_holds(request, holds=bool(known["live_holds"]))
     holds: list[Reservation] = known["live_holds"]
     return holds
+
+
+@lru_cache
+def _live(number: int) -> Compiled[Reservation]:
+    """What this number of holders hold now."""
+
+    def held_by(*holders: str) -> ReservationQuerySet:
+        pending = Reservation.objects.pending_of(holders).filter(expires_at__gt=Now())
+        return pending.with_stock().order_by("expires_at")
+
+    return Compiled(held_by, *[str] * number)
 
 
 def look_again(request: HttpRequest) -> None:

@@ -7,8 +7,9 @@ from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.utils import timezone
 
+from allo.postgresql.compiled import Compiled
 from catalog.models import Product
-from inventory.models import Inventory
+from inventory.models import Inventory, InventoryQuerySet
 from reservations.availability import with_next_lapse
 from reservations.models import Reservation
 from reservations.shop.holders import live_holds, topics_of
@@ -16,8 +17,15 @@ from reservations.shop.holders import live_holds, topics_of
 
 def stock_of(product: Product) -> list[Inventory]:
     """Each warehouse's row, with what is available and when the first hold may lapse."""
+    return _stock(product.pk)
+
+
+def _rows(product: int) -> InventoryQuerySet:
     rows = with_next_lapse(Inventory.objects.with_available().filter(product=product))
-    return list(rows.select_related("warehouse").order_by("warehouse__position", "pk"))
+    return rows.select_related("warehouse").order_by("warehouse__position", "pk")
+
+
+_stock = Compiled(_rows, int)
 
 
 def next_lapse_of(stock: list[Inventory]) -> datetime | None:

@@ -7,6 +7,7 @@ from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
+from allo.postgresql.compiled import Compiled
 from allo.web.address import client_network
 from allo.web.idempotency_key import replayed
 from allo.web.parts import (
@@ -67,7 +68,7 @@ def reserve(request: Request, slug: str) -> HttpResponse:
 @follow_renames
 @shared(Sharing())
 def stock(request: HttpRequest, slug: str) -> HttpResponse:
-    product = _product(slug, with_stock_and_lapse(Product.objects.all()))
+    product = get_object_or_404(with_stock_and_lapse(_published(slug)))
     return render(request, "reservations/_panel.html", panel(product))
 
 
@@ -97,10 +98,17 @@ def reservations(request: HttpRequest) -> HttpResponse:
     return render(request, "reservations/list.html", context)
 
 
-def _product(slug: str, products: ProductQuerySet | None = None) -> Product:
-    if products is None:
-        products = Product.objects.all()
-    return get_object_or_404(products.published().select_related("category"), slug=slug)
+def _published(slug: str) -> ProductQuerySet:
+    return Product.objects.published().select_related("category").order_by().filter(slug=slug)
+
+
+_by_slug = Compiled(_published, str)
+
+
+def _product(slug: str) -> Product:
+    for product in _by_slug(slug):
+        return product
+    raise Http404("no such product")
 
 
 def _hold(request: HttpRequest, product: Product, form: ReserveForm, holder: Holder) -> Reply:
@@ -110,10 +118,9 @@ def _hold(request: HttpRequest, product: Product, form: ReserveForm, holder: Hol
         return _change(request, form, *form.saw)
     asked = {"product": product.pk, **form.cleaned_data}
     return reply(
-        services.reserve,
+        services.reserve_in,
         once_for(request, holder.name, "reservations:reserve", asked),
-        product_id=product.pk,
-        warehouse_id=form.row.warehouse_id if form.row else None,
+        rows=tuple(row.pk for row in ([form.row] if form.row else form.stock)),
         quantity=form.cleaned_data["quantity"],
         holder=holder,
     )

@@ -1,5 +1,5 @@
-"""The way of a buyer over HTTP, as a browser with htmx goes it: what each whole journey costs web and
-PostgreSQL in CPU time, beside as many requests to a view that does nothing."""
+"""The way of a buyer over HTTP, as a browser with htmx goes it: what each whole journey costs web
+and PostgreSQL in CPU time, beside as many requests to a view that does nothing."""
 
 import gzip
 import http.client
@@ -53,10 +53,11 @@ def _table(found: dict[str, Cost]) -> Iterator[str]:
         "| | CPU of web, ms | CPU of PostgreSQL, ms | CPU of the generator, ms | per second |\n"
         "|---|---|---|---|---|"
     )
-    for name, cost in zip(("a whole journey", f"{STEPS} × the no-op view"), found.values()):
+    names = ("a whole journey", f"{STEPS} × the no-op view")
+    for name, cost in zip(names, found.values(), strict=True):
         yield f"| {name} | {' | '.join(f'{number:.1f}' for number in cost)} |"
-    journey, no_op = found.values()
-    yield f"\nWeb: {journey.web / no_op.web:.1f} × the no-op view's."
+    whole, no_op = found.values()
+    yield f"\nWeb: {whole.web / no_op.web:.1f} × the no-op view's."
 
 
 def _median(costs: list[Cost]) -> Cost:

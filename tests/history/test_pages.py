@@ -12,6 +12,7 @@ from django.urls import reverse
 
 from reservations.models import Reservation
 from tests.history.filled import Past, shop_with_a_past
+from tests.shopping import HTMX, key
 
 pytestmark = pytest.mark.django_db
 
@@ -23,6 +24,8 @@ READ = """
 """
 # A page of 21: each row found by an index, then read with what it refers to.
 SHOP = 150
+# What a buyer does: a few rows by index, and the last contacts of the latest 20 reservations.
+STEP = 60
 # Lists of the admin show 100, and count no further than this; the real number is larger.
 COUNTED = 200
 LIST = 2 * COUNTED + 600
@@ -44,9 +47,9 @@ def rows_read() -> int:
         return int(cursor.fetchone()[0])
 
 
-def read_by(client: Client, address: str) -> int:
+def read_by(client: Client, address: str, **more: Any) -> int:
     before = rows_read()
-    page: Any = client.get(address)
+    page: Any = client.get(address, **more)
     assert page.status_code == 200, address
     if page.streaming:
         list(page.streaming_content)
@@ -82,6 +85,28 @@ SHOPPERS: dict[str, Callable[[Past], str]] = {
 @pytest.mark.parametrize("name", SHOPPERS)
 def test_a_page_of_the_shop_reads_what_it_shows(past, name) -> None:
     assert read_by(past.shopper, SHOPPERS[name](past)) <= SHOP
+
+
+def test_each_step_of_a_buyer_reads_what_it_needs(past) -> None:
+    """Of a shopper, and a row, that have a long history."""
+    slug = past.row.product.slug.replace("-0", "-1")
+    form = f"/p/{slug}/reserve/"
+    typed = {"name": "Asha Rao", "email": "asha@example.org", "quantity": 1}
+    read = {"dialog": read_by(past.shopper, form, headers=HTMX)}
+    before = rows_read()
+    sent = post(past.shopper, form, quantity=1)
+    read["reserve"] = rows_read() - before
+    place = sent.headers["HX-Redirect"]
+    read["mine"] = read_by(past.shopper, f"/p/{slug}/mine/", headers=HTMX)
+    for verb, status in {"contact": 204, "renew": 200, "confirm": 200}.items():
+        before = rows_read()
+        assert post(past.shopper, f"{place}{verb}/", **typed).status_code == status
+        read[verb] = rows_read() - before
+    assert {step: rows for step, rows in read.items() if rows > STEP} == {}
+
+
+def post(client: Client, address: str, **form: object) -> Any:
+    return client.post(address, {**form, "idempotency_key": key()}, headers=HTMX)
 
 
 CONSOLE, LEDGER = "/admin/reservations/reservation/", "/admin/inventory/stockmovement/"

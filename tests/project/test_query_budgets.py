@@ -3,9 +3,11 @@
 from collections.abc import Callable
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
-from tests.shopping import HTMX, Page, holding, press
+from tests.shopping import HTMX, Page, holding, key, press
 from tests.stock import pass_time, stocked
 
 pytestmark = pytest.mark.django_db
@@ -91,6 +93,40 @@ def test_the_checkout(shopper, products, look: Look, ending, queries) -> None:
     if ending:
         press(shopper, reservation, ending)
     look(shopper, f"/checkout/{reservation.pk}/", queries + SHOPPER)
+
+
+def test_the_way_of_a_buyer(client, products) -> None:
+    """From the dialog to the receipt: the queries before and after each verb's transaction."""
+    dialog, typed = "/p/vase-0/reserve/", {"name": "Asha Rao", "email": "asha@example.org"}
+    steps: list[tuple[int, int]] = []
+
+    def step(send: Callable[..., Page], address: str, form: dict[str, object]) -> Page:
+        with CaptureQueriesContext(connection) as made:
+            response = send(address, form, headers=HTMX)
+        steps.append((response.status_code, outside([query["sql"] for query in made])))
+        return response
+
+    def post(address: str, **form: object) -> Page:
+        return step(client.post, address, {"idempotency_key": key(), **form})
+
+    step(client.get, dialog, {})
+    place = post(dialog, quantity=1).headers["HX-Redirect"]
+    step(client.get, place, {})
+    post(f"{place}contact/", **typed)
+    post(f"{place}renew/")
+    post(f"{place}confirm/", quantity=1, **typed)
+    step(client.get, "/reservations/holds/", {})
+    # Dialog: product, stock. Reserve: the holds too. Checkout: the reservation with the holds of
+    # the header in one, the contact. Verbs: what is locked; afterwards what the checkout shows.
+    assert steps == [(200, 2), (200, 3), (200, 2), (204, 2), (200, 4), (200, 4), (200, 1)]
+
+
+def outside(queries: list[str]) -> int:
+    """How many there are outside of a verb's transaction, a savepoint in tests."""
+    begins = [n for n, sql in enumerate(queries) if sql.startswith("SAVEPOINT")]
+    ends = [n for n, sql in enumerate(queries) if sql.startswith("RELEASE")]
+    inside = sum(end - begin + 1 for begin, end in zip(begins, ends, strict=True))
+    return len(queries) - inside
 
 
 def test_a_poll_of_the_checkout(shopper, look: Look) -> None:
