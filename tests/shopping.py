@@ -1,5 +1,6 @@
 """A shopper's requests to the shop's forms."""
 
+import re
 from typing import Any, TypeAlias
 from uuid import uuid4
 
@@ -17,6 +18,13 @@ HTMX = {"HX-Request": "true"}
 
 def key() -> str:
     return str(uuid4())
+
+
+def hidden(page: Page) -> dict[str, str]:
+    """The token and the key of a page's first form."""
+    found = re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', page.content.decode())
+    fields = {"csrfmiddlewaretoken", "idempotency_key"}
+    return {name: value for name, value in reversed(found) if name in fields}
 
 
 def press_reserve(client: Client, row: Inventory, quantity: object = 1, **more: Any) -> Page:

@@ -1,5 +1,4 @@
 from typing import Any
-from uuid import uuid4
 
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
@@ -39,11 +38,23 @@ from reservations.shop.forms import ReserveForm
 from reservations.shop.keys import key_of, once_for, reply
 from reservations.shop.panel import header_holds, holds_of, next_lapse_of, panel, stock_of
 
+# What opens the dialog; the other part is a dialog's own refresh.
+DIALOG = "reserve-dialog-body"
+
+
+def _differs(request: Request) -> bool:
+    """Whether the form to reserve is not the one that all see who hold nothing, or has to be as
+    fresh as the event that it follows."""
+    refreshes = wants_part(request) and request.htmx.target != DIALOG
+    asks = request.method == "POST" or bool(request.GET)
+    return asks or refreshes or bool(holders.live_holds(request))
+
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_stored
 @follow_renames
 @visitor.known_again
+@shared(Sharing(targets=(DIALOG,), parts_only=True), unless=_differs)
 def reserve(request: Request, slug: str) -> HttpResponse:
     product = _product(slug)
     if request.method != "POST":
@@ -194,7 +205,6 @@ def _page(
         "next_lapse_at": next_lapse_of(form.stock),
         "form": form,
         "refusal": refusal,
-        "idempotency_key": uuid4(),
         "now": timezone.now(),
     }
     return render_part(request, "reservations/reserve.html", "reserve-form", context, status=status)

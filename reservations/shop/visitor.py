@@ -20,6 +20,8 @@ from uuid import UUID
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
+from allo.web.shared.keys import SHARED
+
 # Restarts each time that a form to reserve is shown or sent.
 KEPT = timedelta(days=90)
 
@@ -45,7 +47,7 @@ def known_again(view: View) -> View:
     @wraps(view)
     def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         response = view(request, *args, **kwargs)
-        if not request.user.is_authenticated:
+        if SHARED not in request.META and not request.user.is_authenticated:
             _remember(response, _secret_of(request) or secrets.token_urlsafe(_BYTES))
         return response
 

@@ -1,9 +1,14 @@
 from typing import Any
+from uuid import uuid4
 
 from django import template
+from django.http import HttpRequest
+from django.middleware.csrf import get_token
+from django.utils.html import format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
 from allo.web.shared.holes import hole
+from allo.web.shared.keys import SHARED
 from catalog.models import Product
 from reservations.shop.panel import header_holds, mine, mine_of, panel
 
@@ -24,6 +29,19 @@ def my_holds(context: dict[str, Any], product: Product) -> SafeString:
     request = context["request"]
     inside = mine(request, product)
     return mark_safe(hole(request, "mine", str(product.pk), mine_of, inside))  # noqa: S308
+
+
+@register.simple_tag(takes_context=True)
+def once_only(context: dict[str, Any]) -> SafeString:
+    """A form's hidden fields by which it is accepted, and acts once."""
+    request = context["request"]
+    inside = "" if SHARED in request.META else _token_and_key(request)
+    return mark_safe(hole(request, "once-only", "", _token_and_key, inside))  # noqa: S308
+
+
+def _token_and_key(request: HttpRequest, _about: str = "") -> str:
+    fields = {"csrfmiddlewaretoken": get_token(request), "idempotency_key": uuid4()}
+    return format_html_join("\n", '<input type="hidden" name="{}" value="{}">', fields.items())
 
 
 @register.inclusion_tag("reservations/_panel.html", takes_context=True)

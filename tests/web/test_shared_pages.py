@@ -18,7 +18,7 @@ from allo.web.shared.store import Crowded, Store
 from catalog.models import Product
 from inventory.models import Inventory
 from reservations.shop.holders import live_holds
-from tests.shopping import holding, press_reserve
+from tests.shopping import hidden, holding, press_reserve
 from tests.stock import stocked
 
 pytestmark = pytest.mark.django_db
@@ -27,6 +27,7 @@ SHARED = [
     "/", "/p/tidal/", "/p/tidal/stock/", "/docs/", "/docs/api/", "/docs/design/", "/api/products",
     "/api/products/tidal",
 ]  # fmt: skip
+FORM, DIALOG = "/p/tidal/reserve/", {"HX-Request": "true", "HX-Target": "reserve-dialog-body"}
 
 
 @dataclass(frozen=True)
@@ -198,6 +199,57 @@ def test_a_refusal_is_not_kept(path, renderings) -> None:
     assert len(renderings) == 2
 
 
+def visitor(**more: Any) -> Client:
+    return Client(headers={"host": "testserver"}, **more)
+
+
+@pytest.mark.parametrize("headers", [{}, DIALOG], ids=["page", "dialog"])
+def test_the_form_to_reserve_is_rendered_once_and_each_gets_a_token_and_a_key(
+    headers, renderings, django_assert_num_queries
+) -> None:
+    visitors = visitor(), visitor()
+    first, second = (each.get(FORM, headers=headers) for each in visitors)
+    assert renderings == [FORM]
+    for name, value in hidden(first).items():
+        assert value.encode() not in second.content, name
+    for cookie in ("csrftoken", django_settings.VISITOR_COOKIE_NAME):
+        assert visitors[0].cookies[cookie].value != visitors[1].cookies[cookie].value
+    for response in (first, second):
+        assert hidden(response).keys() == {"csrfmiddlewaretoken", "idempotency_key"}
+        assert "no-store" in response.headers["Cache-Control"]
+        assert "X-Accel-Expires" not in response.headers
+        assert b"<!--" not in response.content
+    assert "set-cookie" in ask(FORM).headers, "it is never answered in front of the shop"
+    with django_assert_num_queries(0):
+        visitor().get(FORM, headers=headers)
+
+
+def test_a_shopper_with_a_hold_gets_a_form_rendered_alone(client, row, renderings) -> None:
+    client.get(FORM, headers=DIALOG)
+    holding(client, row, 2)
+    assert b"You hold 2" in client.get(FORM, headers=DIALOG).content
+    assert b"You hold" not in visitor().get(FORM, headers=DIALOG).content
+    assert renderings == [FORM]
+
+
+def test_a_form_that_follows_an_event_is_rendered_anew(client, renderings) -> None:
+    client.get(FORM, headers=DIALOG)
+    Inventory.objects.update(total_units=0)
+    event = {"HX-Request": "true", "HX-Target": "reserve-form"}
+    assert b"Sold out in every warehouse." in client.get(FORM, headers=event).content
+    assert renderings == [FORM]
+
+
+def test_a_form_of_shared_parts_is_accepted_and_acts_once(row) -> None:
+    client = visitor(enforce_csrf_checks=True)
+    form = hidden(client.get(FORM, headers=DIALOG)) | {"quantity": "1"}
+    sent = [client.post(FORM, form) for _ in range(2)]
+    assert [response.status_code for response in sent] == [303, 303]
+    assert sent[1].headers["Idempotent-Replay"] == "true"
+    row.refresh_from_db()
+    assert row.reserved_units == 1
+
+
 def test_a_view_that_sets_a_cookie_is_never_shared() -> None:
     seen: list[str] = []
 
@@ -242,10 +294,10 @@ def test_an_own_act_shows_at_once(client, row, renderings) -> None:
     assert client.cookies[ACTED].value == "1"
     assert client.cookies[HOLDS].value == "1"
     assert "3 left" in client.get("/p/tidal/").content.decode()
-    assert renderings == ["/p/tidal/", "/p/tidal/"]
+    assert renderings == ["/p/tidal/", FORM, "/p/tidal/"]
     del client.cookies[ACTED]
     client.get("/p/tidal/")
-    assert len(renderings) == 2, "what is fresh is shared, too"
+    assert len(renderings) == 3, "what is fresh is shared, too"
 
 
 def test_the_mark_of_a_hold_is_removed_when_a_page_finds_none(client, row) -> None:

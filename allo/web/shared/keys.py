@@ -35,7 +35,8 @@ class Sharing:
 
     `query` has the parameters that matter, each with its default; others are ignored, or kept if
     `strict`, for a view that refuses unknown ones. `targets` are the parts that htmx may request by
-    HX-Target. With `anyone`, cookies do not matter. `is_rare` says whether few people request this
+    HX-Target. With `anyone`, cookies do not matter; with `parts_only` every answer is personal, and
+    only the parts between its holes are shared. `is_rare` says whether few people request this
     query; such answers are kept apart.
     """
 
@@ -43,6 +44,7 @@ class Sharing:
     targets: tuple[str, ...] = ()
     strict: bool = False
     anyone: bool = False
+    parts_only: bool = False
     is_rare: Callable[[dict[str, str]], bool] = lambda _: False
 
 
@@ -65,9 +67,9 @@ def shareable(environ: Environ) -> Shareable | None:
     if environ["REQUEST_METHOD"] not in SHARED_METHODS or "HTTP_AUTHORIZATION" in environ:
         return None
     found = shareable_of_anyone(environ)
-    if found and not found.sharing.anyone and is_personal(environ):
+    if found is None or found.sharing.parts_only:
         return None
-    return found
+    return found if found.sharing.anyone or not is_personal(environ) else None
 
 
 def shareable_of_anyone(environ: Environ) -> Shareable | None:
