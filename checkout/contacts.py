@@ -51,8 +51,7 @@ def with_sale(typed: Typed) -> Also:
 def for_page_of(reservation: Reservation) -> Contact | None:
     """The reservation's own contact, else the last that its holder typed for one of the latest
     reservations, so that it survives an expired hold."""
-    found = _last_typed(reservation.pk, reservation.holder)
-    return found[0] if found else None
+    return _last_typed.first(reservation.pk, reservation.holder)
 
 
 def _own_first(reservation: UUID, holder: str) -> QuerySet[Contact]:

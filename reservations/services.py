@@ -123,18 +123,18 @@ def get(*, reservation_id: UUID) -> Reservation:
 
     Raises `Reservation.DoesNotExist`.
     """
-    return expired_if_due([_only(_with_stock(reservation_id))])[0]
+    reservation = _with_stock.first(reservation_id)
+    if reservation is None:
+        raise Reservation.DoesNotExist
+    return expired_if_due([reservation])[0]
 
 
 def _unlocked(reservation_id: UUID) -> Reservation:
     """Its row and network, which never change, so they need no lock."""
-    return _only(_row_and_network(reservation_id))
-
-
-def _only(found: list[Reservation]) -> Reservation:
-    if not found:
+    reservation = _row_and_network.first(reservation_id)
+    if reservation is None:
         raise Reservation.DoesNotExist
-    return found[0]
+    return reservation
 
 
 _ALL = Reservation.objects.order_by()

@@ -36,6 +36,9 @@ class Compiled(Generic[Row]):
             self._plan = Plan(self._queryset(*examples), examples)
         return self._plan.run(values)
 
+    def first(self, *values: object) -> Row | None:
+        return next(iter(self(*values)), None)
+
 
 class Plan(Generic[Row]):
     """A compiled query, and how its rows become objects: as `ModelIterable` of Django does it."""

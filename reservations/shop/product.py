@@ -1,10 +1,11 @@
 """A product's page, with its stock and what this shopper holds of it."""
 
 from django.core.exceptions import ValidationError
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
+from allo.postgresql.compiled import Compiled
 from allo.web.flag_field import flag
 from allo.web.parts import always_fresh
 from allo.web.shared.keys import Sharing
@@ -25,11 +26,11 @@ def _previewed(request: HttpRequest) -> bool:
 @follow_renames
 @shared(Sharing(), unless=_previewed)
 def product(request: HttpRequest, slug: str) -> HttpResponse:
-    published = _products().published()
     preview = _previewed(request)
-    product = get_object_or_404(_products() if preview else published, slug=slug)
-    others = published.filter(category=product.category).exclude(pk=product.pk)
-    related = list(others.order_by("position", "pk")[:RELATED])
+    product = (_by_slug if preview else _published_by_slug).first(slug)
+    if product is None:
+        raise Http404("no such product")
+    related = _related(product.category_id, product.pk)
     context = {
         "product": product,
         "related": related,
@@ -57,3 +58,13 @@ def _wants_preview(request: HttpRequest) -> bool:
 
 def _products() -> ProductQuerySet:
     return with_stock_and_lapse(Product.objects.select_related("category"))
+
+
+def _others(category: int, product: int) -> ProductQuerySet:
+    others = _products().published().filter(category=category).exclude(pk=product)
+    return others.order_by("position", "pk")[:RELATED]
+
+
+_by_slug = Compiled(lambda slug: _products().filter(slug=slug), str)
+_published_by_slug = Compiled(lambda slug: _products().published().filter(slug=slug), str)
+_related = Compiled(_others, int, int)

@@ -117,9 +117,10 @@ _by_slug = Compiled(_published, str)
 
 
 def _product(slug: str) -> Product:
-    for product in _by_slug(slug):
-        return product
-    raise Http404("no such product")
+    product = _by_slug.first(slug)
+    if product is None:
+        raise Http404("no such product")
+    return product
 
 
 def _hold(request: HttpRequest, product: Product, form: ReserveForm, holder: Holder) -> Reply:

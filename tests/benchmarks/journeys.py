@@ -73,8 +73,9 @@ def _cost(way: "Callable[[Shopper], None]", address: str, web: int) -> Cost:
     with ThreadPoolExecutor(SHOPPERS) as shoppers:
         list(shoppers.map(lambda _: _repeat(way, address), range(SHOPPERS)))
     seconds = time.perf_counter() - started
-    used = [count() - then for count, then in zip(counted, before, strict=True)]
-    return Cost(*(1000 * each / JOURNEYS for each in used), JOURNEYS / seconds)
+    used = (count() - then for count, then in zip(counted, before, strict=True))
+    ours, theirs, generator = (1000 * each / JOURNEYS for each in used)
+    return Cost(ours, theirs, generator, JOURNEYS / seconds)
 
 
 def _repeat(way: "Callable[[Shopper], None]", address: str) -> None:

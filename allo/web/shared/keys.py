@@ -19,8 +19,6 @@ Environ = dict[str, Any]
 
 # Set for two seconds after each writing request; and for as long as the visitor holds anything.
 ACTED, HOLDS = "allo_acted", "allo_holds"
-# With one of these a request is personal. Other cookies do not change a shared page.
-PERSONAL_COOKIES = (settings.SESSION_COOKIE_NAME, HOLDS, ACTED)
 # Set in the environ of a shared rendering.
 SHARED = "allo.shared"
 SHARED_METHODS = ("GET", "HEAD")
@@ -90,8 +88,9 @@ def nowhere(environ: Environ) -> Shareable:
 
 
 def is_personal(environ: Environ) -> bool:
+    """Other cookies than these do not change a shared page."""
     cookies = environ.get("HTTP_COOKIE", "")
-    return any(f"{name}=" in cookies for name in PERSONAL_COOKIES)
+    return any(f"{name}=" in cookies for name in (settings.SESSION_COOKIE_NAME, HOLDS, ACTED))
 
 
 def environ_of(key: Key) -> Environ:

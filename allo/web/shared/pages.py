@@ -25,7 +25,7 @@ View = Callable[..., HttpResponse]
 
 
 def shared(
-    sharing: Sharing, *, unless: Callable[[HttpRequest], bool] = lambda _: False
+    sharing: Sharing, *, unless: Callable[..., bool] = lambda _: False
 ) -> Callable[[View], View]:
     """Visitors with a session get the finished parts of the shared answer around their own.
 
