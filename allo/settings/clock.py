@@ -29,6 +29,14 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 60,
         "options": {"expires": 59},
     },
+    # A new message queues this at once; the schedule is for those that wait for their next try, and
+    # for those whose worker was not running, or died.
+    "send-messages": {
+        "task": "allo.outbox.tasks.send_due",
+        "schedule": 5,
+        "options": {"expires": 4},
+    },
+    "prune-messages": {"task": "allo.outbox.tasks.prune", "schedule": crontab(minute=57)},
     # An upload queues this at once; the schedule is for files whose worker was not running, or
     # died.
     "read-imports": {

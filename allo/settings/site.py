@@ -1,9 +1,13 @@
 """Applications, pages, files, mail and logs."""
 
-from allo.settings.environment import BASE_DIR, STATE_DIR, env
+from django.core.exceptions import ImproperlyConfigured
+
+from allo.outbox.addresses import BadAddress, checked
+from allo.settings.environment import BASE_DIR, PRODUCTION, STATE_DIR, env
 
 INSTALLED_APPS = [
     "allo",
+    "allo.outbox",
     "checkout",
     "reservations",
     "inventory",
@@ -110,6 +114,13 @@ EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = env.str("MAIL_FROM", default="allo@localhost")
 # The recipients of low-stock mail; none by default.
 STAFF_EMAILS = env.list("STAFF_EMAILS", default=[])
+for _address in STAFF_EMAILS:
+    try:
+        checked(_address)
+    except BadAddress as _error:
+        raise ImproperlyConfigured(f'STAFF_EMAILS has "{_address}". {_error}') from None
+# Where each mail is a file as well; it may contain codes and signed links.
+MAIL_FOLDER = None if PRODUCTION else STATE_DIR / "mail"
 
 # --- Logs ---------------------------------------------------------------------------------------
 

@@ -1,0 +1,59 @@
+"""Makes a message into a mail."""
+
+import re
+from email.utils import format_datetime, parseaddr
+from hashlib import sha256
+from pathlib import Path
+
+from django.conf import settings
+from django.core.mail import EmailMultiAlternatives
+from django.template.loader import render_to_string
+
+from allo.embedded.state import write_private
+from allo.outbox.kinds import facts_of
+from allo.outbox.models import Message
+
+LONGEST_SUBJECT = 150
+# Ends of lines, other control characters, and those that reverse the direction of what follows.
+UNSEEN = re.compile(r"[\x00-\x20\x7f-\xa0\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
+
+
+def letter(message: Message) -> EmailMultiAlternatives:
+    facts = dict(facts_of(message.kind)(message.context))
+    folder = f"mail/{message.kind}"
+    subject = one_line(render_to_string(f"{folder}/subject.txt", facts))
+    text = render_to_string(f"{folder}/text.txt", facts)
+    page = render_to_string(f"{folder}/page.html", {**facts, "subject": subject})
+    made = EmailMultiAlternatives(subject, text, to=[message.to], headers=_headers(message))
+    made.attach_alternative(page, "text/html")
+    return made
+
+
+def one_line(subject: str) -> str:
+    line = UNSEEN.sub(" ", subject).strip()
+    return line if len(line) <= LONGEST_SUBJECT else f"{line[: LONGEST_SUBJECT - 1]}…"
+
+
+def _headers(message: Message) -> dict[str, str]:
+    """The same each time, so that a mail that was sent twice can be recognised."""
+    domain = parseaddr(settings.DEFAULT_FROM_EMAIL)[1].rpartition("@")[2] or "localhost"
+    return {
+        "Message-ID": f"<{_digest(message)}@{domain}>",
+        "Date": format_datetime(message.created_at),
+        "Auto-Submitted": "auto-generated",
+    }
+
+
+def _digest(message: Message) -> str:
+    return sha256(message.key.encode()).hexdigest()[:32]
+
+
+def keep(message: Message, made: EmailMultiAlternatives) -> None:
+    """Outside production each mail is also a file, which only its owner can read."""
+    if folder := settings.MAIL_FOLDER:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_private(_file(folder, message), made.message().as_string())
+
+
+def _file(folder: Path, message: Message) -> Path:
+    return folder / f"{message.created_at:%Y%m%d-%H%M%S}-{message.kind}-{_digest(message)}.eml"

@@ -1,0 +1,21 @@
+"""Deletes old messages, and old files of them."""
+
+from datetime import timedelta
+
+from django.conf import settings
+from django.utils import timezone
+
+from allo.outbox.models import Message
+from allo.pruning import delete_in_portions
+
+
+def prune() -> None:
+    """Those that still wait are kept, however old."""
+    ago = timezone.now() - timedelta(days=settings.KEEP_MESSAGES_DAYS)
+    old = Message.objects.filter(created_at__lt=ago)
+    delete_in_portions(old.sent())
+    delete_in_portions(old.given_up())
+    if settings.MAIL_FOLDER:
+        for file in settings.MAIL_FOLDER.glob("*.eml"):
+            if file.stat().st_mtime < ago.timestamp():
+                file.unlink(missing_ok=True)

@@ -1,0 +1,82 @@
+"""Sends what is due, outside of any transaction."""
+
+import logging
+
+from django.db import transaction
+from django.db.models import F
+from django.db.models.functions import Now
+
+from allo.outbox import letters
+from allo.outbox.models import Message, pause_after
+
+logger = logging.getLogger(__name__)
+
+AT_ONCE = 100
+
+
+class Unreachable(Exception):
+    """The mail server takes no connection."""
+
+
+def send_due() -> int:
+    """Sends up to `AT_ONCE` messages; returns how many were sent. A message that fails waits, and
+    the others go on; without a server none can, so the rest is left to the next run."""
+    sent = 0
+    for _ in range(AT_ONCE):
+        if not (message := _lease()):
+            break
+        try:
+            _send(message)
+        except Exception as error:
+            _put_off(message, error)
+            if isinstance(error, Unreachable):
+                break
+        else:
+            _mark_sent(message)
+            sent += 1
+    return sent
+
+
+@transaction.atomic
+def _lease() -> Message | None:
+    # Committed before the message is sent, so that only one of two workers sends it; each takes a
+    # message that no other has locked.
+    message = Message.objects.due().select_for_update(skip_locked=True).first()
+    if message:
+        Message.objects.filter(pk=message.pk).update(claimed_at=Now(), tries=F("tries") + 1)
+        message.refresh_from_db(fields=["claimed_at", "tries"])
+    return message
+
+
+def _send(message: Message) -> None:
+    letter = letters.letter(message)
+    letters.keep(message, letter)
+    server = letter.get_connection()
+    try:
+        server.open()
+    except OSError as error:
+        raise Unreachable from error
+    with server:
+        letter.send()
+
+
+def _mark_sent(message: Message) -> None:
+    """Whoever has the lease by now: it was sent."""
+    unsent = Message.objects.filter(pk=message.pk, sent_at=None)
+    unsent.update(sent_at=Now(), claimed_at=None, context={}, error="")
+
+
+def _put_off(message: Message, error: Exception) -> None:
+    logger.warning("message %d (%s) was not sent: %s", message.pk, message.kind, named(error))
+    # Unless the lease ran out, and another worker has it.
+    mine = Message.objects.filter(pk=message.pk, claimed_at=message.claimed_at)
+    pause = pause_after(message.tries)
+    mine.update(claimed_at=None, next_try_at=Now() + pause, error=named(error)[:100])
+
+
+def named(error: BaseException) -> str:
+    """Without the error's text, in which a server may quote the mail and its links."""
+    error = error.__cause__ if isinstance(error, Unreachable) and error.__cause__ else error
+    refused = next(iter(getattr(error, "recipients", {}).values()), (None,))
+    code = getattr(error, "smtp_code", refused[0])
+    return f"{type(error).__name__} {code}" if code else type(error).__name__

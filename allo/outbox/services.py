@@ -1,0 +1,35 @@
+"""Writes messages into the outbox."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.db import connection, transaction
+from django.db.models.functions import Now
+
+from allo.outbox import kinds, tasks
+from allo.outbox.addresses import checked
+from allo.outbox.models import Message
+from allo.web.worker import ask
+
+
+def put(*, key: str, kind: str, to: str, context: Mapping[str, Any]) -> None:
+    """Writes a message in the caller's transaction, once for a key. `context` is JSON, and holds no
+    code and no signed link: the kind's `facts` make those. Raises `BadAddress`, `UnknownKind`."""
+    if not connection.in_atomic_block:
+        raise transaction.TransactionManagementError("A message needs the event's transaction.")
+    kinds.facts_of(kind)
+    message = Message(key=key, kind=kind, to=checked(to), context=dict(context))
+    Message.objects.bulk_create([message], ignore_conflicts=True)
+    transaction.on_commit(_wake)
+
+
+def retry_given_up() -> int:
+    """Begins anew with all that were given up; returns how many."""
+    with transaction.atomic():
+        transaction.on_commit(_wake)
+        return Message.objects.given_up().update(tries=0, next_try_at=Now(), claimed_at=None)
+
+
+def _wake() -> None:
+    """If the worker cannot be reached, the clock finds the message."""
+    ask(tasks.send_due)
