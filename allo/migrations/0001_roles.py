@@ -1,14 +1,10 @@
 from django.db import migrations
 
-from allo.staff import roles
-
-
-def apply(apps, schema_editor):
-    roles.apply(apps)
-
 
 class Migration(migrations.Migration):
-    # What declares the permissions that `allo.staff.roles` names.
+    """Made the roles of staff, which `0004_roles_see_messages` does now: it needs permissions that
+    later migrations declare."""
+
     dependencies = [
         ("auth", "0012_alter_user_first_name_max_length"),
         ("contenttypes", "0002_remove_content_type_name"),
@@ -19,4 +15,4 @@ class Migration(migrations.Migration):
         ("reservations", "0004_staff"),
     ]
 
-    operations = [migrations.RunPython(apply, migrations.RunPython.noop)]
+    operations = []

@@ -8,6 +8,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 from redis import RedisError
 
+from allo.outbox.models import Message
 from allo.postgresql import base
 from allo.postgresql.faults import Fault, fault_of
 from allo.redis_client import redis_client
@@ -29,7 +30,7 @@ def report() -> dict[str, Any]:
     """`ready` says whether to send requests here. It needs neither Redis nor the sweep: without
     them the shop still sells, and expires the reservations that it reads."""
     try:
-        facts = {**_server(), "unapplied_migrations": _unapplied(), **_sweep()}
+        facts = {**_server(), "unapplied_migrations": _unapplied(), **_sweep(), **_mail()}
     except Error as error:
         facts = {"database": type(error).__name__}
     ready = facts["database"] == facts.get("storage") == "ok" and not facts["unapplied_migrations"]
@@ -74,6 +75,12 @@ def _sweep() -> dict[str, float | None]:
     last = Sweep.objects.order_by("-finished_at").first()
     age = (timezone.now() - last.finished_at).total_seconds() if last else None
     return {"last_sweep_seconds_ago": age}
+
+
+def _mail() -> dict[str, float | None]:
+    late = Message.objects.late()
+    age = (timezone.now() - late.created_at).total_seconds() if late else None
+    return {"mail_late_seconds": age}
 
 
 def _redis() -> str:

@@ -9,5 +9,6 @@ class StaffConfig(AdminConfig):
     def ready(self) -> None:
         super().ready()
         import_module("allo.staff.attempts")
+        import_module("allo.staff.messages")
         # Loads the shop's Celery application, so that tasks queued by the admin reach its broker.
         import_module("allo.celery")

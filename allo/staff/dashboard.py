@@ -13,6 +13,7 @@ from django.db.models import Count, F, Min, Q, QuerySet, Sum
 from django.db.models.functions import Coalesce, Now, TruncHour
 from django.utils import timezone
 
+from allo.outbox.models import Message
 from inventory.models import Inventory
 from inventory.shortages import FULLY_HELD, LOW, SOLD_OUT
 from reservations.models import AuditRun, Reservation, Sweep
@@ -38,6 +39,8 @@ def dashboard(user: User) -> dict[str, Any]:
         parts["sweep"] = _sweep()
     if user.has_perm("reservations.view_auditrun"):
         parts["audit"] = {"last": AuditRun.objects.first()}
+    if user.has_perm("outbox.view_message"):
+        parts["mail"] = _mail()
     return parts
 
 
@@ -227,3 +230,7 @@ def _stock() -> dict[str, Any]:
 def _sweep() -> dict[str, Any]:
     last = Sweep.objects.order_by("-finished_at").first()
     return {"last": last, "late": not last or timezone.now() - last.finished_at > SWEEP_LATE}
+
+
+def _mail() -> dict[str, Any]:
+    return {"late": Message.objects.late(), "given_up": Message.objects.given_up().exists()}

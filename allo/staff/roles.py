@@ -19,6 +19,7 @@ VIEW = (
     "inventory.view_stockimportrow",
     "inventory.view_stockmovement",
     "inventory.view_warehouse",
+    "outbox.view_message",
     "reservations.view_apitoken",
     "reservations.view_auditrun",
     "reservations.view_idempotencykey",
@@ -45,6 +46,7 @@ CATALOGUE = (
     "catalog.delete_product",
     "catalog.publish_product",
 )
+MAIL = ("outbox.retry_message",)
 # Tokens are never edited: the permission to change one is the permission to revoke it.
 TOKENS = (
     "reservations.add_apitoken",
@@ -55,8 +57,8 @@ BOOKS = ("reservations.run_audit", "axes.view_accessattempt", "axes.view_accessl
 ROLES = {
     "Viewer": VIEW,
     "Stock keeper": VIEW + STOCK,
-    "Support": VIEW + HOLDS,
-    "Manager": VIEW + STOCK + HOLDS + CATALOGUE + TOKENS + BOOKS,
+    "Support": VIEW + HOLDS + MAIL,
+    "Manager": VIEW + STOCK + HOLDS + MAIL + CATALOGUE + TOKENS + BOOKS,
 }
 
 

@@ -43,6 +43,7 @@ SECTIONS = {
         "reservations.Repair",
         "reservations.Sweep",
         "reservations.IdempotencyKey",
+        "outbox.Message",
     ),
     "Access": (
         "auth.User",

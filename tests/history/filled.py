@@ -52,6 +52,10 @@ PAST = """
     INSERT INTO reservations_auditrun (started_at, finished_at, findings)
     SELECT at, at, '[]' FROM generate_series(1, {fewer}) AS n,
         LATERAL (SELECT now() - n * interval '1 day' AS at) AS t;
+    INSERT INTO outbox_message (key, kind, "to", context, created_at, sent_at, tries)
+    SELECT 'k' || n, 'low_stock', 'asha' || n || '@example.org', '{{}}',
+        now() - n * interval '1 min', CASE WHEN n % 100 > 1 THEN now() END,
+        CASE WHEN n % 100 = 0 THEN 33 ELSE 1 END FROM generate_series(1, {old}) AS n;
     INSERT INTO reservations_repair (inventory_id, found, held, created_at)
     SELECT {row}, 1, 2, now() FROM generate_series(1, {fewer}) AS n;
     INSERT INTO inventory_stockimport (id, file_name, state, row_count, error_count, done, actor_id,

@@ -139,6 +139,9 @@ STAFF: dict[str, Callable[[Past], str]] = {
     ),
     "staff by their reason": lambda _: "/admin/reservations/staffaction/?q=reason+4711",
     "staff by their name": lambda _: "/admin/reservations/staffaction/?q=nobody",
+    "mail to somebody": lambda _: "/admin/outbox/message/?q=asha4711@",
+    "mail that was given up": lambda _: "/admin/outbox/message/?state=given+up",
+    "mail that waits": lambda _: "/admin/outbox/message/?state=waiting",
     "an import by its file": lambda _: "/admin/inventory/stockimport/?q=may+4711",
     "a line of an import": lambda _: "/admin/inventory/stockimportrow/?q=vase-3",
 }

@@ -13,7 +13,7 @@ from tests.stock import stocked
 
 pytestmark = pytest.mark.django_db
 
-SHOP = ("catalog", "inventory", "reservations", "checkout")
+SHOP = ("catalog", "inventory", "reservations", "checkout", "outbox")
 # Files that are kept for a while: not part of the books, and nothing to show.
 FILES = {"ReplacedPicture", "StockImportFile"}
 # The search index, which triggers write: nothing to show.

@@ -25,7 +25,7 @@ CODE = re.compile(r"`([^`\n]+)`")
 FENCE = re.compile(r"^```.*?^```", re.DOTALL | re.MULTILINE)
 FILE = re.compile(r"[\w./-]+\.(?:py|md|conf|toml|txt|svg)|(?:[\w-]+/)+")
 # Of the state folder and of the shop's addresses, not of the repository.
-ELSEWHERE = ("var/", "servers/", "log/", "media/", "STATE_DIR/", "/", "static/")
+ELSEWHERE = ("var/", "servers/", "log/", "mail/", "media/", "STATE_DIR/", "/", "static/")
 
 
 def prose(source: Source) -> str:

@@ -4,9 +4,11 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
+from allo.outbox.models import TRIES, Message
 from allo.redis_client import redis_client
 from allo.web import address
 from reservations.models import Sweep
+from tests.outbox.letters import written
 
 pytestmark = pytest.mark.django_db
 
@@ -35,6 +37,7 @@ def test_readyz_reports_every_service(client) -> None:
         "storage": "ok",
         "transaction_timeout": "0",
         "unapplied_migrations": 0,
+        "mail_late_seconds": None,
         "redis": "ok",
         "warnings": [],
     }
@@ -43,6 +46,17 @@ def test_readyz_reports_every_service(client) -> None:
 
 def test_before_the_first_sweep_it_is_ready(client) -> None:
     assert client.get("/readyz").json()["last_sweep_seconds_ago"] is None
+
+
+def test_mail_that_waits_for_over_fifteen_minutes_is_reported(client) -> None:
+    written("new", minutes=14)
+    given_up = written("given up", days=2)
+    Message.objects.filter(pk=given_up.pk).update(tries=TRIES)
+    assert client.get("/readyz").json()["mail_late_seconds"] is None
+    written("late", minutes=16)
+    response = client.get("/readyz")
+    assert 960 <= response.json()["mail_late_seconds"] < 1000
+    assert response.status_code == 200
 
 
 def test_without_redis_it_is_ready_and_says_so(client, settings) -> None:

@@ -8,9 +8,11 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from allo.outbox.models import TRIES, Message
 from allo.staff import dashboard
 from reservations import services
 from reservations.models import AuditRun, Reservation, Sweep
+from tests.outbox.letters import written
 from tests.shopping import holding
 from tests.staff.people import NOBODY, person, signed_in
 from tests.stock import pass_time, stocked
@@ -127,6 +129,17 @@ def test_the_last_audit_says_what_it_found() -> None:
     assert "I1 inventory 1: found x" in page
 
 
+def test_mail_that_is_late_or_given_up_is_shown() -> None:
+    viewer = signed_in("Viewer")
+    assert "none is late" in viewer.get("/admin/").content.decode()
+    written("late", minutes=20)
+    page = viewer.get("/admin/").content.decode()
+    assert ("the oldest waits for 20\xa0minutes" in page, "given up" in page) == (True, False)
+    Message.objects.update(tries=TRIES)
+    page = viewer.get("/admin/").content.decode()
+    assert ("none is late" in page, "some given up" in page) == (True, True)
+
+
 def test_an_account_without_a_role_sees_no_numbers(day) -> None:
     response = signed_in(NOBODY).get("/admin/")
     assert "You have no role yet" in response.content.decode()
@@ -137,5 +150,5 @@ def test_an_account_without_a_role_sees_no_numbers(day) -> None:
 def test_few_queries_however_much_there_is(day, django_assert_max_num_queries) -> None:
     client = signed_in("Viewer")
     client.get("/admin/")
-    with django_assert_max_num_queries(14):
+    with django_assert_max_num_queries(15):
         client.get("/admin/")

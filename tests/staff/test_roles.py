@@ -83,6 +83,7 @@ DOORS = {
     "the publish question": (lambda f: f"{PRODUCT}publish/?id={f.product.pk}", MANAGER),
     "audit runs": ("/admin/reservations/auditrun/", STAFF),
     "sweeps": ("/admin/reservations/sweep/", STAFF),
+    "mail": ("/admin/outbox/message/", STAFF),
     "who tried to sign in": ("/admin/axes/accessattempt/", MANAGER),
     "people": ("/admin/auth/user/", set()),
     "roles": ("/admin/auth/group/", set()),
@@ -138,7 +139,7 @@ def test_a_group_has_just_the_permissions_of_the_table(role) -> None:
 def test_every_permission_of_the_shop_that_views_or_acts_has_a_role() -> None:
     """No role may add, change or delete records; every other permission belongs to a role."""
     named = {name for role in roles.ROLES.values() for name in role}
-    for app in ("catalog", "inventory", "reservations", "checkout"):
+    for app in ("catalog", "inventory", "reservations", "checkout", "outbox"):
         for model in apps.get_app_config(app).get_models():
             own = {codename for codename, _ in model._meta.permissions}
             if "view" in model._meta.default_permissions:
