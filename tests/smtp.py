@@ -12,13 +12,14 @@ from email.policy import default
 
 @dataclass
 class Mailbox:
-    """`refuses` are recipients that get 550; `on_data` runs before a mail is accepted."""
+    """`refuses` are recipients that get 550; `on_data` runs before a mail is accepted,
+    and hangs up if it returns true."""
 
     port: int = 0
     mails: list[EmailMessage] = field(default_factory=list)
     recipients: list[str] = field(default_factory=list)
     refuses: set[str] = field(default_factory=set)
-    on_data: Callable[[], object] = lambda: None
+    on_data: Callable[[], object] = bool
 
 
 class _Session(socketserver.StreamRequestHandler):
@@ -33,7 +34,8 @@ class _Session(socketserver.StreamRequestHandler):
                 self._say("354 go on")
                 lines = iter(self.rfile.readline, b".\r\n")
                 mail = message_from_bytes(b"".join(lines), policy=default)
-                box.on_data()
+                if box.on_data():
+                    return None
                 box.mails.append(mail)
             refused = verb.upper() == "RCPT" and any(name in rest for name in box.refuses)
             if verb.upper() == "RCPT" and not refused:

@@ -1,6 +1,9 @@
 """Sends what is due, outside of any transaction."""
 
 import logging
+import time
+from math import inf
+from smtplib import SMTPServerDisconnected
 
 from django.db import transaction
 from django.db.models import F
@@ -12,25 +15,28 @@ from allo.outbox.models import Message, pause_after
 logger = logging.getLogger(__name__)
 
 AT_ONCE = 100
+# In seconds. A try may take `EMAIL_TIMEOUT`, and the clock's other tasks need the worker's threads.
+REST = 30.0
+
+# When this process last did not reach the mail server (`time.monotonic`).
+unreached_at = -inf
 
 
 class Unreachable(Exception):
-    """The mail server takes no connection."""
+    """The mail server takes no connection, or does not answer."""
 
 
 def send_due() -> int:
     """Sends up to `AT_ONCE` messages; returns how many were sent. A message that fails waits, and
-    the others go on; without a server none can, so the rest is left to the next run."""
+    the others go on. A server that cannot be reached is left alone for `REST`."""
     sent = 0
     for _ in range(AT_ONCE):
-        if not (message := _lease()):
+        if time.monotonic() - unreached_at < REST or not (message := _lease()):
             break
         try:
             _send(message)
         except Exception as error:
             _put_off(message, error)
-            if isinstance(error, Unreachable):
-                break
         else:
             _mark_sent(message)
             sent += 1
@@ -57,7 +63,10 @@ def _send(message: Message) -> None:
     except OSError as error:
         raise Unreachable from error
     with server:
-        letter.send()
+        try:
+            letter.send()
+        except (SMTPServerDisconnected, TimeoutError) as error:
+            raise Unreachable from error
 
 
 def _mark_sent(message: Message) -> None:
@@ -67,6 +76,9 @@ def _mark_sent(message: Message) -> None:
 
 
 def _put_off(message: Message, error: Exception) -> None:
+    if isinstance(error, Unreachable):
+        global unreached_at  # noqa: PLW0603 - of the process, whose threads share it
+        unreached_at = time.monotonic()
     logger.warning("message %d (%s) was not sent: %s", message.pk, message.kind, named(error))
     # Unless the lease ran out, and another worker has it.
     mine = Message.objects.filter(pk=message.pk, claimed_at=message.claimed_at)

@@ -40,6 +40,7 @@ def test_staff_are_mailed_once_for_each_crossing() -> None:
     assert letter.subject == "Low stock: Tidal in blr-01"
     assert letter.body == "Tidal in blr-01: 2 left, 0 of them held (low from 2)\n"
     assert letter.to == ["stock@example.org"]
+    assert LowStock.objects.get().notified_at
     sell_to(row, 1)
     watch_low_stock()
     sending.send_due()

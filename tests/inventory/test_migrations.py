@@ -8,8 +8,10 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
+from inventory import low_stock
 from inventory.models import StockImport
 from inventory.staff import uploads
+from tests.migrations import before
 from tests.stock import stocked
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -42,3 +44,14 @@ def test_imports_come_through_reading_by_workers_and_back() -> None:
         ("checked", "", "")
     }
     assert uploads.read_waiting() == 0
+
+
+def test_low_stock_comes_through_the_loss_of_its_claims_and_back(settings) -> None:
+    settings.STAFF_EMAILS = ["stock@example.org"]
+    stocked(1)
+    assert low_stock.watch() == 1
+    stocked(1, product="other")
+    with before("inventory", "0007_low_stock_without_claims"), connection.cursor() as cursor:
+        cursor.execute("SELECT claim, claimed_at, notified_at IS NULL FROM inventory_lowstock")
+        assert cursor.fetchall() == [(None, None, False)]
+    assert low_stock.watch() == 1

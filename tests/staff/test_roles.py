@@ -11,6 +11,7 @@ from django.test import Client
 from allo.staff import roles
 from catalog.models import Product
 from reservations.models import Reservation, StaffAction
+from tests.migrations import before
 from tests.shopping import holding
 from tests.staff.forms import sent
 from tests.staff.people import EVERYONE, NOBODY, have_roles, signed_in
@@ -160,3 +161,12 @@ def test_a_role_that_names_what_does_not_exist_is_refused(monkeypatch) -> None:
     monkeypatch.setitem(roles.ROLES, "Viewer", ("catalog.fly_product",))
     with pytest.raises(roles.UnknownPermission, match=r"Viewer: catalog\.fly_product"):
         roles.apply()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_roles_of_an_older_version_get_their_new_permissions() -> None:
+    have_roles()
+    viewer = Group.objects.get(name="Viewer")
+    with before("allo", "0004_roles_see_messages"):
+        viewer.permissions.remove(*Permission.objects.filter(codename="view_message"))
+    assert viewer.permissions.filter(codename="view_message").exists()
