@@ -96,7 +96,12 @@ class Message(models.Model):
         )
 
     def __str__(self) -> str:
-        return f"{self.kind} to {self.to}"
+        """Without the address, as the admin's log keeps this for ever."""
+        return f"{self.about}, message {self.pk}"
+
+    @property
+    def about(self) -> str:
+        return self.kind.replace("_", " ").capitalize()
 
     @property
     def state(self) -> str:

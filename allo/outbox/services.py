@@ -11,6 +11,8 @@ from allo.outbox.addresses import checked
 from allo.outbox.models import Message
 from allo.web.worker import ask
 
+ANEW = 1000
+
 
 def put(*, key: str, kind: str, to: str, context: Mapping[str, Any]) -> None:
     """Writes a message in the caller's transaction, once for a key. `context` is JSON, and holds no
@@ -23,11 +25,17 @@ def put(*, key: str, kind: str, to: str, context: Mapping[str, Any]) -> None:
     transaction.on_commit(_wake)
 
 
-def retry_given_up() -> int:
-    """Begins anew with all that were given up; returns how many."""
-    with transaction.atomic():
-        transaction.on_commit(_wake)
-        return Message.objects.given_up().update(tries=0, next_try_at=Now(), claimed_at=None)
+@transaction.atomic
+def retry_given_up() -> list[Message]:
+    """Begins anew with those that were given up, `ANEW` at the most; returns them."""
+    # Locked, so that of two people at once one is told of each message.
+    rows = Message.objects.given_up().order_by("created_at").select_for_update(skip_locked=True)
+    anew = list(rows[:ANEW])
+    Message.objects.filter(pk__in=[message.pk for message in anew]).update(
+        tries=0, next_try_at=Now(), claimed_at=None
+    )
+    transaction.on_commit(_wake)
+    return anew
 
 
 def _wake() -> None:

@@ -1,10 +1,13 @@
 """Mail in the admin: that and when something was sent. What it says is not shown, since it may
 contain a code or a signed link."""
 
+from datetime import datetime
 from typing import Any
 
 from django.contrib import admin, messages
+from django.contrib.admin.models import CHANGE, LogEntry
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
@@ -39,13 +42,13 @@ class StateFilter(admin.SimpleListFilter):
 @admin.register(Message)
 class MessageAdmin(Searched[Message], ReadOnlyAdmin[Message]):
     change_list_template = "admin/outbox/message/change_list.html"
-    list_display = ("created_at", "kind", "to", "told_state", "sent_at", "tries", "error")
+    list_display = ("created_at", "told_state", "to", "about", "tries", "error", "sent_at")
     list_filter = (StateFilter,)
     sortable_by = ()
     search_fields = ("to",)
     search_help_text = "How an e-mail address begins"
     fields = (
-        "created_at", "kind", "to", "told_state", "sent_at", "tries", "next_try_at", "error",
+        "created_at", "about", "to", "told_state", "sent_at", "tries", "next_try", "error",
     )  # fmt: skip
 
     def found(self, words: str) -> Q:
@@ -54,6 +57,14 @@ class MessageAdmin(Searched[Message], ReadOnlyAdmin[Message]):
     @admin.display(description="State")
     def told_state(self, message: Message) -> SafeString:
         return flag(message.state, {"given up": "bad", "sent": "good"}.get(message.state, ""))
+
+    @admin.display(description="Kind")
+    def about(self, message: Message) -> str:
+        return message.about
+
+    @admin.display
+    def next_try(self, message: Message) -> datetime | None:
+        return message.next_try_at if message.state == "waiting" else None
 
     def get_urls(self) -> list[URLPattern]:
         retry = self.admin_site.admin_view(self.retry)
@@ -66,9 +77,11 @@ class MessageAdmin(Searched[Message], ReadOnlyAdmin[Message]):
         return super().changelist_view(request, {**may, **(extra_context or {})})
 
     def retry(self, request: HttpRequest) -> HttpResponse:
-        if not request.user.has_perm("outbox.retry_message"):
+        if not request.user.pk or not request.user.has_perm("outbox.retry_message"):
             raise PermissionDenied
         if request.method == "POST":
-            number = outbox.retry_given_up()
-            messages.success(request, f"{number} that were given up will be tried again.")
+            with transaction.atomic():
+                anew = outbox.retry_given_up()
+                LogEntry.objects.log_actions(request.user.pk, anew, CHANGE, "Tried again")
+            messages.success(request, f"Messages to be tried again: {len(anew)}.")
         return SeeOther(self.back(request))

@@ -18,6 +18,7 @@ from allo.outbox import kinds, letters, pruning, sending, tasks
 from allo.outbox import services as outbox
 from allo.outbox.addresses import BadAddress, checked
 from allo.outbox.models import TRIES, Message, pause_after
+from tests.database.test_parameters import settings_of
 from tests.outbox.letters import CONTEXT, pass_time, put, written
 from tests.reservations.test_privileges import as_the_shop
 
@@ -93,6 +94,12 @@ def test_what_is_not_one_plain_address_is_refused(address) -> None:
 def test_other_addresses_are_taken(address) -> None:
     put(to=checked(address))
     assert sending.send_due() == 1
+
+
+def test_the_shop_does_not_start_with_an_address_of_staff_that_mail_cannot_reach() -> None:
+    done = settings_of(STAFF_EMAILS="stock@example.org,asha at example.org")
+    assert done.returncode == 1
+    assert 'STAFF_EMAILS has "asha at example.org". This is not one plain' in done.stderr
 
 
 def test_a_kind_that_no_app_registers_is_refused() -> None:
@@ -239,7 +246,7 @@ def test_what_was_given_up_is_tried_anew_when_staff_say_so(monkeypatch) -> None:
     for key in "ab":
         put(key)
     Message.objects.filter(key="a").update(tries=TRIES)
-    assert outbox.retry_given_up() == 1
+    assert [message.key for message in outbox.retry_given_up()] == ["a"]
     assert sending.send_due() == 2
 
 

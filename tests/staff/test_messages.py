@@ -1,6 +1,7 @@
 """Staff see that and when mail was sent, never what it says, and have it tried again."""
 
 import pytest
+from django.contrib.admin.models import LogEntry
 
 from allo.outbox import services
 from allo.outbox.models import TRIES, Message
@@ -48,6 +49,8 @@ def test_who_may_have_mail_tried_again(role, monkeypatch) -> None:
     button = "Try again what was given up" in client.get(LIST).content.decode()
     response = client.post(f"{LIST}retry/")
     message.refresh_from_db()
+    recorded = list(LogEntry.objects.values_list("object_repr", "change_message"))
+    assert recorded == ([(f"Low stock, message {message.pk}", "Tried again")] if may else [])
     assert (button, response.status_code, message.state) == (
         (True, 303, "waiting") if may else (False, 403, "given up")
     )
