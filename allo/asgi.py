@@ -3,12 +3,13 @@
 import os
 import resource
 
+# Before the other imports, one of which might read the settings.
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "allo.settings")
+
 from django.conf import settings
 
 from allo.live.application import Application
 from allo.web.address import scope_network
-
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "allo.settings")
 
 # Open files that are not streams: logs, the Redis subscription, connections being refused.
 _spare_files = 100
