@@ -19,7 +19,7 @@ from allo.postgresql import timeouts
 from allo.web.parts import SeeOther
 from allo.web.worker import ask
 from catalog import pictures
-from catalog.events import tell_pages
+from catalog.events import publish_pages
 from catalog.forms import BEST_MATCH
 from catalog.models import Category, CategorySlug, Product, ProductQuerySet, ProductSlug, sized
 from catalog.product_form import ProductForm
@@ -175,7 +175,7 @@ class ProductAdmin(Questions[Product]):
         replaced = Product.objects.filter(pk=obj.pk).values_list("image", "widths").first()
         pictures.hold_retired(obj)
         super().save_model(request, obj, form, change)
-        transaction.on_commit(partial(tell_pages, [obj.pk]), robust=True)
+        transaction.on_commit(partial(publish_pages, [obj.pk]), robust=True)
         if "image" in form.changed_data:
             # If it cannot be queued, the clock's next run makes the sizes.
             transaction.on_commit(partial(ask, make_sizes))
@@ -207,8 +207,8 @@ class ProductAdmin(Questions[Product]):
         for product in products:
             Product.objects.filter(pk=product.pk).update(published_at=moment)
             self.log_change(request, product, f"{verb.title()}ed.")
-        told = partial(tell_pages, [product.pk for product in products])
-        transaction.on_commit(told, robust=True)
+        publish = partial(publish_pages, [product.pk for product in products])
+        transaction.on_commit(publish, robust=True)
         names = named([product.name for product in products], 5)
         messages.success(request, f"{verb.title()}ed {names}.")
 

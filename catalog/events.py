@@ -9,7 +9,7 @@ def product_topic(product_id: int) -> str:
     return f"product:{product_id}"
 
 
-def tell_pages(products: Iterable[int]) -> None:
+def publish_pages(products: Iterable[int]) -> None:
     """What pages say of these products has changed, or whether they have any. Call it after the
     commit."""
     publish(*map(product_topic, products))

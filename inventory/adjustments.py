@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from django.contrib.auth.models import User
 from django.db import connection, transaction
 
-from allo.live.events import tell
+from allo.live.events import publish_events
 from inventory.events import StockChanged
 from inventory.exceptions import BelowReserved, BelowZero, ChangedMeanwhile, StockError, TooMany
 from inventory.models import Inventory, StockMovement
@@ -75,7 +75,7 @@ def write(
             cursor.execute(WRITE_LINES, [actor.pk if actor else None, *_columns(portion)])
             written += [pk for (pk,) in cursor.fetchall()]
             progress(len(written))
-    transaction.on_commit(lambda: tell(events), robust=True)
+    transaction.on_commit(lambda: publish_events(events), robust=True)
     return written
 
 

@@ -23,11 +23,11 @@ def watch() -> int:
     LowStock.objects.bulk_create(
         [LowStock(inventory=row) for row in low.filter(lowstock=None)], ignore_conflicts=True
     )
-    return _tell() if settings.STAFF_EMAILS else 0
+    return _notify() if settings.STAFF_EMAILS else 0
 
 
 @transaction.atomic
-def _tell() -> int:
+def _notify() -> int:
     # Locked until the mail is written in the same transaction, so that only one of two workers
     # writes it.
     rows = LowStock.objects.filter(notified_at=None).select_for_update(

@@ -1,6 +1,6 @@
 """Live updates: after a commit, what changed is sent to every open page.
 
-    tell(events)  →  one channel of Redis  →  the live process  →  its event streams
+    publish_events(events)  →  one channel of Redis  →  the live process  →  its event streams
 
 A topic is `kind:id`; nothing here depends on the kinds. A page subscribes to the topics of its
 signed tokens (`allo.live.tokens`). A message about stock carries its numbers, and pages request

@@ -13,6 +13,6 @@ class Event(Protocol):
         """What open pages receive."""
 
 
-def tell(events: Iterable[Event]) -> None:
+def publish_events(events: Iterable[Event]) -> None:
     """Call it after the commit. It takes microseconds, whatever the state of Redis."""
     send([message for event in events for message in event.messages])

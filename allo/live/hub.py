@@ -37,7 +37,7 @@ class Hub:
         self._groups: dict[frozenset[str], Group] = {}
         self._listening: defaultdict[str, set[Group]] = defaultdict(set)
         self._gathered: dict[Name, Message] = {}
-        self._told_at = float("-inf")
+        self._sent_at = float("-inf")
         self._gather_seconds = GATHER_SECONDS
         # The newest of each key, and when it came by this machine's clock; the oldest first.
         self._newest: dict[Name, Message] = {}
@@ -97,11 +97,11 @@ class Hub:
             return
         for name, message in self._newest.items():
             if message.topic in listening.topics and message.at >= since * 1e6:
-                yield name, told(message, 1)
+                yield name, as_event(message, 1)
 
     def _all(self) -> tuple[Name, bytes]:
         message = Message(EVERYTHING, time.time_ns() // 1000)
-        return message.name, told(message, len(self.clients))
+        return message.name, as_event(message, len(self.clients))
 
     # --- what changes ---------------------------------------------------------------------------
 
@@ -125,17 +125,17 @@ class Hub:
         keep_newest(self._gathered, news)
         if idle and self._gathered:
             loop = asyncio.get_running_loop()
-            loop.call_at(self._told_at + self._gather_seconds, self._tell)
+            loop.call_at(self._sent_at + self._gather_seconds, self._send)
 
-    def _tell(self) -> None:
+    def _send(self) -> None:
         messages, self._gathered = self._gathered, {}
         loop = asyncio.get_running_loop()
-        self._told_at = loop.time()
+        self._sent_at = loop.time()
         self._remember(messages)
         heard: defaultdict[Group, dict[Name, bytes]] = defaultdict(dict)
         for name, message in messages.items():
             if groups := self._listening.get(message.topic):
-                words = told(message, sum(len(group.clients) for group in groups))
+                words = as_event(message, sum(len(group.clients) for group in groups))
                 for group in groups:
                     heard[group][name] = words
         for group, lines in heard.items():
@@ -144,7 +144,7 @@ class Hub:
         loop.call_soon(self._have_sent)
 
     def _have_sent(self) -> None:
-        took = asyncio.get_running_loop().time() - self._told_at
+        took = asyncio.get_running_loop().time() - self._sent_at
         self._gather_seconds = max(GATHER_SECONDS, GATHER_PER_SENDING * took)
 
     def _put_to_all(self, batch: Batch) -> None:
@@ -164,7 +164,7 @@ class Hub:
             del self._came[oldest], self._newest[oldest]
 
 
-def told(message: Message, listeners: int) -> bytes:
+def as_event(message: Message, listeners: int) -> bytes:
     """A message to pages: over how many milliseconds they spread their requests, if they make any,
     and what changed ("*" is all)."""
     spread = min(LONGEST_SPREAD_MS, listeners * 1000 // ASKING_PER_SECOND)

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple, Self
 
-# The key of a change that no numbers tell: pages request their own parts anew.
+# The key of a change that numbers do not describe: pages request their own parts anew.
 ANEW = "page"
 EVERYTHING = "*"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -8,7 +8,7 @@ from django.db.models import QuerySet, TextField
 from django.db.models.functions import Cast
 from django.utils import timezone
 
-from allo.live.events import Event, tell
+from allo.live.events import Event, publish_events
 from allo.postgresql import trips
 from allo.postgresql.faults import is_locked
 from allo.postgresql.trips import Statement
@@ -21,7 +21,7 @@ from reservations.models import Reservation, Sweep
 # Large enough to be fast, small enough that a shopper waits only milliseconds for a batch's rows.
 BATCH = 1000
 # At most so many events per batch; other open pages see the end by their own countdown.
-TOLD = 100
+MOST_PUBLISHED = 100
 # Ids per lookup. Each lookup first skips the index entries that this run has expired, so few large
 # lookups are cheaper.
 LOOK_AHEAD = 10 * BATCH
@@ -82,10 +82,10 @@ def _expire(due: Due, run: Sweep, *, wait: bool = False) -> set[int]:
             cursor.execute(locks.PATIENCE, [f"{locks.BRIEFLY_MS}"])
         locked = set(locking(wanted, skip_locked=not wait).values_list("pk", flat=True))
         ids = [pk for pk, row in due if row in locked]
-        ((row,),) = trips.run([Statement(sql.EXPIRE_DUE, [ids, TOLD, TOLD])])
+        ((row,),) = trips.run([Statement(sql.EXPIRE_DUE, [ids, MOST_PUBLISHED, MOST_PUBLISHED])])
     expired, lateness, *changed = row
     events = _events(*changed)
-    transaction.on_commit(lambda: tell(events), robust=True)
+    transaction.on_commit(lambda: publish_events(events), robust=True)
     run.expired += expired
     run.max_lateness_seconds = max(run.max_lateness_seconds, lateness)
     return wanted - locked

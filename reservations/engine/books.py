@@ -117,7 +117,7 @@ class Books:
         self.held.append(reservation)
         self.remember(reservation)
         self._count(reservation, quantity)
-        self._tell(Happened.CREATED, reservation)
+        self._note(Happened.CREATED, reservation)
         return reservation
 
     def end(
@@ -135,7 +135,7 @@ class Books:
         reservation.ended_at = self.now
         reservation.withdrawn = withdrawn
         self.changed[reservation.id] = reservation
-        self._tell(Happened(status), reservation)
+        self._note(Happened(status), reservation)
         return reservation
 
     def change(self, reservation: Reservation, quantity: int) -> Reservation:
@@ -145,20 +145,20 @@ class Books:
         self._count(reservation, more)
         reservation.quantity = quantity
         self.changed[reservation.id] = reservation
-        self._tell(Happened.CHANGED, reservation)
+        self._note(Happened.CHANGED, reservation)
         return reservation
 
     def renew(self, reservation: Reservation) -> Reservation:
         reservation.expires_at = self.now + timedelta(seconds=settings.RESERVATION_TTL_SECONDS)
         reservation.renewals += 1
         self._move_end(reservation)
-        self._tell(Happened.RENEWED, reservation)
+        self._note(Happened.RENEWED, reservation)
         return reservation
 
     def extend(self, reservation: Reservation, by: timedelta) -> Reservation:
         reservation.expires_at += by
         self._move_end(reservation)
-        self._tell(Happened.EXTENDED, reservation)
+        self._note(Happened.EXTENDED, reservation)
         return reservation
 
     def _move_end(self, reservation: Reservation) -> None:
@@ -170,7 +170,7 @@ class Books:
         if address:
             self.units_at[address] = self.units_at.get(address, 0) + units
 
-    def _tell(self, happened: Happened, reservation: Reservation) -> None:
+    def _note(self, happened: Happened, reservation: Reservation) -> None:
         event = ReservationEvent(happened, reservation.id, reservation.holder, self.now)
         self._happened.append(event)
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from django.conf import settings
 from django.db import Error, connection, transaction
 
-from allo.live.events import tell
+from allo.live.events import publish_events
 from allo.postgresql.faults import (
     LOCK_NOT_AVAILABLE,
     Fault,
@@ -146,7 +146,7 @@ def _transact(commands: Sequence[Command], patience: Patience) -> list[Served]:
         outcomes = [_serve(books, command, patience) for command in commands]
         write(books, commit=ours)
     # Now, or when the caller's transaction commits. Robust: an error here must not undo anything.
-    transaction.on_commit(lambda: tell(books.events), robust=True)
+    transaction.on_commit(lambda: publish_events(books.events), robust=True)
     return outcomes
 
 

@@ -49,7 +49,7 @@ function fire(id) {
   else if (part) refresh();
 }
 
-function tell(changed, wait = 0) {
+function plan(changed, wait = 0) {
   for (const part of parts()) {
     if (!wanted(part).some((it) => changed.includes(it))) continue;
     if (!plans.has(part.id)) setTimeout(fire, part.id === "stock" ? wait + KEPT : wait, part.id);
@@ -60,7 +60,7 @@ function tell(changed, wait = 0) {
 function hear(line) {
   const [spread, topic, key, ...numbers] = line.split(" ");
   const wait = Math.random() * spread;
-  if (key === "page") return tell([topic], wait);
+  if (key === "page") return plan([topic], wait);
   const detail = [topic.split(":")[1], key, ...numbers.map(Number)];
   const news = new CustomEvent("allo:stock", { detail: { detail, wait } });
   withStock(() => document.dispatchEvent(news));
@@ -133,7 +133,7 @@ function stop() {
 }
 
 function wake() {
-  tell(["*"]);
+  plan(["*"]);
   listen();
 }
 
@@ -147,7 +147,7 @@ addEventListener("pageshow", ({ persisted }) => {
 let ticks = 0;
 setInterval(() => {
   const deaf = performance.now() - heard > SILENCE;
-  if (!document.hidden && (deaf || ++ticks % 12 === 0)) tell(["*"]);
+  if (!document.hidden && (deaf || ++ticks % 12 === 0)) plan(["*"]);
 }, 5000);
 
 function look() {
@@ -166,7 +166,7 @@ const others = new BroadcastChannel("live");
 others.onmessage = ({ data }) => {
   const [, topic] = data.split(" ");
   if (document.hidden) return;
-  if (topic.startsWith("holder:") && !listening.includes(topic)) tell(["holder:*"]);
+  if (topic.startsWith("holder:") && !listening.includes(topic)) plan(["holder:*"]);
   else hear(data);
 };
 for (const holder of listening.match(/holder:\w+/g) ?? []) others.postMessage(`0 ${holder} page`);

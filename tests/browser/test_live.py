@@ -300,10 +300,10 @@ def test_a_drop_makes_no_page_request_anything(
     asked: list[str] = []
     for it in (page, elsewhere):
         it.on("request", lambda request: asked.append(request.url))
-    do("from inventory.events import StockChanged; from allo.live.events import tell")
+    do("from inventory.events import StockChanged; from allo.live.events import publish_events")
     do("from django.utils import timezone")
     sold = f"StockChanged({row}, {product}, 400 - n, 0, timezone.now())"
-    do(f"for n in range(300): tell([{sold}]); time.sleep(0.01)")
+    do(f"for n in range(300): publish_events([{sold}]); time.sleep(0.01)")
     expect(shelves(page).locator(f"[data-row='{row}']")).to_contain_text("101 left")
     expect(shelves(page).locator(".shelf-bar").first).to_have_attribute("width", "909")
     # The script itself is loaded when it is first needed.
@@ -316,9 +316,9 @@ def test_a_new_price_is_read_by_every_page_once(
     shelf = untouched(shop)
     visit(page, shelf.address)
     visit(elsewhere, f"/?q={shelf.product}")
-    do("from catalog.models import Product; from catalog.events import tell_pages")
+    do("from catalog.models import Product; from catalog.events import publish_pages")
     do(f"its = Product.objects.filter(slug={shelf.slug!r}); its.update(price_paise=777700)")
-    do("tell_pages(its.values_list('pk', flat=True))")
+    do("publish_pages(its.values_list('pk', flat=True))")
     # A shared page is kept for a second first.
     price = re.compile(r"₹\s7,777")
     expect(shelves(page).locator(".panel-price")).to_have_text(price, timeout=PUSHED + 1000)

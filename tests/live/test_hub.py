@@ -40,7 +40,7 @@ async def heard(client: Client, seconds: float = 1) -> list[str]:
     return words
 
 
-async def told(client: Client, *messages: Message) -> None:
+async def sends(client: Client, *messages: Message) -> None:
     assert await heard(client) == [message.line for message in messages]
 
 
@@ -63,7 +63,7 @@ async def test_only_streams_that_listen_to_a_topic_get_it():
     assert [await heard(client) for client in (mine, other)] == [["up"], ["up"]]
     message = Message("holder:a", now())
     hub.changed([message])
-    await told(mine, message)
+    await sends(mine, message)
     with pytest.raises(TimeoutError):
         await heard(other, 0.05)
 
@@ -97,7 +97,7 @@ async def test_the_longer_sending_takes_the_longer_it_is_gathered():
     await heard(client)
     await asyncio.sleep(0)
     assert hub._gather_seconds == hubs.GATHER_SECONDS
-    hub._told_at -= 3
+    hub._sent_at -= 3
     hub._have_sent()
     assert 6 <= hub._gather_seconds < 7
 
@@ -110,13 +110,13 @@ async def test_of_each_row_only_the_newest_is_told_unless_the_clock_was_set_back
     at = now()
     newest, other = stock(7, 10, 3, at), stock(8, 5, 0, at - 5)
     hub.changed([newest, stock(7, 10, 2, at - 1), other])
-    await told(client, newest, other)
+    await sends(client, newest, other)
     hub.changed([stock(7, 10, 1, at - 2)])
     with pytest.raises(TimeoutError):
         await heard(client, 0.4)
     set_back = stock(7, 10, 4, at - 2 * MINUTE)
     hub.changed([set_back])
-    await told(client, set_back)
+    await sends(client, set_back)
 
 
 @run
@@ -127,7 +127,7 @@ async def test_what_is_requested_anew_is_never_passed_over():
     for at in (now(), now() - 1_000_000):  # of two processes with different clocks
         message = Message("product:1", at)
         hub.changed([message])
-        await told(client, message)
+        await sends(client, message)
 
 
 @run
@@ -137,7 +137,7 @@ async def test_a_new_stream_gets_what_its_page_missed():
     await heard(early)
     messages = [stock(7, 10, 3), stock(8, 10, 3), Message("product:2", now())]
     hub.changed(messages)
-    await told(early, *messages[:2])
+    await sends(early, *messages[:2])
     assert await heard(hub.join(listening("product:1"))) == [*(m.line for m in messages[:2]), "up"]
     assert await heard(hub.join(listening("product:3"))) == ["up"]
     # A page that was read since, by more than clocks differ.
@@ -224,11 +224,11 @@ async def test_streams_with_equal_topics_are_one_group_and_share_each_message():
 
 
 @run
-async def test_thousands_told_at_once_ask_one_after_the_other_and_wait_for_as_long():
+async def test_thousands_sent_at_once_ask_one_after_the_other_and_wait_for_as_long():
     anew, numbers = Message("product:1", 5), stock(7, 10, 3, at=5)
-    assert hubs.told(anew, 5000) == b"data: 2500 product:1 page 5\n\n"
-    assert hubs.told(anew, 10**6) == b"data: 5000 product:1 page 5\n\n"
-    assert hubs.told(numbers, 5000) == b"data: 2500 product:1 7 5 10 3\n\n"
+    assert hubs.as_event(anew, 5000) == b"data: 2500 product:1 page 5\n\n"
+    assert hubs.as_event(anew, 10**6) == b"data: 5000 product:1 page 5\n\n"
+    assert hubs.as_event(numbers, 5000) == b"data: 2500 product:1 7 5 10 3\n\n"
 
 
 @run

@@ -127,11 +127,11 @@ def test_an_expiry_is_published_however_it_is_noticed(heard: Heard, noticed: str
         call_command("expire_due")
     else:
         hold(row, 1, "session:next")
-    told = heard()
-    assert told >= {f"reservation:{reservation.pk}", holder_topic("session:late")}
+    published = heard()
+    assert published >= {f"reservation:{reservation.pk}", holder_topic("session:late")}
     # Of what is freed for one and held by the next at once there is as much as before, but it may
     # come back later.
-    assert f"product:{row.product_id}" in told
+    assert f"product:{row.product_id}" in published
 
 
 def test_a_refusal_publishes_nothing(heard: Heard) -> None:
@@ -158,7 +158,7 @@ def test_a_failure_to_publish_breaks_nothing(monkeypatch: pytest.MonkeyPatch) ->
         raise RuntimeError
 
     for module in (engine, expiry, adjustments):
-        monkeypatch.setattr(module, "tell", broken)
+        monkeypatch.setattr(module, "publish_events", broken)
     row = stocked(5)
     assert hold(row).is_pending
     stock_room.receive(inventory_id=row.pk, units=2)

@@ -58,12 +58,12 @@ def test_the_sweep_yields_the_same_events_as_the_verbs(monkeypatch) -> None:
     row = stocked(9)
     holds = [hold(row, 2, f"session:{n}") for n in range(3)]
     pass_time(601, pk__in=[held.pk for held in holds[:2]])
-    told: list[Event] = []
-    monkeypatch.setattr(expiry, "tell", told.extend)
+    published: list[Event] = []
+    monkeypatch.setattr(expiry, "publish_events", published.extend)
     expire_due()
-    (stock,) = (event for event in told if isinstance(event, StockChanged))
+    (stock,) = (event for event in published if isinstance(event, StockChanged))
     assert (stock.row, stock.product, stock.total, stock.reserved) == (row.pk, row.product_id, 9, 2)
-    ended = {event.holder: event for event in told if isinstance(event, ReservationEvent)}
+    ended = {event.holder: event for event in published if isinstance(event, ReservationEvent)}
     assert ended == {
         held.holder: ReservationEvent(Happened.EXPIRED, held.pk, held.holder, stock.at)
         for held in holds[:2]

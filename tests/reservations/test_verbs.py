@@ -264,12 +264,12 @@ def test_inside_a_callers_transaction_the_hold_goes_with_it() -> None:
 
 
 def test_events_of_stock_carry_what_the_database_has(monkeypatch) -> None:
-    told: list[Event] = []
-    monkeypatch.setattr(transactions, "tell", told.extend)
+    published: list[Event] = []
+    monkeypatch.setattr(transactions, "publish_events", published.extend)
     row = stocked(9)
     reservation = hold(row, 2)
     services.confirm(reservation_id=reservation.pk)
-    stocks = [event for event in told if isinstance(event, StockChanged)]
+    stocks = [event for event in published if isinstance(event, StockChanged)]
     assert [(it.row, it.product) for it in stocks] == [(row.pk, row.product_id)] * 2
     assert [(it.total, it.reserved) for it in stocks] == [(9, 2), (7, 0)]
 
