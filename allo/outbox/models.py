@@ -36,10 +36,13 @@ class MessageQuerySet(QuerySet["Message"]):
     def given_up(self) -> Self:
         return self.filter(GIVEN_UP)
 
-    def late(self) -> "Message | None":
+    def late(self) -> Self:
         """The oldest that waits, if that is for too long."""
-        late = self.waiting().filter(created_at__lt=Now() - LATE)
-        return late.order_by("created_at").first()
+        return self.waiting().filter(created_at__lt=Now() - LATE).order_by("created_at")[:1]
+
+    def in_trouble(self) -> Self:
+        """The one that is late, and one that was given up, as far as there are any."""
+        return self.late().union(self.given_up().order_by("created_at")[:1], all=True)
 
     def due(self) -> Self:
         free = Q(claimed_at=None) | Q(claimed_at__lt=Now() - LEASE)

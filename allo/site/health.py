@@ -78,7 +78,7 @@ def _sweep() -> dict[str, float | None]:
 
 
 def _mail() -> dict[str, float | None]:
-    late = Message.objects.late()
+    late = Message.objects.late().first()
     age = (timezone.now() - late.created_at).total_seconds() if late else None
     return {"mail_late_seconds": age}
 

@@ -233,4 +233,5 @@ def _sweep() -> dict[str, Any]:
 
 
 def _mail() -> dict[str, Any]:
-    return {"late": Message.objects.late(), "given_up": Message.objects.given_up().exists()}
+    found = {message.state: message for message in Message.objects.in_trouble()}
+    return {"late": found.get("waiting"), "given_up": "given up" in found}
