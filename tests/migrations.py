@@ -1,8 +1,9 @@
-"""A database in the state before a migration."""
+"""Migrates databases of tests, back and forth."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from django.core.management import call_command
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
@@ -17,6 +18,16 @@ def before(app: str, name: str) -> Iterator[None]:
         yield
     finally:
         _migrate(MigrationExecutor(connection).loader.graph.leaf_nodes())
+
+
+def migrate_unhurried() -> None:
+    """All migrations, without the time limit of the shop's transactions: a busy machine needs
+    longer for some."""
+    options = connection.settings_dict["OPTIONS"]
+    limit, options["transaction_timeout"] = options["transaction_timeout"], 0
+    call_command("migrate", verbosity=0)
+    connection.close()
+    options["transaction_timeout"] = limit
 
 
 def _migrate(targets: list[tuple[str, str]]) -> None:

@@ -6,20 +6,20 @@ from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
 
-from django.core.management import call_command
 from django.db import connection
 
 from reservations.clock.audit import audit_stock
 from tests.benchmarks import clock, history, http, journeys, live, pages, telling
 from tests.benchmarks.contenders import CONTENDERS, STORED_FUNCTION
 from tests.benchmarks.load import Measured, measure
+from tests.migrations import migrate_unhurried
 from tests.stock import stocked
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
 
 
 def main() -> None:
-    call_command("migrate", verbosity=0)
+    migrate_unhurried()
     with connection.cursor() as cursor:
         cursor.execute(STORED_FUNCTION)
     rows = [stocked(10_000_000, product=f"p-{n}").pk for n in range(200)]

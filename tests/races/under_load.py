@@ -23,7 +23,6 @@ import django
 
 django.setup()
 
-from django.core.management import call_command  # noqa: E402
 from django.db import connection  # noqa: E402
 
 from reservations import services  # noqa: E402
@@ -32,6 +31,7 @@ from reservations.engine.commands import Holder  # noqa: E402
 from reservations.engine.idempotency import Once, Reply  # noqa: E402
 from reservations.exceptions import ReservationError  # noqa: E402
 from reservations.models import Reservation  # noqa: E402
+from tests.migrations import migrate_unhurried  # noqa: E402
 from tests.races.doomed import render  # noqa: E402
 from tests.stock import stocked  # noqa: E402
 
@@ -120,7 +120,7 @@ class Load:
 
 
 def main(*victims: str) -> None:
-    call_command("migrate", verbosity=0)
+    migrate_unhurried()
     load = Load()
     with ThreadPoolExecutor(CALLERS) as pool:
         running = [pool.submit(load.call, n) for n in range(CALLERS)]
