@@ -72,12 +72,12 @@ PAST = """
     FROM generate_series(1, {old}) AS n;
     INSERT INTO axes_accessattempt (user_agent, ip_address, username, http_accept, path_info,
         attempt_time, get_data, post_data, failures_since_start)
-    SELECT 'bot', '192.0.2.1', 'root' || n, '', '/admin/login/', now() - n * interval '1 s', '',
-        '', 1 FROM generate_series(1, {fewer}) AS n;
+    SELECT 'bot', '192.0.2.1', 'root' || n, '', '/admin/login/',
+        now() - ({fewer} - n) * interval '1 s', '', '', 1 FROM generate_series(1, {fewer}) AS n;
     INSERT INTO axes_accesslog (user_agent, ip_address, username, http_accept, path_info,
         attempt_time, session_hash)
-    SELECT 'bot', '192.0.2.1', 'root', '', '/admin/login/', now() - n * interval '1 s', ''
-    FROM generate_series(1, {fewer}) AS n;
+    SELECT 'bot', '192.0.2.1', 'root', '', '/admin/login/',
+        now() - ({fewer} - n) * interval '1 s', '' FROM generate_series(1, {fewer}) AS n;
 """
 
 CONTACTS = """

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from email.message import Message
 from pathlib import Path
 from urllib.parse import urlencode
+from uuid import uuid4
 
 import pytest
 from django.conf import settings
@@ -31,7 +32,7 @@ error_log {folder}/error.log;
 events {{ worker_connections 256; }}
 http {{
     include {root}/etc/nginx/mime.types;
-    log_format kept "$upstream_cache_status";
+    log_format kept "$http_x_trace $upstream_cache_status";
     access_log {folder}/access.log kept;
     client_body_temp_path {folder}/body;
     proxy_temp_path {folder}/proxy;
@@ -135,12 +136,16 @@ def test_a_page_has_its_public_address_and_is_compressed_once(nginx: int) -> Non
 
 def kept(port: int, folder: Path, path: str, cookie: str = "") -> set[str]:
     """What nginx did about its cache at each of several requests, such as "HIT"."""
-    log = folder / "access.log"
-    before = len(log.read_text().splitlines())
+    trace = str(uuid4())
     for _ in range(12):
-        assert ask(port, path, Cookie=cookie).status == 200
-    wait_for(lambda: len(log.read_text().splitlines()) == before + 12, seconds=5)
-    return set(log.read_text().splitlines()[before:])
+        assert ask(port, path, Cookie=cookie, X_Trace=trace).status == 200
+
+    def logged() -> list[str]:
+        lines = (folder / "access.log").read_text().splitlines()
+        return [line.split()[1] for line in lines if line.startswith(trace)]
+
+    wait_for(lambda: len(logged()) == 12, seconds=30)
+    return set(logged())
 
 
 @pytest.mark.parametrize("path", ["/", "/p/tidal/", "/api/products"])
