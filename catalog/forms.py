@@ -23,7 +23,10 @@ class GridForm(forms.Form):
     """The grid's query string; every value has its place in the URL."""
 
     q = forms.CharField(
-        label="Search", max_length=100, required=False, widget=forms.TextInput({"type": "search"})
+        label="Search",
+        max_length=search.LONGEST,
+        required=False,
+        widget=forms.TextInput({"type": "search"}),
     )
     category = forms.SlugField(required=False)
     in_stock = FlagField(label="In stock", required=False)

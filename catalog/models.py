@@ -66,7 +66,9 @@ class ProductQuerySet(QuerySet["Product"]):
 
     def for_staff(self, words: str) -> Self:
         """Those that a shopper's search finds, and what is not published too."""
-        return self.matching(search.read(words.replace("\0", "").strip()[:100], hidden=True))
+        return self.matching(
+            search.read(words.replace("\0", "").strip()[: search.LONGEST], hidden=True)
+        )
 
     def matching(self, searched: search.Search) -> Self:
         """Products that have every word of the search somewhere in their text. Annotates

@@ -12,6 +12,8 @@ from typing import Any
 
 from django.db import connection
 
+# In characters.
+LONGEST = 100
 # Further words are ignored: nobody searches for more.
 MOST_WORDS = 8
 # In shorter words a changed letter makes another word; longer ones are compared by trigrams only.

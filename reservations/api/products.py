@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 from allo.api_kit import fresh, openapi, problems
 from allo.api_kit.api import invalid
 from allo.api_kit.pages import LISTED, PageNumber, around, page_of, refuse_unknown
-from catalog import paging
+from catalog import paging, search
 from catalog.forms import GridForm
 from catalog.models import Category, Product, ProductQuerySet
 from catalog.slugs import NoSuchCategory, follow_categories, follow_renames
@@ -34,7 +34,11 @@ After = Annotated[
 # No NUL or other control characters, like the grid's form.
 Words = Annotated[
     str,
-    Query(max_length=100, pattern=r"^[^\x00-\x1f\x7f]*$", description="Words to search for."),
+    Query(
+        max_length=search.LONGEST,
+        pattern=r"^[^\x00-\x1f\x7f]*$",
+        description="Words to search for.",
+    ),
 ]
 Slug = Annotated[
     str | None, Query(pattern="^[-a-zA-Z0-9_]{1,80}$", description="A category's slug.")

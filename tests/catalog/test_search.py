@@ -7,7 +7,7 @@ from django.db import connection
 from django.utils import timezone
 
 from catalog import search
-from catalog.forms import SORTS
+from catalog.forms import SORTS, GridForm
 from catalog.models import Category, Product, SearchText
 from reservations.shop import grid
 from tests.server import rows_read
@@ -215,3 +215,15 @@ def test_more_of_a_list_comes_in_the_order_in_which_it_began(
     more = client.get(page.context["next_url"], headers={"HX-Request": "true"})
     assert len({*shown, *names(more)}) == len(shown) + len(names(more)) == 30
     assert names(client.get(page.context["next_url"])) == [*shown, *names(more)]
+
+
+def test_every_search_field_takes_as_much_as_a_search_may_have(
+    client, admin_client, monkeypatch
+) -> None:
+    assert GridForm.base_fields["q"].max_length == search.LONGEST  # type: ignore[attr-defined]
+    monkeypatch.setattr(search, "LONGEST", 7)
+    fields = [client.get(page).content.decode() for page in ("/", "/docs/design/", "/nope/")]
+    fields.append(admin_client.get("/admin/reservations/reservation/").content.decode())
+    fields.append(admin_client.get("/admin/inventory/stockmovement/").content.decode())
+    assert ['maxlength="7"' in page for page in fields] == [True] * 5
+    assert [page for page in fields if 'maxlength="100"' in page] == []
