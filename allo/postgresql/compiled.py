@@ -4,6 +4,7 @@ as long as PostgreSQL takes to answer it."""
 import secrets
 import uuid
 from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
 from django.db import DEFAULT_DB_ALIAS, connection
@@ -17,6 +18,7 @@ EXAMPLES: Mapping[type, Callable[[], object]] = {
     int: lambda: secrets.randbits(62),
     str: lambda: secrets.token_hex(16),
     uuid.UUID: uuid.uuid4,
+    datetime: lambda: datetime.fromtimestamp(secrets.randbits(50) / 1e6, UTC),
 }
 
 

@@ -3,16 +3,24 @@
 A page begins after the reservation that its address names, and each holder's rows are read from an
 index, so the thousandth page costs as much as the first."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
 from uuid import UUID
 
 from django.db.models import Q
 
+from allo.postgresql.compiled import Compiled
 from catalog import paging
-from reservations.models import Reservation
+from reservations.models import Reservation, ReservationQuerySet
+
+Order = tuple[str, str]
+# The reservations beyond one that was made at this time and has this key.
+Beyond = Callable[[datetime, UUID], Q]
 
 NEWEST_FIRST, OLDEST_FIRST = ("-created_at", "pk"), ("created_at", "-pk")
+_ALL = Reservation.objects.order_by()
 
 
 class NoSuchPage(ValueError):
@@ -37,18 +45,23 @@ class Page:
 def page_of(holders: Sequence[str], before: str = "", after: str = "") -> Page:
     """The reservations made before or after the one named; without a name the first page. Raises
     `NoSuchPage`."""
+    number = len(holders)
     if before:
-        found = _ended(holders, _older_than(_place(holders, before)), NEWEST_FIRST)
+        at = _place(holders, before)
+        found = _ended_beyond(number, _older_than, NEWEST_FIRST)(at.created_at, at.pk, *holders)
         return _page(found, newer=True, older=len(found) > paging.SIZE)
     if after:
-        found = _ended(holders, _newer_than(_place(holders, after)), OLDEST_FIRST)
+        at = _place(holders, after)
+        found = _ended_beyond(number, _newer_than, OLDEST_FIRST)(at.created_at, at.pk, *holders)
         # Fewer than a page: the first page has them.
         if len(found) > paging.SIZE:
             newest_first = found[: paging.SIZE][::-1]
             return _page(newest_first, newer=True, older=True)
-    pending = Reservation.objects.pending_of(holders).with_stock().order_by(*NEWEST_FIRST)
-    found = _ended(holders, Q(), NEWEST_FIRST)
-    return _page(found, newer=False, older=len(found) > paging.SIZE, first=list(pending))
+    if not holders:
+        return Page([])
+    found = _ended(number)(*holders)
+    pending = _pending(number)(*holders)
+    return _page(found, newer=False, older=len(found) > paging.SIZE, first=pending)
 
 
 def _page(
@@ -62,31 +75,61 @@ def _page(
     )
 
 
-def _older_than(at: Reservation) -> Q:
+def _older_than(at: datetime, key: UUID) -> Q:
     """The first condition follows from the others; it bounds what the index is read for."""
-    behind = Q(created_at__lt=at.created_at) | Q(pk__gt=at.pk)
-    return Q(created_at__lte=at.created_at) & behind
+    return Q(created_at__lte=at) & (Q(created_at__lt=at) | Q(pk__gt=key))
 
 
-def _newer_than(at: Reservation) -> Q:
-    ahead = Q(created_at__gt=at.created_at) | Q(pk__lt=at.pk)
-    return Q(created_at__gte=at.created_at) & ahead
+def _newer_than(at: datetime, key: UUID) -> Q:
+    return Q(created_at__gte=at) & (Q(created_at__gt=at) | Q(pk__lt=key))
 
 
 def _place(holders: Sequence[str], name: str) -> Reservation:
+    """The reservation, if it is of one of these holders."""
     try:
-        return Reservation.objects.get(pk=UUID(name), holder__in=holders)
-    except (ValueError, Reservation.DoesNotExist):
+        at = _by_key.first(UUID(name))
+    except ValueError:
         raise NoSuchPage from None
+    if at is None or at.holder not in holders:
+        raise NoSuchPage
+    return at
 
 
-def _ended(holders: Sequence[str], where: Q, order: tuple[str, str]) -> list[Reservation]:
+_by_key = Compiled(lambda key: _ALL.filter(pk=key), UUID)
+
+
+# Each compiled once for a number of holders, of which a shopper has three at the most.
+
+
+@lru_cache
+def _pending(number: int) -> Compiled[Reservation]:
+    def held_by(*holders: str) -> ReservationQuerySet:
+        return Reservation.objects.pending_of(holders).with_stock().order_by(*NEWEST_FIRST)
+
+    return Compiled(held_by, *[str] * number)
+
+
+@lru_cache
+def _ended(number: int) -> Compiled[Reservation]:
+    def of(*holders: str) -> ReservationQuerySet:
+        return _a_page_of(holders, Q(), NEWEST_FIRST)
+
+    return Compiled(of, *[str] * number)
+
+
+@lru_cache
+def _ended_beyond(number: int, beyond: Beyond, order: Order) -> Compiled[Reservation]:
+    def of(at: datetime, key: UUID, *holders: str) -> ReservationQuerySet:
+        return _a_page_of(holders, beyond(at, key), order)
+
+    return Compiled(of, datetime, UUID, *[str] * number)
+
+
+def _a_page_of(holders: Sequence[str], where: Q, order: Order) -> ReservationQuerySet:
     """One more than a page shows. Of each holder as many are looked up, since an index has the
     order of one holder's reservations, not of several together."""
     ended = Reservation.objects.ended().filter(where).order_by(*order).values("pk")
     each = [ended.filter(holder=holder)[: paging.SIZE + 1] for holder in holders]
-    if not each:
-        return []
     keys = each[0].union(*each[1:], all=True) if len(each) > 1 else each[0]
     rows = Reservation.objects.with_stock().filter(pk__in=keys)
-    return list(rows.order_by(*order)[: paging.SIZE + 1])
+    return rows.order_by(*order)[: paging.SIZE + 1]

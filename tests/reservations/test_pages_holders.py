@@ -2,12 +2,14 @@
 
 import logging
 import re
+from unittest.mock import patch
 from uuid import UUID, uuid4
 
 import pytest
 from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
 from django.db.models.functions import Now
+from django.db.models.sql.compiler import SQLCompiler
 from django.test import Client
 
 from checkout.models import Contact
@@ -289,6 +291,9 @@ def test_my_reservations_come_21_to_a_page_and_lead_on_and_back(client) -> None:
     [back] = neighbours(last.content.decode())
     assert list(client.get(f"/reservations/{back}").context["page"]) == mine[21:42]
     assert list(client.get(f"/reservations/{newer}").context["page"]) == mine[:21]
+    with patch.object(SQLCompiler, "as_sql", side_effect=AssertionError("compiled again")):
+        for address in ("", older, back, newer):
+            assert client.get(f"/reservations/{address}").status_code == 200
 
 
 @pytest.mark.usefixtures("_without_limits")
