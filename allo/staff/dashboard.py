@@ -22,8 +22,10 @@ Status = Reservation.Status
 User = AbstractBaseUser | AnonymousUser
 
 HOURS = 24
-# Sweeps run at least every minute; without one for this long the clock has stopped.
-SWEEP_LATE = timedelta(minutes=3)
+# The clock sweeps at least every minute, and audits every night; without a run for this long it has
+# stopped. Before this process started it may have been off.
+SWEEP_LATE, AUDIT_LATE = timedelta(minutes=3), timedelta(hours=26)
+STARTED = timezone.now()
 LISTED = 8
 
 
@@ -36,9 +38,9 @@ def dashboard(user: User) -> dict[str, Any]:
     if user.has_perm("inventory.view_inventory"):
         parts["stock"] = _stock()
     if user.has_perm("reservations.view_sweep"):
-        parts["sweep"] = _sweep()
+        parts["sweep"] = _clock(Sweep.objects.order_by("-finished_at"), SWEEP_LATE)
     if user.has_perm("reservations.view_auditrun"):
-        parts["audit"] = {"last": AuditRun.objects.first()}
+        parts["audit"] = _clock(AuditRun.objects.all(), AUDIT_LATE)
     if user.has_perm("outbox.view_message"):
         parts["mail"] = _mail()
     return parts
@@ -227,9 +229,11 @@ def _stock() -> dict[str, Any]:
     return counts | {"rows": list(listed[:LISTED])}
 
 
-def _sweep() -> dict[str, Any]:
-    last = Sweep.objects.order_by("-finished_at").first()
-    return {"last": last, "late": not last or timezone.now() - last.finished_at > SWEEP_LATE}
+def _clock(runs: QuerySet[Any], late: timedelta) -> dict[str, Any]:
+    """The last run, and whether the next one should have come by now."""
+    last = runs.first()
+    since = max(last.finished_at, STARTED) if last else STARTED
+    return {"last": last, "late": timezone.now() - since > late}
 
 
 def _mail() -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """The admin's front page: right numbers, few queries, and only what the user may see."""
 
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from xml.etree import ElementTree as ET
@@ -7,6 +8,7 @@ from xml.etree import ElementTree as ET
 import pytest
 from django.test import Client
 from django.utils import timezone
+from django.utils.html import strip_tags
 
 from allo.outbox.models import TRIES, Message
 from allo.staff import dashboard
@@ -110,13 +112,34 @@ def test_shelves_that_run_low_come_with_what_is_left(client) -> None:
     assert [row.product.slug for row in stock["rows"]] == ["held", "low"]
 
 
-def test_a_stopped_clock_is_reported() -> None:
-    assert shown()["sweep"]["late"]
+def clock(role: str = "Viewer") -> list[str]:
+    """What the page says of the last sweep and the last audit."""
+    page = signed_in(role).get("/admin/").content.decode()
+    found = re.findall(r"<dt>Last (?:sweep|audit)</dt>\s*<dd>(.*?)</dd>", page, re.DOTALL)
+    return [" ".join(strip_tags(words).split()) for words in found]
+
+
+def test_a_clock_that_just_started_is_not_taken_for_a_stopped_one(monkeypatch) -> None:
     now = timezone.now()
+    monkeypatch.setattr(dashboard, "STARTED", now)
+    assert clock() == ["not yet", "not yet, it runs every night"]
+    long_ago = now - timedelta(hours=30)
+    Sweep.objects.create(started_at=long_ago, finished_at=long_ago, expired=0)
+    AuditRun.objects.create(started_at=long_ago, finished_at=long_ago)
+    ago = "1 day, 6 hours ago"
+    assert clock("Support") == [ago, f"{ago} the books balance"]
+    monkeypatch.setattr(dashboard, "STARTED", now - timedelta(hours=27))
+    assert clock("Manager") == [f"{ago} stopped?", f"{ago} the books balance stopped?"]
+
+
+def test_a_stopped_clock_is_reported(monkeypatch) -> None:
+    now = timezone.now()
+    monkeypatch.setattr(dashboard, "STARTED", now - timedelta(hours=27))
+    assert clock() == ["never stopped?", "never stopped?"]
     Sweep.objects.create(started_at=now, finished_at=now, expired=0)
-    assert not shown("Support")["sweep"]["late"]
+    assert clock("Support") == ["now", "never stopped?"]
     Sweep.objects.update(finished_at=now - timedelta(minutes=4))
-    assert shown("Manager")["sweep"]["late"]
+    assert clock("Manager") == ["4 minutes ago stopped?", "never stopped?"]
 
 
 def test_the_last_audit_says_what_it_found() -> None:
