@@ -9,6 +9,8 @@ from django.db import connection, transaction
 from django.test import TransactionTestCase
 from xdist.scheduler import LoadScopeScheduling
 
+from allo.web.worker import broker
+
 
 def pytest_sessionstart() -> None:
     """Report missing services once, not in each test."""
@@ -75,6 +77,12 @@ def _is_slow(item: pytest.Item) -> bool:
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _ByFile:
     return _ByFile(config, log)
+
+
+@pytest.fixture(autouse=True)
+def _broker_is_tried() -> None:
+    """Also after a test in which it failed."""
+    broker.failed_at = float("-inf")
 
 
 @pytest.fixture(scope="module")

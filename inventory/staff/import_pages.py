@@ -17,7 +17,6 @@ from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path
 from django.views.decorators.http import require_POST
 from django_htmx.http import HttpResponseClientRedirect
-from kombu.exceptions import OperationalError as BrokerError
 
 from allo.admin_kit.base import ModelAdmin
 from allo.web.names import name_is_visible
@@ -174,8 +173,7 @@ def _rows(kept: StockImport, number: str) -> Page[StockImportRow]:
 
 
 def _hand_over(kept: StockImport, actor: User) -> None:
-    try:
-        tasks.apply_import.apply_async((kept.pk, actor.pk), retry=False)
-    except BrokerError as error:
-        logger.warning("an import could not be queued: %s", type(error).__name__)
+    # If it was queued all the same, that task finds the import abandoned, and does nothing.
+    if not ask(tasks.apply_import, kept.pk, actor.pk):
+        logger.warning("an import could not be queued")
         importing.abandon(kept, "The workers cannot be reached. Nothing was changed. Try again.")

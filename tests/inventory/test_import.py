@@ -260,7 +260,7 @@ def test_a_long_file_is_queued_and_the_page_shows_the_progress(client, monkeypat
     handed_over: list[Any] = []
     monkeypatch.setattr(import_pages, "APPLIED_AT_ONCE", 0)
     monkeypatch.setattr(
-        tasks.apply_import, "apply_async", lambda args, retry: handed_over.append(args)
+        tasks.apply_import, "apply_async", lambda args, **how: handed_over.append(args)
     )
     upload(client, HEAD + LINE)
     page = apply(client).content.decode()

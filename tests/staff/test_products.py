@@ -150,7 +150,7 @@ def test_a_new_picture_replaces_the_old(
     with django_capture_on_commit_callbacks(execute=True):
         new = replace_picture(manager, product, photograph(700, 700))
     assert new.image.name != product.image.name
-    assert asked == [{"retry": False}]
+    assert len(asked) == 1
     assert new.widths is None
 
 
