@@ -45,7 +45,7 @@ def keep(typed: Typed) -> None:
 
 def with_sale(typed: Typed) -> Also:
     """The statement that stores the contact in the transaction of the confirmation."""
-    return KEEP, typed
+    return Also(KEEP, typed)
 
 
 def for_page_of(reservation: Reservation) -> Contact | None:

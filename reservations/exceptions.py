@@ -7,10 +7,12 @@ from catalog.templatetags.money import inr
 
 
 class ReservationError(Exception):
-    """Base of every refusal; `code` is stable, `transient` refusals are worth a retry."""
+    """Base of every refusal; `code` is stable, `transient` refusals are worth a retry. `hold` is
+    the reservation it is about, if the request named several."""
 
     code: ClassVar[str]
     transient: ClassVar[bool] = False
+    hold: UUID | None = None
 
 
 class InsufficientStock(ReservationError):
@@ -48,17 +50,32 @@ class QuantityChanged(ReservationError):
 
 
 class PriceChanged(ReservationError):
-    """Units cannot be added at `unit_paise`: one costs `now_paise` now."""
+    """One costs `now_paise` now, so units cannot be added at `unit_paise`; or, if it is `seen`, not
+    paid for at the price that a page showed."""
 
     code = "price_changed"
 
-    def __init__(self, unit_paise: int, now_paise: int) -> None:
+    def __init__(self, unit_paise: int, now_paise: int, *, seen: bool = False) -> None:
+        before, now = inr(unit_paise), inr(now_paise)
         super().__init__(
-            f"You hold it at {inr(unit_paise)} each, and one costs {inr(now_paise)} now. You can"
+            f"One costs {now}, not {before} as you saw. Check the total and try again."
+            if seen
+            else f"You hold it at {before} each, and one costs {now} now. You can"
             " keep what you hold at its price, but not add to it."
         )
         self.unit_paise = unit_paise
         self.now_paise = now_paise
+
+
+class BeingPaid(ReservationError):
+    """The reservation is on an open order."""
+
+    code = "being_paid"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "It is being paid for right now. Finish that payment, or cancel it and try again."
+        )
 
 
 class LimitReached(ReservationError):

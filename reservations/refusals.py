@@ -44,6 +44,7 @@ def answer(outcome: Outcome) -> Reply:
     """The reply to a shop form: the checkout's address, or the refusal as JSON."""
     if isinstance(outcome, Reservation):
         return Reply(DONE, reverse("checkout:checkout", args=[outcome.pk]))
+    assert isinstance(outcome, ReservationError), "an order has a page of its own"
     return Reply(_status(outcome), json.dumps(_facts(outcome)))
 
 

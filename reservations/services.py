@@ -86,7 +86,7 @@ def change(
     held = _unlocked(reservation_id)
     return Change(
         rows=(held.inventory_id,),
-        reservation_id=reservation_id,
+        reservation_ids=(reservation_id,),
         quantity=quantity,
         seen=seen,
         holder=Holder("", held.address, cap),
@@ -98,7 +98,7 @@ def confirm(*, reservation_id: UUID, seen: int | None = None, also: Also | None 
     """Sells what is held, if it is as many units as the caller has `seen`; `also` is written in the
     same transaction. Raises `QuantityChanged`, `ReservationExpired`, `NotPending`, `Busy`."""
     rows = (_unlocked(reservation_id).inventory_id,)
-    return Confirm(rows=rows, reservation_id=reservation_id, seen=seen, also=also)
+    return Confirm(rows=rows, reservation_ids=(reservation_id,), seen=seen, also=also)
 
 
 @Verb
@@ -107,7 +107,7 @@ def release(*, reservation_id: UUID, seen: int | None = None) -> Command:
     nothing. Raises `QuantityChanged`, `ReservationExpired`, `NotPending` for a confirmed one,
     `Busy`."""
     rows = (_unlocked(reservation_id).inventory_id,)
-    return Release(rows=rows, reservation_id=reservation_id, seen=seen)
+    return Release(rows=rows, reservation_ids=(reservation_id,), seen=seen)
 
 
 @Verb
@@ -115,7 +115,7 @@ def renew(*, reservation_id: UUID) -> Command:
     """Starts `RESERVATION_TTL_SECONDS` anew, at most `RESERVATION_MAX_RENEWALS` times. Raises
     `LimitReached`, `ReservationExpired`, `NotPending`, `Busy`."""
     rows = (_unlocked(reservation_id).inventory_id,)
-    return Renew(rows=rows, reservation_id=reservation_id)
+    return Renew(rows=rows, reservation_ids=(reservation_id,))
 
 
 def get(*, reservation_id: UUID) -> Reservation:
@@ -155,7 +155,7 @@ def expired_if_due(reservations: list[Reservation]) -> list[Reservation]:
 
 def _expire(reservation: Reservation) -> None:
     try:
-        now = perform(Expire(rows=(reservation.inventory_id,), reservation_id=reservation.pk))
+        now = perform(Expire(rows=(reservation.inventory_id,), reservation_ids=(reservation.pk,)))
         reservation.status, reservation.ended_at = now.status, now.ended_at
     except Busy:
         reservation.status = Reservation.Status.EXPIRED

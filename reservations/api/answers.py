@@ -84,11 +84,17 @@ PRICE_CHANGED = Kind(
     " price, but not add to it.",
     {"unit_paise": 385000, "price_paise": 420000},
 )
+BEING_PAID = Kind(
+    409,
+    "being_paid",
+    "Being paid",
+    "It is being paid for right now. Finish that payment, or cancel it and try again.",
+)
 KINDS = {
     kind.code: kind
     for kind in (
         INSUFFICIENT_STOCK, ALREADY_HELD, QUANTITY_CHANGED, PRICE_CHANGED, LIMIT_REACHED, CONFLICT,
-        NOT_PENDING, EXPIRED, IN_FLIGHT, BUSY, STORAGE,
+        BEING_PAID, NOT_PENDING, EXPIRED, IN_FLIGHT, BUSY, STORAGE,
     )
 }  # fmt: skip
 
@@ -127,6 +133,7 @@ def held(codes: Callable[[int], str], product: str, *, token: bool) -> Render:
     def render(outcome: Outcome) -> Reply:
         if isinstance(outcome, ReservationError):
             return refused(outcome)
+        assert isinstance(outcome, Reservation)
         said = facts(outcome, product, codes(outcome.inventory_id))
         said["token"] = tokens.hold_token(outcome.pk) if token else None
         return Reply(201, encode(said))
@@ -141,6 +148,7 @@ def changed(reservation: Reservation) -> Render:
     def render(outcome: Outcome) -> Reply:
         if isinstance(outcome, ReservationError):
             return refused(outcome)
+        assert isinstance(outcome, Reservation)
         return Reply(200, encode(facts(outcome, product, warehouse)))
 
     return render

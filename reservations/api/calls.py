@@ -87,6 +87,7 @@ def read(request: ApiRequest, reservation_id: UUID) -> HttpResponse:
         answers.LIMIT_REACHED,
         answers.PRICE_CHANGED,
         answers.QUANTITY_CHANGED,
+        answers.BEING_PAID,
         answers.NOT_PENDING,
         answers.EXPIRED,
         requestBody=openapi.body({"quantity": 3}),
@@ -114,7 +115,10 @@ def change(request: ApiRequest, reservation_id: UUID, wanted: Quantity) -> HttpR
     operation_id="confirm",
     summary="Confirm: sell the units",
     openapi_extra=openapi.writing(
-        {**EXAMPLE, "status": "confirmed", **ENDED}, answers.NOT_PENDING, answers.EXPIRED
+        {**EXAMPLE, "status": "confirmed", **ENDED},
+        answers.BEING_PAID,
+        answers.NOT_PENDING,
+        answers.EXPIRED,
     ),
 )
 def confirm(request: ApiRequest, reservation_id: UUID) -> HttpResponse:

@@ -1,11 +1,10 @@
 """The state of one transaction, which commands read and change."""
 
-import uuid
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
+from uuid import UUID
 
 from django.conf import settings
 
@@ -13,52 +12,26 @@ from allo.live.events import Event
 from inventory.events import StockChanged
 from reservations.engine.events import Happened, ReservationEvent
 from reservations.engine.idempotency import Name, Once, Outcome, Reply
-from reservations.exceptions import IdempotencyConflict, InFlight
+from reservations.engine.stock import Stock
+from reservations.exceptions import (
+    IdempotencyConflict,
+    InFlight,
+    NotPending,
+    ReservationExpired,
+)
 from reservations.models import Reservation
 
 Status = Reservation.Status
-# What another app writes in the same transaction: a constant statement over arrays, and one row.
-Also = tuple[str, tuple[Any, ...]]
 
 
-@dataclass(slots=True)
-class Stock:
-    """A locked inventory row, and what this transaction changes about it."""
+class Also(NamedTuple):
+    """What another app writes in the same transaction: a constant statement over one array per
+    column, and one row. The rows of a batch share the statement. Statements are written in the
+    order of `rank`, best that of their table's locks, then of their first rows."""
 
-    id: int
-    product: int
-    total: int
-    reserved: int
-    # The price of a unit and the product's name now: read only for commands that need them
-    # (`Command.reads_prices`).
-    unit_paise: int = 0
-    name: str = ""
-    sold_now: int = 0
-    held_now: int = 0
-    nothing_due: bool = False  # this transaction has expired every dead hold of the row
-    lapse_moved: bool = False  # another of its holds may be the first to lapse now
-
-    @property
-    def available(self) -> int:
-        return self.total - self.sold_now - self.reserved - self.held_now
-
-    @property
-    def is_changed(self) -> bool:
-        return bool(self.sold_now or self.held_now)
-
-    @property
-    def shows(self) -> bool:
-        """Whether pages show the change: if nothing is left, also when the first hold may lapse."""
-        return self.is_changed or (self.lapse_moved and self.available <= 0)
-
-
-class Shortage(Exception):
-    """Too few units are available, but dead holds of these rows have yet to be expired."""
-
-    def __init__(self, stocks: list[Stock], wanted: int) -> None:
-        super().__init__(f"{wanted} units wanted")
-        self.stocks = stocks
-        self.wanted = wanted
+    sql: str
+    row: tuple[Any, ...]
+    rank: int = 0
 
 
 class Books:
@@ -74,26 +47,44 @@ class Books:
         self.replies: dict[Name, tuple[bytes, Reply]] = {}
         self.keys_in_use: set[Name] = set()
         self.held: list[Reservation] = []
-        self.changed: dict[uuid.UUID, Reservation] = {}
-        self.also: list[Also] = []
-        self.replied: list[tuple[Once, Reply, uuid.UUID | None]] = []
+        self.changed: dict[UUID, Reservation] = {}
+        # Rows of `Above`, by its name and their key (with `many`, lists of rows). Commands change
+        # these lists, so that the next of the batch sees what was decided.
+        self.above: dict[str, dict[Any, list[Any]]] = {}
+        # Written before the reservations, so that triggers see these as they were, or after them.
+        self.before: list[Also] = []
+        self.after: list[Also] = []
+        self.replied: list[tuple[Once, Reply, UUID | None]] = []
         self._happened: list[ReservationEvent] = []
-        self._reservations: dict[uuid.UUID, Reservation] = {}
+        self._reservations: dict[UUID, Reservation] = {}
         self._pending: dict[str, list[Reservation]] = defaultdict(list)
 
     # --- what commands read -------------------------------------------------------------------
 
-    def knows(self, reservation_id: uuid.UUID) -> bool:
+    def knows(self, reservation_id: UUID) -> bool:
         return reservation_id in self._reservations
 
     def stock(self, row: int) -> Stock:
         return self.stocks[row]
 
-    def reservation(self, reservation_id: uuid.UUID | None) -> Reservation:
+    def reservation(self, reservation_id: UUID | None) -> Reservation:
         """The locked reservation; raises `Reservation.DoesNotExist`."""
         if reservation_id not in self._reservations:
             raise Reservation.DoesNotExist
         return self._reservations[reservation_id]
+
+    def live(self, reservation_id: UUID | None) -> Reservation:
+        """The reservation, if it is pending and in time by the clock that was read under the lock.
+        Expires what is past its time. Raises `ReservationExpired`, `NotPending`,
+        `Reservation.DoesNotExist`."""
+        reservation = self.reservation(reservation_id)
+        if reservation.is_due(self.now):
+            self.end(reservation, Status.EXPIRED)
+        if reservation.status == Status.EXPIRED:
+            raise ReservationExpired
+        if not reservation.is_pending:
+            raise NotPending(reservation.status, by_staff=bool(reservation.withdrawn))
+        return reservation
 
     def pending_of(self, holder: str) -> list[Reservation]:
         """The holder's pending reservations, past their time or not, of all rows."""
@@ -149,19 +140,37 @@ class Books:
         return reservation
 
     def renew(self, reservation: Reservation) -> Reservation:
-        reservation.expires_at = self.now + timedelta(seconds=settings.RESERVATION_TTL_SECONDS)
-        reservation.renewals += 1
-        self._move_end(reservation)
-        self._note(Happened.RENEWED, reservation)
+        """Starts its time anew. One that lasts longer already keeps its time and its renewals."""
+        until = self.now + timedelta(seconds=settings.RESERVATION_TTL_SECONDS)
+        if until > reservation.expires_at:
+            reservation.renewals += 1
+            self._lengthen(reservation, until)
+            self._note(Happened.RENEWED, reservation)
         return reservation
 
     def extend(self, reservation: Reservation, by: timedelta) -> Reservation:
-        reservation.expires_at += by
-        self._move_end(reservation)
+        self._lengthen(reservation, reservation.expires_at + by)
         self._note(Happened.EXTENDED, reservation)
         return reservation
 
-    def _move_end(self, reservation: Reservation) -> None:
+    def pay_for(self, reservation: Reservation, window: timedelta) -> Reservation:
+        """Puts it on an open order. Its first order makes it last for `window` at least."""
+        if not reservation.window_given:
+            self._lengthen(reservation, self.now + window)
+        reservation.paying_since, reservation.window_given = self.now, True
+        self.changed[reservation.id] = reservation
+        self._note(Happened.PAYING, reservation)
+        return reservation
+
+    def unhold(self, reservation: Reservation) -> Reservation:
+        """Takes it off a dropped order. It stays held until its time ends."""
+        reservation.paying_since = None
+        self.changed[reservation.id] = reservation
+        self._note(Happened.NOT_PAYING, reservation)
+        return reservation
+
+    def _lengthen(self, reservation: Reservation, until: datetime) -> None:
+        reservation.expires_at = max(reservation.expires_at, until)
         self.stocks[reservation.inventory_id].lapse_moved = True
         self.changed[reservation.id] = reservation
 

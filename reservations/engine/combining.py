@@ -59,14 +59,14 @@ class Call(Generic[Item, Outcome]):
 class Combiner(Generic[Item, Outcome]):
     """Serves items in batches of at most `limit`, one batch at a time per lane.
 
-    `run(items, wait)` returns one outcome per item, in order: a value, an exception to be raised
-    for that caller alone, or (only when `wait` is false) `Later`. `keys(item)` names what an item
-    may have to wait for.
+    `run(items, key)` returns one outcome per item, in order: a value, an exception to be raised for
+    that caller alone, or (only in the main lane, where `key` is None) `Later`. `keys(item)` names
+    what an item may have to wait for: of those that have a lane, it joins that of the first.
     """
 
     def __init__(
         self,
-        run: Callable[[list[Item], bool], Sequence[Outcome | BaseException | Later]],
+        run: Callable[[list[Item], Hashable], Sequence[Outcome | BaseException | Later]],
         keys: Callable[[Item], Iterable[Hashable]],
         limit: int = 64,
     ) -> None:
@@ -126,7 +126,7 @@ class Combiner(Generic[Item, Outcome]):
         batch = [own, *others]
         outcomes: Sequence[Outcome | BaseException | Later]
         try:
-            outcomes = self._run([call.item for call in batch], lane is not self._main)
+            outcomes = self._run([call.item for call in batch], lane.key)
         except BaseException as error:  # any error: no caller may be left waiting
             outcomes = [error] * len(batch)
         return self._deliver(lane, batch, outcomes)

@@ -5,6 +5,7 @@ command raises its refusal; what it changed before that (it expired a dead hold)
 """
 
 import time
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import ClassVar
@@ -12,16 +13,17 @@ from uuid import UUID
 
 from django.conf import settings
 
-from reservations.engine.books import Also, Books, Shortage, Stock
-from reservations.engine.idempotency import Once
+from reservations.engine.books import Also, Books
+from reservations.engine.idempotency import Bag, Once
+from reservations.engine.locks import Above
+from reservations.engine.stock import Shortage, Stock
 from reservations.exceptions import (
     AlreadyHeld,
+    BeingPaid,
     InsufficientStock,
     LimitReached,
-    NotPending,
     PriceChanged,
     QuantityChanged,
-    ReservationExpired,
 )
 from reservations.models import Reservation
 
@@ -53,19 +55,35 @@ NOBODY = Holder("")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """One caller's request, made at `since` (`time.monotonic`). `rows` are the inventory rows to
-    lock, by primary key."""
+    """One caller's request, made at `since` (`time.monotonic`), and what it locks: inventory rows,
+    by primary key, their reservations, and rows of the apps above."""
 
     rows: tuple[int, ...]
+    reservation_ids: tuple[UUID, ...] = ()
+    above: tuple[Above, ...] = ()
     once: Once | None = None
-    reservation_id: UUID | None = None
     holder: Holder = NOBODY
     seen: int | None = None  # the held quantity that the caller last saw, if it sent that
     since: float = field(default_factory=time.monotonic, compare=False)
 
     reads_prices: ClassVar[bool] = False
 
-    def decide(self, books: Books) -> Reservation:
+    @property
+    def reservation_id(self) -> UUID:
+        """Of a command on one reservation."""
+        return self.reservation_ids[0]
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether it may wait for a lock while it keeps the inventory row of others locked."""
+        return bool(self.above) or len(self.reservation_ids) > 1
+
+    @property
+    def lanes(self) -> list[Hashable]:
+        """What it may have to wait for, orders first: these are waited for with nothing locked."""
+        return [*(lane for above in self.above for lane in above.lanes), *self.rows]
+
+    def decide(self, books: Books) -> Reservation | Bag:
         """Raises `ReservationError`, `Reservation.DoesNotExist`, or `Shortage`: then dead holds are
         expired and it is called again."""
         raise NotImplementedError
@@ -131,9 +149,10 @@ class Change(Command):
     reads_prices = True
 
     def decide(self, books: Books) -> Reservation:
-        held = _live(books, self, as_seen=False)
+        held = books.live(self.reservation_id)
         if self.quantity == held.quantity:
             return held
+        _check_not_paying(held)
         _check_seen(self, held)
         if self.quantity > held.quantity:
             self._check_growth(books, held)
@@ -152,15 +171,17 @@ class Change(Command):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Confirm(Command):
-    """Sell the units. `also` is written in the transaction of the sale, and only with the sale."""
+    """Sell the units, unless they are on an open order: that sells them when it is paid. `also` is
+    written in the transaction of the sale, and only with the sale."""
 
     also: Also | None = None
 
     def decide(self, books: Books) -> Reservation:
-        sold = books.end(_live(books, self), Status.CONFIRMED)
+        held = _live(books, self)
+        _check_not_paying(held)
         if self.also:
-            books.also.append(self.also)
-        return sold
+            books.before.append(self.also)
+        return books.end(held, Status.CONFIRMED)
 
 
 class Release(Command):
@@ -209,24 +230,21 @@ class Expire(Command):
         return reservation
 
 
-def _live(books: Books, command: Command, *, as_seen: bool = True) -> Reservation:
-    """The reservation, checked: pending, in time by the clock that was read under the lock, and
-    with the quantity that the caller saw. Raises a refusal otherwise."""
-    reservation = books.reservation(command.reservation_id)
-    if reservation.is_due(books.now):
-        books.end(reservation, Status.EXPIRED)
-    if reservation.status == Status.EXPIRED:
-        raise ReservationExpired
-    if not reservation.is_pending:
-        raise NotPending(reservation.status, by_staff=bool(reservation.withdrawn))
-    if as_seen:
-        _check_seen(command, reservation)
+def _live(books: Books, command: Command) -> Reservation:
+    """The live reservation, with the quantity that the caller saw. Raises a refusal otherwise."""
+    reservation = books.live(command.reservation_id)
+    _check_seen(command, reservation)
     return reservation
 
 
 def _check_seen(command: Command, reservation: Reservation) -> None:
     if command.seen not in {None, reservation.quantity}:
         raise QuantityChanged(reservation.quantity)
+
+
+def _check_not_paying(reservation: Reservation) -> None:
+    if reservation.paying_since:
+        raise BeingPaid
 
 
 def _check(limit: str, wanted: int, maximum: int) -> None:

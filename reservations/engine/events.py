@@ -17,6 +17,8 @@ class Happened(StrEnum):
     CHANGED = "changed"  # its quantity
     RENEWED = "renewed"
     EXTENDED = "extended"
+    PAYING = "paying"  # it is on an open order now
+    NOT_PAYING = "not_paying"  # that order was dropped
     CONFIRMED = "confirmed"
     RELEASED = "released"
     EXPIRED = "expired"

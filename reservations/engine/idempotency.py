@@ -3,14 +3,25 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from hashlib import sha256
+from uuid import UUID
 
 from reservations.exceptions import ReservationError
 from reservations.models import Reservation
 
 # A key's scope: client, endpoint, key, in the order of the database's unique constraint.
 Name = tuple[str, str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Bag:
+    """The result of a command on several reservations, and the order that they are on, if any."""
+
+    holds: tuple[Reservation, ...]
+    order: UUID | None = None
+
+
 # The result of a command.
-Outcome = Reservation | ReservationError
+Outcome = Reservation | Bag | ReservationError
 
 
 @dataclass(frozen=True, slots=True)

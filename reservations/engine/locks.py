@@ -3,20 +3,32 @@
 1. inventory rows, by primary key (`inventory.locks.locking`);
 2. advisory locks, by number: holders, networks and idempotency keys, each in a number space of its
    own;
-3. reservations, by primary key (`locking_reservations`).
+3. reservations, by primary key (`locking_reservations`);
+4. orders, by primary key;
+5. payments, by primary key;
+6. charges, then their refunds, by primary key;
+7. the counter of invoice numbers.
 
 A transaction that changes a reservation locks its inventory row first, so two transactions meet at
 the inventory row and nowhere later, and none waits for a lock while it holds one of a higher rank.
 The sweep (`reservations.clock.expiry`) and the stock room (`inventory.services`) take rank 1 alone.
+
+Ranks 4 to 7 belong to apps above this one: their commands name the rows (`Above`), which are locked
+after the reservations, in the order of their ranks. Nobody who holds 4 or more asks for 1 to 3: a
+transaction about money alone begins at 4, and a decision about stock and money takes all its locks
+at once, from 1 on. An order comes before its payments and charges, so that whoever decides about
+these has locked the order, and reads them as they are. The counter is last, as all sales meet at
+it. The inventory rows are held while a row of rank 4 to 7 is waited for, so that wait is always
+brief, and a transaction that keeps an order locked cannot stop the sale of a popular row.
 """
 
 import time
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 from functools import lru_cache
 from hashlib import blake2b
-from typing import Any, TypeVar
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -26,8 +38,6 @@ from allo.postgresql.trips import Statement
 from inventory import locks
 from reservations.engine.idempotency import Name
 from reservations.models import Reservation
-
-Id = TypeVar("Id", int, UUID)
 
 BRIEFLY_MS = 100
 # These last until the end of the transaction. Plans are kept: to plan what a batch writes takes as
@@ -44,12 +54,15 @@ ADVISORY = """
                 ELSE pg_try_advisory_xact_lock(number) END AS locked
     FROM unnest(%s::bigint[], %s::bool[]) AS wanted(number, wait)
 """
+ONE_KEY, ANY_KEY = "IN (%s)", "= ANY(%s)"
+# What is appended to the SQL of a lock, and shows that it is one.
+SKIP_LOCKED, IS_LOCK = " SKIP LOCKED", "FOR NO KEY UPDATE"
 
 
 class Patience(Enum):
-    """How long to wait for inventory rows that other transactions have locked."""
+    """How long to wait for rows that other transactions have locked."""
 
-    NONE = auto()  # they are skipped; other locks are waited for as with FULL
+    NONE = auto()  # they are skipped; advisory locks are waited for as with FULL
     BRIEF = auto()  # `BRIEFLY_MS`, since the rest of the batch waits too
     FULL = auto()  # `LOCK_TIMEOUT_MS`, less the time that the first caller has already waited
 
@@ -63,6 +76,36 @@ class Space(bytes, Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class Above:
+    """Rows of one table, of rank 4 or higher, that a command locks and reads.
+
+    `sql` is a constant text over one array of `keys`. Its first column is the key. It locks the
+    rows if it ends in FOR NO KEY UPDATE (then `ORDER BY` the key), else it only reads them, after
+    the locks of lower ranks. With `many`, a key has any number of rows; these are read, not locked:
+    the lock of the row they belong to covers them.
+    """
+
+    rank: int
+    name: str
+    sql: str
+    keys: tuple[Any, ...]
+    many: bool = False
+
+    @property
+    def is_lock(self) -> bool:
+        return self.sql.rstrip().endswith(IS_LOCK)
+
+    @property
+    def lanes(self) -> list[tuple[str, Any]]:
+        """What its command may have to wait for."""
+        return [(self.name, key) for key in self.keys] if self.is_lock else []
+
+    def statement(self, *, skip_locked: bool) -> Statement:
+        lock = self.sql.rstrip() + SKIP_LOCKED if skip_locked and self.is_lock else self.sql
+        return Statement(lock, [sorted(self.keys)])
+
+
+@dataclass(frozen=True, slots=True)
 class Wanted:
     """The names of what a batch locks."""
 
@@ -71,18 +114,35 @@ class Wanted:
     networks: set[str]
     keys: list[Name]
     reservations: set[UUID]
+    above: Sequence[Above] = ()
 
 
 def statements(wanted: Wanted, *, skip_locked: bool) -> dict[str, Statement]:
     """Takes the locks, in their order."""
-    rows, reservations = _padded(sorted(wanted.rows)), _padded(sorted(wanted.reservations))
-    found = {"stocks": Statement(_rows(locks.locking, len(rows), skip_locked), rows)}
+    found = {"stocks": Statement(_rows(locks.locking, skip_locked), [sorted(wanted.rows)])}
     if advisory := _advisory(wanted):
         found["advisory"] = advisory
-    if reservations:
-        lock = _reservations(locking_reservations, len(reservations), skip_locked)
-        found["reservations"] = Statement(lock, reservations)
+    if wanted.reservations:
+        lock = _reservations(locking_reservations, skip_locked)
+        found["reservations"] = Statement(lock, [sorted(wanted.reservations)])
+    for above in wanted.above:
+        found[name_of(above)] = above.statement(skip_locked=skip_locked)
     return found
+
+
+def name_of(above: Above) -> str:
+    """The name of its statement."""
+    return f"above {above.name}"
+
+
+def in_order(wanted: Iterable[Above]) -> list[Above]:
+    """One for each table, with the keys of all that name it, by rank."""
+    merged: dict[str, Above] = {}
+    for above in wanted:
+        known = merged.get(above.name)
+        keys = (*known.keys, *above.keys) if known else above.keys
+        merged[above.name] = replace(above, keys=tuple(dict.fromkeys(keys)))
+    return sorted(merged.values(), key=lambda above: above.rank)
 
 
 def patience(patience: Patience, *, since: float) -> Statement:
@@ -119,25 +179,24 @@ def _advisory(wanted: Wanted) -> Statement | None:
     return Statement(ADVISORY, [waited + tried, wait])
 
 
-def _padded(ids: list[Id]) -> list[Id]:
-    """The last id is repeated up to a power of two, so that few statements have to be prepared."""
-    return ids + ids[-1:] * ((1 << max(len(ids) - 1, 0).bit_length()) - len(ids))
-
-
-# The ORM's SQL, compiled once per number of rows. The locking function is part of the cache key, so
-# that a test which replaces it (to prove what the lock prevents) does not get the cached one.
+# The ORM's SQL, compiled once. The locking function is part of the cache key, so that a test which
+# replaces it (to prove what the lock prevents) does not get the cached one.
 
 
 @lru_cache
-def _rows(locking: Any, count: int, skip_locked: bool) -> str:
-    rows = locking(range(count), skip_locked=skip_locked)
+def _rows(locking: Any, skip_locked: bool) -> str:
+    rows = locking([0], skip_locked=skip_locked)
     return _compiled(rows.values_list("pk", "product", "total_units", "reserved_units"))
 
 
 @lru_cache
-def _reservations(locking: Any, count: int, skip_locked: bool) -> str:
-    return _compiled(locking([UUID(int=n) for n in range(count)], skip_locked=skip_locked))
+def _reservations(locking: Any, skip_locked: bool) -> str:
+    return _compiled(locking([UUID(int=0)], skip_locked=skip_locked))
 
 
 def _compiled(queryset: QuerySet[Any, Any]) -> str:
-    return str(queryset.query.sql_with_params()[0])
+    """One text for any number of rows, so that it is prepared once: with an array in place of the
+    one key."""
+    sql = str(queryset.query.sql_with_params()[0])
+    assert sql.count(ONE_KEY) == 1
+    return sql.replace(ONE_KEY, ANY_KEY)

@@ -61,19 +61,21 @@ STOCK = """
 HELD = """
     INSERT INTO reservations_reservation
         (id, inventory_id, quantity, unit_paise, name, holder, address,
-         created_at, expires_at, status, renewals)
-    SELECT held.*, %s::timestamptz, %s::timestamptz, 'pending', 0
+         expires_at, created_at, status, renewals)
+    SELECT held.*, %s::timestamptz, 'pending', 0
     FROM unnest(%s::uuid[], %s::bigint[], %s::int[], %s::int[], %s::text[], %s::text[],
-                %s::text[]) AS held
+                %s::text[], %s::timestamptz[]) AS held
 """
 
 CHANGED = """
     UPDATE reservations_reservation AS row
     SET status = change.status, quantity = change.quantity, withdrawn = change.withdrawn,
-        ended_at = change.ended_at, expires_at = change.expires_at, renewals = change.renewals
+        ended_at = change.ended_at, expires_at = change.expires_at, renewals = change.renewals,
+        paying_since = change.paying_since, window_given = change.window_given
     FROM unnest(%s::uuid[], %s::text[], %s::int[], %s::text[], %s::timestamptz[],
-                %s::timestamptz[], %s::int[])
-        AS change(id, status, quantity, withdrawn, ended_at, expires_at, renewals)
+                %s::timestamptz[], %s::int[], %s::timestamptz[], %s::bool[])
+        AS change(id, status, quantity, withdrawn, ended_at, expires_at, renewals, paying_since,
+                  window_given)
     WHERE row.id = change.id
 """
 

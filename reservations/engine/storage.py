@@ -5,18 +5,19 @@ of `reservations.engine.locks`. Each statement sees what was committed before it
 COMMITTED), so what is read under a lock is current.
 """
 
-import uuid
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from typing import Any
+from uuid import UUID
 
 from allo.postgresql import trips
-from allo.postgresql.trips import Statement
+from allo.postgresql.trips import Rows, Statement
 from reservations.engine import locks, sql
-from reservations.engine.books import Books, Shortage, Stock
+from reservations.engine.books import Also, Books
 from reservations.engine.commands import Command
 from reservations.engine.idempotency import Once, Reply
-from reservations.engine.locks import Patience
+from reservations.engine.locks import Above, Patience
+from reservations.engine.stock import Shortage, Stock
 from reservations.models import Reservation
 
 FIELDS = [field.attname for field in Reservation._meta.concrete_fields]
@@ -41,6 +42,9 @@ def open_books(commands: Sequence[Command], patience: Patience) -> Books:
     for row in (*found.get("reservations", ()), *pending):
         books.remember(Reservation.from_db("default", FIELDS, row))
     books.units_at = dict(found.get("units_at", ()))
+    books.above = {
+        above.name: _by_key(above, found[locks.name_of(above)]) for above in wanted.above
+    }
     if wanted.keys:
         locked = [locked for (locked,) in found["advisory"]][-len(wanted.keys) :]
         books.keys_in_use = {
@@ -51,6 +55,15 @@ def open_books(commands: Sequence[Command], patience: Patience) -> Books:
             for client, endpoint, key, digest, status, body in found["replies"]
         }
     return books
+
+
+def wait_for_above(commands: Sequence[Command], patience: Patience) -> None:
+    """Waits for the locks of `above`, with nothing else locked, and gives them up again. Raises
+    `django.db.Error` if one does not get free."""
+    statements = [locks.patience(patience, since=min(command.since for command in commands))]
+    wanted = locks.in_order(above for command in commands for above in command.above)
+    statements += [above.statement(skip_locked=False) for above in wanted if above.is_lock]
+    trips.run([*statements, COMMIT])
 
 
 def free_due(books: Books, shortage: Shortage) -> None:
@@ -75,8 +88,18 @@ def _wanted(commands: Sequence[Command]) -> locks.Wanted:
         holders={command.holder.name for command in commands} - {""},
         networks={command.holder.counted for command in commands} - {""},
         keys=[command.once.name for command in commands if command.once],
-        reservations={c.reservation_id for c in commands if c.reservation_id},
+        reservations={pk for command in commands for pk in command.reservation_ids},
+        above=locks.in_order(above for command in commands for above in command.above),
     )
+
+
+def _by_key(above: Above, rows: Rows) -> dict[Any, list[Any]]:
+    if not above.many:
+        return {row[0]: list(row) for row in rows}
+    found: dict[Any, list[Any]] = {key: [] for key in above.keys}
+    for row in rows:
+        found[row[0]].append(list(row))
+    return found
 
 
 def _statements(
@@ -99,34 +122,45 @@ def _statements(
 def write(books: Books, *, commit: bool) -> None:
     """Writes all decisions in one statement, and commits in the same round trip: another one, and
     under load another wait for the GIL, would keep the rows locked for longer."""
-    # Before the decisions, so that triggers on these tables still see the reservations as pending.
-    statements = [Statement(also, columns(rows)) for also, rows in _also(books).items()]
-    if steps := [Statement(*step) for step in _steps(books)]:
+    statements = _also(books.before)
+    # The order in which the steps of one statement run is not defined, and a holder has one pending
+    # reservation of a row: a dead one ends before its successor is written.
+    replaced = _replaced(books) if books.held and books.changed else {}
+    if replaced:
+        statements.append(Statement(sql.CHANGED, columns(map(_changed_row, replaced.values()))))
+    if steps := [Statement(*step) for step in _steps(books, replaced)]:
         statements.append(sql.in_one(steps))
+    statements += _also(books.after)
     if commit:
         statements.append(COMMIT)
     if statements:
         trips.run(statements)
 
 
-def _also(books: Books) -> dict[str, list[tuple[Any, ...]]]:
+def _also(wanted: list[Also]) -> list[Statement]:
+    """One statement for the rows of each text, so that it stays prepared."""
     rows: dict[str, list[tuple[Any, ...]]] = defaultdict(list)
-    for statement, row in books.also:
-        rows[statement].append(row)
-    return rows
+    for also in sorted(wanted, key=lambda also: also.rank):
+        rows[also.sql].append(also.row)
+    return [Statement(text, columns(values)) for text, values in rows.items()]
 
 
-def _steps(books: Books) -> Iterator[tuple[str, list[Any]]]:
-    stocks = [s for s in books.stocks.values() if s.is_changed]
+def _replaced(books: Books) -> dict[UUID, Reservation]:
+    held = {(r.holder, r.inventory_id) for r in books.held}
     changed = books.changed.values()
-    sold = [r for r in changed if r.status == Reservation.Status.CONFIRMED]
+    return {r.id: r for r in changed if (r.holder, r.inventory_id) in held}
+
+
+def _steps(books: Books, replaced: Container[UUID]) -> Iterator[tuple[str, list[Any]]]:
+    stocks = [s for s in books.stocks.values() if s.is_changed]
+    changed = [r for r in books.changed.values() if r.id not in replaced]
+    sold = [r for r in books.changed.values() if r.status == Reservation.Status.CONFIRMED]
     if stocks:
         yield sql.STOCK, columns((s.id, s.sold_now, s.held_now) for s in stocks)
-    if held := books.held:
-        values = columns(_held_row(r) for r in held)
-        yield sql.HELD, [books.now, held[0].expires_at, *values]
+    if books.held:
+        yield sql.HELD, [books.now, *columns(map(_held_row, books.held))]
     if changed:
-        yield sql.CHANGED, columns(_changed_row(r) for r in changed)
+        yield sql.CHANGED, columns(map(_changed_row, changed))
     if sold:
         yield sql.SOLD, [books.now, *columns((r.inventory_id, -r.quantity, r.id) for r in sold)]
     if books.replied:
@@ -134,14 +168,19 @@ def _steps(books: Books) -> Iterator[tuple[str, list[Any]]]:
 
 
 def _held_row(r: Reservation) -> tuple[Any, ...]:
-    return r.id, r.inventory_id, r.quantity, r.unit_paise, r.name, r.holder, r.address
+    return (
+        r.id, r.inventory_id, r.quantity, r.unit_paise, r.name, r.holder, r.address, r.expires_at,
+    )  # fmt: skip
 
 
 def _changed_row(r: Reservation) -> tuple[Any, ...]:
-    return r.id, r.status, r.quantity, r.withdrawn, r.ended_at, r.expires_at, r.renewals
+    return (
+        r.id, r.status, r.quantity, r.withdrawn, r.ended_at, r.expires_at, r.renewals,
+        r.paying_since, r.window_given,
+    )  # fmt: skip
 
 
-def _reply_row(once: Once, reply: Reply, reservation_id: uuid.UUID | None) -> tuple[Any, ...]:
+def _reply_row(once: Once, reply: Reply, reservation_id: UUID | None) -> tuple[Any, ...]:
     return (*once.name, once.request_hash, reply.status, reply.body, reservation_id)
 
 

@@ -2,8 +2,9 @@
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Hashable, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 from django.conf import settings
 from django.db import Error, connection, transaction
@@ -18,12 +19,13 @@ from allo.postgresql.faults import (
     sqlstate_of,
 )
 from inventory.models import Inventory
-from reservations.engine.books import Books, Shortage
+from reservations.engine.books import Books
 from reservations.engine.combining import Combiner, Later
 from reservations.engine.commands import Command
-from reservations.engine.idempotency import Once, Outcome, Reply
+from reservations.engine.idempotency import Bag, Once, Outcome, Reply
 from reservations.engine.locks import Patience
-from reservations.engine.storage import free_due, open_books, write
+from reservations.engine.stock import Shortage
+from reservations.engine.storage import free_due, open_books, wait_for_above, write
 from reservations.exceptions import (
     Busy,
     IdempotencyConflict,
@@ -39,11 +41,13 @@ logger = logging.getLogger(__name__)
 IN_FLIGHT_SECONDS = 5.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.01, 0.25
 
-Served = Reservation | Reply | Exception | Later
+Result = TypeVar("Result")
+Done = Reservation | Bag | Reply
+Served = Done | Exception | Later
 
-# Rows whose lock timed out, and until when that is remembered. Not locked: two lanes that write it
-# at once can lose only a hint.
-_stuck: dict[int, float] = {}
+# Keys of lanes whose lock timed out, and until when that is remembered. Not locked: two lanes that
+# write it at once can lose only a hint.
+_stuck: dict[Hashable, float] = {}
 
 
 def perform(command: Command) -> Reservation:
@@ -51,6 +55,13 @@ def perform(command: Command) -> Reservation:
     error that stopped it."""
     done = _perform(command)
     assert isinstance(done, Reservation)
+    return done
+
+
+def perform_bag(command: Command) -> Bag:
+    """`perform`, of a command on several reservations."""
+    done = _perform(command)
+    assert isinstance(done, Bag)
     return done
 
 
@@ -62,7 +73,7 @@ def perform_once(command: Command, once: Once) -> Reply:
     return reply
 
 
-def _perform(command: Command) -> Reservation | Reply:
+def _perform(command: Command) -> Done:
     give_up = time.monotonic() + IN_FLIGHT_SECONDS
     pause = _FIRST_PAUSE
     while True:
@@ -76,7 +87,7 @@ def _perform(command: Command) -> Reservation | Reply:
         pause = min(pause * 2, _LONGEST_PAUSE)
 
 
-def _submit(command: Command) -> Reservation | Reply:
+def _submit(command: Command) -> Done:
     # Inside a caller's transaction the command has to commit or roll back with it: no combining.
     if not connection.in_atomic_block:
         return _combiner.submit(command)
@@ -86,20 +97,26 @@ def _submit(command: Command) -> Reservation | Reply:
     return outcome
 
 
-def _run(commands: list[Command], wait: bool) -> Sequence[Served]:
-    """Serves a batch in one transaction; if that fails, each command in a transaction of its own.
+def _run(commands: list[Command], key: Hashable) -> Sequence[Served]:
+    """Serves a batch of the main lane, or of those who wait for `key`."""
+    if key is None:
+        return _guarded(commands, _briefly)
+    if not isinstance(key, int):  # not of an inventory row
+        return [_not_later(each) for each in _guarded(commands, _after_above)]
+    # A wide command would keep this row locked while it waits for another, and those who want only
+    # this row would wait with it.
+    wide = [command for command in commands if command.is_wide]
+    served = iter(_guarded([c for c in commands if not c.is_wide], _patiently))
+    late = iter([_not_later(each) for each in _guarded(wide, _briefly)])
+    return [next(late if command.is_wide else served) for command in commands]
 
-    In the main lane a locked row is waited for only briefly, then skipped.
-    """
+
+def _guarded(
+    commands: list[Command], serve: Callable[[list[Command]], Sequence[Served]]
+) -> Sequence[Served]:
+    """Serves the commands in one transaction; if that fails, each in a transaction of its own."""
     try:
-        if wait:
-            return _transact_stuck(commands)
-        try:
-            return _transact(commands, Patience.BRIEF)
-        except Error as error:
-            if sqlstate_of(error) != LOCK_NOT_AVAILABLE:
-                raise
-            return _transact(commands, Patience.NONE)
+        return serve(commands) if commands else []
     except Exception as error:
         if not _may_do_alone(commands, error):
             return [_refusal(error)] * len(commands)
@@ -107,17 +124,40 @@ def _run(commands: list[Command], wait: bool) -> Sequence[Served]:
     return [_alone(command) for command in commands]
 
 
-def _transact_stuck(commands: list[Command]) -> Sequence[Served]:
-    """Later callers of a stuck row wait only briefly: otherwise one transaction that keeps a
-    popular row locked would block every thread of the shop."""
-    rows = {row for command in commands for row in command.rows}
-    now = time.monotonic()
-    known = any(_stuck.pop(row, now) > now for row in rows)
+def _briefly(commands: list[Command]) -> Sequence[Served]:
+    """A locked row is waited for only briefly, then skipped."""
     try:
-        return _transact(commands, Patience.BRIEF if known else Patience.FULL)
+        return _transact(commands, Patience.BRIEF)
+    except Error as error:
+        if sqlstate_of(error) != LOCK_NOT_AVAILABLE:
+            raise
+        return _transact(commands, Patience.NONE)
+
+
+def _patiently(commands: list[Command]) -> Sequence[Served]:
+    rows = {row for command in commands for row in command.rows}
+    return _unless_stuck(rows, lambda patience: _transact(commands, patience))
+
+
+def _after_above(commands: list[Command]) -> Sequence[Served]:
+    """Waits for orders before anything else is locked: whoever keeps one locked must not stop
+    those who want the same inventory row."""
+    keys = {lane for command in commands for above in command.above for lane in above.lanes}
+    with transaction.atomic():
+        _unless_stuck(keys, lambda patience: wait_for_above(commands, patience))
+    return _briefly(commands)
+
+
+def _unless_stuck(keys: Collection[Hashable], wait: Callable[[Patience], Result]) -> Result:
+    """Later callers of what is stuck wait only briefly: otherwise one transaction that keeps a
+    popular row locked would block every thread of the shop."""
+    now = time.monotonic()
+    known = any(_stuck.pop(key, now) > now for key in keys)
+    try:
+        return wait(Patience.BRIEF if known else Patience.FULL)
     except Error as error:
         if is_locked(error):
-            _stuck.update(dict.fromkeys(rows, time.monotonic() + settings.LOCK_TIMEOUT_MS / 1000))
+            _stuck.update(dict.fromkeys(keys, time.monotonic() + settings.LOCK_TIMEOUT_MS / 1000))
         raise
 
 
@@ -126,17 +166,22 @@ def _may_do_alone(commands: list[Command], error: Exception) -> bool:
     error of one command. Without a database, or without disk space, each would fail in turn like
     the batch."""
     if is_locked(error):
-        return len({command.rows for command in commands}) > 1
+        return len({tuple(command.lanes) for command in commands}) > 1
     return len(commands) > 1 and fault_of(error) is None
 
 
-def _alone(command: Command) -> Reservation | Reply | Exception:
+def _alone(command: Command) -> Done | Exception:
     try:
-        (outcome,) = _transact([command], Patience.FULL)
+        (outcome,) = _transact([command], Patience.BRIEF if command.is_wide else Patience.FULL)
     except Exception as error:
         return _refusal(error)
     assert not isinstance(outcome, Later)
     return outcome
+
+
+def _not_later(outcome: Served) -> Served:
+    """It has waited already."""
+    return Busy() if isinstance(outcome, Later) else outcome
 
 
 def _transact(commands: Sequence[Command], patience: Patience) -> list[Served]:
@@ -151,24 +196,26 @@ def _transact(commands: Sequence[Command], patience: Patience) -> list[Served]:
 
 
 def _serve(books: Books, command: Command, patience: Patience) -> Served:
-    row = _not_locked(books, command, passed_over=patience is Patience.NONE)
-    if row is None:
+    missing: Hashable = next((row for row in command.rows if row not in books.stocks), None)
+    if missing is None and patience is Patience.NONE:
+        missing = _skipped(books, command)
+    if missing is None:
         return _decide(books, command)
     if patience is not Patience.NONE:
         raise Inventory.DoesNotExist
-    return Later(row)
+    return Later(missing)
 
 
-def _not_locked(books: Books, command: Command, *, passed_over: bool) -> int | None:
-    """The first row of the command that was not locked. A reservation can be missing because its
-    lock was skipped; its inventory row is then the one to wait for."""
-    reservation = command.reservation_id
-    if passed_over and reservation and not books.knows(reservation):
+def _skipped(books: Books, command: Command) -> Hashable:
+    """What the command has to wait for: something that it names is missing, perhaps because its
+    lock was skipped. For a reservation that is an inventory row."""
+    if not all(books.knows(pk) for pk in command.reservation_ids):
         return command.rows[0]
-    return next((row for row in command.rows if row not in books.stocks), None)
+    lanes = (lane for above in command.above for lane in above.lanes)
+    return next((lane for lane in lanes if lane[1] not in books.above[lane[0]]), None)
 
 
-def _decide(books: Books, command: Command) -> Reservation | Reply | ReservationError:
+def _decide(books: Books, command: Command) -> Done | ReservationError:
     """The outcome of one command; under a key its reply, stored now or before. A transient refusal
     is not stored, since a retry may succeed."""
     once = command.once
@@ -182,7 +229,7 @@ def _decide(books: Books, command: Command) -> Reservation | Reply | Reservation
     return outcome if once is None or passing else books.keep_reply(once, outcome)
 
 
-def _outcome(books: Books, command: Command) -> Reservation:
+def _outcome(books: Books, command: Command) -> Reservation | Bag:
     while True:
         try:
             return command.decide(books)
@@ -198,4 +245,4 @@ def _refusal(error: Exception) -> Exception:
     return Storage() if fault is Fault.STORAGE else Busy()
 
 
-_combiner: Combiner[Command, Reservation | Reply] = Combiner(_run, lambda command: command.rows)
+_combiner: Combiner[Command, Done] = Combiner(_run, lambda command: command.lanes)

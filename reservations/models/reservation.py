@@ -91,6 +91,11 @@ class Reservation(models.Model):
         help_text="Why staff released it; empty if they did not.",
     )
 
+    # On an open order, since then. What has ended keeps what it was.
+    paying_since = models.DateTimeField(null=True, blank=True, editable=False)
+    # An order lengthens a hold once, however often orders are opened and dropped.
+    window_given = models.BooleanField(default=False, db_default=False, editable=False)
+
     past_due: bool  # annotated by `with_stock`
 
     objects = ReservationQuerySet.as_manager()

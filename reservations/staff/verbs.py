@@ -26,7 +26,7 @@ def release(
 ) -> Reservation:
     """Frees a live hold. Its holder reads the cause; only staff see the reason. Raises
     `ReservationExpired`, `NotPending`, `Busy`."""
-    command = Withdraw(rows=_rows(reservation_id), reservation_id=reservation_id, cause=cause)
+    command = Withdraw(rows=_rows(reservation_id), reservation_ids=(reservation_id,), cause=cause)
     return _act(command, StaffAction(action=Action.RELEASED, actor=actor, reason=reason))
 
 
@@ -36,7 +36,7 @@ def extend(*, reservation_id: UUID, minutes: int, actor: User, reason: str) -> R
     if not 1 <= minutes <= MOST_MINUTES:
         raise ValueError(f"{minutes} is not between 1 and {MOST_MINUTES}")
     by = timedelta(minutes=minutes)
-    command = Extend(rows=_rows(reservation_id), reservation_id=reservation_id, by=by)
+    command = Extend(rows=_rows(reservation_id), reservation_ids=(reservation_id,), by=by)
     action = StaffAction(action=Action.EXTENDED, minutes=minutes, actor=actor, reason=reason)
     return _act(command, action)
 

@@ -17,9 +17,9 @@ from django.utils import timezone
 
 from inventory.models import Inventory
 from reservations.engine.commands import Holder, Reserve
-from reservations.engine.idempotency import Once, Reply
+from reservations.engine.idempotency import Once, Outcome, Reply
 from reservations.engine.transactions import perform, perform_once
-from reservations.exceptions import InsufficientStock, LimitReached, ReservationError
+from reservations.exceptions import InsufficientStock, LimitReached
 from reservations.models import IdempotencyKey, Reservation
 
 Contender = Callable[[int, str, str], None]
@@ -33,7 +33,7 @@ def allo(row: int, holder: str, key: str) -> None:
         perform(command)
 
 
-def _render(outcome: Reservation | ReservationError) -> Reply:
+def _render(outcome: Outcome) -> Reply:
     return Reply(201, json.dumps({"id": str(getattr(outcome, "id", ""))}))
 
 

@@ -151,4 +151,4 @@ def run_batch(monkeypatch, rows: list[int], commands: int = 8) -> tuple[list[obj
         Reserve(rows=(rows[n % len(rows)],), quantity=1, holder=Holder(f"session:{n}"))
         for n in range(commands)
     ]
-    return list(engine._run(batch, False)), tries
+    return list(engine._run(batch, None)), tries

@@ -16,7 +16,7 @@ from reservations.engine import transactions as engine  # noqa: E402
 from reservations.engine.books import Books  # noqa: E402
 from reservations.engine.combining import Combiner  # noqa: E402
 from reservations.engine.commands import Holder, Reserve  # noqa: E402
-from reservations.engine.idempotency import Once, Reply  # noqa: E402
+from reservations.engine.idempotency import Once, Outcome, Reply  # noqa: E402
 from reservations.exceptions import ReservationError  # noqa: E402
 from reservations.models import Reservation  # noqa: E402
 
@@ -37,9 +37,10 @@ def after_commit() -> None:
     Combiner._deliver = die  # type: ignore[method-assign, assignment]
 
 
-def render(outcome: Reservation | ReservationError) -> Reply:
+def render(outcome: Outcome) -> Reply:
     if isinstance(outcome, ReservationError):
         return Reply(409, json.dumps({"code": outcome.code}))
+    assert isinstance(outcome, Reservation)
     return Reply(201, json.dumps({"id": str(outcome.pk)}))
 
 

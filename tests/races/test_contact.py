@@ -115,6 +115,6 @@ def test_a_reservation_that_a_draft_has_locked_is_waited_for_not_taken_for_lost(
     reservation = hold(row)
     with transaction.atomic():
         list(Reservation.objects.select_for_update())
-        confirm = Confirm(rows=(row.pk,), reservation_id=reservation.pk)
+        confirm = Confirm(rows=(row.pk,), reservation_ids=(reservation.pk,))
         (outcomes,) = all_at_once(1, lambda _: _transact([confirm], Patience.NONE))
     assert outcomes == [Later(row.pk)]

@@ -34,7 +34,7 @@ def test_expiry_and_confirmation_500_times_one_wins(settings) -> None:
         try:
             if caller:
                 return services.confirm(reservation_id=reservation.pk)
-            return perform(Expire(rows=(row.pk,), reservation_id=reservation.pk))
+            return perform(Expire(rows=(row.pk,), reservation_ids=(reservation.pk,)))
         except (ReservationExpired, NotPending) as refusal:
             return refusal
 

@@ -211,7 +211,7 @@ def test_one_broken_command_fails_alone() -> None:
     row = stocked(50)
     broken = Reserve(rows=(row.pk,), quantity=-1, holder=Holder("session:broken"))
     sound = [Reserve(rows=(row.pk,), quantity=1, holder=Holder(f"session:{n}")) for n in range(3)]
-    outcomes = engine._run([sound[0], broken, *sound[1:]], False)
+    outcomes = engine._run([sound[0], broken, *sound[1:]], None)
     assert [type(outcome) for outcome in outcomes] == [
         Reservation,
         IntegrityError,

@@ -2,7 +2,7 @@
 
 import os
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
@@ -18,16 +18,16 @@ class Desk:
     """Runs batches one by one as the test lets it, and remembers each."""
 
     def __init__(self) -> None:
-        self.batches: list[tuple[list[str], bool]] = []
+        self.batches: list[tuple[list[str], Hashable]] = []
         self.entered = Event()
         self.go_on = Event()
         self.busy_keys: set[str] = set()
         self.key_free = Event()
         self.combiner: Combiner[str, str] = Combiner(self.run, lambda item: [item[0]], limit=4)
 
-    def run(self, items: list[str], wait: bool) -> Sequence[str | Exception | Later]:
-        self.batches.append((items, wait))
-        if wait:
+    def run(self, items: list[str], key: Hashable) -> Sequence[str | Exception | Later]:
+        self.batches.append((items, key))
+        if key:
             self.key_free.wait(10)
             return [item.upper() for item in items]
         self.entered.set()
@@ -66,7 +66,7 @@ def test_a_lone_caller_is_served_at_once_and_alone() -> None:
     desk = Desk()
     desk.go_on.set()
     assert desk.combiner.submit("a") == "A"
-    assert desk.batches == [(["a"], False)]
+    assert desk.batches == [(["a"], None)]
 
 
 def test_callers_that_arrive_during_a_batch_share_the_next_in_order() -> None:
@@ -118,7 +118,7 @@ def test_a_caller_that_waits_for_a_key_delays_no_other() -> None:
             desk.key_free.set()
             assert late.result(10) == "X3"
         assert [futures[n].result(10) for n in (0, 2)] == ["X1", "X2"]
-    assert ["x3"] not in [items for items, wait in desk.batches if not wait]
+    assert ["x3"] not in [items for items, key in desk.batches if not key]
     assert desk.combiner._lanes == {}, "a lane ends with its last call"
 
 
@@ -128,7 +128,7 @@ def test_the_leader_itself_can_be_sent_to_wait() -> None:
     desk.go_on.set()
     desk.key_free.set()
     assert desk.combiner.submit("x1") == "X1"
-    assert desk.batches == [(["x1"], False), (["x1"], True)]
+    assert desk.batches == [(["x1"], None), (["x1"], "x")]
 
 
 def test_a_forked_process_does_not_wait_for_a_lock_of_its_parent() -> None:

@@ -18,8 +18,9 @@ from reservations.clock.expiry import expire_due
 from reservations.clock.tasks import expire_due as task
 from reservations.clock.tasks import prune
 from reservations.engine import locks
-from reservations.engine.books import Books, Shortage, Stock
+from reservations.engine.books import Books
 from reservations.engine.events import Happened, ReservationEvent
+from reservations.engine.stock import Shortage, Stock
 from reservations.engine.storage import free_due
 from reservations.models import IdempotencyKey, Reservation, Sweep
 from tests.reservations.test_verbs import hold, units

@@ -12,7 +12,7 @@ from reservations import services
 from reservations.clock.audit import audit_stock
 from reservations.engine import transactions as engine
 from reservations.engine.commands import Holder
-from reservations.engine.idempotency import Once, Reply
+from reservations.engine.idempotency import Once, Outcome, Reply
 from reservations.engine.locks import Space, number
 from reservations.exceptions import Busy, IdempotencyConflict, InFlight, ReservationError
 from reservations.models import IdempotencyKey, Reservation
@@ -21,9 +21,10 @@ from tests.stock import all_at_once, stocked
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def render(outcome: Reservation | ReservationError) -> Reply:
+def render(outcome: Outcome) -> Reply:
     if isinstance(outcome, ReservationError):
         return Reply(409, json.dumps({"code": outcome.code}))
+    assert isinstance(outcome, Reservation)
     return Reply(201, json.dumps({"id": str(outcome.pk), "status": outcome.status}))
 
 
@@ -125,7 +126,7 @@ def test_a_key_locked_elsewhere_is_in_flight_and_delays_no_other_command(monkeyp
 def test_a_reply_that_cannot_be_rendered_leaves_neither_key_nor_hold() -> None:
     row = stocked(5)
 
-    def broken(outcome: Reservation | ReservationError) -> Reply:
+    def broken(outcome: Outcome) -> Reply:
         raise RuntimeError("no words")
 
     with pytest.raises(RuntimeError):

@@ -245,7 +245,7 @@ def test_an_unknown_reservation_does_not_exist() -> None:
 def test_a_reservation_that_is_gone_once_its_row_is_locked_does_not_exist(command) -> None:
     row = stocked(5)
     with pytest.raises(Reservation.DoesNotExist):
-        perform(command(rows=(row.pk,), reservation_id=uuid.uuid4()))
+        perform(command(rows=(row.pk,), reservation_ids=(uuid.uuid4(),)))
 
 
 def test_an_inventory_row_that_is_gone_when_it_is_locked_does_not_exist() -> None:
@@ -286,7 +286,7 @@ def test_what_one_of_a_batch_gives_back_its_network_may_hold_again_in_the_same(s
     settings.RESERVATION_MAX_UNITS_PER_ADDRESS = 2
     row = stocked(5)
     held = hold(row, 2, "session:a", "192.0.2.7/32")
-    release = Release(rows=(row.pk,), reservation_id=held.pk)
+    release = Release(rows=(row.pk,), reservation_ids=(held.pk,))
     holder = Holder("session:b", "192.0.2.7/32")
     reserve = Reserve(rows=(row.pk,), quantity=2, holder=holder)
     early, released, late = transactions._transact([reserve, release, reserve], Patience.FULL)
