@@ -105,7 +105,20 @@ class ProductAdmin(Questions[Product]):
     show_facets = admin.ShowFacets.NEVER
     save_on_top = False
     fieldsets = (
-        (None, {"fields": ("name", "slug", "category", "price", "position", "published_at")}),
+        (
+            None,
+            {
+                "fields": (
+                    "name",
+                    "slug",
+                    "category",
+                    "price",
+                    "gst_percent",
+                    "position",
+                    "published_at",
+                )
+            },
+        ),
         ("Picture", {"fields": ("image", "alt")}),
         ("Words", {"fields": ("tagline", "description", "material", "dimensions_cm")}),
     )

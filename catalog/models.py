@@ -5,7 +5,7 @@ from hashlib import sha256
 from typing import Self
 
 from django.contrib.postgres.indexes import GinIndex
-from django.core.validators import RegexValidator
+from django.core.validators import MaxValueValidator, RegexValidator
 from django.db import models
 from django.db.models import Case, Index, Q, QuerySet, Value, When
 from django.db.models.functions import Now
@@ -58,6 +58,8 @@ def sized(name: str, width: int) -> str:
 
 
 UNRANKED = 9
+# India's highest rate of GST; most goods have 5 or 18, some are exempt.
+MOST_GST = 40
 
 
 class ProductQuerySet(QuerySet["Product"]):
@@ -92,6 +94,13 @@ class Product(models.Model):
     material = models.CharField(max_length=120, blank=True)
     dimensions_cm = models.CharField("dimensions (cm)", max_length=60, blank=True)
     price_paise = models.PositiveIntegerField("price (paise)", help_text="100 paise are one rupee.")
+    gst_percent = models.PositiveSmallIntegerField(
+        "GST (%)",
+        default=18,
+        db_default=18,
+        validators=[MaxValueValidator(MOST_GST)],
+        help_text="The price includes it.",
+    )
     image = models.ImageField(upload_to=picture_path, width_field="width", height_field="height")
     width = models.PositiveSmallIntegerField(editable=False)
     height = models.PositiveSmallIntegerField(editable=False)
@@ -124,6 +133,9 @@ class Product(models.Model):
         ordering = ("position", "pk")
         constraints = (
             models.CheckConstraint(condition=Q(price_paise__gt=0), name="price_gt_zero"),
+            models.CheckConstraint(
+                condition=Q(gst_percent__lte=MOST_GST), name="gst_percent_known"
+            ),
         )
         # Each order of the grid, so that a page reads what it shows and not all that it could.
         indexes = (

@@ -1,0 +1,16 @@
+"""Contacts, orders, and the money of orders."""
+
+from checkout.models.contact import Contact
+from checkout.models.order import Order
+from checkout.models.order_parts import OrderEvent, OrderLine
+from checkout.models.payment import Charge, Payment, Refund
+
+__all__ = [
+    "Charge",
+    "Contact",
+    "Order",
+    "OrderEvent",
+    "OrderLine",
+    "Payment",
+    "Refund",
+]

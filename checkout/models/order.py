@@ -1,0 +1,149 @@
+import uuid
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Func, Index, Q
+from django.db.models.functions import Now, Upper
+
+# Without I, L, O and U, so that nobody misreads a number.
+NUMBER = r"^AL-[0-9A-HJKMNP-TV-Z]{4}-[0-9A-HJKMNP-TV-Z]{4}$"
+PIN = r"^[1-9][0-9]{5}$"
+
+
+class IsComposed(Func):
+    """Whether a text is in Unicode's normal form C."""
+
+    template = "(%(expressions)s IS NFC NORMALIZED)"
+    output_field = models.BooleanField()
+
+
+STATES = ("open", "dropped", "placed", "paid", "packed", "shipped", "delivered", "cancelled")
+
+
+def _timed(state: str, *reached: str, perhaps: tuple[str, ...] = ()) -> models.CheckConstraint:
+    """The time of a state is set in the states that follow from it, and in no other."""
+    never = [other for other in STATES if other not in (*reached, *perhaps)]
+    condition = Q(("state__in", list(reached)), (f"{state}_at__isnull", False))
+    condition |= Q(("state__in", never), (f"{state}_at__isnull", True))
+    if perhaps:
+        condition |= Q(state__in=list(perhaps))
+    return models.CheckConstraint(condition=condition, name=f"{state}_has_its_time")
+
+
+class Order(models.Model):
+    """One purchase, from the moment when its payment is offered."""
+
+    class State(models.TextChoices):
+        OPEN = "open"
+        DROPPED = "dropped"
+        PLACED = "placed"
+        PAID = "paid"
+        PACKED = "packed"
+        SHIPPED = "shipped"
+        DELIVERED = "delivered"
+        CANCELLED = "cancelled"
+
+    # Its units are sold, and its money is taken.
+    SOLD = (State.PLACED, State.PAID, State.PACKED, State.SHIPPED, State.DELIVERED)
+    # Staff may cancel it.
+    CANCELLABLE = (State.PAID, State.PACKED)
+    FINAL = (State.DROPPED, State.DELIVERED, State.CANCELLED)
+    # The only moves there are; a trigger refuses all others.
+    MOVES = (
+        (State.OPEN, State.PLACED),
+        (State.OPEN, State.DROPPED),
+        (State.PLACED, State.PAID),
+        (State.PLACED, State.CANCELLED),
+        (State.PAID, State.PACKED),
+        (State.PAID, State.CANCELLED),
+        (State.PACKED, State.SHIPPED),
+        (State.PACKED, State.CANCELLED),
+        (State.SHIPPED, State.DELIVERED),
+    )
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    number = models.CharField(max_length=12, unique=True)
+    holder = models.CharField(max_length=80, help_text="Whose holds these were when it was opened.")
+    account = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, db_index=False
+    )
+    state = models.CharField(max_length=9, choices=State, default=State.OPEN, db_default=State.OPEN)
+    opened_at = models.DateTimeField(db_default=Now())
+    dropped_at = models.DateTimeField(null=True, blank=True)
+    placed_at = models.DateTimeField(null=True, blank=True)
+    paid_at = models.DateTimeField(null=True, blank=True)
+    packed_at = models.DateTimeField(null=True, blank=True)
+    shipped_at = models.DateTimeField(null=True, blank=True)
+    delivered_at = models.DateTimeField(null=True, blank=True)
+    cancelled_at = models.DateTimeField(null=True, blank=True)
+    total_paise = models.PositiveBigIntegerField("total (paise)", help_text="With shipping.")
+    shipping_paise = models.PositiveIntegerField("shipping (paise)", default=0, db_default=0)
+    # The buyer; empty if a program ordered without one.
+    name = models.CharField(max_length=120, blank=True, default="", db_default="")
+    email = models.CharField("e-mail", max_length=254, blank=True, default="", db_default="")
+    phone = models.CharField(max_length=20, blank=True, default="", db_default="")
+    # Where it goes; empty if it is collected at the warehouse.
+    line1 = models.CharField("address", max_length=120, blank=True, default="", db_default="")
+    line2 = models.CharField("second line", max_length=120, blank=True, default="", db_default="")
+    city = models.CharField(max_length=80, blank=True, default="", db_default="")
+    region = models.CharField("state", max_length=2, blank=True, default="", db_default="")
+    pin = models.CharField("PIN", max_length=6, blank=True, default="", db_default="")
+    # Null and not empty, as each is unique.
+    invoice_number = models.CharField(max_length=16, null=True, blank=True, unique=True)
+
+    class Meta:
+        ordering = ("-opened_at", "pk")
+        default_permissions = ("view",)
+        constraints = (
+            models.CheckConstraint(condition=Q(state__in=STATES), name="order_state_known"),
+            _timed("dropped", "dropped"),
+            _timed("placed", "placed", "paid", "packed", "shipped", "delivered", "cancelled"),
+            _timed("paid", "paid", "packed", "shipped", "delivered", perhaps=("cancelled",)),
+            _timed("packed", "packed", "shipped", "delivered", perhaps=("cancelled",)),
+            _timed("shipped", "shipped", "delivered"),
+            _timed("delivered", "delivered"),
+            _timed("cancelled", "cancelled"),
+            models.CheckConstraint(condition=Q(number__regex=NUMBER), name="order_number_readable"),
+            models.CheckConstraint(
+                condition=Q(total_paise__gt=F("shipping_paise")), name="order_costs_something"
+            ),
+            models.CheckConstraint(
+                condition=Q(line1="", line2="", city="", region="", pin="")
+                | (~Q(line1="") & ~Q(city="") & Q(region__regex="^[A-Z]{2}$", pin__regex=PIN)),
+                name="address_is_whole_or_none",
+            ),
+            models.CheckConstraint(
+                condition=Q(
+                    IsComposed("name"), IsComposed("line1"), IsComposed("line2"), IsComposed("city")
+                ),
+                name="order_texts_are_nfc",
+            ),
+            models.CheckConstraint(
+                condition=Q(invoice_number=None)
+                | (Q(paid_at__isnull=False) & ~Q(invoice_number="")),
+                name="invoice_is_of_a_paid_order",
+            ),
+        )
+        indexes = (
+            Index(fields=("-opened_at", "id"), name="order_by_time"),
+            Index(fields=("holder", "-opened_at"), name="order_by_holder"),
+            Index(
+                fields=("account", "-opened_at"),
+                condition=Q(account__isnull=False),
+                name="order_by_account",
+            ),
+            Index(fields=("state", "-opened_at"), name="order_by_state"),
+            # What is to be packed and sent: the first that was paid comes first.
+            Index(
+                fields=("paid_at",), condition=Q(state__in=("paid", "packed")), name="order_to_send"
+            ),
+            Index(Upper("email"), name="order_by_email"),  # as `iexact` compares
+        )
+
+    def __str__(self) -> str:
+        return self.number
+
+    @property
+    def is_collected(self) -> bool:
+        """At the warehouse: there is no address."""
+        return not self.line1

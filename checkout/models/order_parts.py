@@ -1,0 +1,81 @@
+"""The lines of an order, and what happened to it. Both go with their order, by a trigger."""
+
+from typing import Any
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Index, Q
+from django.db.models.functions import Cast, Now, Round
+
+from catalog.models import MOST_GST
+from checkout.models.order import Order
+from reservations.models import Reservation
+
+
+def gst_included() -> Any:
+    """The tax in a line's price, half a paisa rounded up. As numeric, which cannot overflow."""
+    paise = Cast("unit_paise", models.DecimalField(max_digits=30, decimal_places=0))
+    return Round(paise * F("quantity") * F("gst_percent") / (F("gst_percent") + 100))
+
+
+class OrderLine(models.Model):
+    """One reservation of an order, with what it was held at."""
+
+    order = models.ForeignKey(Order, models.DO_NOTHING, related_name="lines")
+    reservation = models.ForeignKey(Reservation, models.PROTECT)
+    name = models.CharField(max_length=80)
+    unit_paise = models.PositiveIntegerField("unit price (paise)")
+    quantity = models.PositiveIntegerField()
+    gst_percent = models.PositiveSmallIntegerField("GST (%)")
+    gst_paise = models.PositiveBigIntegerField("GST in it (paise)")
+    active = models.BooleanField(
+        default=True, db_default=True, help_text="Not on an order that was dropped."
+    )
+    carrier = models.CharField(max_length=60, blank=True, default="", db_default="")
+    tracking = models.CharField(
+        "tracking number", max_length=60, blank=True, default="", db_default=""
+    )
+
+    class Meta:
+        ordering = ("pk",)
+        default_permissions = ("view",)
+        constraints = (
+            models.UniqueConstraint(
+                fields=("reservation",),
+                condition=Q(active=True),
+                name="one_active_line_per_reservation",
+            ),
+            models.CheckConstraint(
+                condition=Q(unit_paise__gt=0, quantity__gt=0), name="line_sells_something"
+            ),
+            models.CheckConstraint(
+                condition=Q(gst_percent__lte=MOST_GST), name="line_gst_percent_known"
+            ),
+            models.CheckConstraint(condition=Q(gst_paise=gst_included()), name="line_gst_is_exact"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.quantity} × {self.name}"
+
+    @property
+    def total_paise(self) -> int:
+        return self.quantity * self.unit_paise
+
+
+class OrderEvent(models.Model):
+    """What happened to an order, and by whom if it was staff. `note` has no personal data."""
+
+    order = models.ForeignKey(Order, models.DO_NOTHING, related_name="events", db_index=False)
+    what = models.CharField(max_length=40)
+    who = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True)
+    at = models.DateTimeField(db_default=Now(), editable=False)
+    note = models.CharField(max_length=200, blank=True, default="", db_default="")
+
+    class Meta:
+        ordering = ("-pk",)
+        default_permissions = ("view",)
+        constraints = (models.CheckConstraint(condition=~Q(what=""), name="order_event_says_what"),)
+        indexes = (Index(fields=("order", "id"), name="event_by_order"),)
+
+    def __str__(self) -> str:
+        return f"{self.what}: {self.note}" if self.note else self.what
