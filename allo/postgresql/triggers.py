@@ -22,6 +22,24 @@ class Refuse(pgtrigger.Trigger):
         return REFUSE.format(name=self.name)
 
 
+class RefuseUnless(pgtrigger.Trigger):
+    """Refuses in the same way what `fact`, an SQL condition on NEW, OLD and other rows, is not true
+    for. `first` are statements that come before it, such as a lock."""
+
+    when = pgtrigger.Before
+
+    def __init__(self, *, fact: str, first: str = "", **more: Any) -> None:
+        self.fact, self.first = fact, first
+        super().__init__(**more)
+
+    def get_func(self, model: Any) -> str:  # noqa: ARG002
+        refuse = REFUSE.format(name=self.name)
+        return (
+            f"{self.first} IF ({self.fact}) IS NOT TRUE THEN {refuse} END IF;"
+            " RETURN coalesce(NEW, OLD);"
+        )
+
+
 def always_refused(model: type[Model]) -> list[str]:
     """The statements that the model's triggers refuse for any row: "UPDATE", "DELETE"."""
     refused = {

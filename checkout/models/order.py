@@ -5,6 +5,8 @@ from django.db import models
 from django.db.models import F, Func, Index, Q
 from django.db.models.functions import Now, Upper
 
+from checkout.models.order_triggers import OF_ORDER
+
 # Without I, L, O and U, so that nobody misreads a number.
 NUMBER = r"^AL-[0-9A-HJKMNP-TV-Z]{4}-[0-9A-HJKMNP-TV-Z]{4}$"
 PIN = r"^[1-9][0-9]{5}$"
@@ -48,18 +50,6 @@ class Order(models.Model):
     # Staff may cancel it.
     CANCELLABLE = (State.PAID, State.PACKED)
     FINAL = (State.DROPPED, State.DELIVERED, State.CANCELLED)
-    # The only moves there are; a trigger refuses all others.
-    MOVES = (
-        (State.OPEN, State.PLACED),
-        (State.OPEN, State.DROPPED),
-        (State.PLACED, State.PAID),
-        (State.PLACED, State.CANCELLED),
-        (State.PAID, State.PACKED),
-        (State.PAID, State.CANCELLED),
-        (State.PACKED, State.SHIPPED),
-        (State.PACKED, State.CANCELLED),
-        (State.SHIPPED, State.DELIVERED),
-    )
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     number = models.CharField(max_length=12, unique=True)
@@ -139,6 +129,7 @@ class Order(models.Model):
             ),
             Index(Upper("email"), name="order_by_email"),  # as `iexact` compares
         )
+        triggers = OF_ORDER
 
     def __str__(self) -> str:
         return self.number

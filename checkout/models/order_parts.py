@@ -9,6 +9,7 @@ from django.db.models.functions import Cast, Now, Round
 
 from catalog.models import MOST_GST
 from checkout.models.order import Order
+from checkout.models.order_triggers import OF_EVENT, OF_LINE
 from reservations.models import Reservation
 
 
@@ -53,6 +54,7 @@ class OrderLine(models.Model):
             ),
             models.CheckConstraint(condition=Q(gst_paise=gst_included()), name="line_gst_is_exact"),
         )
+        triggers = OF_LINE
 
     def __str__(self) -> str:
         return f"{self.quantity} × {self.name}"
@@ -76,6 +78,7 @@ class OrderEvent(models.Model):
         default_permissions = ("view",)
         constraints = (models.CheckConstraint(condition=~Q(what=""), name="order_event_says_what"),)
         indexes = (Index(fields=("order", "id"), name="event_by_order"),)
+        triggers = OF_EVENT
 
     def __str__(self) -> str:
         return f"{self.what}: {self.note}" if self.note else self.what

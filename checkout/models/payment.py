@@ -7,6 +7,7 @@ from django.db import models
 from django.db.models import F, Index, Q
 from django.db.models.functions import Now
 
+from checkout.models.money_triggers import OF_CHARGE, OF_PAYMENT, OF_REFUND
 from checkout.models.order import Order
 from checkout.models.order_parts import OrderLine
 
@@ -68,6 +69,7 @@ class Payment(models.Model):
             Index(fields=("look_at",), condition=Q(look_at__isnull=False), name="payment_due"),
             Index(fields=("-created_at", "id"), name="payment_by_time"),
         )
+        triggers = OF_PAYMENT
 
     def __str__(self) -> str:
         return f"{self.provider} payment {self.pk}"
@@ -120,6 +122,10 @@ class Charge(models.Model):
                 condition=Q(fact__in=("authorised", "captured", "void")), name="charge_fact_known"
             ),
             models.CheckConstraint(
+                condition=Q(seen_as__in=("authorised", "captured", "void")),
+                name="charge_first_fact_known",
+            ),
+            models.CheckConstraint(
                 condition=Q(decision__in=("take", "give_back")), name="charge_decision_known"
             ),
             models.CheckConstraint(
@@ -143,6 +149,7 @@ class Charge(models.Model):
             Index(fields=("-created_at", "-id"), name="charge_by_time"),
             Index(fields=("created_at",), condition=Q(settled_at=None), name="charge_unsettled"),
         )
+        triggers = OF_CHARGE
 
     def __str__(self) -> str:
         return f"{self.provider} charge {self.reference}"
@@ -193,6 +200,7 @@ class Refund(models.Model):
             Index(fields=("-created_at", "id"), name="refund_by_time"),
             Index(fields=("created_at",), condition=Q(state="asked"), name="refund_asked"),
         )
+        triggers = OF_REFUND
 
     def __str__(self) -> str:
         return f"refund {self.pk}"

@@ -1,0 +1,197 @@
+"""What the database holds of orders, their lines and events, whatever writes to them."""
+
+# mypy: allow-untyped-calls
+# pgtrigger is only partly typed.
+
+import pgtrigger
+from pgtrigger import Condition, UpdateOf
+
+from allo.postgresql.triggers import Refuse, RefuseUnless
+
+# The only moves of an order there are.
+MOVES = (
+    ("open", "placed"),
+    ("open", "dropped"),
+    ("placed", "paid"),
+    ("placed", "cancelled"),
+    ("paid", "packed"),
+    ("paid", "cancelled"),
+    ("packed", "shipped"),
+    ("packed", "cancelled"),
+    ("shipped", "delivered"),
+)
+TIMES = (
+    "dropped_at", "placed_at", "paid_at", "packed_at", "shipped_at", "delivered_at", "cancelled_at",
+)  # fmt: skip
+BUYER = ("name", "email", "phone", "line1", "line2", "city", "region", "pin")
+FINAL = ("dropped", "delivered", "cancelled")
+
+
+def _any(template: str, columns: tuple[str, ...]) -> str:
+    return "(" + " OR ".join(template.format(column) for column in columns) + ")"
+
+
+def changed(*columns: str) -> Condition:
+    return Condition(_any("OLD.{0} IS DISTINCT FROM NEW.{0}", columns))
+
+
+def set_once(*columns: str) -> Condition:
+    """One of them changes that has a value already."""
+    return Condition(_any("(OLD.{0} IS NOT NULL AND OLD.{0} IS DISTINCT FROM NEW.{0})", columns))
+
+
+def only_moves(column: str, moves: tuple[tuple[str, str], ...]) -> Condition:
+    """The column changes in any other way."""
+    known = ", ".join(f"('{old}', '{new}')" for old, new in moves)
+    return Condition(
+        f"OLD.{column} <> NEW.{column} AND (OLD.{column}, NEW.{column}) NOT IN ({known})"
+    )
+
+
+def goes_with_its_order(name: str) -> RefuseUnless:
+    """Parts are deleted after their order, by its trigger, and never alone."""
+    return RefuseUnless(
+        name=name,
+        operation=pgtrigger.Delete,
+        fact="NOT EXISTS (SELECT FROM checkout_order WHERE id = OLD.order_id)",
+    )
+
+
+def _moves_to(state: str) -> Condition:
+    return Condition(f"OLD.state <> NEW.state AND NEW.state = '{state}'")
+
+
+CHANGED = _any("OLD.{0} <> NEW.{0}", BUYER)
+REPLACED = _any("(OLD.{0} <> NEW.{0} AND NEW.{0} <> '')", BUYER)
+
+OF_ORDER = (
+    Refuse(
+        name="order_begins_open",
+        operation=pgtrigger.Insert,
+        condition=Condition("NEW.state <> 'open'"),
+    ),
+    Refuse(
+        name="order_stays_as_made",
+        operation=pgtrigger.Update,
+        condition=changed("id", "number", "holder", "opened_at", "total_paise", "shipping_paise"),
+    ),
+    Refuse(
+        name="order_moves_along_its_states",
+        operation=UpdateOf("state"),
+        condition=only_moves("state", MOVES),
+    ),
+    Refuse(
+        name="order_times_are_kept",
+        operation=pgtrigger.Update,
+        condition=set_once(*TIMES),
+    ),
+    RefuseUnless(
+        name="placed_has_its_charge",
+        operation=UpdateOf("state"),
+        condition=_moves_to("placed"),
+        fact="EXISTS (SELECT FROM checkout_charge WHERE order_id = NEW.id AND decision = 'take')",
+    ),
+    RefuseUnless(
+        name="paid_is_captured_in_full",
+        operation=UpdateOf("state"),
+        condition=_moves_to("paid"),
+        fact="EXISTS (SELECT FROM checkout_charge WHERE order_id = NEW.id AND decision = 'take'"
+        " AND fact = 'captured' AND amount = NEW.total_paise AND currency = 'INR')",
+    ),
+    # What was captured is paid first, and then cancelled with a refund.
+    RefuseUnless(
+        name="unpaid_is_cancelled_without_money",
+        operation=UpdateOf("state"),
+        condition=Condition("OLD.state = 'placed' AND NEW.state = 'cancelled'"),
+        fact="EXISTS (SELECT FROM checkout_charge WHERE order_id = NEW.id AND decision = 'take'"
+        " AND fact = 'void')",
+    ),
+    # Afterwards it is only erased, and only once nobody needs it to send something.
+    Refuse(
+        name="buyer_of_an_order_is_kept",
+        operation=UpdateOf(*BUYER),
+        condition=Condition(
+            f"OLD.state <> 'open' AND ({CHANGED} AND NEW.state NOT IN {FINAL} OR {REPLACED})"
+        ),
+    ),
+    Refuse(
+        name="account_of_an_order_is_kept",
+        operation=UpdateOf("account_id"),
+        condition=Condition(
+            "OLD.account_id <> NEW.account_id OR (OLD.account_id IS NOT NULL AND NEW.account_id"
+            f" IS NULL AND NEW.state NOT IN {FINAL})"
+        ),
+    ),
+    Refuse(
+        name="invoice_number_is_kept",
+        operation=UpdateOf("invoice_number"),
+        condition=set_once("invoice_number"),
+    ),
+    pgtrigger.Trigger(
+        name="lines_end_with_a_dropped_order",
+        when=pgtrigger.After,
+        operation=UpdateOf("state"),
+        condition=_moves_to("dropped"),
+        func="UPDATE checkout_orderline SET active = false WHERE order_id = NEW.id AND active;"
+        " RETURN NULL;",
+    ),
+    RefuseUnless(
+        name="orders_with_money_are_kept",
+        operation=pgtrigger.Delete,
+        fact="OLD.state = 'dropped'"
+        " AND NOT EXISTS (SELECT FROM checkout_charge WHERE order_id = OLD.id)"
+        " AND NOT EXISTS (SELECT FROM checkout_payment"
+        " WHERE order_id = OLD.id AND closed_at IS NULL)",
+    ),
+    pgtrigger.Trigger(
+        name="parts_go_with_their_order",
+        when=pgtrigger.After,
+        operation=pgtrigger.Delete,
+        func="DELETE FROM checkout_orderline WHERE order_id = OLD.id;"
+        " DELETE FROM checkout_payment WHERE order_id = OLD.id;"
+        " DELETE FROM checkout_orderevent WHERE order_id = OLD.id; RETURN NULL;",
+    ),
+)
+
+OF_LINE = (
+    RefuseUnless(
+        name="line_is_as_it_was_held",
+        operation=pgtrigger.Insert,
+        fact="EXISTS (SELECT FROM reservations_reservation WHERE id = NEW.reservation_id"
+        " AND status = 'pending' AND name = NEW.name AND unit_paise = NEW.unit_paise"
+        " AND quantity = NEW.quantity)",
+    ),
+    RefuseUnless(
+        name="line_is_of_an_open_order",
+        operation=pgtrigger.Insert,
+        fact="NEW.active"
+        " AND EXISTS (SELECT FROM checkout_order WHERE id = NEW.order_id AND state = 'open')",
+    ),
+    Refuse(
+        name="line_stays_as_made",
+        operation=pgtrigger.Update,
+        condition=changed(
+            "id",
+            "order_id",
+            "reservation_id",
+            "name",
+            "unit_paise",
+            "quantity",
+            "gst_percent",
+            "gst_paise",
+        ),
+    ),
+    RefuseUnless(
+        name="line_ends_with_its_order",
+        operation=UpdateOf("active"),
+        condition=changed("active"),
+        fact="NOT NEW.active"
+        " AND EXISTS (SELECT FROM checkout_order WHERE id = NEW.order_id AND state = 'dropped')",
+    ),
+    goes_with_its_order("line_goes_with_its_order"),
+)
+
+OF_EVENT = (
+    Refuse(name="order_events_are_kept", operation=pgtrigger.Update),
+    goes_with_its_order("order_event_goes_with_its_order"),
+)
