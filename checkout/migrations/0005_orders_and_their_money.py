@@ -61,7 +61,7 @@ class Migration(migrations.Migration):
                 ('what', models.CharField(max_length=40)),
                 ('at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
                 ('note', models.CharField(blank=True, db_default='', default='', max_length=200)),
-                ('order', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='events', to='checkout.order')),
+                ('order', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='order_events', to='checkout.order')),
                 ('who', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, to=settings.AUTH_USER_MODEL)),
             ],
             options={
@@ -81,7 +81,7 @@ class Migration(migrations.Migration):
                 ('active', models.BooleanField(db_default=True, default=True, help_text='Not on an order that was dropped.')),
                 ('carrier', models.CharField(blank=True, db_default='', default='', max_length=60)),
                 ('tracking', models.CharField(blank=True, db_default='', default='', max_length=60, verbose_name='tracking number')),
-                ('order', models.ForeignKey(on_delete=django.db.models.deletion.DO_NOTHING, related_name='lines', to='checkout.order')),
+                ('order', models.ForeignKey(on_delete=django.db.models.deletion.DO_NOTHING, related_name='order_lines', to='checkout.order')),
                 ('reservation', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='reservations.reservation')),
             ],
             options={

@@ -22,7 +22,7 @@ def gst_included() -> Any:
 class OrderLine(models.Model):
     """One reservation of an order, with what it was held at."""
 
-    order = models.ForeignKey(Order, models.DO_NOTHING, related_name="lines")
+    order = models.ForeignKey(Order, models.DO_NOTHING, related_name="order_lines")
     reservation = models.ForeignKey(Reservation, models.PROTECT)
     name = models.CharField(max_length=80)
     unit_paise = models.PositiveIntegerField("unit price (paise)")
@@ -67,7 +67,7 @@ class OrderLine(models.Model):
 class OrderEvent(models.Model):
     """What happened to an order, and by whom if it was staff. `note` has no personal data."""
 
-    order = models.ForeignKey(Order, models.DO_NOTHING, related_name="events", db_index=False)
+    order = models.ForeignKey(Order, models.DO_NOTHING, related_name="order_events", db_index=False)
     what = models.CharField(max_length=40)
     who = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True)
     at = models.DateTimeField(db_default=Now(), editable=False)

@@ -60,10 +60,23 @@ def reached(model: type[Model], path: str) -> list[type[Model]]:
     return passed
 
 
+def is_column(path: str, level: int) -> bool:
+    """Whether a model up to the level has a column of this name: a line of a file is not the line
+    of an order."""
+    name = path.partition("__")[0]
+    columns = (
+        (model, field.name)
+        for model in apps.get_models()
+        for field in model._meta.get_fields()
+        if not field.is_relation
+    )
+    return any(name == column and level_of_model(model) <= level for model, column in columns)
+
+
 def climbs(path: str, level: int) -> bool:
     """Whether this lookup leads above the level, wherever it may start."""
     ways = [[model, *way] for model in apps.get_models() if (way := reached(model, path))]
-    lawful = any(max(map(level_of_model, way)) <= level for way in ways)
+    lawful = any(max(map(level_of_model, way)) <= level for way in ways) or is_column(path, level)
     return not lawful and any(max(map(level_of_model, way[1:])) > level for way in ways)
 
 
@@ -139,6 +152,7 @@ def test_no_lookup_leads_to_what_its_module_may_not_import() -> None:
         ("reservations.staff.reservations_admin", 'class A: list_select_related = ("contact",)'),
         ("reservations.staff.reservations_admin", 'getattr(row, "contact", None)'),
         ("reservations.staff.reservations_admin", "row.contact.email"),
+        ("catalog.models", "rows.order_by('line__name')"),
         ("allo.admin_kit.export", 'rows.select_related("inventory__product")'),
     ],
 )
@@ -156,6 +170,7 @@ def test_a_planted_climb_is_found(module, source) -> None:
         ("allo.staff.dashboard", "Reservation.objects.values('contact__email')"),
         ("catalog.models", "products.annotate(inventory=Count('slugs'))"),
         ("inventory.models", "Q(reason='sold', reference__isnull=False)"),
+        ("inventory.models", "rows.order_by('line')"),
     ],
 )
 def test_what_leads_downwards_or_nowhere_is_not(module, source) -> None:
