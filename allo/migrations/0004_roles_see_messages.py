@@ -1,18 +1,14 @@
 from django.db import migrations
 
-from allo.staff import roles
-
-
-def apply(apps, schema_editor):
-    roles.apply(apps)
-
 
 class Migration(migrations.Migration):
-    # What declares the permissions that `allo.staff.roles` names.
+    """Gave the roles what they see of mail, which `0006_roles_see_orders` does now: it needs
+    permissions that later migrations declare."""
+
     dependencies = [
         ("allo", "0003_admin_log_by_person_and_by_object"),
         ("outbox", "0001_messages"),
         ("reservations", "0012_staff_actions_by_index"),
     ]
 
-    operations = [migrations.RunPython(apply, migrations.RunPython.noop)]
+    operations = []

@@ -12,7 +12,13 @@ from django.contrib.auth.management import create_permissions
 VIEW = (
     "catalog.view_category",
     "catalog.view_product",
+    "checkout.view_charge",
     "checkout.view_contact",
+    "checkout.view_order",
+    "checkout.view_orderevent",
+    "checkout.view_orderline",
+    "checkout.view_payment",
+    "checkout.view_refund",
     "inventory.view_inventory",
     "inventory.view_lowstock",
     "inventory.view_stockimport",

@@ -23,7 +23,15 @@ from reservations.shop import holders
 
 # The sections in their order; a model that is not listed here is under "More".
 SECTIONS = {
-    "Selling": ("reservations.Reservation", "reservations.StaffAction", "checkout.Contact"),
+    "Selling": (
+        "checkout.Order",
+        "checkout.OrderLine",
+        "checkout.OrderEvent",
+        "reservations.Reservation",
+        "reservations.StaffAction",
+        "checkout.Contact",
+    ),
+    "Money": ("checkout.Payment", "checkout.Charge", "checkout.Refund"),
     "Catalogue": (
         "catalog.Product",
         "catalog.Category",

@@ -3,11 +3,15 @@
 import pytest
 from django.apps import apps
 from django.contrib import admin
+from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 
+from checkout.models import Charge, Order
 from inventory.models import StockMovement
 from reservations.models import IdempotencyKey
+from tests.checkout.orders import brought, opened, refund
+from tests.reservations.test_verbs import hold
 from tests.shopping import holding, key, press, press_reserve
 from tests.stock import stocked
 
@@ -33,9 +37,13 @@ def page(model, name: str, *args: object) -> str:
 
 @pytest.fixture
 def _history() -> None:
+    actor = User.objects.create_user("asha")
     for n in range(3):
         shopper = Client()
         press(shopper, holding(shopper, stocked(5, product=f"vase-{n}")), "confirm")
+        order = brought(opened(hold(stocked(5, product=f"bowl-{n}"))), "paid")
+        order.order_events.create(what="paid", who=actor)
+        refund(order.charges.get(), 5, line=order.order_lines.get(), actor=actor)
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -89,3 +97,32 @@ def test_an_idempotency_key_is_shown_to_nobody(admin_client) -> None:
 
 def test_a_visitor_of_the_admin_has_to_sign_in(client) -> None:
     assert client.get("/admin/reservations/reservation/").status_code == 302
+
+
+@pytest.mark.usefixtures("_history")
+@pytest.mark.parametrize(
+    "model", ["order", "orderline", "orderevent", "payment", "charge", "refund"]
+)
+def test_an_order_and_its_money_are_found_by_its_number(admin_client, model) -> None:
+    order = Order.objects.first()
+    assert order
+    found = admin_client.get(f"/admin/checkout/{model}/", {"q": order.number.lower()})
+    assert found.context["cl"].result_count == 1
+    assert order.number in found.content.decode()
+
+
+@pytest.mark.usefixtures("_history")
+def test_an_order_is_found_by_its_buyers_address_and_money_by_its_reference(admin_client) -> None:
+    charge = Charge.objects.first()
+    assert charge
+    searches = {
+        ("order", "ASHA@example.org"): 3,
+        ("order", "asha"): 0,
+        ("orderline", str(charge.order.order_lines.get().reservation_id)): 1,
+        ("payment", str(charge.payment_id)): 1,
+        ("charge", charge.reference): 1,
+        ("refund", str(charge.refunds.get().pk)): 1,
+    }
+    for (model, words), results in searches.items():
+        found = admin_client.get(f"/admin/checkout/{model}/", {"q": words})
+        assert found.context["cl"].result_count == results
