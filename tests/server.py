@@ -6,8 +6,8 @@ from urllib.parse import urlsplit
 from django.db import connection
 
 WAITING = """
-    SELECT EXISTS (SELECT 1 FROM pg_stat_activity
-                   WHERE datname = current_database() AND wait_event_type = 'Lock')
+    SELECT count(*) FROM pg_stat_activity
+    WHERE datname = current_database() AND wait_event_type = 'Lock'
 """
 CANCEL = """
     SELECT pg_cancel_backend(pid) FROM pg_stat_activity
@@ -28,11 +28,15 @@ def environment_here(**more: str) -> dict[str, str]:
 
 def somebody_waits() -> bool:
     """Whether a transaction waits for a lock; to be looked at with `wait_for`."""
+    return how_many_wait() > 0
+
+
+def how_many_wait() -> int:
     with connection.cursor() as cursor:
         # A transaction would otherwise see again what it saw when it looked first.
         cursor.execute("SELECT pg_stat_clear_snapshot()")
         cursor.execute(WAITING)
-        return bool(cursor.fetchone()[0])
+        return int(cursor.fetchone()[0])
 
 
 def cancel_whoever_waits() -> None:

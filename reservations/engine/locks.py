@@ -13,13 +13,15 @@ A transaction that changes a reservation locks its inventory row first, so two t
 the inventory row and nowhere later, and none waits for a lock while it holds one of a higher rank.
 The sweep (`reservations.clock.expiry`) and the stock room (`inventory.services`) take rank 1 alone.
 
-Ranks 4 to 7 belong to apps above this one: their commands name the rows (`Above`), which are locked
-after the reservations, in the order of their ranks. Nobody who holds 4 or more asks for 1 to 3: a
-transaction about money alone begins at 4, and a decision about stock and money takes all its locks
-at once, from 1 on. An order comes before its payments and charges, so that whoever decides about
-these has locked the order, and reads them as they are. The counter is last, as all sales meet at
-it. The inventory rows are held while a row of rank 4 to 7 is waited for, so that wait is always
-brief, and a transaction that keeps an order locked cannot stop the sale of a popular row.
+Ranks 4 to 7 belong to the apps above this one. Their commands name the rows (`Above`), which are
+locked after the reservations, in the order of their ranks. No transaction that holds a lock of rank
+4 or more takes one of rank 1 to 3: a transaction about money alone begins at 4, and a decision
+about stock and money takes all its locks at once, from 1 on. An order comes before its payments and
+charges, so that a transaction that decides about these has locked the order, and reads them as they
+are. The counter is last, as all sales meet at it.
+
+While a row of rank 4 to 7 is waited for, inventory rows are locked. So that wait is brief: a
+transaction that keeps an order locked must not stop the sale of a popular row.
 """
 
 import time

@@ -103,8 +103,8 @@ def _run(commands: list[Command], key: Hashable) -> Sequence[Served]:
         return _guarded(commands, _briefly)
     if not isinstance(key, int):  # not of an inventory row
         return [_not_later(each) for each in _guarded(commands, _after_above)]
-    # A wide command would keep this row locked while it waits for another, and those who want only
-    # this row would wait with it.
+    # A wide command would keep this row locked while it waits for another, and the callers of this
+    # row alone would wait with it.
     wide = [command for command in commands if command.is_wide]
     served = iter(_guarded([c for c in commands if not c.is_wide], _patiently))
     late = iter([_not_later(each) for each in _guarded(wide, _briefly)])
@@ -140,8 +140,8 @@ def _patiently(commands: list[Command]) -> Sequence[Served]:
 
 
 def _after_above(commands: list[Command]) -> Sequence[Served]:
-    """Waits for orders before anything else is locked: whoever keeps one locked must not stop
-    those who want the same inventory row."""
+    """Waits for orders before anything else is locked: a transaction that keeps one locked must
+    not stop the other callers of its inventory rows."""
     keys = {lane for command in commands for above in command.above for lane in above.lanes}
     with transaction.atomic():
         _unless_stuck(keys, lambda patience: wait_for_above(commands, patience))

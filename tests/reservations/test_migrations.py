@@ -78,4 +78,5 @@ def test_migrating_back_keeps_every_reservation() -> None:
         cursor.execute("SELECT * FROM reservations_reservation")
         assert len(cursor.fetchall()) == 3
         assert not {"unit_paise", "name"} & {column.name for column in cursor.description}
-    assert Reservation.objects.filter(unit_paise=385_000).count() == 3
+    kept = Reservation.objects.values_list("unit_paise", "paying_since", "window_given")
+    assert list(kept) == [(385_000, None, False)] * 3
