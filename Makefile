@@ -9,7 +9,7 @@ PIP := $(RUN) -m pip install -qq --disable-pip-version-check --no-input
 PRIVATE := $(RUN) -m allo.embedded exec --
 COMPILE := $(RUN) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-annotate --no-header pyproject.toml
-PRODUCTION := PRODUCTION=1 ALLOWED_HOSTS=allo.example \
+PRODUCTION := PRODUCTION=1 ALLOWED_HOSTS=allo.example PAYMENT_PROVIDER=none \
 	SECRET_KEY=only-for-the-check-of-the-production-settings-0123456789
 
 .DEFAULT_GOAL := help

@@ -1,0 +1,136 @@
+"""What the bank's desk and the tests make happen, by JSON under `/control/`.
+
+`POST /control/faults` sets faults, and `null` ends one:
+
+| fault | what happens |
+|---|---|
+| `slow` | calls are answered after so many seconds |
+| `down`, `too_many` | calls are answered by 503, or by 429 |
+| `lose_answers` | what is called for is done, and the connection closed without an answer |
+| `fail_next_refund` | the next refund fails |
+| `hooks` | see `checkout.bank.hooks` |
+"""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from checkout.bank import intents, refunds, sessions
+from checkout.bank.bank import Bank
+from checkout.bank.books import Row
+from checkout.bank.hooks import send_again
+from checkout.bank.problems import bad_parameter, invalid, missing
+from checkout.bank.web import Request, Response, number_of, text_of
+
+FAULTS = {"slow", "down", "too_many", "lose_answers", "fail_next_refund", "hooks"}
+HOOK_FAULTS = ("lose", "twice", "reverse")
+TABLES = ("session", "intent", "charge", "refund", "dispute", "move", "hook")
+
+Given = dict[str, Any]
+
+
+def answer(bank: Bank, request: Request) -> Response:
+    return Response.of_json(run(bank, request.method, request.path, request.json))
+
+
+def run(bank: Bank, method: str, path: str, given: Given) -> Any:
+    with bank.books.transaction():
+        for known, pattern, call in CALLS:
+            if known == method and (groups := pattern.fullmatch(path)):
+                return call(bank, given, *groups.groups())
+    raise invalid("No such control.", status=404)
+
+
+def read(bank: Bank, _given: Given, table: str) -> list[Row]:
+    """The books, the latest first."""
+    return bank.books.rows(table)
+
+
+def set_faults(bank: Bank, given: Given) -> Given:
+    for name, value in given.items():
+        _check_fault(name, value)
+        bank.books.set_fault(name, value)
+    return bank.books.faults()
+
+
+def _check_fault(name: str, value: Any) -> None:
+    if name not in FAULTS:
+        raise bad_parameter(f"No such fault: {name}", name)
+    seconds = isinstance(value, int | float) and 0 <= value <= 60
+    good = {
+        "slow": seconds,
+        "hooks": seconds or value in HOOK_FAULTS,
+    }.get(name, isinstance(value, bool))
+    if value is not None and not good:
+        raise bad_parameter(f"{name} cannot be {value!r}", name)
+
+
+def forget_keys(bank: Bank, _given: Given) -> Given:
+    bank.books.forget_keys()
+    return {}
+
+
+def pay(bank: Bank, given: Given, key: str) -> Row:
+    return sessions.pay(bank, found(bank, "session", key), text_of(given, "way"))
+
+
+def expire(bank: Bank, _given: Given, key: str) -> Row:
+    """As its own end would."""
+    return sessions.expire(bank, found(bank, "session", key))
+
+
+def act(bank: Bank, given: Given, key: str, verb: str) -> Row:
+    intent = found(bank, "intent", key)
+    match verb:
+        case "approve" | "reject":
+            return sessions.authenticate(bank, intent, approved=verb == "approve")
+        case "lapse":
+            return intents.lapse(bank, intent)
+        case "refund":
+            amount = number_of(given, "amount") if "amount" in given else None
+            return refunds.refund(bank, intent, amount, {})
+        case "dispute":
+            return refunds.dispute(bank, intent)
+    return intents.falsify(bank, intent, _false(given))
+
+
+def _false(given: Given) -> Given:
+    changes: Given = {}
+    if given.get("amount"):
+        changes["amount"] = number_of(given, "amount")
+    if given.get("currency"):
+        changes["currency"] = text_of(given, "currency").lower()
+    if not changes:
+        raise bad_parameter("Give an amount or a currency.", "amount")
+    return changes
+
+
+def fail_refund(bank: Bank, _given: Given, key: str) -> Row:
+    return refunds.fail_refund(bank, found(bank, "refund", key))
+
+
+def send_hooks(bank: Bank, given: Given) -> Given:
+    return {"sent": send_again(bank, text_of(given, "event", ""))}
+
+
+def found(bank: Bank, table: str, key: str) -> Row:
+    row = bank.books.find(table, key)
+    if row is None:
+        raise missing(table, key)
+    return row
+
+
+VERBS = "approve|reject|lapse|refund|dispute|falsify"
+CALLS: list[tuple[str, re.Pattern[str], Callable[..., Any]]] = [
+    (method, re.compile(f"/control/{pattern}"), call)
+    for method, pattern, call in (
+        ("GET", rf"({'|'.join(TABLES)})s", read),
+        ("POST", r"faults", set_faults),
+        ("POST", r"forget-keys", forget_keys),
+        ("POST", r"hooks/send", send_hooks),
+        ("POST", r"sessions/(\w+)/pay", pay),
+        ("POST", r"sessions/(\w+)/expire", expire),
+        ("POST", rf"intents/(\w+)/({VERBS})", act),
+        ("POST", r"refunds/(\w+)/fail", fail_refund),
+    )
+]

@@ -1,0 +1,68 @@
+"""What may happen to money that was captured. Each function is part of a transaction."""
+
+from checkout.bank.bank import Bank
+from checkout.bank.books import Row
+from checkout.bank.hooks import tell
+from checkout.bank.intents import enter
+from checkout.bank.objects import dispute_of, refund_of
+from checkout.bank.problems import invalid
+
+
+def refund(bank: Bank, intent: Row, amount: int | None, metadata: dict[str, str]) -> Row:
+    if intent["status"] != "succeeded":
+        raise invalid(f"This PaymentIntent ({intent['id']}) has no successful charge to refund.")
+    charge = bank.books.get("charge", intent["charge"])
+    left = charge["captured"] - returned(bank, charge)
+    if not left:
+        raise invalid(
+            f"Charge {charge['id']} has already been refunded.", "charge_already_refunded"
+        )
+    if not 0 < (amount or left) <= left:
+        raise invalid(f"Refund amount is greater than what is left ({left}).", "amount_too_large")
+    fails = bank.books.fault("fail_next_refund")
+    bank.books.set_fault("fail_next_refund", None)
+    made = bank.books.add(
+        "refund",
+        intent=intent["id"],
+        charge=charge["id"],
+        amount=amount or left,
+        currency=charge["currency"],
+        status="failed" if fails else "succeeded",
+        metadata=metadata,
+    )
+    tell(bank, "refund.failed" if fails else "refund.created", refund_of(made))
+    enter(bank, intent, "refund failed" if fails else "refunded", made["amount"])
+    return made
+
+
+def fail_refund(bank: Bank, made: Row) -> Row:
+    """It had been done, and comes back."""
+    if made["status"] == "failed":
+        raise invalid("This refund has failed already.")
+    made = bank.books.change("refund", made["id"], status="failed")
+    enter(bank, bank.books.get("intent", made["intent"]), "refund failed", made["amount"])
+    tell(bank, "refund.failed", refund_of(made))
+    return made
+
+
+def returned(bank: Bank, charge: Row) -> int:
+    done = bank.books.rows("refund", charge=charge["id"], status="succeeded")
+    return sum(int(made["amount"]) for made in done)
+
+
+def dispute(bank: Bank, intent: Row) -> Row:
+    if intent["status"] != "succeeded":
+        raise invalid("Only what was captured can be disputed.")
+    opened = bank.books.rows("dispute", charge=intent["charge"])
+    if opened:
+        raise invalid("This charge is disputed already.")
+    made = bank.books.add(
+        "dispute",
+        intent=intent["id"],
+        charge=intent["charge"],
+        amount=intent["amount"],
+        currency=intent["currency"],
+    )
+    enter(bank, intent, "disputed", made["amount"])
+    tell(bank, "charge.dispute.created", dispute_of(made))
+    return made

@@ -1,0 +1,174 @@
+"""What the shop asks of a provider of payments, in plain data.
+
+Amounts are in paise. A reference is the provider's own name of a thing: `session_ref` that of the
+page on which one pays, `reference` that of the money which then appears. Every call is bounded in
+time; every call that moves money may be repeated, as a process can die before it hears the answer.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+from uuid import UUID
+
+
+class ProviderError(Exception):
+    """The provider did not do what it was called for."""
+
+
+class Unreachable(ProviderError):
+    """No answer in time, or none that says anything of the payment: whether it was done is unknown,
+    so look, or repeat the call, later."""
+
+
+class TooMany(Unreachable):
+    """The provider limits our calls; it did nothing."""
+
+
+class Refused(ProviderError):
+    """It is final: a repetition is refused as well. Such as capturing what has lapsed."""
+
+    def __init__(self, message: str, code: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class Declined(ProviderError):
+    """The buyer's bank does not pay."""
+
+
+class AuthenticationNeeded(ProviderError):
+    """The buyer has to approve the payment at `url`. `reference` is to be looked at afterwards."""
+
+    def __init__(self, url: str, reference: str) -> None:
+        super().__init__("The buyer's bank wants to authenticate the buyer.")
+        self.url = url
+        self.reference = reference
+
+
+class BadHook(ProviderError):
+    """A message that the provider did not send, or not lately."""
+
+
+class Fact(StrEnum):
+    """What is true of money. It is secured when authorised or captured."""
+
+    AUTHORISED = "authorised"
+    CAPTURED = "captured"
+    VOID = "void"
+
+
+class SessionState(StrEnum):
+    OPEN = "open"
+    COMPLETE = "complete"
+    EXPIRED = "expired"
+
+
+class ReturnState(StrEnum):
+    ASKED = "asked"
+    DONE = "done"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    name: str
+    unit_paise: int
+    quantity: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Invitation:
+    """Made from what is stored of a payment alone, so that a repeated call never differs.
+
+    `payment_id` is the idempotency key. `expires_at` is when the shop closes the payment.
+    """
+
+    payment_id: UUID
+    order_number: str
+    items: tuple[Item, ...]
+    shipping_paise: int
+    email: str
+    success_url: str
+    cancel_url: str
+    expires_at: datetime
+
+    @property
+    def total_paise(self) -> int:
+        return sum(item.unit_paise * item.quantity for item in self.items) + self.shipping_paise
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    reference: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Returned:
+    """A refund. `refund_id` is None if it was not made by the shop."""
+
+    reference: str
+    refund_id: UUID | None
+    amount: int
+    state: ReturnState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Money:
+    """`amount` is what was captured, or what was authorised; `currency` is in capitals."""
+
+    reference: str
+    amount: int
+    currency: str
+    fact: Fact
+    refunds: tuple[Returned, ...]
+    disputed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    session: SessionState
+    money: tuple[Money, ...]
+
+
+class Provider(Protocol):
+    """Raises `ProviderError`s only."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def origin(self) -> str:
+        """Of its payment page, for the policy of pages that lead there; "" if it has none."""
+        ...
+
+    def open(self, invitation: Invitation) -> Session: ...
+
+    def look(self, payment_id: UUID, session_ref: str) -> Seen:
+        """All money of this payment, in the order in which it appeared."""
+        ...
+
+    def close(self, session_ref: str) -> None:
+        """Nobody can begin to pay any more. What is complete or expired is left as it is."""
+        ...
+
+    def capture(self, reference: str, amount: int) -> None: ...
+
+    def void(self, reference: str) -> None:
+        """Ends an authorisation."""
+        ...
+
+    def refund(self, reference: str, refund_id: UUID, amount: int) -> Returned:
+        """Makes one refund for each `refund_id`, however often and however late it is called. The
+        one that was made may have failed meanwhile; another try needs another id."""
+        ...
+
+    def pay(self, invitation: Invitation, payment_method: str) -> Session:
+        """For programs: pays without a page. Raises `Declined` or `AuthenticationNeeded`."""
+        ...
+
+    def hint(self, body: bytes, signature: str) -> UUID | None:
+        """The payment that a webhook is about; None if it is none of the shop's. Raises `BadHook`
+        unless the provider signed it within the last minutes."""
+        ...

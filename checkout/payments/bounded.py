@@ -1,0 +1,73 @@
+"""The HTTP client of the SDK: several calls share one time limit."""
+
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import requests
+import stripe
+
+READ_BYTES = 65_536
+
+
+class BoundedClient(stripe.HTTPClient):
+    """The SDK's own client starts its time limit anew for each call, and for each wait within a
+    call. This one gives the calls of one `limit()` what is left of it."""
+
+    name = "requests"
+
+    def __init__(self, seconds: float, *, proxies: bool) -> None:
+        """`proxies`: whether the environment's proxies are used."""
+        super().__init__()
+        self._seconds = seconds
+        self._proxies = proxies
+        self._of_thread = threading.local()
+
+    @contextmanager
+    def limit(self) -> Iterator[None]:
+        self._of_thread.ends = time.monotonic() + self._seconds
+        yield
+
+    def request(
+        self, method: str, url: str, headers: Mapping[str, str] | None, post_data: Any = None,
+        **_: object,
+    ) -> tuple[Any, int, Mapping[str, str]]:  # fmt: skip
+        try:
+            response = self._session().request(
+                method, url, headers=headers, data=post_data, timeout=self._left(), stream=True
+            )
+            with response:
+                return self._content(response), response.status_code, response.headers
+        except requests.RequestException as error:
+            raise unreachable(str(error)) from error
+
+    def _content(self, response: requests.Response) -> bytes:
+        content = bytearray()
+        for part in response.iter_content(READ_BYTES):
+            content += part
+            self._left()
+        return bytes(content)
+
+    def _left(self) -> float:
+        left = float(self._of_thread.ends - time.monotonic())
+        if left <= 0:
+            raise unreachable(f"no answer within {self._seconds} s")
+        return left
+
+    def _session(self) -> requests.Session:
+        """One for each thread: requests does not say that sessions can be shared."""
+        if not hasattr(self._of_thread, "session"):
+            self._of_thread.session = requests.Session()
+            self._of_thread.session.trust_env = self._proxies
+        session: requests.Session = self._of_thread.session
+        return session
+
+    def close(self) -> None:
+        if hasattr(self._of_thread, "session"):
+            self._of_thread.session.close()
+
+
+def unreachable(message: str) -> stripe.APIConnectionError:
+    return stripe.APIConnectionError(message)  # type: ignore[no-untyped-call]

@@ -1,0 +1,229 @@
+"""Stripe, through its own SDK. The bank of `make up` speaks the same protocol.
+
+Money is found by the customer that Stripe makes when somebody begins to pay on a session: all
+intents of that customer are the session's. Lists are complete at once; Stripe's search is not, and
+does not exist for merchants in India.
+"""
+
+import logging
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import stripe
+
+from checkout.payments.base import (
+    AuthenticationNeeded,
+    BadHook,
+    Fact,
+    Invitation,
+    Money,
+    Returned,
+    Seen,
+    Session,
+    SessionState,
+    Unreachable,
+)
+from checkout.payments.bounded import BoundedClient
+from checkout.payments.stripe_data import (
+    FACTS,
+    INTENT_STATES,
+    MALFORMED,
+    Plain,
+    as_uuid,
+    intent_parameters,
+    is_intent,
+    returned,
+    same_amount,
+    session_parameters,
+    translated,
+)
+
+log = logging.getLogger(__name__)
+
+API = "https://api.stripe.com"
+PAGES = "https://checkout.stripe.com"
+HOOK_SECONDS = 300
+SEEN_WITH_INTENT = ["latest_charge.refunds"]
+SEEN_WITH_EACH_INTENT = ["data.latest_charge.refunds"]
+
+
+class Stripe:
+    """Safe for threads. Each method takes `seconds` at most, whatever the number of its calls."""
+
+    def __init__(
+        self,
+        *,
+        key: str,
+        hook_secret: str,
+        name: str = "stripe",
+        api: str = API,
+        origin: str = PAGES,
+        proxies: bool = True,
+        seconds: float = 4.0,
+    ) -> None:
+        self.name = name
+        self.origin = origin
+        self._hook_secret = hook_secret
+        self._http = BoundedClient(seconds, proxies=proxies)
+        # Repetitions are the callers': they look first.
+        client = stripe.StripeClient(
+            key, base_addresses={"api": api}, http_client=self._http, max_network_retries=0
+        )
+        self._api = client.v1
+
+    @contextmanager
+    def _calls(self) -> Iterator[None]:
+        with self._http.limit():
+            try:
+                yield
+            except stripe.StripeError as error:
+                raise translated(error) from error
+            except MALFORMED as error:
+                # Not even the SDK checks the shape of what a broken proxy answers.
+                log.exception("an answer that is not %s's", self.name)
+                raise Unreachable(f"an answer that is not {self.name}'s: {error}") from error
+
+    def open(self, invitation: Invitation) -> Session:
+        with self._calls():
+            session = self._api.checkout.sessions.create(
+                session_parameters(invitation),
+                {"idempotency_key": f"session-{invitation.payment_id}"},
+            )
+        return Session(reference=session.id, url=session.url or "")
+
+    def look(self, payment_id: UUID, session_ref: str) -> Seen:
+        with self._calls():
+            if is_intent(session_ref):
+                intent = self._intent(session_ref)
+                state = INTENT_STATES.get(intent["status"], SessionState.OPEN)
+                return Seen(session=state, money=tuple(self._money([intent])))
+            session = self._api.checkout.sessions.retrieve(session_ref).to_dict()
+            intents = self._intents(session["customer"]) if session["customer"] else []
+            ours = [i for i in intents if i["metadata"].get("payment_id") == str(payment_id)]
+            return Seen(
+                session=SessionState(session["status"]), money=tuple(self._money(reversed(ours)))
+            )
+
+    def _intents(self, customer: str) -> list[dict[str, Any]]:
+        """The latest first."""
+        found = self._api.payment_intents.list(
+            {"customer": customer, "limit": 100, "expand": SEEN_WITH_EACH_INTENT}
+        )
+        return [intent.to_dict() for intent in found.auto_paging_iter()]
+
+    def _intent(self, reference: str) -> dict[str, Any]:
+        return self._api.payment_intents.retrieve(reference, {"expand": SEEN_WITH_INTENT}).to_dict()
+
+    def _money(self, intents: Iterable[Plain]) -> Iterator[Money]:
+        for intent in intents:
+            charge, fact = intent["latest_charge"], FACTS.get(intent["status"])
+            # An intent that was cancelled before anybody paid holds no money, nor does one whose
+            # charge failed.
+            if not fact or not charge or charge["status"] != "succeeded":
+                continue
+            yield Money(
+                reference=intent["id"],
+                amount=charge["amount_captured" if fact is Fact.CAPTURED else "amount"],
+                currency=charge["currency"].upper(),
+                fact=fact,
+                refunds=self._refunds(charge) if fact is Fact.CAPTURED else (),
+                disputed_at=self._disputed_at(charge),
+            )
+
+    def _refunds(self, charge: Plain) -> tuple[Returned, ...]:
+        """A charge shows its latest ten."""
+        refunds = charge["refunds"]
+        if refunds["has_more"]:
+            return tuple(self._all_refunds(charge["payment_intent"]))
+        return tuple(returned(refund) for refund in reversed(refunds["data"]))
+
+    def _all_refunds(self, reference: str) -> list[Returned]:
+        found = self._api.refunds.list({"payment_intent": reference, "limit": 100})
+        return [returned(refund.to_dict()) for refund in found.auto_paging_iter()][::-1]
+
+    def _disputed_at(self, charge: Plain) -> datetime | None:
+        if not charge["disputed"]:
+            return None
+        disputes = self._api.disputes.list({"charge": charge["id"], "limit": 100})
+        return datetime.fromtimestamp(min(one.created for one in disputes.data), UTC)
+
+    def close(self, session_ref: str) -> None:
+        with self._calls():
+            if is_intent(session_ref):
+                # Stripe would end an authorisation too, which has been paid.
+                if self._intent(session_ref)["status"] not in INTENT_STATES:
+                    self._api.payment_intents.cancel(session_ref)
+                return
+            try:
+                self._api.checkout.sessions.expire(session_ref)
+            except stripe.InvalidRequestError:
+                if self._api.checkout.sessions.retrieve(session_ref).status == "open":
+                    raise
+
+    def capture(self, reference: str, amount: int) -> None:
+        """Without a key: it would repeat the answer to an earlier try for a day. The intent's own
+        state lets a capture happen once."""
+        with self._calls():
+            try:
+                self._api.payment_intents.capture(reference, {"amount_to_capture": amount})
+            except stripe.InvalidRequestError:
+                intent = self._intent(reference)
+                if (intent["status"], intent["amount_received"]) != ("succeeded", amount):
+                    raise
+
+    def void(self, reference: str) -> None:
+        with self._calls():
+            try:
+                self._api.payment_intents.cancel(reference)
+            except stripe.InvalidRequestError:
+                if self._intent(reference)["status"] != "canceled":
+                    raise
+
+    def refund(self, reference: str, refund_id: UUID, amount: int) -> Returned:
+        with self._calls():
+            # Keys are forgotten after a day; what was made is listed for ever. The key is for two
+            # who ask at once.
+            for made in self._all_refunds(reference):
+                if made.refund_id == refund_id:
+                    return same_amount(made, amount)
+            refund = self._api.refunds.create(
+                {
+                    "payment_intent": reference,
+                    "amount": amount,
+                    "metadata": {"refund_id": str(refund_id)},
+                },
+                {"idempotency_key": f"refund-{refund_id}"},
+            )
+            return returned(refund.to_dict())
+
+    def pay(self, invitation: Invitation, payment_method: str) -> Session:
+        """Cards are authorised, as on the page: nothing is captured for a hold that has died."""
+        with self._calls():
+            intent = self._api.payment_intents.create(
+                intent_parameters(invitation, payment_method),
+                {"idempotency_key": f"intent-{invitation.payment_id}"},
+            ).to_dict()
+        if intent["status"] == "requires_action":
+            url = intent["next_action"]["redirect_to_url"]["url"]
+            raise AuthenticationNeeded(url, intent["id"])
+        return Session(reference=intent["id"], url="")
+
+    def hint(self, body: bytes, signature: str) -> UUID | None:
+        """A dispute, and a refund that was made at Stripe, name their intent only, which is then
+        asked for the payment."""
+        try:
+            event = stripe.Webhook.construct_event(
+                body, signature, self._hook_secret, tolerance=HOOK_SECONDS
+            )
+            about = event.to_dict()["data"]["object"]
+        except (stripe.SignatureVerificationError, *MALFORMED) as error:
+            raise BadHook(f"a webhook that {self.name} did not send: {error}") from error
+        metadata = about.get("metadata") or {}
+        intent = about.get("payment_intent")
+        if "payment_id" not in metadata and isinstance(intent, str):
+            with self._calls():
+                metadata = self._intent(intent)["metadata"]
+        return as_uuid(metadata.get("payment_id"))

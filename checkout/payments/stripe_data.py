@@ -1,0 +1,141 @@
+"""What is sent to Stripe, and what its answers mean in the shop's words."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import stripe
+
+from checkout.payments.base import (
+    Declined,
+    Fact,
+    Invitation,
+    Item,
+    ProviderError,
+    Refused,
+    Returned,
+    ReturnState,
+    SessionState,
+    TooMany,
+    Unreachable,
+)
+
+if TYPE_CHECKING:
+    from stripe.params._payment_intent_create_params import PaymentIntentCreateParams
+    from stripe.params.checkout._session_create_params import SessionCreateParams
+
+# An object of Stripe's as a plain dictionary.
+Plain = Mapping[str, Any]
+
+CURRENCY = "inr"
+# Stripe takes no session that ends within 30 minutes. The shop's own end comes earlier, by a call;
+# derived from it, this one is the same whenever the session is opened.
+BEYOND_THE_END = timedelta(minutes=31)
+FACTS = {
+    "requires_capture": Fact.AUTHORISED,
+    "succeeded": Fact.CAPTURED,
+    "canceled": Fact.VOID,
+}
+RETURN_STATES = {
+    "succeeded": ReturnState.DONE,
+    "failed": ReturnState.FAILED,
+    "canceled": ReturnState.FAILED,
+}
+# Of an intent that was made without a session; in others it is open.
+INTENT_STATES = {
+    "canceled": SessionState.EXPIRED,
+    "processing": SessionState.COMPLETE,
+    "requires_capture": SessionState.COMPLETE,
+    "succeeded": SessionState.COMPLETE,
+}
+# What reading an answer raises that has another shape.
+MALFORMED = (ValueError, LookupError, TypeError, AttributeError)
+
+
+def session_parameters(invitation: Invitation) -> "SessionCreateParams":
+    metadata = {"payment_id": str(invitation.payment_id)}
+    delivery = Item(name="Delivery", unit_paise=invitation.shipping_paise, quantity=1)
+    items = [*invitation.items, *([delivery] if invitation.shipping_paise else [])]
+    parameters: SessionCreateParams = {
+        "mode": "payment",
+        "client_reference_id": invitation.order_number,
+        "customer_creation": "always",
+        "line_items": [
+            {
+                "price_data": {
+                    "currency": CURRENCY,
+                    "unit_amount": item.unit_paise,
+                    "product_data": {"name": item.name},
+                },
+                "quantity": item.quantity,
+            }
+            for item in items
+        ],
+        "payment_method_options": {"card": {"capture_method": "manual"}},
+        "metadata": metadata | {"pay_by": invitation.expires_at.isoformat()},
+        "payment_intent_data": {
+            "description": f"Order {invitation.order_number}",
+            "metadata": metadata,
+        },
+        "success_url": invitation.success_url,
+        "cancel_url": invitation.cancel_url,
+        "expires_at": int((invitation.expires_at + BEYOND_THE_END).timestamp()),
+    }
+    if invitation.email:
+        parameters["customer_email"] = invitation.email
+    return parameters
+
+
+def intent_parameters(invitation: Invitation, payment_method: str) -> "PaymentIntentCreateParams":
+    return {
+        "amount": invitation.total_paise,
+        "currency": CURRENCY,
+        "confirm": True,
+        "payment_method": payment_method,
+        "payment_method_options": {"card": {"capture_method": "manual"}},
+        "automatic_payment_methods": {"enabled": True},
+        "return_url": invitation.success_url,
+        "description": f"Order {invitation.order_number}",
+        "metadata": {"payment_id": str(invitation.payment_id)},
+    }
+
+
+def is_intent(session_ref: str) -> bool:
+    return session_ref.startswith("pi_")
+
+
+def returned(refund: Plain) -> Returned:
+    return Returned(
+        reference=refund["id"],
+        refund_id=as_uuid((refund["metadata"] or {}).get("refund_id")),
+        amount=refund["amount"],
+        state=RETURN_STATES.get(refund["status"], ReturnState.ASKED),
+    )
+
+
+def same_amount(made: Returned, amount: int) -> Returned:
+    if made.amount != amount:
+        raise Refused(f"{made.reference} was made for {made.amount} paise, not for {amount}")
+    return made
+
+
+def as_uuid(text: str | None) -> UUID | None:
+    try:
+        return UUID(text) if text else None
+    except ValueError:
+        return None
+
+
+def translated(error: stripe.StripeError) -> ProviderError:
+    """Of errors that say nothing of the payment, such as those of a wrong key, none is final."""
+    message = error.user_message or str(error)
+    match error:
+        case stripe.RateLimitError():
+            return TooMany(message)
+        case stripe.CardError():
+            return Declined(message)
+        case stripe.InvalidRequestError() | stripe.IdempotencyError():
+            return Refused(message, error.code or "")
+        case _:
+            return Unreachable(message)
