@@ -21,7 +21,8 @@ PROJECT = Path(__file__).resolve().parents[1]
 # What the runner of the tests exports, or a developer has set, is not for the runner under test.
 NOT_INHERITED = {
     "DATABASE_URL", "MIGRATION_DATABASE_URL", "APP_DATABASE_URL", "REDIS_URL", "SECRET_KEY",
-    "STATE_DIR", "HOST", "PORT", "LIVE_PORT", "LIVE_URL", "LIVE_ALLOW_ORIGINS",
+    "STATE_DIR", "HOST", "PORT", "LIVE_PORT", "LIVE_URL", "LIVE_ALLOW_ORIGINS", "BANK_PORT",
+    "BANK_URL", "BANK_SECRET", "BANK_WEBHOOK_SECRET", "PAYMENT_PROVIDER",
 }  # fmt: skip
 
 

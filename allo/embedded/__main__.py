@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from allo.embedded.address import Address
+from allo.embedded.address import Addresses
 from allo.embedded.console import explain, say
 from allo.embedded.errors import RunnerError
 from allo.embedded.placement import remove_servers, remove_sockets
@@ -61,14 +61,12 @@ def _setting(text: str) -> tuple[str, str]:
 def _up(options: argparse.Namespace) -> int:
     if options.with_parent:
         die_with_parent(signal.SIGTERM)
-    address = Address.read(os.environ)
     state = Path(os.environ.get("STATE_DIR") or PROJECT / "var").resolve()
     with _supervised(state) as supervisor:
-        address.require_free()
-        live = address.live(os.environ)
-        live.require_free()
+        addresses = Addresses.read(os.environ)
+        addresses.require_free()
         try:
-            serve(supervisor, state, address, live, os.environ)
+            serve(supervisor, state, addresses, os.environ)
         except Stopped:
             asked = time.monotonic()
             say("\nStopping everything in order. Press Ctrl-C again to stop at once.")

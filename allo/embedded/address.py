@@ -8,8 +8,10 @@ from typing import Self
 
 from allo.embedded.errors import RunnerError
 
+LOOPBACK = "127.0.0.1"
+OFF = {"", "0", "false", "off", "no"}
 # These mean "every interface", which is no address to visit.
-VISITABLE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
+VISITABLE = {"0.0.0.0": LOOPBACK, "::": "::1"}  # noqa: S104
 
 
 @dataclass(frozen=True)
@@ -21,16 +23,25 @@ class Address:
 
     @classmethod
     def read(cls, environ: Mapping[str, str]) -> Self:
-        return cls(environ.get("HOST") or "127.0.0.1", _port(environ, "PORT") or 8000)
+        return cls(environ.get("HOST") or LOOPBACK, _port(environ, "PORT") or 8000)
 
     def live(self, environ: Mapping[str, str]) -> Self:
-        """Where the live server listens: the port that was set, else one derived from the shop's
-        port (so that open pages find it after a restart), else any free one."""
-        beside = replace(self, setting="LIVE_PORT", health="/live/health")
-        if chosen := _port(environ, beside.setting):
-            return replace(beside, port=chosen)
-        usual = replace(beside, port=self.port + (1000 if self.port <= 64535 else -1000))
-        return usual if usual._refusal() is None else replace(beside, port=self._any_port())
+        """Where the live server listens."""
+        return replace(self, setting="LIVE_PORT", health="/live/health")._beside(environ, 1000)
+
+    def bank(self, environ: Mapping[str, str]) -> Self:
+        """Where the bank listens; never on another interface than the loopback."""
+        bank = replace(self, host=LOOPBACK, setting="BANK_PORT", health="/health")
+        return bank._beside(environ, 2000)
+
+    def _beside(self, environ: Mapping[str, str], distance: int) -> Self:
+        """With the port that was set, else one derived from the shop's port (so that open pages
+        find it after a restart), else any free one."""
+        if chosen := _port(environ, self.setting):
+            return replace(self, port=chosen)
+        far = self.port + distance > 65535
+        usual = replace(self, port=self.port + (-distance if far else distance))
+        return usual if usual._refusal() is None else replace(self, port=self._any_port())
 
     def require_free(self) -> None:
         """Check this before anything starts, rather than leave it to the log of a failing
@@ -86,6 +97,33 @@ class Address:
     @property
     def _visitable(self) -> str:
         return VISITABLE.get(self.host, self.host)
+
+
+@dataclass(frozen=True)
+class Addresses:
+    """`bank` is None if payments go elsewhere."""
+
+    shop: Address
+    live: Address
+    bank: Address | None
+
+    @classmethod
+    def read(cls, environ: Mapping[str, str]) -> Self:
+        shop = Address.read(environ)
+        shop.require_free()
+        bank = shop.bank(environ) if _bank_is_wanted(environ) else None
+        return cls(shop, shop.live(environ), bank)
+
+    def require_free(self) -> None:
+        for address in (self.shop, self.live, self.bank):
+            if address:
+                address.require_free()
+
+
+def _bank_is_wanted(environ: Mapping[str, str]) -> bool:
+    """By default, but not in PRODUCTION, where the shop wants to be told its provider."""
+    production = environ.get("PRODUCTION", "").lower() not in OFF
+    return (environ.get("PAYMENT_PROVIDER") or ("" if production else "bank")) == "bank"
 
 
 def _port(environ: Mapping[str, str], name: str) -> int:

@@ -7,7 +7,8 @@ from functools import partial
 from pathlib import Path
 from typing import Never
 
-from allo.embedded.address import Address
+from allo.embedded.address import Address, Addresses
+from allo.embedded.bank import bank_service, bank_variables
 from allo.embedded.console import say, step
 from allo.embedded.processes import Program, Service
 from allo.embedded.servers import OWNER_URL, start_servers
@@ -63,17 +64,19 @@ def services(environment: Mapping[str, str], address: Address, live: Address) ->
 
 
 def serve(
-    supervisor: Supervisor, state: Path, address: Address, live: Address, environ: Mapping[str, str]
+    supervisor: Supervisor, state: Path, addresses: Addresses, environ: Mapping[str, str]
 ) -> Never:
     """Start everything, print the address, and supervise it until a signal stops it."""
     started = time.monotonic()
     password_file = state / "admin-password"
     known_password = _read(password_file)
     say(f"Allo is starting; its state folder is {state}")
-    _start(supervisor, state, address, live, environ)
-    say(f"\nAllo is up after {time.monotonic() - started:.1f} s: {address.url}")
+    _start(supervisor, state, addresses, environ)
+    say(f"\nAllo is up after {time.monotonic() - started:.1f} s: {addresses.shop.url}")
     if (password := _read(password_file)) != known_password:
         say(f"Admin login: admin, password {password} (kept in {password_file}, not shown again)")
+    if addresses.bank:
+        say(f"Payments go to a bank that plays one; its desk: {addresses.bank.url}")
     say(f"Logs are in {supervisor.logs}; Ctrl-C stops everything.")
     supervisor.watch()
 
@@ -83,9 +86,10 @@ def _read(path: Path) -> str:
 
 
 def _start(
-    supervisor: Supervisor, state: Path, address: Address, live: Address, environ: Mapping[str, str]
+    supervisor: Supervisor, state: Path, addresses: Addresses, environ: Mapping[str, str]
 ) -> None:
     secrets = read_secrets(state)
+    address, live, bank = addresses.shop, addresses.live, addresses.bank
     variables = {
         **start_servers(supervisor, state, secrets, environ),
         "SECRET_KEY": environ.get("SECRET_KEY") or secrets.secret_key,
@@ -95,6 +99,7 @@ def _start(
         "LIVE_PORT": str(live.port),
         "LIVE_URL": environ.get("LIVE_URL") or f"{live.url}live/",
         "LIVE_ALLOW_ORIGINS": environ.get("LIVE_ALLOW_ORIGINS") or ",".join(address.origins),
+        **bank_variables(bank, secrets),
     }
     environment = {**environ, **variables, "PYTHONUNBUFFERED": "1"}
     # In a file of its own: every process of the shop reads the other one.
@@ -104,6 +109,9 @@ def _start(
     _prepare(supervisor, environment)
     # From here on no process may have the table owner's password.
     environment.pop(OWNER_URL, None)
+    if bank:
+        with step("Bank"):
+            supervisor.start(bank_service(bank, address, environment))
     with step("Web, live, worker, beat"):
         supervisor.start(*services(environment, address, live))
 

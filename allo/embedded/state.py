@@ -25,6 +25,8 @@ class Secrets:
     owner_password: str = field(default_factory=_random)
     app_password: str = field(default_factory=_random)
     valkey_password: str = field(default_factory=_random)
+    bank_secret: str = field(default_factory=_random)
+    bank_webhook_secret: str = field(default_factory=_random)
 
 
 @contextmanager

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
@@ -116,6 +117,18 @@ def test_commands_of_the_owner_find_the_password_by_themselves(shop: Shop) -> No
     assert done.stdout == "allo_app has the shop's privileges\n"
 
 
+def test_the_bank_is_small_and_knows_nothing_of_the_shop(shop: Shop) -> None:
+    bank, found = shop.child("checkout.bank"), shop.variables()
+    assert found["PAYMENT_PROVIDER"] == "bank"
+    with urllib.request.urlopen(f"{found['BANK_URL']}/health", timeout=5) as response:  # noqa: S310
+        assert response.read() == b"ok"
+    assert not {"DATABASE_URL", "REDIS_URL", "SECRET_KEY"} & environment_of(bank).keys()
+    books = shop.state / "bank.sqlite3"
+    assert books.stat().st_mode & 0o777 == 0o600
+    status = Path(f"/proc/{bank}/status").read_text().split()
+    assert int(status[status.index("VmRSS:") + 1]) < 80_000  # kB
+
+
 def test_valkey_answers_nobody_without_its_password(shop: Shop) -> None:
     url = urlsplit(shop.variables()["REDIS_URL"])
     with Redis.from_url(url.geturl()) as known:
@@ -189,7 +202,8 @@ def test_postgres_killed_at_work_is_back_within_five_seconds(shop: Shop) -> None
 
 
 @pytest.mark.parametrize(
-    "name", ["valkey", "worker", "beat", "allo.gunicorn ", "allo.gunicorn_live "]
+    "name",
+    ["valkey", "checkout.bank", "worker", "beat", "allo.gunicorn ", "allo.gunicorn_live "],
 )
 def test_killed_process_is_started_again(shop: Shop, name: str) -> None:
     before = shop.child(name)

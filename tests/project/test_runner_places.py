@@ -136,7 +136,7 @@ def test_given_servers_are_used_and_none_is_started(state: Path) -> None:
             assert shop.answers()
             assert not (state / "servers").exists()
             assert {name.stem for name in (state / "log").iterdir()} == {
-                "beat", "live", "prepare", "web", "worker",
+                "bank", "beat", "live", "prepare", "web", "worker",
             }  # fmt: skip
         finally:
             shop.stop()
