@@ -8,22 +8,20 @@ from django.db.models import Case, QuerySet, Value, When
 
 from allo.postgresql.compiled import Compiled
 from checkout.models import Contact
-from reservations.engine.books import Also
 from reservations.models import Reservation
 
 # The lock waits for a running confirmation and then reads the row again, so a late draft finds the
 # reservation confirmed and writes nothing.
-KEEP = """
-    INSERT INTO checkout_contact (reservation_id, name, email, changed_at)
-    SELECT held.id, typed.name, typed.email, clock_timestamp()
-    FROM unnest(%s::uuid[], %s::text[], %s::text[]) AS typed(id, name, email)
+_KEEP = """
+    INSERT INTO checkout_contact (reservation_id, {columns}, changed_at)
+    SELECT held.id, {typed}, clock_timestamp()
+    FROM unnest(%s::uuid[], {arrays}) AS typed(id, {columns})
     JOIN reservations_reservation AS held USING (id)
     WHERE held.status <> 'confirmed'
     FOR SHARE OF held
     ON CONFLICT (reservation_id) DO UPDATE
-    SET name = excluded.name, email = excluded.email, changed_at = excluded.changed_at
+    SET ({columns}, changed_at) = ROW({excluded}, excluded.changed_at)
 """
-
 
 # The number of a holder's latest reservations that are searched for a contact.
 LATEST = 20
@@ -33,19 +31,30 @@ class Typed(NamedTuple):
     """What a shopper typed at a reservation's checkout, cut to the columns' lengths."""
 
     reservation_id: UUID
-    name: str
-    email: str
+    name: str = ""
+    email: str = ""
+    phone: str = ""
+    delivery: str = ""
+    line1: str = ""
+    line2: str = ""
+    city: str = ""
+    region: str = ""
+    pin: str = ""
 
 
-def keep(typed: Typed) -> None:
-    """Stores a draft. A confirmed reservation keeps the contact it was sold with."""
+FIELDS = Typed._fields[1:]
+KEEP = _KEEP.format(
+    columns=", ".join(FIELDS),
+    typed=", ".join(f"typed.{field}" for field in FIELDS),
+    arrays=", ".join(["%s::text[]"] * len(FIELDS)),
+    excluded=", ".join(f"excluded.{field}" for field in FIELDS),
+)
+
+
+def keep(*typed: Typed) -> None:
+    """Stores drafts. A confirmed reservation keeps the contact it was sold with."""
     with connection.cursor() as cursor:
-        cursor.execute(KEEP, [[value] for value in typed])
-
-
-def with_sale(typed: Typed) -> Also:
-    """The statement that stores the contact in the transaction of the confirmation."""
-    return Also(KEEP, typed)
+        cursor.execute(KEEP, [list(values) for values in zip(*typed, strict=True)])
 
 
 def for_page_of(reservation: Reservation) -> Contact | None:

@@ -1,22 +1,114 @@
+"""What a buyer types: who it is for, and where it goes."""
+
+import unicodedata
 from typing import Any
 from uuid import UUID
 
+import phonenumbers
 from django import forms
+from django.core.exceptions import ValidationError
+from localflavor.in_.forms import INZipCodeField
+from localflavor.in_.in_states import STATE_CHOICES
 
-from allo.web.names import name_is_visible
+from allo.outbox.addresses import BadAddress, checked
+from allo.web.names import name_is_visible, text_is_visible
+from checkout import contacts
 from checkout.contacts import Typed
+from checkout.models import Contact, Order
+from checkout.orders.drafts import Buyer
+
+REGIONS = sorted(STATE_CHOICES, key=lambda choice: choice[1])
+# What an address needs; `line2` may stay empty.
+NEEDED = ("line1", "city", "region", "pin")
+ADDRESS = ("line1", "line2", "city", "region", "pin")
 
 
-class ContactForm(forms.Form):
-    """The buyer's name, and the address for the receipt."""
+def mail_reaches(address: str) -> None:
+    """Refuses what forms of addresses allow and mail does not."""
+    try:
+        checked(address)
+    except BadAddress as error:
+        raise ValidationError(str(error)) from None
 
-    name = forms.CharField(
-        max_length=120,
-        validators=[name_is_visible],
-        widget=forms.TextInput({"autocomplete": "name"}),
+
+class Text(forms.CharField):
+    """One line, in Unicode's composed form: the same name is the same text on every device."""
+
+    def to_python(self, value: Any) -> str:
+        return unicodedata.normalize("NFC", super().to_python(value) or "")
+
+
+class PhoneField(forms.CharField):
+    """A telephone number of any country, stored as +919845012345; without a country it is one of
+    India."""
+
+    def clean(self, value: Any) -> str:
+        typed = super().clean(value)
+        try:
+            number = phonenumbers.parse(typed, "IN")
+        except phonenumbers.NumberParseException:
+            number = None
+        if not number or not phonenumbers.is_valid_number(number):
+            raise ValidationError("This is not a telephone number, such as 98450 12345.")
+        return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def _text(field: str, autocomplete: str, **more: Any) -> Text:
+    column: Any = Order._meta.get_field(field)
+    return Text(
+        max_length=column.max_length,
+        widget=forms.TextInput({"autocomplete": autocomplete}),
+        **more,
     )
+
+
+class BuyerForm(forms.Form):
+    """The buyer, and the address unless the order is collected at the warehouse."""
+
+    name = _text("name", "name", validators=[name_is_visible])
     email = forms.EmailField(
-        label="E-mail", max_length=254, widget=forms.EmailInput({"autocomplete": "email"})
+        label="E-mail",
+        max_length=254,
+        validators=[mail_reaches],
+        widget=forms.EmailInput({"autocomplete": "email"}),
+    )
+    phone = PhoneField(
+        label="Telephone",
+        max_length=40,
+        widget=forms.TextInput({"autocomplete": "tel", "type": "tel"}),
+    )
+    delivery = forms.ChoiceField(
+        label="How it reaches you",
+        choices=Contact.Delivery,
+        widget=forms.RadioSelect,
+        error_messages={"required": "Choose one of the two."},
+    )
+    line1 = _text(
+        "line1",
+        "address-line1",
+        label="Address",
+        required=False,
+        validators=[text_is_visible],
+    )
+    line2 = _text("line2", "address-line2", label="Flat, landmark (optional)", required=False)
+    city = _text(
+        "city",
+        "address-level2",
+        label="Town or city",
+        required=False,
+        validators=[text_is_visible],
+    )
+    region = forms.ChoiceField(
+        label="State",
+        choices=[("", "Choose one"), *REGIONS],
+        required=False,
+        widget=forms.Select({"autocomplete": "address-level1"}),
+    )
+    pin = INZipCodeField(
+        label="PIN code",
+        required=False,
+        widget=forms.TextInput({"autocomplete": "postal-code", "inputmode": "numeric"}),
+        error_messages={"invalid": "A PIN code has six digits, such as 560001."},
     )
 
     def __init__(self, *args: Any, **more: Any) -> None:
@@ -26,9 +118,33 @@ class ContactForm(forms.Form):
             for field in self.fields.values():
                 field.widget.attrs["hx-preserve"] = "true"
 
+    def clean_pin(self) -> str:
+        pin: str = self.cleaned_data["pin"]
+        if pin.startswith("0"):
+            raise ValidationError("No PIN code begins with 0.")
+        return pin
+
+    def clean(self) -> dict[str, Any]:
+        """What is collected needs no address, and keeps none."""
+        if self.cleaned_data.get("delivery") == Contact.Delivery.COLLECT:
+            for field in ADDRESS:
+                self.cleaned_data[field] = ""
+                self.errors.pop(field, None)
+            return self.cleaned_data
+        for field in NEEDED:
+            if not self.cleaned_data.get(field) and field not in self.errors:
+                self.add_error(field, "This field is required.")
+        return self.cleaned_data
+
+    def buyer(self) -> Buyer:
+        """Of a valid form."""
+        typed = self.cleaned_data
+        return Buyer(**{field: typed[field] for field in ("name", "email", "phone", *ADDRESS)})
+
     def typed(self, reservation_id: UUID) -> Typed:
         """What was typed, valid or not."""
-        return Typed(reservation_id, self._typed("name", 120), self._typed("email", 254))
+        return Typed(reservation_id, **{name: self._typed(name) for name in contacts.FIELDS})
 
-    def _typed(self, field: str, length: int) -> str:
-        return str(self.data.get(field, "")).replace("\0", "").strip()[:length]
+    def _typed(self, name: str) -> str:
+        column: Any = Contact._meta.get_field(name)
+        return str(self.data.get(name, "")).replace("\0", "").strip()[: column.max_length]

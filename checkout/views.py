@@ -4,6 +4,7 @@ from hashlib import sha256
 from typing import Any
 from uuid import UUID, uuid4
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -15,14 +16,17 @@ from allo.web.parts import (
     Request,
     SeeOther,
     busy,
+    go_to,
     holds_changed,
     never_stored,
     render_part,
     wants_part,
 )
-from checkout import contacts
-from checkout.forms import ContactForm
+from checkout import contacts, paying
+from checkout.commands import Hold
+from checkout.forms import BuyerForm
 from checkout.models import Contact
+from checkout.orders import links, opening
 from reservations import refusals, services
 from reservations.engine.events import reservation_topic
 from reservations.engine.idempotency import Reply
@@ -31,6 +35,8 @@ from reservations.refusals import Refusal
 from reservations.shop.holders import owned
 from reservations.shop.keys import key_of, once_for, reply
 from reservations.shop.panel import next_lapse_of, stock_of
+
+Status = Reservation.Status
 
 TITLES = {
     "pending": "Held for you",
@@ -43,7 +49,10 @@ TITLES = {
 @require_safe
 @never_stored
 def checkout(request: Request, reservation_id: UUID) -> HttpResponse:
-    return _page(request, owned(request, reservation_id))
+    reservation = owned(request, reservation_id)
+    if reservation.status == Status.CONFIRMED and (order := opening.order_of(reservation)):
+        return go_to(request, links.path_to(order))
+    return _page(request, reservation)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -53,17 +62,14 @@ def confirm(request: Request, reservation_id: UUID) -> HttpResponse:
     if request.method != "POST":
         return SeeOther(_url(reservation))
     key_of(request)
-    form = ContactForm(request.POST)
-    typed = form.typed(reservation.pk)
+    form = BuyerForm(request.POST)
+    contacts.keep(form.typed(reservation.pk))
     if not form.is_valid() and reservation.is_pending:
-        contacts.keep(typed)
         return _page(request, reservation, form=form, status=422)
-    asked = {**form.cleaned_data, "quantity": _shown(request)}
-    sale = {"seen": _shown(request), "also": contacts.with_sale(typed)}
-    answer = _answer(request, reservation, services.confirm, asked, **sale)
+    answer = paying.order(request, [reservation], [_shown_hold(request, reservation)], form.buyer())
     if answer.status != refusals.DONE:
-        contacts.keep(typed)
-    return _respond(request, reservation, answer)
+        return _respond(request, reservation, answer)
+    return replayed(paying.go_to_pay(request, answer.body), answer.replayed)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -96,14 +102,24 @@ def renew(request: Request, reservation_id: UUID) -> HttpResponse:
 def contact(request: HttpRequest, reservation_id: UUID) -> HttpResponse:
     """Stores what is being typed, so that it survives an expiring hold."""
     reservation = owned(request, reservation_id)
-    contacts.keep(ContactForm(request.POST).typed(reservation.pk))
+    contacts.keep(BuyerForm(request.POST).typed(reservation.pk))
     return HttpResponse(status=204)
 
 
-def _shown(request: Request) -> int | None:
+def _shown(request: Request, field: str = "quantity") -> int | None:
     """The held quantity that the form showed; None if it was not sent."""
-    shown = request.POST.get("quantity", "")
+    shown = request.POST.get(field, "")
     return int(shown) if re.fullmatch("[0-9]{1,9}", shown) else None
+
+
+def _shown_hold(request: Request, reservation: Reservation) -> Hold:
+    """The hold as the form showed it; what it does not say is as it is now."""
+    quantity, unit_paise = _shown(request), _shown(request, "unit_paise")
+    return Hold(
+        reservation.pk,
+        reservation.quantity if quantity is None else quantity,
+        reservation.unit_paise if unit_paise is None else unit_paise,
+    )
 
 
 def _answer(
@@ -138,7 +154,7 @@ def _page(
     request: Request,
     reservation: Reservation,
     *,
-    form: ContactForm | None = None,
+    form: BuyerForm | None = None,
     refusal: Refusal | None = None,
     status: int = 200,
 ) -> HttpResponse:
@@ -151,7 +167,7 @@ def _page(
     context = {
         "reservation": reservation,
         "contact": contact,
-        "form": form or ContactForm(initial=_initial(contact)),
+        "form": form or BuyerForm(initial=_initial(contact)),
         "refusal": refusal,
         "seen": seen,
         "topics": [reservation_topic(reservation.pk)],
@@ -160,9 +176,11 @@ def _page(
         "swapped": wants_part(request),
         "idempotency_key": uuid4(),
         "now": timezone.now(),
+        "order": opening.order_of(reservation) if reservation.paying_since else None,
         **again,
     }
     response = render_part(request, "checkout/checkout.html", part, context, status=status)
+    paying.may_lead_to(settings.PAYMENT_PROVIDER, response)
     return response if part == "again" else holds_changed(response)
 
 
@@ -173,7 +191,7 @@ def _title(reservation: Reservation) -> str:
 
 
 def _initial(contact: Contact | None) -> dict[str, str]:
-    return {"name": contact.name, "email": contact.email} if contact else {}
+    return {field: getattr(contact, field) for field in contacts.FIELDS} if contact else {}
 
 
 def _again(reservation: Reservation) -> dict[str, Any]:
@@ -203,6 +221,7 @@ def _seen(reservation: Reservation, again: dict[str, Any]) -> str:
         reservation.status,
         reservation.quantity,
         reservation.expires_at,
+        reservation.paying_since,
         offered,
         again["next_lapse_at"],
         reservation.inventory.product.is_published,

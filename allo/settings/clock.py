@@ -24,6 +24,12 @@ CELERY_BEAT_SCHEDULE = {
         # A queued sweep is useless once the next one is queued.
         "options": {"expires": max(EXPIRY_SWEEP_SECONDS - 1, 1)},
     },
+    # What the provider's messages and the shoppers' return pages did not settle.
+    "settle-payments": {
+        "task": "checkout.tasks.settle_due",
+        "schedule": 5,
+        "options": {"expires": 4},
+    },
     "watch-low-stock": {
         "task": "inventory.tasks.watch_low_stock",
         "schedule": 60,

@@ -3,7 +3,7 @@
 from django.core.exceptions import ImproperlyConfigured
 
 from allo.outbox.addresses import BadAddress, checked
-from allo.settings.environment import BASE_DIR, PRODUCTION, STATE_DIR, env
+from allo.settings.environment import ALLOWED_HOSTS, BASE_DIR, HTTPS, PRODUCTION, STATE_DIR, env
 
 INSTALLED_APPS = [
     "allo",
@@ -100,6 +100,10 @@ STORAGES = {
 REPLACED_PICTURES_DAYS = env.int("REPLACED_PICTURES_DAYS", default=7)
 WHITENOISE_MAX_AGE = 3600
 WHITENOISE_KEEP_ONLY_HASHED_FILES = True
+
+# Where links in mail lead.
+_host = next(iter(ALLOWED_HOSTS), "localhost").lstrip(".")
+SITE_URL = env.str("SITE_URL", default=f"{'https' if HTTPS else 'http'}://{_host}").rstrip("/")
 
 # --- Mail -----------------------------------------------------------------------------------
 

@@ -25,9 +25,22 @@ class Contact(models.Model):
     """A draft as typed, perhaps invalid, until the reservation is confirmed; then the contact of
     the confirming form, which is final. Written in `checkout.contacts`."""
 
+    class Delivery(models.TextChoices):
+        SEND = "send", "Send it to me"
+        COLLECT = "collect", "I collect it at the warehouse"
+
     reservation = models.OneToOneField(Reservation, models.PROTECT, primary_key=True)
     name = models.CharField(max_length=120, blank=True)
     email = models.CharField("e-mail", max_length=254, blank=True)
+    phone = models.CharField(max_length=40, blank=True, default="", db_default="")
+    delivery = models.CharField(
+        max_length=7, choices=Delivery, blank=True, default="", db_default=""
+    )
+    line1 = models.CharField("address", max_length=120, blank=True, default="", db_default="")
+    line2 = models.CharField("second line", max_length=120, blank=True, default="", db_default="")
+    city = models.CharField(max_length=80, blank=True, default="", db_default="")
+    region = models.CharField("state", max_length=2, blank=True, default="", db_default="")
+    pin = models.CharField("PIN", max_length=10, blank=True, default="", db_default="")
     changed_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:

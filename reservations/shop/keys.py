@@ -1,26 +1,32 @@
 """The idempotency keys of forms, so that a double click acts once."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from django.core.exceptions import BadRequest
 from django.http import HttpRequest
 
 from allo.web.idempotency_key import is_proper, sent_key
 from reservations import refusals
-from reservations.engine.idempotency import Once, Reply
+from reservations.engine.idempotency import Once, Outcome, Reply
 from reservations.exceptions import ReservationError
 from reservations.services import Verb
 
 
-def once_for(request: HttpRequest, holder: str, endpoint: str, asked: Mapping[str, object]) -> Once:
+def once_for(
+    request: HttpRequest,
+    holder: str,
+    endpoint: str,
+    asked: Mapping[str, object],
+    render: Callable[[Outcome], Reply] = refusals.answer,
+) -> Once:
     """`asked` are the form's cleaned values, so that equal requests compare as equal."""
     return Once(
         client=holder,
         endpoint=endpoint,
         key=key_of(request),
         request=json.dumps(asked, sort_keys=True, default=str).encode(),
-        render=refusals.answer,
+        render=render,
     )
 
 

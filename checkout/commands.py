@@ -1,0 +1,131 @@
+"""What decides about orders under the locks of the engine: opening, dropping, and selling for
+money that is secured. Plain code, as `reservations.engine.commands`."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+from django.conf import settings
+
+from checkout.exceptions import OrderedAlready
+from checkout.models import Charge, Order
+from checkout.orders import statements
+from checkout.orders.drafts import Draft
+from checkout.payments.base import Money
+from reservations.engine import bags
+from reservations.engine.books import Also, Books
+from reservations.engine.commands import Command
+from reservations.engine.idempotency import Bag
+
+State = Order.State
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A reservation as the page showed it that orders or pays for it."""
+
+    id: UUID
+    quantity: int
+    unit_paise: int
+
+
+@dataclass(frozen=True, slots=True)
+class OpenBefore:
+    """An order that is open, and the reservations on its lines."""
+
+    order_id: UUID
+    holds: tuple[UUID, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenOrder(Command):
+    """Order `holds`, which last for the time to pay from now on. The open orders that have one of
+    them, `replaces`, are dropped in the same transaction."""
+
+    draft: Draft
+    holds: tuple[Hold, ...]
+    replaces: tuple[OpenBefore, ...] = ()
+
+    def decide(self, books: Books) -> Bag:
+        """A hold on an order that was opened meanwhile is refused as `BeingPaid`."""
+        replaced = [before for before in self.replaces if self._is_open(books, before)]
+        held = bags.pay_for(
+            books,
+            [(hold.id, hold.quantity, hold.unit_paise) for hold in self.holds],
+            timedelta(seconds=settings.PAYMENT_WINDOW_SECONDS),
+            instead_of={hold for before in replaced for hold in before.holds},
+        )
+        for before in replaced:
+            _drop(books, before)
+        books.after += self.draft.rows(books.now, held)
+        return Bag(tuple(held), self.draft.order_id)
+
+    def _is_open(self, books: Books, before: OpenBefore) -> bool:
+        state = statements.row_of(books, before.order_id).state
+        if state not in (State.OPEN, State.DROPPED):
+            raise OrderedAlready(before.order_id)
+        return state == State.OPEN
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DropOrder(Command):
+    """End an open order without a sale: its living holds go on, and can be ordered again. With
+    `if_dead` only if one of its holds has ended."""
+
+    order: OpenBefore
+    if_dead: bool = False
+
+    def decide(self, books: Books) -> Bag:
+        holds = [books.reservation(hold) for hold in self.order.holds]
+        dead = any(not hold.is_pending or hold.is_due(books.now) for hold in holds)
+        is_open = statements.row_of(books, self.order.order_id).state == State.OPEN
+        if is_open and (dead or not self.if_dead):
+            bags.unhold(books, self.order.holds)
+            _drop(books, self.order)
+        return Bag(tuple(holds), self.order.order_id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decide(Command):
+    """Decide about money that was seen: take it for the whole order, or give it back.
+
+    The first that is right is taken if every hold is live and has its line's quantity: then all are
+    sold. Whatever else appears is given back: late, a second time, or wrong.
+    """
+
+    order_id: UUID
+    payment_id: UUID
+    provider: str
+    lines: tuple[tuple[UUID, int], ...]
+    money: tuple[Money, ...]
+
+    def decide(self, books: Books) -> Bag:
+        known = {reference for _, reference in books.above[statements.CHARGES][self.order_id]}
+        for money in self.money:
+            if money.reference not in known:
+                decision = self._decision(books, money)
+                books.above[statements.CHARGES][self.order_id].append(
+                    [self.order_id, money.reference]
+                )
+                books.after.append(self._charge(money, decision))
+        return Bag(tuple(books.reservation(hold) for hold, _ in self.lines), self.order_id)
+
+    def _decision(self, books: Books, money: Money) -> Charge.Decision:
+        order = statements.row_of(books, self.order_id)
+        right = money.amount == order.total_paise and money.currency == "INR"
+        if order.state == State.OPEN and right and bags.sell_all(books, self.lines):
+            order.state = State.PLACED
+            return Charge.Decision.TAKE
+        return Charge.Decision.GIVE_BACK
+
+    def _charge(self, money: Money, decision: Charge.Decision) -> Also:
+        row = (
+            self.order_id, self.payment_id, self.provider, money.reference, money.amount,
+            money.currency, money.fact, decision,
+        )  # fmt: skip
+        return Also(statements.CHARGE, row, rank=6)
+
+
+def _drop(books: Books, order: OpenBefore) -> None:
+    statements.row_of(books, order.order_id).state = State.DROPPED
+    books.before += [Also(drop, (order.order_id,), rank) for rank, drop in statements.DROPPED]

@@ -1,0 +1,82 @@
+"""When to look at a payment again, and which ones the clock looks at now."""
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.db.models import Exists, F, Min, OuterRef, Q
+from django.db.models.functions import Now
+
+from checkout.models import Charge, Order, OrderLine, Payment, Refund
+from checkout.payments.base import Seen, SessionState
+
+FIRST_PAUSE, LONGEST_PAUSE = 5, 3600
+# So long before the first hold ends nobody can begin to pay any more: what was begun before arrives
+# in time.
+CLOSE_BEFORE = timedelta(seconds=20)
+# Money may still appear after a payment has ended, for example from a slow bank.
+LOOK_BACK = timedelta(days=5)
+
+ENDED = Q(reservation__ended_at__isnull=False) | Q(reservation__expires_at__lte=Now())
+
+
+def pause_after(looks: int) -> timedelta:
+    return timedelta(seconds=min(FIRST_PAUSE * 2 ** min(looks, 20), LONGEST_PAUSE))
+
+
+def put_off(payment: Payment, order: Order, seen: Seen, now: datetime) -> None:
+    """Writes when to look again, and closes a payment with which nothing can happen any more. Its
+    row is locked."""
+    money_moves = _money_moves(payment)
+    if not payment.closed_at and not money_moves and _is_over(payment, order, seen):
+        payment.closed_at = now
+    payment.look_at = _next_look(payment, order, now, money_moves=money_moves)
+    payment.save(update_fields=["closed_at", "look_at"])
+
+
+def chosen(limit: int) -> list[Payment]:
+    """Those that are due, the soonest end first: their time has come, or a hold of their order
+    ended by other means than time."""
+    dead = OrderLine.objects.filter(ENDED, order=OuterRef("order"), active=True)
+    order_died = Q(order__state=Order.State.OPEN) & Exists(dead)
+    due = Payment.objects.filter(Q(look_at__lte=Now()) | order_died)
+    return list(due.order_by("expires_at")[:limit])
+
+
+def claim(payment: Payment) -> bool:
+    """Puts it off before it is looked at, so that of two clocks one looks, and a provider that is
+    down is asked ever more rarely."""
+    mine = Payment.objects.filter(pk=payment.pk, looks=payment.looks, look_at=payment.look_at)
+    later = Now() + pause_after(payment.looks)
+    return bool(mine.update(looks=F("looks") + 1, look_at=later))
+
+
+def now_due(payment_id: UUID) -> None:
+    """Something may have happened at the provider."""
+    Payment.objects.filter(pk=payment_id).update(look_at=Now(), looks=0)
+
+
+def _is_over(payment: Payment, order: Order, seen: Seen) -> bool:
+    if payment.session_ref is None:
+        return order.state != Order.State.OPEN
+    return seen.session is not SessionState.OPEN
+
+
+def _money_moves(payment: Payment) -> bool:
+    """Whether money is on its way, in either direction."""
+    asked = Refund.objects.filter(charge__payment=payment, state=Refund.State.ASKED)
+    unsettled = Charge.objects.filter(payment=payment, settled_at=None)
+    return asked.exists() or unsettled.exists()
+
+
+def _next_look(
+    payment: Payment, order: Order, now: datetime, *, money_moves: bool
+) -> datetime | None:
+    if payment.closed_at and not money_moves and order.state != Order.State.OPEN:
+        again = now + timedelta(seconds=LONGEST_PAUSE)
+        return again if again < payment.closed_at + LOOK_BACK else None
+    again = now + pause_after(payment.looks)
+    if order.state != Order.State.OPEN:
+        return again
+    first = order.order_lines.filter(active=True).aggregate(at=Min("reservation__expires_at"))["at"]
+    ahead = [at for at in (first - CLOSE_BEFORE, first) if now < at < again]
+    return min(ahead, default=again)

@@ -1,0 +1,31 @@
+"""Why an order is refused."""
+
+from uuid import UUID
+
+from reservations.exceptions import ReservationError
+
+
+class OrderedAlready(ReservationError):
+    """The money for it arrived meanwhile: it is on the order `order_id`."""
+
+    code = "ordered_already"
+
+    def __init__(self, order_id: UUID) -> None:
+        super().__init__("This is ordered already.")
+        self.order_id = order_id
+
+
+class NotThatState(Exception):
+    """The order is not in the state that this step begins from."""
+
+
+class NothingToRefund(Exception):
+    """No money of the order was captured."""
+
+
+class TooMuch(Exception):
+    """Only `left` paise of the order can still be refunded."""
+
+    def __init__(self, left: int) -> None:
+        super().__init__(f"{left} paise are left")
+        self.left = left

@@ -1,0 +1,63 @@
+"""The mail that buyers get; its templates are in `templates/mail/`.
+
+Each is written in the transaction of what it tells, once for each such event.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from allo.outbox import services as outbox
+from allo.outbox.addresses import BadAddress
+from allo.outbox.kinds import register
+from checkout.models import Charge, Order, Refund
+from checkout.orders.links import link_to
+
+
+def receipt(order: Order) -> None:
+    """P7. Exactly one for each paid order whose buyer gave an address."""
+    _write("receipt", order, str(order.pk))
+
+
+def cancelled(order: Order) -> None:
+    _write("order_cancelled", order, str(order.pk))
+
+
+def shipped(order: Order, parcel: str) -> None:
+    """Of each parcel one, as an order may leave from several warehouses."""
+    _write("shipped", order, f"{order.pk}:{parcel}", parcel=parcel)
+
+
+def refunded(refund: Refund) -> None:
+    order = refund.charge.order
+    # Money that bought nothing was announced as it was given back.
+    if refund.charge.decision == Charge.Decision.TAKE:
+        _write("refunded", order, str(refund.pk), paise=refund.amount)
+
+
+def money_comes_back(charge: Charge) -> None:
+    """Money that bought nothing: it came late, twice, or was not what was asked for."""
+    if charge.provider != "none":
+        _write("money_comes_back", charge.order, str(charge.pk), paise=charge.amount)
+
+
+def _write(kind: str, order: Order, name: str, **more: object) -> None:
+    if not order.email:
+        return  # a program ordered without one
+    context = {"order": str(order.pk), **more}
+    try:
+        outbox.put(key=f"{kind}:{name}", kind=kind, to=order.email, context=context)
+    except BadAddress:
+        # Forms refuse such addresses. One that came by another way must not stop money.
+        return
+
+
+def _facts(context: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The order as it is when the mail is sent. The link is made here, so it is stored nowhere."""
+    order = Order.objects.prefetch_related("order_lines__reservation__inventory__warehouse").get(
+        pk=context["order"]
+    )
+    return {**context, "order": order, "lines": order.order_lines.all(), "link": link_to(order)}
+
+
+for _kind in ("receipt", "order_cancelled", "shipped", "refunded", "money_comes_back"):
+    register(_kind, _facts)

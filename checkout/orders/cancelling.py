@@ -1,0 +1,68 @@
+"""Ends an order that was sold: its units go back on the shelf, through the ledger."""
+
+from collections.abc import Collection
+from uuid import UUID, uuid5
+
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.db.models.functions import Now
+
+from checkout import mail
+from checkout.events import publish_order
+from checkout.exceptions import NotThatState
+from checkout.models import Order, OrderEvent, OrderLine
+from checkout.orders import refunding
+from inventory import services
+from inventory.adjustments import Adjustment
+from inventory.exceptions import AlreadyDone
+from inventory.models import StockMovement
+
+# The namespace of the references of `returned` movements.
+RETURNED = UUID("5d0b4c0e-8f5e-4b0c-9a58-2f1f0f6f7c11")
+
+
+def cancel_lapsed(order: Order) -> None:
+    """The authorisation lapsed before it was captured: nothing was paid."""
+    try:
+        restock_and_cancel(order, of=(Order.State.PLACED,), note="The bank did not pay")
+    except (AlreadyDone, NotThatState):
+        return  # another look did it
+
+
+@transaction.atomic
+def cancel(order: Order, *, reason: str, actor: User | None = None) -> None:
+    """Before it is shipped: its units go back on the shelf, and what is left of its money back to
+    the buyer. Raises as `restock_and_cancel`."""
+    restock_and_cancel(order, of=Order.CANCELLABLE, actor=actor, note=reason)
+    if left := refunding.left_of(order):
+        refunding.refund(order, amount=left, reason=reason, actor=actor)
+
+
+@transaction.atomic
+def restock_and_cancel(
+    order: Order, *, of: Collection[str], actor: User | None = None, note: str
+) -> None:
+    """Raises `NotThatState` if the order is in none of the states `of` any more, `AlreadyDone` if
+    its units are back already, `Busy`."""
+    # The ledger first, as inventory rows are locked before orders. What another transaction did to
+    # the order meanwhile is seen by the update below, and undoes this.
+    lines = order.order_lines.filter(active=True).select_related("reservation")
+    services.apply(adjustments=[_returned(line, note) for line in lines], actor=actor)
+    cancelled = Order.objects.filter(pk=order.pk, state__in=of)
+    if not cancelled.update(state=Order.State.CANCELLED, cancelled_at=Now()):
+        raise NotThatState
+    order.refresh_from_db()
+    OrderEvent.objects.create(order=order, what="cancel", who=actor, note=note)
+    mail.cancelled(order)
+    publish_order(order, order.cancelled_at)
+
+
+def _returned(line: OrderLine, note: str) -> Adjustment:
+    """The reference follows from the line: it comes back once, whatever is retried."""
+    return Adjustment(
+        inventory_id=line.reservation.inventory_id,
+        delta=line.quantity,
+        reason=StockMovement.Reason.RETURNED,
+        note=note,
+        reference=uuid5(RETURNED, str(line.pk)),
+    )

@@ -1,0 +1,83 @@
+"""An order before it is opened: all that is written of it, made before any lock."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID, uuid4
+
+from checkout.orders import statements
+from checkout.orders.numbers import new_number
+from checkout.orders.tax import included
+from reservations.engine.books import Also
+from reservations.models import Reservation
+
+
+@dataclass(frozen=True, slots=True)
+class Buyer:
+    """Whom the order is for. Without an address it is collected at the warehouse."""
+
+    name: str = ""
+    email: str = ""
+    phone: str = ""
+    line1: str = ""
+    line2: str = ""
+    city: str = ""
+    region: str = ""
+    pin: str = ""
+
+    @property
+    def collects(self) -> bool:
+        return not self.line1
+
+
+@dataclass(frozen=True, slots=True)
+class Pages:
+    """Where the provider sends the shopper, as absolute addresses with "{number}" for the order's
+    number."""
+
+    paid: str
+    back: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    holder: str
+    account_id: int | None
+    buyer: Buyer
+    provider: str
+    shipping_paise: int
+    pages: Pages
+    gst_percents: Mapping[UUID, int]  # by reservation
+    order_id: UUID = field(default_factory=uuid4)
+    payment_id: UUID = field(default_factory=uuid4)
+    number: str = field(default_factory=new_number)
+
+    def rows(self, now: datetime, held: Sequence[Reservation]) -> list[Also]:
+        """Order, lines and payment, as the engine writes them."""
+        first_end = min(hold.expires_at for hold in held)
+        return [
+            Also(statements.ORDER, self._order(now, held), rank=4),
+            *(Also(statements.LINE, self._line(hold), rank=4) for hold in held),
+            Also(statements.PAYMENT, self._payment(now, first_end), rank=5),
+        ]
+
+    def _order(self, now: datetime, held: Sequence[Reservation]) -> tuple[object, ...]:
+        total = sum(hold.total_paise for hold in held) + self.shipping_paise
+        b = self.buyer
+        return (
+            self.order_id, self.number, self.holder, self.account_id, total, self.shipping_paise,
+            b.name, b.email, b.phone, b.line1, b.line2, b.city, b.region, b.pin, now,
+        )  # fmt: skip
+
+    def _line(self, hold: Reservation) -> tuple[object, ...]:
+        percent = self.gst_percents[hold.pk]
+        tax = included(hold.total_paise, percent)
+        return (
+            self.order_id, hold.pk, hold.name, hold.unit_paise, hold.quantity, percent, tax,
+        )  # fmt: skip
+
+    def _payment(self, now: datetime, ends_at: datetime) -> tuple[object, ...]:
+        paid, back = (
+            page.format(number=self.number) for page in (self.pages.paid, self.pages.back)
+        )
+        return self.payment_id, self.order_id, self.provider, ends_at, now, paid, back

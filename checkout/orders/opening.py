@@ -1,0 +1,154 @@
+"""From reservations to an open order, and to the address where it is paid."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import fields
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Min
+from django.db.models.functions import Now
+
+from checkout.commands import Decide, DropOrder, Hold, OpenBefore, OpenOrder
+from checkout.models import Order, OrderLine, Payment
+from checkout.orders import statements
+from checkout.orders.drafts import Buyer, Draft
+from checkout.payments.base import Invitation, Item, Money
+from checkout.payments.providers import provider
+from reservations.engine.idempotency import Once, Reply
+from reservations.engine.transactions import perform_bag, perform_once
+from reservations.models import Reservation
+
+
+def open_orders(holds: Iterable[UUID]) -> list[Order]:
+    """The open orders that have one of these reservations on a line."""
+    lines = OrderLine.objects.filter(reservation__in=list(holds), active=True)
+    orders = Order.objects.filter(state=Order.State.OPEN, pk__in=lines.values("order"))
+    return list(orders.prefetch_related("order_lines__reservation"))
+
+
+def order_of(reservation: Reservation) -> Order | None:
+    """The order that it is on: open, or sold."""
+    return Order.objects.filter(
+        order_lines__reservation=reservation, order_lines__active=True
+    ).first()
+
+
+def is_same(order: Order, holds: Sequence[Hold], buyer: Buyer) -> bool:
+    """Whether the open order is the one that these would make."""
+    lines = {(line.reservation_id, line.quantity) for line in order.order_lines.filter(active=True)}
+    same = lines == {(hold.id, hold.quantity) for hold in holds}
+    told = Buyer(**{field.name: getattr(order, field.name) for field in fields(Buyer)})
+    return order.state == Order.State.OPEN and same and told == buyer
+
+
+def open_order(
+    *, draft: Draft, holds: Sequence[Hold], replaces: Sequence[Order] = (), once: Once
+) -> Reply:
+    """Opens the order and its first payment under the form's key. Raises what is not stored."""
+    held = Reservation.objects.filter(pk__in=[hold.id for hold in holds])
+    lines = [line for order in replaces for line in order.order_lines.all()]
+    command = OpenOrder(
+        **_locks([*held.only("inventory"), *(line.reservation for line in lines)]),
+        above=(statements.orders(*(order.pk for order in replaces)),) if replaces else (),
+        draft=draft,
+        holds=tuple(holds),
+        replaces=tuple(_before(order) for order in replaces),
+    )
+    return perform_once(command, once)
+
+
+def drop(order: Order, *, if_dead: bool = False) -> None:
+    """Ends an open order without a sale; one that is not open any more stays as it is."""
+    lines = list(order.order_lines.filter(active=True).select_related("reservation"))
+    perform_bag(
+        DropOrder(
+            **_locks(line.reservation for line in lines),
+            above=(statements.orders(order.pk),),
+            order=OpenBefore(order.pk, tuple(line.reservation_id for line in lines)),
+            if_dead=if_dead,
+        )
+    )
+
+
+def decide_about(payment: Payment, money: tuple[Money, ...]) -> None:
+    """Takes the money for the whole order, or gives it back, in one transaction."""
+    order = payment.order
+    lines = list(order.order_lines.filter(active=True).select_related("reservation"))
+    perform_bag(
+        Decide(
+            **_locks(line.reservation for line in lines),
+            above=(statements.orders(order.pk), statements.charges_of(order.pk)),
+            order_id=order.pk,
+            payment_id=payment.pk,
+            provider=payment.provider,
+            lines=tuple((line.reservation_id, line.quantity) for line in lines),
+            money=money,
+        )
+    )
+
+
+def opened(order: Order) -> Payment:
+    """The payment of an open order, with the address where it is paid. Opens its page at the
+    provider if that was not done yet, and makes a new payment if the last one has ended. Raises
+    `ProviderError`."""
+    payment = _unclosed(order)
+    if payment.url:
+        return payment
+    session = provider(payment.provider).open(_invitation(payment, order))
+    # Stored before anybody is sent there. If the payment was closed meanwhile nobody is.
+    unopened = Payment.objects.filter(pk=payment.pk, session_ref=None, closed_at=None)
+    unopened.update(session_ref=session.reference, url=session.url, look_at=Now(), looks=0)
+    payment.refresh_from_db()
+    return payment
+
+
+@transaction.atomic
+def _unclosed(order: Order) -> Payment:
+    """The payment that can still be paid, made if there is none."""
+    # Rank 4, so that of two requests one makes it.
+    Order.objects.select_for_update(no_key=True).get(pk=order.pk)
+    payments = Payment.objects.filter(order=order)
+    if payment := payments.filter(closed_at=None).first():
+        return payment
+    last = payments.latest("created_at")
+    again = {name: getattr(last, name) for name in ("provider", "success_url", "cancel_url")}
+    return Payment.objects.create(order=order, expires_at=first_end(order), **again)
+
+
+def _invitation(payment: Payment, order: Order) -> Invitation:
+    """From rows that never change, so that a retry says the same."""
+    items = (
+        Item(name=line.name, unit_paise=line.unit_paise, quantity=line.quantity)
+        for line in order.order_lines.order_by("pk")
+    )
+    return Invitation(
+        payment_id=payment.pk,
+        order_number=order.number,
+        items=tuple(items),
+        shipping_paise=order.shipping_paise,
+        email=order.email,
+        success_url=payment.success_url,
+        cancel_url=payment.cancel_url,
+        expires_at=payment.expires_at,
+    )
+
+
+def first_end(order: Order) -> datetime:
+    """When the first of its holds ends."""
+    ends: datetime = order.order_lines.aggregate(at=Min("reservation__expires_at"))["at"]
+    return ends
+
+
+def _locks(holds: Iterable[Reservation]) -> dict[str, Any]:
+    """What a command on these locks: neither ever changes."""
+    found = list(holds)
+    return {
+        "rows": tuple(sorted({hold.inventory_id for hold in found})),
+        "reservation_ids": tuple({hold.pk for hold in found}),
+    }
+
+
+def _before(order: Order) -> OpenBefore:
+    return OpenBefore(order.pk, tuple(line.reservation_id for line in order.order_lines.all()))

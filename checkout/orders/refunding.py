@@ -1,0 +1,51 @@
+"""Money back from a paid order: asked for here, under its locks, and sent by the clock."""
+
+from django.contrib.auth.models import User
+from django.db import transaction
+
+from checkout import due
+from checkout.exceptions import NothingToRefund, TooMuch
+from checkout.models import Charge, Order, OrderEvent, OrderLine, Payment, Refund
+
+
+@transaction.atomic
+def refund(
+    order: Order,
+    *,
+    amount: int,
+    reason: str,
+    actor: User | None = None,
+    line: OrderLine | None = None,
+    units: int = 0,
+) -> Refund:
+    """Asks for `amount` paise back, for `units` of a line or for the order as a whole. Raises
+    `NothingToRefund` if no money of it was captured, `TooMuch` if less is left."""
+    # Ranks 4 to 6, so that two refunds at once see each other.
+    Order.objects.select_for_update(no_key=True).get(pk=order.pk)
+    charge = _taken(order)
+    if amount > (left := charge.amount - charge.refunded_paise):
+        raise TooMuch(left)
+    asked = Refund.objects.create(
+        charge=charge, amount=amount, reason=reason, actor=actor, line=line, units=units
+    )
+    OrderEvent.objects.create(order=order, what="refund", who=actor, note=reason)
+    return asked
+
+
+def left_of(order: Order) -> int:
+    """What can still be refunded, in paise."""
+    charge = order.charges.filter(decision=Charge.Decision.TAKE, fact=Charge.Fact.CAPTURED).first()
+    return charge.amount - charge.refunded_paise if charge else 0
+
+
+def _taken(order: Order) -> Charge:
+    captured = Charge.objects.select_for_update(no_key=True).filter(
+        order=order, decision=Charge.Decision.TAKE, fact=Charge.Fact.CAPTURED
+    )
+    payment = captured.values("payment")
+    list(Payment.objects.select_for_update(no_key=True).filter(pk__in=payment))
+    charge = captured.first()
+    if charge is None:
+        raise NothingToRefund
+    due.now_due(charge.payment_id)
+    return charge

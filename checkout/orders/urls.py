@@ -1,0 +1,13 @@
+from django.urls import path
+
+from checkout.orders import views
+
+app_name = "orders"
+urlpatterns = [
+    path("orders/<str:number>/", views.order, name="order"),
+    path("orders/<str:number>/pay/", views.pay, name="pay"),
+    path("orders/<str:number>/paid/", views.paid, name="paid"),
+    path("orders/<str:number>/back/", views.back, name="back"),
+    path("orders/<str:number>/drop/", views.drop, name="drop"),
+    path("payments/hook/<slug:name>/", views.hook, name="hook"),
+]

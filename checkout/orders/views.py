@@ -1,0 +1,155 @@
+"""The page of an order, and the ways there: from the provider's page, from a mail."""
+
+from hashlib import sha256
+from uuid import uuid4
+
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect
+from django.utils import timezone
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from allo.web.parts import Request, SeeOther, go_to, never_stored, render_part, wants_part
+from checkout import due, looking, paying, tasks
+from checkout.events import order_topic
+from checkout.models import Order
+from checkout.orders import links, opening
+from checkout.orders.numbers import as_written
+from checkout.payments.base import BadHook
+from checkout.payments.providers import provider
+from reservations.shop.holders import holders_of
+
+TITLES = {
+    "open": "Waiting for your payment",
+    "dropped": "Not ordered",
+    "placed": "Ordered",
+    "paid": "Paid",
+    "packed": "Packed",
+    "shipped": "On its way",
+    "delivered": "Delivered",
+    "cancelled": "Cancelled",
+}
+# The orders that a browser opened by signed links, in its session; the last ones.
+OPENED, MOST_OPENED = "orders_opened", 20
+
+
+@require_safe
+@never_stored
+def order(request: Request, number: str) -> HttpResponse:
+    if key := request.GET.get("key"):
+        return _let_in(request, number, key)
+    return _page(request, _order(request, number))
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_stored
+def pay(request: Request, number: str) -> HttpResponse:
+    """Back to the provider's page of an open order."""
+    found = _order(request, number)
+    if request.method != "POST":
+        return SeeOther(links.path_to(found))
+    return paying.go_to_pay(request, links.path_to(found))
+
+
+@require_safe
+@never_stored
+def paid(request: Request, number: str) -> HttpResponse:
+    """Where the provider sends a shopper. Its word is not believed: we look ourselves."""
+    return SeeOther(links.path_to(looking.look(_order(request, number))))
+
+
+@require_safe
+@never_stored
+def back(request: Request, number: str) -> HttpResponse:
+    """The shopper came back without paying: the holds go on, and what was typed is there."""
+    found = _order(request, number)
+    line = found.order_lines.filter(active=True).order_by("pk").first()
+    if found.state != Order.State.OPEN or line is None:
+        return SeeOther(links.path_to(found))
+    return redirect("checkout:checkout", line.reservation_id)
+
+
+@require_POST
+@never_stored
+def drop(request: Request, number: str) -> HttpResponse:
+    """The shopper does not want to pay it: its holds go on, and can be changed."""
+    found = _order(request, number)
+    if found.state == Order.State.OPEN:
+        # Its money may have arrived: then there is nothing to drop.
+        found = looking.look(found)
+        opening.drop(found)
+    return go_to(request, links.path_to(found))
+
+
+@csrf_exempt
+@require_POST
+def hook(request: Request, name: str) -> HttpResponse:
+    """A provider's message. It is only a hint: we look ourselves, and not while it waits."""
+    try:
+        signature = request.headers.get("Stripe-Signature", "")
+        payment = provider(name).hint(request.body, signature)
+    except LookupError:
+        raise Http404("no such provider") from None
+    except BadHook:
+        return HttpResponse(status=400)
+    if payment:
+        due.now_due(payment)
+        tasks.ask_to_settle(payment)
+    return HttpResponse(status=200)
+
+
+def _let_in(request: Request, number: str, key: str) -> HttpResponse:
+    """From the signed link in a mail. The browser is remembered, so that the address it shows can
+    be passed on without passing the order on."""
+    found = _named(number)
+    if found is None or not links.opens(found, key):
+        raise Http404("no such order")
+    request.session[OPENED] = [*request.session.get(OPENED, []), str(found.pk)][-MOST_OPENED:]
+    return SeeOther(links.path_to(found))
+
+
+def _order(request: Request, number: str) -> Order:
+    """The shopper's own order. Raises `Http404` for others', as for one that does not exist."""
+    found = _named(number)
+    if found is None or not _may_see(request, found):
+        raise Http404("no such order")
+    return found
+
+
+def _may_see(request: Request, order: Order) -> bool:
+    account = request.user.pk if request.user.is_authenticated else None
+    mine = order.holder in holders_of(request) or (account and order.account_id == account)
+    return bool(mine) or str(order.pk) in request.session.get(OPENED, [])
+
+
+def _named(number: str) -> Order | None:
+    return Order.objects.filter(number=as_written(number)).first()
+
+
+def _page(request: Request, order: Order) -> HttpResponse:
+    seen = _seen(order)
+    if request.GET.get("seen") == seen and wants_part(request):
+        return HttpResponse(status=204)
+    lines = order.order_lines.select_related("reservation__inventory__product__category")
+    payment = order.payments.latest("created_at")
+    context = {
+        "order": order,
+        "lines": lines.select_related("reservation__inventory__warehouse").order_by("pk"),
+        "payment": payment,
+        "charges": order.charges.order_by("created_at"),
+        "seen": seen,
+        "topics": [order_topic(order.pk)],
+        "title": TITLES[order.state],
+        "swapped": wants_part(request),
+        "now": timezone.now(),
+        "idempotency_key": uuid4(),
+    }
+    response = render_part(request, "checkout/order.html", "state", context)
+    return paying.may_lead_to(payment.provider, response)
+
+
+def _seen(order: Order) -> str:
+    """A hash of what the page shows, by which polling detects a change."""
+    money = list(order.charges.order_by("pk").values_list("fact", "refunded_paise"))
+    parcels = list(order.order_lines.order_by("pk").values_list("carrier", "tracking"))
+    return sha256(str((order.state, money, parcels)).encode()).hexdigest()[:16]

@@ -1,0 +1,107 @@
+"""From a form with holds and a buyer to the page where one pays."""
+
+import logging
+from collections.abc import Callable, Sequence
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.urls import resolve, reverse
+
+from allo.web.parts import Request, go_to
+from checkout import looking, tasks
+from checkout.commands import Hold
+from checkout.models import Order
+from checkout.orders import opening
+from checkout.orders.drafts import Buyer, Draft, Pages
+from checkout.orders.links import path_to
+from checkout.payments.base import ProviderError
+from checkout.payments.providers import provider
+from reservations import refusals
+from reservations.engine.idempotency import Bag, Outcome, Reply
+from reservations.exceptions import ReservationError
+from reservations.models import Reservation
+from reservations.refusals import DONE
+from reservations.shop.keys import once_for
+
+logger = logging.getLogger(__name__)
+
+
+def order(
+    request: HttpRequest, holds: Sequence[Reservation], shown: Sequence[Hold], buyer: Buyer
+) -> Reply:
+    """Opens an order of the holds, or finds the one that they are on. The reply is the order's
+    address, or a refusal."""
+    replaced = []
+    for before in opening.open_orders(hold.id for hold in shown):
+        # Its money may have arrived since: then there is nothing left to order.
+        now = looking.look(before)
+        if now.state in Order.SOLD or opening.is_same(now, shown, buyer):
+            return Reply(DONE, path_to(now))
+        replaced.append(now)
+    draft = _draft(request, holds, buyer)
+    asked = {"holds": [str(hold) for hold in shown], "buyer": str(buyer)}
+    once = once_for(request, draft.holder, "checkout:order", asked, _answer(draft))
+    try:
+        reply = opening.open_order(draft=draft, holds=shown, replaces=replaced, once=once)
+    except ReservationError as refusal:
+        return refusals.answer(refusal)
+    for before in replaced:
+        # Its page at the provider is closed soon, so that nobody pays the order that was dropped.
+        tasks.ask_to_settle(before.payments.latest("created_at").pk)
+    return reply
+
+
+def go_to_pay(request: Request, address: str) -> HttpResponse:
+    """Sends the shopper on from an order's address. While the provider cannot be reached they go to
+    the order's own page, which says so."""
+    found = Order.objects.get(number=resolve(address).kwargs["number"])
+    try:
+        return go_to(request, where_to_pay(found))
+    except ProviderError as error:
+        logger.warning("order %s: %s", found.number, type(error).__name__)
+        return go_to(request, address)
+
+
+def where_to_pay(order: Order) -> str:
+    """The provider's page of an open order; else, and if it needs none, the order's own page.
+    Raises `ProviderError`."""
+    if order.state == Order.State.OPEN:
+        payment = opening.opened(order)
+        if payment.url and provider(payment.provider).origin:
+            return payment.url
+        looking.look(order)
+    return path_to(order)
+
+
+def may_lead_to(provider_name: str, response: HttpResponse) -> HttpResponse:
+    """For pages with a form that leads to this provider's page: browsers apply `form-action` to
+    the redirect as well."""
+    if origin := provider(provider_name).origin:
+        vars(response)["_csp_update"] = {"form-action": [origin]}
+    return response
+
+
+def _draft(request: HttpRequest, holds: Sequence[Reservation], buyer: Buyer) -> Draft:
+    def page(name: str) -> str:
+        marked = reverse(f"orders:{name}", args=["NUMBER"])
+        return request.build_absolute_uri(marked).replace("NUMBER", "{number}")
+
+    return Draft(
+        holder=holds[0].holder,
+        account_id=request.user.pk if request.user.is_authenticated else None,
+        buyer=buyer,
+        provider=settings.PAYMENT_PROVIDER,
+        shipping_paise=0 if buyer.collects else settings.SHIPPING_PAISE,
+        pages=Pages(paid=page("paid"), back=page("back")),
+        gst_percents={hold.pk: hold.inventory.product.gst_percent for hold in holds},
+    )
+
+
+def _answer(draft: Draft) -> Callable[[Outcome], Reply]:
+    """What is stored under the form's key: the order's address, or the refusal."""
+    address = reverse("orders:order", args=[draft.number])
+
+    def answer(outcome: Outcome) -> Reply:
+        return Reply(DONE, address) if isinstance(outcome, Bag) else refusals.answer(outcome)
+
+    return answer

@@ -1,0 +1,62 @@
+"""Paid on delivery: no page to pay at, and no money that could be lost. The order is placed at
+once, by a charge with the order's number as its reference."""
+
+from typing import NoReturn
+from uuid import UUID
+
+from checkout.models import Order, Payment
+from checkout.payments.base import (
+    BadHook,
+    Fact,
+    Invitation,
+    Money,
+    Returned,
+    ReturnState,
+    Seen,
+    Session,
+    SessionState,
+)
+
+
+class PaidOnDelivery:
+    name = "none"
+    origin = ""
+
+    def open(self, invitation: Invitation) -> Session:
+        return Session(reference=str(invitation.payment_id), url=invitation.success_url)
+
+    def look(self, payment_id: UUID, session_ref: str) -> Seen:  # noqa: ARG002
+        order = Payment.objects.select_related("order").get(pk=payment_id).order
+        if order.state == Order.State.DROPPED:
+            return Seen(session=SessionState.EXPIRED, money=())
+        due = Money(
+            reference=order.number,
+            amount=order.total_paise,
+            currency="INR",
+            fact=Fact.CAPTURED,
+            refunds=(),
+            disputed_at=None,
+        )
+        return Seen(session=SessionState.COMPLETE, money=(due,))
+
+    def close(self, session_ref: str) -> None:
+        """It has no page."""
+
+    def capture(self, reference: str, amount: int) -> None:
+        """It is collected on delivery."""
+
+    def void(self, reference: str) -> None:
+        """Nothing was authorised."""
+
+    def refund(self, reference: str, refund_id: UUID, amount: int) -> Returned:
+        """Nothing was paid yet, or it is paid back in cash."""
+        reference = str(refund_id)
+        return Returned(
+            reference=reference, refund_id=refund_id, amount=amount, state=ReturnState.DONE
+        )
+
+    def pay(self, invitation: Invitation, payment_method: str) -> Session:  # noqa: ARG002
+        return self.open(invitation)
+
+    def hint(self, body: bytes, signature: str) -> NoReturn:  # noqa: ARG002
+        raise BadHook("No provider sends messages.")

@@ -1,0 +1,139 @@
+"""Records what was seen at a provider: facts about money, and what follows for the order.
+
+Locks are those of ranks 4 to 6 (`reservations.engine.locks`) in their order: the order, the
+payment, its charges. No stock or reservation is locked after them.
+"""
+
+from django.db import transaction
+from django.db.models import F
+from django.db.models.functions import Now
+
+from checkout import due, mail
+from checkout.events import publish_order
+from checkout.models import Charge, Order, Payment, Refund
+from checkout.payments.base import Fact, Money, Returned, ReturnState, Seen
+
+# How often the return of money that bought nothing is tried, before staff have to see to it.
+MOST_RETURNS = 10
+
+
+@transaction.atomic
+def record(payment: Payment, seen: Seen) -> Order:
+    """Writes what is new, and when to look again; returns the order as it is now."""
+    order = Order.objects.select_for_update(no_key=True).get(pk=payment.order_id)
+    locked = Payment.objects.select_for_update(no_key=True).annotate(now=Now())
+    payment = locked.get(pk=payment.pk)
+    money = {each.reference: each for each in seen.money}
+    charges = Charge.objects.select_for_update(no_key=True).filter(payment=payment)
+    for charge in charges.order_by("pk"):
+        if charge.reference in money:
+            _see(charge, money[charge.reference])
+        _give_back(charge)
+        _pay(order, charge)
+        _settle(order, charge)
+    due.put_off(payment, order, seen, payment.now)
+    return order
+
+
+@transaction.atomic
+def refund_is(refund: Refund, returned: Returned) -> bool:
+    """Moves the refund to the state that the provider gives it; whether that is new."""
+    state = returned.state
+    if state in (refund.state, Refund.State.ASKED):
+        return False
+    _lock_charge_of(refund)
+    # Only forward: another look may have seen it later.
+    forward = Refund.objects.filter(pk=refund.pk).exclude(state__in=(state, Refund.State.FAILED))
+    moved = forward.update(state=state, reference=returned.reference)
+    if moved and state is ReturnState.DONE:
+        mail.refunded(refund)
+    return bool(moved)
+
+
+@transaction.atomic
+def refund_failed(refund: Refund) -> None:
+    """The provider refuses it for good."""
+    _lock_charge_of(refund)
+    asked = Refund.objects.filter(pk=refund.pk, state=Refund.State.ASKED)
+    asked.update(state=Refund.State.FAILED, tries=F("tries") + 1)
+
+
+def _lock_charge_of(refund: Refund) -> None:
+    """A charge comes before its refunds: the trigger that sums these would lock it after."""
+    Charge.objects.select_for_update(no_key=True).get(pk=refund.charge_id)
+
+
+def _see(charge: Charge, money: Money) -> None:
+    new: dict[str, object] = {}
+    if charge.fact == Fact.AUTHORISED and money.fact != Fact.AUTHORISED:
+        new["fact"] = money.fact
+    if money.disputed_at and not charge.disputed_at:
+        new["disputed_at"] = money.disputed_at
+    if new:
+        Charge.objects.filter(pk=charge.pk).update(**new)
+    for returned in money.refunds:
+        _see_refund(charge, returned)
+    charge.refresh_from_db()
+
+
+def _see_refund(charge: Charge, returned: Returned) -> None:
+    known = Refund.objects.filter(charge=charge)
+    ours = known.filter(pk=returned.refund_id) if returned.refund_id else None
+    refund = (ours or known.filter(reference=returned.reference)).first()
+    if refund:
+        refund_is(refund, returned)
+    elif returned.state is not ReturnState.FAILED:
+        _made_there(charge, returned)
+
+
+def _made_there(charge: Charge, returned: Returned) -> None:
+    """A refund that was made at the provider. Ours that have only been asked for may have no money
+    left: the provider would refuse them."""
+    charge.refresh_from_db()
+    if charge.refunded_paise + returned.amount > charge.amount:
+        asked = Refund.objects.filter(charge=charge, state=Refund.State.ASKED)
+        asked.update(state=Refund.State.FAILED)
+    Refund.objects.create(
+        charge=charge,
+        amount=returned.amount,
+        reason="Made at the provider",
+        state=returned.state,
+        reference=returned.reference,
+    )
+
+
+def _give_back(charge: Charge) -> None:
+    """Money that bought nothing goes back whole: asked for here, in the transaction that sees that
+    it was deducted, and sent by the next step."""
+    left = charge.amount - charge.refunded_paise
+    if charge.decision != Charge.Decision.GIVE_BACK or charge.fact != Fact.CAPTURED or not left:
+        return
+    if charge.refunds.filter(state=Refund.State.FAILED).count() < MOST_RETURNS:
+        Refund.objects.create(charge=charge, amount=left, reason="It bought nothing")
+        mail.money_comes_back(charge)
+        charge.refresh_from_db()
+
+
+def _pay(order: Order, charge: Charge) -> None:
+    taken = charge.decision == Charge.Decision.TAKE and charge.fact == Fact.CAPTURED
+    if not taken or order.state != Order.State.PLACED:
+        return
+    Order.objects.filter(pk=order.pk).update(state=Order.State.PAID, paid_at=Now())
+    order.refresh_from_db()
+    # P7. In the transaction of the move to `paid`.
+    mail.receipt(order)
+    publish_order(order, order.paid_at)
+
+
+def _settle(order: Order, charge: Charge) -> None:
+    """Its money is where it belongs: nothing has to be done any more."""
+    if charge.settled_at:
+        return
+    if charge.decision == Charge.Decision.TAKE:
+        settled = order.state not in (Order.State.OPEN, Order.State.PLACED)
+    else:
+        asked = charge.refunds.filter(state=Refund.State.ASKED).exists()
+        returned = charge.refunded_paise == charge.amount and not asked
+        settled = charge.fact == Fact.VOID or (charge.fact == Fact.CAPTURED and returned)
+    if settled:
+        Charge.objects.filter(pk=charge.pk).update(settled_at=Now())

@@ -1,0 +1,23 @@
+from collections.abc import Iterator
+
+import pytest
+
+from checkout.payments import providers
+from tests.bank import HOOK_SECRET, KEY, BankProcess, running_bank
+
+
+@pytest.fixture(scope="session")
+def bank_process() -> Iterator[BankProcess]:
+    with running_bank() as bank:
+        yield bank
+
+
+@pytest.fixture
+def bank(bank_process: BankProcess, settings) -> Iterator[BankProcess]:
+    """The shop of this test takes payments by the bank."""
+    settings.PAYMENT_PROVIDER = "bank"
+    settings.BANK_URL, settings.BANK_SECRET = bank_process.url, KEY
+    settings.BANK_WEBHOOK_SECRET = HOOK_SECRET
+    providers.provider.cache_clear()
+    yield bank_process
+    providers.provider.cache_clear()

@@ -1,0 +1,135 @@
+"""Money on its way back: asked for once, sent once, seen wherever it was made."""
+
+import pytest
+
+from checkout import clock
+from checkout.exceptions import NotThatState, TooMuch
+from checkout.models import Charge, Order, Payment, Refund
+from checkout.orders import cancelling, refunding
+from inventory.exceptions import AlreadyDone
+from inventory.models import StockMovement
+from tests.money.buying import SOLD, Purchase, buy
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def paid(bank, client) -> Purchase:
+    purchase = buy(bank, client)
+    purchase.pays()
+    assert purchase.settle() == "paid"
+    return purchase
+
+
+def refunds() -> list[tuple[str, int]]:
+    return list(Refund.objects.order_by("created_at").values_list("state", "amount"))
+
+
+def moves(purchase: Purchase) -> list[tuple[str, int]]:
+    (intent,) = purchase.intents()
+    return purchase.bank.moves(intent["id"])
+
+
+def due_now() -> None:
+    Payment.objects.update(look_at="2020-01-01T00:00Z")
+
+
+def test_a_refund_is_asked_for_and_sent_once(paid) -> None:
+    refunding.refund(paid.order, amount=100_000, reason="A scratch")
+    assert refunds() == [("asked", 100_000)]
+    for _ in range(2):
+        assert paid.settle() == "paid"
+    assert refunds() == [("done", 100_000)]
+    assert moves(paid) == [*SOLD, ("refunded", 100_000)]
+    assert refunding.left_of(paid.order) == 285_000
+
+
+def test_more_than_was_paid_is_refused(paid) -> None:
+    refunding.refund(paid.order, amount=300_000, reason="Broken")
+    with pytest.raises(TooMuch) as refusal:
+        refunding.refund(paid.order, amount=85_001, reason="Broken")
+    assert refusal.value.left == 85_000
+    assert refunds() == [("asked", 300_000)]
+
+
+def test_a_refund_survives_an_outage_of_the_provider(paid) -> None:
+    refunding.refund(paid.order, amount=385_000, reason="Returned")
+    with paid.bank.fault(down=True):
+        due_now()
+        assert clock.settle_due() == 1
+        assert refunds() == [("asked", 385_000)]
+    due_now()
+    clock.settle_due()
+    assert refunds() == [("done", 385_000)]
+    assert moves(paid) == [*SOLD, ("refunded", 385_000)]
+
+
+def test_a_refund_whose_answer_was_lost_is_made_once_even_if_keys_were_forgotten(paid) -> None:
+    refunding.refund(paid.order, amount=385_000, reason="Returned")
+    with paid.bank.fault(lose_answers=True):
+        due_now()
+        clock.settle_due()
+    paid.bank.control("forget-keys")
+    due_now()
+    clock.settle_due()
+    assert refunds() == [("done", 385_000)]
+    assert moves(paid) == [*SOLD, ("refunded", 385_000)]
+
+
+def test_a_failed_refund_can_be_refunded_again(paid) -> None:
+    refunding.refund(paid.order, amount=385_000, reason="Returned")
+    with paid.bank.fault(fail_next_refund=True):
+        paid.settle()
+    paid.settle()
+    assert refunds() == [("failed", 385_000)]
+    assert refunding.left_of(paid.order) == 385_000
+    refunding.refund(paid.order, amount=385_000, reason="Returned")
+    paid.settle()
+    assert refunds() == [("failed", 385_000), ("done", 385_000)]
+
+
+def test_a_refund_made_at_the_provider_is_recorded(paid) -> None:
+    (intent,) = paid.intents()
+    paid.bank.control(f"intents/{intent['id']}/refund", amount=85_000)
+    assert paid.settle() == "paid"
+    assert refunds() == [("done", 85_000)]
+    assert Charge.objects.get().refunded_paise == 85_000
+
+
+def test_ours_fails_if_the_provider_gave_the_money_back_first(paid) -> None:
+    refunding.refund(paid.order, amount=385_000, reason="Returned")
+    (intent,) = paid.intents()
+    paid.bank.control(f"intents/{intent['id']}/refund", amount=385_000)
+    paid.settle()
+    assert sorted(refunds()) == [("done", 385_000), ("failed", 385_000)]
+    assert Charge.objects.get().refunded_paise == 385_000
+
+
+def test_a_dispute_is_seen_and_restocks_nothing(paid) -> None:
+    (intent,) = paid.intents()
+    paid.bank.control(f"intents/{intent['id']}/dispute")
+    assert paid.settle() == "paid"
+    assert Charge.objects.get().disputed_at
+    assert paid.units == (4, 0)
+
+
+def test_cancelling_restocks_once_and_refunds_the_rest(paid) -> None:
+    refunding.refund(paid.order, amount=85_000, reason="A scratch")
+    cancelling.cancel(paid.order, reason="The shopper asked for it")
+    assert paid.units == (5, 0)
+    assert paid.settle() == "cancelled"
+    assert sorted(refunds()) == [("done", 85_000), ("done", 300_000)]
+    with pytest.raises((AlreadyDone, NotThatState)):
+        cancelling.cancel(paid.order, reason="Again")
+    assert paid.units == (5, 0)
+    assert StockMovement.objects.filter(reason="returned").count() == 1
+
+
+def test_a_packed_order_that_was_shipped_meanwhile_is_not_cancelled(paid) -> None:
+    stale = paid.order
+    for state in ("packed", "shipped"):
+        Order.objects.filter(pk=stale.pk).update(state=state, **{f"{state}_at": stale.paid_at})
+    with pytest.raises(NotThatState):
+        cancelling.cancel(stale, reason="Too late")
+    assert paid.units == (4, 0)
+    assert refunds() == []
