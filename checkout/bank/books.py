@@ -142,6 +142,12 @@ class Books:
         with self._lock:
             return [_read(row) for row in self._run(sql, values)]
 
+    def counts(self, table: str, column: str) -> dict[str, int]:
+        """How many rows have each value of this column."""
+        sql = f"SELECT {column}, count(*) FROM {table} GROUP BY 1 ORDER BY 1"  # noqa: S608
+        with self._lock:
+            return {row[0]: row[1] for row in self._run(sql, {})}
+
     def next_hook(self) -> Row | None:
         with self._lock:
             due = self._run("SELECT * FROM hook WHERE state = 'due' ORDER BY due LIMIT 1", {})

@@ -92,10 +92,8 @@ def _faults(bank: Bank) -> Html:
 
 
 def _hooks(bank: Bank) -> Html:
-    counts: dict[str, int] = {}
-    for row in bank.books.rows("hook"):
-        counts[row["state"]] = counts.get(row["state"], 0) + 1
-    words = ", ".join(f"{number} {state}" for state, number in sorted(counts.items()))
+    counts = bank.books.counts("hook", "state")
+    words = ", ".join(f"{number} {state}" for state, number in counts.items())
     return joined(
         tag("p", words or "None yet."),
         _form("hooks/send", button("Send those that were lost or given up")),
@@ -108,27 +106,28 @@ def _intents(bank: Bank) -> list[Html]:
 
 
 def _intent(bank: Bank, row: Row) -> Html:
-    path = f"intents/{row['id']}"
-    deeds = [_form(f"{path}/{verb}", button(words)) for verb, words in DEEDS.get(row["status"], ())]
-    if row["charge"] and row["status"] in DEEDS:
-        deeds.append(
-            _form(
-                f"{path}/falsify",
-                _field(row["id"], "Paise", "amount", str(row["amount"])),
-                _field(row["id"], "Currency", "currency", row["currency"]),
-                button("Change the books"),
-            )
-        )
-    made = bank.books.rows("refund", intent=row["id"], status="succeeded")
-    deeds += [_form(f"refunds/{one['id']}/fail", button(f"Let refund of"
-              f" {rupees(one['amount'])} come back")) for one in made]  # fmt: skip
+    session = bank.books.get("session", row["session"]) if row["session"] else None
+    order = f", order {session['reference']}" if session else ""
     return tag(
         "article",
         tag("h3", f"{rupees(row['amount'], row['currency'])} {row['status'].replace('_', ' ')}"),
-        tag("p", row["id"], _refunded(bank, row), class_="bank-does"),
-        *deeds,
+        tag("p", row["id"], order, _refunded(bank, row), class_="bank-does"),
+        tag("div", *_deeds(bank, row), class_="actions"),
         class_="bank-card",
     )
+
+
+def _deeds(bank: Bank, row: Row) -> list[Html]:
+    path = f"intents/{row['id']}"
+    deeds = [_form(f"{path}/{verb}", button(words)) for verb, words in DEEDS.get(row["status"], ())]
+    for made in bank.books.rows("refund", intent=row["id"], status="succeeded"):
+        words = f"Let the refund of {rupees(made['amount'])} fail"
+        deeds.append(_form(f"refunds/{made['id']}/fail", button(words)))
+    if row["status"] in DEEDS:
+        amount = _field(row["id"], "Paise", "amount", str(row["amount"]))
+        currency = _field(row["id"], "Currency", "currency", row["currency"])
+        deeds.append(_form(f"{path}/falsify", amount, currency, button("Change the books")))
+    return deeds
 
 
 def _refunded(bank: Bank, row: Row) -> str:

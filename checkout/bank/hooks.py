@@ -64,11 +64,11 @@ def _overtakes(bank: Bank, now: float) -> bool:
 def send_again(bank: Bank, event: str = "") -> int:
     """Sends an event once more, or every event that was not sent; returns how many."""
     with bank.books.transaction():
-        rows = bank.books.rows("hook")
-        again = [
-            row for row in rows
-            if row["event"] == event or (not event and row["state"] in {"lost", "given up"})
-        ]  # fmt: skip
+        again = (
+            bank.books.rows("hook", event=event)
+            if event
+            else bank.books.rows("hook", state="lost") + bank.books.rows("hook", state="given up")
+        )
         for row in again:
             bank.books.change("hook", row["id"], state="due", due=time.time(), tries=0)
     bank.news.set()
@@ -81,13 +81,21 @@ def start_sending(bank: Bank) -> None:
 
 def _send_for_ever(bank: Bank) -> None:
     while True:
-        bank.news.clear()
-        row = bank.books.next_hook()
-        wait = row["due"] - time.time() if row else None
-        if row is None or (wait and wait > 0):
-            bank.news.wait(wait)
-        else:
-            _send(bank, row)
+        try:
+            _send_next(bank)
+        except Exception:
+            log.exception("a webhook could not be sent")
+            time.sleep(1)
+
+
+def _send_next(bank: Bank) -> None:
+    bank.news.clear()
+    row = bank.books.next_hook()
+    wait = max(row["due"] - time.time(), 0.0) if row else None
+    if row and not wait:
+        _send(bank, row)
+    else:
+        bank.news.wait(wait)
 
 
 def _send(bank: Bank, row: Row) -> None:

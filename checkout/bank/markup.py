@@ -65,7 +65,7 @@ def page(title: str, *body: str, status: int = 200, form_targets: Sequence[str] 
         "body",
         tag(
             "header",
-            tag("p", "The bank", class_="bank-name"),
+            tag("p", tag("a", "The bank", href="/"), class_="bank-name"),
             tag("p", "It plays a bank: no real money moves.", class_="bank-note"),
             class_="bank-header",
         ),

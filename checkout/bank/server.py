@@ -43,20 +43,24 @@ class Handler(BaseHTTPRequestHandler):
 
     def _answer(self) -> None:
         try:
-            self._send(respond(self.server.bank, self._read()))
+            self._send(self._response())
         except Unanswered:
             self.close_connection = True
         except ConnectionError:
             # The caller did not wait for the answer; what it called for stays done.
             self.close_connection = True
 
-    def _read(self) -> Request:
+    def _response(self) -> Response:
         length = self.headers.get("Content-Length", "0")
-        if not length.isdigit() or int(length) > MOST_BYTES:
+        if not (length.isascii() and length.isdigit()) or int(length) > MOST_BYTES:
             self.close_connection = True
-            length = "0"
+            too_much = f"Give a body of {MOST_BYTES} bytes at most, and its length."
+            return Response.of_problem(Problem(413, "invalid_request_error", too_much))
+        return respond(self.server.bank, self._read(int(length)))
+
+    def _read(self, length: int) -> Request:
         path, _, query = self.path.partition("?")
-        return Request(self.command, path, query, self.headers, self.rfile.read(int(length)))
+        return Request(self.command, path, query, self.headers, self.rfile.read(length))
 
     def _send(self, response: Response) -> None:
         self.send_response(response.status)
