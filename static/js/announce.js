@@ -1,22 +1,21 @@
 // Announces the text of [data-announce] in content that htmx swapped in. If the focused element was
 // replaced, moves the focus to its successor, else to [data-focus].
 const announcer = document.getElementById("announcer");
-let focused = "";
+let pressed = document.body;
 
-document.addEventListener("allo:announce", (event) => {
-  announcer.textContent = event.detail;
-});
+document.addEventListener("allo:announce", ({ detail }) => (announcer.textContent = detail));
 
 // A button already loses the focus when it is disabled during its own request.
-document.addEventListener("htmx:beforeRequest", () => {
-  if (document.activeElement !== document.body) focused = document.activeElement.id.replace(/-gone$/, "");
+addEventListener("htmx:beforeRequest", () => {
+  if (document.activeElement !== document.body) pressed = document.activeElement;
 });
 
-document.addEventListener("htmx:afterSettle", ({ detail: { elt } }) => {
+addEventListener("htmx:afterSettle", ({ detail: { elt } }) => {
   const words = elt.matches("[data-announce]") ? elt : elt.querySelector("[data-announce]");
   if (words) announcer.textContent = words.textContent.replace(/\s+/g, " ").trim();
   if (document.activeElement !== document.body) return;
-  const next = document.querySelector(`[id="${focused}"], [id="${focused}-gone"]`);
+  const id = pressed.id.replace(/-gone$/, "");
+  const next = document.querySelector(`[id="${id}"], [id="${id}-gone"]`);
   const instead = elt.querySelector("[data-focus]");
   if (elt.contains(next)) next.focus();
   else if (instead) {
@@ -24,3 +23,23 @@ document.addEventListener("htmx:afterSettle", ({ detail: { elt } }) => {
     instead.scrollIntoView();
   }
 });
+
+// Without a network the page stays, and says so until the shop answers.
+const lost = Object.assign(document.createElement("p"), { className: "lost", role: "status" });
+let late;
+
+function stay() {
+  if (document.activeElement === document.body) pressed.focus();
+  const place = document.querySelector("dialog[open]") ?? document.body;
+  if (lost.parentNode !== place) place.append(lost);
+  late = setTimeout(() => (lost.textContent ||= announcer.dataset.lost), 100);
+}
+
+function back() {
+  clearTimeout(late);
+  lost.textContent = "";
+}
+
+for (const it of ["offline", "htmx:sendError", "htmx:timeout"]) addEventListener(it, stay);
+addEventListener("online", back);
+addEventListener("htmx:afterRequest", ({ detail: { xhr } }) => xhr?.status && back());

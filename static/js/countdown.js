@@ -23,7 +23,7 @@ function show(time) {
 }
 
 // After the end of a shopper's own hold the server decides. Many end at once, so a page waits up to
-// a second; if that did not help, it asks again, each time later. At a time that all see none asks.
+// a second; if that did not help, it asks again, each time later.
 const plans = new Map();
 
 function askSoon(time) {
@@ -45,13 +45,13 @@ function tick() {
 document.addEventListener("allo:now", ({ detail }) => {
   server = Math.max(server, detail - performance.now() / 1000);
 });
-document.addEventListener("htmx:afterRequest", ({ detail: { xhr } }) => {
+addEventListener("htmx:afterRequest", ({ detail: { xhr } }) => {
   const date = Date.parse(xhr?.getResponseHeader("Date")) / 1000;
   // The Date header has whole seconds: only a greater difference means that this clock had stopped.
   if (Math.abs(date + 0.5 - now()) > 1.5) server += date + 0.5 - now();
 });
 
 document.addEventListener("allo:times", tick);
-document.addEventListener("htmx:afterSettle", tick);
+addEventListener("htmx:afterSettle", tick);
 tick();
 setInterval(tick, 250);

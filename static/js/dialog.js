@@ -26,11 +26,27 @@ document.addEventListener(
   true,
 );
 
-// If the request fails, fall back to a page: follow the link, or submit the form without htmx. The
-// idempotency key prevents a second effect.
-for (const failure of ["htmx:responseError", "htmx:sendError", "htmx:timeout"]) {
+// If the shop answers with an error, fall back to a page: follow the link, or submit the form
+// without htmx. The idempotency key prevents a second effect.
+document.addEventListener("htmx:responseError", ({ target }) => {
+  if (target.matches("[data-dialog]")) location.assign(target.href);
+  if (target.matches("form[method=post]")) target.submit();
+});
+
+// If it does not answer, stay: the browser's page for that would lose this one.
+for (const failure of ["htmx:sendError", "htmx:timeout"]) {
   document.addEventListener(failure, ({ target }) => {
-    if (target.matches("[data-dialog]")) location.assign(target.href);
-    if (target.matches("form[method=post]")) target.submit();
+    if (target.matches("[data-dialog]")) document.querySelector("dialog[open]")?.close();
   });
 }
+
+// The same for a form without htmx, if the browser takes itself to be offline, which it also does
+// next to a shop on its own machine.
+document.addEventListener("submit", async (event) => {
+  const { target } = event;
+  if (navigator.onLine || event.defaultPrevented) return;
+  event.preventDefault();
+  const answer = await fetch(target.action, { method: "HEAD" }).catch(() => {});
+  if (answer) target.submit();
+  else dispatchEvent(new Event("htmx:sendError"));
+});

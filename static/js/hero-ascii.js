@@ -1,6 +1,5 @@
 // Draws the hero's film as coloured ASCII. The poster stays for reduced motion and save-data, and
 // without a canvas or the film.
-
 const CELL = 9; // width of a character, in CSS pixels
 const ASPECT = 1.75; // its height over its width
 const MOST_PIXELS = 1_600_000; // a sharper canvas would take too long to draw
@@ -18,7 +17,7 @@ const sample = document.createElement("canvas");
 const eye = sample.getContext("2d", { willReadFrequently: true });
 
 let film;
-let grid; // columns, rows, cell size in device pixels, glyphs, the frame that is written to
+let grid; // in device pixels, with the frame that is written to
 let waiting = false; // for the film's next frame
 let paused = false;
 let seen = true;
@@ -46,14 +45,12 @@ function layOut() {
   const cellHeight = Math.round(CELL * ASPECT * scale);
   const columns = Math.ceil((width * scale) / cellWidth);
   const rows = Math.ceil((height * scale) / cellHeight);
-  canvas.width = columns * cellWidth;
-  canvas.height = rows * cellHeight;
-  sample.width = columns;
-  sample.height = rows;
+  Object.assign(canvas, { width: columns * cellWidth, height: rows * cellHeight });
+  Object.assign(sample, { width: columns, height: rows });
   const frame = page.createImageData(canvas.width, canvas.height);
   const pixels = new Uint32Array(frame.data.buffer);
-  const glyphs = drawGlyphs(cellWidth, cellHeight);
-  grid = { columns, rows, cellWidth, cellHeight, glyphs, frame, pixels };
+  grid = { columns, rows, cellWidth, cellHeight, frame, pixels };
+  grid.glyphs = drawGlyphs(cellWidth, cellHeight);
   if (film.readyState > 1) draw();
 }
 
@@ -100,9 +97,7 @@ function draw() {
 function loop() {
   waiting = false;
   if (film.paused) return;
-  const began = performance.now();
   draw();
-  canvas.msPerFrame = 0.9 * (canvas.msPerFrame ?? 0) + 0.1 * (performance.now() - began);
   next();
 }
 
@@ -126,9 +121,10 @@ function giveUp() {
 
 function press() {
   paused = !paused;
-  toggle.querySelector("span").textContent = paused ? "Play" : "Pause";
+  const word = paused ? "Play" : "Pause";
+  toggle.querySelector("span").textContent = word;
   const icon = toggle.querySelector("use");
-  icon.setAttribute("href", icon.getAttribute("href").replace(/#.*/, paused ? "#play" : "#pause"));
+  icon.setAttribute("href", icon.getAttribute("href").replace(/#.*/, `#${word.toLowerCase()}`));
   play();
 }
 
@@ -136,17 +132,16 @@ async function begin() {
   // Fetched at once, though it is drawn late.
   const data = fetch(stage.dataset.video).then((response) => response.blob());
   // Start only after everything that the page needs.
-  if (document.readyState !== "complete") {
-    await new Promise((loaded) => addEventListener("load", loaded, { once: true }));
-  }
+  if (document.readyState !== "complete") await new Promise((on) => addEventListener("load", on));
   await document.fonts.load('16px "Geist Mono"');
   film = document.createElement("video");
   Object.assign(film, { muted: true, loop: true, playsInline: true, preload: "auto" });
-  film.addEventListener("error", giveUp);
-  film.addEventListener("playing", () => {
+  film.onerror = giveUp;
+  film.onplaying = () => {
+    film.onplaying = null;
     stage.append(canvas);
     toggle.hidden = false;
-  }, { once: true });
+  };
   film.src = URL.createObjectURL(await data);
   layOut();
   new ResizeObserver(layOut).observe(stage);
@@ -154,9 +149,9 @@ async function begin() {
     seen = entry.isIntersecting;
     play();
   }).observe(stage);
-  document.addEventListener("visibilitychange", play);
+  addEventListener("visibilitychange", play);
   still.addEventListener("change", play);
-  toggle.addEventListener("click", press);
+  toggle.onclick = press;
 }
 
 if (page && eye && !still.matches && !navigator.connection?.saveData) begin().catch(giveUp);

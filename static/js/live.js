@@ -12,7 +12,6 @@ const PLACES = ["live-1", "live-2", "live-3"];
 const all = (selector) => [...document.querySelectorAll(selector)];
 const tokens = () =>
   all("[data-live],[data-hears]").map(({ dataset }) => dataset.live ?? dataset.hears);
-const parts = () => all("[data-live],#stock");
 
 // "product:1.2:-:signature" holds product:1 and product:2.
 function topicsOf(token) {
@@ -40,9 +39,9 @@ function fire(id) {
   if (!plans.get(id)) return plans.delete(id);
   setTimeout(fire, 1000, id);
   const part = document.getElementById(id);
-  // Not while the part or a form in it has a request under way: htmx would queue this one, and send
-  // it when the shopper's next press ends the form's. Its response then replaces the pressed form.
-  if (part?.closest(".htmx-request") ?? part?.querySelector(".htmx-request")) return;
+  // Not during a request of the part or of a form in it: htmx would queue this one, and its response
+  // would replace the form that was pressed next.
+  if (part?.matches(".htmx-request, .htmx-request *, :has(.htmx-request)")) return;
   plans.set(id, false);
   const refresh = () => part.dispatchEvent(new Event("refresh"));
   if (id === "stock") withStock(refresh);
@@ -50,7 +49,7 @@ function fire(id) {
 }
 
 function plan(changed, wait = 0) {
-  for (const part of parts()) {
+  for (const part of all("[data-live],#stock")) {
     if (!wanted(part).some((it) => changed.includes(it))) continue;
     if (!plans.has(part.id)) setTimeout(fire, part.id === "stock" ? wait + KEPT : wait, part.id);
     plans.set(part.id, true);
@@ -137,7 +136,7 @@ function wake() {
   listen();
 }
 
-document.addEventListener("visibilitychange", () => (document.hidden ? stop() : wake()));
+addEventListener("visibilitychange", () => (document.hidden ? stop() : wake()));
 addEventListener("pageshow", ({ persisted }) => {
   const [entry] = performance.getEntriesByType("navigation");
   if (persisted || entry?.type === "back_forward") wake();
@@ -158,7 +157,7 @@ function look() {
   else listen();
 }
 
-document.addEventListener("htmx:afterSettle", look);
+addEventListener("htmx:afterSettle", look);
 look();
 
 // Tabs share the messages of a stream, and the holder's topics.

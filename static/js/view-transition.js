@@ -1,24 +1,20 @@
-// Moves a product's picture from its card to its page, and back. Transition names must be unique on
-// a page, and the CSP bars style attributes, so only the chosen card gets one, by script, during
-// the navigation.
+// Moves a product's picture from its card to its page, and back. A transition's name must be unique
+// on a page, so only the chosen card gets one, during the navigation.
 const own = document.querySelector(".product-picture img");
+const name = (it, as) => it && (it.style.viewTransitionName = as);
 
 function lead({ viewTransition }, url) {
   if (!viewTransition) return;
   const over = viewTransition.finished.catch(() => {});
   if (!url) return;
   const { pathname } = new URL(url);
-  const cards = [...document.querySelectorAll(".card")];
-  const picture = cards
-    .find((card) => card.querySelector("a").pathname === pathname)
-    ?.querySelector("img");
+  const links = [...document.querySelectorAll(".card a")];
+  const link = links.find((it) => it.pathname === pathname);
+  const picture = link?.closest(".card").querySelector("img");
   if (!picture) return;
-  if (own) own.style.viewTransitionName = "none";
-  picture.style.viewTransitionName = "product-picture";
-  over.then(() => {
-    if (own) own.style.viewTransitionName = "";
-    picture.style.viewTransitionName = "";
-  });
+  name(own, "none");
+  name(picture, "product-picture");
+  over.then(() => [own, picture].forEach((it) => name(it, "")));
 }
 
 addEventListener("pageswap", (event) => lead(event, event.activation?.entry.url));

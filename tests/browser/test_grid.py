@@ -65,11 +65,27 @@ def test_load_more_reports_a_lost_connection_and_works_again(
     page.goto("/")
     page.context.set_offline(True)
     page.get_by_role("link", name="Load more").click()
-    expect(page.locator("#load-more")).to_contain_text("There is no connection.")
+    expect(page.locator(".lost")).to_contain_text("No connection to the shop.")
     expect(page.get_by_role("article")).to_have_count(21)
     page.context.set_offline(False)
     page.get_by_role("link", name="Load more").click()
     expect(page.get_by_role("article")).to_have_count(42)
+    expect(page.locator(".lost")).to_be_empty()
+
+
+def test_a_filter_that_was_not_sent_can_be_sent_again(
+    new_context: NewContext, complaints: Complaints
+) -> None:
+    complaints.expect("ERR_INTERNET_DISCONNECTED|htmx:(sendError|afterRequest)")
+    page = new_context().new_page()
+    page.goto("/")
+    search = page.get_by_role("main").get_by_role("searchbox")
+    page.context.set_offline(True)
+    search.fill("vase")
+    expect(page.locator(".lost")).to_contain_text("No connection to the shop.")
+    page.context.set_offline(False)
+    search.press("Enter")
+    expect(page).to_have_url(re.compile(r"/\?q=vase$"))
 
 
 def test_a_misspelt_search_shows_the_intended_results(page: Page) -> None:

@@ -1,0 +1,122 @@
+"""A lost network keeps the page, says so, and picks up again: nothing is lost or done twice."""
+
+import re
+
+import pytest
+from playwright.sync_api import Locator, Page, Route, expect
+
+from tests.browser.conftest import Complaints, NewContext, screen
+from tests.browser.shopping import (
+    choose,
+    confirm,
+    heading,
+    hold,
+    open_reserve,
+    units,
+    untouched,
+)
+from tests.running import Shop
+
+pytestmark = pytest.mark.browser
+
+WORDS = "No connection to the shop. What you typed is still here"
+
+
+@pytest.fixture
+def page(new_context: NewContext, complaints: Complaints) -> Page:
+    complaints.expect("ERR_INTERNET_DISCONNECTED|ERR_FAILED|htmx:(sendError|afterRequest)")
+    return new_context(**screen("360-light")).new_page()
+
+
+def notice(page: Page) -> Locator:
+    return page.get_by_role("status").filter(has_text=WORDS)
+
+
+def test_what_is_pressed_without_a_network_is_kept_and_done_once_with_one(
+    page: Page, shop: Shop
+) -> None:
+    shelf = untouched(shop)
+    form = open_reserve(page, shelf)
+    choose(form, shelf, 2)
+    reserve = form.get_by_role("button", name="Reserve", exact=True)
+    page.context.set_offline(True)
+    reserve.click()
+    expect(page.get_by_role("dialog").get_by_role("status")).to_contain_text(WORDS)
+    expect(reserve).to_be_focused()
+    expect(form.get_by_label("How many")).to_have_value("2")
+    page.context.set_offline(False)
+    reserve.click()
+    expect(heading(page, f"{shelf.product} is held for you")).to_be_visible()
+    assert units(shop, shelf) == (shelf.units, 2)
+
+    page.context.set_offline(True)
+    confirm(page)
+    expect(notice(page)).to_be_visible()
+    page.get_by_role("button", name="More time").click()
+    expect(page.get_by_role("button", name="More time")).to_be_enabled()
+    expect(page.get_by_label("Name")).to_have_value("Asha Rao")
+    page.context.set_offline(False)
+    page.get_by_role("button", name="More time").click()
+    expect(page.get_by_text("1 extension left")).to_be_visible()
+    expect(notice(page)).to_be_hidden()
+    page.get_by_role("button", name="Confirm for").click()
+    expect(heading(page, "It is yours.")).to_be_visible()
+    assert units(shop, shelf) == (shelf.units - 2, 0)
+
+
+def test_what_was_done_without_an_answer_is_not_done_again(page: Page, shop: Shop) -> None:
+    shelf = untouched(shop)
+    form = open_reserve(page, shelf)
+    choose(form, shelf, 1)
+
+    def lose_the_answer(route: Route) -> None:
+        route.fetch()
+        route.abort()
+
+    page.route("**/reserve/", lose_the_answer, times=1)
+    form.get_by_role("button", name="Reserve", exact=True).click()
+    expect(notice(page)).to_be_visible()
+    assert units(shop, shelf) == (shelf.units, 1)
+    form.get_by_role("button", name="Reserve", exact=True).click()
+    expect(heading(page, f"{shelf.product} is held for you")).to_be_visible()
+    assert units(shop, shelf) == (shelf.units, 1)
+
+
+def test_a_dialog_that_cannot_be_filled_is_closed_and_opens_later(page: Page, shop: Shop) -> None:
+    shelf = untouched(shop)
+    page.goto(shelf.address)
+    link = page.get_by_role("link", name="Reserve", exact=True)
+    page.context.set_offline(True)
+    link.click()
+    expect(notice(page)).to_be_visible()
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    expect(link).to_be_focused()
+    page.context.set_offline(False)
+    link.click()
+    expect(page.locator("#reserve-form")).to_be_visible()
+
+
+def test_a_form_that_the_browser_sends_waits_for_the_network_too(page: Page, shop: Shop) -> None:
+    shelf = untouched(shop)
+    first = hold(page, shelf)
+    page.get_by_role("link", name="Cancel the reservation").click()
+    page.get_by_role("dialog").get_by_role("button").click()
+    again = page.get_by_role("button", name="Reserve 1 again")
+    expect(again).to_be_visible()
+    page.context.set_offline(True)
+    again.click()
+    expect(notice(page)).to_be_visible()
+    expect(page).to_have_url(first)
+    page.context.set_offline(False)
+    again.click()
+    expect(heading(page, f"{shelf.product} is held for you")).to_be_visible()
+    expect(page).not_to_have_url(re.compile(first))
+    assert units(shop, shelf) == (shelf.units, 1)
+
+
+def test_a_page_without_a_form_says_that_it_may_be_old(page: Page) -> None:
+    page.goto("/docs/design/")
+    page.context.set_offline(True)
+    expect(notice(page)).to_be_visible()
+    page.context.set_offline(False)
+    expect(notice(page)).to_be_hidden()
