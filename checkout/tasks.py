@@ -5,7 +5,7 @@ from uuid import UUID
 from celery import shared_task
 
 from allo.web.worker import ask
-from checkout import clock
+from checkout import audit, clock
 
 
 @shared_task
@@ -16,6 +16,11 @@ def settle_due() -> None:
 @shared_task
 def settle_one(payment_id: str) -> None:
     clock.settle_one(UUID(payment_id))
+
+
+@shared_task
+def audit_money() -> None:
+    audit.run_audit()
 
 
 def ask_to_settle(payment_id: UUID) -> None:

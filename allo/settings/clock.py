@@ -67,4 +67,8 @@ CELERY_BEAT_SCHEDULE = {
         "task": "reservations.clock.tasks.audit_stock",
         "schedule": crontab(minute=17, hour=3),
     },
+    "audit-money": {
+        "task": "checkout.tasks.audit_money",
+        "schedule": crontab(minute=37, hour=3),
+    },
 }

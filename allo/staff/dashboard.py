@@ -40,7 +40,7 @@ def dashboard(user: User) -> dict[str, Any]:
     if user.has_perm("reservations.view_sweep"):
         parts["sweep"] = _clock(Sweep.objects.order_by("-finished_at"), SWEEP_LATE)
     if user.has_perm("reservations.view_auditrun"):
-        parts["audit"] = _clock(AuditRun.objects.all(), AUDIT_LATE)
+        parts["audits"] = _audits()
     if user.has_perm("outbox.view_message"):
         parts["mail"] = _mail()
     return parts
@@ -234,6 +234,12 @@ def _clock(runs: QuerySet[Any], late: timedelta) -> dict[str, Any]:
     last = runs.first()
     since = max(last.finished_at, STARTED) if last else STARTED
     return {"last": last, "late": timezone.now() - since > late}
+
+
+def _audits() -> list[tuple[AuditRun.Books, dict[str, Any]]]:
+    """The last of each."""
+    runs = AuditRun.objects.order_by("-pk")
+    return [(books, _clock(runs.filter(books=books), AUDIT_LATE)) for books in AuditRun.Books]
 
 
 def _mail() -> dict[str, Any]:

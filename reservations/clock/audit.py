@@ -1,32 +1,17 @@
 """Checks the invariants I1 to I6 (`docs/how-it-works.md`) in one consistent snapshot."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 
-from django.db import connection, transaction
-from django.db.backends.utils import CursorWrapper
+from django.db import transaction
 from django.db.models import F, OuterRef, Subquery, Sum
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from allo.postgresql import timeouts
+from allo.postgresql.auditing import Finding, audit
 from inventory.locks import locking
 from inventory.models import Inventory
 from reservations.models import AuditRun, Repair, Reservation
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """A row that breaks an invariant: the value found there, and the value expected."""
-
-    invariant: str
-    row: str
-    found: str
-    expected: str
-
-    def __str__(self) -> str:
-        return f"{self.invariant} {self.row}: found {self.found}, expected {self.expected}"
-
 
 # Each returns (row, found, expected) for every row that breaks the invariant.
 CHECKS = {
@@ -75,26 +60,19 @@ CHECKS = {
 
 def audit_stock() -> list[Finding]:
     """Every row that breaks an invariant. Must not be called inside a transaction."""
-    with transaction.atomic(durable=True), connection.cursor() as cursor:
-        # One snapshot for all six: a sale between two of them would look like an error.
-        cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        timeouts.lift()
-        return list(_findings(cursor))
-
-
-def _findings(cursor: CursorWrapper) -> Iterator[Finding]:
-    for invariant, check in CHECKS.items():
-        cursor.execute(check)
-        for row, found, expected in cursor.fetchall():
-            yield Finding(invariant, row, found, expected)
+    return audit(CHECKS)
 
 
 def run_audit() -> AuditRun:
     """Audits, and stores the result for staff."""
+    return keep(AuditRun.Books.STOCK, audit_stock)
+
+
+def keep(books: AuditRun.Books, audited: Callable[[], list[Finding]]) -> AuditRun:
     started_at = timezone.now()
-    findings = [str(finding) for finding in audit_stock()]
+    findings = [str(finding) for finding in audited()]
     return AuditRun.objects.create(
-        started_at=started_at, finished_at=timezone.now(), findings=findings
+        books=books, started_at=started_at, finished_at=timezone.now(), findings=findings
     )
 
 

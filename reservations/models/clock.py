@@ -25,8 +25,15 @@ class Sweep(models.Model):
 
 
 class AuditRun(models.Model):
-    """One audit of the books. `findings` are sentences; none means that the books balance."""
+    """One audit of some books. `findings` are sentences; none means that the books balance."""
 
+    class Books(models.TextChoices):
+        STOCK = "stock"
+        MONEY = "money"
+
+    books = models.CharField(
+        max_length=5, choices=Books, default=Books.STOCK, db_default=Books.STOCK
+    )
     started_at = models.DateTimeField()
     finished_at = models.DateTimeField(db_index=True)
     findings = models.JSONField(default=list)
@@ -34,6 +41,12 @@ class AuditRun(models.Model):
     class Meta:
         ordering = ("-pk",)
         permissions = (("run_audit", "Can start an audit"),)
+        constraints = (
+            models.CheckConstraint(
+                condition=Q(books__in=("stock", "money")), name="audited_books_known"
+            ),
+        )
+        indexes = (models.Index(fields=("books", "-id"), name="audit_by_books"),)
 
     def __str__(self) -> str:
         count = len(self.findings)

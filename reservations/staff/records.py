@@ -59,14 +59,18 @@ class SweepAdmin(ReadOnlyAdmin[Sweep]):
     list_display = ("finished_at", "expired", "max_lateness_seconds")
 
 
+# The tasks that audit; apps above this one add theirs.
+audits: list[Any] = [audit_stock]
+
+
 @admin.register(AuditRun)
 class AuditRunAdmin(ReadOnlyAdmin[AuditRun]):
     """All audits with their findings, and a button to start one."""
 
     change_list_template = "admin/reservations/auditrun/change_list.html"
-    list_display = ("finished_at", "result", "took")
+    list_display = ("finished_at", "books", "result", "took")
     sortable_by = ()
-    fields = ("started_at", "finished_at", "result", "found")
+    fields = ("books", "started_at", "finished_at", "result", "found")
 
     @admin.display
     def result(self, run: AuditRun) -> SafeString:
@@ -92,12 +96,12 @@ class AuditRunAdmin(ReadOnlyAdmin[AuditRun]):
         return super().changelist_view(request, {**may, **(extra_context or {})})
 
     def run(self, request: HttpRequest) -> HttpResponse:
-        """Queues the audit for the worker, since it takes long over a long history."""
+        """Queues the audits for the worker, since they take long over a long history."""
         if not request.user.has_perm("reservations.run_audit"):
             raise PermissionDenied
         if request.method == "POST":
-            if ask(audit_stock):
-                messages.success(request, "The audit has been requested. Reload in a moment.")
+            if all(ask(task) for task in audits):
+                messages.success(request, "The audits have been requested. Reload in a moment.")
             else:
                 messages.error(request, "The worker cannot be reached right now.")
         return SeeOther(self.back(request))

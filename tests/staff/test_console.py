@@ -9,9 +9,10 @@ from django.contrib.auth.models import User
 from django.db import DatabaseError, connection, transaction
 from django.test import Client
 
+from allo.postgresql.auditing import findings
 from inventory.models import Inventory
 from reservations import services
-from reservations.clock.audit import _findings, audit_stock
+from reservations.clock.audit import CHECKS, audit_stock
 from reservations.engine.commands import Holder
 from reservations.exceptions import Busy, NotPending, ReservationExpired
 from reservations.models import Reservation, StaffAction
@@ -200,7 +201,7 @@ def test_a_release_asks_first_then_frees_and_records_actor_and_reason(support, f
 def audit_stock_in_tests() -> list[object]:
     """The audit's checks alone: an audit needs a transaction of its own."""
     with connection.cursor() as cursor:
-        return list(_findings(cursor))
+        return list(findings(cursor, CHECKS))
 
 
 def test_staff_may_extend_beyond_the_shoppers_limit(support, floor, settings) -> None:

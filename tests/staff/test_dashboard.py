@@ -142,14 +142,18 @@ def test_a_stopped_clock_is_reported(monkeypatch) -> None:
     assert clock("Manager") == ["4 minutes ago stopped?", "never stopped?"]
 
 
-def test_the_last_audit_says_what_it_found() -> None:
+def test_the_last_audit_of_each_of_the_books_says_what_it_found() -> None:
     now = timezone.now()
-    AuditRun.objects.create(started_at=now, finished_at=now, findings=["I1 inventory 1: found x"])
+    for books, count in (("money", 0), ("stock", 0), ("money", 2), ("money", 1)):
+        findings = ["P1 order AL-0: found x"] * count
+        AuditRun.objects.create(started_at=now, finished_at=now, books=books, findings=findings)
     viewer = signed_in("Viewer")
-    assert "1 finding" in viewer.get("/admin/").content.decode()
-    run = AuditRun.objects.get()
+    page = viewer.get("/admin/").content.decode()
+    words = ("audit of stock", "audit of money", "1 finding<", "2 findings", "the books balance")
+    assert [text in page for text in words] == [True, True, True, False, True]
+    run = AuditRun.objects.latest("pk")
     page = viewer.get(f"/admin/reservations/auditrun/{run.pk}/change/").content.decode()
-    assert "I1 inventory 1: found x" in page
+    assert "P1 order AL-0: found x" in page
 
 
 def test_mail_that_is_late_or_given_up_is_shown() -> None:

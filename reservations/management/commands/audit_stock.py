@@ -1,12 +1,11 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand
-
 from reservations.clock.audit import repair_reserved, run_audit
+from reservations.management.auditing import AuditCommand
 
 
-class Command(BaseCommand):
+class Command(AuditCommand):
     help = "Checks the invariants of the books; prints each row that breaks one, then exits with 1."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -19,9 +18,4 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         for repair in repair_reserved() if options["repair_reserved"] else ():
             self.stdout.write(f"inventory {repair.inventory_id}: {repair}")
-        findings = run_audit().findings
-        for finding in findings:
-            self.stdout.write(finding)
-        if findings:
-            raise SystemExit(1)
-        self.stdout.write("The books balance.")
+        self.report(run_audit())
