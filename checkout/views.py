@@ -1,4 +1,3 @@
-import re
 from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any
@@ -23,16 +22,16 @@ from allo.web.parts import (
     wants_part,
 )
 from checkout import contacts, paying
-from checkout.commands import Hold
+from checkout.buying import form_context, initial, shown, shown_hold
 from checkout.forms import BuyerForm
-from checkout.models import Contact
+from checkout.models import Order
 from checkout.orders import links, opening
 from reservations import refusals, services
 from reservations.engine.events import reservation_topic
 from reservations.engine.idempotency import Reply
 from reservations.models import Reservation
 from reservations.refusals import Refusal
-from reservations.shop.holders import owned
+from reservations.shop.holders import live_holds, owned, topics_of
 from reservations.shop.keys import key_of, once_for, reply
 from reservations.shop.panel import next_lapse_of, stock_of
 
@@ -64,12 +63,15 @@ def confirm(request: Request, reservation_id: UUID) -> HttpResponse:
     key_of(request)
     form = BuyerForm(request.POST)
     contacts.keep(form.typed(reservation.pk))
-    if not form.is_valid() and reservation.is_pending:
-        return _page(request, reservation, form=form, status=422)
-    answer = paying.order(request, [reservation], [_shown_hold(request, reservation)], form.buyer())
-    if answer.status != refusals.DONE:
-        return _respond(request, reservation, answer)
-    return replayed(paying.go_to_pay(request, answer.body), answer.replayed)
+    if not form.is_valid():
+        return _not_valid(request, reservation, form)
+    answer = paying.order(request, [reservation], [shown_hold(request, reservation)], form.buyer())
+    if answer.status == refusals.DONE:
+        return replayed(paying.go_to_pay(request, answer.body), answer.replayed)
+    if order := opening.order_of(owned(request, reservation.pk)):
+        # Another tab ordered it meanwhile.
+        return go_to(request, links.path_to(order))
+    return _respond(request, reservation, answer)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -78,7 +80,7 @@ def cancel(request: Request, reservation_id: UUID) -> HttpResponse:
     """GET asks for confirmation on a page of its own, for browsers without JavaScript."""
     reservation = owned(request, reservation_id)
     if request.method == "POST":
-        seen = _shown(request)
+        seen = shown(request)
         answer = _answer(request, reservation, services.release, {"quantity": seen}, seen=seen)
         return _respond(request, reservation, answer)
     if not reservation.is_pending:
@@ -106,20 +108,14 @@ def contact(request: HttpRequest, reservation_id: UUID) -> HttpResponse:
     return HttpResponse(status=204)
 
 
-def _shown(request: Request, field: str = "quantity") -> int | None:
-    """The held quantity that the form showed; None if it was not sent."""
-    shown = request.POST.get(field, "")
-    return int(shown) if re.fullmatch("[0-9]{1,9}", shown) else None
-
-
-def _shown_hold(request: Request, reservation: Reservation) -> Hold:
-    """The hold as the form showed it; what it does not say is as it is now."""
-    quantity, unit_paise = _shown(request), _shown(request, "unit_paise")
-    return Hold(
-        reservation.pk,
-        reservation.quantity if quantity is None else quantity,
-        reservation.unit_paise if unit_paise is None else unit_paise,
-    )
+def _not_valid(request: Request, reservation: Reservation, form: BuyerForm) -> HttpResponse:
+    """What has ended is shown as that, and not the form's mistakes."""
+    if reservation.is_pending:
+        return _page(request, reservation, form=form, status=422)
+    if order := opening.order_of(reservation):
+        return go_to(request, links.path_to(order))
+    expired = reservation.status == Status.EXPIRED
+    return _page(request, reservation, status=refusals.GONE if expired else refusals.CONFLICT)
 
 
 def _answer(
@@ -162,12 +158,10 @@ def _page(
     seen = _seen(reservation, again)
     if request.GET.get("seen") == seen and wants_part(request):
         return HttpResponse(status=204)
-    contact = contacts.for_page_of(reservation)
     part = "again" if request.htmx.target == "again" else "state"
+    order = _order(reservation)
     context = {
         "reservation": reservation,
-        "contact": contact,
-        "form": form or BuyerForm(initial=_initial(contact)),
         "refusal": refusal,
         "seen": seen,
         "topics": [reservation_topic(reservation.pk)],
@@ -176,22 +170,40 @@ def _page(
         "swapped": wants_part(request),
         "idempotency_key": uuid4(),
         "now": timezone.now(),
-        "order": opening.order_of(reservation) if reservation.paying_since else None,
+        "order": order,
+        "provider": opening.provider_of(order) if order else settings.PAYMENT_PROVIDER,
+        **_buying(request, reservation, form),
         **again,
     }
     response = render_part(request, "checkout/checkout.html", part, context, status=status)
-    paying.may_lead_to(settings.PAYMENT_PROVIDER, response)
+    paying.may_lead_to(context["provider"], response)
     return response if part == "again" else holds_changed(response)
+
+
+def _order(reservation: Reservation) -> Order | None:
+    """The open order that a hold is on; of an ended one the last, whose money may be on its way."""
+    if reservation.is_pending:
+        return opening.order_of(reservation) if reservation.paying_since else None
+    return Order.objects.filter(lines__reservation=reservation).first()
+
+
+def _buying(request: Request, reservation: Reservation, form: BuyerForm | None) -> dict[str, Any]:
+    contact = contacts.for_page_of(reservation)
+    if not reservation.is_pending:
+        return {"contact": contact}
+    others = [hold for hold in live_holds(request) if hold.pk != reservation.pk]
+    place = f"at {reservation.inventory.warehouse.name}"
+    return {
+        **form_context(form or BuyerForm(initial=initial(contact)), [reservation], place),
+        "others": others,
+        "holder_topics": topics_of(request),
+    }
 
 
 def _title(reservation: Reservation) -> str:
     """The title of the browser's tab. A part includes it, so that the tab never shows an old
     state."""
     return "Taken back" if reservation.withdrawn else TITLES[reservation.status]
-
-
-def _initial(contact: Contact | None) -> dict[str, str]:
-    return {field: getattr(contact, field) for field in contacts.FIELDS} if contact else {}
 
 
 def _again(reservation: Reservation) -> dict[str, Any]:

@@ -30,7 +30,8 @@ DETAILS = {
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """What a page shows of a refusal: the reason, and the units that are left."""
+    """What a page shows of a refusal: the reason, the units that are left, and the reservation it
+    is about if the request named several."""
 
     code: str
     detail: str
@@ -38,6 +39,7 @@ class Refusal:
     held: int = 0
     asked: int = 0
     warehouse: Warehouse | None = None
+    hold: str = ""
 
 
 def answer(outcome: Outcome) -> Reply:
@@ -84,7 +86,8 @@ def _facts(refusal: ReservationError) -> dict[str, str | int]:
         detail = limit_in_words(refusal)
     else:
         detail = DETAILS.get(refusal.code, str(refusal))
-    return {"code": refusal.code, "detail": detail}
+    about = {"hold": str(refusal.hold)} if refusal.hold else {}
+    return {"code": refusal.code, "detail": detail, **about}
 
 
 def _what_is_left(

@@ -14,6 +14,16 @@ from reservations.models import Reservation
 Page: TypeAlias = Any
 
 HTMX = {"HX-Request": "true"}
+BUYER = {
+    "name": "Asha Rao",
+    "email": "asha@example.org",
+    "phone": "98450 12345",
+    "delivery": "send",
+    "line1": "12 MG Road",
+    "city": "Bengaluru",
+    "region": "KA",
+    "pin": "560001",
+}
 
 
 def key() -> str:
@@ -51,10 +61,10 @@ def holding(client: Client, row: Inventory, quantity: int = 1) -> Reservation:
 
 
 def press(client: Client, reservation: Reservation, verb: str, **more: Any) -> Page:
-    """Posts one of the checkout's forms: confirm (name, email), cancel or renew."""
+    """Posts one of the checkout's forms: confirm (by `BUYER`), cancel or renew."""
     headers = more.pop("headers", None)
     form = {"idempotency_key": key(), **more}
     if verb == "confirm":
-        form = {"name": "Asha Rao", "email": "asha@example.org", **form}
+        form = {**BUYER, **form}
     address = f"/checkout/{reservation.pk}/{verb}/"
     return client.post(address, form, headers=headers)

@@ -62,7 +62,8 @@ def readyz(_request: HttpRequest) -> HttpResponse:
 @cache_control(public=True, max_age=HOUR)
 def robots(request: HttpRequest) -> HttpResponse:
     sitemap = request.build_absolute_uri(reverse("sitemap"))
-    closed = "".join(f"Disallow: /{path}/\n" for path in ("admin", "checkout", "reservations"))
+    private = ("admin", "bag", "checkout", "orders", "reservations")
+    closed = "".join(f"Disallow: /{path}/\n" for path in private)
     return HttpResponse(f"User-agent: *\n{closed}Sitemap: {sitemap}\n", content_type="text/plain")
 
 

@@ -35,6 +35,11 @@ def order_of(reservation: Reservation) -> Order | None:
     ).first()
 
 
+def provider_of(order: Order) -> str:
+    """The name of the one that takes its payment, whatever the setting says now."""
+    return order.payments.latest("created_at").provider
+
+
 def is_same(order: Order, holds: Sequence[Hold], buyer: Buyer) -> bool:
     """Whether the open order is the one that these would make."""
     lines = {(line.reservation_id, line.quantity) for line in order.order_lines.filter(active=True)}

@@ -1,9 +1,12 @@
 from django.urls import path
 
+from checkout import bag
 from checkout.orders import views
 
 app_name = "orders"
 urlpatterns = [
+    path("bag/", bag.bag, name="bag"),
+    path("bag/pay/", bag.pay, name="pay_bag"),
     path("orders/<str:number>/", views.order, name="order"),
     path("orders/<str:number>/pay/", views.pay, name="pay"),
     path("orders/<str:number>/paid/", views.paid, name="paid"),

@@ -7,7 +7,7 @@ from django.test import Client
 from django.utils import timezone
 
 from catalog.models import Product
-from checkout.models import Contact
+from checkout.models import Contact, Order
 from inventory.models import Inventory
 from reservations import services
 from reservations.engine.commands import Holder
@@ -46,20 +46,30 @@ def test_confirming_sells_what_was_held(client) -> None:
     reservation = holding(client, row, 2)
     response = press(client, reservation, "confirm")
     assert response.status_code == 303
-    assert response.headers["Location"] == f"/checkout/{reservation.pk}/"
+    order = Order.objects.get()
+    assert response.headers["Location"] == f"/orders/{order.number}/"
+    assert (order.state, order.total_paise, order.city) == ("paid", 770_000, "Bengaluru")
     assert status(reservation) == "confirmed"
     assert units(row) == (3, 0)
     assert Contact.objects.values_list("name", "email").get() == ("Asha Rao", "asha@example.org")
 
 
-def test_htmx_gets_the_confirmed_state_in_place(client) -> None:
+def test_htmx_is_sent_to_the_order(client) -> None:
     reservation = holding(client, stocked(5))
     response = press(client, reservation, "confirm", headers=HTMX)
-    body = response.content.decode()
-    assert response.status_code == 200
-    assert 'id="checkout-state"' in body
-    assert "<html" not in body
-    assert response.context["reservation"].status == "confirmed"
+    assert response.headers["HX-Redirect"] == f"/orders/{Order.objects.get().number}/"
+    assert status(reservation) == "confirmed"
+
+
+def test_what_is_collected_has_no_address_and_no_shipping(client, settings) -> None:
+    settings.SHIPPING_PAISE = 9_900
+    reservation = holding(client, stocked(5))
+    page = client.get(f"/checkout/{reservation.pk}/")
+    assert (page.context["bill"].goods, page.context["bill"].sent) == (385_000, 394_900)
+    assert page.context["bill"].gst == 58_729
+    press(client, reservation, "confirm", delivery="collect", pin="no")
+    order = Order.objects.get()
+    assert (order.total_paise, order.is_collected, order.pin) == (385_000, True, "")
 
 
 def test_cancelling_frees_the_units(client) -> None:
@@ -128,13 +138,14 @@ def test_reading_it_past_its_time_shows_it_expired(client) -> None:
     assert status(reservation) == "expired"
 
 
-def test_confirming_in_a_second_tab_shows_it_confirmed(client) -> None:
+@pytest.mark.parametrize("form", [{}, {"email": ""}])
+def test_confirming_in_a_second_tab_leads_to_the_order(client, form) -> None:
     row = stocked(5)
     reservation = holding(client, row)
-    press(client, reservation, "confirm")
-    response = press(client, reservation, "confirm")
-    assert response.status_code == 409
-    assert response.context["reservation"].status == "confirmed"
+    address = press(client, reservation, "confirm").headers["Location"]
+    response = press(client, reservation, "confirm", **form)
+    assert (response.status_code, response.headers["Location"]) == (303, address)
+    assert client.get(f"/checkout/{reservation.pk}/").headers["Location"] == address
     assert units(row) == (4, 0)
 
 
@@ -143,7 +154,7 @@ def test_confirming_twice_with_one_key_is_one_sale_and_one_answer(client) -> Non
     reservation = holding(client, row)
     for _ in range(2):
         response = press(client, reservation, "confirm", idempotency_key=once)
-        assert response.headers["Location"] == f"/checkout/{reservation.pk}/"
+        assert response.headers["Location"] == f"/orders/{Order.objects.get().number}/"
     assert units(row) == (4, 0)
 
 
@@ -189,6 +200,32 @@ def test_mistakes_are_shown_beside_their_fields_and_nothing_is_sold(
     assert sorted(response.context["form"].errors) == wrong
     assert response.context["form"]["name"].value() == name
     assert status(reservation) == "pending"
+
+
+@pytest.mark.parametrize(
+    ("field", "typed", "words"),
+    [
+        ("phone", "12345", "This is not a telephone number, such as 98450 12345."),
+        ("delivery", "", "Choose one of the two."),
+        ("line1", "", "This field is required."),
+        ("city", "\u200b", "Write something that can be seen: this has no visible character."),
+        ("region", "XX", "Select a valid choice. XX is not one of the available choices."),
+        ("pin", "56001", "A PIN code has six digits, such as 560001."),
+        ("pin", "012345", "No PIN code begins with 0."),
+    ],
+)
+def test_each_mistake_in_an_address_is_beside_its_field_and_in_the_summary(
+    client, field, typed, words
+) -> None:
+    reservation = holding(client, stocked(5))
+    response = press(client, reservation, "confirm", **{field: typed})
+    assert response.status_code == 422
+    assert response.context["form"].errors == {field: [words]}
+    body = response.content.decode()
+    assert f'<p id="id_{field}_error" class="field-error">{words}</p>' in body
+    assert f'<a href="#id_{field}">' in body
+    assert f'aria-describedby="id_{field}_error"' in body
+    assert not Order.objects.exists()
 
 
 def test_the_input_is_kept_after_a_mistake_and_a_reload(client) -> None:
@@ -313,6 +350,7 @@ def test_history_and_plain_reloads_get_the_whole_page(client) -> None:
 def test_a_busy_row_shows_the_busy_page_and_nothing_changes(client, monkeypatch, verb) -> None:
     reservation = holding(client, stocked(5))
     monkeypatch.setattr("reservations.services.perform_once", busy)
+    monkeypatch.setattr("checkout.orders.opening.perform_once", busy)
     response = press(client, reservation, verb)
     assert (response.status_code, response.headers["Retry-After"]) == (503, "2")
     response = press(client, reservation, verb, headers=HTMX)

@@ -11,19 +11,9 @@ from checkout.settle import settle
 from inventory.models import Inventory
 from reservations.models import Reservation
 from tests.bank import BankProcess
-from tests.shopping import Page, holding, key
+from tests.shopping import BUYER, Page, holding, key
 from tests.stock import stocked
 
-BUYER = {
-    "name": "Asha Rao",
-    "email": "asha@example.org",
-    "phone": "98450 12345",
-    "delivery": "send",
-    "line1": "12 MG Road",
-    "city": "Bengaluru",
-    "region": "KA",
-    "pin": "560001",
-}
 # What a captured payment of one unit moves at the bank.
 SOLD = [("authorised", 385_000), ("captured", 385_000)]
 
