@@ -163,7 +163,7 @@ def _open_orders(holds: Sequence[Reservation]) -> dict[UUID, Order]:
     """By hold."""
     paying_for = [hold.pk for hold in holds if hold.paying_since]
     found = opening.open_orders(paying_for) if paying_for else []
-    return {line.reservation_id: order for order in found for line in order.lines.all()}
+    return {line.reservation_id: order for order in found for line in order.order_lines.all()}
 
 
 def _buying(

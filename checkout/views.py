@@ -184,7 +184,7 @@ def _order(reservation: Reservation) -> Order | None:
     """The open order that a hold is on; of an ended one the last, whose money may be on its way."""
     if reservation.is_pending:
         return opening.order_of(reservation) if reservation.paying_since else None
-    return Order.objects.filter(lines__reservation=reservation).first()
+    return Order.objects.filter(order_lines__reservation=reservation).first()
 
 
 def _buying(request: Request, reservation: Reservation, form: BuyerForm | None) -> dict[str, Any]:
