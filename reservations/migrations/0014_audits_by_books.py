@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('reservations', '0012_staff_actions_by_index'),
+        ('reservations', '0013_holds_are_paid_for'),
     ]
 
     operations = [
