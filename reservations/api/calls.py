@@ -172,7 +172,9 @@ def _shelves(wanted: Wanted) -> tuple[Shelves, tuple[int, ...]]:
     except Product.DoesNotExist:
         raise Http404("no such product") from None
     except KeyError:
-        raise Http404("no such warehouse for this product") from None
+        raise Http404(
+            "no warehouse with this code for this product; its stock names the codes"
+        ) from None
 
 
 def _act(

@@ -9,16 +9,20 @@ from reservations.models import Reservation
 
 # The maximum if no limit is set: more than any row has, and it fits a database integer.
 MOST = 1_000_000
-# A warehouse's code and the quantity held there.
-SAW = "[-a-zA-Z0-9_]{1,20}:[0-9]{1,9}"
+# A place's name and the quantity held there.
+NAME = "[-a-zA-Z0-9_]{1,20}"
+SAW = f"{NAME}:[0-9]{{1,9}}"
 
 
 class ReserveForm(forms.Form):
     """The warehouse, and the quantity in all. `stock` are the rows to choose from, `holds` what the
     shopper already holds of them. A hidden field sends these back (`saw`), so that a hold is
-    changed only if the shopper saw its current quantity."""
+    changed only if the shopper saw its current quantity.
 
-    warehouse = forms.ChoiceField(required=False)
+    A page names a row by its number, since a warehouse's code may change while the page is open. An
+    address may name it by the code."""
+
+    warehouse = forms.RegexField(f"^{NAME}$", required=False)
     held = forms.RegexField(f"^{SAW}(,{SAW})*$", required=False, max_length=1000)
 
     def __init__(
@@ -29,20 +33,32 @@ class ReserveForm(forms.Form):
         **kwargs: Any,
     ) -> None:
         if holds:
-            held = {"warehouse": holds[0].inventory.warehouse.code, "quantity": holds[0].quantity}
+            held = {"warehouse": str(holds[0].inventory_id), "quantity": holds[0].quantity}
             kwargs["initial"] = held | (kwargs.get("initial") or {})
         super().__init__(*args, **kwargs)
         self.stock = stock
         self.holds = holds
-        self.fields["warehouse"] = forms.ChoiceField(
-            choices=[("", "Whichever has the most"), *self._warehouses()], required=False
-        )
         self.fields["quantity"] = forms.IntegerField(
             min_value=1, max_value=settings.RESERVATION_MAX_UNITS or MOST, initial=1
         )
 
-    def _warehouses(self) -> list[tuple[str, str]]:
-        return [(row.warehouse.code, row.warehouse.name) for row in self.stock]
+    def clean_warehouse(self) -> str:
+        """The row's number, "" for any."""
+        name: str = self.cleaned_data["warehouse"]
+        row = self._named(name)
+        if name and not row:
+            raise forms.ValidationError("This warehouse does not have it. Choose another one.")
+        return str(row.pk) if row else ""
+
+    def _named(self, name: str) -> Inventory | None:
+        named = [row for row in self.stock if str(row.pk) == name]
+        named += [row for row in self.stock if row.warehouse.code == name]
+        return named[0] if named else None
+
+    @property
+    def chosen(self) -> Inventory | None:
+        """The row to be shown as chosen; None for any."""
+        return self._named(self["warehouse"].value() or "")
 
     @property
     def places(self) -> list[tuple[Inventory, int]]:
@@ -53,19 +69,18 @@ class ReserveForm(forms.Form):
     @property
     def shown(self) -> str:
         """What is held, as the value of the hidden field."""
-        return ",".join(f"{row.warehouse.code}:{mine}" for row, mine in self.places if mine)
+        return ",".join(f"{row.pk}:{mine}" for row, mine in self.places if mine)
 
     @property
     def saw(self) -> tuple[Inventory, int] | None:
         """The row whose hold is to be changed, and the quantity the shopper saw: the chosen row, or
         without a choice the first with a hold. None if nothing was held."""
         pairs = (pair.split(":") for pair in filter(None, self.cleaned_data["held"].split(",")))
-        seen = {code: int(quantity) for code, quantity in pairs}
+        seen = {self._named(name): int(quantity) for name, quantity in pairs}
         rows = [self.row] if self.row else self.stock
-        return next(((row, seen[c]) for row in rows if (c := row.warehouse.code) in seen), None)
+        return next(((row, seen[row]) for row in rows if row in seen), None)
 
     @property
     def row(self) -> Inventory | None:
         """The row of the chosen warehouse; None for any."""
-        code = self.cleaned_data["warehouse"]
-        return next((row for row in self.stock if row.warehouse.code == code), None)
+        return self._named(self.cleaned_data["warehouse"])

@@ -12,6 +12,8 @@ from django.urls import reverse
 
 from allo.api_kit.api import NOTHING
 from allo.redis_client import redis_client
+from inventory import shelves
+from inventory.models import Warehouse
 from reservations.api import tokens
 from reservations.models import ApiToken, IdempotencyKey, Reservation
 from tests.shopping import holding, press_reserve
@@ -54,6 +56,17 @@ def test_an_anonymous_caller_gets_a_token_for_its_reservation_alone(client) -> N
     assert act(client, f"{where}/confirm", token).json()["status"] == "confirmed"
     late = act(client, f"{where}/release", token)
     assert (late.status_code, late.json()["reservation_status"]) == (409, "confirmed")
+
+
+def test_a_code_that_a_warehouse_has_no_more_is_answered_with_where_to_read_it(client) -> None:
+    row = stocked(5)
+    assert reserve(client, warehouse="blr-01").status_code == 201
+    Warehouse.objects.filter(pk=row.warehouse_id).update(code="blr-02")
+    shelves.forget()
+    refused = reserve(client, warehouse="blr-01")
+    says = "There is no warehouse with this code for this product; its stock names the codes."
+    assert (refused.status_code, refused.json()["detail"]) == (404, says)
+    assert reserve(client, warehouse="blr-02").status_code == 201
 
 
 def test_a_holds_token_reads_how_it_ended_and_expires_after_a_day(client, monkeypatch) -> None:

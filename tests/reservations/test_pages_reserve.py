@@ -1,11 +1,12 @@
 """Pressing Reserve gives one hold, or a plain reason with what is left."""
 
+import re
 from http.cookies import SimpleCookie
 
 import pytest
 from django.test import Client
 
-from inventory.models import Inventory
+from inventory.models import Inventory, Warehouse
 from reservations import services
 from reservations.engine.commands import Holder
 from reservations.exceptions import Busy
@@ -110,7 +111,7 @@ def test_after_losing_the_race_what_is_left_is_shown_and_offered(client) -> None
     assert (refusal.code, refusal.available, refusal.asked) == ("insufficient_stock", 2, 3)
     assert refusal.detail == "Only 2 left in blr-01, you asked for 3."
     assert response.context["form"]["quantity"].value() == 2
-    assert response.context["form"]["warehouse"].value() == "blr-01"
+    assert response.context["form"]["warehouse"].value() == str(row.pk)
     assert not Reservation.objects.exists()
 
 
@@ -191,6 +192,31 @@ def test_a_warehouse_without_the_product_is_refused(client, warehouse) -> None:
     assert "warehouse" in response.context["form"].errors
 
 
+def values(client: Client, address: str, field: str) -> list[str]:
+    """Of the fields of that name on a page, as far as they have any."""
+    page = client.get(address).content.decode()
+    return re.findall(rf'name="{field}" value="([^"]+)"', page)
+
+
+def test_an_open_form_finds_the_warehouse_also_after_codes_were_changed(client) -> None:
+    here, there = stocked(5, warehouse="blr-01"), stocked(5, warehouse="del-01")
+    place, _ = values(client, "/p/tidal/reserve/", "warehouse")
+    Warehouse.objects.filter(pk=here.warehouse_id).update(code="old")
+    Warehouse.objects.filter(pk=there.warehouse_id).update(code="blr-01")
+    assert press_reserve(client, here, 2, warehouse=place).status_code == 303
+    held = Reservation.objects.get()
+    assert (held.inventory_id, held.quantity) == (here.pk, 2)
+    [saw] = values(client, "/p/tidal/reserve/", "held")
+    Warehouse.objects.filter(pk=here.warehouse_id).update(code="new")
+    assert press_reserve(client, here, 3, warehouse=place, held=saw).status_code == 303
+    services.release(reservation_id=held.pk)
+    [place] = values(client, f"/checkout/{held.pk}/", "warehouse")
+    Warehouse.objects.filter(pk=here.warehouse_id).update(code="newest")
+    assert press_reserve(client, here, 3, warehouse=place).status_code == 303
+    live = Reservation.objects.get(status="pending")
+    assert (live.inventory_id, live.quantity) == (here.pk, 3)
+
+
 @pytest.mark.parametrize("bad", ["", "x" * 256, "a b", "a\nb", "ключ", "\0", "'; drop table x; --"])
 def test_a_form_without_a_proper_key_is_refused_and_stores_nothing(client, bad) -> None:
     assert press_reserve(client, stocked(5), idempotency_key=bad).status_code == 400
@@ -234,9 +260,9 @@ def test_a_busy_reply_is_not_stored(client, monkeypatch) -> None:
 
 
 def test_the_form_page_starts_with_the_values_in_its_address(client) -> None:
-    stocked(5)
+    row = stocked(5)
     response = client.get("/p/tidal/reserve/?warehouse=blr-01&quantity=3")
-    assert response.context["form"]["warehouse"].value() == "blr-01"
+    assert response.context["form"].chosen == row
     assert response.context["form"]["quantity"].value() == "3"
     assert response.headers["Cache-Control"] == "private, no-store"
 
