@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 from checkout.payments.stripe import Stripe
 from tests.running import PROJECT, free_port, wait_for
@@ -63,15 +64,15 @@ class BankProcess:
     def control(self, path: str, **given: Any) -> Any:
         return self._call(path, json.dumps(given).encode())
 
-    def books(self, table: str) -> list[dict[str, Any]]:
-        """The rows of a table, the latest first."""
-        found: list[dict[str, Any]] = self._call(f"{table}s", None)
+    def books(self, table: str, **values: str) -> list[dict[str, Any]]:
+        """The rows of a table, the latest first; `values` as `checkout.bank.control.read` says."""
+        found: list[dict[str, Any]] = self._call(f"{table}s?{urlencode(values)}", None)
         return found
 
     def moves(self, reference: str) -> list[tuple[str, int]]:
         """What happened to the money of an intent, in order."""
-        rows = self.books("move")[::-1]
-        return [(row["what"], row["amount"]) for row in rows if row["intent"] == reference]
+        rows = self.books("move", intent=reference)[::-1]
+        return [(row["what"], row["amount"]) for row in rows]
 
     def faults(self, **faults: Any) -> None:
         self.control("faults", **faults)

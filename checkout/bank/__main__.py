@@ -20,7 +20,9 @@ def main(environ: Mapping[str, str]) -> int:
         return refuse("This bank plays with money that is none: it does not run in PRODUCTION.")
     if not environ.get("BANK_SECRET") or not environ.get("BANK_WEBHOOK_SECRET"):
         return refuse("The bank needs BANK_SECRET and BANK_WEBHOOK_SECRET.")
-    port = int(environ.get("BANK_PORT") or 8002)
+    port = environ.get("BANK_PORT") or "8002"
+    if not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
+        return refuse(f"BANK_PORT={port} is not a port.")
     # Its books hold addresses of mail.
     os.umask(0o077)
     bank = Bank(
@@ -32,7 +34,7 @@ def main(environ: Mapping[str, str]) -> int:
         zone=ZoneInfo(environ.get("TIME_ZONE") or "Asia/Kolkata"),
     )
     logging.basicConfig(level=environ.get("LOG_LEVEL") or "INFO", format="%(asctime)s %(message)s")
-    with Server(bank, port) as server:
+    with Server(bank, int(port)) as server:
         start_sending(bank)
         server.serve_forever()
     return 0
@@ -44,4 +46,7 @@ def refuse(why: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(os.environ))
+    try:
+        sys.exit(main(os.environ))
+    except OSError as error:
+        sys.exit(f"The bank cannot start: {error}")

@@ -30,8 +30,9 @@ MOST_LISTED = 100
 
 def create_session(bank: Bank, given: Parameters) -> Shape:
     lines = [_line(line) for line in given.get("line_items") or []]
-    if text_of(given, "mode") != "payment" or not lines:
-        raise bad_parameter("Give mode=payment and line_items.", "line_items")
+    amount = sum(line["unit_amount"] * line["quantity"] for line in lines)
+    if text_of(given, "mode") != "payment" or not amount:
+        raise bad_parameter("Give mode=payment and line_items that cost something.", "line_items")
     card = part_of(part_of(given, "payment_method_options"), "card")
     row = bank.books.add(
         "session",
@@ -40,9 +41,10 @@ def create_session(bank: Bank, given: Parameters) -> Shape:
         reference=text_of(given, "client_reference_id", ""),
         email=text_of(given, "customer_email", ""),
         lines=lines,
-        amount=sum(line["unit_amount"] * line["quantity"] for line in lines),
+        amount=amount,
         currency=lines[0]["currency"],
         manual=card.get("capture_method") == "manual",
+        has_customer=text_of(given, "customer_creation", "if_required") == "always",
         metadata=texts_of(given, "metadata"),
         intent_metadata=texts_of(part_of(given, "payment_intent_data"), "metadata"),
         success_url=_address(given, "success_url"),

@@ -22,7 +22,7 @@ CREATE TABLE IF NOT EXISTS session (
         CHECK (amount > 0),
     currency TEXT NOT NULL, manual INTEGER NOT NULL, metadata TEXT NOT NULL,
     intent_metadata TEXT NOT NULL, success_url TEXT NOT NULL, cancel_url TEXT NOT NULL,
-    customer TEXT, intent TEXT, late INTEGER NOT NULL DEFAULT 0
+    has_customer INTEGER NOT NULL, customer TEXT, intent TEXT, late INTEGER NOT NULL DEFAULT 0
 );
 CREATE TABLE IF NOT EXISTS intent (
     seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, created INTEGER NOT NULL, session TEXT,

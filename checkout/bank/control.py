@@ -25,12 +25,17 @@ from checkout.bank.web import Request, Response, number_of, text_of
 FAULTS = {"slow", "down", "too_many", "lose_answers", "fail_next_refund", "hooks"}
 HOOK_FAULTS = ("lose", "twice", "reverse")
 TABLES = ("session", "intent", "charge", "refund", "dispute", "move", "hook")
+FILTERS = {
+    "session": {"id"}, "intent": {"id", "session"}, "charge": {"intent"}, "refund": {"intent"},
+    "dispute": {"intent"}, "move": {"intent"}, "hook": {"event", "state"},
+}  # fmt: skip
 
 Given = dict[str, Any]
 
 
 def answer(bank: Bank, request: Request) -> Response:
-    return Response.of_json(run(bank, request.method, request.path, request.json))
+    given = request.json if request.method == "POST" else request.parameters
+    return Response.of_json(run(bank, request.method, request.path, given))
 
 
 def run(bank: Bank, method: str, path: str, given: Given) -> Any:
@@ -41,9 +46,12 @@ def run(bank: Bank, method: str, path: str, given: Given) -> Any:
     raise invalid("No such control.", status=404)
 
 
-def read(bank: Bank, _given: Given, table: str) -> list[Row]:
-    """The books, the latest first."""
-    return bank.books.rows(table)
+def read(bank: Bank, given: Given, table: str) -> list[Row]:
+    """The books, the latest first; of one intent or session only, if it is given."""
+    if not given.keys() <= FILTERS.get(table, set()):
+        raise bad_parameter(f"Unknown filters: {sorted(given)}", "")
+    values: Row = {name: text_of(given, name) for name in given}
+    return bank.books.rows(table, **values)
 
 
 def set_faults(bank: Bank, given: Given) -> Given:

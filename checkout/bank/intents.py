@@ -26,7 +26,7 @@ def begun(bank: Bank, session: Row) -> Row:
 
 
 def new_intent(bank: Bank, session: Row) -> Row:
-    customer = session["customer"] or new_id("cus_")
+    customer = session["customer"] or (new_id("cus_") if session["has_customer"] else None)
     intent = bank.books.add(
         "intent",
         session=session["id"],

@@ -71,7 +71,7 @@ def _repeated(known: Row, fingerprint: str) -> Response:
 
 
 def _fingerprint(request: Request) -> str:
-    parameters = sorted(parse_qsl(request.body.decode(), keep_blank_values=True))
+    parameters = sorted(parse_qsl(request.body.decode(errors="replace"), keep_blank_values=True))
     return hashlib.sha256(json.dumps([request.path, parameters]).encode()).hexdigest()
 
 

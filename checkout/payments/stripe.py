@@ -1,8 +1,9 @@
 """Stripe, through its own SDK. The bank of `make up` speaks the same protocol.
 
-Money is found by the customer that Stripe makes when somebody begins to pay on a session: all
-intents of that customer are the session's. Lists are complete at once; Stripe's search is not, and
-does not exist for merchants in India.
+A session has one intent, which is made when somebody begins to pay; so is a customer, for this
+session alone. Should other money of the payment appear, then as an intent of that customer, and
+those are listed. Lists are complete at once; Stripe's search is not, and does not exist for
+merchants in India.
 """
 
 import logging
@@ -46,6 +47,7 @@ log = logging.getLogger(__name__)
 API = "https://api.stripe.com"
 PAGES = "https://checkout.stripe.com"
 HOOK_SECONDS = 300
+SEEN_WITH_SESSION = ["payment_intent.latest_charge.refunds"]
 SEEN_WITH_INTENT = ["latest_charge.refunds"]
 SEEN_WITH_EACH_INTENT = ["data.latest_charge.refunds"]
 
@@ -100,19 +102,27 @@ class Stripe:
                 intent = self._intent(session_ref)
                 state = INTENT_STATES.get(intent["status"], SessionState.OPEN)
                 return Seen(session=state, money=tuple(self._money([intent])))
-            session = self._api.checkout.sessions.retrieve(session_ref).to_dict()
-            intents = self._intents(session["customer"]) if session["customer"] else []
-            ours = [i for i in intents if i["metadata"].get("payment_id") == str(payment_id)]
-            return Seen(
-                session=SessionState(session["status"]), money=tuple(self._money(reversed(ours)))
-            )
+            session = self._api.checkout.sessions.retrieve(
+                session_ref, {"expand": SEEN_WITH_SESSION}
+            ).to_dict()
+            ours = [
+                intent
+                for intent in self._intents(session)
+                if intent["metadata"].get("payment_id") == str(payment_id)
+            ]
+            return Seen(session=SessionState(session["status"]), money=tuple(self._money(ours)))
 
-    def _intents(self, customer: str) -> list[dict[str, Any]]:
-        """The latest first."""
-        found = self._api.payment_intents.list(
-            {"customer": customer, "limit": 100, "expand": SEEN_WITH_EACH_INTENT}
-        )
-        return [intent.to_dict() for intent in found.auto_paging_iter()]
+    def _intents(self, session: Plain) -> list[Plain]:
+        """The session's own first, then others of its customer."""
+        own, customer = session["payment_intent"], session["customer"]
+        found = [own] if own else []
+        if customer:
+            listed = self._api.payment_intents.list(
+                {"customer": customer, "limit": 100, "expand": SEEN_WITH_EACH_INTENT}
+            )
+            known = own and own["id"]
+            found += [one.to_dict() for one in listed.auto_paging_iter() if one.id != known][::-1]
+        return found
 
     def _intent(self, reference: str) -> dict[str, Any]:
         return self._api.payment_intents.retrieve(reference, {"expand": SEEN_WITH_INTENT}).to_dict()

@@ -15,6 +15,7 @@ from checkout.payments.base import (
     SessionState,
     Unreachable,
 )
+from checkout.payments.stripe_data import session_parameters
 from tests.bank import running_bank
 from tests.payments.conftest import Payment, new_invitation
 
@@ -87,6 +88,19 @@ def test_money_that_was_paid_twice_is_seen_twice(payment) -> None:
     assert facts(payment.look()) == [Fact.AUTHORISED, Fact.VOID]
 
 
+def test_money_of_a_guest_is_seen(bank, provider, monkeypatch) -> None:
+    """Stripe makes no customer for a session that does not want one."""
+
+    def without_customer(invitation):
+        return session_parameters(invitation) | {"customer_creation": "if_required"}
+
+    monkeypatch.setattr("checkout.payments.stripe.session_parameters", without_customer)
+    payment = Payment(bank, provider)
+    payment.pays()
+    assert bank.books("session", id=payment.session.reference)[0]["customer"] is None
+    assert payment.money.amount == payment.total
+
+
 def test_a_lapsed_authorisation_is_void_and_cannot_be_captured(payment, bank) -> None:
     reference = payment.pays()
     bank.control(f"intents/{reference}/lapse")
@@ -154,8 +168,9 @@ def test_answers_that_are_lost_do_nothing_twice(bank, provider) -> None:
     with bank.fault(lose_answers=True), pytest.raises(Unreachable):
         provider.open(invitation)
     session = provider.open(invitation)
-    ours = [row for row in bank.books("session") if row["id"] == session.reference]
-    assert len(ours) == 1
+    payment_id = str(invitation.payment_id)
+    opened = [row["metadata"].get("payment_id") for row in bank.books("session")]
+    assert opened.count(payment_id) == 1
     reference = bank.control(f"sessions/{session.reference}/pay", way="card")["id"]
     for call in (
         lambda: provider.capture(reference, invitation.total_paise),
