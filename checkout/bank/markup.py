@@ -42,11 +42,23 @@ def joined(*children: str) -> Html:
     return Html("".join(text if isinstance(text, Html) else escape(text) for text in children))
 
 
-def button(words: str, *, name: str = "", value: str = "", look: str = "button-quiet") -> Html:
+def button(
+    words: str,
+    *,
+    name: str | None = None,
+    value: str | None = None,
+    look: str = "button-quiet",
+    described_by: str | None = None,
+) -> Html:
     return tag(
-        "button", words, class_=f"button {look}", type="submit", name=name or None,
-        value=value or None,
-    )  # fmt: skip
+        "button",
+        words,
+        class_=f"button {look}",
+        type="submit",
+        name=name,
+        value=value,
+        aria_describedby=described_by,
+    )
 
 
 def page(title: str, *body: str, status: int = 200, form_targets: Sequence[str] = ()) -> Response:

@@ -119,7 +119,11 @@ def _time_left(bank: Bank, session: Row) -> Html:
 def _open(bank: Bank, session: Row) -> list[Html]:
     total = rupees(session["amount"], session["currency"])
     more = (
-        tag("li", button(words, name="way", value=way), tag("p", does, class_="bank-does"))
+        tag(
+            "li",
+            button(words, name="way", value=way, described_by=f"does-{way}"),
+            tag("p", does, class_="bank-does", id=f"does-{way}"),
+        )
         for way, words, does in ELSE
     )
     return [

@@ -1,6 +1,7 @@
 """The providers by their names, as they are stored with each payment."""
 
 from functools import cache
+from zoneinfo import ZoneInfo
 
 from django.conf import settings
 
@@ -21,10 +22,13 @@ def provider(name: str) -> Provider:
     # Stripe's SDK takes 30 MB and a quarter of a second, which a shop without it does not spend.
     from checkout.payments.stripe import Stripe  # noqa: PLC0415
 
+    zone = ZoneInfo(settings.TIME_ZONE)
     match name:
         case "stripe":
             return Stripe(
-                key=settings.STRIPE_SECRET_KEY, hook_secret=settings.STRIPE_WEBHOOK_SECRET
+                key=settings.STRIPE_SECRET_KEY,
+                hook_secret=settings.STRIPE_WEBHOOK_SECRET,
+                zone=zone,
             )
         case "bank":
             return Stripe(
@@ -34,5 +38,6 @@ def provider(name: str) -> Provider:
                 api=settings.BANK_URL,
                 origin=settings.BANK_URL,
                 proxies=False,
+                zone=zone,
             )
     raise LookupError(f"there is no provider {name!r}")

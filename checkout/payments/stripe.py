@@ -9,7 +9,7 @@ merchants in India.
 import logging
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Any
 from uuid import UUID
 
@@ -65,10 +65,13 @@ class Stripe:
         origin: str = PAGES,
         proxies: bool = True,
         seconds: float = 4.0,
+        zone: tzinfo = UTC,
     ) -> None:
+        """`zone` is that of times which buyers read."""
         self.name = name
         self.origin = origin
         self._hook_secret = hook_secret
+        self._zone = zone
         self._http = BoundedClient(seconds, proxies=proxies)
         # Repetitions are the callers': they look first.
         client = stripe.StripeClient(
@@ -91,7 +94,7 @@ class Stripe:
     def open(self, invitation: Invitation) -> Session:
         with self._calls():
             session = self._api.checkout.sessions.create(
-                session_parameters(invitation),
+                session_parameters(invitation, self._zone),
                 {"idempotency_key": f"session-{invitation.payment_id}"},
             )
         return Session(reference=session.id, url=session.url or "")

@@ -1,7 +1,7 @@
 """What is sent to Stripe, and what its answers mean in the shop's words."""
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import timedelta, tzinfo
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -53,7 +53,8 @@ INTENT_STATES = {
 MALFORMED = (ValueError, LookupError, TypeError, AttributeError)
 
 
-def session_parameters(invitation: Invitation) -> "SessionCreateParams":
+def session_parameters(invitation: Invitation, zone: tzinfo) -> "SessionCreateParams":
+    pay_by = invitation.expires_at.astimezone(zone)
     metadata = {"payment_id": str(invitation.payment_id)}
     delivery = Item(name="Delivery", unit_paise=invitation.shipping_paise, quantity=1)
     items = [*invitation.items, *([delivery] if invitation.shipping_paise else [])]
@@ -73,6 +74,9 @@ def session_parameters(invitation: Invitation) -> "SessionCreateParams":
             for item in items
         ],
         "payment_method_options": {"card": {"capture_method": "manual"}},
+        "custom_text": {
+            "submit": {"message": f"Pay by {pay_by:%H:%M %Z}; what you ordered is held until then."}
+        },
         "metadata": metadata | {"pay_by": invitation.expires_at.isoformat()},
         "payment_intent_data": {
             "description": f"Order {invitation.order_number}",

@@ -91,8 +91,8 @@ def test_money_that_was_paid_twice_is_seen_twice(payment) -> None:
 def test_money_of_a_guest_is_seen(bank, provider, monkeypatch) -> None:
     """Stripe makes no customer for a session that does not want one."""
 
-    def without_customer(invitation):
-        return session_parameters(invitation) | {"customer_creation": "if_required"}
+    def without_customer(*given):
+        return session_parameters(*given) | {"customer_creation": "if_required"}
 
     monkeypatch.setattr("checkout.payments.stripe.session_parameters", without_customer)
     payment = Payment(bank, provider)
