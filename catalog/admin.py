@@ -197,6 +197,7 @@ class ProductAdmin(Questions[Product]):
 
     def delete_model(self, request: HttpRequest, obj: Product) -> None:
         pictures.retire(obj.image.name or "", obj.widths)
+        transaction.on_commit(partial(publish_pages, [obj.pk]), robust=True)
         super().delete_model(request, obj)
 
     # --- publishing -----------------------------------------------------------------------------

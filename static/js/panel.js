@@ -26,17 +26,20 @@ function write(it, { total, held }) {
   bar.children[1].setAttribute("d", `M${left} .5h${held}`);
 }
 
+let gone = false;
+
 // What is out of sight cannot keep the focus: what came in its place gets it. A form that someone
-// may be filling in stays.
+// may be filling in stays, as long as it can be sent.
 function turn(product, state) {
   let lost;
   for (const it of all(`[data-of="${product}"][data-when]`)) {
-    const hidden = !it.dataset.when.split(" ").includes(state);
-    if (hidden && it.querySelector("input:not([type=hidden])")) continue;
+    const hidden = !it.dataset.when.split(" ").includes(gone ? "gone" : state);
+    if (hidden && !gone && it.querySelector("input:not([type=hidden])")) continue;
     if (hidden && it.contains(document.activeElement)) lost = it.parentElement;
     it.hidden = hidden;
   }
-  const instead = lost?.querySelector(":scope > [data-when]:not([hidden])");
+  const shown = ":scope > [data-when]:not([hidden])";
+  const instead = lost?.querySelector(`${shown}:is([tabindex], :has(a, button))`);
   (instead?.matches("[tabindex]") ? instead : instead?.querySelector("a,button"))?.focus();
 }
 
@@ -64,9 +67,15 @@ document.addEventListener("allo:shown", ({ detail: { product, its, state, time, 
   if (panel && its.some(({ id }) => !panel.querySelector(`[data-row="${id}"]`))) ask(panel, wait);
 });
 
-// Not in the shop any more.
-document.addEventListener("allo:gone", () => {
+// Whether the page's product is not in the shop any more.
+document.addEventListener("allo:gone", ({ detail }) => {
+  if (detail === gone) return;
+  gone = detail;
   document.getElementById("again")?.dispatchEvent(new Event("refresh"));
+  const note = document.querySelector(`[data-when="gone"]`);
+  if (!gone || !note) return;
+  turn(note.dataset.of);
+  document.dispatchEvent(new CustomEvent("allo:announce", { detail: note.textContent.trim() }));
 });
 
 let asked;

@@ -8,6 +8,7 @@ const NUMBERS_EVERY = 10_000;
 const FEW = 5;
 const ICONS = { in_stock: "full", few: "few", all_held: "clock", sold_out: "none" };
 
+const tell = (name, detail) => document.dispatchEvent(new CustomEvent(name, { detail }));
 const all = (selector, where = document) => [...where.querySelectorAll(selector)];
 const rows = new Map();
 
@@ -73,9 +74,8 @@ function show(product, wait = 0) {
   const state = left > FEW ? "in_stock" : left > 0 ? "few" : total > 0 ? "all_held" : "sold_out";
   for (const it of all(`[data-stock="${product}"]`)) write(it, state, left, lapse);
   const time = lapse && timeOf(lapse);
-  const detail = { product, its, state, time, wait };
-  document.dispatchEvent(new CustomEvent("allo:shown", { detail }));
-  document.dispatchEvent(new Event("allo:times"));
+  tell("allo:shown", { product, its, state, time, wait });
+  tell("allo:times");
   look();
 }
 
@@ -94,7 +94,8 @@ document.addEventListener(
     const part = dataset.part && !/[?&]page=/.test(location.search);
     const headers = part ? { "HX-Request": "true", "HX-Target": dataset.part } : {};
     const answer = await fetch(dataset.from ?? location.href, { headers }).catch(() => {});
-    if (answer?.status === 404) document.dispatchEvent(new Event("allo:gone"));
+    const gone = answer?.status === 404;
+    if (gone || answer?.ok) tell("allo:gone", gone);
     if (!answer?.ok) return;
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     const at = Math.max(0, ...all("[data-at]", page).map((it) => Number(it.dataset.at)));
@@ -131,8 +132,7 @@ function look() {
   const [[it]] = news;
   const name = it.closest(".card, main").querySelector(".card-name, h1").textContent;
   const one = `${name}: ${it.textContent.replace(/\s+/g, " ")}`;
-  const detail = news[1] ? `Stock of ${news.length} pieces has changed` : one;
-  document.dispatchEvent(new CustomEvent("allo:announce", { detail }));
+  tell("allo:announce", news[1] ? `Stock of ${news.length} pieces has changed` : one);
 }
 
 document.addEventListener("htmx:afterSettle", () => {

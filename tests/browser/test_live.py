@@ -335,6 +335,34 @@ def test_a_new_price_is_read_by_every_page_once(
     expect(card(elsewhere, shelf)).to_contain_text(price, timeout=PUSHED + 1000)
 
 
+def test_open_pages_say_that_a_product_was_taken_out_of_the_shop_until_it_is_back(
+    page: Page, elsewhere: Page, shop: Shop, do: Do, complaints: Complaints
+) -> None:
+    complaints.expect("status of 404")
+    shelf = untouched(shop)
+    visit(page, shelf.address)
+    reserve = page.get_by_role("link", name="Reserve", exact=True)
+    reserve.focus()
+    visit(elsewhere, f"{shelf.address}reserve/")
+    form = elsewhere.locator("#reserve-form")
+    do("from catalog.models import Product; from catalog.events import publish_pages")
+    do("from django.db.models.functions import Now")
+    do(f"its = Product.objects.filter(slug={shelf.slug!r}); keys = [its.get().pk]")
+    do("its.update(published_at=None); publish_pages(keys)")
+    says = f"{shelf.product} is not in the shop any more."
+    for it in (shelves(page), form):
+        expect(it.get_by_text(says)).to_be_visible(timeout=PUSHED + 1000)
+    expect(shelves(page).get_by_text(says)).to_be_focused()
+    expect(page.locator("#announcer")).to_contain_text(says)
+    expect(reserve).to_be_hidden()
+    expect(shelves(page).get_by_role("list", name="Stock by warehouse")).to_be_hidden()
+    expect(form.get_by_role("button", name="Reserve")).to_be_hidden()
+    do("its.update(published_at=Now()); publish_pages(keys)")
+    expect(reserve).to_be_visible(timeout=PUSHED + 1000)
+    expect(form.get_by_role("button", name="Reserve")).to_be_visible(timeout=PUSHED + 1000)
+    expect(form.get_by_text(says)).to_be_hidden()
+
+
 # --- without push -------------------------------------------------------------------------------
 
 

@@ -394,14 +394,20 @@ def test_a_product_with_history_is_not_deleted_and_the_reason_is_shown(manager, 
     assert Product.objects.exists()
 
 
-def test_a_product_without_history_is_deleted_and_its_files_a_week_later(manager, settings) -> None:
+def test_a_product_without_history_is_deleted_and_its_files_a_week_later(
+    manager, settings, monkeypatch, django_capture_on_commit_callbacks
+) -> None:
+    heard: list[list[int]] = []
+    monkeypatch.setattr("catalog.admin.publish_pages", heard.append)
     manager.post(f"{LIST}add/", form())
     product = Product.objects.get()
     address = f"{LIST}{product.pk}/delete/"
     assert "Moon bowl" in manager.get(address).content.decode()
     tasks.make_sizes()
-    manager.post(address, {"post": "yes"})
+    with django_capture_on_commit_callbacks(execute=True):
+        manager.post(address, {"post": "yes"})
     assert not Product.objects.exists()
+    assert heard == [[product.pk]]
     assert fetched(product.image.url)[0] == 200
     a_week_later()
     assert files(settings) == set()
