@@ -177,8 +177,9 @@ class Confirm(Command):
     also: Also | None = None
 
     def decide(self, books: Books) -> Reservation:
-        held = _live(books, self)
+        held = books.live(self.reservation_id)
         _check_not_paying(held)
+        _check_seen(self, held)
         if self.also:
             books.before.append(self.also)
         return books.end(held, Status.CONFIRMED)
@@ -190,12 +191,14 @@ class Release(Command):
         reservation = books.reservation(self.reservation_id)
         if reservation.status == Status.RELEASED:
             return reservation
-        return books.end(_live(books, self), Status.RELEASED)
+        held = books.live(self.reservation_id)
+        _check_seen(self, held)
+        return books.end(held, Status.RELEASED)
 
 
 class Renew(Command):
     def decide(self, books: Books) -> Reservation:
-        reservation = _live(books, self)
+        reservation = books.live(self.reservation_id)
         if not reservation.renewals_left:
             raise LimitReached("RESERVATION_MAX_RENEWALS", settings.RESERVATION_MAX_RENEWALS)
         return books.renew(reservation)
@@ -208,7 +211,7 @@ class Withdraw(Command):
     cause: Reservation.Cause
 
     def decide(self, books: Books) -> Reservation:
-        return books.end(_live(books, self), Status.RELEASED, withdrawn=self.cause)
+        return books.end(books.live(self.reservation_id), Status.RELEASED, withdrawn=self.cause)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,7 +221,7 @@ class Extend(Command):
     by: timedelta
 
     def decide(self, books: Books) -> Reservation:
-        return books.extend(_live(books, self), self.by)
+        return books.extend(books.live(self.reservation_id), self.by)
 
 
 class Expire(Command):
@@ -228,13 +231,6 @@ class Expire(Command):
         if reservation.is_due(books.now):
             books.end(reservation, Status.EXPIRED)
         return reservation
-
-
-def _live(books: Books, command: Command) -> Reservation:
-    """The live reservation, with the quantity that the caller saw. Raises a refusal otherwise."""
-    reservation = books.live(command.reservation_id)
-    _check_seen(command, reservation)
-    return reservation
 
 
 def _check_seen(command: Command, reservation: Reservation) -> None:

@@ -25,7 +25,7 @@ transaction that keeps an order locked must not stop the sale of a popular row.
 """
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 from functools import lru_cache
@@ -121,12 +121,13 @@ class Wanted:
 
 def statements(wanted: Wanted, *, skip_locked: bool) -> dict[str, Statement]:
     """Takes the locks, in their order."""
-    found = {"stocks": Statement(_rows(locks.locking, skip_locked), [sorted(wanted.rows)])}
+    found = {"stocks": _lock(_rows, locks.locking, sorted(wanted.rows), skip_locked)}
     if advisory := _advisory(wanted):
         found["advisory"] = advisory
     if wanted.reservations:
-        lock = _reservations(locking_reservations, skip_locked)
-        found["reservations"] = Statement(lock, [sorted(wanted.reservations)])
+        found["reservations"] = _lock(
+            _reservations, locking_reservations, sorted(wanted.reservations), skip_locked
+        )
     for above in wanted.above:
         found[name_of(above)] = above.statement(skip_locked=skip_locked)
     return found
@@ -181,24 +182,31 @@ def _advisory(wanted: Wanted) -> Statement | None:
     return Statement(ADVISORY, [waited + tried, wait])
 
 
+def _lock(
+    compiled: Callable[..., str], locking: Any, keys: list[Any], skip_locked: bool
+) -> Statement:
+    """Two texts for any number of rows, so that few have to be prepared: for one row, whose plan is
+    faster as it sorts nothing, and for an array of them."""
+    many = len(keys) > 1
+    return Statement(compiled(locking, many, skip_locked), [keys] if many else keys)
+
+
 # The ORM's SQL, compiled once. The locking function is part of the cache key, so that a test which
 # replaces it (to prove what the lock prevents) does not get the cached one.
 
 
 @lru_cache
-def _rows(locking: Any, skip_locked: bool) -> str:
+def _rows(locking: Any, many: bool, skip_locked: bool) -> str:
     rows = locking([0], skip_locked=skip_locked)
-    return _compiled(rows.values_list("pk", "product", "total_units", "reserved_units"))
+    return _compiled(rows.values_list("pk", "product", "total_units", "reserved_units"), many)
 
 
 @lru_cache
-def _reservations(locking: Any, skip_locked: bool) -> str:
-    return _compiled(locking([UUID(int=0)], skip_locked=skip_locked))
+def _reservations(locking: Any, many: bool, skip_locked: bool) -> str:
+    return _compiled(locking([UUID(int=0)], skip_locked=skip_locked), many)
 
 
-def _compiled(queryset: QuerySet[Any, Any]) -> str:
-    """One text for any number of rows, so that it is prepared once: with an array in place of the
-    one key."""
+def _compiled(queryset: QuerySet[Any, Any], many: bool) -> str:
     sql = str(queryset.query.sql_with_params()[0])
     assert sql.count(ONE_KEY) == 1
-    return sql.replace(ONE_KEY, ANY_KEY)
+    return sql.replace(ONE_KEY, ANY_KEY) if many else sql

@@ -102,13 +102,12 @@ def _run(commands: list[Command], key: Hashable) -> Sequence[Served]:
     if key is None:
         return _guarded(commands, _briefly)
     if not isinstance(key, int):  # not of an inventory row
-        return [_not_later(each) for each in _guarded(commands, _after_above)]
+        return list(map(_not_later, _guarded(commands, _after_above)))
     # A wide command would keep this row locked while it waits for another, and the callers of this
     # row alone would wait with it.
-    wide = [command for command in commands if command.is_wide]
-    served = iter(_guarded([c for c in commands if not c.is_wide], _patiently))
-    late = iter([_not_later(each) for each in _guarded(wide, _briefly)])
-    return [next(late if command.is_wide else served) for command in commands]
+    narrow = iter(_guarded([c for c in commands if not c.is_wide], _patiently))
+    wide = map(_not_later, _guarded([c for c in commands if c.is_wide], _briefly))
+    return [next(wide if command.is_wide else narrow) for command in commands]
 
 
 def _guarded(
@@ -152,7 +151,9 @@ def _unless_stuck(keys: Collection[Hashable], wait: Callable[[Patience], Result]
     """Later callers of what is stuck wait only briefly: otherwise one transaction that keeps a
     popular row locked would block every thread of the shop."""
     now = time.monotonic()
-    known = any(_stuck.pop(key, now) > now for key in keys)
+    for key in [key for key, until in _stuck.copy().items() if until <= now]:
+        _stuck.pop(key, None)
+    known = any(_stuck.pop(key, None) for key in keys)
     try:
         return wait(Patience.BRIEF if known else Patience.FULL)
     except Error as error:
