@@ -9,11 +9,12 @@ from django.db.migrations.executor import MigrationExecutor
 
 
 @contextmanager
-def before(app: str, name: str) -> Iterator[None]:
-    """Inside, the migration and all later ones are undone; at the end they are applied again."""
-    loader = MigrationExecutor(connection).loader
-    (parent,) = (key for key in loader.graph.node_map[app, name].parents if key.key[0] == app)
-    _migrate([parent.key])
+def before(app: str, name: str, *others: tuple[str, str]) -> Iterator[None]:
+    """Inside, the migration and all later ones are undone, and the others; at the end they are
+    applied again."""
+    nodes = MigrationExecutor(connection).loader.graph.node_map
+    wanted = [(app, name), *others]
+    _migrate([p.key for key in wanted for p in nodes[key].parents if p.key[0] == key[0]])
     try:
         yield
     finally:

@@ -327,7 +327,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='refund',
-            index=models.Index(condition=models.Q(('state', 'asked')), fields=['created_at'], name='refund_asked'),
+            index=models.Index(fields=['state', '-created_at'], name='refund_by_state'),
         ),
         migrations.AddConstraint(
             model_name='refund',

@@ -198,7 +198,7 @@ class Refund(models.Model):
         )
         indexes = (
             Index(fields=("-created_at", "id"), name="refund_by_time"),
-            Index(fields=("created_at",), condition=Q(state="asked"), name="refund_asked"),
+            Index(fields=("state", "-created_at"), name="refund_by_state"),
         )
         triggers = OF_REFUND
 

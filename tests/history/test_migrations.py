@@ -1,15 +1,22 @@
-"""The indexes by which pages find what they show come and go with a filled database."""
+"""A filled database migrates from the last version: its indexes come and go, and its books
+balance."""
 
 import pytest
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.models import User
 from django.db import connection
 
-from checkout.models import Contact
+from catalog.models import Product
+from checkout.audit import audit_money
+from checkout.models import Contact, Order
 from inventory.models import StockImport, StockImportRow
-from reservations.models import StaffAction
+from reservations import services
+from reservations.clock.audit import audit_stock, run_audit
+from reservations.models import AuditRun, Reservation, StaffAction
 from reservations.staff.verbs import release
+from tests.checkout.orders import brought, opened
 from tests.migrations import before
+from tests.reservations.test_verbs import hold
 from tests.shopping import holding, press
 from tests.stock import stocked
 
@@ -65,3 +72,34 @@ def test_an_index_is_made_and_undone_over_what_is_there(client, migration) -> No
         assert filled() == [1] * 5
     assert there() >= INDEXES[migration]
     assert filled() == [1] * 5
+
+
+ORDERS = (
+    ("checkout", "0005_orders_and_their_money"),
+    ("catalog", "0009_gst_of_products"),
+    ("reservations", "0013_audits_by_books"),
+)
+
+
+def test_upgrade_of_a_shop_in_use_audits_clean(client) -> None:
+    """What was sold before has no order, and needs none. Back again, orders are gone, but what they
+    sold stays sold."""
+    fill(client)
+    row = stocked(9, product="bowl")
+    sold, held = hold(row, 2), hold(row, 1, "session:b")
+    services.confirm(reservation_id=sold.pk)
+    brought(opened(hold(row, 3, "session:c")), "paid")
+    run_audit()
+    first, *others = ORDERS
+    with before(*first, *others):
+        assert not {"order_by_time", "payment_due", "charge_unsettled", "refund_by_state"} & there()
+    assert (audit_stock(), audit_money()) == ([], [])
+    assert Order.objects.count() == 0
+    assert set(Product.objects.values_list("gst_percent", flat=True)) == {18}
+    assert [run.books for run in AuditRun.objects.all()] == ["stock"]
+    by_status = Reservation.objects.filter(inventory=row).values_list("status", flat=True)
+    assert sorted(by_status) == ["confirmed", "confirmed", "pending"]
+    late = brought(opened(held), "paid")
+    assert [(found.invariant, found.row) for found in audit_money()] == [
+        ("P7", f"order {late.number}")
+    ]

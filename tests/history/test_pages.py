@@ -10,6 +10,7 @@ from django.db import connection
 from django.test import Client
 from django.urls import reverse
 
+from checkout.models import Order
 from reservations.models import Reservation
 from tests.history.filled import Past, shop_with_a_past
 from tests.shopping import HTMX, key
@@ -110,6 +111,13 @@ def post(client: Client, address: str, **form: object) -> Any:
 
 
 CONSOLE, LEDGER = "/admin/reservations/reservation/", "/admin/inventory/stockmovement/"
+MONEY, ORDER = "/admin/checkout/", "/admin/checkout/order/"
+
+
+def order(past: Past) -> Order:
+    return Order.objects.filter(holder=past.holder, state="delivered").order_by("opened_at")[50]
+
+
 STAFF: dict[str, Callable[[Past], str]] = {
     "today": lambda _: "/admin/",
     "one id": lambda past: f"{CONSOLE}?q={oldest(past, 'confirmed').pk}",
@@ -126,6 +134,16 @@ STAFF: dict[str, Callable[[Past], str]] = {
     "a buyer's contact": lambda past: f"/admin/checkout/contact/?q={past.hold.pk}",
     "a buyer by name": lambda _: "/admin/checkout/contact/?q=Asha+0a1",
     "a buyer by e-mail": lambda _: "/admin/checkout/contact/?q=nobody@example.org",
+    "an order by its number": lambda past: f"{ORDER}?q={order(past).number}",
+    "orders of a buyer": lambda past: f"{ORDER}?q={order(past).email}",
+    "an order": lambda past: f"{ORDER}{order(past).pk}/change/",
+    "lines of an order": lambda past: f"{ORDER[:-1]}line/?q={order(past).number}",
+    "lines of a reservation": lambda past: f"{ORDER[:-1]}line/?q={order(past).pk}",
+    "events of an order": lambda past: f"{ORDER[:-1]}event/?q={order(past).number}",
+    "payments of an order": lambda past: f"{MONEY}payment/?q={order(past).number}",
+    "charges of an order": lambda past: f"{MONEY}charge/?q={order(past).number}",
+    "a charge by its reference": lambda past: f"{MONEY}charge/?q=pi_{order(past).pk}",
+    "refunds of an order": lambda past: f"{MONEY}refund/?q={order(past).number}",
     "an account": lambda past: f"{LEDGER}?row={past.row.pk}",
     "lines of a person": lambda _: f"{LEDGER}?actor=root",
     "lines of a day": lambda _: f"{LEDGER}?day=2001-02-02",

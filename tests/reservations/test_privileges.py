@@ -11,14 +11,19 @@ from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.models import Group, User
 from django.core.management import call_command
 from django.db import ProgrammingError, connection
+from django.utils import timezone
 
 from allo.tasks import prune as prune_sessions
+from checkout.audit import audit_money
+from checkout.models import Order
 from inventory.models import Inventory
 from inventory.staff import uploads
 from reservations import services
 from reservations.clock.expiry import expire_due
 from reservations.clock.pruning import prune
 from reservations.models import Reservation
+from tests.checkout.orders import brought, opened, refund
+from tests.reservations.test_database_refuses import refused_by
 from tests.reservations.test_verbs import hold
 from tests.staff.people import have_roles
 from tests.stock import pass_time, stocked
@@ -74,6 +79,10 @@ def connect_as(login: dict[str, object]) -> None:
         "UPDATE auth_user_groups SET user_id = 1",
         "DELETE FROM reservations_apitoken",
         "DELETE FROM checkout_contact",
+        "DELETE FROM checkout_charge",
+        "DELETE FROM checkout_refund",
+        "UPDATE checkout_orderevent SET note = ''",
+        "TRUNCATE checkout_order CASCADE",
         "INSERT INTO auth_permission (name, content_type_id, codename) VALUES ('x', 1, 'x')",
         "DELETE FROM django_content_type",
     ],
@@ -96,6 +105,49 @@ def test_the_shops_role_is_refused_to_change_a_final_reservation(settings) -> No
         services.release(reservation_id=hold(row).pk)
         with pytest.raises(Exception, match="final_is_final"):
             Reservation.objects.update(quantity=9)
+
+
+IGNORED = """
+    SELECT set_config('pgtrigger.ignore', array_agg(tgname::text)::text, false) FROM pg_trigger
+    WHERE tgname LIKE 'pgtrigger_%%'
+"""
+
+
+def test_shop_role_cannot_change_a_decision(settings) -> None:
+    """Nor anything else that triggers hold of orders and money, and it cannot pass over them."""
+    order = brought(opened(hold(stocked(5))), "paid")
+    refund(order.charges.get(), 5)
+    refused = {
+        "UPDATE checkout_charge SET decision = 'give_back'": "decision_is_final",
+        "UPDATE checkout_charge SET refunded_paise = 0": "refunded_is_the_sum_of_refunds",
+        "UPDATE checkout_charge SET fact = 'authorised'": "fact_only_moves_forward",
+        "UPDATE checkout_refund SET amount = 4": "refund_stays_as_made",
+        "UPDATE checkout_order SET total_paise = 1": "order_stays_as_made",
+        "UPDATE checkout_order SET state = 'delivered'": "order_moves_along_its_states",
+        "UPDATE checkout_orderline SET quantity = 9": "line_stays_as_made",
+        "UPDATE checkout_payment SET provider = 'none'": "invitation_stays_as_made",
+        "DELETE FROM checkout_order": "orders_with_money_are_kept",
+        "DELETE FROM checkout_orderline": "line_goes_with_its_order",
+        "UPDATE reservations_reservation SET quantity = 9": "final_is_final",
+    }
+    with as_the_shop(settings), connection.cursor() as cursor:
+        cursor.execute(IGNORED)
+        for statement, constraint in refused.items():
+            with refused_by(constraint):
+                cursor.execute(statement)
+
+
+def test_an_order_is_paid_packed_and_refunded_with_the_shops_role(settings) -> None:
+    row, dropped = stocked(5), stocked(5, product="dropped")
+    with as_the_shop(settings):
+        order = brought(opened(hold(row)), "delivered")
+        refund(order.charges.get(), 5, line=order.order_lines.get(), units=1)
+        order.order_events.create(what="refunded")
+        other = brought(opened(hold(dropped)), "dropped")
+        other.payments.update(closed_at=timezone.now())
+        Order.objects.filter(pk=other.pk)._raw_delete("default")
+        assert Order.objects.get().charges.get().refunded_paise == 5
+        assert [finding.invariant for finding in audit_money()] == ["P7"]
 
 
 def test_every_verb_works_with_the_shops_role(settings) -> None:

@@ -62,8 +62,8 @@ def form(**changed: object) -> dict[str, object]:
     category, _ = Category.objects.get_or_create(name="Bowls", slug="bowls")
     return {
         "name": "Moon bowl", "slug": "moon-bowl", "category": category.pk, "price": "1250.50",
-        "position": "3", "tagline": "A bowl", "description": "It holds the moon.",
-        "material": "Clay", "dimensions_cm": "20", "alt": "A grey bowl",
+        "gst_percent": "5", "position": "3", "tagline": "A bowl", "material": "Clay",
+        "description": "It holds the moon.", "dimensions_cm": "20", "alt": "A grey bowl",
         "published_at": "", "image": upload(photograph()), **changed,
     }  # fmt: skip
 
@@ -77,7 +77,7 @@ def test_a_product_is_created_with_its_price_and_a_reencoded_picture(manager) ->
     response = manager.post(f"{LIST}add/", form())
     assert response.status_code == 302, errors(response)
     product = Product.objects.get()
-    assert product.price_paise == 125_050
+    assert (product.price_paise, product.gst_percent) == (125_050, 5)
     assert (product.width, product.height) == (900, 1200)
     assert Path(product.image.name).match("products/moon-bowl.*.webp")
     with product.image.open() as file, Image.open(file) as image:
@@ -319,9 +319,15 @@ def test_publishing_in_the_form_needs_the_permission(product) -> None:
     assert (after.name, after.published_at) == ("Edited", before)
 
 
-@pytest.mark.parametrize("price", ["0", "-1", "1.234", "x", "99999999", ""])
-def test_an_invalid_price_is_refused(manager, price) -> None:
-    assert "price" in errors(manager.post(f"{LIST}add/", form(price=price)))
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        *(("price", value) for value in ("0", "-1", "1.234", "x", "99999999", "")),
+        *(("gst_percent", value) for value in ("41", "-1", "2.5", "x", "")),
+    ],
+)
+def test_an_invalid_price_or_rate_of_tax_is_refused(manager, field, value) -> None:
+    assert field in errors(manager.post(f"{LIST}add/", form(**{field: value})))
 
 
 # --- published, or not yet ------------------------------------------------------------------------

@@ -15,6 +15,15 @@ GRANTS = """
     GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {role};
     GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {role};
 """
+# pgtrigger's own function, which each of its migrations makes anew, lets any role pass over the
+# triggers that it names in a parameter. With this one the shop's role cannot.
+TRIGGERS_HOLD = """
+    CREATE OR REPLACE FUNCTION public._pgtrigger_should_ignore(trigger_name NAME)
+    RETURNS boolean LANGUAGE sql STABLE AS $$
+        SELECT current_user <> {role} AND trigger_name::text = ANY (
+            coalesce(nullif(current_setting('pgtrigger.ignore', true), ''), '{{}}')::text[])
+    $$;
+"""
 # Privileges that the shop's role does not get either, besides those that its models' triggers make
 # useless: to change records, to delete rows with a history, to write what only migrations write. It
 # cannot change the schema or TRUNCATE.
@@ -52,6 +61,7 @@ class Command(BaseCommand):
                 self.stdout.write(f"{role} owns the schema: nothing to grant")
                 return
             cursor.execute(_statements(sql.Identifier(role)))
+            cursor.execute(sql.SQL(TRIGGERS_HOLD).format(role=sql.Literal(role)))
         self.stdout.write(f"{role} has the shop's privileges")
 
 
