@@ -77,7 +77,7 @@ def test_an_index_is_made_and_undone_over_what_is_there(client, migration) -> No
 ORDERS = (
     ("checkout", "0005_orders_and_their_money"),
     ("catalog", "0009_gst_of_products"),
-    ("reservations", "0013_audits_by_books"),
+    ("reservations", "0014_audits_by_books"),
 )
 
 
