@@ -132,6 +132,7 @@ def _page(
         "nothing_ticked": status == 422 and not ticked and not ended,
         "order": order,
         "provider": provider,
+        "unpaid": "unpaid" in request.GET,
         "seen": _seen(holds),
         "topics": topics_of(request),
         "idempotency_key": uuid4(),

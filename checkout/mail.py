@@ -4,13 +4,21 @@ Each is written in the transaction of what it tells, once for each such event.
 """
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
+from uuid import uuid4
+
+from django.db import transaction
+from django.db.models.functions import Now
 
 from allo.outbox import services as outbox
 from allo.outbox.addresses import BadAddress
 from allo.outbox.kinds import register
+from allo.outbox.models import Message
 from checkout.models import Charge, Order, Refund
 from checkout.orders.links import link_to
+
+LINK_PAUSE = timedelta(minutes=10)
 
 
 def receipt(order: Order) -> None:
@@ -40,6 +48,16 @@ def money_comes_back(charge: Charge) -> None:
         _write("money_comes_back", charge.order, str(charge.pk), paise=charge.amount)
 
 
+@transaction.atomic
+def order_link(order: Order) -> None:
+    """The way to it; one in `LINK_PAUSE`, so that nobody fills the buyer's mailbox."""
+    # Of two requests the second sees the first one's message.
+    Order.objects.select_for_update(no_key=True).get(pk=order.pk)
+    before = Message.objects.filter(key__startswith=f"order_link:{order.pk}:")
+    if not before.filter(created_at__gt=Now() - LINK_PAUSE).exists():
+        _write("order_link", order, f"{order.pk}:{uuid4()}")
+
+
 def _write(kind: str, order: Order, name: str, **more: object) -> None:
     if not order.email:
         return  # a program ordered without one
@@ -59,5 +77,12 @@ def _facts(context: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**context, "order": order, "lines": order.order_lines.all(), "link": link_to(order)}
 
 
-for _kind in ("receipt", "order_cancelled", "shipped", "refunded", "money_comes_back"):
+for _kind in (
+    "receipt",
+    "order_cancelled",
+    "shipped",
+    "refunded",
+    "money_comes_back",
+    "order_link",
+):
     register(_kind, _facts)

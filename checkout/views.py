@@ -196,6 +196,7 @@ def _buying(request: Request, reservation: Reservation, form: BuyerForm | None) 
     return {
         **form_context(form or BuyerForm(initial=initial(contact)), [reservation], place),
         "others": others,
+        "unpaid": "unpaid" in request.GET,
         "holder_topics": topics_of(request),
     }
 

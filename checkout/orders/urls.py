@@ -1,12 +1,14 @@
 from django.urls import path
 
 from checkout import bag
-from checkout.orders import views
+from checkout.orders import finding, listing, views
 
 app_name = "orders"
 urlpatterns = [
     path("bag/", bag.bag, name="bag"),
     path("bag/pay/", bag.pay, name="pay_bag"),
+    path("orders/", listing.orders, name="list"),
+    path("orders/find/", finding.find, name="find"),
     path("orders/<str:number>/", views.order, name="order"),
     path("orders/<str:number>/pay/", views.pay, name="pay"),
     path("orders/<str:number>/paid/", views.paid, name="paid"),

@@ -1,10 +1,10 @@
 """The page of an order, and the ways there: from the provider's page, from a mail."""
 
-from hashlib import sha256
+from collections.abc import Sequence
 from uuid import uuid4
 
 from django.http import Http404, HttpResponse
-from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -15,20 +15,13 @@ from checkout.events import order_topic
 from checkout.models import Order
 from checkout.orders import links, opening
 from checkout.orders.numbers import as_written
+from checkout.orders.showing import Shown
 from checkout.payments.base import BadHook
 from checkout.payments.providers import provider
+from reservations.engine.events import reservation_topic
+from reservations.models import Reservation
 from reservations.shop.holders import holders_of
 
-TITLES = {
-    "open": "Waiting for your payment",
-    "dropped": "Not ordered",
-    "placed": "Ordered",
-    "paid": "Paid",
-    "packed": "Packed",
-    "shipped": "On its way",
-    "delivered": "Delivered",
-    "cancelled": "Cancelled",
-}
 # The orders that a browser opened by signed links, in its session; the last ones.
 OPENED, MOST_OPENED = "orders_opened", 20
 
@@ -55,7 +48,9 @@ def pay(request: Request, number: str) -> HttpResponse:
 @never_stored
 def paid(request: Request, number: str) -> HttpResponse:
     """Where the provider sends a shopper. Its word is not believed: we look ourselves."""
-    return SeeOther(links.path_to(looking.look(_order(request, number))))
+    found = looking.look(_order(request, number))
+    asking = "?returned=1" if found.state == Order.State.OPEN else ""
+    return SeeOther(f"{links.path_to(found)}{asking}")
 
 
 @require_safe
@@ -63,10 +58,9 @@ def paid(request: Request, number: str) -> HttpResponse:
 def back(request: Request, number: str) -> HttpResponse:
     """The shopper came back without paying: the holds go on, and what was typed is there."""
     found = _order(request, number)
-    line = found.order_lines.filter(active=True).order_by("pk").first()
-    if found.state != Order.State.OPEN or line is None:
+    if found.state != Order.State.OPEN:
         return SeeOther(links.path_to(found))
-    return redirect("checkout:checkout", line.reservation_id)
+    return SeeOther(_holds(found, [line.reservation for line in Shown(found).lines]))
 
 
 @require_POST
@@ -76,9 +70,17 @@ def drop(request: Request, number: str) -> HttpResponse:
     found = _order(request, number)
     if found.state == Order.State.OPEN:
         # Its money may have arrived: then there is nothing to drop.
-        found = looking.look(found)
-        opening.drop(found)
-    return go_to(request, links.path_to(found))
+        opening.drop(looking.look(found))
+        found.refresh_from_db()
+    living = Shown(found).living
+    return go_to(request, f"{_holds(found, living)}?unpaid=1" if living else links.path_to(found))
+
+
+def _holds(order: Order, holds: Sequence[Reservation]) -> str:
+    """Where these can be ordered."""
+    if len(holds) == 1:
+        return reverse("checkout:checkout", args=[holds[0].pk])
+    return reverse("orders:bag") if holds else links.path_to(order)
 
 
 @csrf_exempt
@@ -127,29 +129,18 @@ def _named(number: str) -> Order | None:
 
 
 def _page(request: Request, order: Order) -> HttpResponse:
-    seen = _seen(order)
-    if request.GET.get("seen") == seen and wants_part(request):
+    shown = Shown(order, returned="returned" in request.GET)
+    if request.GET.get("seen") == shown.seen and wants_part(request):
         return HttpResponse(status=204)
-    lines = order.order_lines.select_related("reservation__inventory__product__category")
-    payment = order.payments.latest("created_at")
+    holds = [line.reservation_id for line in shown.lines]
     context = {
         "order": order,
-        "lines": lines.select_related("reservation__inventory__warehouse").order_by("pk"),
-        "payment": payment,
-        "charges": order.charges.order_by("created_at"),
-        "seen": seen,
-        "topics": [order_topic(order.pk)],
-        "title": TITLES[order.state],
+        "shown": shown,
+        "provider": shown.payment.provider,
+        "topics": [order_topic(order.pk), *map(reservation_topic, holds)],
         "swapped": wants_part(request),
         "now": timezone.now(),
         "idempotency_key": uuid4(),
     }
     response = render_part(request, "checkout/order.html", "state", context)
-    return paying.may_lead_to(payment.provider, response)
-
-
-def _seen(order: Order) -> str:
-    """A hash of what the page shows, by which polling detects a change."""
-    money = list(order.charges.order_by("pk").values_list("fact", "refunded_paise"))
-    parcels = list(order.order_lines.order_by("pk").values_list("carrier", "tracking"))
-    return sha256(str((order.state, money, parcels)).encode()).hexdigest()[:16]
+    return paying.may_lead_to(shown.payment.provider, response)

@@ -105,7 +105,12 @@ def reservations(request: HttpRequest) -> HttpResponse:
     except history.NoSuchPage:
         raise Http404("no such page") from None
     services.expired_if_due(page.reservations)
-    context = {"page": page, "now": timezone.now(), "topics": holders.topics_of(request)}
+    context = {
+        "page": page,
+        "several": len(holders.live_holds(request)) > 1,
+        "now": timezone.now(),
+        "topics": holders.topics_of(request),
+    }
     return render(request, "reservations/list.html", context)
 
 

@@ -4,7 +4,7 @@ const precise = new Intl.NumberFormat("en-IN", { minimumFractionDigits: 2 });
 const inr = (paise) => `₹\u00A0${(paise % 100 ? precise : rupees).format(paise / 100)}`;
 
 function add() {
-  const ticked = [...document.querySelectorAll("#bag [name=hold]:checked")];
+  const ticked = [...document.querySelectorAll("#bag li:has([name=hold]:checked)")];
   for (const it of document.querySelectorAll("#bag [data-sum]")) {
     const { sum, plus = 0 } = it.dataset;
     const total = ticked.reduce((paise, { dataset }) => paise + Number(dataset[sum]), 0);

@@ -1,0 +1,58 @@
+"""Find my order, by its number and its e-mail address: its link is sent there by mail.
+
+The answer is always the same, so nobody learns whether there is such an order.
+"""
+
+from uuid import uuid4
+
+from django import forms
+from django.conf import settings
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods
+
+from allo.web.address import client_network
+from allo.web.parts import Request, SeeOther, never_stored, too_many
+from allo.web.rate import seconds_to_wait
+from checkout import mail
+from checkout.models import Order
+from checkout.orders.numbers import as_written
+
+
+class FindForm(forms.Form):
+    number = forms.CharField(
+        label="Order number",
+        max_length=40,
+        widget=forms.TextInput({"autocomplete": "off", "autocapitalize": "characters"}),
+    )
+    email = forms.EmailField(
+        label="E-mail",
+        max_length=254,
+        widget=forms.EmailInput({"autocomplete": "email"}),
+    )
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_stored
+def find(request: Request) -> HttpResponse:
+    if request.method != "POST":
+        return _page(request, FindForm(initial={"number": request.GET.get("number", "")[:40]}))
+    if wait := seconds_to_wait(settings.FIND_ORDER_RATE, "find-order", client_network(request)):
+        return too_many(request, wait)
+    form = FindForm(request.POST)
+    if not form.is_valid():
+        return _page(request, form, status=422)
+    _send_link(form.cleaned_data["number"], form.cleaned_data["email"])
+    return SeeOther(f"{reverse('orders:find')}?sent=1")
+
+
+def _send_link(number: str, email: str) -> None:
+    order = Order.objects.filter(number=as_written(number)).first()
+    if order and order.email.casefold() == email.casefold():
+        mail.order_link(order)
+
+
+def _page(request: Request, form: FindForm, status: int = 200) -> HttpResponse:
+    context = {"form": form, "sent": "sent" in request.GET, "idempotency_key": uuid4()}
+    return render(request, "checkout/find.html", context, status=status)

@@ -1,0 +1,219 @@
+"""What the page of an order says: how far it is, what became of its money, and what one can do."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from hashlib import sha256
+
+from django.utils import timezone
+from localflavor.in_.in_states import STATE_CHOICES
+
+from catalog.templatetags.money import inr
+from checkout.models import Charge, Order, OrderLine, Payment, Refund
+from checkout.payments.providers import provider
+from reservations.models import Reservation
+
+State = Order.State
+TITLES: dict[str, str] = {
+    "asking": "Asking your bank",
+    "unopened": "Not paid yet",
+    State.OPEN: "Waiting for your payment",
+    State.DROPPED: "Not ordered",
+    State.PLACED: "Being completed",
+    State.PAID: "Paid",
+    State.PACKED: "Packed",
+    State.SHIPPED: "On its way",
+    State.DELIVERED: "Delivered",
+    State.CANCELLED: "Cancelled",
+}
+# For an order that is collected, or paid on delivery.
+COLLECTED: dict[str, str] = {State.PACKED: "Ready to be collected", State.DELIVERED: "Collected"}
+ON_DELIVERY: dict[str, str] = {State.OPEN: "Being completed", State.PAID: "Ordered"}
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """What became of money: `kind` is the sentence about it."""
+
+    kind: str
+    amount: int
+    currency: str
+    at: datetime
+
+    @property
+    def shown(self) -> str:
+        rupees = self.currency == "INR"
+        return inr(self.amount) if rupees else f"{self.currency} {self.amount / 100:,.2f}"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """`at` is null for one that is still to come."""
+
+    name: str
+    at: datetime | None
+
+
+class Shown:
+    """An order, with all that its page needs. `returned`: the shopper just came from the payment
+    page."""
+
+    def __init__(self, order: Order, *, returned: bool = False) -> None:
+        self.order = order
+        self.returned = returned
+
+    @cached_property
+    def lines(self) -> list[OrderLine]:
+        lines = self.order.order_lines.order_by("pk")
+        stock = "reservation__inventory"
+        return list(lines.select_related(f"{stock}__product__category", f"{stock}__warehouse"))
+
+    @cached_property
+    def payment(self) -> Payment:
+        return self.order.payments.latest("created_at")
+
+    @cached_property
+    def charges(self) -> list[Charge]:
+        return list(self.order.charges.order_by("created_at").prefetch_related("refunds"))
+
+    @property
+    def on_delivery(self) -> bool:
+        return self.payment.provider == "none"
+
+    @property
+    def situation(self) -> str:
+        """The state, or what is special about an open order."""
+        if self.order.state != State.OPEN or self.on_delivery:
+            return self.order.state
+        if not self.payment.url and provider(self.payment.provider).origin:
+            return "unopened"
+        return "asking" if self.returned else self.order.state
+
+    @property
+    def title(self) -> str:
+        return title_of(self.order, self.situation, on_delivery=self.on_delivery)
+
+    @property
+    def region(self) -> str:
+        return str(dict(STATE_CHOICES).get(self.order.region, self.order.region))
+
+    @property
+    def gst_paise(self) -> int:
+        return sum(line.gst_paise for line in self.lines)
+
+    @property
+    def units(self) -> int:
+        return sum(line.quantity for line in self.lines)
+
+    @property
+    def warehouses(self) -> str:
+        names = dict.fromkeys(line.reservation.inventory.warehouse.name for line in self.lines)
+        return listed([*names])
+
+    @property
+    def ends_at(self) -> datetime:
+        """Of the first of its holds."""
+        return min(line.reservation.expires_at for line in self.lines)
+
+    @property
+    def due_paise(self) -> int:
+        """To be paid on delivery."""
+        taken = (charge for charge in self.charges if charge.decision == Charge.Decision.TAKE)
+        return self.order.total_paise - sum(charge.refunded_paise for charge in taken)
+
+    # --- what became of its holds and its money -----------------------------------------------
+
+    @cached_property
+    def dead(self) -> list[Reservation]:
+        """The holds of a dropped order that ended before it was dropped: the reason for that."""
+        dropped_at = self.order.dropped_at
+        holds = [line.reservation for line in self.lines]
+        return [
+            hold for hold in holds if dropped_at and hold.ended_at and hold.ended_at <= dropped_at
+        ]
+
+    @cached_property
+    def later(self) -> Order | None:
+        """The order that its pieces are on now."""
+        holds = [line.reservation_id for line in self.lines]
+        others = Order.objects.filter(lines__reservation__in=holds, lines__active=True)
+        return others.exclude(pk=self.order.pk).first() if self.order.dropped_at else None
+
+    @cached_property
+    def living(self) -> list[Reservation]:
+        """The holds of a dropped order that can be ordered again."""
+        if not self.order.dropped_at or self.later:
+            return []
+        return [line.reservation for line in self.lines if is_living(line.reservation)]
+
+    @cached_property
+    def money(self) -> list[Moved]:
+        """All that went back, or is about to."""
+        return [moved for charge in self.charges for moved in _moved(charge)]
+
+    @property
+    def parcels(self) -> list[tuple[str, str, list[OrderLine]]]:
+        """Those that have left: carrier, number, and what is in it."""
+        found: dict[tuple[str, str], list[OrderLine]] = {}
+        for line in self.lines:
+            if line.carrier or line.tracking:
+                found.setdefault((line.carrier, line.tracking), []).append(line)
+        return [(*parcel, lines) for parcel, lines in found.items()]
+
+    @property
+    def steps(self) -> list[Step]:
+        """Of an order that is sold, in the order in which it goes through them."""
+        order, collects = self.order, self.order.is_collected
+        steps = [Step("Ordered", order.placed_at)]
+        if not self.on_delivery:
+            steps.append(Step("Paid", order.paid_at))
+        steps.append(Step("Ready to be collected" if collects else "Packed", order.packed_at))
+        if not collects:
+            steps.append(Step("On its way", order.shipped_at))
+        return [*steps, Step("Collected" if collects else "Delivered", order.delivered_at)]
+
+    @property
+    def seen(self) -> str:
+        """A hash of what the page shows, by which polling detects a change."""
+        state = (
+            self.situation,
+            self.money,
+            self.payment.pk,
+            self.ends_at,
+            [(line.carrier, line.tracking) for line in self.lines],
+            [hold.pk for hold in self.living],
+            self.order.invoice_number,
+        )
+        return sha256(str(state).encode()).hexdigest()[:16]
+
+
+def title_of(order: Order, situation: str, *, on_delivery: bool) -> str:
+    names = TITLES | (ON_DELIVERY if on_delivery else {})
+    return (names | (COLLECTED if order.is_collected else {}))[situation]
+
+
+def is_living(hold: Reservation) -> bool:
+    """By the clock of this machine: the page that it leads to decides by the database's."""
+    return hold.is_pending and hold.expires_at > timezone.now()
+
+
+def listed(names: Sequence[str]) -> str:
+    """For example "Delhi, Mumbai and Pune"."""
+    return " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
+
+
+def _moved(charge: Charge) -> Iterator[Moved]:
+    taken = charge.decision == Charge.Decision.TAKE
+    if charge.fact == Charge.Fact.VOID or (not taken and charge.fact == Charge.Fact.AUTHORISED):
+        kind = "released" if charge.fact == Charge.Fact.VOID else "reserved"
+        yield Moved(kind, charge.amount, charge.currency, charge.created_at)
+        return
+    refunds = [refund for refund in charge.refunds.all() if refund.state != Refund.State.FAILED]
+    for refund in refunds:
+        done = refund.state == Refund.State.DONE
+        kind = ("refunded" if taken else "back") if done else "on_its_way"
+        yield Moved(kind, refund.amount, charge.currency, refund.created_at)
+    left = charge.amount - charge.refunded_paise
+    if not taken and left:
+        yield Moved("to_go_back", left, charge.currency, charge.created_at)
