@@ -171,10 +171,8 @@ def _buying(
     holds: Sequence[Reservation], ticked: Sequence[Reservation], form: BuyerForm | None
 ) -> dict[str, Any]:
     contact = contacts.for_page_of(holds[0])
-    names = sorted({hold.inventory.warehouse.name for hold in holds})
-    place = " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
     form = form or BuyerForm(initial=initial(contact))
-    return {**form_context(form, ticked, f"at {place}"), "kept_at": holds[0].pk}
+    return {**form_context(form, holds, ticked), "kept_at": holds[0].pk}
 
 
 def _seen(holds: Sequence[Reservation]) -> str:

@@ -12,15 +12,21 @@ from checkout.bill import bill_of
 from checkout.commands import Hold
 from checkout.forms import BuyerForm
 from checkout.models import Contact
+from checkout.orders.showing import listed
 from reservations.models import Reservation
 
 
-def form_context(form: BuyerForm, holds: Sequence[Reservation], place: str) -> dict[str, Any]:
-    """`place` says where the holds can be collected."""
+def form_context(
+    form: BuyerForm, holds: Sequence[Reservation], ticked: Sequence[Reservation] | None = None
+) -> dict[str, Any]:
+    """`ticked` are those of them that are to be ordered."""
+    names = sorted({hold.inventory.warehouse.name for hold in holds})
     return {
         "form": form,
-        "bill": bill_of(holds),
-        "collect_at": place,
+        "bill": bill_of(holds if ticked is None else ticked),
+        "first_end": min(hold.expires_at for hold in holds),
+        "warehouses": listed(names),
+        "places": len(names),
         "window": settings.PAYMENT_WINDOW_SECONDS // 60,
     }
 

@@ -192,9 +192,8 @@ def _buying(request: Request, reservation: Reservation, form: BuyerForm | None) 
     if not reservation.is_pending:
         return {"contact": contact}
     others = [hold for hold in live_holds(request) if hold.pk != reservation.pk]
-    place = f"at {reservation.inventory.warehouse.name}"
     return {
-        **form_context(form or BuyerForm(initial=initial(contact)), [reservation], place),
+        **form_context(form or BuyerForm(initial=initial(contact)), [reservation]),
         "others": others,
         "unpaid": "unpaid" in request.GET,
         "holder_topics": topics_of(request),

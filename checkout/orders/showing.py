@@ -6,6 +6,7 @@ from datetime import datetime
 from functools import cached_property
 from hashlib import sha256
 
+import phonenumbers
 from django.utils import timezone
 from localflavor.in_.in_states import STATE_CHOICES
 
@@ -107,9 +108,23 @@ class Shown:
         return sum(line.quantity for line in self.lines)
 
     @property
+    def _places(self) -> list[str]:
+        names = (line.reservation.inventory.warehouse.name for line in self.lines)
+        return [*dict.fromkeys(names)]
+
+    @property
     def warehouses(self) -> str:
-        names = dict.fromkeys(line.reservation.inventory.warehouse.name for line in self.lines)
-        return listed([*names])
+        return listed(self._places)
+
+    @property
+    def places(self) -> int:
+        return len(self._places)
+
+    @property
+    def phone(self) -> str:
+        """Grouped, as people write it."""
+        number = phonenumbers.parse(self.order.phone)
+        return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.INTERNATIONAL)
 
     @property
     def ends_at(self) -> datetime:
