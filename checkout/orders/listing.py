@@ -101,4 +101,6 @@ def _found(mine: Sequence[Q], where: Q, order: tuple[str, str]) -> list[Order]:
     keys = each[0].union(*each[1:], all=True) if len(each) > 1 else each[0]
     lines = OrderLine.objects.select_related("reservation__inventory__product").order_by("pk")
     rows = Order.objects.filter(pk__in=keys).order_by(*order)
-    return list(rows.prefetch_related(Prefetch("lines", lines), "payments")[: paging.SIZE + 1])
+    return list(
+        rows.prefetch_related(Prefetch("order_lines", lines), "payments")[: paging.SIZE + 1]
+    )

@@ -152,7 +152,7 @@ class Shown:
     def later(self) -> Order | None:
         """The order that its pieces are on now."""
         holds = [line.reservation_id for line in self.lines]
-        others = Order.objects.filter(lines__reservation__in=holds, lines__active=True)
+        others = Order.objects.filter(order_lines__reservation__in=holds, order_lines__active=True)
         return others.exclude(pk=self.order.pk).first() if self.order.dropped_at else None
 
     @cached_property

@@ -146,7 +146,8 @@ def test_what_is_not_held_by_this_shopper_is_not_found(client, name) -> None:
 def test_an_empty_bag_leads_to_the_shop(client) -> None:
     page = client.get("/bag/")
     assert "Your bag is empty." in page.content.decode()
-    assert press(client, *bagged(client, "one"), "cancel").status_code == 303
+    [hold] = bagged(client, "one")
+    assert press(client, hold, "cancel").status_code == 303
     assert "Your bag is empty." in client.get("/bag/").content.decode()
 
 

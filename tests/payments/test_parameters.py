@@ -1,6 +1,7 @@
 """What is sent when a page is opened comes from the payment alone: a retry never differs."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from checkout.payments.stripe_data import session_parameters
@@ -11,7 +12,7 @@ END = datetime(2026, 11, 26, 15, 1, 30, tzinfo=UTC)
 
 def test_a_page_ends_half_an_hour_after_the_shop_closes_it_and_says_until_when_one_pays() -> None:
     invitation = new_invitation(expires_at=END)
-    sent = session_parameters(invitation, ZoneInfo("Asia/Kolkata"))
+    sent: Any = session_parameters(invitation, ZoneInfo("Asia/Kolkata"))
     assert sent == session_parameters(invitation, ZoneInfo("Asia/Kolkata"))
     assert sent["expires_at"] == (END + timedelta(minutes=31)).timestamp()
     assert (
