@@ -186,8 +186,8 @@ def _lock(
     compiled: Callable[..., str], locking: Any, keys: list[Any], skip_locked: bool
 ) -> Statement:
     """Two texts for any number of rows, so that few have to be prepared: for one row, whose plan is
-    faster as it sorts nothing, and for an array of them."""
-    many = len(keys) > 1
+    faster as it sorts nothing, and for an array of them, which may be empty."""
+    many = len(keys) != 1
     return Statement(compiled(locking, many, skip_locked), [keys] if many else keys)
 
 

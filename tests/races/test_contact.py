@@ -10,7 +10,7 @@ from django.test import Client
 
 from checkout import contacts
 from checkout.contacts import Typed
-from checkout.models import Contact
+from checkout.models import Contact, Order
 from reservations import services
 from reservations.engine.books import Also
 from reservations.engine.combining import Later
@@ -21,7 +21,7 @@ from reservations.models import Reservation
 from tests.reservations.test_verbs import hold
 from tests.running import wait_for
 from tests.server import somebody_waits
-from tests.shopping import holding, key
+from tests.shopping import BUYER, holding, key
 from tests.stock import all_at_once, stocked
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.race]
@@ -88,23 +88,22 @@ def test_without_the_guard_it_is_overwritten() -> None:
             cursor.execute(f"ALTER TABLE checkout_contact ENABLE TRIGGER {GUARD}")
 
 
-def test_drafts_over_http_never_reach_what_was_confirmed(settings) -> None:
+def test_drafts_over_http_never_reach_what_was_ordered(settings) -> None:
     settings.RESERVATION_MAX_LIVE = settings.RESERVATION_MAX_UNITS_PER_ADDRESS = 0
     rows = [stocked(1, product=f"p-{n}") for n in range(30)]
     client = Client()
     ids = [holding(client, row).pk for row in rows]
-    paid = {"name": "Asha Rao", "email": "asha@example.org"}
 
     def shop(caller: int) -> set[int]:
         mine = Client()
         mine.cookies = client.cookies
         if caller:
-            return {post(mine, pk, "confirm", **paid, idempotency_key=key()) for pk in ids}
+            return {post(mine, pk, "confirm", **BUYER, idempotency_key=key()) for pk in ids}
         return {post(mine, pk, "contact", name="As", email="") for pk in [*ids, *ids]}
 
     assert all_at_once(2, shop) == [{204}, {303}]
-    assert set(Contact.objects.values_list("name", "email")) == {("Asha Rao", "asha@example.org")}
-    assert Contact.objects.count() == 30
+    assert set(Order.objects.values_list("name", "email")) == {("Asha Rao", "asha@example.org")}
+    assert Order.objects.count() == 30
 
 
 def post(client: Client, pk: UUID, what: str, **form: str) -> int:
