@@ -28,8 +28,8 @@ addEventListener("htmx:afterSettle", ({ detail: { elt } }) => {
 const lost = Object.assign(document.createElement("p"), { className: "lost", role: "status" });
 let late;
 
-function stay() {
-  if (document.activeElement === document.body) pressed.focus();
+function stay({ target }) {
+  if (document.activeElement === document.body && pressed.form === target) pressed.focus();
   const place = document.querySelector("dialog[open]") ?? document.body;
   if (lost.parentNode !== place) place.append(lost);
   late = setTimeout(() => (lost.textContent ||= announcer.dataset.lost), 100);

@@ -129,9 +129,9 @@ function press() {
 }
 
 async function begin() {
-  // Fetched at once, though it is drawn late.
+  // Fetched at once, drawn late.
   const data = fetch(stage.dataset.video).then((response) => response.blob());
-  // Start only after everything that the page needs.
+  // Start after all that the page needs.
   if (document.readyState !== "complete") await new Promise((on) => addEventListener("load", on));
   await document.fonts.load('16px "Geist Mono"');
   film = document.createElement("video");

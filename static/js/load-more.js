@@ -15,7 +15,7 @@ addEventListener("htmx:afterSettle", () => {
   first = undefined;
 });
 
-// When the request fails, go to the page itself, which shows the error.
+// After an error, go to the page itself, which shows it.
 addEventListener("htmx:responseError", ({ target }) => {
   if (target.href) location.assign(target.href);
 });

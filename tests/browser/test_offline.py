@@ -55,6 +55,9 @@ def test_what_is_pressed_without_a_network_is_kept_and_done_once_with_one(
     page.get_by_role("button", name="More time").click()
     expect(page.get_by_role("button", name="More time")).to_be_enabled()
     expect(page.get_by_label("Name")).to_have_value("Asha Rao")
+    page.evaluate("document.activeElement.blur()")
+    page.evaluate("dispatchEvent(new Event('offline'))")
+    assert page.evaluate("document.activeElement === document.body"), "nobody pressed anything"
     page.context.set_offline(False)
     page.get_by_role("button", name="More time").click()
     expect(page.get_by_text("1 extension left")).to_be_visible()
