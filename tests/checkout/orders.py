@@ -10,6 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from checkout.models import Charge, Order, OrderLine, Payment, Refund
+from checkout.orders.tax import included
 from reservations import services
 from reservations.models import Reservation
 from tests.reservations.test_database_refuses import refused_by
@@ -67,8 +68,7 @@ def line(order: Order, hold: Reservation, **more: Any) -> OrderLine:
         "unit_paise": hold.unit_paise,
         "quantity": hold.quantity,
         "gst_percent": 18,
-        # Half up, of whole paise.
-        "gst_paise": (2 * 18 * hold.total_paise + 118) // (2 * 118),
+        "gst_paise": included(hold.total_paise, 18),
     }
     return OrderLine.objects.create(order=order, reservation=hold, **{**made, **more})
 

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from checkout.models import Order, OrderEvent, OrderLine, Payment
 from checkout.models.order_triggers import MOVES
+from checkout.orders.tax import included
 from reservations import services
 from tests.checkout.orders import (
     BUYER,
@@ -242,6 +243,8 @@ def test_a_line_is_what_was_held(order, made, constraint) -> None:
     ],
 )
 def test_the_tax_of_a_line_is_exact(unit_paise, quantity, percent, gst_paise) -> None:
+    """And the database computes it as the shop does."""
+    assert included(unit_paise * quantity, percent) == gst_paise
     row = stocked(5)
     row.product.price_paise = unit_paise
     row.product.save()

@@ -10,6 +10,7 @@ from django.db import connection
 from django.test import Client
 from django.urls import reverse
 
+from checkout import due
 from checkout.models import Order
 from reservations.models import Reservation
 from tests.history.filled import Past, shop_with_a_past
@@ -108,6 +109,12 @@ def test_each_step_of_a_buyer_reads_what_it_needs(past) -> None:
 
 def post(client: Client, address: str, **form: object) -> Any:
     return client.post(address, {**form, "idempotency_key": key()}, headers=HTMX)
+
+
+def test_the_clock_reads_the_payments_that_are_due(past) -> None:
+    before = rows_read()
+    assert due.chosen(100) == []
+    assert rows_read() - before <= STEP
 
 
 CONSOLE, LEDGER = "/admin/reservations/reservation/", "/admin/inventory/stockmovement/"
