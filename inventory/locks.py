@@ -1,14 +1,7 @@
-"""The lock order, everywhere and without exception:
+"""Inventory rows are locked by primary key, before everything else: rank 1 of the lock order that
+`reservations.engine.locks` lists.
 
-1. inventory rows, by primary key (this module);
-2. advisory locks of holders, networks and keys, by number (`reservations.engine.locks`);
-3. reservations, by primary key (`reservations.engine.locks`);
-4. contacts, each after its reservation (`checkout.contacts`).
-
-A transaction that changes a reservation locks its inventory row first, so two transactions meet at
-the inventory row and nowhere later, and none waits for a lock while it holds one of a higher rank.
-
-Uploads of files take one lock of their own, and none of these.
+Uploads of files take one lock of their own, and none of the others.
 """
 
 from collections.abc import Iterable

@@ -1,9 +1,10 @@
-"""Every lock that a transaction of the engine takes, in the one order that all transactions keep:
+"""The lock order, which all transactions keep without exception:
 
 1. inventory rows, by primary key (`inventory.locks.locking`);
 2. advisory locks, by number: holders, networks and idempotency keys, each in a number space of its
    own;
-3. reservations, by primary key (`locking_reservations`);
+3. reservations, by primary key (`locking_reservations`), then their contacts
+   (`checkout.contacts`);
 4. orders, by primary key;
 5. payments, by primary key;
 6. charges, then their refunds, by primary key;
@@ -92,6 +93,10 @@ class Above:
     sql: str
     keys: tuple[Any, ...]
     many: bool = False
+
+    def __post_init__(self) -> None:
+        if self.many and self.is_lock:
+            raise ValueError(f"nothing would tell which of the {self.name} were skipped")
 
     @property
     def is_lock(self) -> bool:

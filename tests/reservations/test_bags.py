@@ -19,12 +19,13 @@ from reservations.engine import sql, storage
 from reservations.engine import transactions as engine
 from reservations.engine.commands import Holder, Reserve
 from reservations.engine.idempotency import Bag, Once, Outcome, Reply
-from reservations.engine.locks import Patience
+from reservations.engine.locks import Above, Patience
 from reservations.engine.transactions import _transact, perform_bag, perform_once
 from reservations.exceptions import BeingPaid, ReservationError
 from reservations.models import IdempotencyKey, Reservation
 from reservations.staff import verbs as by_staff
 from tests.bags import (
+    CHARGES,
     charges,
     drop,
     holds_of,
@@ -140,6 +141,11 @@ def test_under_a_key_a_bag_is_sold_once_and_its_reply_belongs_to_no_single_hold(
     assert [(it.body, it.replayed) for it in replies] == [("/orders/2", False), ("/orders/2", True)]
     assert IdempotencyKey.objects.get().reservation is None
     assert audit_stock() == []
+
+
+def test_many_rows_of_a_key_are_read_and_never_locked() -> None:
+    with pytest.raises(ValueError, match="which of the charges were skipped"):
+        Above(6, "charges", f"{CHARGES} FOR NO KEY UPDATE", (1,), many=True)
 
 
 # --- the time to pay ----------------------------------------------------------------------------
