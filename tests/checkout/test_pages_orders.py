@@ -1,0 +1,243 @@
+"""The page of an order paid on delivery, the list of orders, and the way to a lost one."""
+
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth.models import User
+from django.core import mail as sent
+from django.db.models.functions import Now
+from django.test import Client
+from django.utils import timezone
+
+from allo.outbox import sending
+from allo.outbox.models import Message
+from allo.redis_client import redis_client
+from checkout.models import Order
+from checkout.orders.cancelling import restock_and_cancel
+from checkout.orders.links import key_of
+from tests.shopping import HTMX, Page, holding, press
+from tests.stock import stocked
+
+pytestmark = pytest.mark.django_db
+
+
+def bought(client: Client, product: str = "tidal", **form: str) -> Order:
+    press(client, holding(client, stocked(5, product=product)), "confirm", **form)
+    return Order.objects.latest("opened_at")
+
+
+def page(client: Client, order: Order) -> str:
+    return client.get(f"/orders/{order.number}/").content.decode()
+
+
+def move(order: Order, state: str) -> None:
+    Order.objects.filter(pk=order.pk).update(state=state, **{f"{state}_at": Now()})
+
+
+# Words of the page in each state, sent and collected.
+SENT = {
+    "paid": ("Ordered", "It is yours.", "You pay ₹\N{NO-BREAK SPACE}3,850 on delivery."),
+    "packed": ("Packed", "It is packed.", "where you pay ₹\N{NO-BREAK SPACE}3,850"),
+    "shipped": ("On its way", "On its&nbsp;way.", "Blue Dart"),
+    "delivered": ("Delivered", "It is with&nbsp;you.", "Delivered on"),
+}
+COLLECTED = {
+    "paid": ("Ordered", "It is yours.", "You pay ₹\N{NO-BREAK SPACE}3,850 when you collect it."),
+    "packed": ("Ready to be collected", "Ready for&nbsp;you.", "waits for you at the"),
+    "delivered": ("Collected", "You have&nbsp;it.", "Collected on"),
+}
+
+
+@pytest.mark.parametrize(
+    ("delivery", "words"), [("send", SENT), ("collect", COLLECTED)], ids=["sent", "collected"]
+)
+def test_each_state_of_an_order_on_delivery_says_what_it_means(client, delivery, words) -> None:
+    order = bought(client, delivery=delivery)
+    for state, (title, heading, sentence) in words.items():
+        if state == "delivered" and delivery == "collect":
+            move(order, "shipped")
+        if state != "paid":
+            move(order, state)
+        if state == "shipped":
+            order.lines.update(carrier="Blue Dart", tracking="BD 4471")
+        body = page(client, order)
+        assert f"<title>{title}: order {order.number} – Allo</title>" in body
+        assert heading in body
+        assert sentence in body
+    assert "BD 4471" in body or delivery == "collect"
+
+
+def test_the_receipt_has_what_to_whom_and_where_with_the_tax(client, settings) -> None:
+    settings.SHIPPING_PAISE = 9_900
+    body = page(client, bought(client))
+    for words in (
+        "Asha Rao", "asha@example.org", "+91 98450 12345", "12 MG Road", "560001", "Karnataka",
+        "₹\N{NO-BREAK SPACE}3,949", "₹\N{NO-BREAK SPACE}587.29", "A receipt goes to",
+    ):  # fmt: skip
+        assert words in body, words
+
+
+def test_a_cancelled_order_on_delivery_says_that_nothing_was_charged(client) -> None:
+    order = bought(client)
+    restock_and_cancel(order, of=(Order.State.PAID,), note="Broken")
+    body = page(client, order)
+    assert "Back on the&nbsp;shelf." in body
+    assert "Nothing was charged." in body
+    assert "Broken" not in body
+
+
+def test_markup_in_what_a_buyer_typed_is_inert(client) -> None:
+    order = bought(client, name="<img src=x onerror=alert(1)>", line1="<script>1</script>")
+    body = page(client, order)
+    assert "&lt;img src=x" in body
+    assert "<img src=x" not in body
+    assert "<script>1" not in body
+
+
+def test_a_poll_of_an_order_gets_204_until_something_changes(client) -> None:
+    order = bought(client)
+    address = f"/orders/{order.number}/"
+    shown = client.get(address).context["shown"]
+    assert client.get(address, {"seen": shown.seen}, headers=HTMX).status_code == 204
+    order.lines.update(carrier="Blue Dart", tracking="BD 4471")
+    part = client.get(address, {"seen": shown.seen}, headers=HTMX).content.decode()
+    assert part.lstrip().startswith("<title>Ordered: order"), "htmx takes a title from the root"
+    assert "<html" not in part
+
+
+@pytest.mark.parametrize("verb", ["", "pay/", "paid/", "back/", "drop/"])
+def test_nobody_else_finds_an_order(client, verb) -> None:
+    order = bought(client)
+    for number in (order.number, "AL-0000-0000", "x"):
+        address = f"/orders/{number}/{verb}"
+        other = Client()
+        response = other.post(address) if verb in ("pay/", "drop/") else other.get(address)
+        assert response.status_code == 404
+
+
+def test_the_signed_link_opens_it_in_that_browser_without_staying_in_the_address(client) -> None:
+    order, other = bought(client), Client()
+    assert other.get(f"/orders/{order.number}/?key=forged").status_code == 404
+    let_in = other.get(f"/orders/{order.number}/?key={key_of(order)}")
+    assert let_in.headers["Location"] == f"/orders/{order.number}/"
+    assert order.number in page(other, order)
+
+
+@pytest.mark.parametrize("typed", ["{}", "al {}", "  al-{}"])
+def test_a_number_is_understood_as_people_write_it(client, typed) -> None:
+    order = bought(client)
+    written = typed.format(order.number.removeprefix("AL-").lower().replace("-", " "))
+    assert client.get(f"/orders/{written}/").status_code == 200
+
+
+# --- my orders ----------------------------------------------------------------------------------
+
+
+def numbers(listed: Page) -> list[str]:
+    return [order.number for order in listed.context["page"].orders]
+
+
+def test_my_orders_are_this_shoppers_newest_first(client) -> None:
+    first, second = bought(client, "one"), bought(client, "two")
+    bought(Client(), "theirs")
+    listed = client.get("/orders/")
+    assert listed.headers["Cache-Control"] == "private, no-store"
+    assert numbers(listed) == [second.number, first.number]
+    assert "No orders yet" in Client().get("/orders/").content.decode()
+
+
+def test_an_order_of_the_account_is_listed_on_its_next_device(client) -> None:
+    user = User.objects.create_user("asha")
+    client.force_login(user)
+    order, device = bought(client), Client()
+    device.force_login(user)
+    assert numbers(device.get("/orders/")) == [order.number]
+    assert order.number in page(device, order)
+
+
+def test_pages_of_orders_neither_skip_nor_repeat(client, monkeypatch) -> None:
+    monkeypatch.setattr("catalog.paging.SIZE", 2)
+    made = [bought(client, f"p-{n}").number for n in range(5)][::-1]
+    first = client.get("/orders/").context["page"]
+    second = client.get(f"/orders/?before={first.older}").context["page"]
+    third = client.get(f"/orders/?before={second.older}").context["page"]
+    pages = (first, second, third)
+    assert [order.number for shown in pages for order in shown.orders] == made
+    assert (first.newer, third.older) == ("", "")
+    again = client.get(f"/orders/?after={third.newer}").context["page"]
+    assert [order.number for order in again.orders] == made[2:4]
+    assert client.get("/orders/?before=AL-0000-0000").status_code == 404
+
+
+# --- find my order ------------------------------------------------------------------------------
+
+SAME = "If there is such an order, its link is on its way to that address."
+
+
+def find(client: Client, number: str, email: str) -> Page:
+    return client.post("/orders/find/", {"number": number, "email": email}, follow=True)
+
+
+def links() -> int:
+    return Message.objects.filter(kind="order_link").count()
+
+
+def test_the_answer_is_the_same_whether_there_is_such_an_order(client) -> None:
+    order, other = bought(client), Client()
+    for number, email in (
+        ("AL-0000-0000", "asha@example.org"),
+        (order.number, "mallory@example.org"),
+        ("", "asha@example.org"),
+    ):
+        body = find(other, number or "x", email).content.decode()
+        assert SAME in body
+        assert links() == 0
+    assert SAME in find(other, order.number.lower(), "ASHA@example.org").content.decode()
+    [message] = Message.objects.filter(kind="order_link")
+    assert message.to == "asha@example.org"
+    assert key_of(order) not in str(message.context)
+
+
+def test_the_link_is_sent_once_in_ten_minutes(client) -> None:
+    order = bought(client)
+    for _ in range(3):
+        find(client, order.number, order.email)
+    assert links() == 1
+    Message.objects.filter(kind="order_link").delete()
+    before = timezone.now() - timedelta(seconds=601)
+    Message.objects.create(
+        key=f"order_link:{order.pk}:1", kind="order_link", to=order.email, created_at=before,
+        context={},
+    )  # fmt: skip
+    find(client, order.number, order.email)
+    assert links() == 2
+
+
+def test_the_mail_opens_the_order(client, settings) -> None:
+    order = bought(client)
+    find(Client(), order.number, order.email)
+    Message.objects.exclude(kind="order_link").delete()
+    sending.send_due()
+    [letter] = sent.outbox
+    assert letter.subject == f"Your order {order.number}"
+    link = f"{settings.SITE_URL}/orders/{order.number}/?key={key_of(order)}"
+    assert link in letter.body
+
+
+@pytest.mark.parametrize(("field", "typed"), [("number", ""), ("email", "asha at")])
+def test_what_is_missing_is_said_beside_its_field(client, field, typed) -> None:
+    form = {"number": "AL-0000-0000", "email": "asha@example.org", field: typed}
+    response = client.post("/orders/find/", form)
+    assert response.status_code == 422
+    assert list(response.context["form"].errors) == [field]
+
+
+def test_too_many_are_refused_for_a_while(client, settings, monkeypatch) -> None:
+    monkeypatch.setattr("allo.web.rate.time.time", lambda: 7201.0)
+    redis_client().delete("rate:find-order:127.0.0.1/32:2")
+    settings.FIND_ORDER_RATE = "2/h"
+    for _ in range(2):
+        assert find(client, "AL-0000-0000", "asha@example.org").status_code == 200
+    response = find(client, "AL-0000-0000", "asha@example.org")
+    assert response.status_code == 429
+    assert response.headers["Retry-After"] == "3599"
