@@ -59,7 +59,7 @@ def test_each_state_of_an_order_on_delivery_says_what_it_means(client, delivery,
         if state != "paid":
             move(order, state)
         if state == "shipped":
-            order.lines.update(carrier="Blue Dart", tracking="BD 4471")
+            order.order_lines.update(carrier="Blue Dart", tracking="BD 4471")
         body = page(client, order)
         assert f"<title>{title}: order {order.number} – Allo</title>" in body
         assert heading in body
@@ -99,7 +99,7 @@ def test_a_poll_of_an_order_gets_204_until_something_changes(client) -> None:
     address = f"/orders/{order.number}/"
     shown = client.get(address).context["shown"]
     assert client.get(address, {"seen": shown.seen}, headers=HTMX).status_code == 204
-    order.lines.update(carrier="Blue Dart", tracking="BD 4471")
+    order.order_lines.update(carrier="Blue Dart", tracking="BD 4471")
     part = client.get(address, {"seen": shown.seen}, headers=HTMX).content.decode()
     assert part.lstrip().startswith("<title>Ordered: order"), "htmx takes a title from the root"
     assert "<html" not in part

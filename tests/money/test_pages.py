@@ -72,7 +72,7 @@ def test_the_bag_pays_holds_of_another_open_order_and_that_one_says_so(bank, cli
     assert paid.headers["Location"].startswith(bank.url)
     later = opening.order_of(hold)
     assert later is not None
-    assert (before.order.state, later.lines.count()) == ("dropped", 2)
+    assert (before.order.state, later.order_lines.count()) == ("dropped", 2)
     assert f"{later.number}</a>, which you made later, took its place." in body(before.page())
 
 
