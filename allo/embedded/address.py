@@ -121,7 +121,7 @@ class Addresses:
 
 
 def _bank_is_wanted(environ: Mapping[str, str]) -> bool:
-    """By default, but not in PRODUCTION, where the shop wants to be told its provider."""
+    """By default, but not in PRODUCTION, which has no default provider."""
     production = environ.get("PRODUCTION", "").lower() not in OFF
     return (environ.get("PAYMENT_PROVIDER") or ("" if production else "bank")) == "bank"
 

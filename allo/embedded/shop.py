@@ -76,7 +76,7 @@ def serve(
     if (password := _read(password_file)) != known_password:
         say(f"Admin login: admin, password {password} (kept in {password_file}, not shown again)")
     if addresses.bank:
-        say(f"Payments go to a bank that plays one; its desk: {addresses.bank.url}")
+        say(f"Payments go to a simulated bank; its desk: {addresses.bank.url}")
     say(f"Logs are in {supervisor.logs}; Ctrl-C stops everything.")
     supervisor.watch()
 

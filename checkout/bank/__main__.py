@@ -17,7 +17,7 @@ OFF = {"", "0", "false", "off", "no"}
 
 def main(environ: Mapping[str, str]) -> int:
     if environ.get("PRODUCTION", "").lower() not in OFF:
-        return refuse("This bank plays with money that is none: it does not run in PRODUCTION.")
+        return refuse("The bank is simulated, so it does not run in PRODUCTION.")
     if not environ.get("BANK_SECRET") or not environ.get("BANK_WEBHOOK_SECRET"):
         return refuse("The bank needs BANK_SECRET and BANK_WEBHOOK_SECRET.")
     port = environ.get("BANK_PORT") or "8002"

@@ -9,6 +9,21 @@
 | `lose_answers` | what is called for is done, and the connection closed without an answer |
 | `fail_next_refund` | the next refund fails |
 | `hooks` | see `checkout.bank.hooks` |
+
+`GET` reads the books: `/control/sessions`, `intents`, `charges`, `refunds`, `disputes`, `hooks`, and
+`moves`, the ledger of what happened to money. Other `POST`s make something happen now:
+
+| path | what happens |
+|---|---|
+| `sessions/ID/pay` | one pays as on the page; `way` is one of `checkout.bank.sessions.WAYS` |
+| `sessions/ID/expire` | the session's time is over |
+| `intents/ID/approve`, `reject` | the buyer answers 3-D Secure |
+| `intents/ID/lapse` | an authorisation ends by itself |
+| `intents/ID/refund`, `dispute` | the bank refunds (`amount`), or the buyer disputes |
+| `intents/ID/falsify` | another `amount` or `currency` is in the books |
+| `refunds/ID/fail` | a refund that was done comes back |
+| `forget-keys` | no idempotency key is known any more |
+| `hooks/send` | webhooks that were lost or given up are sent, or the one of an `event` |
 """
 
 import re

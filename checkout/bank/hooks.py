@@ -1,4 +1,4 @@
-"""Webhooks: written with what they tell of, sent by a thread of its own, tried again.
+"""Webhooks: written with what they announce, sent by a thread of its own, tried again.
 
 The fault `hooks` is what becomes of those that are written while it is set:
 `lose`, `twice`, `reverse` (the later of two is sent first), or a number of seconds to wait.
@@ -25,8 +25,8 @@ PAUSES = (0.5, 1, 2, 4, 8, 16, 32)
 OVERTAKEN_SECONDS = 2.0
 
 
-def tell(bank: Bank, kind: str, shape: Shape) -> None:
-    """Part of the transaction that made the news."""
+def announce(bank: Bank, kind: str, shape: Shape) -> None:
+    """Part of the transaction that made the change."""
     if not bank.hook_url:
         return
     fault, now = bank.books.fault("hooks"), time.time()

@@ -5,7 +5,7 @@ from typing import Any
 
 from checkout.bank.bank import Bank
 from checkout.bank.books import Row, new_id
-from checkout.bank.hooks import tell
+from checkout.bank.hooks import announce
 from checkout.bank.objects import intent_of
 from checkout.bank.problems import declined, invalid, wrong_state
 
@@ -59,7 +59,7 @@ def authorise(bank: Bank, intent: Row, method: str) -> Row:
     enter(bank, intent, "authorised", intent["amount"])
     if method == UPI or not intent["manual"]:
         return capture(bank, intent, intent["amount"])
-    tell(bank, "payment_intent.amount_capturable_updated", intent_of(bank, intent))
+    announce(bank, "payment_intent.amount_capturable_updated", intent_of(bank, intent))
     return intent
 
 
@@ -75,13 +75,13 @@ def decline(bank: Bank, intent: Row, code: str = "card_declined") -> Row:
     intent = bank.books.change(
         "intent", intent["id"], status="requires_payment_method", charge=charge["id"], failure=code
     )
-    tell(bank, "payment_intent.payment_failed", intent_of(bank, intent))
+    announce(bank, "payment_intent.payment_failed", intent_of(bank, intent))
     return intent
 
 
 def ask_to_authenticate(bank: Bank, intent: Row) -> Row:
     intent = bank.books.change("intent", intent["id"], status="requires_action", failure="")
-    tell(bank, "payment_intent.requires_action", intent_of(bank, intent))
+    announce(bank, "payment_intent.requires_action", intent_of(bank, intent))
     return intent
 
 
@@ -90,7 +90,7 @@ def not_authenticated(bank: Bank, intent: Row) -> Row:
         "intent", intent["id"], status="requires_payment_method",
         failure="payment_intent_authentication_failure",
     )  # fmt: skip
-    tell(bank, "payment_intent.payment_failed", intent_of(bank, intent))
+    announce(bank, "payment_intent.payment_failed", intent_of(bank, intent))
     return intent
 
 
@@ -105,7 +105,7 @@ def capture(bank: Bank, intent: Row, amount: int) -> Row:
     bank.books.change("charge", intent["charge"], captured=amount)
     intent = bank.books.change("intent", intent["id"], status="succeeded")
     enter(bank, intent, "captured", amount)
-    tell(bank, "payment_intent.succeeded", intent_of(bank, intent))
+    announce(bank, "payment_intent.succeeded", intent_of(bank, intent))
     return intent
 
 
@@ -133,7 +133,7 @@ def end(bank: Bank, intent: Row, reason: str) -> Row:
     intent = bank.books.change(
         "intent", intent["id"], status="canceled", cancellation_reason=reason
     )
-    tell(bank, "payment_intent.canceled", intent_of(bank, intent))
+    announce(bank, "payment_intent.canceled", intent_of(bank, intent))
     return intent
 
 

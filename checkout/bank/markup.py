@@ -78,7 +78,7 @@ def page(title: str, *body: str, status: int = 200, form_targets: Sequence[str] 
         tag(
             "header",
             tag("p", tag("a", "The bank", href="/"), class_="bank-name"),
-            tag("p", "It plays a bank: no real money moves.", class_="bank-note"),
+            tag("p", "Simulated: no real money moves.", class_="bank-note"),
             class_="bank-header",
         ),
         tag("main", *body, class_="bank-main"),

@@ -1,4 +1,4 @@
-"""The page on which one pays, and the one on which one's bank asks whether it is oneself."""
+"""The page on which one pays, and the one that authenticates the buyer (3-D Secure)."""
 
 import time
 from datetime import datetime
@@ -22,7 +22,7 @@ BEST = "button-accent button-wide"
 # What else happens at banks: the words of the button, and what it does.
 ELSE = (
     ("declined", "Decline", "The bank does not pay. You stay here."),
-    ("authenticate", "3-D Secure", "The bank asks you first, on a page of its own."),
+    ("authenticate", "3-D Secure", "You approve or reject it on a page of its own."),
     ("late", "Pay late", "The money appears only after the shop has closed this page."),
     ("twice", "Pay twice", "The money is taken twice for one order."),
 )

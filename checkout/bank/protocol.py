@@ -16,7 +16,7 @@ LONGEST_SLEEP = 60.0
 
 
 class Unanswered(Exception):
-    """What was called for is done, and its caller does not hear of it."""
+    """What was called for is done, and its caller gets no answer."""
 
 
 def answer(bank: Bank, request: Request) -> Response:

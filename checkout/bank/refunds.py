@@ -2,7 +2,7 @@
 
 from checkout.bank.bank import Bank
 from checkout.bank.books import Row
-from checkout.bank.hooks import tell
+from checkout.bank.hooks import announce
 from checkout.bank.intents import enter
 from checkout.bank.objects import dispute_of, refund_of
 from checkout.bank.problems import invalid
@@ -30,18 +30,18 @@ def refund(bank: Bank, intent: Row, amount: int | None, metadata: dict[str, str]
         status="failed" if fails else "succeeded",
         metadata=metadata,
     )
-    tell(bank, "refund.failed" if fails else "refund.created", refund_of(made))
+    announce(bank, "refund.failed" if fails else "refund.created", refund_of(made))
     enter(bank, intent, "refund failed" if fails else "refunded", made["amount"])
     return made
 
 
 def fail_refund(bank: Bank, made: Row) -> Row:
-    """It had been done, and comes back."""
+    """Of one that was done: the money comes back to the shop."""
     if made["status"] == "failed":
         raise invalid("This refund has failed already.")
     made = bank.books.change("refund", made["id"], status="failed")
     enter(bank, bank.books.get("intent", made["intent"]), "refund failed", made["amount"])
-    tell(bank, "refund.failed", refund_of(made))
+    announce(bank, "refund.failed", refund_of(made))
     return made
 
 
@@ -64,5 +64,5 @@ def dispute(bank: Bank, intent: Row) -> Row:
         currency=intent["currency"],
     )
     enter(bank, intent, "disputed", made["amount"])
-    tell(bank, "charge.dispute.created", dispute_of(made))
+    announce(bank, "charge.dispute.created", dispute_of(made))
     return made

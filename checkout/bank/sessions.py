@@ -5,7 +5,7 @@ import time
 
 from checkout.bank.bank import Bank
 from checkout.bank.books import Row
-from checkout.bank.hooks import tell
+from checkout.bank.hooks import announce
 from checkout.bank.intents import (
     CARD,
     UNPAID,
@@ -41,7 +41,7 @@ def expire(bank: Bank, session: Row) -> Row:
 
 def _end(bank: Bank, session: Row) -> Row:
     session = bank.books.change("session", session["id"], status="expired")
-    tell(bank, "checkout.session.expired", session_of(bank, session))
+    announce(bank, "checkout.session.expired", session_of(bank, session))
     unpaid = session["intent"] and bank.books.get("intent", session["intent"])
     if unpaid and unpaid["status"] in UNPAID:
         end(bank, unpaid, "abandoned")
@@ -52,7 +52,7 @@ def _end(bank: Bank, session: Row) -> Row:
 
 def complete(bank: Bank, session: Row) -> None:
     session = bank.books.change("session", session["id"], status="complete", late=0)
-    tell(bank, "checkout.session.completed", session_of(bank, session))
+    announce(bank, "checkout.session.completed", session_of(bank, session))
 
 
 def pay(bank: Bank, session: Row, way: str) -> Row:

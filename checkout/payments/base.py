@@ -1,8 +1,8 @@
-"""What the shop asks of a provider of payments, in plain data.
+"""What a provider of payments does for the shop, in plain data.
 
 Amounts are in paise. A reference is the provider's own name of a thing: `session_ref` that of the
 page on which one pays, `reference` that of the money which then appears. Every call is bounded in
-time; every call that moves money may be repeated, as a process can die before it hears the answer.
+time; every call that moves money may be repeated, as a process can die before the answer comes.
 """
 
 from dataclasses import dataclass

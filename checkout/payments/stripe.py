@@ -225,8 +225,7 @@ class Stripe:
         return Session(reference=intent["id"], url="")
 
     def hint(self, body: bytes, signature: str) -> UUID | None:
-        """A dispute, and a refund that was made at Stripe, name their intent only, which is then
-        asked for the payment."""
+        """A dispute, and a refund, name their intent only; its metadata has the payment."""
         try:
             event = stripe.Webhook.construct_event(
                 body, signature, self._hook_secret, tolerance=HOOK_SECONDS

@@ -21,15 +21,15 @@ def shop() -> Iterator[Receiver]:
 
 
 @pytest.fixture(scope="module")
-def telling_bank(shop: Receiver) -> Iterator[BankProcess]:
+def announcing_bank(shop: Receiver) -> Iterator[BankProcess]:
     with running_bank(f"{shop.url}/payments/hook/bank/") as bank:
         yield bank
 
 
 @pytest.fixture
-def payment(shop: Receiver, telling_bank: BankProcess) -> Payment:
+def payment(shop: Receiver, announcing_bank: BankProcess) -> Payment:
     shop.posts.clear()
-    return Payment(telling_bank, telling_bank.provider())
+    return Payment(announcing_bank, announcing_bank.provider())
 
 
 def kinds(posts: list[tuple[bytes, str]]) -> list[str]:
@@ -46,10 +46,10 @@ def event(**about: object) -> str:
     return json.dumps({"object": "event", "type": "x", "data": {"object": about}})
 
 
-def test_every_event_leads_to_its_payment(payment, shop, telling_bank) -> None:
+def test_every_event_leads_to_its_payment(payment, shop, announcing_bank) -> None:
     reference = payment.captured()
     payment.provider.refund(reference, uuid4(), 100)
-    telling_bank.control(f"intents/{reference}/dispute")
+    announcing_bank.control(f"intents/{reference}/dispute")
     posts = shop.wait(5)
     assert kinds(posts) == [
         "payment_intent.amount_capturable_updated",
@@ -62,7 +62,7 @@ def test_every_event_leads_to_its_payment(payment, shop, telling_bank) -> None:
     assert found == {payment.invitation.payment_id}
 
 
-def test_a_session_that_was_closed_is_told(payment, shop) -> None:
+def test_a_session_that_was_closed_is_announced(payment, shop) -> None:
     payment.provider.close(payment.session.reference)
     (post,) = shop.wait(1)
     assert kinds([post]) == ["checkout.session.expired"]
@@ -105,25 +105,25 @@ def test_a_webhook_of_something_else_is_no_hint(provider, about) -> None:
     assert provider.hint(*signed(event(**about))) is None
 
 
-def test_a_lost_webhook_comes_when_it_is_sent_again(payment, shop, telling_bank) -> None:
-    with telling_bank.fault(hooks="lose"):
+def test_a_lost_webhook_comes_when_it_is_sent_again(payment, shop, announcing_bank) -> None:
+    with announcing_bank.fault(hooks="lose"):
         payment.provider.close(payment.session.reference)
-    assert telling_bank.books("hook")[0]["state"] == "lost"
+    assert announcing_bank.books("hook")[0]["state"] == "lost"
     assert shop.posts == []
-    telling_bank.control("hooks/send")
+    announcing_bank.control("hooks/send")
     (post,) = shop.wait(1)
     assert payment.provider.hint(*post) == payment.invitation.payment_id
 
 
-def test_a_webhook_comes_twice_as_the_same_event(payment, shop, telling_bank) -> None:
-    with telling_bank.fault(hooks="twice"):
+def test_a_webhook_comes_twice_as_the_same_event(payment, shop, announcing_bank) -> None:
+    with announcing_bank.fault(hooks="twice"):
         payment.provider.close(payment.session.reference)
         (first, _), (second, _) = shop.wait(2)
     assert json.loads(first)["id"] == json.loads(second)["id"]
 
 
-def test_webhooks_come_out_of_order(payment, shop, telling_bank) -> None:
-    with telling_bank.fault(hooks="reverse"):
+def test_webhooks_come_out_of_order(payment, shop, announcing_bank) -> None:
+    with announcing_bank.fault(hooks="reverse"):
         payment.pays()
         posts = shop.wait(2)
     assert kinds(posts) == [
@@ -132,11 +132,11 @@ def test_webhooks_come_out_of_order(payment, shop, telling_bank) -> None:
     ]
 
 
-def test_a_webhook_that_waits_does_not_hold_up_the_bank(payment, shop, telling_bank) -> None:
-    with telling_bank.fault(hooks=60):
+def test_a_webhook_that_waits_does_not_hold_up_the_bank(payment, shop, announcing_bank) -> None:
+    with announcing_bank.fault(hooks=60):
         payment.provider.close(payment.session.reference)
-    assert telling_bank.books("hook")[0]["state"] == "due"
-    other = Payment(telling_bank, payment.provider)
+    assert announcing_bank.books("hook")[0]["state"] == "due"
+    other = Payment(announcing_bank, payment.provider)
     other.provider.close(other.session.reference)
     (post,) = shop.wait(1)
     assert payment.provider.hint(*post) == other.invitation.payment_id

@@ -120,7 +120,7 @@ def test_a_refund_whose_key_was_forgotten_is_found_by_its_id(payment, bank) -> N
 
 
 @pytest.mark.parametrize("when", ["at once", "afterwards"])
-def test_a_failed_refund_is_told_and_another_can_be_made(payment, bank, when) -> None:
+def test_a_failed_refund_is_reported_and_another_can_be_made(payment, bank, when) -> None:
     reference, first, second = payment.captured(), uuid4(), uuid4()
     bank.faults(fail_next_refund=when == "at once")
     made = payment.provider.refund(reference, first, payment.total)

@@ -1,4 +1,4 @@
-"""One adapter serves all threads of a process: none hears the answer of another."""
+"""One adapter serves all threads of a process: none gets the answer of another."""
 
 from concurrent.futures import ThreadPoolExecutor
 from uuid import uuid4
@@ -19,8 +19,8 @@ def test_each_thread_pays_its_own_amount(bank, provider) -> None:
         return paise, payment.money.amount
 
     with ThreadPoolExecutor(8) as pool:
-        for asked, amount in pool.map(paid, range(100, 164)):
-            assert asked == amount
+        for price, amount in pool.map(paid, range(100, 164)):
+            assert price == amount
 
 
 def test_many_who_refund_the_same_at_once_make_one(bank, payment) -> None:
