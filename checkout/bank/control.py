@@ -10,8 +10,8 @@
 | `fail_next_refund` | the next refund fails |
 | `hooks` | see `checkout.bank.hooks` |
 
-`GET` reads the books: `/control/sessions`, `intents`, `charges`, `refunds`, `disputes`, `hooks`, and
-`moves`, the ledger of what happened to money. Other `POST`s make something happen now:
+`GET` reads the books: `/control/sessions`, `intents`, `charges`, `refunds`, `disputes`, `hooks`,
+and `moves`, the ledger of what happened to money. Other `POST`s make something happen now:
 
 | path | what happens |
 |---|---|
