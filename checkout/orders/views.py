@@ -16,7 +16,7 @@ from checkout.models import Order
 from checkout.orders import links, opening
 from checkout.orders.numbers import as_written
 from checkout.orders.showing import Shown
-from checkout.payments.base import BadHook
+from checkout.payments.base import BadHook, ProviderError
 from checkout.payments.providers import provider
 from reservations.engine.events import reservation_topic
 from reservations.models import Reservation
@@ -94,6 +94,9 @@ def hook(request: Request, name: str) -> HttpResponse:
         raise Http404("no such provider") from None
     except BadHook:
         return HttpResponse(status=400)
+    except ProviderError:
+        # What it is about has to be looked up, which failed: it is sent again.
+        return HttpResponse(status=503)
     if payment:
         due.now_due(payment)
         tasks.ask_to_settle(payment)
