@@ -57,6 +57,12 @@ def now_due(payment_id: UUID) -> None:
     Payment.objects.filter(pk=payment_id).update(look_at=Now(), looks=0)
 
 
+def is_about_to_end(order: Order) -> bool:
+    """A hold of it ends within moments, or has ended."""
+    soon = ENDED | Q(reservation__expires_at__lte=Now() + CLOSE_BEFORE)
+    return order.order_lines.filter(soon, active=True).exists()
+
+
 def _is_over(payment: Payment, order: Order, seen: Seen) -> bool:
     if payment.session_ref is None:
         return order.state != Order.State.OPEN

@@ -67,7 +67,7 @@ def where_to_pay(order: Order) -> str:
     Raises `ProviderError`."""
     if order.state == Order.State.OPEN:
         payment = opening.opened(order)
-        if payment.url and provider(payment.provider).origin:
+        if payment and payment.url and provider(payment.provider).origin:
             return payment.url
         looking.look(order)
     return path_to(order)

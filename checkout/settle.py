@@ -13,9 +13,6 @@ A process may die between any two steps: the next look goes on from what is reco
 import logging
 from uuid import UUID
 
-from django.db.models import Q
-from django.db.models.functions import Now
-
 from checkout import due, recording
 from checkout.models import Charge, Order, Payment, Refund
 from checkout.orders import opening
@@ -86,15 +83,10 @@ def _close(bank: Provider, payment: Payment, order: Order, seen: Seen) -> bool:
     """Nobody should pay for an order that is dropped, or whose holds are about to end."""
     if seen.session is not SessionState.OPEN or payment.session_ref is None:
         return False
-    if order.state == Order.State.OPEN and not _about_to_end(order):
+    if order.state == Order.State.OPEN and not due.is_about_to_end(order):
         return False
     bank.close(payment.session_ref)
     return True
-
-
-def _about_to_end(order: Order) -> bool:
-    soon = Q(reservation__expires_at__lte=Now() + due.CLOSE_BEFORE)
-    return order.order_lines.filter(soon, active=True).exists()
 
 
 def _follow_charge(bank: Provider, charge: Charge, order: Order) -> bool:

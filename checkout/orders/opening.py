@@ -10,6 +10,7 @@ from django.db import transaction
 from django.db.models import Min
 from django.db.models.functions import Now
 
+from checkout import due
 from checkout.commands import Decide, DropOrder, Hold, OpenBefore, OpenOrder
 from checkout.models import Order, OrderLine, Payment
 from checkout.orders import statements
@@ -94,12 +95,12 @@ def decide_about(payment: Payment, money: tuple[Money, ...]) -> None:
     )
 
 
-def opened(order: Order) -> Payment:
+def opened(order: Order) -> Payment | None:
     """The payment of an open order, with the address where it is paid. Opens its page at the
-    provider if that was not done yet, and makes a new payment if the last one has ended. Raises
-    `ProviderError`."""
+    provider if that was not done yet, and makes a new payment if the last one has ended. None if
+    nobody can begin to pay it any more. Raises `ProviderError`."""
     payment = _unclosed(order)
-    if payment.url:
+    if payment is None or payment.url:
         return payment
     session = provider(payment.provider).open(_invitation(payment, order))
     # Stored before anybody is sent there. If the payment was closed meanwhile nobody is.
@@ -110,12 +111,17 @@ def opened(order: Order) -> Payment:
 
 
 @transaction.atomic
-def _unclosed(order: Order) -> Payment:
+def _unclosed(order: Order) -> Payment | None:
     """The payment that can still be paid, made if there is none."""
-    # Rank 4, so that of two requests one makes it.
-    Order.objects.select_for_update(no_key=True).get(pk=order.pk)
+    # Rank 4, so that of two requests one makes it, and none for an order that was dropped since.
+    now = Order.objects.select_for_update(no_key=True).get(pk=order.pk)
     payments = Payment.objects.filter(order=order)
-    if payment := payments.filter(closed_at=None).first():
+    payment = payments.filter(closed_at=None).first()
+    if payment and payment.url:
+        return payment
+    if now.state != Order.State.OPEN or due.is_about_to_end(now):
+        return None
+    if payment:
         return payment
     last = payments.latest("created_at")
     again = {name: getattr(last, name) for name in ("provider", "success_url", "cancel_url")}

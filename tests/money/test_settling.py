@@ -6,6 +6,7 @@ from django.test import Client
 from allo.outbox.models import Message
 from checkout import clock
 from checkout.models import Charge, Order, Payment
+from checkout.orders import opening
 from reservations import services
 from reservations.engine.commands import Withdraw
 from reservations.engine.transactions import perform
@@ -217,3 +218,21 @@ def test_the_window_is_given_and_the_page_is_closed_before_the_hold_ends(bank, c
     Payment.objects.update(looks=0)
     clock.settle_due()
     assert purchase.order.state == "dropped"
+
+
+def test_an_order_whose_time_is_over_is_not_offered_for_payment_again(bank, client) -> None:
+    """Neither in its last seconds, when no page is opened any more, nor after them, before it is
+    dropped, nor if it was dropped a moment before."""
+    purchase = buy(bank, client)
+    own = f"/orders/{purchase.order.number}/"
+    pass_time(900 - 15)
+    clock.settle_due()
+    assert purchase.payment.closed_at
+    for seconds in (0, 20):
+        pass_time(seconds)
+        assert client.post(f"{own}pay/").headers["Location"] == own
+        assert Payment.objects.count() == 1
+    assert purchase.order.state == "dropped"
+    order = purchase.order
+    order.state = Order.State.OPEN  # as it was read before
+    assert opening.opened(order) is None
