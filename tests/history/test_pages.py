@@ -14,7 +14,7 @@ from checkout import due
 from checkout.models import Order
 from reservations.models import Reservation
 from tests.history.filled import Past, shop_with_a_past
-from tests.shopping import HTMX, key
+from tests.shopping import BUYER, HTMX, key
 
 pytestmark = pytest.mark.django_db
 
@@ -78,6 +78,8 @@ SHOPPERS: dict[str, Callable[[Past], str]] = {
     "question to cancel": lambda past: f"/checkout/{past.hold.pk}/cancel/",
     "what was bought": lambda past: f"/checkout/{oldest(past, 'confirmed').pk}/",
     "what expired": lambda past: f"/checkout/{oldest(past, 'expired').pk}/",
+    "bag": lambda _: "/bag/",
+    "orders": lambda _: "/orders/",
     "products for programs": lambda _: "/api/products",
     "a product for programs": lambda past: f"/api/products/{past.row.product.slug}",
     "readiness": lambda _: "/readyz",
@@ -93,7 +95,7 @@ def test_each_step_of_a_buyer_reads_what_it_needs(past) -> None:
     """Of a shopper, and a row, that have a long history."""
     slug = past.row.product.slug.replace("-0", "-1")
     form = f"/p/{slug}/reserve/"
-    typed = {"name": "Asha Rao", "email": "asha@example.org", "quantity": 1}
+    typed = {**BUYER, "quantity": 1}
     read = {"dialog": read_by(past.shopper, form, headers=HTMX)}
     before = rows_read()
     sent = post(past.shopper, form, quantity=1)

@@ -41,6 +41,9 @@ def shop_pages(client: Client) -> dict[str, Page]:
         "product, sold out": "/p/gone/",
         "reserve": "/p/tidal/reserve/",
         "no reservations": "/reservations/",
+        "empty bag": "/bag/",
+        "no orders": "/orders/",
+        "find an order": "/orders/find/",
         "not found": "/nope/",
         "docs": "/docs/",
         "design": "/docs/design/",
@@ -57,9 +60,17 @@ def checkout_pages(client: Client) -> dict[str, Page]:
     press(client, held["confirmed"], "confirm")
     press(client, held["released"], "cancel")
     pages = {state: client.get(f"/checkout/{held[state].pk}/") for state in states}
-    for state, page in pages.items():
-        assert page.context["reservation"].status == state
-    return {**pages, "cancel": client.get(f"/checkout/{held['pending'].pk}/cancel/")}
+    # What is confirmed leads to its order.
+    pages["confirmed"] = client.get(pages["confirmed"].headers["Location"])
+    assert pages["confirmed"].context["order"].state == "paid"
+    for state in ("expired", "pending", "released"):
+        assert pages[state].context["reservation"].status == state
+    return {
+        **pages,
+        "cancel": client.get(f"/checkout/{held['pending'].pk}/cancel/"),
+        "bag": client.get("/bag/"),
+        "orders": client.get("/orders/"),
+    }
 
 
 def refusals(client: Client) -> dict[str, Page]:
@@ -69,6 +80,8 @@ def refusals(client: Client) -> dict[str, Page]:
         "too few left": press_reserve(client, row, 3),
         "no quantity": press_reserve(client, row, "x"),
         "someone else's": press(client, reservation, "confirm"),
+        "nothing ticked": client.post("/bag/pay/", {"idempotency_key": "key"}),
+        "no such order": client.get("/orders/AL-0000-0000/"),
         "no csrf token": press_reserve(Client(enforce_csrf_checks=True), row),
         "no key": press_reserve(client, row, idempotency_key=""),
     }
@@ -145,7 +158,9 @@ def test_personal_pages_are_never_stored_and_stock_is_always_revalidated(client)
     for name, page in {**shop_pages(client), **checkout_pages(client)}.items():
         if name == "not found":
             continue
-        private = name in {"reserve", "no reservations", "cancel"} or "reservation" in page.context
+        own = {"reserve", "no reservations", "cancel", "empty bag", "bag", "no orders", "orders"}
+        own |= {"find an order", "confirmed"}
+        private = name in own or "reservation" in page.context
         wanted = "private, no-store" if private else "private, no-cache"
         assert page.headers["Cache-Control"] == wanted, name
 
@@ -157,6 +172,8 @@ def test_errors_say_their_status(pages) -> None:
         "too few left": 409,
         "no quantity": 422,
         "someone else's": 404,
+        "nothing ticked": 422,
+        "no such order": 404,
         "no csrf token": 403,
         "no key": 400,
     }
@@ -176,7 +193,8 @@ def test_an_unknown_host_is_refused(client) -> None:
 
 @pytest.mark.parametrize("method", ["post", "put", "patch", "delete"])
 @pytest.mark.parametrize(
-    "address", ["/", "/p/tidal/", "/p/tidal/stock/", "/reservations/", "/docs/"]
+    "address",
+    ["/", "/p/tidal/", "/p/tidal/stock/", "/reservations/", "/bag/", "/orders/", "/docs/"],
 )
 def test_read_only_pages_refuse_other_methods(client, method, address) -> None:
     assert getattr(client, method)(address).status_code == 405
@@ -185,7 +203,8 @@ def test_read_only_pages_refuse_other_methods(client, method, address) -> None:
 def test_robots_txt_allows_the_shop_and_excludes_private_pages(client) -> None:
     stocked(1)
     robots = client.get("/robots.txt").content.decode()
-    assert "Disallow: /checkout/\n" in robots
+    for path in ("checkout", "bag", "orders"):
+        assert f"Disallow: /{path}/\n" in robots
     assert "Sitemap: http://testserver/sitemap.xml\n" in robots
     sitemap = client.get("/sitemap.xml").content.decode()
     assert "<loc>http://testserver/p/tidal/</loc>" in sitemap

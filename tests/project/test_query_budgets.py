@@ -7,7 +7,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from tests.shopping import HTMX, Page, holding, key, press
+from tests.shopping import BUYER, HTMX, Page, holding, key, press
 from tests.stock import pass_time, stocked
 
 pytestmark = pytest.mark.django_db
@@ -55,6 +55,9 @@ def look(django_assert_num_queries) -> Look:
         ("/p/vase-0/", 3),
         ("/p/vase-0/reserve/", 2),
         ("/reservations/", 0),
+        ("/bag/", 0),
+        ("/orders/", 0),
+        ("/orders/find/", 0),
         ("/docs/design/", 0),
     ],
 )
@@ -70,6 +73,9 @@ def test_a_visitor(client, products, look: Look, address, queries) -> None:
         ("/p/vase-0/reserve/", 2 + SHOPPER),
         ("/reservations/", 2 + SHOPPER),
         ("/reservations/holds/", SHOPPER),
+        # The contact that was typed last.
+        ("/bag/", 1 + SHOPPER),
+        ("/orders/", 1 + SHOPPER),
     ],
 )
 def test_a_shopper(shopper, products, look: Look, address, queries) -> None:
@@ -86,9 +92,10 @@ def test_a_visitor_with_only_a_cookie(client, products, look: Look) -> None:
     look(client, "/", 3 + SHOPPER)
 
 
-@pytest.mark.parametrize(("ending", "queries"), [(None, 2), ("confirm", 2), ("cancel", 3)])
+@pytest.mark.parametrize(("ending", "queries"), [(None, 2), ("cancel", 4)])
 def test_the_checkout(shopper, products, look: Look, ending, queries) -> None:
-    """The reservation, the contact, and after an end the stock that there is to reserve again."""
+    """The reservation, the contact, and after an end the stock that there is to reserve again, and
+    the order that it was on."""
     reservation = holding(shopper, stocked(3, product="bought"))
     if ending:
         press(shopper, reservation, ending)
@@ -97,7 +104,7 @@ def test_the_checkout(shopper, products, look: Look, ending, queries) -> None:
 
 def test_the_way_of_a_buyer(client, products) -> None:
     """From the dialog to the receipt: the queries before and after each verb's transaction."""
-    dialog, typed = "/p/vase-0/reserve/", {"name": "Asha Rao", "email": "asha@example.org"}
+    dialog = "/p/vase-0/reserve/"
     steps: list[tuple[int, int]] = []
 
     def step(send: Callable[..., Page], address: str, form: dict[str, object]) -> Page:
@@ -112,9 +119,9 @@ def test_the_way_of_a_buyer(client, products) -> None:
     step(client.get, dialog, {})
     place = post(dialog, quantity=1).headers["HX-Redirect"]
     step(client.get, place, {})
-    post(f"{place}contact/", **typed)
+    post(f"{place}contact/", **BUYER)
     post(f"{place}renew/")
-    post(f"{place}confirm/", quantity=1, **typed)
+    post(f"{place}confirm/", quantity=1, **BUYER)
     step(client.get, "/reservations/holds/", {})
     # Dialog: product, stock. Reserve: the holds too. Checkout: the reservation with the holds of
     # the header in one, the contact. Verbs: what is locked; afterwards what the checkout shows.
@@ -127,6 +134,21 @@ def outside(queries: list[str]) -> int:
     ends = [n for n, sql in enumerate(queries) if sql.startswith("RELEASE")]
     inside = sum(end - begin + 1 for begin, end in zip(begins, ends, strict=True))
     return len(queries) - inside
+
+
+def test_an_order_and_the_list_of_orders(shopper, products, look: Look) -> None:
+    """The order, its lines, the payment, the charges with their refunds; a list of orders as many
+    for several as for one."""
+    made = [holding(shopper, stocked(3, product=f"bought-{n}")) for n in range(2)]
+    addresses = [press(shopper, hold, "confirm").headers["Location"] for hold in made]
+    shown = look(shopper, addresses[0], 5 + SHOPPER).context["shown"]
+    look(shopper, addresses[0], 5, status=204, data={"seen": shown.seen}, headers=HTMX)
+    look(shopper, "/orders/", 3 + SHOPPER)
+
+
+def test_a_poll_of_the_bag(shopper, look: Look) -> None:
+    seen = shopper.get("/bag/").context["seen"]
+    look(shopper, "/bag/", SHOPPER, status=204, data={"seen": seen}, headers=HTMX)
 
 
 def test_a_poll_of_the_checkout(shopper, look: Look) -> None:
