@@ -36,6 +36,7 @@ NOTE = """
     SELECT noted.at || ' ' || row.status FROM unnest(%s::text[], %s::uuid[]) AS noted(at, id)
     JOIN reservations_reservation AS row USING (id)
 """
+PATIENCE = "INSERT INTO test_note SELECT current_setting('lock_timeout') FROM unnest(%s::int[])"
 WINDOW = timedelta(seconds=900)
 
 

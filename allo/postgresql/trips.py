@@ -11,7 +11,7 @@ from hashlib import blake2b
 from typing import Any, NamedTuple
 
 from django.db import connection
-from psycopg import Connection, DataError
+from psycopg import Connection, DataError, ProgrammingError
 from psycopg.abc import PQGen
 from psycopg.adapt import Transformer
 from psycopg.errors import error_from_result
@@ -59,7 +59,7 @@ class _Trip:
 
     def run(self, statements: Sequence[Statement]) -> list[Rows]:
         # Before anything is sent, as it may fail.
-        values = [[_text(value) for value in each.values] for each in statements]
+        values = [_texts(statement) for statement in statements]
         self.pgconn.enter_pipeline_mode()
         try:
             for statement, texts in zip(statements, values, strict=True):
@@ -74,7 +74,7 @@ class _Trip:
         return self._rows()
 
     def _send(self, statement: Statement, values: list[bytes | None]) -> None:
-        name, query = _named(statement.sql)
+        name, query, _ = _named(statement.sql)
         if name not in self._prepared and name not in self._expected:
             self.pgconn.send_prepare(name, query)
             self._expected.append(name)
@@ -104,11 +104,19 @@ class _Trip:
 
 
 @lru_cache(maxsize=1024)
-def _named(sql: str) -> tuple[bytes, bytes]:
-    """A name for the statement, and its SQL as the server numbers values."""
+def _named(sql: str) -> tuple[bytes, bytes, int]:
+    """A name for the statement, its SQL as the server numbers values, and their number."""
     first, *others = sql.split("%s")
     query = first + "".join(f"${n}{part}" for n, part in enumerate(others, 1))
-    return b"trip_" + blake2b(query.encode(), digest_size=12).hexdigest().encode(), query.encode()
+    name = b"trip_" + blake2b(query.encode(), digest_size=12).hexdigest().encode()
+    return name, query.encode(), len(others)
+
+
+def _texts(statement: Statement) -> list[bytes | None]:
+    # The server's error would be one of the protocol, which looks like a lost connection.
+    if len(statement.values) != _named(statement.sql)[2]:
+        raise ProgrammingError(f"{len(statement.values)} values for {statement.sql}")
+    return [_text(value) for value in statement.values]
 
 
 def _text(value: Any) -> bytes | None:

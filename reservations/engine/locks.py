@@ -50,6 +50,8 @@ PATIENCE = """
     SELECT set_config('lock_timeout', %s, true), set_config('enable_seqscan', 'off', true),
         set_config('plan_cache_mode', 'force_generic_plan', true)
 """
+# For what is written: everything that the engine knows of is locked by then.
+BRIEFLY = "SELECT set_config('lock_timeout', %s, true)"
 # In the given order. A key that another transaction has locked is not waited for (its `locked` is
 # false): its caller tries again later, and the rest of the batch goes on.
 ADVISORY = """
@@ -161,6 +163,11 @@ def patience(patience: Patience, *, since: float) -> Statement:
     return Statement(PATIENCE, [f"{max(left, BRIEFLY_MS):.0f}"])
 
 
+def briefly() -> Statement:
+    """Bounds the later waits of a transaction that has inventory rows locked."""
+    return Statement(BRIEFLY, [f"{BRIEFLY_MS}"])
+
+
 def locking_reservations(
     ids: Iterable[UUID], *, skip_locked: bool = False
 ) -> QuerySet[Reservation]:
@@ -191,9 +198,9 @@ def _lock(
     compiled: Callable[..., str], locking: Any, keys: list[Any], skip_locked: bool
 ) -> Statement:
     """Two texts for any number of rows, so that few have to be prepared: for one row, whose plan is
-    faster as it sorts nothing, and for an array of them, which may be empty."""
-    many = len(keys) != 1
-    return Statement(compiled(locking, many, skip_locked), [keys] if many else keys)
+    faster as it sorts nothing, and for an array, of none too."""
+    one = len(keys) == 1
+    return Statement(compiled(locking, not one, skip_locked), keys if one else [keys])
 
 
 # The ORM's SQL, compiled once. The locking function is part of the cache key, so that a test which

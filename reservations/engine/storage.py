@@ -122,7 +122,11 @@ def _statements(
 def write(books: Books, *, commit: bool) -> None:
     """Writes all decisions in one statement, and commits in the same round trip: another one, and
     under load another wait for the GIL, would keep the rows locked for longer."""
-    statements = _also(books.before)
+    statements = []
+    if books.before or books.after:
+        # What other apps write may wait for rows that nobody named.
+        statements.append(locks.briefly())
+    statements += _also(books.before)
     # The order in which the steps of one statement run is not defined, and a holder has one pending
     # reservation of a row: a dead one ends before its successor is written.
     replaced = _replaced(books) if books.held and books.changed else {}

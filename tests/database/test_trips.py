@@ -5,10 +5,17 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from django.db import DataError, IntegrityError, OperationalError, connection, transaction
+from django.db import (
+    DataError,
+    IntegrityError,
+    OperationalError,
+    ProgrammingError,
+    connection,
+    transaction,
+)
 
 from allo.postgresql import trips
-from allo.postgresql.faults import sqlstate_of
+from allo.postgresql.faults import fault_of, sqlstate_of
 from allo.postgresql.trips import Statement, _Trip
 from reservations import services
 from reservations.engine.commands import Holder
@@ -69,6 +76,15 @@ def test_text_with_nul_is_refused_before_anything_is_sent() -> None:
 
 
 WRONG = Statement("SELECT 1 / %s::int", [0])
+
+
+@pytest.mark.parametrize("values", [[], [1, 2]])
+def test_another_number_of_values_is_a_bug_and_no_lost_connection(values) -> None:
+    with pytest.raises(ProgrammingError, match="SELECT %s") as refused, transaction.atomic():
+        trips.run([Statement("SELECT %s::int", values)])
+    assert fault_of(refused.value) is None
+    with transaction.atomic():
+        assert trips.run([Statement("SELECT %s::int", [1])]) == [[(1,)]]
 
 
 def test_an_error_ends_the_trip_and_the_connection_can_be_used_again() -> None:

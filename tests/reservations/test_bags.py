@@ -17,7 +17,8 @@ from reservations.api import answers
 from reservations.clock.audit import audit_stock
 from reservations.engine import sql, storage
 from reservations.engine import transactions as engine
-from reservations.engine.commands import Holder, Reserve
+from reservations.engine.books import Also
+from reservations.engine.commands import Confirm, Holder, Reserve
 from reservations.engine.idempotency import Bag, Once, Outcome, Reply
 from reservations.engine.locks import Above, Patience
 from reservations.engine.transactions import _transact, perform_bag, perform_once
@@ -26,6 +27,7 @@ from reservations.models import IdempotencyKey, Reservation
 from reservations.staff import verbs as by_staff
 from tests.bags import (
     CHARGES,
+    PATIENCE,
     charges,
     drop,
     holds_of,
@@ -98,18 +100,31 @@ def test_the_same_order_twice_in_one_batch_is_decided_once() -> None:
     assert first == second
     assert states(holds) == ["confirmed", "confirmed"]
     assert charges() == [(1, 1)]
+    assert sorted(notes()) == ["after confirmed", "before pending"], "the second writes nothing"
     assert audit_stock() == []
 
 
-def test_what_is_written_before_sees_the_holds_and_after_the_sales_by_rank() -> None:
+def test_by_rank_orders_are_locked_and_written_before_the_sales_or_after_them() -> None:
     one, two = holds_of(1, "session:a"), holds_of(1, "session:b")
     with CaptureQueriesContext(connection) as queries:
         _transact([sell(one, 1), sell(two, 2)], Patience.BRIEF)
     assert sorted(notes()) == ["after confirmed"] * 2 + ["before pending"] * 2
-    written = re.findall(r"(?:INTO|UPDATE) (test_\w+)|WITH (step_0)", str(queries.captured_queries))
+    sent = str(queries.captured_queries)
+    assert re.findall(r"FROM (test_\w+) WHERE", sent) == ["test_order", "test_charge"]
+    written = re.findall(r"(?:INTO|UPDATE) (test_\w+)|WITH (step_0)", sent)
     assert ["".join(name) for name in written] == [
         "test_note", "step_0", "test_note", "test_order", "test_charge",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("patience", Patience)
+def test_what_other_apps_write_waits_only_briefly(patience) -> None:
+    """A lock on a row of theirs must not stop the callers of the inventory row."""
+    (held,) = holds_of(1)
+    also = Also(PATIENCE, (1,))
+    confirm = Confirm(rows=(held.inventory_id,), reservation_ids=(held.pk,), also=also)
+    _transact([confirm], patience)
+    assert notes() == ["100ms"]
 
 
 def test_one_bad_charge_leaves_the_rest_of_its_batch_alone(caplog) -> None:
@@ -141,6 +156,13 @@ def test_under_a_key_a_bag_is_sold_once_and_its_reply_belongs_to_no_single_hold(
     assert [(it.body, it.replayed) for it in replies] == [("/orders/2", False), ("/orders/2", True)]
     assert IdempotencyKey.objects.get().reservation is None
     assert audit_stock() == []
+
+
+@pytest.mark.parametrize("patience", Patience)
+def test_an_order_without_holds_is_decided_too(patience) -> None:
+    """Its lines may have gone to another order meanwhile."""
+    (bag,) = _transact([drop([])], patience)
+    assert bag == Bag(())
 
 
 def test_many_rows_of_a_key_are_read_and_never_locked() -> None:
