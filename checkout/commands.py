@@ -90,7 +90,8 @@ class Decide(Command):
     """Decide about money that was seen: take it for the whole order, or give it back.
 
     The first that is right is taken if every hold is live and has its line's quantity: then all are
-    sold. Whatever else appears is given back: late, a second time, or wrong.
+    sold. Whatever else appears is given back: late, a second time, wrong, or already refunded at
+    the provider.
     """
 
     order_id: UUID
@@ -112,7 +113,7 @@ class Decide(Command):
 
     def _decision(self, books: Books, money: Money) -> Charge.Decision:
         order = statements.row_of(books, self.order_id)
-        right = money.amount == order.total_paise and money.currency == "INR"
+        right = money.left == order.total_paise and money.currency == "INR"
         if order.state == State.OPEN and right and bags.sell_all(books, self.lines):
             order.state = State.PLACED
             return Charge.Decision.TAKE

@@ -125,6 +125,13 @@ class Money:
     refunds: tuple[Returned, ...]
     disputed_at: datetime | None
 
+    @property
+    def left(self) -> int:
+        """What does not go back."""
+        return self.amount - sum(
+            refund.amount for refund in self.refunds if refund.state is not ReturnState.FAILED
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:

@@ -44,7 +44,7 @@ class Purchase:
     def intents(self) -> list[dict[str, Any]]:
         """The money of this order in the bank's own books, the first first."""
         session = self.payment.session_ref
-        return [row for row in self.bank.books("intent")[::-1] if row["session"] == session]
+        return self.bank.books("intent", session=str(session))[::-1]
 
     def settle(self) -> str:
         return settle(self.payment.pk).state

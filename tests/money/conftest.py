@@ -8,7 +8,9 @@ from tests.bank import HOOK_SECRET, KEY, BankProcess, running_bank
 
 @pytest.fixture(scope="session")
 def bank_process() -> Iterator[BankProcess]:
-    with running_bank() as bank:
+    """It writes its webhooks down, and sends none."""
+    with running_bank("http://127.0.0.1:1/payments/hook/bank/") as bank:
+        bank.faults(hooks="lose")
         yield bank
 
 
