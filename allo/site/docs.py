@@ -76,6 +76,11 @@ SOURCES = (
         "What is always true in Allo, and how locks, expiry, combining and live updates work.",
     ),
     Source(
+        "docs/payments.md",
+        "Payments",
+        "How Allo takes payments, settles them, and gives money back that bought nothing.",
+    ),
+    Source(
         "docs/running-it.md",
         "Running it",
         "Allo in production: processes, PostgreSQL, poolers, backups, health, logs, nginx.",
