@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from playwright.sync_api import Locator, Page, expect
 
 from tests.running import Shop
+from tests.shopping import BUYER
 
 UNTOUCHED = """
     SELECT product.slug, product.name, warehouse.name, row.total_units
@@ -98,10 +99,25 @@ def lose_the_race(page: Page, rival: Page, shelf: Shelf, *, left: int) -> None:
     )
 
 
+def type_buyer(page: Page, **typed: str) -> None:
+    """Fills in the form of the checkout or the bag."""
+    for field, value in (BUYER | typed).items():
+        if field == "delivery":
+            page.locator(f"[name=delivery][value={value}]").check()
+        elif field == "region":
+            page.locator("[name=region]").select_option(value)
+        else:
+            page.locator(f"[name={field}]").fill(value)
+
+
+def order_button(page: Page) -> Locator:
+    """The shop of the browser tests is paid on delivery."""
+    return page.get_by_role("button", name="Order for")
+
+
 def confirm(page: Page) -> None:
-    page.get_by_label("Name").fill("Asha Rao")
-    page.get_by_label("E-mail").fill("asha@example.org")
-    page.get_by_role("button", name="Confirm for").click()
+    type_buyer(page)
+    order_button(page).click()
 
 
 def heading(page: Page, name: str) -> Locator:

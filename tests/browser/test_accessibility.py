@@ -12,6 +12,7 @@ from tests.browser.shopping import (
     hold,
     move_deadline,
     open_reserve,
+    order_button,
     untouched,
 )
 from tests.running import Shop
@@ -59,7 +60,7 @@ def test_the_checkout_live_warning_asking_and_with_mistakes(
     complaints.expect("status of 422")
     checkout = hold(page, untouched(shop))
     assert faults(page) == []
-    page.get_by_role("button", name="Confirm for").click()
+    order_button(page).click()
     expect(page.get_by_role("alert")).to_be_visible()
     assert faults(page) == []
     page.get_by_role("link", name="Cancel the reservation").click()
@@ -78,6 +79,9 @@ def test_each_ending_and_the_list_of_them(page: Page, shop: Shop) -> None:
     confirm(page)
     expect(heading(page, "It is yours.")).to_be_visible()
     assert faults(page) == []
+    for address in ("/orders/", "/orders/find/", "/bag/"):
+        page.goto(address)
+        assert faults(page) == []
     hold(page, untouched(shop))
     page.get_by_role("link", name="Cancel the reservation").click()
     page.get_by_role("dialog").get_by_role("button").click()

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page
 
 from tests.browser.conftest import Complaints, NewContext, SignIn
-from tests.browser.shopping import untouched
+from tests.browser.shopping import order_button, type_buyer, untouched
 from tests.browser.test_layout import overflow
 from tests.running import Shop
 
@@ -96,19 +96,22 @@ def test_no_page_of_the_shop_is_wider_than_the_screen(
     page.get_by_role("button", name="Reserve", exact=True).click()
     page.wait_for_url("**/checkout/**")
     held = page.url
-    page.get_by_label("Name").fill(WIDE)
-    page.get_by_label("E-mail").fill(f"{'w' * 60}@example.org")
-    found = wide(page, [held, f"{held}cancel/", f"/p/{slug}/", "/reservations/"])
+    typed = {
+        "name": WIDE, "email": f"{'w' * 60}@example.org", "line1": WIDE, "line2": ARABIC[:120],
+        "city": GERMAN[:80],
+    }  # fmt: skip
+    type_buyer(page, **typed)
+    found = wide(page, [held, f"{held}cancel/", f"/p/{slug}/", "/reservations/", "/bag/"])
     page.goto(held)
-    page.get_by_label("Name").fill(WIDE)
-    page.get_by_label("E-mail").fill(f"{'w' * 60}@example.org")
-    page.get_by_role("button", name="Confirm for").click()
+    type_buyer(page, **typed)
+    order_button(page).click()
     page.get_by_role("heading", name="It is yours.").wait_for()
     assert overflow(page) == 0
     found |= wide(
         page,
         [
-            held, f"/p/{slug}/", f"/p/{slug}/reserve/", f"/?q={GERMAN}", f"/?q={WIDE[:100]}",
+            held, "/orders/", "/orders/find/", f"/p/{slug}/", f"/p/{slug}/reserve/",
+            f"/?q={GERMAN}", f"/?q={WIDE[:100]}",
             f"/?q={ARABIC[:100]}", f"/?category={category}", "/reservations/", f"/{WIDE}/",
         ],
     )  # fmt: skip

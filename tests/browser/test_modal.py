@@ -88,7 +88,11 @@ def test_all_the_way_by_keyboard_alone(page: Page, shelf: Shelf) -> None:
     tab_to(page, reserve)
     page.keyboard.press("Enter")
     expect(heading(page, f"{shelf.product} is held for you")).to_be_visible()
-    for label, text in (("Name", "Asha Rao"), ("E-mail", "asha@example.org")):
+    for label, text in (
+        ("Name", "Asha Rao"), ("E-mail", "asha@example.org"), ("Telephone", "98450 12345"),
+        ("Address", "12 MG Road"), ("Town or city", "Bengaluru"), ("State", "Karn"),
+        ("PIN code", "560001"),
+    ):  # fmt: skip
         tab_to(page, page.get_by_label(label))
         page.keyboard.type(text)
     page.keyboard.press("Enter")

@@ -15,6 +15,8 @@ from tests.browser.shopping import (
     lose_the_race,
     move_deadline,
     open_reserve,
+    order_button,
+    type_buyer,
     units,
     untouched,
 )
@@ -131,9 +133,8 @@ def test_a_mistake_is_shown_beside_its_field_and_the_input_is_kept(
 ) -> None:
     complaints.expect("status of 422")
     hold(page, untouched(shop))
-    page.get_by_label("Name").fill("Asha Rao")
-    page.get_by_label("E-mail").fill("asha at example")
-    page.get_by_role("button", name="Confirm for").click()
+    type_buyer(page, email="asha at example")
+    order_button(page).click()
     expect(page.get_by_role("alert")).to_be_focused()
     expect(page.get_by_label("Name")).to_have_value("Asha Rao")
     email = page.get_by_label("E-mail")
@@ -142,7 +143,7 @@ def test_a_mistake_is_shown_beside_its_field_and_the_input_is_kept(
     page.get_by_role("alert").get_by_role("link", name="Enter a valid email").click()
     expect(email).to_be_focused()
     email.fill("asha@example.org")
-    page.get_by_role("button", name="Confirm for").click()
+    order_button(page).click()
     expect(heading(page, "It is yours.")).to_be_visible()
 
 

@@ -13,6 +13,7 @@ from tests.browser.shopping import (
     hold,
     lose_the_race,
     open_reserve,
+    order_button,
     units,
     untouched,
 )
@@ -78,7 +79,7 @@ def test_mistakes_are_shown_and_the_input_is_kept(
     complaints.expect("status of 422")
     hold(page, untouched(shop))
     page.get_by_label("Name").fill("Asha Rao")
-    page.get_by_role("button", name="Confirm for").click()
+    order_button(page).click()
     expect(page.get_by_role("alert")).to_contain_text("This field is required.")
     expect(page.get_by_label("Name")).to_have_value("Asha Rao")
 

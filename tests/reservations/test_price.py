@@ -28,7 +28,7 @@ def row(db) -> Inventory:
 
 
 def text(client: Client, address: str) -> str:
-    response = client.get(address)
+    response = client.get(address, follow=True)
     assert response.status_code == 200
     return str(response.content.decode())
 
