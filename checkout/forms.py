@@ -23,12 +23,15 @@ NEEDED = ("line1", "city", "region", "pin")
 ADDRESS = ("line1", "line2", "city", "region", "pin")
 
 
-def mail_reaches(address: str) -> None:
-    """Refuses what forms of addresses allow and mail does not."""
-    try:
-        checked(address)
-    except BadAddress as error:
-        raise ValidationError(str(error)) from None
+class MailField(forms.EmailField):
+    """Refuses also what forms of addresses allow and mail does not, with one reason at a time."""
+
+    def run_validators(self, value: Any) -> None:
+        super().run_validators(value)
+        try:
+            checked(value)
+        except BadAddress as error:
+            raise ValidationError(str(error)) from None
 
 
 class Text(forms.CharField):
@@ -66,10 +69,9 @@ class BuyerForm(forms.Form):
     """The buyer, and the address unless the order is collected at the warehouse."""
 
     name = _text("name", "name", validators=[name_is_visible])
-    email = forms.EmailField(
+    email = MailField(
         label="E-mail",
         max_length=254,
-        validators=[mail_reaches],
         widget=forms.EmailInput({"autocomplete": "email"}),
     )
     phone = PhoneField(

@@ -103,6 +103,8 @@ def test_coming_back_while_the_bank_is_silent_asks_on(bank, client) -> None:
     page = client.get(returned.headers["Location"])
     assert "<title>Asking your bank: order" in body(page)
     assert '<noscript><meta http-equiv="refresh" content="5"></noscript>' in body(page)
+    # Nobody is led to pay a second time.
+    assert "Continue to pay" not in body(page)
     assert 'http-equiv="refresh"' not in body(purchase.page())
     purchase.pays()
     assert purchase.settle() == "paid"
