@@ -3,9 +3,7 @@
 Each is written in the transaction of what it tells, once for each such event.
 """
 
-from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any
 from uuid import uuid4
 
 from django.db import transaction
@@ -15,8 +13,8 @@ from allo.outbox import services as outbox
 from allo.outbox.addresses import BadAddress
 from allo.outbox.kinds import register
 from allo.outbox.models import Message
+from checkout import letters
 from checkout.models import Charge, Order, Refund
-from checkout.orders.links import link_to
 
 LINK_PAUSE = timedelta(minutes=10)
 
@@ -31,21 +29,28 @@ def cancelled(order: Order) -> None:
 
 
 def shipped(order: Order, parcel: str) -> None:
-    """Of each parcel one, as an order may leave from several warehouses."""
+    """Of each parcel one, as an order may leave from several warehouses. `parcel` is its number,
+    or its carrier if it has none."""
     _write("shipped", order, f"{order.pk}:{parcel}", parcel=parcel)
 
 
 def refunded(refund: Refund) -> None:
-    order = refund.charge.order
-    # Money that bought nothing was announced as it was given back.
-    if refund.charge.decision == Charge.Decision.TAKE:
-        _write("refunded", order, str(refund.pk), paise=refund.amount)
+    charge = refund.charge
+    # Money that bought nothing was announced as it was given back. An order on delivery that is
+    # cancelled was never paid: the mail about that says so.
+    if charge.decision != Charge.Decision.TAKE or _never_paid(charge):
+        return
+    _write("refunded", charge.order, str(refund.pk), refund=str(refund.pk))
+
+
+def _never_paid(charge: Charge) -> bool:
+    return charge.provider == "none" and charge.order.state == Order.State.CANCELLED
 
 
 def money_comes_back(charge: Charge) -> None:
     """Money that bought nothing: it came late, twice, or was not what was asked for."""
     if charge.provider != "none":
-        _write("money_comes_back", charge.order, str(charge.pk), paise=charge.amount)
+        _write("money_comes_back", charge.order, str(charge.pk), charge=charge.pk)
 
 
 @transaction.atomic
@@ -69,20 +74,12 @@ def _write(kind: str, order: Order, name: str, **more: object) -> None:
         return
 
 
-def _facts(context: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The order as it is when the mail is sent. The link is made here, so it is stored nowhere."""
-    order = Order.objects.prefetch_related("order_lines__reservation__inventory__warehouse").get(
-        pk=context["order"]
-    )
-    return {**context, "order": order, "lines": order.order_lines.all(), "link": link_to(order)}
-
-
-for _kind in (
-    "receipt",
-    "order_cancelled",
-    "shipped",
-    "refunded",
-    "money_comes_back",
-    "order_link",
-):
+for _kind, _facts in {
+    "receipt": letters.of_order,
+    "order_cancelled": letters.of_order,
+    "shipped": letters.of_parcel,
+    "refunded": letters.of_refund,
+    "money_comes_back": letters.of_charge,
+    "order_link": letters.of_order,
+}.items():
     register(_kind, _facts)

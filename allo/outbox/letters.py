@@ -12,6 +12,7 @@ from django.template.loader import render_to_string
 from allo.embedded.state import write_private
 from allo.outbox.kinds import facts_of
 from allo.outbox.models import Message
+from allo.outbox.styles import inlined
 
 LONGEST_SUBJECT = 150
 # Ends of lines, other control characters, and those that reverse the direction of what follows.
@@ -25,7 +26,7 @@ def letter(message: Message) -> EmailMultiAlternatives:
     text = render_to_string(f"{folder}/text.txt", facts)
     page = render_to_string(f"{folder}/page.html", {**facts, "subject": subject})
     made = EmailMultiAlternatives(subject, text, to=[message.to], headers=_headers(message))
-    made.attach_alternative(page, "text/html")
+    made.attach_alternative(inlined(page), "text/html")
     return made
 
 

@@ -44,8 +44,7 @@ class Moved:
 
     @property
     def shown(self) -> str:
-        rupees = self.currency == "INR"
-        return inr(self.amount) if rupees else f"{self.currency} {self.amount / 100:,.2f}"
+        return worth(self.amount, self.currency)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +133,13 @@ class Shown:
     @property
     def due_paise(self) -> int:
         """To be paid on delivery."""
+        return self.order.total_paise - self.returned_paise
+
+    @property
+    def returned_paise(self) -> int:
+        """What went back of the order's own money, or is about to."""
         taken = (charge for charge in self.charges if charge.decision == Charge.Decision.TAKE)
-        return self.order.total_paise - sum(charge.refunded_paise for charge in taken)
+        return sum(charge.refunded_paise for charge in taken)
 
     # --- what became of its holds and its money -----------------------------------------------
 
@@ -206,6 +210,10 @@ class Shown:
 def title_of(order: Order, situation: str, *, on_delivery: bool) -> str:
     names = TITLES | (ON_DELIVERY if on_delivery else {})
     return (names | (COLLECTED if order.is_collected else {}))[situation]
+
+
+def worth(amount: int, currency: str) -> str:
+    return inr(amount) if currency == "INR" else f"{currency} {amount / 100:,.2f}"
 
 
 def is_living(hold: Reservation) -> bool:

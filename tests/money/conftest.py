@@ -4,6 +4,7 @@ import pytest
 
 from checkout.payments import providers
 from tests.bank import HOOK_SECRET, KEY, BankProcess, running_bank
+from tests.smtp import Mailbox, mail_server, send_to
 
 
 @pytest.fixture(scope="session")
@@ -23,3 +24,11 @@ def bank(bank_process: BankProcess, settings) -> Iterator[BankProcess]:
     providers.provider.cache_clear()
     yield bank_process
     providers.provider.cache_clear()
+
+
+@pytest.fixture
+def mailbox(settings) -> Iterator[Mailbox]:
+    """Of the mail server that the shop of this test sends to."""
+    with mail_server(Mailbox()) as box:
+        send_to(box, settings)
+        yield box

@@ -1,0 +1,56 @@
+"""What the mail to buyers shows: looked up when it is sent, so that it tells no old state."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from allo.outbox.letters import one_line
+from checkout.models import Charge, Order, Refund
+from checkout.orders.links import link_to
+from checkout.orders.showing import Shown, worth
+
+Facts = Mapping[str, Any]
+
+
+def of_order(context: Facts) -> Facts:
+    """The link is made here, so it is stored nowhere."""
+    return _facts(Order.objects.get(pk=context["order"]))
+
+
+def of_parcel(context: Facts) -> Facts:
+    facts = of_order(context)
+    sent = facts["shown"].parcels
+    named = [parcel for parcel in sent if context["parcel"] in parcel[:2]]
+    return {**facts, "parcels": named or sent}
+
+
+def of_refund(context: Facts) -> Facts:
+    refund = Refund.objects.select_related("line", "charge__order").get(pk=context["refund"])
+    amount = worth(refund.amount, refund.charge.currency)
+    return {**_facts(refund.charge.order), "refund": refund, "amount": amount}
+
+
+def of_charge(context: Facts) -> Facts:
+    charge = Charge.objects.select_related("order").get(pk=context["charge"])
+    amount = worth(charge.amount, charge.currency)
+    return {**_facts(charge.order), "amount": amount, "why": _why(charge)}
+
+
+def _facts(order: Order) -> Facts:
+    shown = Shown(order)
+    return {"order": order, "shown": shown, "buyer": _buyer(shown), "link": link_to(order)}
+
+
+def _buyer(shown: Shown) -> list[str]:
+    """The lines of name and address: one line each, whatever was typed."""
+    order = shown.order
+    town = f"{order.city} {order.pin}"
+    parts = (order.name, order.line1, order.line2, town, shown.region)
+    return [line for line in map(one_line, parts) if line]
+
+
+def _why(charge: Charge) -> str:
+    """The reason for which it bought nothing."""
+    order = charge.order
+    if (charge.amount, charge.currency) != (order.total_paise, "INR"):
+        return "wrong"
+    return "twice" if order.placed_at else "late"

@@ -1,0 +1,247 @@
+"""What the mail to buyers says, of each kind and by both ways to pay."""
+
+import re
+from html import unescape
+from typing import Any
+
+import pytest
+from django.core.mail import EmailMultiAlternatives
+from django.test import Client
+
+from allo.outbox import letters
+from allo.outbox.models import Message
+from checkout import mail
+from checkout.models import Charge, Order
+from checkout.orders.cancelling import cancel, restock_and_cancel
+from checkout.orders.links import link_to
+from tests.checkout.orders import brought, charged, move, opened, refund, sell
+from tests.shopping import holding, press
+from tests.stock import stocked
+
+pytestmark = pytest.mark.django_db
+
+TIDAL, BOTH, WITH_SHIPPING = (
+    f"₹\N{NO-BREAK SPACE}{rupees}" for rupees in ("3,850", "7,700", "7,799")
+)
+
+
+def ordered(client: Client, quantity: int = 1, product: str = "tidal", **more: Any) -> Order:
+    """To be paid by a bank, and open."""
+    hold = holding(client, stocked(5, product=product), quantity)
+    return opened(hold, **{"phone": "+919845012345", **more})
+
+
+def on_delivery(client: Client, product: str = "tidal", **form: Any) -> Order:
+    press(client, holding(client, stocked(5, product=product)), "confirm", **form)
+    return Order.objects.latest("opened_at")
+
+
+def taken(order: Order) -> Charge:
+    return order.charges.get(decision=Charge.Decision.TAKE)
+
+
+def said(kind: str, order: Order) -> str:
+    """The text of the order's one mail of this kind. Its page says the same, and the same
+    amounts."""
+    message = Message.objects.get(kind=kind, key__contains=str(order.pk))
+    return read(message, order)
+
+
+def read(message: Message, order: Order) -> str:
+    made, text, page = letter(message)
+    assert "{" not in text + re.sub(r"<style>.*</style>", "", page, flags=re.DOTALL)
+    assert amounts(text + made.subject) == amounts(page)
+    assert link_to(order) in text
+    assert f'href="{link_to(order)}"' in page
+    assert "key" not in message.context
+    assert order.number in made.subject + text
+    return f"{made.subject}\n{text}"
+
+
+def letter(message: Message) -> tuple[EmailMultiAlternatives, str, str]:
+    """With its text and its page."""
+    made = letters.letter(message)
+    return made, str(made.body), str(made.alternatives[0][0])
+
+
+def amounts(text: str) -> set[str]:
+    return set(re.findall(r"₹\N{NO-BREAK SPACE}[\d,.]*\d", unescape(text)))
+
+
+def test_a_receipt_says_what_to_whom_and_what_happens_next(client) -> None:
+    order = brought(ordered(client, 2, shipping=9_900), "paid")
+    mail.receipt(order)
+    text = said("receipt", order)
+    for words in (
+        f"Receipt of order {order.number}", f"Your payment of {WITH_SHIPPING} arrived on",
+        f"2 × {TIDAL}, from ", f": {BOTH}\n", "Shipping: ₹\N{NO-BREAK SPACE}99\n",
+        f"Total: {WITH_SHIPPING}\n", "Includes GST: ₹\N{NO-BREAK SPACE}1,174.58\n",
+        "Send to:\nAsha Rao\n12 Church Street\nBengaluru 560001\nKarnataka\n+91 98450 12345\n",
+        "you get a mail with the carrier",
+    ):  # fmt: skip
+        assert words in text, words
+    assert "delivery" not in text
+
+
+def test_a_receipt_on_delivery_says_what_to_pay_there(client) -> None:
+    order = on_delivery(client)
+    text = said("receipt", order)
+    assert f"Your order {order.number}\n" in text
+    assert f"You pay {TIDAL} on delivery." in text
+    assert f"at your door, where you pay {TIDAL}" in text
+    assert "arrived" not in text
+
+
+def test_a_receipt_of_what_is_collected_says_where(client) -> None:
+    order = on_delivery(client, delivery="collect")
+    text = said("receipt", order)
+    assert "Shipping: None, it is collected" in text
+    assert "Collect at: blr-01\nFor:\nAsha Rao\n" in text
+    assert f"with the number {order.number}, as soon as the order's page says" in text
+
+
+def test_a_receipt_that_was_held_up_tells_no_old_state(client) -> None:
+    order = on_delivery(client)
+    restock_and_cancel(order, of=(Order.State.PAID,), note="Broken")
+    text = said("receipt", order)
+    assert "Since then, the order has moved on: Cancelled." in text
+    assert "you get a mail with the carrier" not in text
+
+
+def test_each_parcel_is_announced_with_its_carrier_and_number(client) -> None:
+    order = brought(ordered(client), "shipped")
+    order.order_lines.update(carrier="Blue Dart", tracking="BD 4471")
+    mail.shipped(order, "BD 4471")
+    text = said("shipped", order)
+    assert f"On its way: order {order.number}" in text
+    assert "\nBlue Dart BD 4471\n  1 × Tidal" in text
+    assert "pay" not in text
+
+
+def test_a_parcel_on_delivery_says_what_is_left_to_pay(client) -> None:
+    order = on_delivery(client)
+    refund(taken(order), 85_000)
+    for state in ("packed", "shipped"):
+        move(order, state)
+    mail.shipped(order, "")
+    assert "You pay ₹\N{NO-BREAK SPACE}3,000 on delivery." in said("shipped", order)
+
+
+def test_a_refund_says_how_much_for_what_and_how_long_it_takes(client) -> None:
+    order = brought(ordered(client, 2), "paid")
+    line = order.order_lines.get()
+    back = refund(taken(order), 385_000, line=line, units=1, reason="Scratched by us")
+    mail.refunded(back)
+    text = read(Message.objects.get(key=f"refunded:{back.pk}"), order)
+    assert f"₹ 3,850 goes back to you: order {order.number}\n" in text
+    assert f"We refunded {TIDAL} of order {order.number}, for 1 × Tidal. Your bank shows" in text
+    assert "within 10 working days" in text
+    assert "Scratched" not in text, "the reason is for the staff"
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        ("paid", "On delivery, ₹\N{NO-BREAK SPACE}3,000 is left to pay."),
+        ("delivered", "You paid on delivery, so our staff give it back to you."),
+    ],
+)
+def test_a_refund_on_delivery_is_less_to_pay_or_given_back(client, state, words) -> None:
+    order = on_delivery(client)
+    for reached in ("packed", "shipped", "delivered") if state == "delivered" else ():
+        move(order, reached)
+    back = refund(taken(order), 85_000)
+    mail.refunded(back)
+    text = read(Message.objects.get(key=f"refunded:{back.pk}"), order)
+    assert words in text
+    assert "Your bank" not in text
+
+
+def test_a_cancelled_order_says_what_goes_back(client) -> None:
+    order = brought(ordered(client), "paid")
+    cancel(order, reason="Broken")
+    text = said("order_cancelled", order)
+    assert f"{TIDAL} goes back to you, which is all that you paid. Your bank" in text
+    assert "Broken" not in text
+
+
+def test_a_cancelled_order_on_delivery_says_that_nothing_was_charged_and_no_other_mail_comes(
+    client,
+) -> None:
+    order = on_delivery(client)
+    cancel(order, reason="Broken")
+    order.refresh_from_db()
+    mail.refunded(taken(order).refunds.get())
+    assert "Nothing was charged, and there is nothing to pay" in said("order_cancelled", order)
+    assert not Message.objects.filter(kind="refunded").exists()
+
+
+def test_an_order_that_the_bank_did_not_pay_says_that_nothing_was_deducted(client) -> None:
+    order = ordered(client)
+    sell(order)
+    charge = charged(order, fact="authorised")
+    Charge.objects.filter(pk=charge.pk).update(fact="void")
+    restock_and_cancel(order, of=(Order.State.PLACED,), note="The bank did not pay")
+    assert "Your bank did not pay in the end" in said("order_cancelled", order)
+
+
+@pytest.mark.parametrize(
+    ("state", "money", "amount", "words"),
+    [
+        (
+            "dropped",
+            {},
+            "₹ 3,850",
+            "when what you wanted to order was no longer held for you",
+        ),
+        ("paid", {}, "₹ 3,850", "arrived after the order had been paid already"),
+        ("open", {"amount": 100}, "₹ 1", f"of the order, which is {TIDAL}."),
+        ("open", {"currency": "USD"}, "USD 3,850.00", f"of the order, which is {TIDAL}."),
+    ],
+    ids=["late", "twice", "wrong amount", "wrong currency"],
+)
+def test_money_that_bought_nothing_says_why_it_comes_back(
+    client, state, money, amount, words
+) -> None:
+    order = brought(ordered(client), state)
+    charge = charged(order, "give_back", **money)
+    mail.money_comes_back(charge)
+    text = read(Message.objects.get(key=f"money_comes_back:{charge.pk}"), order)
+    assert f"Your money comes back: {amount}\n" in text
+    assert words in text
+    assert "Nothing was bought by it, and all of it goes back to you by itself." in text
+
+
+LONG = "x" * 80
+TYPED: dict[str, Any] = {
+    "name": "<img src=x onerror=alert(1)> עברית 🦊",
+    "line1": f"<script>1</script>{LONG}"[:120],
+    "line2": "2nd floor\r\nBcc: all@example.org",
+    "city": "\N{RIGHT-TO-LEFT OVERRIDE}erolagnaB",
+}
+
+
+@pytest.mark.parametrize("kind", ["receipt", "shipped"])
+def test_whatever_a_buyer_typed_is_inert_and_one_line(client, kind) -> None:
+    order = brought(ordered(client, **TYPED), "paid")
+    mail.receipt(order)
+    mail.shipped(order, "")
+    made, text, page = letter(Message.objects.get(kind=kind))
+    assert "<img" not in page
+    assert "<script" not in page
+    assert "&lt;img src=x onerror=alert(1)&gt; עברית 🦊</bdi>" in page
+    assert f"<script>1</script>{LONG}\n2nd floor Bcc: all@example.org\nerolagnaB 560001" in text
+    assert made.message()["Bcc"] is None
+    assert made.subject.count("\n") == 0
+
+
+def test_the_styles_of_a_page_are_in_its_elements_and_what_depends_on_the_screen_in_its_head(
+    client,
+) -> None:
+    order = on_delivery(client)
+    _, _, page = letter(Message.objects.get(kind="receipt"))
+    assert '<p class="wordmark" style="margin: 0 0 24px;' in page
+    [styles] = re.findall(r"<style>(.*?)</style>", page, flags=re.DOTALL)
+    assert "prefers-color-scheme: dark" in styles
+    assert ".letter {" not in styles.split("@media")[0]
+    assert order.number in page
