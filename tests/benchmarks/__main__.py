@@ -9,7 +9,7 @@ from pathlib import Path
 from django.db import connection
 
 from reservations.clock.audit import audit_stock
-from tests.benchmarks import clock, history, http, journeys, live, pages, telling
+from tests.benchmarks import clock, history, http, journeys, live, money, pages, telling
 from tests.benchmarks.contenders import CONTENDERS, STORED_FUNCTION
 from tests.benchmarks.load import Measured, measure
 from tests.migrations import migrate_unhurried
@@ -45,6 +45,8 @@ def report(rows: list[int]) -> Iterator[str]:
     yield from pages.report()
     yield "\n## Whole journeys\n"
     yield from journeys.report()
+    yield "\n## Settlements\n"
+    yield from money.report(rows)
     yield "\n## The API over HTTP\n"
     yield from http.report()
     yield "\n## The sweep\n"
