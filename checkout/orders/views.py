@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from uuid import uuid4
 
+from django.core.exceptions import RequestDataTooBig
 from django.http import Http404, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
@@ -92,6 +93,8 @@ def hook(request: Request, name: str) -> HttpResponse:
         payment = provider(name).hint(request.body, signature)
     except LookupError:
         raise Http404("no such provider") from None
+    except RequestDataTooBig:
+        return HttpResponse(status=413)
     except BadHook:
         return HttpResponse(status=400)
     except ProviderError:
