@@ -7,7 +7,7 @@ from django.db.models import Exists, F, Min, OuterRef, Q
 from django.db.models.functions import Now
 
 from checkout.models import Charge, Order, OrderLine, Payment, Refund
-from checkout.payments.base import Seen, SessionState
+from checkout.payments.base import Fact, Seen, SessionState
 
 FIRST_PAUSE, LONGEST_PAUSE = 5, 3600
 # So long before the first hold ends nobody can begin to pay any more: what was begun before arrives
@@ -26,7 +26,7 @@ def pause_after(looks: int) -> timedelta:
 def put_off(payment: Payment, order: Order, seen: Seen, now: datetime) -> None:
     """Writes when to look again, and closes a payment with which nothing can happen any more. Its
     row is locked."""
-    money_moves = _money_moves(payment)
+    money_moves = _money_moves(payment, seen)
     if not payment.closed_at and not money_moves and _is_over(payment, order, seen):
         payment.closed_at = now
     payment.look_at = _next_look(payment, order, now, money_moves=money_moves)
@@ -69,11 +69,14 @@ def _is_over(payment: Payment, order: Order, seen: Seen) -> bool:
     return seen.session is not SessionState.OPEN
 
 
-def _money_moves(payment: Payment) -> bool:
-    """Whether money is on its way, in either direction."""
+def _money_moves(payment: Payment, seen: Seen) -> bool:
+    """Whether money is on its way, in either direction, or is still to be decided about: others
+    may keep what has to be locked for that."""
+    charges = Charge.objects.filter(payment=payment).values_list("reference", "settled_at")
+    settled = dict(charges)
+    undecided = (m for m in seen.money if m.fact is not Fact.VOID and m.reference not in settled)
     asked = Refund.objects.filter(charge__payment=payment, state=Refund.State.ASKED)
-    unsettled = Charge.objects.filter(payment=payment, settled_at=None)
-    return asked.exists() or unsettled.exists()
+    return not all(settled.values()) or any(undecided) or asked.exists()
 
 
 def _next_look(

@@ -5,17 +5,18 @@ from threading import Event, Semaphore
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.test import Client
 
 from checkout import clock, looking
 from checkout.models import Charge, Order, Payment
 from checkout.payments import providers
 from checkout.payments.stripe import Stripe
+from inventory.models import Inventory
 from tests.bank import BankProcess
 from tests.money.buying import SOLD, buy, press_pay
 from tests.shopping import Page, holding
-from tests.stock import reprice, stocked
+from tests.stock import all_at_once, reprice, stocked
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -62,6 +63,24 @@ def test_a_page_whose_address_was_lost_is_opened_again_and_not_twice(bank, clien
     assert again.headers["Location"] == f"{bank.url}/pay/{session['id']}"
     assert len(sessions_of(bank, order)) == 1
     assert order.payments.get().session_ref == session["id"]
+
+
+def test_money_that_could_not_be_decided_about_keeps_its_payment_open(
+    bank, client, settings
+) -> None:
+    """Otherwise its shopper would be sent to pay once more."""
+    settings.LOCK_TIMEOUT_MS = 200
+    purchase = buy(bank, client)
+    purchase.pays()
+    with transaction.atomic():
+        Inventory.objects.select_for_update().get(pk=purchase.row.pk)
+        assert all_at_once(1, lambda _: purchase.settle()) == ["open"]
+    payment = purchase.payment
+    assert (payment.closed_at, Charge.objects.count()) == (None, 0)
+    again = client.post(f"/orders/{purchase.order.number}/pay/")
+    assert again.headers["Location"] == payment.url
+    assert purchase.settle() == "paid"
+    assert Payment.objects.count() == 1
 
 
 class Gate:
