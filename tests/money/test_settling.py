@@ -11,6 +11,7 @@ from reservations import services
 from reservations.engine.commands import Withdraw
 from reservations.engine.transactions import perform
 from reservations.models import Reservation
+from tests.money.at_bank import net_of
 from tests.money.buying import SOLD, Purchase, buy, press_pay
 from tests.stock import pass_time
 
@@ -124,6 +125,18 @@ def test_wrong_money_comes_back_and_sells_nothing(bank, client, wrong) -> None:
     assert purchase.settle() == "open"
     assert purchase.units == (5, 1)
     assert decisions(purchase) == [("give_back", "void", 0)]
+
+
+@pytest.mark.parametrize("amount", [1, 385_000])
+def test_money_that_went_back_before_it_was_seen_buys_nothing(bank, client, amount) -> None:
+    """Staff refunded it at the provider: it is not sold for what is left of it."""
+    purchase = buy(bank, client)
+    reference = purchase.pays("upi")
+    bank.control(f"intents/{reference}/refund", amount=amount)
+    assert purchase.settle() == "open"
+    assert purchase.units == (5, 1)
+    assert decisions(purchase) == [("give_back", "captured", 385_000)]
+    assert net_of(bank, reference) == 0
 
 
 def test_declined_then_paid(bank, client) -> None:
