@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.conf import settings
 
-from checkout.exceptions import OrderedAlready
+from checkout.exceptions import OrderedAlready, Overtaken
 from checkout.models import Charge, Order
 from checkout.orders import statements
 from checkout.orders.drafts import Draft
@@ -16,6 +16,7 @@ from reservations.engine import bags
 from reservations.engine.books import Also, Books
 from reservations.engine.commands import Command
 from reservations.engine.idempotency import Bag
+from reservations.exceptions import BeingPaid
 
 State = Order.State
 
@@ -65,6 +66,55 @@ class OpenOrder(Command):
         if state not in (State.OPEN, State.DROPPED):
             raise OrderedAlready(before.order_id)
         return state == State.OPEN
+
+
+class OrderByProgram(OpenOrder):
+    """`OpenOrder` under a program's key. An order that was opened meanwhile may come to nothing, so
+    that refusal is not stored under it."""
+
+    __slots__ = ()
+
+    def decide(self, books: Books) -> Bag:
+        try:
+            return OpenOrder.decide(self, books)
+        except BeingPaid as refusal:
+            raise Overtaken from refusal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PayAgain(Command):
+    """Make another payment of an open order: `payment_id`, in place of `before`, which is closed at
+    its provider, or was never opened there."""
+
+    order_id: UUID
+    payment_id: UUID
+    before: UUID
+    provider: str
+    pages: tuple[str, str]
+
+    def decide(self, books: Books) -> Bag:
+        """Raises `Overtaken` if the order's payments are not as they were."""
+        holds = [books.live(hold) for hold in self.reservation_ids]
+        if statements.row_of(books, self.order_id).state != State.OPEN:
+            raise Overtaken
+        self._close_before(books)
+        ends_at = min(hold.expires_at for hold in holds)
+        row = (
+            self.payment_id, self.order_id, self.provider, ends_at, books.now, *self.pages
+        )  # fmt: skip
+        books.after.append(Also(statements.PAYMENT, row, rank=5))
+        books.above[statements.UNCLOSED][self.order_id] = [[self.order_id, self.payment_id]]
+        return Bag(tuple(holds), self.order_id)
+
+    def _close_before(self, books: Books) -> None:
+        unclosed = [pk for _, pk in books.above[statements.UNCLOSED][self.order_id]]
+        if not unclosed:
+            return
+        session_ref = books.above[statements.PAYMENTS][self.before][1]
+        # One with a session is closed at the provider first.
+        if unclosed != [self.before] or session_ref is not None:
+            raise Overtaken
+        books.before.append(Also(statements.CLOSED, (self.before,), rank=5))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

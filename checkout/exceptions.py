@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from reservations.exceptions import ReservationError
+from reservations.exceptions import BeingPaid, ReservationError
 
 
 class OrderedAlready(ReservationError):
@@ -13,6 +13,13 @@ class OrderedAlready(ReservationError):
     def __init__(self, order_id: UUID) -> None:
         super().__init__("This is ordered already.")
         self.order_id = order_id
+
+
+class Overtaken(BeingPaid):
+    """Another request changed how it is paid meanwhile. That may fail, so this answer is not
+    stored: look again."""
+
+    transient = True
 
 
 class NotThatState(Exception):

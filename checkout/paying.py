@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -82,18 +83,33 @@ def may_lead_to(provider_name: str, response: HttpResponse) -> HttpResponse:
 
 
 def _draft(request: HttpRequest, holds: Sequence[Reservation], buyer: Buyer) -> Draft:
-    def page(name: str) -> str:
-        marked = reverse(f"orders:{name}", args=["NUMBER"])
-        return request.build_absolute_uri(marked).replace("NUMBER", "{number}")
+    return drafted(
+        holds,
+        buyer,
+        Pages(paid=page(request, "paid"), back=page(request, "back")),
+        account_id=request.user.pk if request.user.is_authenticated else None,
+    )
 
+
+def page(request: HttpRequest, name: str) -> str:
+    """The address of an order's page, with "{number}" for its number."""
+    marked = reverse(f"orders:{name}", args=["NUMBER"])
+    return request.build_absolute_uri(marked).replace("NUMBER", "{number}")
+
+
+def drafted(
+    holds: Sequence[Reservation], buyer: Buyer, pages: Pages, *, account_id: int | None, **more: Any
+) -> Draft:
+    """An order by the settings as they are; `more` are other fields of the draft."""
     return Draft(
         holder=holds[0].holder,
-        account_id=request.user.pk if request.user.is_authenticated else None,
+        account_id=account_id,
         buyer=buyer,
         provider=settings.PAYMENT_PROVIDER,
         shipping_paise=0 if buyer.collects else settings.SHIPPING_PAISE,
-        pages=Pages(paid=page("paid"), back=page("back")),
+        pages=pages,
         gst_percents={hold.pk: hold.inventory.product.gst_percent for hold in holds},
+        **more,
     )
 
 

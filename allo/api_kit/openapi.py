@@ -25,6 +25,11 @@ PROBLEM: dict[str, Any] = {
         "limit": {"type": "string", "description": "The setting that was reached."},
         "maximum": {"type": "integer", "description": "The most that this setting allows."},
         "reservation_status": {"type": "string"},
+        "checkout_url": {"type": "string", "description": "Where the buyer pays."},
+        "authentication_url": {
+            "type": "string",
+            "description": "Where the buyer approves the payment.",
+        },
         "scope": {"type": "string", "description": "The scope that the API token lacks."},
         "errors": {
             "type": "array",

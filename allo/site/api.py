@@ -16,6 +16,7 @@ from allo.site.docs import SOURCES
 from allo.site.reference import Reference
 from allo.web.parts import always_fresh
 from allo.web.shared.keys import Sharing
+from checkout.api.calls import router as purchases
 from inventory.warehouses_api import router as warehouses
 from reservations.api.calls import router as reservations
 from reservations.api.openapi import SECURITY_SCHEMES
@@ -31,6 +32,7 @@ UTC. Failures are `application/problem+json` with a stable `code`. Writing calls
 
 api = Api(title="Allo", version="1", description=DESCRIPTION, urls_namespace="api")
 api.add_router("/reservations", reservations)
+api.add_router("/reservations", purchases)
 api.add_router("", products)
 api.add_router("", warehouses)
 

@@ -96,11 +96,8 @@ def expire_session(bank: Bank, _given: Parameters, key: str) -> Shape:
 
 def create_intent(bank: Bank, given: Parameters) -> Shape:
     card = part_of(part_of(given, "payment_method_options"), "card")
-    if given.get("confirm") != "true":
-        raise bad_parameter("This bank knows intents only that are confirmed at once.", "confirm")
-    method = text_of(given, "payment_method")
-    if method not in intents.PAYMENT_METHODS:
-        raise missing("PaymentMethod", method)
+    if given.keys() & {"confirm", "payment_method", "return_url"}:
+        raise bad_parameter("This bank confirms an intent by a call of its own.", "confirm")
     intent = bank.books.add(
         "intent",
         amount=number_of(given, "amount"),
@@ -108,8 +105,16 @@ def create_intent(bank: Bank, given: Parameters) -> Shape:
         status="requires_payment_method",
         manual=card.get("capture_method") == "manual",
         metadata=texts_of(given, "metadata"),
-        return_url=_address(given, "return_url"),
     )
+    return intent_of(bank, intent)
+
+
+def confirm_intent(bank: Bank, given: Parameters, key: str) -> Shape:
+    method = text_of(given, "payment_method")
+    if method not in intents.PAYMENT_METHODS:
+        raise missing("PaymentMethod", method)
+    intent = intents.payable(_found(bank, "intent", key))
+    bank.books.change("intent", key, return_url=_address(given, "return_url"))
     return intent_of(bank, intents.paid_by(bank, intent, method))
 
 
@@ -189,6 +194,7 @@ CALLS: list[tuple[str, re.Pattern[str], Call]] = [
         ("POST", r"/v1/checkout/sessions/(\w+)/expire", expire_session),
         ("POST", r"/v1/payment_intents", create_intent),
         ("GET", r"/v1/payment_intents", list_intents),
+        ("POST", r"/v1/payment_intents/(\w+)/confirm", confirm_intent),
         ("GET", r"/v1/payment_intents/(\w+)", retrieve_intent),
         ("POST", r"/v1/payment_intents/(\w+)/capture", capture_intent),
         ("POST", r"/v1/payment_intents/(\w+)/cancel", cancel_intent),

@@ -147,6 +147,16 @@ def falsify(bank: Bank, intent: Row, changes: dict[str, Any]) -> Row:
     return bank.books.change("intent", intent["id"], **changes)
 
 
+def payable(intent: Row) -> Row:
+    """Without a page. Raises `Problem`."""
+    if intent["session"] or intent["status"] not in UNPAID:
+        raise wrong_state(
+            "This PaymentIntent could not be confirmed because it has a status of"
+            f" {intent['status']}."
+        )
+    return intent
+
+
 def paid_by(bank: Bank, intent: Row, payment_method: str) -> Row:
     """Raises `Problem` if it is declined."""
     match payment_method:

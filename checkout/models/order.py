@@ -68,6 +68,9 @@ class Order(models.Model):
     cancelled_at = models.DateTimeField(null=True, blank=True)
     total_paise = models.PositiveBigIntegerField("total (paise)", help_text="With shipping.")
     shipping_paise = models.PositiveIntegerField("shipping (paise)", default=0, db_default=0)
+    by_program = models.BooleanField(
+        default=False, db_default=False, help_text="It was ordered through the API."
+    )
     # The buyer; empty if a program ordered without one.
     name = models.CharField(max_length=120, blank=True, default="", db_default="")
     email = models.CharField("e-mail", max_length=254, blank=True, default="", db_default="")

@@ -73,7 +73,9 @@ OF_ORDER = (
     Refuse(
         name="order_stays_as_made",
         operation=pgtrigger.Update,
-        condition=changed("id", "number", "holder", "opened_at", "total_paise", "shipping_paise"),
+        condition=changed(
+            "id", "number", "holder", "opened_at", "total_paise", "shipping_paise", "by_program"
+        ),
     ),
     Refuse(
         name="order_moves_along_its_states",

@@ -48,6 +48,7 @@ class Draft:
     shipping_paise: int
     pages: Pages
     gst_percents: Mapping[UUID, int]  # by reservation
+    by_program: bool = False
     order_id: UUID = field(default_factory=uuid4)
     payment_id: UUID = field(default_factory=uuid4)
     number: str = field(default_factory=new_number)
@@ -66,7 +67,8 @@ class Draft:
         b = self.buyer
         return (
             self.order_id, self.number, self.holder, self.account_id, total, self.shipping_paise,
-            b.name, b.email, b.phone, b.line1, b.line2, b.city, b.region, b.pin, now,
+            b.name, b.email, b.phone, b.line1, b.line2, b.city, b.region, b.pin,
+            self.by_program, now,
         )  # fmt: skip
 
     def _line(self, hold: Reservation) -> tuple[object, ...]:

@@ -4,14 +4,22 @@ from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from datetime import datetime
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from django.db import transaction
 from django.db.models import Min
 from django.db.models.functions import Now
 
 from checkout import due
-from checkout.commands import Decide, DropOrder, Hold, OpenBefore, OpenOrder
+from checkout.commands import (
+    Decide,
+    DropOrder,
+    Hold,
+    OpenBefore,
+    OpenOrder,
+    OrderByProgram,
+    PayAgain,
+)
 from checkout.models import Order, OrderLine, Payment
 from checkout.orders import statements
 from checkout.orders.drafts import Buyer, Draft
@@ -65,6 +73,29 @@ def open_order(
     return perform_once(command, once)
 
 
+def order_by_program(draft: Draft, held: Reservation) -> OrderByProgram:
+    """Opens an order of one reservation, as it is held now."""
+    hold = Hold(held.pk, held.quantity, held.unit_paise)
+    return OrderByProgram(**_locks([held]), draft=draft, holds=(hold,))
+
+
+def pay_again(before: Payment, held: Reservation) -> PayAgain:
+    """Makes another payment of an order of one reservation."""
+    return PayAgain(
+        **_locks([held]),
+        above=(
+            statements.orders(before.order_id),
+            statements.payments(before.pk),
+            statements.unclosed_payments_of(before.order_id),
+        ),
+        order_id=before.order_id,
+        payment_id=uuid4(),
+        before=before.pk,
+        provider=before.provider,
+        pages=(before.success_url, before.cancel_url),
+    )
+
+
 def drop(order: Order, *, if_dead: bool = False) -> None:
     """Ends an open order without a sale; one that is not open any more stays as it is."""
     lines = list(order.order_lines.filter(active=True).select_related("reservation"))
@@ -100,13 +131,19 @@ def opened(order: Order) -> Payment | None:
     provider if that was not done yet, and makes a new payment if the last one has ended. None if
     nobody can begin to pay it any more. Raises `ProviderError`."""
     payment = _unclosed(order)
-    if payment is None or payment.url:
-        return payment
-    session = provider(payment.provider).open(_invitation(payment, order))
-    # Stored before anybody is sent there. If the payment was closed meanwhile nobody is.
-    unopened = Payment.objects.filter(pk=payment.pk, session_ref=None, closed_at=None)
-    unopened.update(session_ref=session.reference, url=session.url, look_at=Now(), looks=0)
-    payment.refresh_from_db()
+    return payment and begun(payment)
+
+
+def begun(payment: Payment, *, page: bool = True) -> Payment:
+    """The payment with what is paid at its provider: a page, or what a program pays without one. A
+    closed one stays as it is. Raises `ProviderError`."""
+    if payment.session_ref is None and payment.closed_at is None:
+        bank = provider(payment.provider)
+        session = (bank.open if page else bank.prepare)(invitation(payment))
+        # Stored before anybody pays. If the payment was closed meanwhile nobody does.
+        unopened = Payment.objects.filter(pk=payment.pk, session_ref=None, closed_at=None)
+        unopened.update(session_ref=session.reference, url=session.url, look_at=Now(), looks=0)
+        payment.refresh_from_db()
     return payment
 
 
@@ -128,8 +165,9 @@ def _unclosed(order: Order) -> Payment | None:
     return Payment.objects.create(order=order, expires_at=first_end(order), **again)
 
 
-def _invitation(payment: Payment, order: Order) -> Invitation:
+def invitation(payment: Payment) -> Invitation:
     """From rows that never change, so that a retry says the same."""
+    order = payment.order
     items = (
         Item(name=line.name, unit_paise=line.unit_paise, quantity=line.quantity)
         for line in order.order_lines.order_by("pk")

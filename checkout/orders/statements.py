@@ -6,7 +6,7 @@ from uuid import UUID
 from reservations.engine.books import Books
 from reservations.engine.locks import Above
 
-ORDERS, CHARGES = "orders", "charges"
+ORDERS, CHARGES, PAYMENTS, UNCLOSED = "orders", "charges", "payments", "unclosed payments"
 
 # The state and the total are read under the lock. The columns are those of `OrderRow`.
 LOCK_ORDERS = """
@@ -15,6 +15,15 @@ LOCK_ORDERS = """
 """
 # Charges of an order are written under its lock, so they are complete here.
 READ_CHARGES = "SELECT order_id, reference FROM checkout_charge WHERE order_id = ANY(%s::uuid[])"
+LOCK_PAYMENTS = """
+    SELECT id, session_ref FROM checkout_payment WHERE id = ANY(%s::uuid[])
+    ORDER BY id FOR NO KEY UPDATE
+"""
+# Payments of an order are made under its lock.
+READ_UNCLOSED = """
+    SELECT order_id, id FROM checkout_payment
+    WHERE order_id = ANY(%s::uuid[]) AND closed_at IS NULL
+"""
 
 # By rank. Before the decisions: its holds may be on the lines of a new order in the same
 # transaction; a trigger makes its own lines inactive. The payment is due, so that the clock closes
@@ -35,13 +44,17 @@ DROPPED = (
         """,
     ),
 )
+CLOSED = """
+    UPDATE checkout_payment SET closed_at = clock_timestamp(), look_at = clock_timestamp()
+    WHERE id = ANY(%s::uuid[]) AND closed_at IS NULL
+"""
 ORDER = """
     INSERT INTO checkout_order (id, number, holder, account_id, total_paise, shipping_paise,
-        name, email, phone, line1, line2, city, region, pin, opened_at, state)
+        name, email, phone, line1, line2, city, region, pin, by_program, opened_at, state)
     SELECT opened.*, 'open'
     FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::int[], %s::bigint[], %s::bigint[],
         %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[],
-        %s::text[], %s::timestamptz[]) AS opened
+        %s::text[], %s::bool[], %s::timestamptz[]) AS opened
 """
 LINE = """
     INSERT INTO checkout_orderline (order_id, reservation_id, name, unit_paise, quantity,
@@ -95,3 +108,11 @@ def orders(*ids: UUID) -> Above:
 
 def charges_of(order_id: UUID) -> Above:
     return Above(6, CHARGES, READ_CHARGES, (order_id,), many=True)
+
+
+def payments(*ids: UUID) -> Above:
+    return Above(5, PAYMENTS, LOCK_PAYMENTS, ids)
+
+
+def unclosed_payments_of(order_id: UUID) -> Above:
+    return Above(5, UNCLOSED, READ_UNCLOSED, (order_id,), many=True)

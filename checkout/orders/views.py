@@ -31,7 +31,7 @@ OPENED, MOST_OPENED = "orders_opened", 20
 @never_stored
 def order(request: Request, number: str) -> HttpResponse:
     if key := request.GET.get("key"):
-        return _let_in(request, number, key)
+        return SeeOther(links.path_to(_let_in(request, number, key)))
     return _page(request, _order(request, number))
 
 
@@ -48,8 +48,10 @@ def pay(request: Request, number: str) -> HttpResponse:
 @require_safe
 @never_stored
 def paid(request: Request, number: str) -> HttpResponse:
-    """Where the provider sends a shopper. Its word is not believed: we look ourselves."""
-    found = looking.look(_order(request, number))
+    """Where the provider sends a shopper. Its word is not believed: we look ourselves. A program's
+    buyer, who has no cookie of the shop, comes with the signed link."""
+    key = request.GET.get("key")
+    found = looking.look(_let_in(request, number, key) if key else _order(request, number))
     asking = "?returned=1" if found.state == Order.State.OPEN else ""
     return SeeOther(f"{links.path_to(found)}{asking}")
 
@@ -106,14 +108,14 @@ def hook(request: Request, name: str) -> HttpResponse:
     return HttpResponse(status=200)
 
 
-def _let_in(request: Request, number: str, key: str) -> HttpResponse:
-    """From the signed link in a mail. The browser is remembered, so that the address it shows can
-    be passed on without passing the order on."""
+def _let_in(request: Request, number: str, key: str) -> Order:
+    """From a signed link. The browser is remembered, so that the address it shows next can be
+    passed on without passing the order on. Raises `Http404` for a wrong one."""
     found = _named(number)
     if found is None or not links.opens(found, key):
         raise Http404("no such order")
     request.session[OPENED] = [*request.session.get(OPENED, []), str(found.pk)][-MOST_OPENED:]
-    return SeeOther(links.path_to(found))
+    return found
 
 
 def _order(request: Request, number: str) -> Order:

@@ -33,6 +33,10 @@ class Refused(ProviderError):
         self.code = code
 
 
+class MethodRefused(Refused):
+    """It cannot pay by this method: unknown, or none for this amount. Nothing was tried."""
+
+
 class Declined(ProviderError):
     """The buyer's bank does not pay."""
 
@@ -150,6 +154,12 @@ class Provider(Protocol):
         """Of its payment page, for the policy of pages that lead there; "" if it has none."""
         ...
 
+    @property
+    def plain_method(self) -> str | None:
+        """How a program pays that names no method. None: its buyer has to pay on the page. "": it
+        takes no methods."""
+        ...
+
     def open(self, invitation: Invitation) -> Session: ...
 
     def look(self, payment_id: UUID, session_ref: str) -> Seen:
@@ -171,8 +181,15 @@ class Provider(Protocol):
         one that was made may have failed meanwhile; another try needs another id."""
         ...
 
-    def pay(self, invitation: Invitation, payment_method: str) -> Session:
-        """For programs: pays without a page. Raises `Declined` or `AuthenticationNeeded`."""
+    def prepare(self, invitation: Invitation) -> Session:
+        """For programs: what `pay` pays without a page. Nobody else can, so that it is stored
+        before any money moves."""
+        ...
+
+    def pay(self, session_ref: str, invitation: Invitation, payment_method: str) -> None:
+        """Tries once to pay what was prepared. Repeated, it answers again how that ended, whatever
+        the method. Raises `Declined`, `AuthenticationNeeded`, `MethodRefused`; `Refused` if it was
+        closed before."""
         ...
 
     def hint(self, body: bytes, signature: str) -> UUID | None:

@@ -21,6 +21,7 @@ from checkout.payments.base import (
 class PaidOnDelivery:
     name = "none"
     origin = ""
+    plain_method = ""
 
     def open(self, invitation: Invitation) -> Session:
         return Session(reference=str(invitation.payment_id), url=invitation.success_url)
@@ -55,8 +56,11 @@ class PaidOnDelivery:
             reference=reference, refund_id=refund_id, amount=amount, state=ReturnState.DONE
         )
 
-    def pay(self, invitation: Invitation, payment_method: str) -> Session:  # noqa: ARG002
-        return self.open(invitation)
+    def prepare(self, invitation: Invitation) -> Session:
+        return Session(reference=str(invitation.payment_id), url="")
+
+    def pay(self, session_ref: str, invitation: Invitation, payment_method: str) -> None:
+        """It is paid on delivery."""
 
     def hint(self, body: bytes, signature: str) -> NoReturn:  # noqa: ARG002
         raise BadHook("No provider sends messages.")

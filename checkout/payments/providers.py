@@ -38,6 +38,7 @@ def provider(name: str) -> Provider:
                 api=settings.BANK_URL,
                 origin=settings.BANK_URL,
                 proxies=False,
+                plain_method="pays",
                 zone=zone,
             )
     raise LookupError(f"there is no provider {name!r}")

@@ -16,10 +16,10 @@ from uuid import UUID
 import stripe
 
 from checkout.payments.base import (
-    AuthenticationNeeded,
     BadHook,
     Fact,
     Invitation,
+    MethodRefused,
     Money,
     Returned,
     Seen,
@@ -34,12 +34,14 @@ from checkout.payments.stripe_data import (
     MALFORMED,
     Plain,
     as_uuid,
+    check_paid,
     intent_parameters,
     is_intent,
     returned,
     same_amount,
     session_parameters,
     translated,
+    was_tried,
 )
 
 log = logging.getLogger(__name__)
@@ -64,12 +66,14 @@ class Stripe:
         api: str = API,
         origin: str = PAGES,
         proxies: bool = True,
+        plain_method: str | None = None,
         seconds: float = 4.0,
         zone: tzinfo = UTC,
     ) -> None:
         """`zone` is that of times which buyers read."""
         self.name = name
         self.origin = origin
+        self.plain_method = plain_method
         self._hook_secret = hook_secret
         self._zone = zone
         self._http = BoundedClient(seconds, proxies=proxies)
@@ -166,15 +170,23 @@ class Stripe:
     def close(self, session_ref: str) -> None:
         with self._calls():
             if is_intent(session_ref):
-                # Stripe would end an authorisation too, which has been paid.
-                if self._intent(session_ref)["status"] not in INTENT_STATES:
-                    self._api.payment_intents.cancel(session_ref)
+                self._close_intent(session_ref)
                 return
             try:
                 self._api.checkout.sessions.expire(session_ref)
             except stripe.InvalidRequestError:
                 if self._api.checkout.sessions.retrieve(session_ref).status == "open":
                     raise
+
+    def _close_intent(self, reference: str) -> None:
+        # Stripe would end an authorisation too, which has been paid.
+        if self._intent(reference)["status"] in INTENT_STATES:
+            return
+        try:
+            self._api.payment_intents.cancel(reference)
+        except stripe.InvalidRequestError:
+            if self._intent(reference)["status"] not in INTENT_STATES:
+                raise
 
     def capture(self, reference: str, amount: int) -> None:
         """Without a key: it would repeat the answer to an earlier try for a day. The intent's own
@@ -212,17 +224,37 @@ class Stripe:
             )
             return returned(refund.to_dict())
 
-    def pay(self, invitation: Invitation, payment_method: str) -> Session:
-        """Cards are authorised, as on the page: nothing is captured for a hold that has died."""
+    def prepare(self, invitation: Invitation) -> Session:
         with self._calls():
             intent = self._api.payment_intents.create(
-                intent_parameters(invitation, payment_method),
+                intent_parameters(invitation),
                 {"idempotency_key": f"intent-{invitation.payment_id}"},
+            )
+        return Session(reference=intent.id, url="")
+
+    def pay(self, session_ref: str, invitation: Invitation, payment_method: str) -> None:
+        """Cards are authorised, as on the page: nothing is captured for a hold that has died. What
+        was tried is seen at the intent itself, however long ago."""
+        with self._calls():
+            intent: Plain = self._intent(session_ref)
+            if not was_tried(intent):
+                intent = self._confirm(session_ref, invitation, payment_method)
+            check_paid(intent)
+
+    def _confirm(self, reference: str, invitation: Invitation, payment_method: str) -> Plain:
+        """The key is for two who try at once."""
+        try:
+            return self._api.payment_intents.confirm(
+                reference,
+                {"payment_method": payment_method, "return_url": invitation.success_url},
+                {"idempotency_key": f"pay-{invitation.payment_id}"},
             ).to_dict()
-        if intent["status"] == "requires_action":
-            url = intent["next_action"]["redirect_to_url"]["url"]
-            raise AuthenticationNeeded(url, intent["id"])
-        return Session(reference=intent["id"], url="")
+        except (stripe.InvalidRequestError, stripe.IdempotencyError) as error:
+            # Another may have been first.
+            intent = self._intent(reference)
+            if not was_tried(intent):
+                raise MethodRefused(error.user_message or str(error), error.code or "") from error
+            return intent
 
     def hint(self, body: bytes, signature: str) -> UUID | None:
         """A dispute, and a refund, name their intent only; its metadata has the payment."""

@@ -8,6 +8,7 @@ from uuid import UUID
 import stripe
 
 from checkout.payments.base import (
+    AuthenticationNeeded,
     Declined,
     Fact,
     Invitation,
@@ -49,6 +50,8 @@ INTENT_STATES = {
     "requires_capture": SessionState.COMPLETE,
     "succeeded": SessionState.COMPLETE,
 }
+# Nobody has paid it yet, or it was declined.
+UNPAID = {"requires_payment_method", "requires_confirmation"}
 # What reading an answer raises that has another shape.
 MALFORMED = (ValueError, LookupError, TypeError, AttributeError)
 
@@ -91,18 +94,30 @@ def session_parameters(invitation: Invitation, zone: tzinfo) -> "SessionCreatePa
     return parameters
 
 
-def intent_parameters(invitation: Invitation, payment_method: str) -> "PaymentIntentCreateParams":
+def intent_parameters(invitation: Invitation) -> "PaymentIntentCreateParams":
     return {
         "amount": invitation.total_paise,
         "currency": CURRENCY,
-        "confirm": True,
-        "payment_method": payment_method,
         "payment_method_options": {"card": {"capture_method": "manual"}},
         "automatic_payment_methods": {"enabled": True},
-        "return_url": invitation.success_url,
         "description": f"Order {invitation.order_number}",
         "metadata": {"payment_id": str(invitation.payment_id)},
     }
+
+
+def was_tried(intent: Plain) -> bool:
+    """Whether somebody tried to pay it, or it was closed."""
+    return intent["status"] not in UNPAID or bool(intent["last_payment_error"])
+
+
+def check_paid(intent: Plain) -> None:
+    """Raises how the try to pay it ended, unless that was well."""
+    if intent["status"] == "requires_action":
+        raise AuthenticationNeeded(intent["next_action"]["redirect_to_url"]["url"], intent["id"])
+    if intent["status"] in {*UNPAID, "canceled"} and intent["last_payment_error"]:
+        raise Declined(intent["last_payment_error"].get("message") or "The card was declined.")
+    if intent["status"] == "canceled":
+        raise Refused(f"{intent['id']} was closed")
 
 
 def is_intent(session_ref: str) -> bool:

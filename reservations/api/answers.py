@@ -141,15 +141,15 @@ def held(codes: Callable[[int], str], product: str, *, token: bool) -> Render:
     return render
 
 
-def changed(reservation: Reservation) -> Render:
-    """Renders the outcome of a verb on this reservation."""
+def changed(reservation: Reservation, **more: Any) -> Render:
+    """Renders the outcome of a verb on this reservation; `more` are further fields."""
     product, warehouse = reservation.inventory.product.slug, reservation.inventory.warehouse.code
 
     def render(outcome: Outcome) -> Reply:
         if isinstance(outcome, ReservationError):
             return refused(outcome)
         assert isinstance(outcome, Reservation)
-        return Reply(200, encode(facts(outcome, product, warehouse)))
+        return Reply(200, encode({**facts(outcome, product, warehouse), **more}))
 
     return render
 

@@ -1,26 +1,23 @@
-"""Reservations in the JSON API; each call runs one verb of `reservations.services`."""
+"""Reservations in the JSON API; each call runs one verb of `reservations.services`. To read and to
+confirm one, which concern its order, are calls of the checkout (`checkout.api`)."""
 
-from collections.abc import Callable, Mapping
-from typing import Any
 from uuid import UUID
 
 from django.http import Http404, HttpResponse
 from ninja import Router
 
-from allo.api_kit import fresh
 from allo.api_kit.problems import Problem
-from allo.web.idempotency_key import REPLAY, sent_key
+from allo.web.idempotency_key import REPLAY
 from catalog.models import Product
 from inventory.shelves import Shelves, shelves_of
 from reservations import services
 from reservations.api import answers, openapi
+from reservations.api.acting import act, once_of
 from reservations.api.callers import INSUFFICIENT_SCOPE, Scope
 from reservations.api.guard import ApiRequest, Guard
 from reservations.api.openapi import ENDED, EXAMPLE, TOKEN
 from reservations.api.schemas import Held, NewlyHeld, Quantity, Wanted
-from reservations.engine.idempotency import Once
 from reservations.exceptions import InsufficientStock
-from reservations.models import Reservation
 
 router = Router(tags=["Reservations"])
 
@@ -51,28 +48,12 @@ def reserve(request: ApiRequest, wanted: Wanted) -> HttpResponse:
     shelves, rows = _shelves(wanted)
     holder = caller.holder(wanted.customer)
     render = answers.held(shelves.codes.__getitem__, shelves.product, token=caller.gives_token)
-    once = _once(request, caller.key_owner(holder.name), "api:reserve", wanted.model_dump, render)
+    once = once_of(request, caller.key_owner(holder.name), "api:reserve", wanted.model_dump, render)
     if not rows:
         return answers.response(answers.refused(InsufficientStock(0)))
     return answers.respond(
         services.reserve_in, once, render, rows=rows, quantity=wanted.quantity, holder=holder
     )
-
-
-@router.get(
-    "/{uuid:reservation_id}",
-    auth=Guard(Scope.READ),
-    response=Held,
-    operation_id="read",
-    summary="Read a reservation",
-    openapi_extra=openapi.reading(EXAMPLE),
-)
-def read(request: ApiRequest, reservation_id: UUID) -> HttpResponse:
-    """The caller's own reservation, as it is now."""
-    found = request.auth.reservation(reservation_id)
-    inventory = found.inventory
-    facts = answers.facts(found, inventory.product.slug, inventory.warehouse.code)
-    return fresh.answer(request, facts, fresh.PRIVATE)
 
 
 @router.post(
@@ -105,26 +86,7 @@ def change(request: ApiRequest, reservation_id: UUID, wanted: Quantity) -> HttpR
     if seen is not None and wanted.quantity > seen:
         raise Problem(INSUFFICIENT_SCOPE, scope=str(Scope.RESERVE))
     said, cap = wanted.model_dump(), caller.cap
-    return _act(request, found, services.change, said, seen=seen, cap=cap, **said)
-
-
-@router.post(
-    "/{uuid:reservation_id}/confirm",
-    auth=Guard(Scope.CONFIRM),
-    response=Held,
-    operation_id="confirm",
-    summary="Confirm: sell the units",
-    openapi_extra=openapi.writing(
-        {**EXAMPLE, "status": "confirmed", **ENDED},
-        answers.BEING_PAID,
-        answers.NOT_PENDING,
-        answers.EXPIRED,
-    ),
-)
-def confirm(request: ApiRequest, reservation_id: UUID) -> HttpResponse:
-    """Sells the held units. Final."""
-    found = request.auth.reservation(reservation_id)
-    return _act(request, found, services.confirm)
+    return act(request, found, services.change, said, seen=seen, cap=cap, **said)
 
 
 @router.post(
@@ -140,7 +102,7 @@ def confirm(request: ApiRequest, reservation_id: UUID) -> HttpResponse:
 def release(request: ApiRequest, reservation_id: UUID) -> HttpResponse:
     """Frees the held units. Final. A second release changes nothing and succeeds."""
     found = request.auth.reservation(reservation_id)
-    return _act(request, found, services.release)
+    return act(request, found, services.release)
 
 
 @router.post(
@@ -159,7 +121,7 @@ def release(request: ApiRequest, reservation_id: UUID) -> HttpResponse:
 def renew(request: ApiRequest, reservation_id: UUID) -> HttpResponse:
     """Restarts the time to pay; possible a limited number of times."""
     found = request.auth.reservation(reservation_id)
-    return _act(request, found, services.renew)
+    return act(request, found, services.renew)
 
 
 def _shelves(wanted: Wanted) -> tuple[Shelves, tuple[int, ...]]:
@@ -175,34 +137,3 @@ def _shelves(wanted: Wanted) -> tuple[Shelves, tuple[int, ...]]:
         raise Http404(
             "no warehouse with this code for this product; its stock names the codes"
         ) from None
-
-
-def _act(
-    request: ApiRequest,
-    found: Reservation,
-    verb: services.Verb[...],
-    said: Mapping[str, Any] | None = None,
-    **more: Any,
-) -> HttpResponse:
-    """Runs a verb on the caller's own reservation; `said` is the request's body."""
-    render = answers.changed(found)
-
-    def asked() -> dict[str, Any]:
-        return {"reservation": str(found.pk), **(said or {})}
-
-    owner = request.auth.key_owner(found.holder)
-    once = _once(request, owner, f"api:{verb.name}", asked, render)
-    return answers.respond(verb, once, render, reservation_id=found.pk, **more)
-
-
-def _once(
-    request: ApiRequest,
-    client: str,
-    endpoint: str,
-    asked: Callable[[], dict[str, Any]],
-    render: answers.Render,
-) -> Once | None:
-    key = sent_key(request)
-    if key is None:
-        return None
-    return Once(client, endpoint, key, fresh.encode(asked()).encode(), render)

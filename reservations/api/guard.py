@@ -19,12 +19,13 @@ class ApiRequest(HttpRequest):
 class Guard:
     scope: Scope
     has_body: bool = False
+    body_is_optional: bool = False
 
     def __call__(self, request: HttpRequest) -> Caller:
         """Runs the checks, the cheapest first. Raises `Problem`."""
         if request.method == "POST":
             strict_json.read_body(request)
-            if self.has_body:
+            if self.has_body and (request.body or not self.body_is_optional):
                 strict_json.check_content_type(request)
         caller = caller_of(request)
         caller.check(self.scope)
@@ -40,7 +41,7 @@ class Guard:
             caller.check_key(key)
         if wait := caller.wait(self.scope):
             raise problems.rate_limited(wait)
-        if self.has_body and not request.body:
+        if self.has_body and not request.body and not self.body_is_optional:
             raise Problem(problems.UNPARSABLE)
         if not self.has_body:
             _check_nothing_is_said(request)

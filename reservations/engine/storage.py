@@ -18,7 +18,8 @@ from reservations.engine.commands import Command
 from reservations.engine.idempotency import Once, Reply
 from reservations.engine.locks import Above, Patience
 from reservations.engine.stock import Shortage, Stock
-from reservations.models import Reservation
+from reservations.exceptions import IdempotencyConflict
+from reservations.models import IdempotencyKey, Reservation
 
 FIELDS = [field.attname for field in Reservation._meta.concrete_fields]
 NOW_AND_PENDING_OF = sql.NOW_AND_PENDING_OF.format(fields=", ".join(FIELDS))
@@ -55,6 +56,16 @@ def open_books(commands: Sequence[Command], patience: Patience) -> Books:
             for client, endpoint, key, digest, status, body in found["replies"]
         }
     return books
+
+
+def stored_reply(once: Once) -> Reply | None:
+    """The reply under a key, without its lock: None may be outdated. Raises
+    `IdempotencyConflict`."""
+    named = dict(zip(("client", "endpoint", "key"), once.name, strict=True))
+    stored = IdempotencyKey.objects.filter(**named).first()
+    if stored and bytes(stored.request_hash) != once.request_hash:
+        raise IdempotencyConflict
+    return Reply(stored.status, stored.body, replayed=True) if stored else None
 
 
 def wait_for_above(commands: Sequence[Command], patience: Patience) -> None:

@@ -55,6 +55,13 @@ def new_invitation(**changes) -> Invitation:
     return replace(invitation, **changes)
 
 
+def pay(provider: Stripe, invitation: Invitation, method: str = "pm_card_visa") -> str:
+    """A program pays; returns the reference of the money."""
+    reference = provider.prepare(invitation).reference
+    provider.pay(reference, invitation, method)
+    return reference
+
+
 class Payment:
     """An invitation whose page was opened at the bank, with what a shopper does there."""
 

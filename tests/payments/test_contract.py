@@ -10,6 +10,7 @@ from checkout.payments.base import (
     Declined,
     Fact,
     Invitation,
+    MethodRefused,
     Money,
     Refused,
     Returned,
@@ -19,12 +20,9 @@ from checkout.payments.base import (
     Unreachable,
 )
 from checkout.payments.stripe import Stripe
+from tests.payments.conftest import pay
 
 TOTAL = 2 * 1_245_000 + 99_950 + 9_900
-
-
-def paid(either: Stripe, invitation: Invitation) -> str:
-    return either.pay(invitation, "pm_card_visa").reference
 
 
 def money(either: Stripe, invitation: Invitation, reference: str) -> Money:
@@ -56,7 +54,7 @@ def test_a_closed_session_is_expired_and_can_be_closed_again(either, invitation)
 
 
 def test_a_card_is_authorised_then_captured_once(either, invitation) -> None:
-    reference = paid(either, invitation)
+    reference = pay(either, invitation)
     assert money(either, invitation, reference) == Money(
         reference=reference, amount=TOTAL, currency="INR", fact=Fact.AUTHORISED, refunds=(),
         disputed_at=None,
@@ -72,12 +70,23 @@ def test_a_card_is_authorised_then_captured_once(either, invitation) -> None:
         either.void(reference)
 
 
-def test_paid_again_it_is_the_same_money(either, invitation) -> None:
-    assert paid(either, invitation) == paid(either, invitation)
+def test_what_is_prepared_is_paid_by_nobody_else(either, invitation) -> None:
+    session = either.prepare(invitation)
+    assert (either.prepare(invitation), session.url) == (session, "")
+    seen = either.look(invitation.payment_id, session.reference)
+    assert seen == Seen(session=SessionState.OPEN, money=())
+
+
+def test_paid_again_it_is_the_same_money_whatever_the_method(either, invitation) -> None:
+    reference = pay(either, invitation)
+    assert pay(either, invitation, "pm_card_chargeDeclined") == reference
+    either.capture(reference, TOTAL)
+    assert pay(either, invitation) == reference
+    assert money(either, invitation, reference).amount == TOTAL
 
 
 def test_an_authorisation_that_was_ended_is_void_and_cannot_be_captured(either, invitation) -> None:
-    reference = paid(either, invitation)
+    reference = pay(either, invitation)
     either.void(reference)
     either.void(reference)
     seen = either.look(invitation.payment_id, reference)
@@ -91,7 +100,7 @@ def test_an_authorisation_that_was_ended_is_void_and_cannot_be_captured(either, 
 
 
 def test_a_refund_is_made_once_for_its_id(either, invitation) -> None:
-    reference, first = paid(either, invitation), uuid4()
+    reference, first = pay(either, invitation), uuid4()
     either.capture(reference, TOTAL)
     made = either.refund(reference, first, 100_000)
     assert made == Returned(
@@ -108,16 +117,40 @@ def test_a_refund_is_made_once_for_its_id(either, invitation) -> None:
         either.refund(reference, uuid4(), 1)
 
 
-def test_a_declined_card_pays_nothing(either, invitation) -> None:
-    with pytest.raises(Declined, match="declined"):
-        either.pay(invitation, "pm_card_chargeDeclined")
+def test_a_declined_card_pays_nothing_and_is_not_tried_again(either, invitation) -> None:
+    reference = either.prepare(invitation).reference
+    for method in ("pm_card_chargeDeclined", "pm_card_visa"):
+        with pytest.raises(Declined, match="declined"):
+            either.pay(reference, invitation, method)
+    either.close(reference)
+    with pytest.raises(Declined):
+        either.pay(reference, invitation, "pm_card_visa")
+    seen = either.look(invitation.payment_id, reference)
+    assert seen == Seen(session=SessionState.EXPIRED, money=())
+
+
+def test_an_unknown_method_is_refused_and_pays_nothing(either, invitation) -> None:
+    reference = either.prepare(invitation).reference
+    with pytest.raises(MethodRefused):
+        either.pay(reference, invitation, "pm_unknown")
+    seen = either.look(invitation.payment_id, reference)
+    assert seen == Seen(session=SessionState.OPEN, money=())
+
+
+def test_what_was_closed_cannot_be_paid(either, invitation) -> None:
+    reference = either.prepare(invitation).reference
+    either.close(reference)
+    with pytest.raises(Refused, match="closed"):
+        either.pay(reference, invitation, "pm_card_visa")
 
 
 def test_an_authentication_has_an_address_and_can_be_given_up(either, invitation) -> None:
-    with pytest.raises(AuthenticationNeeded) as needed:
-        either.pay(invitation, "pm_card_authenticationRequired")
-    assert needed.value.url.startswith("http")
-    reference = needed.value.reference
+    reference = either.prepare(invitation).reference
+    for method in ("pm_card_authenticationRequired", "pm_card_visa"):
+        with pytest.raises(AuthenticationNeeded) as needed:
+            either.pay(reference, invitation, method)
+        assert needed.value.url.startswith("http")
+        assert needed.value.reference == reference
     seen = either.look(invitation.payment_id, reference)
     assert seen == Seen(session=SessionState.OPEN, money=())
     either.close(reference)

@@ -17,7 +17,7 @@ from checkout.payments.base import (
 )
 from checkout.payments.stripe_data import session_parameters
 from tests.bank import running_bank
-from tests.payments.conftest import Payment, new_invitation
+from tests.payments.conftest import Payment, new_invitation, pay
 
 
 def facts(seen: Seen) -> list[Fact]:
@@ -50,7 +50,7 @@ def test_three_d_secure_is_rejected_then_approved(payment, bank) -> None:
 
 def test_a_program_whose_buyer_approves_is_paid(bank, provider, invitation) -> None:
     with pytest.raises(AuthenticationNeeded) as needed:
-        provider.pay(invitation, "pm_card_authenticationRequired")
+        pay(provider, invitation, "pm_card_authenticationRequired")
     bank.control(f"intents/{needed.value.reference}/approve")
     seen = provider.look(invitation.payment_id, needed.value.reference)
     assert (seen.session, facts(seen)) == (SessionState.COMPLETE, [Fact.AUTHORISED])

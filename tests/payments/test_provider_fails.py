@@ -37,7 +37,8 @@ def test_a_provider_that_is_down_or_busy_says_so_and_nothing_is_retried(
         lambda: provider.capture(reference, payment.total),
         lambda: provider.void(reference),
         lambda: provider.refund(reference, payment.invitation.payment_id, 1),
-        lambda: provider.pay(payment.invitation, "pm_card_visa"),
+        lambda: provider.prepare(payment.invitation),
+        lambda: provider.pay(reference, payment.invitation, "pm_card_visa"),
     ]
     with bank.fault(**{fault: True}):
         for call in calls:

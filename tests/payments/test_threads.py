@@ -5,8 +5,8 @@ from uuid import uuid4
 
 import pytest
 
-from checkout.payments.base import Item
-from tests.payments.conftest import Payment
+from checkout.payments.base import Declined, Item
+from tests.payments.conftest import Payment, pay
 
 pytestmark = pytest.mark.race
 
@@ -38,3 +38,24 @@ def test_many_who_capture_at_once_capture_once(bank, payment) -> None:
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda _: payment.provider.capture(reference, payment.total), range(16)))
     assert bank.moves(reference)[1:] == [("captured", payment.total)]
+
+
+def test_many_who_pay_at_once_pay_once(bank, provider, invitation) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        references = set(pool.map(lambda _: pay(provider, invitation), range(16)))
+    (reference,) = references
+    assert bank.moves(reference) == [("authorised", invitation.total_paise)]
+
+
+def test_many_who_are_declined_at_once_are_tried_once(bank, provider, invitation) -> None:
+    def declined(_: int) -> bool:
+        with pytest.raises(Declined):
+            pay(provider, invitation, "pm_card_chargeDeclined")
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        assert all(pool.map(declined, range(16)))
+    reference = provider.prepare(invitation).reference
+    assert len(bank.books("charge", intent=reference)) == 1
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: provider.close(reference), range(16)))

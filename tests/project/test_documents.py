@@ -14,6 +14,7 @@ from allo.api_kit.problems import Kind
 from allo.site import docs
 from allo.site.docs import SOURCES, Source
 from allo.staff.roles import ROLES, STOCK
+from checkout.api import answers as paying
 from reservations.api import answers, callers
 from tests.running import PROJECT
 
@@ -157,7 +158,7 @@ def test_defaults_of_settings_are_those_of_the_code() -> None:
 def test_every_refusal_of_the_api_is_documented_with_its_status() -> None:
     kinds = {
         kind.code: str(kind.status)
-        for module in (problems, answers, callers)
+        for module in (problems, answers, callers, paying)
         for kind in vars(module).values()
         if isinstance(kind, Kind) and kind.code
     }

@@ -1,0 +1,109 @@
+"""Which payment a request is about: the one under its key, another of the same order, or the first.
+
+The payment's id is stored under the key in the transaction that makes it. A new key makes another
+payment of an order that is open; the one before is closed first, so that one at the most can be
+paid.
+"""
+
+import json
+from uuid import UUID
+
+from checkout import settle
+from checkout.api import outcomes
+from checkout.api.confirming import Confirming
+from checkout.commands import OrderByProgram, PayAgain
+from checkout.exceptions import Overtaken
+from checkout.models import Order, OrderLine, Payment
+from checkout.orders import opening
+from checkout.payments.providers import provider
+from reservations.engine.idempotency import Once, Reply
+from reservations.engine.storage import stored_reply
+from reservations.engine.transactions import perform_bag, perform_once
+from reservations.exceptions import BeingPaid
+from reservations.models import Reservation
+
+# How often another request may change the payment before this one gives up.
+ROUNDS = 4
+
+# A payment, and whether an earlier request under the same key made it.
+Attempt = tuple[Payment, bool]
+
+
+def attempt(it: Confirming) -> Attempt | Reply:
+    """The request's payment, or the refusal that is stored under its key. Raises a
+    `ReservationError` that is not stored, or `ProviderError`."""
+    for _ in range(ROUNDS):
+        # Before the key is read: an order that is seen here and was opened under this key is found
+        # by it, and not taken for another request's.
+        last = _last_payment(it.found)
+        if it.once and (reply := stored_reply(it.once)):
+            return _stored(reply)
+        try:
+            return _next(it, last) if last else _first(it)
+        except Overtaken:
+            continue
+    raise BeingPaid
+
+
+def _last_payment(found: Reservation) -> Payment | None:
+    """Of the open order that it is on."""
+    lines = OrderLine.objects.filter(reservation=found, active=True)
+    orders = Order.objects.filter(pk__in=lines.values("order"), state=Order.State.OPEN)
+    payments = Payment.objects.filter(order__in=orders).select_related("order")
+    return payments.order_by("-created_at").first()
+
+
+def _first(it: Confirming) -> Attempt | Reply:
+    draft = it.draft()
+    command = opening.order_by_program(draft, it.found)
+    return _made(command, draft.payment_id, it.once_for(draft.payment_id))
+
+
+def _next(it: Confirming, last: Payment) -> Attempt | Reply:
+    """Another payment of the order, unless this is a retry without a key."""
+    if not last.order.by_program:
+        raise BeingPaid
+    if it.once is None and _goes_on(it, last):
+        return last, False
+    _end(last)
+    command = opening.pay_again(last, it.found)
+    return _made(command, command.payment_id, it.once_for(command.payment_id))
+
+
+def _made(
+    command: OrderByProgram | PayAgain, payment_id: UUID, once: Once | None
+) -> Attempt | Reply:
+    if once:
+        return _stored(perform_once(command, once))
+    perform_bag(command)
+    return _payment(payment_id), False
+
+
+def _stored(reply: Reply) -> Attempt | Reply:
+    """A refusal is the answer, as is what was stored before there were orders."""
+    payment_id = json.loads(reply.body).get("payment")
+    return (_payment(payment_id), reply.replayed) if payment_id else reply
+
+
+def _payment(pk: UUID | str) -> Payment:
+    return Payment.objects.select_related("order").get(pk=pk)
+
+
+def _goes_on(it: Confirming, last: Payment) -> bool:
+    """Whether it can still be paid, in the way of this request. What was declined is over."""
+    if last.closed_at:
+        return False
+    if last.session_ref is None:
+        return True
+    method = it.method_for(last)
+    if method is None:
+        return bool(last.url)
+    return not last.url and not outcomes.is_declined(last, method)
+
+
+def _end(last: Payment) -> None:
+    """Nobody can pay it any more, and what was paid is sold. One that was not opened at the
+    provider is closed under the locks that make the next."""
+    if last.session_ref:
+        provider(last.provider).close(last.session_ref)
+        settle.settle(last.pk)
