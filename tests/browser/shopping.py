@@ -110,14 +110,19 @@ def type_buyer(page: Page, **typed: str) -> None:
             page.locator(f"[name={field}]").fill(value)
 
 
-def order_button(page: Page) -> Locator:
-    """The shop of the browser tests is paid on delivery."""
-    return page.get_by_role("button", name="Order for")
+def pay_button(page: Page) -> Locator:
+    return page.get_by_role("button", name=re.compile(r"^\s*Pay "))
+
+
+def pay_at_the_bank(page: Page) -> None:
+    """On the page of the simulated bank, which leads back to the order."""
+    page.get_by_role("button", name="by card").click()
 
 
 def confirm(page: Page) -> None:
     type_buyer(page)
-    order_button(page).click()
+    pay_button(page).click()
+    pay_at_the_bank(page)
 
 
 def heading(page: Page, name: str) -> Locator:

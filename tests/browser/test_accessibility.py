@@ -12,7 +12,7 @@ from tests.browser.shopping import (
     hold,
     move_deadline,
     open_reserve,
-    order_button,
+    pay_button,
     untouched,
 )
 from tests.running import Shop
@@ -60,7 +60,7 @@ def test_the_checkout_live_warning_asking_and_with_mistakes(
     complaints.expect("status of 422")
     checkout = hold(page, untouched(shop))
     assert faults(page) == []
-    order_button(page).click()
+    pay_button(page).click()
     expect(page.get_by_role("alert")).to_be_visible()
     assert faults(page) == []
     page.get_by_role("link", name="Cancel the reservation").click()

@@ -6,7 +6,15 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import NewContext, screen
-from tests.browser.shopping import heading, hold, order_button, type_buyer, units, untouched
+from tests.browser.shopping import (
+    heading,
+    hold,
+    pay_at_the_bank,
+    pay_button,
+    type_buyer,
+    units,
+    untouched,
+)
 from tests.running import Shop
 
 pytestmark = pytest.mark.browser
@@ -30,13 +38,14 @@ def test_the_total_follows_what_is_ticked_and_only_that_is_ordered(
     page.get_by_role("checkbox", name=shelf.product).uncheck()
     one = total(page)
     assert 0 < one < both
-    expect(order_button(page)).to_contain_text(page.locator(".receipt-total dd").inner_text())
+    expect(pay_button(page)).to_contain_text(page.locator(".receipt-total dd").inner_text())
     type_buyer(page)
     # It is refreshed by its own events, as after a push.
     page.locator("#bag").dispatch_event("refresh")
     page.get_by_label("I collect it").check()
     expect(page.get_by_label("PIN code")).to_be_hidden()
-    order_button(page).click()
+    pay_button(page).click()
+    pay_at_the_bank(page)
     expect(heading(page, "It is yours.")).to_be_visible()
     assert units(shop, other) == (other.units - 1, 0)
     assert units(shop, shelf) == (shelf.units, 1)
@@ -51,7 +60,8 @@ def test_without_javascript_what_is_ticked_is_ordered(new_context: NewContext, s
     page.goto("/bag/")
     page.get_by_role("checkbox", name=other.product).uncheck()
     type_buyer(page)
-    page.get_by_role("button", name="Order what is ticked").click()
+    page.get_by_role("button", name="Pay for what is ticked").click()
+    pay_at_the_bank(page)
     expect(heading(page, "It is yours.")).to_be_visible()
     assert units(shop, shelf) == (shelf.units - 1, 0)
     assert units(shop, other) == (other.units, 1)

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Complaints, NewContext
-from tests.browser.shopping import heading, hold, order_button, units, untouched
+from tests.browser.shopping import heading, hold, pay_button, units, untouched
 from tests.browser.test_live import rare, visit
 from tests.running import Shop, wait_for
 
@@ -80,6 +80,6 @@ def test_confirming_too_late_sells_nothing(
     page.get_by_label("Name").fill("Asha Rao")
     page.get_by_label("E-mail").fill("asha@example.org")
     wait_for(lambda: units(hasty_shop, shelf) == (shelf.units, 0), seconds=6)
-    order_button(page).click()
+    pay_button(page).click()
     expect(heading(page, "The time ran out.")).to_be_visible()
     assert units(hasty_shop, shelf) == (shelf.units, 0)

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page
 
 from tests.browser.conftest import Complaints, NewContext, SignIn
-from tests.browser.shopping import order_button, type_buyer, untouched
+from tests.browser.shopping import pay_at_the_bank, pay_button, type_buyer, untouched
 from tests.browser.test_layout import overflow
 from tests.running import Shop
 
@@ -104,7 +104,8 @@ def test_no_page_of_the_shop_is_wider_than_the_screen(
     found = wide(page, [held, f"{held}cancel/", f"/p/{slug}/", "/reservations/", "/bag/"])
     page.goto(held)
     type_buyer(page, **typed)
-    order_button(page).click()
+    pay_button(page).click()
+    pay_at_the_bank(page)
     page.get_by_role("heading", name="It is yours.").wait_for()
     assert overflow(page) == 0
     found |= wide(

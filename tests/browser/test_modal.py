@@ -4,7 +4,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import Complaints, NewContext, screen
-from tests.browser.shopping import Shelf, confirm, heading, open_reserve, untouched
+from tests.browser.shopping import Shelf, confirm, heading, open_reserve, pay_at_the_bank, untouched
 from tests.running import Shop
 
 pytestmark = pytest.mark.browser
@@ -96,6 +96,7 @@ def test_all_the_way_by_keyboard_alone(page: Page, shelf: Shelf) -> None:
         tab_to(page, page.get_by_label(label))
         page.keyboard.type(text)
     page.keyboard.press("Enter")
+    pay_at_the_bank(page)
     expect(heading(page, "It is yours.")).to_be_visible()
 
 

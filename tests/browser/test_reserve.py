@@ -15,7 +15,8 @@ from tests.browser.shopping import (
     lose_the_race,
     move_deadline,
     open_reserve,
-    order_button,
+    pay_at_the_bank,
+    pay_button,
     type_buyer,
     units,
     untouched,
@@ -134,7 +135,7 @@ def test_a_mistake_is_shown_beside_its_field_and_the_input_is_kept(
     complaints.expect("status of 422")
     hold(page, untouched(shop))
     type_buyer(page, email="asha at example")
-    order_button(page).click()
+    pay_button(page).click()
     expect(page.get_by_role("alert")).to_be_focused()
     expect(page.get_by_label("Name")).to_have_value("Asha Rao")
     email = page.get_by_label("E-mail")
@@ -143,7 +144,8 @@ def test_a_mistake_is_shown_beside_its_field_and_the_input_is_kept(
     page.get_by_role("alert").get_by_role("link", name="Enter a valid email").click()
     expect(email).to_be_focused()
     email.fill("asha@example.org")
-    order_button(page).click()
+    pay_button(page).click()
+    pay_at_the_bank(page)
     expect(heading(page, "It is yours.")).to_be_visible()
 
 

@@ -13,7 +13,7 @@ from tests.browser.shopping import (
     hold,
     lose_the_race,
     open_reserve,
-    order_button,
+    pay_button,
     units,
     untouched,
 )
@@ -79,7 +79,7 @@ def test_mistakes_are_shown_and_the_input_is_kept(
     complaints.expect("status of 422")
     hold(page, untouched(shop))
     page.get_by_label("Name").fill("Asha Rao")
-    order_button(page).click()
+    pay_button(page).click()
     expect(page.get_by_role("alert")).to_contain_text("This field is required.")
     expect(page.get_by_label("Name")).to_have_value("Asha Rao")
 
