@@ -26,6 +26,14 @@ class NotThatState(Exception):
     """The order is not in the state that this step begins from."""
 
 
+class LeftChanged(Exception):
+    """Another refund was made meanwhile: `left` paise can still be refunded."""
+
+    def __init__(self, left: int) -> None:
+        super().__init__(f"{left} paise are left")
+        self.left = left
+
+
 class NothingToRefund(Exception):
     """No money of the order was captured."""
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 from uuid import uuid4
 
 from django.db import transaction
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
 from allo.outbox import services as outbox
@@ -61,6 +62,17 @@ def order_link(order: Order) -> None:
     before = Message.objects.filter(key__startswith=f"order_link:{order.pk}:")
     if not before.filter(created_at__gt=Now() - LINK_PAUSE).exists():
         _write("order_link", order, f"{order.pk}:{uuid4()}")
+
+
+def messages_of(order: Order) -> QuerySet[Message]:
+    """All mail about it that is still kept, the latest first."""
+    refunds = Refund.objects.filter(charge__order=order).values_list("pk", flat=True)
+    charges = order.charges.values_list("pk", flat=True)
+    keys = [f"{kind}:{order.pk}" for kind in ("receipt", "order_cancelled")]
+    keys += [f"refunded:{pk}" for pk in refunds]
+    keys += [f"money_comes_back:{pk}" for pk in charges]
+    several = [Q(key__startswith=f"{kind}:{order.pk}:") for kind in ("shipped", "order_link")]
+    return Message.objects.filter(Q(key__in=keys) | several[0] | several[1]).order_by("-pk")
 
 
 def _write(kind: str, order: Order, name: str, **more: object) -> None:

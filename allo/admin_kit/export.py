@@ -61,7 +61,7 @@ class StreamedExport(ModelAdmin[Row]):
         except IncorrectLookupParameters:
             return HttpResponseRedirect(self.address("changelist") + "?e=1")
         if kind != "xlsx":
-            return self._csv(rows)
+            return csv_of(self._table(rows), self._name())
         if rows.order_by()[: XLSX_AT_MOST + 1].count() > XLSX_AT_MOST:
             self.message_user(
                 request,
@@ -79,15 +79,6 @@ class StreamedExport(ModelAdmin[Row]):
             asked.pop(parameter, None)
         request.GET = asked  # type: ignore[assignment]
         return self.get_changelist_instance(request).get_queryset(request)
-
-    def _csv(self, rows: QuerySet[Row]) -> StreamingHttpResponse:
-        lines = csv.writer(_Echo())
-        text = (lines.writerow(cells) for cells in self._table(rows))
-        response = StreamingHttpResponse(
-            chain([BYTE_ORDER_MARK], _in_pieces(text)), content_type="text/csv; charset=utf-8"
-        )
-        response.headers["Content-Disposition"] = f'attachment; filename="{self._name()}.csv"'
-        return response
 
     def _xlsx(self, rows: QuerySet[Row]) -> FileResponse:
         book = Workbook(write_only=True)
@@ -109,6 +100,17 @@ class StreamedExport(ModelAdmin[Row]):
         values = [get if callable(get) else attrgetter(get) for get in self.export_columns.values()]
         for row in by_key(rows):
             yield [cell(value(row)) for value in values]
+
+
+def csv_of(table: Iterable[Cells], name: str) -> StreamingHttpResponse:
+    """A table, its cells made by `cell`, as a file that is sent while it is made."""
+    lines = csv.writer(_Echo())
+    text = (lines.writerow(cells) for cells in table)
+    response = StreamingHttpResponse(
+        chain([BYTE_ORDER_MARK], _in_pieces(text)), content_type="text/csv; charset=utf-8"
+    )
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}.csv"'
+    return response
 
 
 def by_key(rows: QuerySet[Row]) -> Iterator[Row]:

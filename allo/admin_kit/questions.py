@@ -48,6 +48,10 @@ class Questions(ModelAdmin[Row]):
         """The allowed verbs that apply to the row in its current state."""
         return self.allowed(request)
 
+    def listed_verbs(self, request: HttpRequest, row: Row) -> Sequence[str]:
+        """Those of them in the list's last column."""
+        return self.open_verbs(request, row)
+
     def name_of(self, row: Row) -> str:
         return str(row)
 
@@ -70,15 +74,15 @@ class Questions(ModelAdmin[Row]):
             for verb in self.allowed(request)
         }
 
-    def links(self, request: HttpRequest, row: Row) -> list[tuple[str, str]]:
+    def links(self, request: HttpRequest, row: Row, verbs: Sequence[str]) -> list[tuple[str, str]]:
         """Title and address of what can be done to this row."""
         return [
             (self.verbs[verb].title, with_back(request, self.address(verb), id=row.pk))
-            for verb in self.open_verbs(request, row)
+            for verb in verbs
         ]
 
     def page_context(self, request: HttpRequest, row: Row) -> dict[str, Any]:
-        return {"verbs": self.links(request, row)}
+        return {"verbs": self.links(request, row, self.open_verbs(request, row))}
 
     def do_columns(self, request: HttpRequest) -> list[Callable[[Row], SafeString]]:
         """The list's last column, a button for each verb; none for those who may do nothing."""
@@ -86,7 +90,7 @@ class Questions(ModelAdmin[Row]):
         @admin.display(description="Do")
         def do(row: Row) -> SafeString:
             button = '<a class="row-verb" href="{}" aria-label="{} {}">{}</a>'
-            links = self.links(request, row)
+            links = self.links(request, row, self.listed_verbs(request, row))
             cells = ((address, title, self.name_of(row), title) for title, address in links)
             return format_html_join(" ", button, cells)
 

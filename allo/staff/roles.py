@@ -53,6 +53,21 @@ CATALOGUE = (
     "catalog.publish_product",
 )
 MAIL = ("outbox.retry_message",)
+# Money back, also by ending the order.
+MONEY_BACK = ("checkout.refund_order", "checkout.cancel_order")
+# What somebody sees who packs: orders and where their stock is, and no API tokens or audits.
+PARCELS = (
+    "catalog.view_category",
+    "catalog.view_product",
+    "checkout.view_order",
+    "checkout.view_orderevent",
+    "checkout.view_orderline",
+    "inventory.view_inventory",
+    "inventory.view_lowstock",
+    "inventory.view_stockmovement",
+    "inventory.view_warehouse",
+)
+FULFIL = ("checkout.fulfil_order",)
 # Tokens are never edited: the permission to change one is the permission to revoke it.
 TOKENS = (
     "reservations.add_apitoken",
@@ -63,8 +78,9 @@ BOOKS = ("reservations.run_audit", "axes.view_accessattempt", "axes.view_accessl
 ROLES = {
     "Viewer": VIEW,
     "Stock keeper": VIEW + STOCK,
-    "Support": VIEW + HOLDS + MAIL,
-    "Manager": VIEW + STOCK + HOLDS + MAIL + CATALOGUE + TOKENS + BOOKS,
+    "Packer": PARCELS + FULFIL,
+    "Support": VIEW + HOLDS + MAIL + MONEY_BACK,
+    "Manager": VIEW + STOCK + HOLDS + MAIL + MONEY_BACK + FULFIL + CATALOGUE + TOKENS + BOOKS,
 }
 
 

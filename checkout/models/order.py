@@ -5,6 +5,7 @@ from django.db import models
 from django.db.models import F, Func, Index, Q
 from django.db.models.functions import Now, Upper
 
+from allo.postgresql.indexes import OpClass
 from checkout.models.order_triggers import OF_ORDER
 
 # Without I, L, O and U, so that nobody misreads a number.
@@ -87,6 +88,11 @@ class Order(models.Model):
     class Meta:
         ordering = ("-opened_at", "pk")
         default_permissions = ("view",)
+        permissions = (
+            ("fulfil_order", "Can pack, send and deliver orders"),
+            ("refund_order", "Can refund orders"),
+            ("cancel_order", "Can cancel orders"),
+        )
         constraints = (
             models.CheckConstraint(condition=Q(state__in=STATES), name="order_state_known"),
             _timed("dropped", "dropped"),
@@ -130,7 +136,13 @@ class Order(models.Model):
             Index(
                 fields=("paid_at",), condition=Q(state__in=("paid", "packed")), name="order_to_send"
             ),
-            Index(Upper("email"), name="order_by_email"),  # as `iexact` compares
+            # What was sold on a day.
+            Index(
+                fields=("paid_at",), condition=Q(paid_at__isnull=False), name="order_by_paid_time"
+            ),
+            # As `iexact` and `istartswith` compare.
+            Index(Upper("email"), name="order_by_email"),
+            Index(OpClass(Upper("name"), "text_pattern_ops"), name="order_by_name"),
         )
         triggers = OF_ORDER
 

@@ -32,6 +32,8 @@ class OrderLine(models.Model):
     active = models.BooleanField(
         default=True, db_default=True, help_text="Not on an order that was dropped."
     )
+    # The lines of one warehouse leave together, as one parcel.
+    shipped_at = models.DateTimeField(null=True, blank=True)
     carrier = models.CharField(max_length=60, blank=True, default="", db_default="")
     tracking = models.CharField(
         "tracking number", max_length=60, blank=True, default="", db_default=""
@@ -53,6 +55,10 @@ class OrderLine(models.Model):
                 condition=Q(gst_percent__lte=MOST_GST), name="line_gst_percent_known"
             ),
             models.CheckConstraint(condition=Q(gst_paise=gst_included()), name="line_gst_is_exact"),
+            models.CheckConstraint(
+                condition=Q(shipped_at__isnull=False) | Q(carrier="", tracking=""),
+                name="parcel_has_left",
+            ),
         )
         triggers = OF_LINE
 

@@ -108,6 +108,21 @@ OF_ORDER = (
         fact="EXISTS (SELECT FROM checkout_charge WHERE order_id = NEW.id AND decision = 'take'"
         " AND fact = 'void')",
     ),
+    RefuseUnless(
+        name="shipped_is_sent_whole",
+        operation=UpdateOf("state"),
+        condition=_moves_to("shipped"),
+        fact="NOT EXISTS (SELECT FROM checkout_orderline"
+        " WHERE order_id = NEW.id AND active AND shipped_at IS NULL)",
+    ),
+    # Nothing that is on its way goes back on the shelf.
+    RefuseUnless(
+        name="cancelled_is_still_here",
+        operation=UpdateOf("state"),
+        condition=Condition("OLD.state = 'packed' AND NEW.state = 'cancelled'"),
+        fact="NOT EXISTS (SELECT FROM checkout_orderline"
+        " WHERE order_id = NEW.id AND shipped_at IS NOT NULL)",
+    ),
     # Afterwards it is only erased, and only once nobody needs it to send something.
     Refuse(
         name="buyer_of_an_order_is_kept",
@@ -189,6 +204,15 @@ OF_LINE = (
         condition=changed("active"),
         fact="NOT NEW.active"
         " AND EXISTS (SELECT FROM checkout_order WHERE id = NEW.order_id AND state = 'dropped')",
+    ),
+    Refuse(
+        name="line_is_sent_once", operation=UpdateOf("shipped_at"), condition=set_once("shipped_at")
+    ),
+    RefuseUnless(
+        name="sent_line_is_packed",
+        operation=UpdateOf("shipped_at"),
+        condition=changed("shipped_at"),
+        fact="EXISTS (SELECT FROM checkout_order WHERE id = NEW.order_id AND state = 'packed')",
     ),
     goes_with_its_order("line_goes_with_its_order"),
 )

@@ -148,6 +148,11 @@ class Charge(models.Model):
         indexes = (
             Index(fields=("-created_at", "-id"), name="charge_by_time"),
             Index(fields=("created_at",), condition=Q(settled_at=None), name="charge_unsettled"),
+            Index(
+                fields=("disputed_at",),
+                condition=Q(disputed_at__isnull=False),
+                name="charge_disputed",
+            ),
         )
         triggers = OF_CHARGE
 

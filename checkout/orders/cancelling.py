@@ -5,6 +5,7 @@ from uuid import UUID, uuid5
 
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.db.models import Exists, OuterRef
 from django.db.models.functions import Now
 
 from checkout import mail
@@ -30,10 +31,16 @@ def cancel_lapsed(order: Order) -> None:
 
 
 @transaction.atomic
-def cancel(order: Order, *, reason: str, actor: User | None = None) -> None:
-    """Before it is shipped: its units go back on the shelf, and what is left of its money back to
-    the buyer. Raises as `restock_and_cancel`."""
-    restock_and_cancel(order, of=Order.CANCELLABLE, actor=actor, note=reason)
+def cancel(
+    order: Order,
+    *,
+    reason: str,
+    actor: User | None = None,
+    of: Collection[str] = Order.CANCELLABLE,
+) -> None:
+    """Before any of it leaves: its units go back on the shelf, and what is left of its money back
+    to the buyer. Raises as `restock_and_cancel`."""
+    restock_and_cancel(order, of=of, actor=actor, note=reason)
     if left := refunding.left_of(order):
         refunding.refund(order, amount=left, reason=reason, actor=actor)
 
@@ -42,13 +49,16 @@ def cancel(order: Order, *, reason: str, actor: User | None = None) -> None:
 def restock_and_cancel(
     order: Order, *, of: Collection[str], actor: User | None = None, note: str
 ) -> None:
-    """Raises `NotThatState` if the order is in none of the states `of` any more, `AlreadyDone` if
-    its units are back already, `Busy`."""
+    """Raises `NotThatState` if the order is in none of the states `of` any more or a parcel of it
+    has left, `AlreadyDone` if its units are back already, `Busy`."""
     # The ledger first, as inventory rows are locked before orders. What another transaction did to
     # the order meanwhile is seen by the update below, and undoes this.
     lines = order.order_lines.filter(active=True).select_related("reservation")
     services.apply(adjustments=[_returned(line, note) for line in lines], actor=actor)
-    cancelled = Order.objects.filter(pk=order.pk, state__in=of)
+    # Locked before it is judged: a parcel may be about to leave, under the same lock.
+    list(Order.objects.select_for_update(no_key=True).filter(pk=order.pk))
+    left = OrderLine.objects.filter(order=OuterRef("pk"), shipped_at__isnull=False)
+    cancelled = Order.objects.filter(~Exists(left), pk=order.pk, state__in=of)
     if not cancelled.update(state=Order.State.CANCELLED, cancelled_at=Now()):
         raise NotThatState
     order.refresh_from_db()

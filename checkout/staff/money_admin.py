@@ -9,7 +9,7 @@ from allo.admin_kit.flags import flag
 from allo.admin_kit.search import Searched
 from catalog.templatetags.money import inr
 from checkout.models import Charge, Payment, Refund
-from checkout.staff.orders_admin import of_order
+from checkout.staff.order_parts_admin import of_order
 from reservations.staff.console import named_id
 
 

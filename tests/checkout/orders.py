@@ -105,6 +105,8 @@ def sell(order: Order) -> None:
 
 
 def move(order: Order, state: str) -> None:
+    if state == State.SHIPPED:
+        order.order_lines.filter(order__state="packed").update(shipped_at=timezone.now())
     times = {} if state == State.OPEN else {f"{state}_at": timezone.now()}
     Order.objects.filter(pk=order.pk).update(state=state, **times)
 

@@ -102,10 +102,9 @@ def test_a_line_stays_as_it_was_made(order, made) -> None:
         order.order_lines.update(**made)
 
 
-def test_a_line_stays_on_its_order_but_says_how_it_is_sent(order) -> None:
+def test_a_line_stays_on_its_order(order) -> None:
     with refuses("line_ends_with_its_order"):
         order.order_lines.update(active=False)
     brought(order, State.CANCELLED)
     with refuses("line_ends_with_its_order"):
         order.order_lines.update(active=False)
-    assert order.order_lines.update(carrier="India Post", tracking="EK123456789IN") == 1

@@ -94,11 +94,33 @@ def test_a_state_has_its_time(order, state) -> None:
 )  # fmt: skip
 def test_a_time_comes_with_its_state(order, state, early) -> None:
     brought(order, state)
+    if state == State.PACKED:
+        order.order_lines.update(shipped_at=timezone.now())
     with refuses(f"{early}_has_its_time"):
         change(order, **{f"{early}_at": timezone.now()})
     if early in {"packed", "shipped", "delivered"}:
         with refuses(f"{early}_has_its_time"):
             change(order, state=early)
+
+
+def test_what_left_is_packed_once_whole_and_never_cancelled() -> None:
+    two = opened(hold(stocked(5, product="a")), hold(stocked(5, product="b")))
+    lines = brought(two, State.PAID).order_lines
+    with refuses("sent_line_is_packed"):
+        lines.update(shipped_at=timezone.now())
+    with refuses("parcel_has_left"):
+        lines.update(carrier="Blue Dart")
+    move(two, State.PACKED)
+    one = lines.filter(name="A")
+    one.update(shipped_at=timezone.now(), carrier="Blue Dart")
+    with refuses("line_is_sent_once"):
+        one.update(shipped_at=timezone.now())
+    with refuses("shipped_is_sent_whole"):
+        change(two, state=State.SHIPPED, shipped_at=timezone.now())
+    with refuses("cancelled_is_still_here"):
+        change(two, state=State.CANCELLED, cancelled_at=timezone.now())
+    lines.filter(name="B").update(shipped_at=timezone.now())
+    change(two, state=State.SHIPPED, shipped_at=timezone.now())
 
 
 def test_nothing_is_placed_without_its_charge(order) -> None:

@@ -4,10 +4,11 @@ import pytest
 
 from checkout import clock
 from checkout.exceptions import NotThatState, TooMuch
-from checkout.models import Charge, Order, Payment, Refund
+from checkout.models import Charge, Payment, Refund
 from checkout.orders import cancelling, refunding
 from inventory.exceptions import AlreadyDone
 from inventory.models import StockMovement
+from tests.checkout.orders import move
 from tests.money.buying import SOLD, Purchase, buy
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -128,7 +129,7 @@ def test_cancelling_restocks_once_and_refunds_the_rest(paid) -> None:
 def test_a_packed_order_that_was_shipped_meanwhile_is_not_cancelled(paid) -> None:
     stale = paid.order
     for state in ("packed", "shipped"):
-        Order.objects.filter(pk=stale.pk).update(state=state, **{f"{state}_at": stale.paid_at})
+        move(stale, state)
     with pytest.raises(NotThatState):
         cancelling.cancel(stale, reason="Too late")
     assert paid.units == (4, 0)

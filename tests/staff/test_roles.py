@@ -21,6 +21,7 @@ pytestmark = pytest.mark.django_db
 
 SUPPORT, MANAGER = {"Support", "Manager"}, {"Manager"}
 STAFF = set(roles.ROLES)
+VIEWERS = STAFF - {"Packer"}
 RESERVATION = "/admin/reservations/reservation/"
 PRODUCT = "/admin/catalog/product/"
 
@@ -72,19 +73,19 @@ ACTIONS = {
 }
 DOORS = {
     "the dashboard": ("/admin/", STAFF | {NOBODY}),
-    "the console": (RESERVATION, STAFF),
-    "one reservation": (lambda f: f"{RESERVATION}{f.reservation.pk}/change/", STAFF),
-    "what staff did": ("/admin/reservations/staffaction/", STAFF),
+    "the console": (RESERVATION, VIEWERS),
+    "one reservation": (lambda f: f"{RESERVATION}{f.reservation.pk}/change/", VIEWERS),
+    "what staff did": ("/admin/reservations/staffaction/", VIEWERS),
     "the release question": (lambda f: f"{RESERVATION}release/?id={f.reservation.pk}", SUPPORT),
     "the extend question": (lambda f: f"{RESERVATION}extend/?id={f.reservation.pk}", SUPPORT),
-    "reservations as a file": (f"{RESERVATION}export/csv/", STAFF),
+    "reservations as a file": (f"{RESERVATION}export/csv/", VIEWERS),
     "products": (PRODUCT, STAFF),
     "a new product": (f"{PRODUCT}add/", MANAGER),
     "deleting a product": (lambda f: f"{PRODUCT}{f.product.pk}/delete/", MANAGER),
     "the publish question": (lambda f: f"{PRODUCT}publish/?id={f.product.pk}", MANAGER),
-    "audit runs": ("/admin/reservations/auditrun/", STAFF),
-    "sweeps": ("/admin/reservations/sweep/", STAFF),
-    "mail": ("/admin/outbox/message/", STAFF),
+    "audit runs": ("/admin/reservations/auditrun/", VIEWERS),
+    "sweeps": ("/admin/reservations/sweep/", VIEWERS),
+    "mail": ("/admin/outbox/message/", VIEWERS),
     "who tried to sign in": ("/admin/axes/accessattempt/", MANAGER),
     "people": ("/admin/auth/user/", set()),
     "roles": ("/admin/auth/group/", set()),
@@ -172,6 +173,6 @@ def test_a_role_that_names_what_does_not_exist_is_refused(monkeypatch) -> None:
 def test_roles_of_an_older_version_get_their_new_permissions() -> None:
     have_roles()
     viewer = Group.objects.get(name="Viewer")
-    with before("allo", "0006_roles_see_orders"):
+    with before("allo", "0007_roles_fulfil_orders"):
         viewer.permissions.remove(*Permission.objects.filter(codename="view_message"))
     assert viewer.permissions.filter(codename="view_message").exists()

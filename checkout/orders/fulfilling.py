@@ -1,0 +1,129 @@
+"""The steps of staff with an order: packed, sent parcel by parcel, delivered, money back.
+
+Each begins from the state that the person saw. If somebody else was faster, nothing happens and
+`NotThatState` or `LeftChanged` says so.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.db.models import Max, QuerySet
+from django.db.models.functions import Now
+
+from checkout import mail
+from checkout.events import publish_order
+from checkout.exceptions import LeftChanged, NotThatState
+from checkout.models import Order, OrderEvent, OrderLine
+from checkout.orders import refunding
+from inventory.models import Warehouse
+
+State = Order.State
+LONGEST_NOTE = 200
+
+
+@transaction.atomic
+def pack(order: Order, *, actor: User, note: str = "") -> None:
+    _move(order, State.PAID, State.PACKED)
+    _record(order, "pack", actor, note)
+    publish_order(order, order.packed_at)
+
+
+@transaction.atomic
+def ship(
+    order: Order,
+    *,
+    warehouse: Warehouse,
+    carrier: str,
+    tracking: str = "",
+    actor: User,
+    note: str = "",
+) -> None:
+    """Sends the parcel of one warehouse: all lines that are kept there. With the last parcel the
+    order is shipped; until then it stays packed, and cannot be cancelled any more."""
+    # Of two parcels that are sent at once, the second sees that it is the last.
+    _lock(order, State.PACKED)
+    _send(
+        _unsent(order).filter(reservation__inventory__warehouse=warehouse),
+        carrier=carrier,
+        tracking=tracking,
+    )
+    if not _unsent(order).exists():
+        _move(order, State.PACKED, State.SHIPPED)
+    _record(order, "ship", actor, f"From {warehouse.name}. {note}".strip())
+    mail.shipped(order, warehouse.code)
+    publish_order(order, order.order_lines.aggregate(at=Max("shipped_at"))["at"])
+
+
+@transaction.atomic
+def hand_over(order: Order, *, actor: User, note: str = "") -> None:
+    """To a buyer who collects it: it is sent and delivered in one step."""
+    _lock(order, State.PACKED)
+    _send(_unsent(order))
+    _move(order, State.PACKED, State.SHIPPED)
+    _move(order, State.SHIPPED, State.DELIVERED)
+    _record(order, "hand over", actor, note)
+    publish_order(order, order.delivered_at)
+
+
+@transaction.atomic
+def deliver(order: Order, *, actor: User, note: str = "") -> None:
+    _move(order, State.SHIPPED, State.DELIVERED)
+    _record(order, "deliver", actor, note)
+    publish_order(order, order.delivered_at)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Money to give back: for units of a line, or for the order as a whole."""
+
+    paise: int
+    line: OrderLine | None = None
+    units: int = 0
+
+
+@transaction.atomic
+def refund(
+    order: Order, *, parts: Sequence[Part], seen_left: int, reason: str, actor: User
+) -> None:
+    """Gives all the parts back, or none. `seen_left` is what could be refunded, in paise, when the
+    person decided: a form that is sent twice acts once. Raises `LeftChanged`, `TooMuch`,
+    `NothingToRefund`."""
+    # Two people who refund at once wait for each other, so the second sees the first one's refund.
+    Order.objects.select_for_update(no_key=True).get(pk=order.pk)
+    if (left := refunding.left_of(order)) != seen_left:
+        raise LeftChanged(left)
+    for part in parts:
+        asked = refunding.refund(
+            order, amount=part.paise, line=part.line, units=part.units, reason=reason, actor=actor
+        )
+    asked.refresh_from_db(fields=["created_at"])
+    publish_order(order, asked.created_at)
+
+
+def _lock(order: Order, state: str) -> None:
+    locked = Order.objects.select_for_update(no_key=True).filter(pk=order.pk, state=state)
+    if not list(locked):
+        raise NotThatState
+
+
+def _unsent(order: Order) -> QuerySet[OrderLine]:
+    return OrderLine.objects.filter(order=order, active=True, shipped_at=None)
+
+
+def _send(lines: QuerySet[OrderLine], **parcel: str) -> None:
+    if not lines.update(shipped_at=Now(), **parcel):
+        raise NotThatState
+
+
+def _move(order: Order, before: str, after: str) -> None:
+    """A conditional update, which waits for whoever moves it just now."""
+    seen = Order.objects.filter(pk=order.pk, state=before)
+    if not seen.update(state=after, **{f"{after}_at": Now()}):
+        raise NotThatState
+    order.refresh_from_db()
+
+
+def _record(order: Order, what: str, actor: User, note: str) -> None:
+    OrderEvent.objects.create(order=order, what=what, who=actor, note=note[:LONGEST_NOTE])

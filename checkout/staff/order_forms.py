@@ -1,0 +1,145 @@
+"""The forms of what staff do with orders."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from decimal import Decimal
+from typing import Any
+
+from django import forms
+
+from allo.web.names import text_is_visible
+from catalog.templatetags.money import inr
+from checkout.models import Charge, Order, OrderLine, Refund
+from checkout.orders.fulfilling import Part
+from inventory.models import Warehouse
+from reservations.staff.forms import ReasonForm
+
+# Leaves room for what the record says before it, within its 200 characters.
+LONGEST_NOTE = 90
+
+
+def parcels_of(order: Order) -> dict[Warehouse, list[OrderLine]]:
+    """What leaves from where: the lines of each warehouse are one parcel."""
+    found: dict[Warehouse, list[OrderLine]] = {}
+    for line in order.order_lines.all():
+        found.setdefault(line.reservation.inventory.warehouse, []).append(line)
+    return found
+
+
+def waiting_parcels(order: Order) -> dict[Warehouse, list[OrderLine]]:
+    """Those that have not left yet."""
+    parcels = parcels_of(order).items()
+    return {warehouse: lines for warehouse, lines in parcels if not lines[0].shipped_at}
+
+
+def left_of(order: Order) -> int:
+    """What can still be refunded, in paise, from the charges that a list has read already."""
+    return sum(
+        charge.amount - charge.refunded_paise
+        for charge in order.charges.all()
+        if (charge.decision, charge.fact) == (Charge.Decision.TAKE, Charge.Fact.CAPTURED)
+    )
+
+
+def contents(lines: Iterable[OrderLine]) -> str:
+    return ", ".join(str(line) for line in lines)
+
+
+class NoteForm(forms.Form):
+    note = forms.CharField(
+        required=False,
+        max_length=LONGEST_NOTE,
+        validators=[text_is_visible],
+        widget=forms.TextInput({"autocomplete": "off"}),
+        help_text="For the record, if there is something to say. Nothing about the buyer.",
+    )
+
+    def __init__(self, orders: Sequence[Order], data: Any = None) -> None:
+        self.orders = orders
+        super().__init__(data)
+
+
+class ShipForm(NoteForm):
+    warehouse = forms.TypedChoiceField(label="Parcel from", coerce=int)
+    carrier = forms.CharField(max_length=60, validators=[text_is_visible])
+    tracking = forms.CharField(
+        label="Tracking number",
+        max_length=60,
+        required=False,
+        validators=[text_is_visible],
+        widget=forms.TextInput({"autocomplete": "off"}),
+        help_text="The buyer gets it by mail. Empty if the carrier gives none.",
+    )
+    field_order = ("warehouse", "carrier", "tracking", "note")
+
+    def __init__(self, orders: Sequence[Order], data: Any = None) -> None:
+        super().__init__(orders, data)
+        waiting = waiting_parcels(orders[0]) if orders else {}
+        self.places = {warehouse.pk: warehouse for warehouse in waiting}
+        self.fields["warehouse"].choices = [  # type: ignore[attr-defined]
+            (warehouse.pk, f"{warehouse.name}: {contents(lines)}")
+            for warehouse, lines in waiting.items()
+        ]
+        self.fields["warehouse"].error_messages["invalid_choice"] = "This parcel has left already."
+
+
+class CancelForm(ReasonForm):
+    # What the person saw: if the order has moved on meanwhile, it is not cancelled.
+    seen = forms.ChoiceField(
+        choices=[(state, state) for state in Order.CANCELLABLE], widget=forms.HiddenInput
+    )
+
+    def __init__(self, orders: Sequence[Order], data: Any = None) -> None:
+        super().__init__(data, initial={"seen": orders[0].state if orders else ""})
+
+
+class RefundForm(ReasonForm):
+    seen_left = forms.IntegerField(widget=forms.HiddenInput)
+    rupees = forms.DecimalField(
+        label="Or another amount (₹)", required=False, min_value=Decimal("0.01"), decimal_places=2,
+        max_digits=12,
+    )  # fmt: skip
+    field_order = ("rupees", "reason")
+
+    def __init__(self, orders: Sequence[Order], data: Any = None) -> None:
+        self.left = left_of(orders[0]) if orders else 0
+        super().__init__(data, initial={"seen_left": self.left})
+        self.lines = {f"units-{line.pk}": line for line in _lines(orders)}
+        for name, line in self.lines.items():
+            self.fields[name] = forms.IntegerField(
+                label=f"Units of {line.name}",
+                required=False,
+                min_value=0,
+                max_value=kept(line),
+                help_text=f"{kept(line)} of {line.quantity}, {inr(line.unit_paise)} each",
+            )
+        self.order_fields([*self.lines, "rupees", "reason", "seen_left"])
+
+    def of_lines(self) -> Iterator[Part]:
+        for name, line in self.lines.items():
+            if units := self.cleaned_data.get(name):
+                yield Part(units * line.unit_paise, line, units)
+
+    def parts(self) -> list[Part]:
+        rupees = self.cleaned_data.get("rupees")
+        return [*self.of_lines(), *([Part(int(rupees * 100))] if rupees else [])]
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or {}
+        parts = self.parts()
+        if not parts and not self.errors:
+            raise forms.ValidationError("Give the units that are refunded, or an amount.")
+        if cleaned.get("rupees") and len(parts) > 1:
+            raise forms.ValidationError("Give units or an amount, not both.")
+        if sum(part.paise for part in parts) > self.left:
+            raise forms.ValidationError(f"Only {inr(self.left)} of it can still be refunded.")
+        return cleaned
+
+
+def _lines(orders: Sequence[Order]) -> list[OrderLine]:
+    return [line for order in orders for line in order.order_lines.all() if kept(line)]
+
+
+def kept(line: OrderLine) -> int:
+    """The units of a line that were not refunded."""
+    refunds = [refund for refund in line.refunds.all() if refund.state != Refund.State.FAILED]
+    return line.quantity - sum(refund.units for refund in refunds)

@@ -1,0 +1,82 @@
+"""What the page of an order tells staff: its parcels, its money, its history and its mail."""
+
+from datetime import datetime
+from functools import cached_property
+
+from django.db.models import QuerySet
+
+from allo.outbox.models import Message
+from catalog.templatetags.money import inr
+from checkout import mail
+from checkout.models import Charge, Order, OrderEvent, OrderLine
+from checkout.orders.showing import Shown
+from checkout.staff.order_forms import left_of, parcels_of, waiting_parcels
+from inventory.models import Warehouse
+
+State = Order.State
+NEXT = {
+    State.OPEN: "Nothing: it waits for the payment.",
+    State.DROPPED: "Nothing: it was not paid in time, or given up.",
+    State.PLACED: "Nothing: its money is being collected.",
+    State.PAID: "Pack it: print the packing slip, then press Pack.",
+    State.SHIPPED: "Press Deliver once it has arrived.",
+    State.DELIVERED: "Nothing.",
+    State.CANCELLED: "Nothing: its units are back on the shelf.",
+}
+
+
+def next_step(order: Order) -> str:
+    if order.state != State.PACKED:
+        return NEXT[State(order.state)]
+    if order.is_collected:
+        return f"Hand it over to whoever names {order.number}."
+    waiting = waiting_parcels(order)
+    places = ", ".join(warehouse.name for warehouse in waiting)
+    parcels = "the parcel" if len(waiting) == 1 else f"{len(waiting)} parcels"
+    return f"Send {parcels} from {places}."
+
+
+class Dossier(Shown):
+    """An order with all that staff see of it."""
+
+    @cached_property
+    def lines(self) -> list[OrderLine]:
+        """As the admin has read them."""
+        return list(self.order.order_lines.all())
+
+    @property
+    def kept_parcels(self) -> dict[Warehouse, list[OrderLine]]:
+        return parcels_of(self.order)
+
+    @property
+    def address(self) -> str:
+        order = self.order
+        if order.is_collected:
+            return "Collected at the warehouse"
+        town = f"{order.city} {order.pin}, {self.region}"
+        return ", ".join(filter(None, (order.line1, order.line2, town)))
+
+    @property
+    def left(self) -> str:
+        return inr(left_of(self.order))
+
+    @property
+    def disputes(self) -> list[Charge]:
+        return [charge for charge in self.charges if charge.disputed_at]
+
+    @property
+    def events(self) -> QuerySet[OrderEvent]:
+        return self.order.order_events.select_related("who")
+
+    @property
+    def mails(self) -> QuerySet[Message]:
+        return mail.messages_of(self.order)
+
+    @property
+    def times(self) -> list[tuple[str, datetime]]:
+        """Each state that it reached, and when."""
+        order = self.order
+        others = [state for state in State if state != State.OPEN]
+        reached = [(state.label, getattr(order, f"{state.value}_at")) for state in others]
+        times = [("Opened", order.opened_at), *((str(name), at) for name, at in reached if at)]
+        return sorted(times, key=lambda step: step[1])

@@ -1,0 +1,56 @@
+"""Money that is not where it belongs 15 minutes after it moved: people have to look."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models.functions import Now
+
+from checkout.models import Charge, Refund
+
+LATE = timedelta(minutes=15)
+# So long a dispute may be open.
+DISPUTED = timedelta(days=90)
+MOST = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Unsettled:
+    """How many of each, up to `MOST`."""
+
+    charges: int
+    asked: int
+    failed: int
+    disputed: int
+
+    @property
+    def late(self) -> int:
+        """What should have ended by itself."""
+        return self.charges + self.asked + self.failed
+
+
+def unsettled() -> Unsettled:
+    disputed = Charge.objects.filter(disputed_at__gt=Now() - DISPUTED)
+    return Unsettled(
+        _few(late_charges()), _few(late_refunds()), _few(failed_refunds()), _few(disputed)
+    )
+
+
+def late_charges() -> QuerySet[Charge]:
+    return Charge.objects.filter(settled_at=None, created_at__lt=Now() - LATE)
+
+
+def late_refunds() -> QuerySet[Refund]:
+    return Refund.objects.filter(state=Refund.State.ASKED, created_at__lt=Now() - LATE)
+
+
+def failed_refunds() -> QuerySet[Refund]:
+    """Those after which nobody tried again."""
+    again = Q(charge=OuterRef("charge"), created_at__gt=OuterRef("created_at"))
+    later = Refund.objects.filter(again).exclude(state=Refund.State.FAILED)
+    return Refund.objects.filter(~Exists(later), state=Refund.State.FAILED)
+
+
+def _few(rows: QuerySet[Any]) -> int:
+    return rows.order_by()[:MOST].count()

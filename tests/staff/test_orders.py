@@ -1,0 +1,374 @@
+"""Staff's side of orders: found, packed, sent parcel by parcel, delivered, refunded, cancelled."""
+
+from typing import Any
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.test import Client
+from django.utils.html import escape
+
+from allo.outbox.models import Message
+from checkout.models import Order, OrderEvent, Refund
+from inventory.models import StockMovement
+from tests.checkout.orders import brought, move, opened
+from tests.reservations.test_verbs import hold
+from tests.shopping import Page, holding, press
+from tests.staff.people import EVERYONE, have_roles, signed_in
+from tests.stock import stocked
+
+pytestmark = pytest.mark.django_db
+
+LIST = "/admin/checkout/order/"
+TWO = 770_000
+
+
+@pytest.fixture
+def manager() -> Client:
+    return signed_in("Manager")
+
+
+@pytest.fixture
+def order() -> Order:
+    """Paid: two parcels, of one unit each."""
+    here, there = stocked(5), stocked(5, product="bowl", warehouse="del-01")
+    return brought(opened(hold(here), hold(there)), "paid")
+
+
+def bought(**form: str) -> Order:
+    """A jug on delivery, by the shop's own pages."""
+    shopper = Client()
+    press(shopper, holding(shopper, stocked(5, product="jug")), "confirm", **form)
+    return Order.objects.latest("opened_at")
+
+
+def do(client: Client, verb: str, *orders: Order, **form: Any) -> Page:
+    """Sends the question's form as it was shown, with these answers."""
+    ids = ",".join(str(order.pk) for order in orders)
+    asked = client.get(f"{LIST}{verb}/", {"id": ids, "back": LIST})
+    assert asked.status_code == 200, asked.content.decode()
+    hidden = {field.name: field.value() for field in asked.context["form"].hidden_fields()}
+    data = {"id": [order.pk for order in orders], **hidden, **form}
+    return client.post(f"{LIST}{verb}/?back={LIST}", data, follow=True)
+
+
+def state(order: Order) -> str:
+    return Order.objects.get(pk=order.pk).state
+
+
+def listed(client: Client, **query: str) -> list[str]:
+    response = client.get(LIST, query)
+    assert response.status_code == 200
+    return [row.number for row in response.context["cl"].result_list]
+
+
+def said(page: Page) -> str:
+    return " ".join(str(message) for message in page.context["messages"])
+
+
+# --- the list -----------------------------------------------------------------------------------
+
+
+def test_the_list_begins_with_what_was_paid_first_and_is_to_be_packed(manager) -> None:
+    orders = [brought(opened(hold(stocked(5, product=f"v-{n}"))), "paid") for n in range(3)]
+    move(orders[1], "packed")
+    assert listed(manager) == [orders[0].number, orders[2].number]
+    assert listed(manager, state="packed") == [orders[1].number]
+    assert len(listed(manager, state="any")) == 3
+    assert listed(manager, state="delivered") == listed(manager, state="cancelled") == []
+
+
+def test_what_is_under_way_is_narrowed_by_warehouse_and_provider(manager, order) -> None:
+    other = bought()
+    assert listed(manager, warehouse="del-01") == [order.number]
+    assert listed(manager, provider="none") == [other.number]
+    assert listed(manager, provider="bank") == [order.number]
+    assert len(listed(manager, warehouse="nowhere")) == 2
+    page = manager.get(LIST, {"state": "delivered"}).content.decode()
+    assert "Paid on delivery" not in page
+
+
+def test_an_order_is_found_by_all_that_people_have_of_it(manager, order) -> None:
+    Order.objects.filter(pk=order.pk).update(state="packed", packed_at=order.paid_at)
+    reservation = order.order_lines.get(name="Bowl").reservation
+    plain = order.number.removeprefix("AL-").replace("-", " ").lower()
+    for words in (
+        order.number, plain, f"al{plain}", "ASHA@example.org", "asha r", str(reservation.pk),
+        str(reservation.pk)[:8],
+    ):  # fmt: skip
+        assert listed(manager, q=words) == [order.number], words
+    for words in ("rao", "AL-0000-0000", "'; drop", "%", "x" * 300, "00000000"):
+        assert listed(manager, q=words) == [], words
+
+
+def test_the_list_says_what_was_refunded_and_how_much_of_it_has_left(manager, order) -> None:
+    do(manager, "refund", order, rupees="38.50", reason="A scratch")
+    do(manager, "pack", order)
+    ship(manager, order, "blr-01")
+    page = manager.get(LIST, {"state": "packed"}).content.decode()
+    assert "₹\N{NO-BREAK SPACE}38.50" in page
+    assert "1 of 2 sent" in page
+
+
+# --- to the buyer -------------------------------------------------------------------------------
+
+
+def ship(client: Client, order: Order, warehouse: str, **form: str) -> Page:
+    row = order.order_lines.get(reservation__inventory__warehouse__code=warehouse)
+    place = row.reservation.inventory.warehouse_id
+    return do(client, "ship", order, warehouse=place, **{"carrier": "Blue Dart", **form})
+
+
+def events(order: Order) -> list[tuple[str, str]]:
+    happened = OrderEvent.objects.filter(order=order).order_by("pk")
+    return [(event.what, event.note) for event in happened if event.who]
+
+
+def test_an_order_of_two_warehouses_is_shipped_with_its_second_parcel(manager, order) -> None:
+    do(manager, "pack", order, note="Fragile")
+    ship(manager, order, "blr-01", tracking="BD 1")
+    assert state(order) == "packed"
+    ship(manager, order, "del-01", carrier="Delhivery", tracking="DL 2", note="Late")
+    assert state(order) == "shipped"
+    do(manager, "deliver", order)
+    assert state(order) == "delivered"
+    assert events(order) == [
+        ("pack", "Fragile"), ("ship", "From blr-01."), ("ship", "From del-01. Late"),
+        ("deliver", ""),
+    ]  # fmt: skip
+    lines = order.order_lines.order_by("pk").values_list("carrier", "tracking")
+    assert list(lines) == [("Blue Dart", "BD 1"), ("Delhivery", "DL 2")]
+    keys = Message.objects.filter(kind="shipped").order_by("pk").values_list("key", flat=True)
+    assert list(keys) == [f"shipped:{order.pk}:blr-01", f"shipped:{order.pk}:del-01"]
+    logged = LogEntry.objects.order_by("pk").values_list("change_message", flat=True)
+    assert [str(words) for words in logged] == [
+        "Packed: Fragile", "Sent from blr-01", "Sent from del-01: Late", "Delivered",
+    ]  # fmt: skip
+
+
+def test_a_parcel_leaves_once(manager, order) -> None:
+    do(manager, "pack", order)
+    ship(manager, order, "blr-01")
+    page = ship(manager, order, "blr-01", carrier="Another")
+    assert (page.status_code, state(order)) == (422, "packed")
+    assert "This parcel has left already." in page.content.decode()
+    assert Message.objects.filter(kind="shipped").count() == 1
+
+
+def test_what_is_collected_is_handed_over(manager) -> None:
+    order = bought(delivery="collect")
+    do(manager, "pack", order)
+    asked = manager.get(f"{LIST}ship/", {"id": order.pk}).content.decode()
+    assert f"{order.number}</span> is packed." in asked
+    do(manager, "hand-over", order)
+    assert state(order) == "delivered"
+    assert not Message.objects.filter(kind="shipped").exists()
+
+
+def test_several_are_packed_at_once_and_the_others_are_named(manager, order) -> None:
+    other, away = bought(), brought(opened(hold(stocked(5, product="vase"))), "shipped")
+    ids = [order.pk, other.pk, away.pk]
+    begun = manager.post(
+        LIST + "?warehouse=", {"action": "pack", "_selected_action": ids}, follow=True
+    )
+    assert "Pack these 2 orders?" in begun.content.decode()
+    back = begun.context["back"]
+    asked = manager.get(f"{LIST}pack/", {"id": ",".join(map(str, ids))}).content.decode()
+    assert f"{away.number}</span> is shipped." in asked
+    done = manager.post(begun.redirect_chain[-1][0], {"id": ids, "note": ""}, follow=True)
+    assert done.redirect_chain[-1][0] == back
+    assert [state(each) for each in (order, other, away)] == ["packed", "packed", "shipped"]
+
+
+def test_whoever_comes_second_is_told_and_does_nothing(manager, order) -> None:
+    """Both opened the question when it was paid."""
+    do(manager, "pack", order)
+    page = manager.post(
+        f"{LIST}cancel/", {"id": order.pk, "seen": "paid", "reason": "Late"}, follow=True
+    )
+    assert said(page) == (
+        f"{order} was not cancelled. Somebody changed it meanwhile: it is packed now."
+    )
+    assert state(order) == "packed"
+    assert not StockMovement.objects.filter(reason="returned").exists()
+    again = manager.post(f"{LIST}pack/", {"id": order.pk})
+    assert again.context["title"] == "Nothing to pack"
+    assert [what for what, _ in events(order)] == ["pack"]
+
+
+# --- back ---------------------------------------------------------------------------------------
+
+
+def test_money_goes_back_by_line_or_amount_and_never_more_than_is_left(manager, order) -> None:
+    vase = order.order_lines.get(name="Tidal")
+    do(manager, "refund", order, **{f"units-{vase.pk}": 1}, reason="Broken")
+    refund = Refund.objects.get()
+    assert (refund.line, refund.units, refund.amount) == (vase, 1, 385_000)
+    assert (refund.reason, refund.actor) == ("Broken", refund.actor)
+    asked = manager.get(f"{LIST}refund/", {"id": order.pk})
+    assert f"units-{vase.pk}" not in asked.context["form"].fields
+    page = do(manager, "refund", order, rupees="3850.01", reason="Late")
+    assert page.status_code == 422
+    assert "Only ₹\N{NO-BREAK SPACE}3,850 of it can still be refunded." in page.content.decode()
+    do(manager, "refund", order, rupees="3850", reason="Late")
+    assert Refund.objects.count() == 2
+    assert manager.get(f"{LIST}refund/", {"id": order.pk}).context["title"] == "Nothing to refund"
+
+
+@pytest.mark.parametrize(
+    ("answers", "words"),
+    [
+        ({"rupees": "10"}, "Give the reason."),
+        ({"rupees": "10", "reason": "\u200b"}, "has no visible character"),
+        ({"reason": "x"}, "Give the units that are refunded, or an amount."),
+        ({"rupees": "-1", "reason": "x"}, "greater than or equal to 0.01"),
+        ({"rupees": "NaN", "reason": "x"}, "Enter a number."),
+        ({"rupees": "1.005", "reason": "x"}, "2 decimal places"),
+        ({"units": 2, "reason": "x"}, "less than or equal to 1"),
+        ({"units": 1, "rupees": "1", "reason": "x"}, "Give units or an amount, not both."),
+    ],
+)
+def test_a_wrong_refund_says_what_is_wrong_and_keeps_what_was_typed(
+    manager, order, answers, words
+) -> None:
+    line = order.order_lines.first()
+    form = {f"units-{line.pk}" if name == "units" else name: v for name, v in answers.items()}
+    page = do(manager, "refund", order, **form)
+    assert page.status_code == 422
+    assert words in page.content.decode()
+    assert not Refund.objects.exists()
+
+
+def test_a_refund_that_is_sent_twice_is_made_once(manager, order) -> None:
+    form = {"id": order.pk, "seen_left": TWO, "rupees": "100", "reason": "A scratch"}
+    manager.post(f"{LIST}refund/", form)
+    page = manager.post(f"{LIST}refund/", form)
+    assert page.status_code == 422
+    assert "7,600 of it" not in page.content.decode()
+    assert "₹\N{NO-BREAK SPACE}7,600 can still be refunded." in page.content.decode()
+    assert 'value="760000"' in page.content.decode()
+    assert Refund.objects.count() == 1
+
+
+def test_a_cancelled_order_is_back_on_the_shelf_once_and_its_money_on_its_way(
+    manager, order
+) -> None:
+    do(manager, "cancel", order, reason="The buyer wrote")
+    assert state(order) == "cancelled"
+    again = manager.post(f"{LIST}cancel/", {"id": order.pk, "seen": "paid", "reason": "Again"})
+    assert again.context["title"] == "Nothing to cancel"
+    returned = StockMovement.objects.filter(reason="returned")
+    assert sorted(returned.values_list("delta", "note")) == [(1, "The buyer wrote")] * 2
+    assert Refund.objects.get().amount == TWO
+    assert Message.objects.filter(kind="order_cancelled").count() == 1
+    assert LogEntry.objects.latest("pk").change_message == "Cancelled: The buyer wrote"
+
+
+@pytest.mark.parametrize("far", ["one parcel", "shipped"])
+def test_what_has_left_is_not_cancelled(manager, order, far) -> None:
+    do(manager, "pack", order)
+    for warehouse in ("blr-01", "del-01")[: 1 if far == "one parcel" else 2]:
+        ship(manager, order, warehouse)
+    before = state(order)
+    for seen in ("packed", "shipped"):
+        page = manager.post(f"{LIST}cancel/", {"id": order.pk, "seen": seen, "reason": "Late"})
+        assert page.context["title"] == "Nothing to cancel"
+    assert state(order) == before
+    assert not StockMovement.objects.filter(reason="returned").exists()
+
+
+# --- its page and its slip ----------------------------------------------------------------------
+
+
+def test_an_orders_page_tells_all_of_it(manager) -> None:
+    order = bought(name="<img onerror=x>")
+    do(manager, "refund", order, rupees="100", reason="A scratch")
+    do(manager, "pack", order)
+    page = manager.get(f"{LIST}{order.pk}/change/").content.decode()
+    for words in (
+        "Send the parcel from blr-01.", "12 MG Road, Bengaluru 560001, Karnataka",
+        "asha@example.org", "To collect on delivery", "₹\N{NO-BREAK SPACE}3,750",
+        "A scratch", "manager", "Receipt",
+        "q=asha%40example.org", escape("<img onerror=x>"), "ship/?id=", "cancel/?id=",
+    ):  # fmt: skip
+        assert words in page, words
+    assert "<img onerror" not in page
+    assert "pack/?id=" not in page
+    assert "deliver/?id=" not in page
+
+
+def test_a_slip_for_each_parcel_without_prices(manager, order) -> None:
+    other = bought()
+    do(
+        manager,
+        "refund",
+        order,
+        **{f"units-{order.order_lines.get(name='Bowl').pk}": 1},
+        reason="x",
+    )
+    page = manager.get(f"{LIST}slip/", {"id": f"{order.pk},{other.pk}"})
+    slips = page.context["slips"]
+    parcels = [
+        (slip.order.number, slip.warehouse.code, slip.parcel, slip.parcels) for slip in slips
+    ]
+    assert parcels == [
+        (order.number, "blr-01", 1, 2), (order.number, "del-01", 2, 2),
+        (other.number, "blr-01", 1, 1),
+    ]  # fmt: skip
+    body = page.content.decode()
+    assert "1 of them refunded: ask before you pack" in body
+    assert "Pay on delivery: <strong>₹\N{NO-BREAK SPACE}3,850</strong>" in body
+    assert body.count("₹") == 1
+
+
+# --- who may ------------------------------------------------------------------------------------
+
+FULFIL, BACK, STAFF = {"Packer", "Manager"}, {"Support", "Manager"}, {*EVERYONE} - {"nobody"}
+# The state to begin from, the answers, and the roles that may.
+ACTIONS: dict[str, tuple[str, dict[str, Any], set[str]]] = {
+    "pack": ("paid", {}, FULFIL),
+    "ship": ("packed", {"carrier": "Blue Dart"}, FULFIL),
+    "hand-over": ("packed", {}, FULFIL),
+    "deliver": ("shipped", {}, FULFIL),
+    "refund": ("paid", {"rupees": "1", "seen_left": 385_000}, BACK),
+    "cancel": ("paid", {"seen": "paid"}, BACK),
+}
+
+
+@pytest.mark.parametrize("role", EVERYONE)
+@pytest.mark.parametrize("verb", ACTIONS)
+def test_each_step_needs_its_permission(role, verb) -> None:
+    have_roles()
+    before, answers, allowed = ACTIONS[verb]
+    row = stocked(5)
+    collected = {"line1": "", "city": "", "region": "", "pin": ""} if verb == "hand-over" else {}
+    order = brought(opened(hold(row), **collected), before)
+    form = {"id": order.pk, "reason": "By phone", "warehouse": row.warehouse_id, **answers}
+    client = signed_in(role)
+    asked = client.get(f"{LIST}{verb}/", {"id": order.pk})
+    response = client.post(f"{LIST}{verb}/", form)
+    changed = state(order) != before or Refund.objects.exists()
+    assert (asked.status_code, response.status_code) == (
+        (200, 303) if role in allowed else (403, 403)
+    )
+    assert changed == (role in allowed)
+    assert OrderEvent.objects.filter(who__username=role.lower()).exists() == changed
+
+
+@pytest.mark.parametrize("role", EVERYONE)
+def test_everybody_with_a_role_sees_orders_slips_and_sales(role, order) -> None:
+    client = signed_in(role)
+    pages = (
+        "",
+        f"{order.pk}/change/",
+        f"slip/?id={order.pk}",
+        "sales/",
+        "sales/csv/",
+        "export/csv/",
+    )
+    wanted = 200 if role in STAFF else 403
+    assert {client.get(LIST + page).status_code for page in pages} == {wanted}
+    if role == "Packer":
+        page = client.get(f"{LIST}{order.pk}/change/").content.decode()
+        assert ("pack/?id=" in page, "refund/?id=" in page, 'id="order-money"' in page) == (
+            True, False, False,
+        )  # fmt: skip
