@@ -6,7 +6,8 @@ from typing import Any
 from allo.outbox.letters import one_line
 from checkout.models import Charge, Order, Refund
 from checkout.orders.links import link_to
-from checkout.orders.showing import Shown, worth
+from checkout.orders.returns import worth
+from checkout.orders.showing import Shown
 
 Facts = Mapping[str, Any]
 
@@ -37,7 +38,8 @@ def of_charge(context: Facts) -> Facts:
 
 def _facts(order: Order) -> Facts:
     shown = Shown(order)
-    return {"order": order, "shown": shown, "buyer": _buyer(shown), "link": link_to(order)}
+    facts = {"order": order, "shown": shown, "buyer": _buyer(shown), "link": link_to(order)}
+    return {**facts, "invoice": link_to(order, "invoice")} if shown.has_invoice else facts
 
 
 def _buyer(shown: Shown) -> list[str]:

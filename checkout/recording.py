@@ -1,9 +1,10 @@
 """Records what was seen at a provider: facts about money, and what follows for the order.
 
-Locks are those of ranks 4 to 6 (`reservations.engine.locks`) in their order: the order, the
-payment, its charges. No stock or reservation is locked after them.
+Locks are those of ranks 4 to 7 (`reservations.engine.locks`) in their order: the order, the
+payment, its charges, the counter of invoices. No stock or reservation is locked after them.
 """
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Now
@@ -11,6 +12,7 @@ from django.db.models.functions import Now
 from checkout import due, mail
 from checkout.events import publish_order
 from checkout.models import Charge, Order, Payment, Refund
+from checkout.orders import serials
 from checkout.payments.base import Fact, Money, Returned, ReturnState, Seen
 
 # How often the return of money that bought nothing is tried, before staff have to see to it.
@@ -24,11 +26,14 @@ def record(payment: Payment, seen: Seen) -> Order:
     locked = Payment.objects.select_for_update(no_key=True).annotate(now=Now())
     payment = locked.get(pk=payment.pk)
     money = {each.reference: each for each in seen.money}
-    charges = Charge.objects.select_for_update(no_key=True).filter(payment=payment)
-    for charge in charges.order_by("pk"):
+    mine = Charge.objects.select_for_update(no_key=True).filter(payment=payment)
+    charges = list(mine.order_by("pk"))
+    for charge in charges:
         if charge.reference in money:
             _see(charge, money[charge.reference])
         _give_back(charge)
+    # All payments of a year wait for its counter, so it is locked when all else is.
+    for charge in charges:
         _pay(order, charge)
         _settle(order, charge)
     due.put_off(payment, order, seen, payment.now)
@@ -123,6 +128,8 @@ def _pay(order: Order, charge: Charge) -> None:
     # P7. In the transaction of the move to `paid`.
     mail.receipt(order)
     publish_order(order, order.paid_at)
+    if settings.SELLER_GSTIN:
+        serials.give_number(order)
 
 
 def _settle(order: Order, charge: Charge) -> None:

@@ -38,7 +38,13 @@ if not 60 <= PAYMENT_WINDOW_SECONDS <= 43_200:
 SHIPPING_PAISE = env.int("SHIPPING_PAISE", default=0)
 if SHIPPING_PAISE < 0:
     raise ImproperlyConfigured(f"SHIPPING_PAISE is {SHIPPING_PAISE}; give 0 or more.")
-# With it, each paid order has an invoice with a number of its own.
+# With it, each paid order has an invoice with a number of its own. It begins with the number of a
+# state (`checkout.orders.places`).
 SELLER_GSTIN = env.str("SELLER_GSTIN", default="")
-if SELLER_GSTIN and not re.fullmatch(r"\d{2}[A-Z]{5}\d{4}[A-Z][1-9A-Z]Z[0-9A-Z]", SELLER_GSTIN):
+SELLER_NAME = env.str("SELLER_NAME", default="")
+SELLER_ADDRESS = env.str("SELLER_ADDRESS", default="")
+_gstin = r"(0[1-9]|1\d|2[0-4679]|3[0-8])[A-Z]{5}\d{4}[A-Z][1-9A-Z]Z[0-9A-Z]"
+if SELLER_GSTIN and not re.fullmatch(_gstin, SELLER_GSTIN):
     raise ImproperlyConfigured(f'SELLER_GSTIN is "{SELLER_GSTIN}", which is no GSTIN.')
+if SELLER_GSTIN and not (SELLER_NAME and SELLER_ADDRESS):
+    raise ImproperlyConfigured("SELLER_GSTIN needs SELLER_NAME and SELLER_ADDRESS.")

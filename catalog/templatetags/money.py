@@ -17,6 +17,14 @@ def inr(paise: int) -> str:
 
 
 @register.filter
+def to_the_paisa(paise: int) -> str:
+    """12,450.00, for a table of amounts."""
+    return format_currency(
+        Decimal(paise) / 100, "INR", "#,##,##0.00", locale="en_IN", currency_digits=False
+    )
+
+
+@register.filter
 def rupees(paise: int) -> str:
     """12450.00, for programs."""
     return f"{Decimal(paise) / 100:.2f}"

@@ -1,6 +1,7 @@
 """Contacts, orders, and the money of orders."""
 
 from checkout.models.contact import Contact
+from checkout.models.invoice import InvoiceCounter
 from checkout.models.order import Order
 from checkout.models.order_parts import OrderEvent, OrderLine
 from checkout.models.payment import Charge, Payment, Refund
@@ -8,6 +9,7 @@ from checkout.models.payment import Charge, Payment, Refund
 __all__ = [
     "Charge",
     "Contact",
+    "InvoiceCounter",
     "Order",
     "OrderEvent",
     "OrderLine",

@@ -10,13 +10,13 @@ from checkout.models import Order
 _signer = Signer(salt="checkout.order")
 
 
-def link_to(order: Order) -> str:
+def link_to(order: Order, page: str = "order") -> str:
     """Absolute, for a mail."""
-    return f"{settings.SITE_URL}{path_to(order)}?key={key_of(order)}"
+    return f"{settings.SITE_URL}{path_to(order, page)}?key={key_of(order)}"
 
 
-def path_to(order: Order) -> str:
-    return reverse("orders:order", args=[order.number])
+def path_to(order: Order, page: str = "order") -> str:
+    return reverse(f"orders:{page}", args=[order.number])
 
 
 def key_of(order: Order) -> str:

@@ -1,17 +1,18 @@
 """What the page of an order says: how far it is, what became of its money, and what one can do."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from hashlib import sha256
 
 import phonenumbers
+from django.conf import settings
 from django.utils import timezone
 from localflavor.in_.in_states import STATE_CHOICES
 
-from catalog.templatetags.money import inr
-from checkout.models import Charge, Order, OrderLine, Payment, Refund
+from checkout.models import Charge, Order, OrderLine, Payment
+from checkout.orders.returns import Moved, moves_of
 from checkout.payments.providers import provider
 from reservations.models import Reservation
 
@@ -31,20 +32,6 @@ TITLES: dict[str, str] = {
 # For an order that is collected, or paid on delivery.
 COLLECTED: dict[str, str] = {State.PACKED: "Ready to be collected", State.DELIVERED: "Collected"}
 ON_DELIVERY: dict[str, str] = {State.OPEN: "Being completed", State.PAID: "Ordered"}
-
-
-@dataclass(frozen=True, slots=True)
-class Moved:
-    """What became of money: `kind` is the sentence about it."""
-
-    kind: str
-    amount: int
-    currency: str
-    at: datetime
-
-    @property
-    def shown(self) -> str:
-        return worth(self.amount, self.currency)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +83,12 @@ class Shown:
 
     @property
     def region(self) -> str:
-        return str(dict(STATE_CHOICES).get(self.order.region, self.order.region))
+        return region_name(self.order.region)
+
+    @property
+    def has_invoice(self) -> bool:
+        """Without a GSTIN the shop cannot write one, also not for an order that has a number."""
+        return bool(self.order.invoice_number and settings.SELLER_GSTIN)
 
     @property
     def gst_paise(self) -> int:
@@ -169,7 +161,7 @@ class Shown:
     @cached_property
     def money(self) -> list[Moved]:
         """All that went back, or is about to."""
-        return [moved for charge in self.charges for moved in _moved(charge)]
+        return [moved for charge in self.charges for moved in moves_of(charge)]
 
     @property
     def parcels(self) -> list[tuple[str, str, list[OrderLine]]]:
@@ -212,8 +204,8 @@ def title_of(order: Order, situation: str, *, on_delivery: bool) -> str:
     return (names | (COLLECTED if order.is_collected else {}))[situation]
 
 
-def worth(amount: int, currency: str) -> str:
-    return inr(amount) if currency == "INR" else f"{currency} {amount / 100:,.2f}"
+def region_name(letters: str) -> str:
+    return str(dict(STATE_CHOICES).get(letters, letters))
 
 
 def is_living(hold: Reservation) -> bool:
@@ -224,19 +216,3 @@ def is_living(hold: Reservation) -> bool:
 def listed(names: Sequence[str]) -> str:
     """For example "Delhi, Mumbai and Pune"."""
     return " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
-
-
-def _moved(charge: Charge) -> Iterator[Moved]:
-    taken = charge.decision == Charge.Decision.TAKE
-    if charge.fact == Charge.Fact.VOID or (not taken and charge.fact == Charge.Fact.AUTHORISED):
-        kind = "released" if charge.fact == Charge.Fact.VOID else "reserved"
-        yield Moved(kind, charge.amount, charge.currency, charge.created_at)
-        return
-    refunds = [refund for refund in charge.refunds.all() if refund.state != Refund.State.FAILED]
-    for refund in refunds:
-        done = refund.state == Refund.State.DONE
-        kind = ("refunded" if taken else "back") if done else "on_its_way"
-        yield Moved(kind, refund.amount, charge.currency, refund.created_at)
-    left = charge.amount - charge.refunded_paise
-    if not taken and left:
-        yield Moved("to_go_back", left, charge.currency, charge.created_at)

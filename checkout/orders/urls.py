@@ -10,6 +10,7 @@ urlpatterns = [
     path("orders/", listing.orders, name="list"),
     path("orders/find/", finding.find, name="find"),
     path("orders/<str:number>/", views.order, name="order"),
+    path("orders/<str:number>/invoice/", views.invoice, name="invoice"),
     path("orders/<str:number>/pay/", views.pay, name="pay"),
     path("orders/<str:number>/paid/", views.paid, name="paid"),
     path("orders/<str:number>/back/", views.back, name="back"),

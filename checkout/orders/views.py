@@ -5,6 +5,7 @@ from uuid import uuid4
 
 from django.core.exceptions import RequestDataTooBig
 from django.http import Http404, HttpResponse
+from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
@@ -15,31 +16,39 @@ from checkout import due, looking, paying, tasks
 from checkout.events import order_topic
 from checkout.models import Order
 from checkout.orders import links, opening
-from checkout.orders.numbers import as_written
+from checkout.orders.access import let_in, order_of
+from checkout.orders.invoice import Invoice
 from checkout.orders.showing import Shown
 from checkout.payments.base import BadHook, ProviderError
 from checkout.payments.providers import provider
 from reservations.engine.events import reservation_topic
 from reservations.models import Reservation
-from reservations.shop.holders import holders_of
-
-# The orders that a browser opened by signed links, in its session; the last ones.
-OPENED, MOST_OPENED = "orders_opened", 20
 
 
 @require_safe
 @never_stored
 def order(request: Request, number: str) -> HttpResponse:
     if key := request.GET.get("key"):
-        return SeeOther(links.path_to(_let_in(request, number, key)))
-    return _page(request, _order(request, number))
+        return SeeOther(links.path_to(let_in(request, number, key)))
+    return _page(request, order_of(request, number))
+
+
+@require_safe
+@never_stored
+def invoice(request: Request, number: str) -> HttpResponse:
+    if key := request.GET.get("key"):
+        return SeeOther(links.path_to(let_in(request, number, key), "invoice"))
+    found = Invoice(order_of(request, number))
+    if not found.shown.has_invoice:
+        raise Http404("no invoice")
+    return render(request, "checkout/invoice.html", {"invoice": found, "order": found.order})
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_stored
 def pay(request: Request, number: str) -> HttpResponse:
     """Back to the provider's page of an open order."""
-    found = _order(request, number)
+    found = order_of(request, number)
     if request.method != "POST":
         return SeeOther(links.path_to(found))
     return paying.go_to_pay(request, links.path_to(found))
@@ -51,7 +60,7 @@ def paid(request: Request, number: str) -> HttpResponse:
     """Where the provider sends a shopper. Its word is not believed: we look ourselves. A program's
     buyer, who has no cookie of the shop, comes with the signed link."""
     key = request.GET.get("key")
-    found = looking.look(_let_in(request, number, key) if key else _order(request, number))
+    found = looking.look(let_in(request, number, key) if key else order_of(request, number))
     asking = "?returned=1" if found.state == Order.State.OPEN else ""
     return SeeOther(f"{links.path_to(found)}{asking}")
 
@@ -60,7 +69,7 @@ def paid(request: Request, number: str) -> HttpResponse:
 @never_stored
 def back(request: Request, number: str) -> HttpResponse:
     """The shopper came back without paying: the holds go on, and what was typed is there."""
-    found = _order(request, number)
+    found = order_of(request, number)
     if found.state != Order.State.OPEN:
         return SeeOther(links.path_to(found))
     return SeeOther(_holds(found, [line.reservation for line in Shown(found).lines]))
@@ -70,7 +79,7 @@ def back(request: Request, number: str) -> HttpResponse:
 @never_stored
 def drop(request: Request, number: str) -> HttpResponse:
     """The shopper does not want to pay it: its holds go on, and can be changed."""
-    found = _order(request, number)
+    found = order_of(request, number)
     if found.state == Order.State.OPEN:
         # Its money may have arrived: then there is nothing to drop.
         opening.drop(looking.look(found))
@@ -106,34 +115,6 @@ def hook(request: Request, name: str) -> HttpResponse:
         due.now_due(payment)
         tasks.ask_to_settle(payment)
     return HttpResponse(status=200)
-
-
-def _let_in(request: Request, number: str, key: str) -> Order:
-    """From a signed link. The browser is remembered, so that the address it shows next can be
-    passed on without passing the order on. Raises `Http404` for a wrong one."""
-    found = _named(number)
-    if found is None or not links.opens(found, key):
-        raise Http404("no such order")
-    request.session[OPENED] = [*request.session.get(OPENED, []), str(found.pk)][-MOST_OPENED:]
-    return found
-
-
-def _order(request: Request, number: str) -> Order:
-    """The shopper's own order. Raises `Http404` for others', as for one that does not exist."""
-    found = _named(number)
-    if found is None or not _may_see(request, found):
-        raise Http404("no such order")
-    return found
-
-
-def _may_see(request: Request, order: Order) -> bool:
-    account = request.user.pk if request.user.is_authenticated else None
-    mine = order.holder in holders_of(request) or (account and order.account_id == account)
-    return bool(mine) or str(order.pk) in request.session.get(OPENED, [])
-
-
-def _named(number: str) -> Order | None:
-    return Order.objects.filter(number=as_written(number)).first()
 
 
 def _page(request: Request, order: Order) -> HttpResponse:

@@ -6,9 +6,11 @@ import pytest
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
+from checkout.orders.places import GST_CODES
 from checkout.payments.providers import provider, the_provider
 from tests.running import PROJECT
 
+GSTIN = "29ABCDE1234F1Z5"
 STRIPE = {"STRIPE_SECRET_KEY": "sk_live_1", "STRIPE_WEBHOOK_SECRET": "whsec_1"}
 
 
@@ -37,6 +39,9 @@ def read(monkeypatch, production: bool, **environment: str):
         (False, {"PAYMENT_WINDOW_SECONDS": "59"}, "give 60 to 43200."),
         (False, {"SHIPPING_PAISE": "-1"}, "give 0 or more."),
         (False, {"SELLER_GSTIN": "29ABCDE1234F1Z"}, "is no GSTIN."),
+        (False, {"SELLER_GSTIN": "39ABCDE1234F1Z5"}, "is no GSTIN."),
+        (False, {"SELLER_GSTIN": GSTIN}, "SELLER_GSTIN needs SELLER_NAME and SELLER_ADDRESS."),
+        (False, {"SELLER_GSTIN": GSTIN, "SELLER_NAME": "Allo"}, "and SELLER_ADDRESS."),
     ],
 )
 def test_it_is_refused(monkeypatch, production, environment, said) -> None:
@@ -49,7 +54,10 @@ def test_it_is_accepted(monkeypatch) -> None:
     assert read(monkeypatch, False)["PAYMENT_PROVIDER"] == "none"
     assert read(monkeypatch, True, PAYMENT_PROVIDER="none")["PAYMENT_WINDOW_SECONDS"] == 900
     assert read(monkeypatch, True, PAYMENT_PROVIDER="stripe", **STRIPE)["SHIPPING_PAISE"] == 0
-    assert read(monkeypatch, False, SELLER_GSTIN="29ABCDE1234F1Z5")["SELLER_GSTIN"]
+    seller = {"SELLER_NAME": "Allo", "SELLER_ADDRESS": "14 Lake Road, Bengaluru"}
+    for state in GST_CODES.values():
+        gstin = f"{state}ABCDE1234F1Z5"
+        assert read(monkeypatch, False, SELLER_GSTIN=gstin, **seller)["SELLER_GSTIN"] == gstin
 
 
 def test_a_payment_finds_its_provider_by_name_whatever_the_setting(monkeypatch) -> None:

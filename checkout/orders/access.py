@@ -1,0 +1,41 @@
+"""Who may see an order: its account, the browser that bought it, or one that opened a signed link
+to it."""
+
+from django.http import Http404
+
+from allo.web.parts import Request
+from checkout.models import Order
+from checkout.orders import links
+from checkout.orders.numbers import as_written
+from reservations.shop.holders import holders_of
+
+# The orders that a browser opened by signed links, in its session; the last ones.
+OPENED, MOST_OPENED = "orders_opened", 20
+
+
+def order_of(request: Request, number: str) -> Order:
+    """The shopper's own order. Raises `Http404` for others', as for one that does not exist."""
+    found = _named(number)
+    if found is None or not _may_see(request, found):
+        raise Http404("no such order")
+    return found
+
+
+def let_in(request: Request, number: str, key: str) -> Order:
+    """From the signed link in a mail. The browser is remembered, so that the address it shows can
+    be passed on without passing the order on. Raises `Http404`."""
+    found = _named(number)
+    if found is None or not links.opens(found, key):
+        raise Http404("no such order")
+    request.session[OPENED] = [*request.session.get(OPENED, []), str(found.pk)][-MOST_OPENED:]
+    return found
+
+
+def _may_see(request: Request, order: Order) -> bool:
+    account = request.user.pk if request.user.is_authenticated else None
+    mine = order.holder in holders_of(request) or (account and order.account_id == account)
+    return bool(mine) or str(order.pk) in request.session.get(OPENED, [])
+
+
+def _named(number: str) -> Order | None:
+    return Order.objects.filter(number=as_written(number)).first()

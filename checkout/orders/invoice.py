@@ -1,0 +1,111 @@
+"""What an invoice says: the lines with the tax in them, by whom it is due, and what went back."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+
+from django.conf import settings
+
+from checkout.models import Charge, Order, Refund
+from checkout.orders.places import GST_CODES, WITHOUT_LEGISLATURE, state_of
+from checkout.orders.showing import Shown, region_name
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """`taxes` are the parts of its tax, in paise, by `Invoice.taxes`. With the taxable value they
+    are its total, exactly."""
+
+    name: str
+    quantity: int
+    gst_percent: int
+    taxes: tuple[int, ...]
+    total: int
+
+    @property
+    def taxable(self) -> int:
+        return self.total - sum(self.taxes)
+
+
+@dataclass(frozen=True, slots=True)
+class Credit:
+    """Money that went back, or is on its way."""
+
+    at: datetime
+    what: str
+    amount: int
+
+
+class Invoice:
+    def __init__(self, order: Order) -> None:
+        self.order = order
+        self.shown = Shown(order)
+
+    @property
+    def seller(self) -> tuple[str, str, str]:
+        """Name, address, GSTIN."""
+        return settings.SELLER_NAME, settings.SELLER_ADDRESS, settings.SELLER_GSTIN
+
+    @property
+    def place(self) -> str:
+        """The state of supply: where it is sent to. What is collected is handed over where the
+        seller is registered, as a warehouse in another state needs a GSTIN of that state."""
+        return self.order.region or self._seat
+
+    @property
+    def place_name(self) -> str:
+        return f"{region_name(self.place)} ({GST_CODES[self.place]})"
+
+    @property
+    def taxes(self) -> tuple[str, ...]:
+        """Within a state the tax is shared between it and the Union."""
+        if self.place != self._seat:
+            return ("IGST",)
+        return ("CGST", "UTGST" if self.place in WITHOUT_LEGISLATURE else "SGST")
+
+    @cached_property
+    def rows(self) -> list[Row]:
+        return [
+            Row(
+                line.name,
+                line.quantity,
+                line.gst_percent,
+                self._shared(line.gst_paise),
+                line.total_paise,
+            )
+            for line in self.shown.lines
+        ]
+
+    @property
+    def sums(self) -> tuple[int, ...]:
+        """Taxable value and taxes, of all lines."""
+        columns = [(row.taxable, *row.taxes) for row in self.rows]
+        return tuple(map(sum, zip(*columns, strict=True)))
+
+    @cached_property
+    def credits(self) -> list[Credit]:
+        return list(self._credits())
+
+    @property
+    def left_paise(self) -> int:
+        """Of the total, after what went back."""
+        return self.order.total_paise - sum(credit.amount for credit in self.credits)
+
+    @property
+    def _seat(self) -> str:
+        return state_of(settings.SELLER_GSTIN)
+
+    def _shared(self, paise: int) -> tuple[int, ...]:
+        """An odd paisa goes to the first."""
+        half = paise // 2
+        return (paise,) if len(self.taxes) == 1 else (paise - half, half)
+
+    def _credits(self) -> Iterator[Credit]:
+        taken = Refund.objects.filter(
+            charge__order=self.order, charge__decision=Charge.Decision.TAKE
+        )
+        refunds = taken.exclude(state=Refund.State.FAILED).select_related("line")
+        for refund in refunds.order_by("created_at"):
+            what = f"{refund.units} × {refund.line.name}" if refund.line else "Of the whole order"
+            yield Credit(refund.created_at, what, refund.amount)

@@ -1,0 +1,42 @@
+"""Money that goes back to a buyer, as pages and mail say it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from catalog.templatetags.money import inr
+from checkout.models import Charge, Refund
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """What became of money: `kind` is the sentence about it."""
+
+    kind: str
+    amount: int
+    currency: str
+    at: datetime
+
+    @property
+    def shown(self) -> str:
+        return worth(self.amount, self.currency)
+
+
+def moves_of(charge: Charge) -> Iterator[Moved]:
+    taken = charge.decision == Charge.Decision.TAKE
+    if charge.fact == Charge.Fact.VOID or (not taken and charge.fact == Charge.Fact.AUTHORISED):
+        kind = "released" if charge.fact == Charge.Fact.VOID else "reserved"
+        yield Moved(kind, charge.amount, charge.currency, charge.created_at)
+        return
+    refunds = [refund for refund in charge.refunds.all() if refund.state != Refund.State.FAILED]
+    for refund in refunds:
+        done = refund.state == Refund.State.DONE
+        kind = ("refunded" if taken else "back") if done else "on_its_way"
+        yield Moved(kind, refund.amount, charge.currency, refund.created_at)
+    left = charge.amount - charge.refunded_paise
+    if not taken and left:
+        yield Moved("to_go_back", left, charge.currency, charge.created_at)
+
+
+def worth(amount: int, currency: str) -> str:
+    return inr(amount) if currency == "INR" else f"{currency} {amount / 100:,.2f}"

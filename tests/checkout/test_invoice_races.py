@@ -1,0 +1,69 @@
+"""Orders that are paid at the same moment, and their invoices' numbers."""
+
+from threading import Barrier
+
+import pytest
+from django.db import IntegrityError, transaction
+
+from checkout import recording
+from checkout.models import Order, Payment
+from checkout.orders import serials
+from checkout.payments.base import Seen, SessionState
+from tests.checkout.orders import brought, opened
+from tests.shopping import holding
+from tests.stock import all_at_once, stocked
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.race]
+
+AT_ONCE = 8
+CAPTURED = Seen(session=SessionState.COMPLETE, money=())
+# Reads the last number of the year, and neither locks nor counts it.
+UNLOCKED = """
+    SELECT count(invoice_number) + 1 FROM checkout_order WHERE extract(year FROM paid_at) >= %s
+"""
+
+
+@pytest.fixture
+def placed(client, settings) -> list[Payment]:
+    """Of orders whose money is captured, and not yet recorded."""
+    settings.SELLER_GSTIN = "29ABCDE1234F1Z5"
+    rows = [stocked(5, product=f"p{number}") for number in range(AT_ONCE)]
+    orders = [brought(opened(holding(client, row)), "placed") for row in rows]
+    return [order.payments.get() for order in orders]
+
+
+def numbers() -> list[int]:
+    paid = Order.objects.filter(state="paid").values_list("invoice_number", flat=True)
+    return sorted(int(number.rpartition("/")[2]) for number in paid if number)
+
+
+def test_orders_paid_at_once_get_consecutive_numbers_though_some_are_rolled_back(placed) -> None:
+    def pay(number: int) -> None:
+        with transaction.atomic():
+            recording.record(placed[number], CAPTURED)
+            transaction.set_rollback(number % 3 == 0)
+
+    assert all_at_once(AT_ONCE, pay) == [None] * AT_ONCE
+    assert numbers() == [1, 2, 3, 4, 5]
+    for number in (0, 3, 6):
+        recording.record(placed[number], CAPTURED)
+    assert numbers() == [1, 2, 3, 4, 5, 6, 7, 8]
+
+
+def test_without_the_counters_lock_the_database_refuses_the_second_order_of_a_number(
+    placed, monkeypatch
+) -> None:
+    """The negative control: all have read the last number before one of them commits."""
+    together, written = Barrier(AT_ONCE), serials.written
+
+    def all_have_read(year: int, serial: int) -> str:
+        together.wait(timeout=30)
+        return written(year, serial)
+
+    monkeypatch.setattr(serials, "NEXT", UNLOCKED)
+    monkeypatch.setattr(serials, "written", all_have_read)
+    outcomes = all_at_once(AT_ONCE, lambda number: recording.record(placed[number], CAPTURED))
+    refused = [outcome for outcome in outcomes if isinstance(outcome, IntegrityError)]
+    assert len(refused) == AT_ONCE - 1
+    assert all("invoice_number" in str(error) for error in refused)
+    assert numbers() == [1]
