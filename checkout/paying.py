@@ -67,11 +67,20 @@ def where_to_pay(order: Order) -> str:
     """The provider's page of an open order; else, and if it needs none, the order's own page.
     Raises `ProviderError`."""
     if order.state == Order.State.OPEN:
+        _end_without_page(order)
         payment = opening.opened(order)
         if payment and payment.url and provider(payment.provider).origin:
             return payment.url
         looking.look(order)
     return path_to(order)
+
+
+def _end_without_page(order: Order) -> None:
+    """Closes a payment that only a program could pay, so that its buyer gets a page."""
+    unclosed = order.payments.filter(closed_at=None, url="").exclude(session_ref=None)
+    if payment := unclosed.first():
+        provider(payment.provider).close(str(payment.session_ref))
+        looking.look(order)
 
 
 def may_lead_to(provider_name: str, response: HttpResponse) -> HttpResponse:

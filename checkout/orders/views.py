@@ -72,7 +72,7 @@ def back(request: Request, number: str) -> HttpResponse:
     found = order_of(request, number)
     if found.state != Order.State.OPEN:
         return SeeOther(links.path_to(found))
-    return SeeOther(_holds(found, [line.reservation for line in Shown(found).lines]))
+    return SeeOther(_holds(request, found, [line.reservation for line in Shown(found).lines]))
 
 
 @require_POST
@@ -85,11 +85,14 @@ def drop(request: Request, number: str) -> HttpResponse:
         opening.drop(looking.look(found))
         found.refresh_from_db()
     living = Shown(found).living
-    return go_to(request, f"{_holds(found, living)}?unpaid=1" if living else links.path_to(found))
+    there = _holds(request, found, living)
+    return go_to(request, f"{there}?unpaid=1" if living else there)
 
 
-def _holds(order: Order, holds: Sequence[Reservation]) -> str:
-    """Where these can be ordered."""
+def _holds(request: Request, order: Order, holds: Sequence[Reservation]) -> str:
+    """Where these can be ordered, by their holder: others came by a signed link."""
+    if order.holder not in holders_of(request):
+        return links.path_to(order)
     if len(holds) == 1:
         return reverse("checkout:checkout", args=[holds[0].pk])
     return reverse("orders:bag") if holds else links.path_to(order)

@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 
 from checkout import clock, recording, settle
-from checkout.api import outcomes
+from checkout.api import attempts, outcomes
 from checkout.audit import audit_money
 from checkout.models import Charge, Order, Payment
 from checkout.orders import links, opening
@@ -150,6 +150,9 @@ def test_declined_is_the_answer_again_until_another_key_pays(bank) -> None:
     it, first, second = program(bank), key(), key()
     for _ in range(2):
         assert it.confirm(DECLINED, first) == REFUSED
+        bank.control("forget-keys")
+    reference = it.order.payments.get().session_ref
+    assert len(bank.books("charge", intent=reference)) == 1
     it.hold.refresh_from_db()
     assert it.hold.is_pending
     assert it.confirm(VISA, second) == CONFIRMED
@@ -205,6 +208,26 @@ def test_a_buyer_who_approves_has_paid_and_one_who_does_not_is_declined(bank) ->
     is_sold_once(it)
 
 
+def test_what_the_same_key_opens_meanwhile_is_not_taken_for_anothers(bank, monkeypatch) -> None:
+    """The order is read before the key. Between the two another request under it runs."""
+    it, mine, reads = program(bank), key(), []
+    real = {name: getattr(attempts, name) for name in ("_last_payment", "stored_reply")}
+
+    def read(name: str) -> Callable[[Any], Any]:
+        def after_another_request(about: Any) -> Any:
+            reads.append(name)
+            if len(reads) == 2:
+                assert it.confirm(SECURE, mine) == (402, "authentication_required")
+            return real[name](about)
+
+        return after_another_request
+
+    for name in real:
+        monkeypatch.setattr(attempts, name, read(name))
+    assert it.confirm(SECURE, mine) == (402, "authentication_required")
+    assert it.order.payments.get().closed_at is None
+
+
 @pytest.mark.parametrize("with_key", [True, False], ids=["a key", "no key"])
 @pytest.mark.parametrize("fault", ["lose_answers", "down", "too_many"])
 def test_a_retry_never_charges_twice(bank, fault, with_key) -> None:
@@ -232,34 +255,35 @@ class Died(BaseException):
     pass
 
 
-@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-@pytest.mark.parametrize("step", STEPS, ids=lambda step: step[1])
 @pytest.mark.parametrize("method", [VISA, DECLINED])
-def test_dead_between_any_two_steps_the_retry_goes_on(
-    bank, monkeypatch, step, after, method
-) -> None:
-    it, mine = program(bank), key()
-    module, name = step
-    real = getattr(module, name)
+def test_dead_between_any_two_steps_the_retry_goes_on(bank, monkeypatch, method) -> None:
+    row = stocked(100)
+    for module, name in STEPS:
+        for after in (False, True):
+            it, mine = program(bank, row), key()
+            with monkeypatch.context() as patch, suppress(Died):
+                patch.setattr(module, name, dying(getattr(module, name), after=after))
+                it.confirm(method, mine)
+            answer = it.confirm(method, mine)
+            assert answer == (CONFIRMED if method == VISA else REFUSED), (name, after)
+            if method == VISA:
+                the_clock_looks(it.order)
+            assert (it.order.state, it.moves) == (
+                ("paid", [SOLD]) if method == VISA else ("open", [[]])
+            ), (name, after)
 
+
+def dying(step: Callable[..., Any], *, after: bool) -> Callable[..., Any]:
     def dies(*args: Any, **more: Any) -> None:
         if after:
-            real(*args, **more)
+            step(*args, **more)
         raise Died
 
-    with monkeypatch.context() as patch, suppress(Died):
-        patch.setattr(module, name, dies)
-        it.confirm(method, mine)
-    assert it.confirm(method, mine) == (CONFIRMED if method == VISA else REFUSED)
-    if method == VISA:
-        the_clock_looks()
-        is_sold_once(it)
-    else:
-        assert it.moves == [[]]
+    return dies
 
 
-def the_clock_looks() -> None:
-    Payment.objects.update(look_at="2000-01-01T00:00Z")
+def the_clock_looks(order: Order) -> None:
+    Payment.objects.filter(order=order).update(look_at="2000-01-01T00:00Z")
     clock.settle_due()
 
 
@@ -270,7 +294,7 @@ def test_dead_after_it_was_paid_the_clock_sells_it(bank, monkeypatch) -> None:
         it.confirm(VISA, mine)
     monkeypatch.undo()
     assert it.moves == [[("authorised", TOTAL)]]
-    the_clock_looks()
+    the_clock_looks(it.order)
     is_sold_once(it)
     assert it.confirm(VISA, mine) == CONFIRMED
 
@@ -326,6 +350,25 @@ def test_a_browser_pays_by_the_api_and_sees_its_order(bank, client) -> None:
     assert answer.status_code == 200
     is_sold_once(it)
     assert client.get(links.path_to(it.order)).status_code == 200
+
+
+def test_a_buyer_who_was_declined_while_approving_pays_on_a_page_of_the_bank(bank) -> None:
+    """And who gives up is shown the order, not holds that only the program has."""
+    it, mine = program(bank), key()
+    needed = it.call("/confirm", {"payment_method": SECURE}, mine)
+    assert needed.status_code == 402
+    first = it.order.payments.get()
+    bank.control(f"intents/{first.session_ref}/reject")
+    buyer = Client()
+    back = buyer.get(first.success_url.removeprefix("http://testserver"))
+    page = buyer.get(back.headers["Location"].partition("?")[0])
+    assert "It is not paid&nbsp;yet." in page.content.decode()
+    leads = buyer.post(f"{links.path_to(it.order)}pay/").headers["Location"]
+    assert leads == it.order.payments.get(closed_at=None).url
+    dropped = buyer.post(f"{links.path_to(it.order)}drop/").headers["Location"]
+    assert dropped.partition("?")[0] == links.path_to(Order.objects.get())
+    assert buyer.get(dropped).status_code == 200
+    assert it.confirm(VISA) == CONFIRMED
 
 
 @pytest.fixture
