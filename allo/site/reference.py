@@ -94,11 +94,18 @@ def _body(schema: Json, operation: Json) -> list[Field]:
     if "requestBody" not in operation:
         return []
     found = operation["requestBody"]["content"]["application/json"]["schema"]
-    model = schema["components"]["schemas"][found["$ref"].rsplit("/", 1)[1]]
-    return [
-        Field(name, _kind(said), name in model["required"], _said(said))
-        for name, said in model["properties"].items()
-    ]
+    return list(_fields(schema, *found.get("allOf", [found])))
+
+
+def _fields(schema: Json, model: Json, inside: str = "") -> Iterator[Field]:
+    """The model's fields, each followed by those of the model that it is."""
+    model = schema["components"]["schemas"][model["$ref"].rsplit("/", 1)[1]]
+    for name, said in model["properties"].items():
+        required = name in model.get("required", ())
+        yield Field(f"{inside}{name}", _kind(said), required, _said(said))
+        for one in said.get("anyOf", [said]):
+            if "$ref" in one:
+                yield from _fields(schema, one, f"{inside}{name}.")
 
 
 def _said(found: Json) -> SafeString:
@@ -108,6 +115,8 @@ def _said(found: Json) -> SafeString:
 def _kind(said: Json) -> str:
     if "anyOf" in said:
         return " or ".join(_kind(one) for one in said["anyOf"])
+    if "$ref" in said:
+        return "object"
     if "enum" in said:
         return "one of " + ", ".join(str(value) for value in said["enum"])
     bounds = [f"{word} {said[name]}" for name, word in _BOUNDS.items() if name in said]

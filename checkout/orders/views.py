@@ -23,6 +23,7 @@ from checkout.payments.base import BadHook, ProviderError
 from checkout.payments.providers import provider
 from reservations.engine.events import reservation_topic
 from reservations.models import Reservation
+from reservations.shop.holders import holders_of
 
 
 @require_safe
