@@ -13,6 +13,7 @@ from allo.postgresql import base
 from allo.postgresql.faults import Fault, fault_of
 from allo.redis_client import redis_client
 from allo.web.address import met_unknown
+from checkout.unsettled import unsettled
 from reservations.models import Sweep
 
 # transaction_timeout is null on servers older than PostgreSQL 17.
@@ -29,12 +30,14 @@ STORAGE_FAILURE_COUNTS = 30.0
 def report() -> dict[str, Any]:
     """`ready` says whether to send requests here. It needs neither Redis nor the sweep: without
     them the shop still sells, and expires the reservations that it reads."""
+    warnings = _warnings()
     try:
+        warnings += _money()
         facts = {**_server(), "unapplied_migrations": _unapplied(), **_sweep(), **_mail()}
     except Error as error:
         facts = {"database": type(error).__name__}
     ready = facts["database"] == facts.get("storage") == "ok" and not facts["unapplied_migrations"]
-    return {"ready": ready, **facts, "redis": _redis(), "warnings": _warnings()}
+    return {"ready": ready, **facts, "redis": _redis(), "warnings": warnings}
 
 
 def _warnings() -> list[str]:
@@ -42,6 +45,15 @@ def _warnings() -> list[str]:
     if not met_unknown():
         return []
     return ["The addresses of some clients cannot be known, and share the limits of one network."]
+
+
+def _money() -> list[str]:
+    found = unsettled()
+    if not found.late:
+        return []
+    refunds = found.asked + found.failed
+    said = f"Money has not settled within 15 minutes: charges {found.charges}, refunds {refunds}."
+    return [f"{said} The front page of the admin leads to them."]
 
 
 def _server() -> dict[str, Any]:

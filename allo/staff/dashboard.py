@@ -4,6 +4,7 @@ Few queries, each bounded by what is held now or ended in the last day: the inde
 on ended rows find both without reading older history.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,6 +15,9 @@ from django.db.models.functions import Coalesce, Now, TruncHour
 from django.utils import timezone
 
 from allo.outbox.models import Message
+from allo.staff.chart import HOURS, Chart
+from checkout.staff import today
+from checkout.unsettled import unsettled
 from inventory.models import Inventory
 from inventory.shortages import FULLY_HELD, LOW, SOLD_OUT
 from reservations.models import AuditRun, Reservation, Sweep
@@ -21,7 +25,6 @@ from reservations.models import AuditRun, Reservation, Sweep
 Status = Reservation.Status
 User = AbstractBaseUser | AnonymousUser
 
-HOURS = 24
 # The clock sweeps at least every minute, and audits every night; without a run for this long it has
 # stopped. Before this process started it may have been off.
 SWEEP_LATE, AUDIT_LATE = timedelta(minutes=3), timedelta(hours=26)
@@ -33,16 +36,9 @@ def dashboard(user: User) -> dict[str, Any]:
     """The page's data, as far as this user may see it."""
     assert isinstance(user, PermissionsMixin)
     parts: dict[str, Any] = {}
-    if user.has_perm("reservations.view_reservation"):
-        parts |= _reservations()
-    if user.has_perm("inventory.view_inventory"):
-        parts["stock"] = _stock()
-    if user.has_perm("reservations.view_sweep"):
-        parts["sweep"] = _clock(Sweep.objects.order_by("-finished_at"), SWEEP_LATE)
-    if user.has_perm("reservations.view_auditrun"):
-        parts["audits"] = _audits()
-    if user.has_perm("outbox.view_message"):
-        parts["mail"] = _mail()
+    for permission, part in PARTS.items():
+        if user.has_perm(permission):
+            parts |= part()
     return parts
 
 
@@ -127,92 +123,6 @@ def _count_created(rows: QuerySet[Reservation], since: datetime) -> dict[datetim
     return dict(by_hour.annotate(count=Count("pk")).values_list("hour", "count"))
 
 
-# --- the chart ----------------------------------------------------------------------------------
-
-SERIES = {"held": "Held", "confirmed": "Confirmed", "expired": "Expired"}
-WIDTH, HEIGHT, LEFT, TOP, BOTTOM = 1000, 190, 32, 8, 24
-_STEP = (WIDTH - LEFT) / HOURS
-_BAR = 10
-
-
-@dataclass(frozen=True)
-class Bar:
-    series: str
-    x: float
-    y: float
-    height: float
-
-
-@dataclass(frozen=True)
-class Hour:
-    """One hour of the chart: its position, and its counts in the order of `SERIES`."""
-
-    at: datetime
-    x: float
-    counts: dict[str, int]
-    labelled: bool
-
-
-@dataclass(frozen=True)
-class Chart:
-    """Bars for each hour of the last day, as the template draws them."""
-
-    hours: list[Hour]
-    top: int
-
-    @classmethod
-    def of(cls, last: datetime, held: dict[datetime, int], ended: list[dict[str, Any]]) -> "Chart":
-        counts = {(row["hour"], row["status"]): row["count"] for row in ended}
-        hours = []
-        for n in range(HOURS):
-            at = last - timedelta(hours=HOURS - 1 - n)
-            of_hour = {"held": held.get(at, 0)}
-            of_hour |= {name: counts.get((at, name), 0) for name in ("confirmed", "expired")}
-            hours.append(Hour(at, LEFT + n * _STEP, of_hour, at.hour % 3 == 0))
-        most = max(max(hour.counts.values()) for hour in hours)
-        return cls(hours, _round_up(most))
-
-    width, height, floor = WIDTH, HEIGHT, HEIGHT - BOTTOM
-    left = LEFT
-    series = SERIES
-
-    @property
-    def bars(self) -> list[Bar]:
-        found = []
-        for hour in self.hours:
-            for n, (name, count) in enumerate(hour.counts.items()):
-                if count:
-                    height = self._height(count)
-                    x = hour.x + (_STEP - 3 * _BAR - 2) / 2 + n * (_BAR + 1)
-                    found.append(Bar(name, round(x, 1), round(self.floor - height, 1), height))
-        return found
-
-    @property
-    def lines(self) -> list[tuple[int, float]]:
-        """The grid lines: label and position."""
-        return [
-            (self.top * n // 2, round(self.floor - self._height(self.top * n // 2), 1))
-            for n in range(3)
-        ]
-
-    @property
-    def totals(self) -> dict[str, int]:
-        return {name: sum(hour.counts[name] for hour in self.hours) for name in SERIES}
-
-    def _height(self, count: int) -> float:
-        return round(max(count / self.top * (self.floor - TOP), 2 if count else 0), 1)
-
-
-def _round_up(number: int) -> int:
-    """Rounds up to a number for the scale: 2, 4, 10, 20, 40, 100, …"""
-    scale = 1
-    while True:
-        for step in (2, 4, 10):
-            if number <= step * scale:
-                return step * scale
-        scale *= 10
-
-
 # --- stock and the clock ------------------------------------------------------------------------
 
 
@@ -245,3 +155,16 @@ def _audits() -> list[tuple[AuditRun.Books, dict[str, Any]]]:
 def _mail() -> dict[str, Any]:
     found = {message.state: message for message in Message.objects.in_trouble()}
     return {"late": found.get("waiting"), "given_up": "given up" in found}
+
+
+PARTS: dict[str, Callable[[], dict[str, Any]]] = {
+    "checkout.view_order": today.orders,
+    "checkout.view_charge": lambda: {"unsettled": unsettled()},
+    "reservations.view_reservation": _reservations,
+    "inventory.view_inventory": lambda: {"stock": _stock()},
+    "reservations.view_sweep": lambda: {
+        "sweep": _clock(Sweep.objects.order_by("-finished_at"), SWEEP_LATE)
+    },
+    "reservations.view_auditrun": lambda: {"audits": _audits()},
+    "outbox.view_message": lambda: {"mail": _mail()},
+}

@@ -37,6 +37,10 @@ class ChargeAdmin(Searched[Charge], ReadOnlyAdmin[Charge]):
         "created_at", "order", "reference", "worth", "fact", "told_decision", "refunded",
         "settled_at", "disputed_at",
     )  # fmt: skip
+    list_filter = (
+        ("settled_at", admin.EmptyFieldListFilter),
+        ("disputed_at", admin.EmptyFieldListFilter),
+    )
     list_select_related = ("order",)
     sortable_by = ()
     search_fields = ("reference",)

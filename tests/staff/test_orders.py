@@ -4,12 +4,14 @@ from typing import Any
 
 import pytest
 from django.contrib.admin.models import LogEntry
+from django.db.models.functions import Now
 from django.test import Client
 from django.utils.html import escape
 
 from allo.outbox.models import Message
 from checkout.models import Order, OrderEvent, Refund
 from inventory.models import StockMovement
+from reservations.models import Reservation
 from tests.checkout.orders import brought, move, opened
 from tests.reservations.test_verbs import hold
 from tests.shopping import Page, holding, press
@@ -320,6 +322,29 @@ def test_a_slip_for_each_parcel_without_prices(manager, order) -> None:
     assert body.count("₹") == 1
 
 
+def test_a_reservations_page_leads_to_its_order_and_to_all_of_its_buyer(manager, order) -> None:
+    line = order.order_lines.get(name="Bowl")
+    page = manager.get(f"/admin/reservations/reservation/{line.reservation_id}/change/")
+    body = page.content.decode()
+    for words in (
+        f'href="{LIST}{order.pk}/change/">{order}</a>', "₹\N{NO-BREAK SPACE}7,700 for Asha Rao",
+        "Pack it:", f"{LIST}?q=asha%40example.org",
+    ):  # fmt: skip
+        assert words in body, words
+    free = holding(Client(), stocked(1, product="free"))
+    page = manager.get(f"/admin/reservations/reservation/{free.pk}/change/")
+    assert "All orders of this buyer" not in page.content.decode()
+
+
+def test_releasing_what_is_being_paid_says_so(manager) -> None:
+    held = hold(stocked(5))
+    question = "/admin/reservations/reservation/release/"
+    words = "is being paid for right now. If money arrives, it goes back by itself."
+    assert words not in manager.get(question, {"id": str(held.pk)}).content.decode()
+    Reservation.objects.filter(pk=held.pk).update(paying_since=Now())
+    assert words in manager.get(question, {"id": str(held.pk)}).content.decode()
+
+
 # --- who may ------------------------------------------------------------------------------------
 
 FULFIL, BACK, STAFF = {"Packer", "Manager"}, {"Support", "Manager"}, {*EVERYONE} - {"nobody"}
@@ -340,11 +365,13 @@ def test_each_step_needs_its_permission(role, verb) -> None:
     have_roles()
     before, answers, allowed = ACTIONS[verb]
     row = stocked(5)
-    collected = {"line1": "", "city": "", "region": "", "pin": ""} if verb == "hand-over" else {}
+    collected: dict[str, Any] = (
+        {"line1": "", "city": "", "region": "", "pin": ""} if verb == "hand-over" else {}
+    )
     order = brought(opened(hold(row), **collected), before)
     form = {"id": order.pk, "reason": "By phone", "warehouse": row.warehouse_id, **answers}
     client = signed_in(role)
-    asked = client.get(f"{LIST}{verb}/", {"id": order.pk})
+    asked = client.get(f"{LIST}{verb}/", {"id": str(order.pk)})
     response = client.post(f"{LIST}{verb}/", form)
     changed = state(order) != before or Refund.objects.exists()
     assert (asked.status_code, response.status_code) == (

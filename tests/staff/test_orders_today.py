@@ -1,0 +1,129 @@
+"""Orders on the front page, the sales of some days, and money that does not settle."""
+
+import csv
+from datetime import timedelta
+
+import pytest
+from django.db.models.functions import Now
+from django.test import Client
+from django.utils import timezone
+
+from allo.web import address
+from catalog.models import Product
+from checkout.models import Charge, Order, Refund
+from checkout.unsettled import unsettled
+from tests.checkout.orders import brought, opened, refund
+from tests.reservations.test_verbs import hold
+from tests.staff.people import signed_in
+from tests.stock import stocked
+
+pytestmark = pytest.mark.django_db
+
+SALES = "/admin/checkout/order/sales/"
+
+
+@pytest.fixture
+def viewer() -> Client:
+    return signed_in("Viewer")
+
+
+def sold(product: str, warehouse: str = "blr-01", units: int = 1, state: str = "paid") -> Order:
+    row = stocked(9, product=product, warehouse=warehouse)
+    return brought(opened(hold(row, units)), state)
+
+
+@pytest.fixture
+def day() -> dict[str, Order]:
+    return {
+        "vase": sold("vase", units=2),
+        "bowl": sold("bowl", state="packed"),
+        "there": sold("vase", "del-01", state="delivered"),
+        "cancelled": sold("jug", state="cancelled"),
+        "unpaid": sold("cup", state="placed"),
+    }
+
+
+def test_the_front_page_says_what_is_to_be_done_and_what_was_sold(viewer, day) -> None:
+    page = viewer.get("/admin/")
+    to_do, today = page.context["orders"], page.context["sold"]
+    assert (to_do["pack"], to_do["send"]) == (1, 1)
+    assert to_do["oldest_to_pack"] == day["vase"].paid_at
+    assert (today["units"], today["paise"], today["all"]) == (4, 4 * 385_000, 3)
+    rows = [(row.product, row.warehouse, row.units, row.paise) for row in today["rows"]]
+    assert rows == [
+        ("Vase", "blr-01", 2, 770_000), ("Bowl", "blr-01", 1, 385_000),
+        ("Vase", "del-01", 1, 385_000),
+    ]  # fmt: skip
+    packer = signed_in("Packer").get("/admin/")
+    assert packer.context["orders"] == to_do
+    assert "unsettled" not in packer.context
+
+
+def test_sales_are_of_days_a_product_and_a_warehouse(viewer, day) -> None:
+    yesterday = timezone.localdate() - timedelta(days=1)
+
+    def units(**query: object) -> int:
+        response = viewer.get(SALES, query)
+        assert response.status_code == 200
+        return int(response.context["units"])
+
+    assert units() == 4
+    assert units(product="vase") == 3
+    assert units(product="vase", warehouse="del-01") == 1
+    assert units(product="nothing") == units(first=yesterday, last=yesterday) == 0
+    assert units(first=yesterday) == 4
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"first": "x"}, {"last": ""}, {"first": "2026-02-30"}, {"warehouse": "nowhere"},
+        {"first": "2020-01-01"}, {"first": "2026-01-02", "last": "2026-01-01"},
+        {"first": "0001-01-01", "last": "0001-01-01", "product": "x" * 200},
+    ],
+)  # fmt: skip
+def test_wrong_days_are_refused_and_said(viewer, query) -> None:
+    for page in (SALES, f"{SALES}csv/"):
+        response = viewer.get(page, query)
+        assert response.status_code == 422
+        assert "errorlist" in response.content.decode()
+
+
+def test_sales_are_exported_without_formulas(viewer) -> None:
+    sold("vase")
+    Product.objects.update(name="=cmd()")
+    response = viewer.get(f"{SALES}csv/")
+    lines = list(csv.reader(b"".join(response).decode("utf-8-sig").splitlines()))
+    assert lines == [
+        ["product", "name", "warehouse", "units", "amount (₹)"],
+        ["vase", "'=cmd()", "blr-01", "1", "3850.00"],
+    ]
+
+
+# --- money --------------------------------------------------------------------------------------
+
+
+def test_money_that_does_not_settle_is_on_the_front_page_and_in_readyz(
+    viewer, client, monkeypatch
+) -> None:
+    address._met_unknown.clear()
+    charge = sold("vase").charges.get()
+    back = refund(charge, 100)
+    assert (unsettled().late, client.get("/readyz").json()["warnings"]) == (0, [])
+    assert "all is where it belongs" in viewer.get("/admin/").content.decode()
+    monkeypatch.setattr("checkout.unsettled.LATE", timedelta())
+    found = unsettled()
+    assert (found.charges, found.asked, found.failed, found.disputed) == (1, 1, 0, 0)
+    report = client.get("/readyz")
+    assert report.status_code == 200
+    (warning,) = report.json()["warnings"]
+    assert warning.startswith("Money has not settled within 15 minutes: charges 1, refunds 1. ")
+    Charge.objects.update(settled_at=Now(), disputed_at=Now())
+    Refund.objects.filter(pk=back.pk).update(state="failed")
+    found = unsettled()
+    assert (found.charges, found.asked, found.failed, found.disputed) == (0, 0, 1, 1)
+    page = viewer.get("/admin/").content.decode()
+    assert "1 refund failed, 1 disputed" in page
+    assert "/admin/checkout/refund/?state=failed" in page
+    refund(charge, 100)
+    assert unsettled().failed == 0
