@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from allo.outbox.letters import one_line
-from checkout.models import Charge, Order, Refund
+from checkout.models import Charge, Order, OrderLine, Refund
 from checkout.orders.links import link_to
 from checkout.orders.returns import worth
 from checkout.orders.showing import Shown
+from inventory.models import Warehouse
 
 Facts = Mapping[str, Any]
 
@@ -18,10 +19,15 @@ def of_order(context: Facts) -> Facts:
 
 
 def of_parcel(context: Facts) -> Facts:
+    """What is kept in the warehouse with the code `parcel` leaves together."""
     facts = of_order(context)
-    sent = facts["shown"].parcels
-    named = [parcel for parcel in sent if context["parcel"] in parcel[:2]]
-    return {**facts, "parcels": named or sent}
+    lines = facts["shown"].lines
+    sent = [line for line in lines if _warehouse(line).code == context["parcel"]]
+    return {**facts, "sent": sent, "rest": [line for line in lines if not line.shipped_at]}
+
+
+def _warehouse(line: OrderLine) -> Warehouse:
+    return line.reservation.inventory.warehouse
 
 
 def of_refund(context: Facts) -> Facts:

@@ -30,8 +30,8 @@ def cancelled(order: Order) -> None:
 
 
 def shipped(order: Order, parcel: str) -> None:
-    """Of each parcel one, as an order may leave from several warehouses. `parcel` is its number,
-    or its carrier if it has none."""
+    """Of each parcel one, as an order may leave from several warehouses. `parcel` is the code of
+    its warehouse."""
     _write("shipped", order, f"{order.pk}:{parcel}", parcel=parcel)
 
 

@@ -12,8 +12,10 @@ from allo.outbox import letters
 from allo.outbox.models import Message
 from checkout import mail
 from checkout.models import Charge, Order
+from checkout.orders import fulfilling
 from checkout.orders.cancelling import cancel, restock_and_cancel
 from checkout.orders.links import link_to
+from inventory.models import Warehouse
 from tests.checkout.orders import brought, charged, move, opened, refund, sell
 from tests.shopping import holding, press
 from tests.stock import stocked
@@ -108,22 +110,33 @@ def test_a_receipt_that_was_held_up_tells_no_old_state(client) -> None:
     assert "you get a mail with the carrier" not in text
 
 
-def test_each_parcel_is_announced_with_its_carrier_and_number(client) -> None:
-    order = brought(ordered(client), "shipped")
-    order.order_lines.update(carrier="Blue Dart", tracking="BD 4471")
-    mail.shipped(order, "BD 4471")
-    text = said("shipped", order)
-    assert f"On its way: order {order.number}" in text
-    assert "\nBlue Dart BD 4471\n  1 × Tidal" in text
-    assert "pay" not in text
+def test_the_parcel_of_each_warehouse_is_announced_with_carrier_and_number(
+    client, admin_user
+) -> None:
+    rows = [stocked(5), stocked(5, product="lyra", warehouse="del-01")]
+    holds = [holding(client, row) for row in rows]
+    order = brought(opened(*holds, phone="+919845012345"), "packed")
+    for row, carrier, tracking in zip(
+        rows, ("Blue Dart", "Delhivery"), ("BD 4471", ""), strict=True
+    ):
+        fulfilling.ship(
+            order, warehouse=row.warehouse, carrier=carrier, tracking=tracking, actor=admin_user
+        )
+        if carrier == "Blue Dart":
+            first = said("shipped", order)
+    assert f"On its way: order {order.number}\nThis has left for you, by Blue Dart" in first
+    assert ", number BD 4471:\n\n1 × Tidal, from blr-01\n\nThe rest of the order follows" in first
+    second = read(Message.objects.get(key=f"shipped:{order.pk}:del-01"), order)
+    assert "by Delhivery:\n\n1 × Lyra, from del-01\n\nIt goes to:\nAsha Rao" in second
+    assert "pay" not in first + second
 
 
-def test_a_parcel_on_delivery_says_what_is_left_to_pay(client) -> None:
+def test_a_parcel_on_delivery_says_what_is_left_to_pay(client, admin_user) -> None:
     order = on_delivery(client)
     refund(taken(order), 85_000)
-    for state in ("packed", "shipped"):
-        move(order, state)
-    mail.shipped(order, "")
+    move(order, "packed")
+    [warehouse] = Warehouse.objects.all()
+    fulfilling.ship(order, warehouse=warehouse, carrier="Blue Dart", actor=admin_user)
     assert "You pay ₹\N{NO-BREAK SPACE}3,000 on delivery." in said("shipped", order)
 
 
