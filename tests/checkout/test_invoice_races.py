@@ -3,10 +3,11 @@
 from threading import Barrier
 
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, OperationalError, connection, transaction
 
+from allo.outbox.models import Message
 from checkout import recording
-from checkout.models import Order, Payment
+from checkout.models import InvoiceCounter, Order, Payment
 from checkout.orders import serials
 from checkout.payments.base import Seen, SessionState
 from tests.checkout.orders import brought, opened
@@ -67,3 +68,23 @@ def test_without_the_counters_lock_the_database_refuses_the_second_order_of_a_nu
     assert len(refused) == AT_ONCE - 1
     assert all("invoice_number" in str(error) for error in refused)
     assert numbers() == [1]
+
+
+def test_while_the_counter_stays_locked_nothing_is_paid_and_afterwards_no_number_is_missing(
+    placed,
+) -> None:
+    recording.record(placed[0], CAPTURED)
+
+    def busy(_: int) -> None:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SET LOCAL lock_timeout = '50ms'")
+            recording.record(placed[1], CAPTURED)
+
+    with transaction.atomic():
+        list(InvoiceCounter.objects.select_for_update())
+        [refused] = all_at_once(1, busy)
+    assert isinstance(refused, OperationalError)
+    assert numbers() == [1]
+    assert Message.objects.filter(kind="receipt").count() == 1
+    recording.record(placed[1], CAPTURED)
+    assert numbers() == [1, 2]
