@@ -4,19 +4,22 @@ It reads one line of JSON for each: `way` and what that needs, and `step`, which
 answer is the name of the step at which the child was killed; empty if it came to its end.
 """
 
+import gc
 import json
 import os
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from functools import wraps
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import django
 
 django.setup()
 
+from django.db import connection  # noqa: E402
 from django.test import Client  # noqa: E402
 from django.test.utils import setup_test_environment  # noqa: E402
 from django.urls import get_resolver  # noqa: E402
@@ -24,6 +27,8 @@ from django.urls import get_resolver  # noqa: E402
 from checkout import due, recording, settle  # noqa: E402
 from checkout.models import Order  # noqa: E402
 from checkout.orders import cancelling, opening, refunding  # noqa: E402
+from checkout.payments.base import ProviderError  # noqa: E402
+from checkout.payments.providers import provider  # noqa: E402
 from checkout.payments.stripe import Stripe  # noqa: E402
 from inventory import services as inventory  # noqa: E402
 from reservations.engine import storage  # noqa: E402
@@ -124,10 +129,17 @@ def killed_at(step: int, way: str, given: dict[str, Any]) -> str:
 
 
 def warm_up() -> None:
-    """What each child would load anew. Nothing here connects to the database."""
+    """What each child would load anew. No connection is left to be shared."""
     setup_test_environment()
     CLIENT.handler.load_middleware()
     assert get_resolver().reverse_dict
+    Order.objects.first()
+    with suppress(ProviderError):
+        provider("bank").look(uuid4(), "cs_of_nobody")
+    connection.close()
+    provider.cache_clear()
+    # Otherwise a child's first collection would copy all memory.
+    gc.freeze()
 
 
 if __name__ == "__main__":
