@@ -37,7 +37,7 @@ def net_of(bank: BankProcess, intent: str) -> int:
     """What the shop has of it."""
     captured = sum(int(row["captured"]) for row in bank.books("charge", intent=intent))
     refunds = bank.books("refund", intent=intent)
-    return captured - sum(row["amount"] for row in refunds if row["status"] == "succeeded")
+    return captured - sum(int(row["amount"]) for row in refunds if row["status"] == "succeeded")
 
 
 def _left_of(taken: Charge | None) -> int:

@@ -55,15 +55,15 @@ class History:
             self.holds[self.who].append(answer.headers["Location"].split("/")[2])
 
     def orders_one(self) -> None:
-        self.orders_(picked(self.holds[self.who], self.nth), name="Another Tab")
+        self.orders_(str(self.hold().pk), name="Another Tab")
 
     def orders_all(self) -> None:
         self.orders_(*dict.fromkeys(self.holds[self.who]))
 
     def orders_(self, *holds: str, **form: str) -> None:
         """From the bag, also what has ended since."""
-        form |= {"hold": holds, "idempotency_key": key()}
-        answer = self.shopper.post("/bag/pay/", {**BUYER, **form})
+        chosen = {"hold": holds, "idempotency_key": key()}
+        answer = self.shopper.post("/bag/pay/", {**BUYER, **form, **chosen})
         assert answer.status_code in (303, 409, 410), answer.content.decode()
         made = Order.objects.filter(order_lines__reservation__in=holds).order_by("opened_at")
         for number in made.values_list("number", flat=True):
@@ -119,7 +119,7 @@ class History:
         seen = set(Charge.objects.values_list("reference", flat=True))
         for intent in self.intents(self.number):
             if intent["status"] in SECURED and intent["id"] not in seen:
-                wrong = {"currency": "usd"} if self.nth % 2 else {"amount": 1}
+                wrong: Row = {"currency": "usd"} if self.nth % 2 else {"amount": 1}
                 self.at_bank(f"intents/{intent['id']}/falsify", **wrong)
 
     def refund_comes_back(self) -> None:
@@ -182,7 +182,8 @@ class History:
         return self.shoppers[self.who]
 
     def hold(self) -> Reservation:
-        return Reservation.objects.get(pk=picked(self.holds[self.who], self.nth))
+        held = self.holds[self.who]
+        return Reservation.objects.get(pk=held[self.nth % len(held)])
 
     def payments(self) -> QuerySet[Payment]:
         return Payment.objects.filter(order__number__in=self.orders)

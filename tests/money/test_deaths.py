@@ -55,19 +55,11 @@ class Doomed:
 
 
 @pytest.fixture(scope="module")
-def _process() -> Iterator[list[Doomed]]:
-    started: list[Doomed] = []
-    yield started
-    for doomed in started:
-        doomed.process.communicate()
-
-
-@pytest.fixture
-def doomed(bank, _process) -> Doomed:
+def doomed(bank_process: BankProcess, django_db_setup: None) -> Iterator[Doomed]:
     """One for all tests: their database and the bank stay the same."""
-    if not _process:
-        _process.append(Doomed(bank))
-    return _process[0]
+    doomed = Doomed(bank_process)
+    yield doomed
+    doomed.process.communicate()
 
 
 def only_the_clock(*, seconds: int = 0) -> None:

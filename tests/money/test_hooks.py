@@ -69,7 +69,8 @@ def put_off(bank, client) -> Purchase:
 
 
 def is_due(purchase: Purchase) -> bool:
-    return bool(purchase.payment.look_at <= timezone.now())
+    look_at = purchase.payment.look_at
+    return look_at is not None and look_at <= timezone.now()
 
 
 def test_lost_ones_are_not_needed(put_off) -> None:

@@ -125,4 +125,4 @@ def test_a_slow_bank_leaves_the_shop_free(bank, client, monkeypatch) -> None:
         gate.opened.set()
         assert {answer.result(60).headers["Location"] for answer in waiting} == {own}
     assert purchase.order.state == "paid"
-    assert looking._places._value == looking.PLACES  # type: ignore[attr-defined]
+    assert looking._places._value == looking.PLACES
