@@ -75,7 +75,7 @@ class OrderAdmin(
     }
 
     class Media:
-        css = {"all": ("css/admin/stock.css",)}
+        css = {"all": ("css/admin/stock.css", "css/admin/orders.css")}
 
     # --- the list -------------------------------------------------------------------------------
 
