@@ -55,8 +55,7 @@ def restock_and_cancel(
     # the order meanwhile is seen by the update below, and undoes this.
     lines = order.order_lines.filter(active=True).select_related("reservation")
     services.apply(adjustments=[_returned(line, note) for line in lines], actor=actor)
-    # Locked before it is judged: a parcel may be about to leave, under the same lock.
-    list(Order.objects.select_for_update(no_key=True).filter(pk=order.pk))
+    _lock(order)
     left = OrderLine.objects.filter(order=OuterRef("pk"), shipped_at__isnull=False)
     cancelled = Order.objects.filter(~Exists(left), pk=order.pk, state__in=of)
     if not cancelled.update(state=Order.State.CANCELLED, cancelled_at=Now()):
@@ -65,6 +64,12 @@ def restock_and_cancel(
     OrderEvent.objects.create(order=order, what="cancel", who=actor, note=note)
     mail.cancelled(order)
     publish_order(order, order.cancelled_at)
+
+
+def _lock(order: Order) -> None:
+    """Before it is judged, in a statement of its own: a parcel that is about to leave, under the
+    same lock, is seen only by statements that begin after its commit."""
+    list(Order.objects.select_for_update(no_key=True).filter(pk=order.pk))
 
 
 def _returned(line: OrderLine, note: str) -> Adjustment:
