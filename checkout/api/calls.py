@@ -28,8 +28,8 @@ router = Router(tags=["Reservations"])
 NOTHING_SAID = Purchase()
 NUMBER = "AL-7K3M-9QTX"
 BUYER = {
-    "name": "Asha Rao",
-    "email": "asha@example.org",
+    "name": "Meera Iyer",
+    "email": "meera@example.org",
     "phone": "+91 98450 12345",
     "address": {"line1": "12 MG Road", "city": "Bengaluru", "region": "KA", "pin": "560001"},
 }

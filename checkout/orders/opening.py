@@ -131,6 +131,8 @@ def opened(order: Order) -> Payment | None:
     provider if that was not done yet, and makes a new payment if the last one has ended. None if
     nobody can begin to pay it any more. Raises `ProviderError`."""
     payment = _unclosed(order)
+    if payment:
+        payment.order = order  # which is read already
     return payment and begun(payment)
 
 

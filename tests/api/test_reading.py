@@ -178,3 +178,5 @@ def test_the_documentation_shows_every_call(client) -> None:
         for method, operation in methods.items():
             assert f"{method.upper()} {path}" in page
             assert f'id="{operation["operationId"]}"' in page
+    for field in ("payment_method", "buyer", "buyer.email", "buyer.address.pin"):
+        assert f"<code>{field}</code>" in page
