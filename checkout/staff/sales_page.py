@@ -1,10 +1,11 @@
 """The page "Sales": what was sold in some days, by product and warehouse, also as a file."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 from django import forms
 from django.core.exceptions import PermissionDenied
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponseBase
 from django.urls import URLPattern, path
@@ -23,9 +24,16 @@ from inventory.staff.filters import rows_of_product
 MOST_DAYS = 31
 
 
+# Beyond them no calendar has a next day, or no database a midnight.
+DAYS = (MinValueValidator(date(2000, 1, 1)), MaxValueValidator(date(2999, 12, 31)))
+
+
+def _day(label: str) -> forms.DateField:
+    return forms.DateField(label=label, widget=forms.DateInput({"type": "date"}), validators=DAYS)
+
+
 class SalesForm(forms.Form):
-    first = forms.DateField(label="From", widget=forms.DateInput({"type": "date"}))
-    last = forms.DateField(label="To", widget=forms.DateInput({"type": "date"}))
+    first, last = _day("From"), _day("To")
     product = forms.CharField(required=False, max_length=120)
     warehouse = forms.ModelChoiceField(
         Warehouse.objects.all(), to_field_name="code", required=False, empty_label="All"

@@ -79,7 +79,8 @@ def test_sales_are_of_days_a_product_and_a_warehouse(viewer, day) -> None:
     [
         {"first": "x"}, {"last": ""}, {"first": "2026-02-30"}, {"warehouse": "nowhere"},
         {"first": "2020-01-01"}, {"first": "2026-01-02", "last": "2026-01-01"},
-        {"first": "0001-01-01", "last": "0001-01-01", "product": "x" * 200},
+        {"first": "0001-01-01", "last": "0001-01-01"}, {"product": "x" * 200},
+        {"first": "9999-12-31", "last": "9999-12-31"},
     ],
 )  # fmt: skip
 def test_wrong_days_are_refused_and_said(viewer, query) -> None:
