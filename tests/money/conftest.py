@@ -9,9 +9,7 @@ from tests.smtp import Mailbox, mail_server, send_to
 
 @pytest.fixture(scope="session")
 def bank_process() -> Iterator[BankProcess]:
-    """It writes its webhooks down, and sends none."""
-    with running_bank("http://127.0.0.1:1/payments/hook/bank/") as bank:
-        bank.faults(hooks="lose")
+    with running_bank() as bank:
         yield bank
 
 

@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
 
@@ -16,7 +17,7 @@ from checkout.models import Charge, Order, OrderEvent, OrderLine, Payment, Refun
 from checkout.payments import providers
 from inventory.models import Inventory, StockMovement
 from reservations.models import Reservation
-from tests.bank import HOOK_SECRET, BankProcess
+from tests.bank import HOOK_SECRET, BankProcess, running_bank
 from tests.money.buying import SOLD, Purchase, buy
 from tests.shopping import Page
 
@@ -27,6 +28,14 @@ EVERYTHING = (
 )  # fmt: skip
 # Of a payment these two may change.
 NOT_LOOKS = ("id", "session_ref", "url", "closed_at")
+
+
+@pytest.fixture(scope="module")
+def bank_process() -> Iterator[BankProcess]:
+    """It writes its webhooks down, and sends none."""
+    with running_bank("http://127.0.0.1:1/payments/hook/bank/") as bank:
+        bank.faults(hooks="lose")
+        yield bank
 
 
 def written() -> dict[str, list[Any]]:

@@ -50,5 +50,7 @@ def test_one_receipt_however_often_it_is_settled_and_none_is_lost(
         assert sending.send_due() == 0
     (mail,) = box.mails
     assert mail["To"] == BUYER["email"]
-    assert purchase.order.number in str(mail.get_body(("plain",)))
+    text = mail.get_body(("plain",))
+    assert text
+    assert purchase.order.number in text.get_content()
     assert Message.objects.get().state == "sent"
