@@ -1,16 +1,22 @@
 """Looks at a payment while its shopper waits, without letting a slow provider stop the shop."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from threading import BoundedSemaphore
 
 from checkout import settle
 from checkout.models import Order
-from checkout.payments.base import ProviderError
+from checkout.payments.base import ProviderError, Unreachable
+from checkout.payments.providers import the_provider
 from reservations.exceptions import ReservationError
 
 # Threads of a web process that may wait for a provider at once. Others show what is known; the
 # clock looks, and the page hears of it.
 PLACES = 4
 _places = BoundedSemaphore(PLACES)
+# Threads that may wait to begin a payment, and for how many seconds others wait for their turn.
+TURNS, PATIENCE = 6, 1.0
+_turns = BoundedSemaphore(TURNS)
 
 
 def look(order: Order) -> Order:
@@ -24,3 +30,17 @@ def look(order: Order) -> Order:
         finally:
             _places.release()
     return Order.objects.get(pk=order.pk)
+
+
+@contextmanager
+def turn() -> Iterator[None]:
+    """To begin a payment. Raises `Unreachable` while too many wait for a slow provider."""
+    if not the_provider().origin:
+        yield
+        return
+    if not _turns.acquire(timeout=PATIENCE):
+        raise Unreachable("too many wait for it")
+    try:
+        yield
+    finally:
+        _turns.release()

@@ -67,9 +67,10 @@ def where_to_pay(order: Order) -> str:
     """The provider's page of an open order; else, and if it needs none, the order's own page.
     Raises `ProviderError`."""
     if order.state == Order.State.OPEN:
-        if order.by_program:
-            _end_without_page(order)
-        payment = opening.opened(order)
+        with looking.turn():
+            if order.by_program:
+                _end_without_page(order)
+            payment = opening.opened(order)
         if payment and payment.url and provider(payment.provider).origin:
             return payment.url
         looking.look(order)

@@ -126,3 +126,20 @@ def test_a_slow_bank_leaves_the_shop_free(bank, client, monkeypatch) -> None:
         assert {answer.result(60).headers["Location"] for answer in waiting} == {own}
     assert purchase.order.state == "paid"
     assert looking._places._value == looking.PLACES
+
+
+def test_too_many_who_begin_to_pay_at_a_slow_bank_are_told_and_lose_nothing(
+    bank, client, monkeypatch
+) -> None:
+    hold = holding(client, stocked(5))
+    monkeypatch.setattr(looking, "PATIENCE", 0)
+    turns = [looking._turns.acquire(blocking=False) for _ in range(looking.TURNS)]
+    assert turns == [True] * looking.TURNS
+    answer = press_pay(client, hold)
+    for _ in turns:
+        looking._turns.release()
+    order = Order.objects.get()
+    assert answer.headers["Location"] == f"/orders/{order.number}/"
+    assert "does not answer" in client.get(f"/orders/{order.number}/").content.decode()
+    again = client.post(f"/orders/{order.number}/pay/")
+    assert again.headers["Location"].startswith(bank.url)
