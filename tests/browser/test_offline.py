@@ -8,10 +8,12 @@ from playwright.sync_api import Locator, Page, Route, expect
 from tests.browser.conftest import Complaints, NewContext, screen
 from tests.browser.shopping import (
     choose,
-    confirm,
     heading,
     hold,
     open_reserve,
+    pay_at_the_bank,
+    pay_button,
+    type_buyer,
     units,
     untouched,
 )
@@ -50,11 +52,12 @@ def test_what_is_pressed_without_a_network_is_kept_and_done_once_with_one(
     assert units(shop, shelf) == (shelf.units, 2)
 
     page.context.set_offline(True)
-    confirm(page)
+    type_buyer(page)
+    pay_button(page).click()
     expect(notice(page)).to_be_visible()
     page.get_by_role("button", name="More time").click()
     expect(page.get_by_role("button", name="More time")).to_be_enabled()
-    expect(page.get_by_label("Name")).to_have_value("Asha Rao")
+    expect(page.get_by_label("Name", exact=True)).to_have_value("Asha Rao")
     page.evaluate("document.activeElement.blur()")
     page.evaluate("dispatchEvent(new Event('offline'))")
     assert page.evaluate("document.activeElement === document.body"), "nobody pressed anything"
@@ -62,7 +65,8 @@ def test_what_is_pressed_without_a_network_is_kept_and_done_once_with_one(
     page.get_by_role("button", name="More time").click()
     expect(page.get_by_text("1 extension left")).to_be_visible()
     expect(notice(page)).to_be_hidden()
-    page.get_by_role("button", name="Confirm for").click()
+    pay_button(page).click()
+    pay_at_the_bank(page)
     expect(heading(page, "It is yours.")).to_be_visible()
     assert units(shop, shelf) == (shelf.units - 2, 0)
 

@@ -140,6 +140,9 @@ def test_too_many_who_begin_to_pay_at_a_slow_bank_are_told_and_lose_nothing(
         looking._turns.release()
     order = Order.objects.get()
     assert answer.headers["Location"] == f"/orders/{order.number}/"
-    assert "does not answer" in client.get(f"/orders/{order.number}/").content.decode()
+    assert (
+        "We could not open the page where you pay."
+        in client.get(f"/orders/{order.number}/").content.decode()
+    )
     again = client.post(f"/orders/{order.number}/pay/")
     assert again.headers["Location"].startswith(bank.url)
