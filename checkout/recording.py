@@ -4,9 +4,11 @@ Locks are those of ranks 4 to 7 (`reservations.engine.locks`) in their order: th
 payment, its charges, the counter of invoices. No stock or reservation is locked after them.
 """
 
+from datetime import datetime
+
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F
+from django.db.models import Count, F, Max
 from django.db.models.functions import Now
 
 from checkout import due, mail
@@ -15,8 +17,9 @@ from checkout.models import Charge, Order, Payment, Refund
 from checkout.orders import serials
 from checkout.payments.base import Fact, Money, Returned, ReturnState, Seen
 
-# How often the return of money that bought nothing is tried, before staff have to see to it.
-MOST_RETURNS = 10
+# How often the return of money that bought nothing is tried: with the pauses between the tries it
+# takes a day. Then staff have to see to it.
+MOST_RETURNS = 33
 
 
 @transaction.atomic
@@ -31,7 +34,7 @@ def record(payment: Payment, seen: Seen) -> Order:
     for charge in charges:
         if charge.reference in money:
             _see(charge, money[charge.reference])
-        _give_back(charge)
+        _give_back(charge, payment.now)
     # All payments of a year wait for its counter, so it is locked when all else is.
     for charge in charges:
         _pay(order, charge)
@@ -107,16 +110,24 @@ def _made_there(charge: Charge, returned: Returned) -> None:
     )
 
 
-def _give_back(charge: Charge) -> None:
+def _give_back(charge: Charge, now: datetime) -> None:
     """Money that bought nothing goes back whole: asked for here, in the transaction that sees that
     it was deducted, and sent by the next step."""
     left = charge.amount - charge.refunded_paise
     if charge.decision != Charge.Decision.GIVE_BACK or charge.fact != Fact.CAPTURED or not left:
         return
-    if charge.refunds.filter(state=Refund.State.FAILED).count() < MOST_RETURNS:
+    if _is_time_to_return(charge, now):
         Refund.objects.create(charge=charge, amount=left, reason="It bought nothing")
         mail.money_comes_back(charge)
         charge.refresh_from_db()
+
+
+def _is_time_to_return(charge: Charge, now: datetime) -> bool:
+    """The second try comes at once, the others ever more rarely."""
+    failed = charge.refunds.filter(state=Refund.State.FAILED)
+    tries, last = failed.aggregate(tries=Count("pk"), last=Max("created_at")).values()
+    waits: bool = tries >= 2 and now < last + due.pause_after(tries - 2)
+    return tries < MOST_RETURNS and not waits
 
 
 def _pay(order: Order, charge: Charge) -> None:

@@ -2,12 +2,13 @@
 
 import pytest
 
-from checkout import clock
+from checkout import clock, due
 from checkout.exceptions import NotThatState, TooMuch
 from checkout.models import Charge, Payment, Refund
 from checkout.orders import cancelling, refunding
 from inventory.exceptions import AlreadyDone
 from inventory.models import StockMovement
+from reservations import services
 from tests.checkout.orders import move
 from tests.money.buying import SOLD, Purchase, buy
 
@@ -87,6 +88,23 @@ def test_a_failed_refund_can_be_refunded_again(paid) -> None:
     refunding.refund(paid.order, amount=385_000, reason="Returned")
     paid.settle()
     assert refunds() == [("failed", 385_000), ("done", 385_000)]
+
+
+def test_money_that_bought_nothing_is_returned_again_after_growing_pauses(
+    bank, client, monkeypatch
+) -> None:
+    purchase = buy(bank, client)
+    purchase.pays("upi")
+    services.release(reservation_id=purchase.hold.pk)
+    for state in ("dropped", "dropped"):
+        assert purchase.settle() == state
+        bank.control(f"refunds/{Refund.objects.get(state='done').reference}/fail")
+    # The second came at once, the third has to wait.
+    purchase.settle()
+    assert refunds() == [("failed", 385_000)] * 2
+    monkeypatch.setattr(due, "FIRST_PAUSE", 0)
+    purchase.settle()
+    assert refunds() == [("failed", 385_000)] * 2 + [("done", 385_000)]
 
 
 def test_a_refund_made_at_the_provider_is_recorded(paid) -> None:

@@ -250,7 +250,7 @@ class Machine(RuleBasedStateMachine):
 
 
 def test_any_order_of_events_leaves_the_books_balanced() -> None:
-    steps = int(os.environ.get("MACHINE_STEPS", "10000"))
+    steps = int(os.environ.get("MACHINE_STEPS", "4000"))
     run_state_machine_as_test(
         Machine,
         settings=settings(
