@@ -10,8 +10,8 @@ from django.db.models.functions import Now
 from checkout.models import Charge, Refund
 
 LATE = timedelta(minutes=15)
-# So long a dispute may be open.
-DISPUTED = timedelta(days=90)
+# How far back disputes and failed refunds are looked for: there are ever more of them.
+RECENT = timedelta(days=90)
 MOST = 1000
 
 
@@ -31,7 +31,7 @@ class Unsettled:
 
 
 def unsettled() -> Unsettled:
-    disputed = Charge.objects.filter(disputed_at__gt=Now() - DISPUTED)
+    disputed = Charge.objects.filter(disputed_at__gt=Now() - RECENT)
     return Unsettled(
         _few(late_charges()), _few(late_refunds()), _few(failed_refunds()), _few(disputed)
     )
@@ -49,7 +49,8 @@ def failed_refunds() -> QuerySet[Refund]:
     """Those after which nobody tried again."""
     again = Q(charge=OuterRef("charge"), created_at__gt=OuterRef("created_at"))
     later = Refund.objects.filter(again).exclude(state=Refund.State.FAILED)
-    return Refund.objects.filter(~Exists(later), state=Refund.State.FAILED)
+    recent = Refund.objects.filter(state=Refund.State.FAILED, created_at__gt=Now() - RECENT)
+    return recent.filter(~Exists(later))
 
 
 def _few(rows: QuerySet[Any]) -> int:

@@ -6,6 +6,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
+from allo.postgresql import timeouts
 from catalog import search
 from catalog.forms import SORTS, GridForm
 from catalog.models import Category, Product, SearchText
@@ -179,6 +180,7 @@ def test_a_search_of_many_products_reads_only_what_it_shows(client, monkeypatch)
     monkeypatch.setattr(search, "MOST_RANKED", 500)
     monkeypatch.setattr(grid, "MOST_COUNTED", 500)
     tidal = product("tidal", name="Tidal")
+    timeouts.lift()
     with connection.cursor() as cursor:
         cursor.execute(MANY.replace("{category}", str(tidal.category_id)))
     rare = ("?q=waterline", "?q=watrline", "?q=tidal", "?q=watrline tidal")

@@ -10,6 +10,7 @@ from django.db import connection
 from django.http import HttpRequest
 from django.test import Client
 
+from allo.postgresql import timeouts
 from inventory.models import Inventory
 from reservations import services
 from reservations.engine.commands import Holder
@@ -106,7 +107,8 @@ ORDERS = """
     SELECT id, id, 'bank', 'pi_' || id, total_paise, 'captured', 'authorised', 'take', paid_at,
         placed_at FROM checkout_order WHERE paid_at IS NOT NULL;
     INSERT INTO checkout_refund (id, charge_id, amount, reason, state, created_at)
-    SELECT order_id, id, 5, 'It came late', 'failed', created_at FROM checkout_charge;
+    SELECT order_id, id, 5, 'It came late', 'failed', created_at - interval '1 year'
+    FROM checkout_charge;
 """
 
 CONTACTS = """
@@ -143,6 +145,7 @@ def shop_with_a_past() -> Past:
         "row": rows[0].pk, "rows": [row.pk for row in rows], "rows_count": len(rows),
         "holder": holder, "actor": actor.pk, "old": OLD, "fewer": FEWER,
     }  # fmt: skip
+    timeouts.lift()
     with connection.cursor() as cursor:
         cursor.execute("SELECT id FROM django_content_type WHERE model = 'product'")
         [content_type] = cursor.fetchone()

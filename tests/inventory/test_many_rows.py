@@ -6,6 +6,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from allo.postgresql import timeouts
 from inventory.models import Inventory
 from tests.stock import stocked
 
@@ -43,6 +44,7 @@ LINES = 100_000
 def grown(module_db) -> Inventory:
     row = stocked(1_000_000)
     names = {"category": row.product.category_id, "warehouse": row.warehouse_id, "row": row.pk}
+    timeouts.lift()
     with connection.cursor() as cursor:
         cursor.execute(GROWN.format(**names, lines=LINES))
     connection.check_constraints()

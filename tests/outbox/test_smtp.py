@@ -163,7 +163,8 @@ def test_of_many_workers_at_once_one_sends_each_mail(server) -> None:
 
 def test_without_the_lock_two_would_send_the_same_mail(server, monkeypatch) -> None:
     """The control of the test above."""
-    read_by_both = Barrier(2)
+    read_by_both, leased_by_both = Barrier(2), Barrier(2)
+    send = sending._send
 
     def unlocked(rows: MessageQuerySet, **_: object) -> MessageQuerySet:
         found = [row.pk for row in rows[:1]]
@@ -171,7 +172,12 @@ def test_without_the_lock_two_would_send_the_same_mail(server, monkeypatch) -> N
             read_by_both.wait(30)
         return Message.objects.filter(pk__in=found)
 
+    def together(message: Message) -> None:
+        leased_by_both.wait(30)
+        send(message)
+
     monkeypatch.setattr(MessageQuerySet, "select_for_update", unlocked)
+    monkeypatch.setattr(sending, "_send", together)
     put()
     all_at_once(2, lambda _: sending.send_due())
     assert len(server.mails) == 2

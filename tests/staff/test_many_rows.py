@@ -8,6 +8,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from allo.postgresql import timeouts
 from checkout.models import Order
 from inventory.models import Inventory
 from reservations.models import Reservation
@@ -68,6 +69,7 @@ def staff(module_db) -> Client:
         for n in range(20)
         for code in ("blr-01", "del-01")
     ]
+    timeouts.lift()
     with connection.cursor() as cursor:
         cursor.execute(HISTORY, [rows, MANY])
         with pgtrigger.ignore("checkout.Contact:sold_contact_is_final"):
