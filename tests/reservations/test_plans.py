@@ -40,6 +40,8 @@ def hold(row: Inventory, name: str) -> None:
 def test_a_hold_in_the_middle_of_a_drop_reads_none_of_the_others() -> None:
     row = stocked(100)
     with connection.cursor() as cursor:
+        # What other tests rolled back makes the files longer, by which the planner judges.
+        cursor.execute("TRUNCATE reservations_reservation, reservations_idempotencykey CASCADE")
         # On a day without any holds each index is as good as the other, and a table is a page.
         cursor.execute("ANALYZE reservations_reservation, reservations_idempotencykey")
         for n in range(12):
