@@ -429,12 +429,11 @@ def test_sixteen_confirms_at_once_are_one_sale_and_one_capture(bank, keys) -> No
     it, one = program(bank), key()
     mine: Callable[[], str] = {"one": lambda: one, "many": key, "none": lambda: ""}[keys]
     answers = Counter(all_at_once(AT_ONCE, lambda _: it.confirm(VISA, mine())))
-    allowed = {
-        "one": {CONFIRMED, UNDECIDED},
-        "none": {CONFIRMED, UNDECIDED, PAID_BEFORE, (409, "being_paid"), (409, "payment_ended")},
-        "many": {CONFIRMED, UNDECIDED, PAID_BEFORE, (409, "being_paid"), (409, "payment_ended")},
-    }
-    assert set(answers) <= allowed[keys], answers
+    # Nothing is decided yet, or the row was locked for too long: both say to repeat the call.
+    allowed = {CONFIRMED, UNDECIDED, (503, "busy")}
+    if keys != "one":
+        allowed |= {PAID_BEFORE, (409, "being_paid"), (409, "payment_ended")}
+    assert set(answers) <= allowed, answers
     if not answers[CONFIRMED]:
         assert it.confirm(VISA, one) == CONFIRMED
     is_sold_once(it)
