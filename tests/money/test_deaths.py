@@ -37,7 +37,7 @@ class Doomed:
     def __init__(self, bank: BankProcess) -> None:
         environment = environment_here(
             PAYMENT_PROVIDER="bank", BANK_URL=bank.url, BANK_SECRET=KEY,
-            BANK_WEBHOOK_SECRET=HOOK_SECRET, RESERVE_RATE="off",
+            BANK_WEBHOOK_SECRET=HOOK_SECRET, RESERVE_RATE="off", PAY_RATE="off",
         )  # fmt: skip
         self.process = subprocess.Popen(
             [sys.executable, "-m", "tests.money.doomed"],
