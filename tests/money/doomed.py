@@ -23,8 +23,10 @@ from django.db import connection  # noqa: E402
 from django.test import Client  # noqa: E402
 from django.test.utils import setup_test_environment  # noqa: E402
 from django.urls import get_resolver  # noqa: E402
+from urllib3.connection import HTTPConnection  # noqa: E402
 
 from checkout import due, recording, settle  # noqa: E402
+from checkout.api import paying as program_pays  # noqa: E402
 from checkout.models import Order  # noqa: E402
 from checkout.orders import cancelling, opening, refunding  # noqa: E402
 from checkout.payments.base import ProviderError  # noqa: E402
@@ -38,8 +40,11 @@ from reservations.engine.books import Books  # noqa: E402
 # A child may be killed when one of these has returned.
 STEPS: tuple[tuple[Any, str, str], ...] = (
     (opening, "open_order", "ordered"),
+    (program_pays, "attempt", "ordered"),
     (Stripe, "open", "page opened at the bank"),
-    (opening, "opened", "page stored"),
+    (Stripe, "prepare", "prepared at the bank"),
+    (opening, "begun", "reference stored"),
+    (Stripe, "pay", "paid at the bank"),
     (Stripe, "look", "looked"),
     (opening, "decide_about", "decided"),
     (opening, "drop", "dropped"),
@@ -85,6 +90,14 @@ class Steps:
             self.passed("written, not committed")
 
         vars(engine)["write"] = write
+        send = HTTPConnection.request
+
+        def request(connection: HTTPConnection, method: str, url: str, **more: Any) -> None:
+            send(connection, method, url, **more)
+            if url.endswith("/confirm"):
+                self.passed("paying, its answer is open")
+
+        HTTPConnection.request = request  # type: ignore[method-assign]
 
     def _after(self, function: Callable[..., Any], name: str) -> Callable[..., Any]:
         @wraps(function)
@@ -101,6 +114,11 @@ def order(*, cookies: dict[str, str], address: str, form: dict[str, str]) -> Non
     CLIENT.post(address, form)
 
 
+def pay(*, address: str, token: str, key: str, body: dict[str, str]) -> None:
+    headers = {"Authorization": f"Bearer {token}", "Idempotency-Key": key}
+    CLIENT.post(address, body, "application/json", headers=headers)
+
+
 def settled(*, payment: str, **_: object) -> None:
     settle.settle(UUID(payment))
 
@@ -110,7 +128,9 @@ def cancel(*, order: str, payment: str, **_: object) -> None:
     settled(payment=payment)
 
 
-WAYS: dict[str, Callable[..., None]] = {"order": order, "settle": settled, "cancel": cancel}
+WAYS: dict[str, Callable[..., None]] = {
+    "order": order, "pay": pay, "settle": settled, "cancel": cancel,
+}  # fmt: skip
 
 
 def killed_at(step: int, way: str, given: dict[str, Any]) -> str:
