@@ -90,12 +90,14 @@ def test_what_is_under_way_is_narrowed_by_warehouse_and_provider(manager, order)
 
 
 def test_an_order_is_found_by_all_that_people_have_of_it(manager, order) -> None:
-    Order.objects.filter(pk=order.pk).update(state="packed", packed_at=order.paid_at)
+    Order.objects.filter(pk=order.pk).update(
+        state="packed", packed_at=order.paid_at, invoice_number="AL26-27/000123"
+    )
     reservation = order.order_lines.get(name="Bowl").reservation
     plain = order.number.removeprefix("AL-").replace("-", " ").lower()
     for words in (
         order.number, plain, f"al{plain}", "ASHA@example.org", "asha r", str(reservation.pk),
-        str(reservation.pk)[:8],
+        str(reservation.pk)[:8], "al26-27/000123",
     ):  # fmt: skip
         assert listed(manager, q=words) == [order.number], words
     for words in ("rao", "AL-0000-0000", "'; drop", "%", "x" * 300, "00000000"):
