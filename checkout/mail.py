@@ -4,6 +4,7 @@ Each is written in the transaction of what it tells, once for each such event.
 """
 
 from time import time
+from uuid import uuid4
 
 from django.db.models import Q, QuerySet
 
@@ -30,6 +31,11 @@ def shipped(order: Order, parcel: str) -> None:
     """Of each parcel one, as an order may leave from several warehouses. `parcel` is the code of
     its warehouse."""
     _write("shipped", order, f"{order.pk}:{parcel}", parcel=parcel)
+
+
+def parcel_corrected(order: Order, parcel: str) -> None:
+    """Each time that staff correct its carrier or number."""
+    _write("parcel_corrected", order, f"{order.pk}:{parcel}:{uuid4()}", parcel=parcel)
 
 
 def refunded(refund: Refund) -> None:
@@ -63,8 +69,10 @@ def messages_of(order: Order) -> QuerySet[Message]:
     keys = [f"{kind}:{order.pk}" for kind in ("receipt", "order_cancelled")]
     keys += [f"refunded:{pk}" for pk in refunds]
     keys += [f"money_comes_back:{pk}" for pk in charges]
-    several = [Q(key__startswith=f"{kind}:{order.pk}:") for kind in ("shipped", "order_link")]
-    return Message.objects.filter(Q(key__in=keys) | several[0] | several[1]).order_by("-pk")
+    several = Q(key__in=keys)
+    for kind in ("shipped", "parcel_corrected", "order_link"):
+        several |= Q(key__startswith=f"{kind}:{order.pk}:")
+    return Message.objects.filter(several).order_by("-pk")
 
 
 def _write(kind: str, order: Order, name: str, **more: object) -> None:
@@ -82,6 +90,7 @@ for _kind, _facts in {
     "receipt": letters.of_order,
     "order_cancelled": letters.of_order,
     "shipped": letters.of_parcel,
+    "parcel_corrected": letters.of_parcel,
     "refunded": letters.of_refund,
     "money_comes_back": letters.of_charge,
     "order_link": letters.of_order,
