@@ -23,7 +23,7 @@ from allo.web.parts import (
     render_part,
     wants_part,
 )
-from checkout import contacts, paying
+from checkout import contacts, limits, paying
 from checkout.bill import gst_of
 from checkout.buying import form_context, initial, shown_hold
 from checkout.forms import BuyerForm
@@ -72,6 +72,8 @@ def pay(request: Request) -> HttpResponse:
         contacts.keep(*(form.typed(hold.pk) for hold in chosen))
     if not chosen or not form.is_valid():
         return _again(request, chosen, form, status=422)
+    if wait := limits.to_pay(request):
+        return _again(request, chosen, form, refusals.rate_limited(wait), refusals.TOO_MANY)
     shown = [shown_hold(request, hold, f"-{hold.pk}") for hold in chosen]
     answer = paying.order(request, chosen, shown, form.buyer())
     if answer.status == refusals.DONE:

@@ -21,7 +21,7 @@ from allo.web.parts import (
     render_part,
     wants_part,
 )
-from checkout import contacts, paying
+from checkout import contacts, limits, paying
 from checkout.buying import form_context, initial, shown, shown_hold
 from checkout.forms import BuyerForm
 from checkout.models import Order
@@ -65,6 +65,8 @@ def confirm(request: Request, reservation_id: UUID) -> HttpResponse:
     contacts.keep(form.typed(reservation.pk))
     if not form.is_valid():
         return _not_valid(request, reservation, form)
+    if wait := limits.to_pay(request):
+        return _slow_down(request, reservation, wait, form)
     answer = paying.order(request, [reservation], [shown_hold(request, reservation)], form.buyer())
     if answer.status == refusals.DONE:
         return replayed(paying.go_to_pay(request, answer.body), answer.replayed)
@@ -80,6 +82,8 @@ def cancel(request: Request, reservation_id: UUID) -> HttpResponse:
     """GET asks for confirmation on a page of its own, for browsers without JavaScript."""
     reservation = owned(request, reservation_id)
     if request.method == "POST":
+        if wait := limits.to_write(reservation.holder):
+            return _slow_down(request, reservation, wait)
         seen = shown(request)
         answer = _answer(request, reservation, services.release, {"quantity": seen}, seen=seen)
         return _respond(request, reservation, answer)
@@ -95,6 +99,8 @@ def renew(request: Request, reservation_id: UUID) -> HttpResponse:
     reservation = owned(request, reservation_id)
     if request.method != "POST":
         return SeeOther(_url(reservation))
+    if wait := limits.to_write(reservation.holder):
+        return _slow_down(request, reservation, wait)
     answer = _answer(request, reservation, services.renew)
     return _respond(request, reservation, answer)
 
@@ -104,6 +110,9 @@ def renew(request: Request, reservation_id: UUID) -> HttpResponse:
 def contact(request: HttpRequest, reservation_id: UUID) -> HttpResponse:
     """Stores what is being typed, so that it survives an expiring hold."""
     reservation = owned(request, reservation_id)
+    if wait := limits.to_write(reservation.holder):
+        # The form itself sends it again.
+        return HttpResponse(status=refusals.TOO_MANY, headers={"Retry-After": str(wait)})
     contacts.keep(BuyerForm(request.POST).typed(reservation.pk))
     return HttpResponse(status=204)
 
@@ -116,6 +125,14 @@ def _not_valid(request: Request, reservation: Reservation, form: BuyerForm) -> H
         return go_to(request, links.path_to(order))
     expired = reservation.status == Status.EXPIRED
     return _page(request, reservation, status=refusals.GONE if expired else refusals.CONFLICT)
+
+
+def _slow_down(
+    request: Request, reservation: Reservation, seconds: int, form: BuyerForm | None = None
+) -> HttpResponse:
+    """The page with what was typed, and with the time to wait."""
+    refusal = refusals.rate_limited(seconds)
+    return _page(request, reservation, form=form, refusal=refusal, status=refusals.TOO_MANY)
 
 
 def _answer(

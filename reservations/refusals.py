@@ -10,7 +10,7 @@ from reservations.engine.idempotency import Outcome, Reply
 from reservations.exceptions import InsufficientStock, LimitReached, ReservationError, Storage
 from reservations.models import Reservation
 
-DONE, CONFLICT, GONE, BUSY = 303, 409, 410, 503
+DONE, CONFLICT, GONE, TOO_MANY, BUSY = 303, 409, 410, 429, 503
 
 DETAILS = {
     "RESERVATION_MAX_UNITS": "At most {maximum} in one reservation.",
@@ -30,8 +30,8 @@ DETAILS = {
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """What a page shows of a refusal: the reason, the units that are left, and the reservation it
-    is about if the request named several."""
+    """What a page shows of a refusal: the reason, the units that are left, the reservation it is
+    about if the request named several, and the seconds after which it is worth to try again."""
 
     code: str
     detail: str
@@ -40,6 +40,7 @@ class Refusal:
     asked: int = 0
     warehouse: Warehouse | None = None
     hold: str = ""
+    retry_after: int = 0
 
 
 def answer(outcome: Outcome) -> Reply:
@@ -62,7 +63,8 @@ def limit_in_words(refusal: LimitReached) -> str:
 
 
 def rate_limited(seconds: int) -> Refusal:
-    return Refusal("rate_limited", f"Too many attempts. Try again in {seconds} seconds.")
+    detail = f"Nothing was changed, and what you hold stays held. Try again in {seconds} seconds."
+    return Refusal("rate_limited", detail, retry_after=seconds)
 
 
 def not_known() -> Refusal:

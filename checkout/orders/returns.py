@@ -32,7 +32,7 @@ def moves_of(charge: Charge) -> Iterator[Moved]:
     for refund in refunds:
         done = refund.state == Refund.State.DONE
         kind = ("refunded" if taken else "back") if done else "on_its_way"
-        yield Moved(kind, refund.amount, charge.currency, refund.created_at)
+        yield Moved(kind, refund.amount, charge.currency, refund.done_at or refund.created_at)
     left = charge.amount - charge.refunded_paise
     if not taken and left:
         yield Moved("to_go_back", left, charge.currency, charge.created_at)

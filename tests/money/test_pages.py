@@ -5,6 +5,7 @@ import re
 import pytest
 from django.test import Client
 
+from allo.redis_client import redis_client
 from checkout import settle
 from checkout.models import Charge, Refund
 from checkout.orders import opening
@@ -112,6 +113,21 @@ def test_coming_back_while_the_bank_is_silent_asks_on(bank, client) -> None:
     assert "<title>Paid: order" in body(paid)
     assert "It is yours." in body(paid)
     assert "refresh" not in body(paid).partition("<main")[0].partition("noscript")[2]
+
+
+def test_a_network_that_comes_back_too_often_leaves_the_look_to_the_clock(
+    bank, client, settings
+) -> None:
+    purchase = buy(bank, client)
+    settings.PAY_RATE = "1/h"
+    for name in redis_client().scan_iter("rate:look:*"):
+        redis_client().delete(name)
+    address = f"/orders/{purchase.order.number}/"
+    client.get(f"{address}paid/")
+    purchase.pays()
+    assert client.get(f"{address}paid/").headers["Location"] == f"{address}?returned=1"
+    assert purchase.order.state == "open"
+    assert purchase.settle() == "paid"
 
 
 def test_a_bank_that_does_not_answer_is_said_and_can_be_tried_again(bank, client) -> None:
