@@ -15,6 +15,7 @@ from allo.accounts.models import Account, SignIn
 from allo.codes import browser
 from allo.outbox.addresses import key_of
 from allo.web.shared.acts import note_holds
+from reservations.shop import visitor
 
 
 class Closed(Exception):
@@ -22,7 +23,7 @@ class Closed(Exception):
 
 
 class Taken(Exception):
-    """Another account has the address."""
+    """Another account has the address, or one of the staff."""
 
 
 def is_staffs(email: str) -> bool:
@@ -34,6 +35,8 @@ def is_staffs(email: str) -> bool:
 def sign_in(request: HttpRequest, email: str) -> Account:
     """Signs this browser in to the account of a proved address, which is made if there is none.
     Raises `Closed`."""
+    if is_staffs(email):
+        raise Closed
     account = account_of(email)
     user = account.user
     if not user.is_active or user.is_staff or user.is_superuser:
@@ -64,6 +67,8 @@ def _new_account(email: str) -> Account:
 
 def change_address(account: Account, email: str) -> None:
     """To one that was proved as well. Raises `Taken`."""
+    if is_staffs(email):
+        raise Taken
     try:
         with transaction.atomic():
             Account.objects.filter(pk=account.pk).update(email_key=key_of(email))
@@ -90,6 +95,7 @@ def sign_out(request: HttpRequest, response: HttpResponse) -> HttpResponse:
     logout(request)
     note_holds(request, holds=False)
     browser.forget(response)
+    visitor.forget(response)
     response.headers["Clear-Site-Data"] = '"cache"'
     return response
 

@@ -54,6 +54,11 @@ def known_again(view: View) -> View:
     return answer
 
 
+def forget(response: HttpResponse) -> None:
+    """The browser is nobody's now, and a new holder from its next form to reserve on."""
+    response.delete_cookie(settings.VISITOR_COOKIE_NAME, samesite="Lax")
+
+
 def _secret_of(request: HttpRequest) -> str | None:
     value = request.COOKIES.get(settings.VISITOR_COOKIE_NAME, "")
     return value if _MADE_HERE.fullmatch(value) else None
