@@ -5,7 +5,8 @@ could be derived from. It needs no signature: 256 random bits cannot be guessed,
 value names a holder without holds. The database has only its digest, so that nobody who reads the
 database or the admin can act as the holder.
 
-Signing in and out does not change the cookie, so the browser keeps its holds.
+Signing in keeps the cookie: an open payment's page belongs to the browser as well as to the
+account. A shopper who signs out leaves nothing behind: the next one here is another holder.
 """
 
 import re
