@@ -1,7 +1,7 @@
 """Reservations, the replies stored under idempotency keys, and the records of staff and clock."""
 
 from reservations.models.api_token import ApiToken, rate_is_known
-from reservations.models.clock import AuditRun, Repair, Sweep
+from reservations.models.clock import AuditRun, Forgotten, Repair, Sweep
 from reservations.models.idempotency_key import IdempotencyKey
 from reservations.models.reservation import Reservation, ReservationQuerySet
 from reservations.models.staff_action import StaffAction
@@ -9,6 +9,7 @@ from reservations.models.staff_action import StaffAction
 __all__ = [
     "ApiToken",
     "AuditRun",
+    "Forgotten",
     "IdempotencyKey",
     "Repair",
     "Reservation",
