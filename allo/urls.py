@@ -21,6 +21,7 @@ urlpatterns = [
     path("docs/", pages.docs, name="docs"),
     path("docs/design/", pages.docs_design, name="docs_design"),
     path("docs/<slug:slug>/", pages.docs, name="docs_page"),
+    path("privacy/", pages.docs, {"slug": "privacy"}, name="privacy"),
     path("media/<path:path>", pages.media),
     path("robots.txt", pages.robots, name="robots"),
     path("sitemap.xml", sitemap, {"sitemaps": SITEMAPS}, name="sitemap"),

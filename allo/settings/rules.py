@@ -29,4 +29,19 @@ KEEP_IMPORTS_DAYS = env.int("KEEP_IMPORTS_DAYS", default=30)
 KEEP_IMPORT_LINES_DAYS = env.int("KEEP_IMPORT_LINES_DAYS", default=365)
 KEEP_SIGN_INS_DAYS = env.int("KEEP_SIGN_INS_DAYS", default=90)
 KEEP_MESSAGES_DAYS = env.int("KEEP_MESSAGES_DAYS", default=90)
+KEEP_DROPPED_ORDERS_DAYS = env.int("KEEP_DROPPED_ORDERS_DAYS", default=30)
+KEEP_DRAFTS_DAYS = env.int("KEEP_DRAFTS_DAYS", default=30)
+KEEP_NETWORKS_DAYS = env.int("KEEP_NETWORKS_DAYS", default=30)
+KEEP_VISITORS_DAYS = env.int("KEEP_VISITORS_DAYS", default=180)
+ORDER_RETENTION_YEARS = env.int("ORDER_RETENTION_YEARS", default=8)
+# Below these the shop would forget what it still works with.
+for _name, _least in {
+    "KEEP_DROPPED_ORDERS_DAYS": 2,
+    "KEEP_DRAFTS_DAYS": 2,
+    "KEEP_NETWORKS_DAYS": 2,
+    "KEEP_VISITORS_DAYS": 2,
+    "ORDER_RETENTION_YEARS": 1,
+}.items():
+    if globals()[_name] < _least:
+        raise ImproperlyConfigured(f"{_name} is {globals()[_name]}; give {_least} or more.")
 KEEP_AUDITS_DAYS = env.int("KEEP_AUDITS_DAYS", default=365)
