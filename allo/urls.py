@@ -17,6 +17,7 @@ urlpatterns = [
     path("", include("reservations.shop.urls")),
     path("checkout/", include("checkout.urls")),
     path("", include("checkout.orders.urls")),
+    path("account/", include("allo.accounts.urls")),
     path("docs/", pages.docs, name="docs"),
     path("docs/design/", pages.docs_design, name="docs_design"),
     path("docs/<slug:slug>/", pages.docs, name="docs_page"),

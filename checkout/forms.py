@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from localflavor.in_.forms import INZipCodeField
 from localflavor.in_.in_states import STATE_CHOICES
 
-from allo.outbox.addresses import BadAddress, checked
+from allo.outbox.fields import MailField
 from allo.web.names import name_is_visible, text_is_visible
 from checkout import contacts
 from checkout.contacts import Typed
@@ -21,17 +21,6 @@ REGIONS = sorted(STATE_CHOICES, key=lambda choice: choice[1])
 # What an address needs; `line2` may stay empty.
 NEEDED = ("line1", "city", "region", "pin")
 ADDRESS = ("line1", "line2", "city", "region", "pin")
-
-
-class MailField(forms.EmailField):
-    """Refuses also what forms of addresses allow and mail does not, with one reason at a time."""
-
-    def run_validators(self, value: Any) -> None:
-        super().run_validators(value)
-        try:
-            checked(value)
-        except BadAddress as error:
-            raise ValidationError(str(error)) from None
 
 
 class Text(forms.CharField):
@@ -69,11 +58,7 @@ class BuyerForm(forms.Form):
     """The buyer, and the address unless the order is collected at the warehouse."""
 
     name = _text("name", "name", validators=[name_is_visible])
-    email = MailField(
-        label="E-mail",
-        max_length=254,
-        widget=forms.EmailInput({"autocomplete": "email"}),
-    )
+    email = MailField()
     phone = PhoneField(
         label="Telephone",
         max_length=40,

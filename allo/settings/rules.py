@@ -15,7 +15,8 @@ RESERVE_RATE = env.str("RESERVE_RATE", default="30/m")
 API_RATE = env.str("API_RATE", default="120/m")
 LOGIN_RATE = env.str("LOGIN_RATE", default="30/m")
 FIND_ORDER_RATE = env.str("FIND_ORDER_RATE", default="10/h")
-for _name in ("RESERVE_RATE", "API_RATE", "LOGIN_RATE", "FIND_ORDER_RATE"):
+CODE_RATE = env.str("CODE_RATE", default="30/h")
+for _name in ("RESERVE_RATE", "API_RATE", "LOGIN_RATE", "FIND_ORDER_RATE", "CODE_RATE"):
     _rate = globals()[_name]
     if not re.fullmatch(r"off|[1-9]\d*/[smh]", _rate):
         raise ImproperlyConfigured(f'{_name} is "{_rate}"; give "30/m", "5/s" or "off".')

@@ -8,6 +8,8 @@ from allo.settings.environment import ALLOWED_HOSTS, BASE_DIR, HTTPS, PRODUCTION
 INSTALLED_APPS = [
     "allo",
     "allo.outbox",
+    "allo.codes",
+    "allo.accounts",
     "checkout",
     "reservations",
     "inventory",
@@ -46,7 +48,10 @@ MIDDLEWARE = [
     "axes.middleware.AxesMiddleware",
 ]
 
-AUTHENTICATION_BACKENDS = ["allo.staff.login.PasswordBackend"]
+AUTHENTICATION_BACKENDS = [
+    "allo.staff.login.PasswordBackend",
+    "allo.accounts.backend.CodeBackend",
+]
 
 ROOT_URLCONF = "allo.urls"
 WSGI_APPLICATION = "allo.wsgi.application"

@@ -10,6 +10,7 @@ from django.apps import apps as current_apps
 from django.contrib.auth.management import create_permissions
 
 VIEW = (
+    "accounts.view_account",
     "catalog.view_category",
     "catalog.view_product",
     "checkout.view_charge",

@@ -30,6 +30,7 @@ SECTIONS = {
         "reservations.Reservation",
         "reservations.StaffAction",
         "checkout.Contact",
+        "accounts.Account",
     ),
     "Money": ("checkout.Payment", "checkout.Charge", "checkout.Refund"),
     "Catalogue": (

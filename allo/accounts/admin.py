@@ -1,0 +1,47 @@
+"""Accounts of shoppers, with the ways to what they hold and bought. No code is shown anywhere."""
+
+from urllib.parse import urlencode
+
+from django.contrib import admin
+from django.db.models import Q
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from allo.accounts.models import Account
+from allo.admin_kit.base import ReadOnlyAdmin
+from allo.admin_kit.search import Searched
+
+
+@admin.register(Account)
+class AccountAdmin(Searched[Account], ReadOnlyAdmin[Account]):
+    list_display = ("email", "created_at", "reservations", "orders")
+    list_select_related = ("user",)
+    sortable_by = ()
+    search_fields = ("email_key",)
+    search_help_text = "How an e-mail address begins"
+    fields = ("email", "created_at", "is_active", "reservations", "orders")
+
+    def found(self, words: str) -> Q:
+        return Q(email_key__startswith=words.lower())
+
+    @admin.display(description="E-mail")
+    def email(self, account: Account) -> str:
+        return account.user.email
+
+    @admin.display(boolean=True, description="Can sign in")
+    def is_active(self, account: Account) -> bool:
+        return account.user.is_active
+
+    @admin.display
+    def reservations(self, account: Account) -> SafeString:
+        return _link("reservations_reservation", account.holder, "Reservations")
+
+    @admin.display
+    def orders(self, account: Account) -> SafeString:
+        return _link("checkout_order", account.holder, "Orders")
+
+
+def _link(model: str, words: str, label: str) -> SafeString:
+    page = reverse(f"admin:{model}_changelist")
+    return format_html('<a href="{}?{}">{}</a>', page, urlencode({"q": words}), label)

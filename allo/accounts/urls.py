@@ -1,0 +1,15 @@
+from django.urls import path
+
+from allo.accounts import signing_in, views
+
+app_name = "accounts"
+urlpatterns = [
+    path("", views.overview, name="overview"),
+    path("sign-in/", signing_in.sign_in, name="sign_in"),
+    path("sign-in/code/", signing_in.code, name="code"),
+    path("sign-in/link/", signing_in.link, name="link"),
+    path("sign-out/", views.sign_out, name="sign_out"),
+    path("sessions/", views.sessions, name="sessions"),
+    path("sessions/end/", views.sign_out_everywhere, name="sign_out_everywhere"),
+    path("sessions/<int:pk>/end/", views.end_session, name="end_session"),
+]
