@@ -21,6 +21,10 @@ class Closed(Exception):
     """The account is not active, or is one of the staff's."""
 
 
+class Taken(Exception):
+    """Another account has the address."""
+
+
 def is_staffs(email: str) -> bool:
     """Staff have a password, and nobody gets past it by their mail."""
     spelled = Q(email__iexact=email) | Q(email__iexact=key_of(email))
@@ -56,6 +60,16 @@ def _new_account(email: str) -> Account:
     user.set_unusable_password()
     user.save(force_insert=True)
     return Account.objects.create(user=user, email_key=key_of(email))
+
+
+def change_address(account: Account, email: str) -> None:
+    """To one that was proved as well. Raises `Taken`."""
+    try:
+        with transaction.atomic():
+            Account.objects.filter(pk=account.pk).update(email_key=key_of(email))
+            User.objects.filter(pk=account.pk).update(email=email)
+    except IntegrityError:
+        raise Taken from None
 
 
 def _begin_session(request: HttpRequest, user: User) -> None:

@@ -1,5 +1,10 @@
-from django import forms
+from collections.abc import Collection
+from typing import Any
 
+from django import forms
+from django.core.exceptions import ValidationError
+
+from allo.accounts.models import Account
 from allo.codes.typed import CodeField
 from allo.outbox.fields import MailField
 
@@ -10,3 +15,29 @@ class AskForm(forms.Form):
 
 class CodeForm(forms.Form):
     code = CodeField()
+
+
+class NewAddressForm(forms.Form):
+    email = MailField(label="New e-mail")
+
+    def __init__(self, account: Account, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self._account = account
+
+    def clean_email(self) -> str:
+        email: str = self.cleaned_data["email"]
+        if email == self._account.user.email:
+            raise ValidationError("This is the address that your account has.")
+        return email
+
+
+class BothCodesForm(forms.Form):
+    """The codes that are not proved yet."""
+
+    old = CodeField(label="Code from the old address", required=False)
+    new = CodeField(label="Code from the new address", required=False)
+
+    def __init__(self, proved: Collection[str], *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        for name in proved:
+            del self.fields[name]

@@ -14,14 +14,21 @@ Facts = Mapping[str, Any]
 
 
 def of_sign_in(context: Facts) -> Facts:
-    """To one of the staff it says where they sign in, and has no code."""
-    facts = dict(codes.facts(context))
-    if (row := facts["row"]) is None:
+    facts = of_new_address(context)
+    if "code" not in facts:
         return facts
-    if is_staffs(row.email):
-        return {"row": row, "staff": f"{settings.SITE_URL}{reverse('admin:login')}"}
     page = f"{settings.SITE_URL}{reverse('accounts:link')}"
     return {**facts, "link": f"{page}?key={facts['key']}"}
 
 
+def of_new_address(context: Facts) -> Facts:
+    """A mail to one of the staff says where they sign in, and has no code."""
+    facts = codes.facts(context)
+    if (row := facts["row"]) and is_staffs(row.email):
+        return {"row": row, "staff": f"{settings.SITE_URL}{reverse('admin:login')}"}
+    return facts
+
+
 register("sign_in_code", of_sign_in)
+register("old_address_code", codes.facts)
+register("new_address_code", of_new_address)

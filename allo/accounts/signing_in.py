@@ -3,7 +3,6 @@
 from http import HTTPStatus
 
 from django.conf import settings
-from django.core.exceptions import ValidationError
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -48,25 +47,16 @@ def _ask(request: Request, form: AskForm, there: str) -> HttpResponse:
             email=form.cleaned_data["email"],
             browser=digest,
             kind="sign_in_code",
-            leads_to=there,
+            about=there,
         )
     except codes.TooManyCodes as refusal:
-        form.add_error(None, _too_many_words(refusal))
+        form.add_error(None, str(refusal))
         response = _asking(request, form, there, status=HTTPStatus.TOO_MANY_REQUESTS)
         response.headers["Retry-After"] = str(refusal.seconds)
         return response
     response = SeeOther(reverse("accounts:code"))
     browser.remember(response, secret)
     return response
-
-
-def _too_many_words(refusal: codes.TooManyCodes) -> ValidationError:
-    minutes = -(-refusal.seconds // 60)
-    return ValidationError(
-        "So many codes were sent to this address, or asked for in this browser, that we send no"
-        f" more for now. The last one may still work. Try again in {minutes}"
-        f" minute{'' if minutes == 1 else 's'}."
-    )
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -97,8 +87,7 @@ def _wrong(
 ) -> HttpResponse:
     if not wrong.left:
         return _ended()
-    left = f"{wrong.left} more time{'' if wrong.left == 1 else 's'}"
-    form.add_error("code", f"This is not the code that we sent last. You can try {left}.")
+    form.add_error("code", str(wrong))
     return _typing(request, form, asked, status=UNPROCESSABLE)
 
 
@@ -122,7 +111,7 @@ def _signed_in(request: Request, proved: EmailCode) -> HttpResponse:
         flow.sign_in(request, proved.email)
     except flow.Closed:
         return SeeOther(f"{reverse('accounts:sign_in')}?why=closed")
-    response = SeeOther(proved.leads_to or reverse("accounts:overview"))
+    response = SeeOther(proved.about or reverse("accounts:overview"))
     browser.forget(response)
     return response
 
@@ -137,5 +126,5 @@ def _asking(request: Request, form: AskForm, there: str, status: int = 200) -> H
 
 
 def _typing(request: Request, form: CodeForm, asked: EmailCode, status: int = 200) -> HttpResponse:
-    context = {"form": form, "asked": asked, "next": asked.leads_to}
+    context = {"form": form, "asked": asked, "next": asked.about}
     return render(request, "account/code.html", context, status=status)

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from allo.accounts import addresses, signing_in, views
+from allo.accounts import addresses, changing_address, signing_in, views
 
 app_name = "accounts"
 urlpatterns = [
@@ -13,6 +13,8 @@ urlpatterns = [
     path("addresses/<int:pk>/", addresses.edit, name="address"),
     path("addresses/<int:pk>/remove/", addresses.remove, name="remove_address"),
     path("sign-out/", views.sign_out, name="sign_out"),
+    path("e-mail/", changing_address.change, name="email"),
+    path("e-mail/code/", changing_address.confirm, name="confirm_email"),
     path("sessions/", views.sessions, name="sessions"),
     path("sessions/end/", views.sign_out_everywhere, name="sign_out_everywhere"),
     path("sessions/<int:pk>/end/", views.end_session, name="end_session"),

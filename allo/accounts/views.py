@@ -42,7 +42,8 @@ def _sign_in_first(request: Request) -> HttpResponse:
 @require_safe
 @with_account
 def overview(request: Request, account: Account) -> HttpResponse:
-    return render(request, "account/overview.html", {"account": account})
+    context = {"account": account, "changed": "changed" in request.GET}
+    return render(request, "account/overview.html", context)
 
 
 @require_safe

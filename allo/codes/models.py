@@ -29,7 +29,12 @@ class EmailCode(models.Model):
     browser = models.CharField(max_length=64)
     email = models.CharField(max_length=LONGEST, help_text="As it was typed.")
     email_key = models.CharField(max_length=LONGEST)
-    leads_to = models.CharField(max_length=LONGEST_PAGE, blank=True, default="")
+    about = models.CharField(
+        max_length=LONGEST_PAGE,
+        blank=True,
+        default="",
+        help_text="What it is good for: the page that it leads to, or what it confirms.",
+    )
     asked_at = models.DateTimeField(db_default=Now(), editable=False)
     ends_at = models.DateTimeField(db_default=Now() + LIFE, editable=False)
     tries = models.PositiveSmallIntegerField(default=0, db_default=0)

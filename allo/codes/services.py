@@ -31,7 +31,12 @@ _LOCK = "SELECT pg_advisory_xact_lock(%s, hashtext(%s)), pg_advisory_xact_lock(%
 
 class TooManyCodes(Exception):
     def __init__(self, seconds: int) -> None:
-        super().__init__()
+        minutes = -(-seconds // 60)
+        super().__init__(
+            "So many codes were sent to this address, or asked for in this browser, that we send"
+            " no more for now. The last one may still work. Try again in"
+            f" {minutes} minute{'' if minutes == 1 else 's'}."
+        )
         self.seconds = seconds
 
 
@@ -42,12 +47,16 @@ class NoCode(Exception):
 
 class WrongCode(Exception):
     def __init__(self, left: int) -> None:
-        super().__init__()
+        times = f"You can try {left} more time{'' if left == 1 else 's'}."
+        super().__init__(
+            "This is not the code that we sent last."
+            f" {times if left else 'That was the last try: ask for another code.'}"
+        )
         self.left = left
 
 
 @transaction.atomic
-def ask(*, purpose: Purpose, email: str, browser: str, kind: str, leads_to: str = "") -> EmailCode:
+def ask(*, purpose: Purpose, email: str, browser: str, kind: str, about: str = "") -> EmailCode:
     """Sends a code to a checked address, by a mail of this `kind`. Whose address it is matters only
     when the mail is made, so the answer is the same for all. Raises `TooManyCodes`."""
     key = address_key(email)
@@ -55,7 +64,7 @@ def ask(*, purpose: Purpose, email: str, browser: str, kind: str, leads_to: str 
         cursor.execute(_LOCK, [_ADDRESS, key, _BROWSER, browser])
     _within_limits(key, browser)
     code = EmailCode(
-        id=uuid4(), purpose=purpose, browser=browser, email=email, email_key=key, leads_to=leads_to
+        id=uuid4(), purpose=purpose, browser=browser, email=email, email_key=key, about=about
     )
     EmailCode.objects.bulk_create([code])
     outbox.put(key=f"{kind}:{code.pk}", kind=kind, to=email, context={"code": str(code.pk)})
@@ -86,10 +95,21 @@ def _waits(
             yield int((span - ages[most - 1]).total_seconds()) + 1
 
 
+def newest(*, purpose: Purpose, browser: str) -> EmailCode | None:
+    """The one that this browser asked for last, whatever became of it."""
+    return _of(purpose, browser).first()
+
+
 def last(*, purpose: Purpose, browser: str) -> EmailCode | None:
-    """The last one that this browser can still type."""
-    code = _of(purpose, browser).first()
-    return code if code and _is_live(code) else None
+    """The same if it can still be typed."""
+    code = newest(purpose=purpose, browser=browser)
+    return code if code and is_live(code) else None
+
+
+def is_live(code: EmailCode) -> bool:
+    """Of one that was read here, with the database's time."""
+    ends = code.ends_at > vars(code)["now"]
+    return ends and code.used_at is None and code.tries < TRIES
 
 
 def prove(*, purpose: Purpose, browser: str, digits: str) -> EmailCode:
@@ -97,7 +117,7 @@ def prove(*, purpose: Purpose, browser: str, digits: str) -> EmailCode:
     with transaction.atomic():
         # Locked, so that of two requests one uses it, and that no try is not counted.
         code = _of(purpose, browser).select_for_update().first()
-        if code is None or not _is_live(code):
+        if code is None or not is_live(code):
             raise NoCode
         if right := is_code_of(code.pk, digits):
             _use(code)
@@ -114,16 +134,16 @@ def follow(*, purpose: Purpose, browser: str, key: str) -> EmailCode:
         raise NoCode
     with transaction.atomic():
         code = _of(purpose, browser).filter(pk=pk).select_for_update().first()
-        if code is None or not _is_live(code):
+        if code is None or not is_live(code):
             raise NoCode
         _use(code)
     return code
 
 
-def was_proved(*, purpose: Purpose, browser: str, email: str) -> bool:
-    """Whether this browser proved this address within the last hour."""
+def was_proved(*, purpose: Purpose, browser: str, email: str, about: str = "") -> bool:
+    """Whether this browser proved this address for this within the last hour."""
     used = EmailCode.objects.filter(browser=browser, purpose=purpose, used_at__gt=Now() - HOUR)
-    return bool(browser) and used.filter(email_key=address_key(email)).exists()
+    return bool(browser) and used.filter(email_key=address_key(email), about=about).exists()
 
 
 def facts(context: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -143,11 +163,6 @@ def _of(purpose: Purpose, browser: str) -> QuerySet[EmailCode]:
     """Newest first, with the database's time."""
     mine = EmailCode.objects.filter(purpose=purpose, browser=browser)
     return mine.annotate(now=Now()).order_by("-asked_at")
-
-
-def _is_live(code: EmailCode) -> bool:
-    ends = code.ends_at > vars(code)["now"]
-    return ends and code.used_at is None and code.tries < TRIES
 
 
 def _use(code: EmailCode) -> None:

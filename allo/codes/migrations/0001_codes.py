@@ -24,7 +24,7 @@ class Migration(migrations.Migration):
                 ('browser', models.CharField(max_length=64)),
                 ('email', models.CharField(help_text='As it was typed.', max_length=254)),
                 ('email_key', models.CharField(max_length=254)),
-                ('leads_to', models.CharField(blank=True, default='', max_length=500)),
+                ('about', models.CharField(blank=True, default='', help_text='What it is good for: the page that it leads to, or what it confirms.', max_length=500)),
                 ('asked_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
                 ('ends_at', models.DateTimeField(db_default=django.db.models.expressions.CombinedExpression(django.db.models.functions.datetime.Now(), '+', models.Value(datetime.timedelta(seconds=600))), editable=False)),
                 ('tries', models.PositiveSmallIntegerField(db_default=0, default=0)),
