@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from allo.accounts.models import Account
+from allo.accounts.models import Account, DeletedAccount
 from allo.admin_kit.base import ReadOnlyAdmin
 from allo.admin_kit.search import Searched
 
@@ -40,6 +40,15 @@ class AccountAdmin(Searched[Account], ReadOnlyAdmin[Account]):
     @admin.display
     def orders(self, account: Account) -> SafeString:
         return _link("checkout_order", account.holder, "Orders")
+
+
+@admin.register(DeletedAccount)
+class DeletedAccountAdmin(ReadOnlyAdmin[DeletedAccount]):
+    """That there was one. What it bought stays, and its orders' pages say when it was deleted."""
+
+    list_display = ("number", "made_at", "deleted_at")
+    sortable_by = ()
+    fields = ("number", "made_at", "deleted_at")
 
 
 def _link(model: str, words: str, label: str) -> SafeString:

@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.http import Http404, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
@@ -14,7 +15,7 @@ from allo.accounts import flow
 from allo.accounts.models import Account, SignIn
 from allo.web.parts import Request, SeeOther, never_stored
 
-View = Callable[..., HttpResponse]
+View = Callable[..., HttpResponseBase]
 
 
 def with_account(view: View) -> View:
@@ -22,7 +23,7 @@ def with_account(view: View) -> View:
     by no browser."""
 
     @wraps(view)
-    def answer(request: Request, *args: Any, **more: Any) -> HttpResponse:
+    def answer(request: Request, *args: Any, **more: Any) -> HttpResponseBase:
         account = Account.objects.filter(pk=request.user.pk or 0).select_related("user").first()
         if account is None:
             return _sign_in_first(request)
