@@ -22,7 +22,7 @@ from allo.web.parts import (
     render_part,
     wants_part,
 )
-from checkout import contacts, paying
+from checkout import contacts, paying, proving
 from checkout.bill import gst_of
 from checkout.buying import form_context, remember, shown_hold
 from checkout.forms import BuyerForm
@@ -71,6 +71,8 @@ def pay(request: Request) -> HttpResponse:
         contacts.keep(*(form.typed(hold.pk) for hold in chosen))
     if not chosen or not form.is_valid():
         return _again(request, chosen, form, status=422)
+    if all(hold.is_pending for hold in chosen) and (asked := proving.ask_first(request, form)):
+        return asked.remembered(_again(request, chosen, form, asked=asked, status=asked.status))
     shown = [shown_hold(request, hold, f"-{hold.pk}") for hold in chosen]
     answer = paying.order(request, chosen, shown, form.buyer())
     if answer.status == refusals.DONE:
@@ -79,7 +81,7 @@ def pay(request: Request) -> HttpResponse:
     refusal = refusals.refusal(answer)
     if answer.status == refusals.BUSY and not wants_part(request):
         return busy(request, refusal.code)
-    return replayed(_again(request, chosen, form, refusal, answer.status), answer.replayed)
+    return replayed(_again(request, chosen, form, refusal, status=answer.status), answer.replayed)
 
 
 def _chosen(request: Request) -> list[Reservation]:
@@ -96,7 +98,9 @@ def _again(
     chosen: Sequence[Reservation],
     form: BuyerForm,
     refusal: Refusal | None = None,
+    *,
     status: int = 422,
+    asked: proving.Asked | None = None,
 ) -> HttpResponse:
     """The bag with what was typed and ticked. What has ended meanwhile stays in sight."""
     look_again(request)
@@ -108,7 +112,14 @@ def _again(
         return go_to(request, links.path_to(order))
     ticked = [hold for hold in holds if hold in chosen]
     return _page(
-        request, holds, ticked=ticked, ended=now, form=form, refusal=refusal, status=status
+        request,
+        holds,
+        ticked=ticked,
+        ended=now,
+        form=form,
+        refusal=refusal,
+        asked=asked,
+        status=status,
     )
 
 
@@ -120,6 +131,7 @@ def _page(
     ended: Sequence[Reservation] = (),
     form: BuyerForm | None = None,
     refusal: Refusal | None = None,
+    asked: proving.Asked | None = None,
     status: int = 200,
 ) -> HttpResponse:
     orders = _open_orders(holds)
@@ -133,6 +145,7 @@ def _page(
         "order": order,
         "provider": provider,
         "unpaid": "unpaid" in request.GET,
+        "asked": asked or (proving.waiting(request) if holds else None),
         "seen": _seen(holds),
         "topics": topics_of(request),
         "idempotency_key": uuid4(),

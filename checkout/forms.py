@@ -10,6 +10,7 @@ from django.core.exceptions import ValidationError
 from localflavor.in_.forms import INZipCodeField
 from localflavor.in_.in_states import STATE_CHOICES
 
+from allo.codes.typed import CodeField
 from allo.outbox.fields import MailField
 from allo.web.names import name_is_visible, text_is_visible
 from checkout import contacts
@@ -98,6 +99,9 @@ class BuyerForm(forms.Form):
         error_messages={"invalid": "A PIN code has six digits, such as 560001."},
     )
     remember = forms.BooleanField(label="Save this address in my account", required=False)
+
+    # See `checkout.proving`.
+    code = CodeField(label="Code from the mail", required=False)
 
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)

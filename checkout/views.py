@@ -21,7 +21,7 @@ from allo.web.parts import (
     render_part,
     wants_part,
 )
-from checkout import contacts, paying
+from checkout import contacts, paying, proving
 from checkout.buying import form_context, remember, shown, shown_hold
 from checkout.forms import BuyerForm
 from checkout.models import Order
@@ -65,6 +65,8 @@ def confirm(request: Request, reservation_id: UUID) -> HttpResponse:
     contacts.keep(form.typed(reservation.pk))
     if not form.is_valid():
         return _not_valid(request, reservation, form)
+    if reservation.is_pending and (asked := proving.ask_first(request, form)):
+        return asked.remembered(_page(request, reservation, form=form, asked=asked))
     answer = paying.order(request, [reservation], [shown_hold(request, reservation)], form.buyer())
     if answer.status == refusals.DONE:
         remember(request, form)
@@ -153,6 +155,7 @@ def _page(
     *,
     form: BuyerForm | None = None,
     refusal: Refusal | None = None,
+    asked: proving.Asked | None = None,
     status: int = 200,
 ) -> HttpResponse:
     again = _again(reservation)
@@ -173,9 +176,11 @@ def _page(
         "now": timezone.now(),
         "order": order,
         "provider": opening.provider_of(order) if order else settings.PAYMENT_PROVIDER,
+        "asked": asked or (proving.waiting(request) if reservation.is_pending else None),
         **_buying(request, reservation, form),
         **again,
     }
+    status = asked.status if asked else status
     response = render_part(request, "checkout/checkout.html", part, context, status=status)
     paying.may_lead_to(context["provider"], response)
     return response if part == "again" else holds_changed(response)

@@ -22,7 +22,7 @@ from checkout.models import Order, OrderEvent
 from reservations import services
 from reservations.clock.forgetting import forget_holders
 from reservations.exceptions import NotPending, ReservationExpired
-from reservations.models import Reservation
+from reservations.models import AdoptedHolder, Reservation
 
 EVENT = "account deleted"
 WHY_KEPT = "Kept because the law asks for the record of a sale"
@@ -89,6 +89,7 @@ def _erase(account: Account) -> None:
     _leave(orders)
     flow.end_sessions(account)
     persons.log_of(user).delete()
+    AdoptedHolder.objects.filter(account=account.holder).delete()
     EmailCode.objects.filter(email_key=account.email_key).delete()
     DeletedAccount.objects.create(number=account.pk, made_at=account.created_at)
     _tell(user)

@@ -18,6 +18,7 @@ from checkout import mail
 from checkout.models import Address, Charge, Payment
 from checkout.models.address import SAVED
 from checkout.models.order_triggers import BUYER, TIMES
+from reservations.models import AdoptedHolder
 
 AT_ONCE = 500
 
@@ -91,6 +92,11 @@ def _sign_ins(account: Account) -> Rows:
     return _values(account.sign_ins.all(), SIGN_IN)
 
 
+def _browsers(account: Account) -> Rows:
+    """Without their names, which are digests of their cookies."""
+    return _values(AdoptedHolder.objects.filter(account=account.holder), ("created_at",))
+
+
 def _access_log(account: Account) -> Rows:
     return _values(persons.log_of(account.user).order_by("attempt_time"), LOG)
 
@@ -149,6 +155,7 @@ def _row(row: Model, fields: Iterable[str]) -> dict[str, Any]:
 SECTIONS: Mapping[str, Callable[[Account], Rows | Mapping[str, Any]]] = {
     "profile": _profile,
     "sign_ins": _sign_ins,
+    "browsers": _browsers,
     "access_log": _access_log,
     "codes": _codes,
     "addresses": _addresses,

@@ -1,11 +1,12 @@
 """From a proved address to an account that is signed in, and out again."""
 
+import logging
 import secrets
 
 from django.contrib.auth import login, logout
 from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, OperationalError, transaction
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 
@@ -15,6 +16,14 @@ from allo.accounts.models import Account, SignIn
 from allo.codes import browser
 from allo.outbox.addresses import key_of
 from allo.web.shared.acts import note_holds
+from checkout.orders import adopting
+from reservations import services
+from reservations.exceptions import Busy
+from reservations.models import AdoptedHolder
+from reservations.shop import visitor
+from reservations.shop.holders import holders_of
+
+logger = logging.getLogger(__name__)
 
 
 class Closed(Exception):
@@ -22,7 +31,7 @@ class Closed(Exception):
 
 
 class Taken(Exception):
-    """Another account has the address."""
+    """Another account has the address, or one of the staff."""
 
 
 def is_staffs(email: str) -> bool:
@@ -31,15 +40,36 @@ def is_staffs(email: str) -> bool:
     return User.objects.filter(spelled, is_staff=True).exists()
 
 
-def sign_in(request: HttpRequest, email: str) -> Account:
-    """Signs this browser in to the account of a proved address, which is made if there is none.
-    Raises `Closed`."""
+def sign_in(request: HttpRequest, response: HttpResponse, email: str) -> None:
+    """Signs this browser in to the account of a proved address, which is made if there is none, and
+    gives it what the browser held and ordered. Raises `Closed`."""
+    if is_staffs(email):
+        raise Closed
     account = account_of(email)
     user = account.user
     if not user.is_active or user.is_staff or user.is_superuser:
         raise Closed
+    if request.user.is_authenticated:
+        # Another account's: what it held here is not this one's.
+        sign_out(request, response)
+        here: tuple[str, ...] = ()
+    else:
+        here = holders_of(request)
     _begin_session(request, user)
-    return account
+    for holder in here:
+        _adopt(account, holder)
+    if AdoptedHolder.objects.filter(holder__in=here).exclude(account=account.holder).exists():
+        # Another account signed in here before, and its history is the browser's.
+        visitor.forget(response)
+
+
+def _adopt(account: Account, holder: str) -> None:
+    try:
+        services.adopt(account=account.holder, visitor=holder)
+        adopting.take(account.pk, holder)
+    except (Busy, OperationalError):
+        # It stays the browser's, which is the same shopper's, until the next sign-in.
+        logger.warning("account %d: what its browser held is not adopted", account.pk)
 
 
 def account_of(email: str) -> Account:
@@ -64,6 +94,8 @@ def _new_account(email: str) -> Account:
 
 def change_address(account: Account, email: str) -> None:
     """To one that was proved as well. Raises `Taken`."""
+    if is_staffs(email):
+        raise Taken
     try:
         with transaction.atomic():
             Account.objects.filter(pk=account.pk).update(email_key=key_of(email))
@@ -90,6 +122,7 @@ def sign_out(request: HttpRequest, response: HttpResponse) -> HttpResponse:
     logout(request)
     note_holds(request, holds=False)
     browser.forget(response)
+    visitor.forget(response)
     response.headers["Clear-Site-Data"] = '"cache"'
     return response
 

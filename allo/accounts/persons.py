@@ -7,12 +7,13 @@ from django.db.models import Q, QuerySet
 from allo.accounts.models import Account
 from allo.outbox.models import Message
 from checkout.models import Contact, Order
-from reservations.models import Reservation, ReservationQuerySet
+from reservations.models import AdoptedHolder, Reservation, ReservationQuerySet
 
 
 def holders_of(account: Account) -> list[str]:
     """The account, and the browsers in which it signed in."""
-    return [account.holder]
+    adopted = AdoptedHolder.objects.filter(account=account.holder)
+    return [account.holder, *adopted.values_list("holder", flat=True)]
 
 
 def reservations_of(account: Account) -> ReservationQuerySet:

@@ -107,11 +107,11 @@ def link(request: Request) -> HttpResponse:
 
 
 def _signed_in(request: Request, proved: EmailCode) -> HttpResponse:
+    response = SeeOther(proved.about or reverse("accounts:overview"))
     try:
-        flow.sign_in(request, proved.email)
+        flow.sign_in(request, response, proved.email)
     except flow.Closed:
         return SeeOther(f"{reverse('accounts:sign_in')}?why=closed")
-    response = SeeOther(proved.about or reverse("accounts:overview"))
     browser.forget(response)
     return response
 

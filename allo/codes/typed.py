@@ -8,8 +8,8 @@ from django.core.exceptions import ValidationError
 
 from allo.codes.secret import DIGITS
 
-# Six digits that stand alone, also as "123 456" or "123-456".
-ALONE = re.compile(r"(?<!\d)\d{3}[\s.\-–]?\d{3}(?!\d)")
+# Six digits that stand alone, also as "123 456" or "123-456", and not within a longer number.
+ALONE = re.compile(r"(?<!\d)(?<!\d[\s.\-–])\d{3}[\s.\-–]?\d{3}(?![\s.\-–]?\d)")
 LONGEST_TYPED = 200
 NO_CODE = "A code has six digits, such as 123 456."
 
@@ -47,7 +47,8 @@ class CodeField(forms.CharField):
         super().__init__(**{**told, **more})  # type: ignore[arg-type]
 
     def clean(self, value: object) -> str:
-        digits = digits_in(super().clean(value))
-        if not digits and self.required:
+        typed = super().clean(value)
+        digits = digits_in(typed)
+        if typed and not digits:
             raise ValidationError(NO_CODE)
         return digits

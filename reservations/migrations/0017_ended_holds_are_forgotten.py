@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('reservations', '0014_audits_by_books'),
+        ('reservations', '0015_browsers_are_adopted'),
     ]
 
     operations = [

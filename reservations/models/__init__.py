@@ -1,5 +1,6 @@
 """Reservations, the replies stored under idempotency keys, and the records of staff and clock."""
 
+from reservations.models.adopted_holder import AdoptedHolder
 from reservations.models.api_token import ApiToken, rate_is_known
 from reservations.models.clock import AuditRun, Forgotten, Repair, Sweep
 from reservations.models.idempotency_key import IdempotencyKey
@@ -7,6 +8,7 @@ from reservations.models.reservation import Reservation, ReservationQuerySet
 from reservations.models.staff_action import StaffAction
 
 __all__ = [
+    "AdoptedHolder",
     "ApiToken",
     "AuditRun",
     "Forgotten",

@@ -3,9 +3,11 @@
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from email.message import EmailMessage
 from typing import Any
 
+from django.db.models import F
 from django.test import Client
 
 from allo.codes.models import EmailCode
@@ -39,6 +41,13 @@ def signed_in(email: str = "asha@example.org", client: Client | None = None) -> 
 
 def wrong_code() -> str:
     return f"{(int(last_code()) + 1) % 1_000_000:06d}"
+
+
+def pass_minutes(minutes: float) -> None:
+    """The database's clock stays; the codes that were not used become older."""
+    ago = timedelta(minutes=minutes)
+    rows = EmailCode.objects.filter(used_at=None)
+    rows.update(asked_at=F("asked_at") - ago, ends_at=F("ends_at") - ago)
 
 
 @contextmanager

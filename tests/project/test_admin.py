@@ -24,8 +24,8 @@ FILES = {"ReplacedPicture", "StockImportFile"}
 INDEXES = {"SearchText", "SearchWord"}
 # They only count: the numbers are those of orders, and how far the clock has come.
 COUNTERS = {"InvoiceCounter", "Forgotten"}
-# Staff see addresses in the orders that go there.
-OWN = {"Address"}
+# Staff see addresses in the orders that go there, and browsers on the page of their account.
+OWN = {"Address", "AdoptedHolder"}
 # Whoever has them is signed in: nobody is shown those of others.
 SECRETS = {"EmailCode", "SignIn"}
 MODELS = [
