@@ -9,11 +9,17 @@ from django.http import Http404, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from allo.accounts import flow
 from allo.accounts.models import Account, SignIn
 from allo.web.parts import Request, SeeOther, never_stored
+from checkout.orders import listing
+from reservations.shop.holders import live_holds, topics_of
+
+# Orders on the first page.
+SHOWN = 3
 
 View = Callable[..., HttpResponseBase]
 
@@ -43,7 +49,14 @@ def _sign_in_first(request: Request) -> HttpResponse:
 @require_safe
 @with_account
 def overview(request: Request, account: Account) -> HttpResponse:
-    context = {"account": account, "changed": "changed" in request.GET}
+    context = {
+        "account": account,
+        "changed": "changed" in request.GET,
+        "holds": live_holds(request),
+        "orders": listing.latest(request, SHOWN),
+        "topics": topics_of(request),
+        "now": timezone.now(),
+    }
     return render(request, "account/overview.html", context)
 
 
