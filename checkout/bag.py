@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any
 from uuid import UUID, uuid4
 
 from django.conf import settings
@@ -25,7 +24,7 @@ from allo.web.parts import (
 )
 from checkout import contacts, paying, proving
 from checkout.bill import gst_of
-from checkout.buying import form_context, initial, shown_hold
+from checkout.buying import form_context, remember, shown_hold
 from checkout.forms import BuyerForm
 from checkout.models import Order
 from checkout.orders import links, opening
@@ -77,6 +76,7 @@ def pay(request: Request) -> HttpResponse:
     shown = [shown_hold(request, hold, f"-{hold.pk}") for hold in chosen]
     answer = paying.order(request, chosen, shown, form.buyer())
     if answer.status == refusals.DONE:
+        remember(request, form)
         return replayed(paying.go_to_pay(request, answer.body), answer.replayed)
     refusal = refusals.refusal(answer)
     if answer.status == refusals.BUSY and not wants_part(request):
@@ -150,7 +150,7 @@ def _page(
         "topics": topics_of(request),
         "idempotency_key": uuid4(),
         "now": timezone.now(),
-        **(_buying(holds, ticked, form) if holds else {}),
+        **(form_context(request, form, holds, ticked) if holds else {}),
     }
     response = render_part(request, "checkout/bag.html", "bag", context, status=status)
     paying.may_lead_to(provider, response)
@@ -178,14 +178,6 @@ def _open_orders(holds: Sequence[Reservation]) -> dict[UUID, Order]:
     paying_for = [hold.pk for hold in holds if hold.paying_since]
     found = opening.open_orders(paying_for) if paying_for else []
     return {line.reservation_id: order for order in found for line in order.order_lines.all()}
-
-
-def _buying(
-    holds: Sequence[Reservation], ticked: Sequence[Reservation], form: BuyerForm | None
-) -> dict[str, Any]:
-    contact = contacts.for_page_of(holds[0])
-    form = form or BuyerForm(initial=initial(contact))
-    return {**form_context(form, holds, ticked), "kept_at": holds[0].pk}
 
 
 def _seen(holds: Sequence[Reservation]) -> str:

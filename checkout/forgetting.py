@@ -44,24 +44,23 @@ def _forget_buyers(old: QuerySet[Order]) -> None:
     found.update(**dict.fromkeys(BUYER, ""), account=None, holder=nobody())
 
 
-def delete_dropped() -> int:
-    """Orders that were never paid, with all that is of them; returns how many. One whose payment is
-    still looked at is kept: its money could arrive."""
+def delete_dropped() -> None:
+    """Orders that were never paid, with all that is of them."""
     ago = timezone.now() - timedelta(days=settings.KEEP_DROPPED_ORDERS_DAYS)
     # Made before it was dropped: the first condition bounds what the index is read for.
-    old = Order.objects.filter(state=Order.State.DROPPED, opened_at__lt=ago, dropped_at__lt=ago)
-    deleted = 0
-    while found := _delete(old):
-        deleted += found
-    return deleted
+    old = Order.objects.filter(opened_at__lt=ago, dropped_at__lt=ago)
+    while delete_unpaid(old):
+        pass
 
 
 @transaction.atomic
-def _delete(old: QuerySet[Order]) -> int:
-    """A portion of them."""
-    unpaid = old.filter(
+def delete_unpaid(orders: QuerySet[Order]) -> int:
+    """Deletes a portion of those that were dropped without money; returns how many. One whose
+    payment is still looked at is kept: its money could arrive."""
+    unpaid = orders.filter(
         ~Exists(Charge.objects.filter(order=OuterRef("pk"))),
         ~Exists(Payment.objects.filter(order=OuterRef("pk"), look_at__isnull=False)),
+        state=Order.State.DROPPED,
     )
     # What a transaction with money has locked is left to the next run, and what became true before
     # the lock was free is seen by the second statement.

@@ -98,6 +98,7 @@ class BuyerForm(forms.Form):
         widget=forms.TextInput({"autocomplete": "postal-code", "inputmode": "numeric"}),
         error_messages={"invalid": "A PIN code has six digits, such as 560001."},
     )
+    remember = forms.BooleanField(label="Save this address in my account", required=False)
 
     # See `checkout.proving`.
     code = CodeField(label="Code from the mail", required=False)
@@ -139,3 +140,9 @@ class BuyerForm(forms.Form):
     def _typed(self, name: str) -> str:
         column: Any = Contact._meta.get_field(name)
         return str(self.data.get(name, "")).replace("\0", "").strip()[: column.max_length]
+
+
+class AddressForm(BuyerForm):
+    """An address of an account: always whole."""
+
+    email = delivery = remember = None  # type: ignore[assignment]

@@ -22,7 +22,7 @@ from allo.web.parts import (
     wants_part,
 )
 from checkout import contacts, paying, proving
-from checkout.buying import form_context, initial, shown, shown_hold
+from checkout.buying import form_context, remember, shown, shown_hold
 from checkout.forms import BuyerForm
 from checkout.models import Order
 from checkout.orders import links, opening
@@ -69,6 +69,7 @@ def confirm(request: Request, reservation_id: UUID) -> HttpResponse:
         return asked.remembered(_page(request, reservation, form=form, asked=asked))
     answer = paying.order(request, [reservation], [shown_hold(request, reservation)], form.buyer())
     if answer.status == refusals.DONE:
+        remember(request, form)
         return replayed(paying.go_to_pay(request, answer.body), answer.replayed)
     if order := opening.order_of(owned(request, reservation.pk)):
         # Another tab ordered it meanwhile.
@@ -193,12 +194,11 @@ def _order(reservation: Reservation) -> Order | None:
 
 
 def _buying(request: Request, reservation: Reservation, form: BuyerForm | None) -> dict[str, Any]:
-    contact = contacts.for_page_of(reservation)
     if not reservation.is_pending:
-        return {"contact": contact}
+        return {"contact": contacts.for_page_of(reservation)}
     others = [hold for hold in live_holds(request) if hold.pk != reservation.pk]
     return {
-        **form_context(form or BuyerForm(initial=initial(contact)), [reservation]),
+        **form_context(request, form, [reservation]),
         "others": others,
         "unpaid": "unpaid" in request.GET,
         "holder_topics": topics_of(request),

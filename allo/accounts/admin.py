@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from allo.accounts.models import Account
+from allo.accounts.models import Account, DeletedAccount
 from allo.admin_kit.base import ReadOnlyAdmin
 from allo.admin_kit.search import Searched
 from reservations.models import AdoptedHolder
@@ -51,6 +51,15 @@ class AccountAdmin(Searched[Account], ReadOnlyAdmin[Account]):
     @admin.display
     def orders(self, account: Account) -> SafeString:
         return _link("checkout_order", account.holder, "Orders")
+
+
+@admin.register(DeletedAccount)
+class DeletedAccountAdmin(ReadOnlyAdmin[DeletedAccount]):
+    """That there was one. What it bought stays, and its orders' pages say when it was deleted."""
+
+    list_display = ("number", "made_at", "deleted_at")
+    sortable_by = ()
+    fields = ("number", "made_at", "deleted_at")
 
 
 def _short(holder: str) -> str:

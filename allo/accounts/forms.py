@@ -41,3 +41,19 @@ class BothCodesForm(forms.Form):
         super().__init__(*args, **more)
         for name in proved:
             del self.fields[name]
+
+
+class DeleteForm(forms.Form):
+    """The word is typed, so that nobody deletes an account by a slip."""
+
+    word = forms.CharField(
+        label='Type "delete"',
+        max_length=40,
+        widget=forms.TextInput({"autocomplete": "off", "autocapitalize": "none"}),
+    )
+
+    def clean_word(self) -> str:
+        typed: str = self.cleaned_data["word"]
+        if typed.strip(" \"'.").casefold() != "delete":
+            raise ValidationError('Type the word "delete", and nothing else.')
+        return typed

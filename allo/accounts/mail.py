@@ -1,6 +1,7 @@
 """The mail with codes; its templates are in `templates/mail/`."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
@@ -29,6 +30,11 @@ def of_new_address(context: Facts) -> Facts:
     return facts
 
 
+def of_deletion(context: Facts) -> Facts:
+    return {"at": datetime.fromisoformat(context["at"])}
+
+
+register("account_deleted", of_deletion)
 register("sign_in_code", of_sign_in)
 register("old_address_code", codes.facts)
 register("new_address_code", of_new_address)

@@ -1,9 +1,11 @@
+import pgtrigger
 from django.conf import settings
 from django.contrib.sessions.models import Session
 from django.db import models
 from django.db.models.functions import Now
 
 from allo.outbox.addresses import LONGEST
+from allo.postgresql.triggers import Refuse
 
 LONGEST_DEVICE = 60
 
@@ -48,3 +50,23 @@ class SignIn(models.Model):
 
     def __str__(self) -> str:
         return self.device
+
+
+class DeletedAccount(models.Model):
+    """That there was an account, and when it was deleted. Its number is that of its user, and names
+    nobody any more."""
+
+    number = models.PositiveBigIntegerField(primary_key=True)
+    made_at = models.DateTimeField()
+    deleted_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        ordering = ("-deleted_at",)
+        default_permissions = ("view",)
+        indexes = (models.Index(fields=("-deleted_at",), name="deleted_account_by_time"),)
+        triggers = (
+            Refuse(name="deleted_accounts_are_kept", operation=pgtrigger.Update | pgtrigger.Delete),
+        )
+
+    def __str__(self) -> str:
+        return f"Account {self.number}"

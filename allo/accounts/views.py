@@ -6,15 +6,22 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.http import Http404, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from allo.accounts import flow
 from allo.accounts.models import Account, SignIn
 from allo.web.parts import Request, SeeOther, never_stored
+from checkout.orders import listing
+from reservations.shop.holders import live_holds, topics_of
 
-View = Callable[..., HttpResponse]
+# Orders on the first page.
+SHOWN = 3
+
+View = Callable[..., HttpResponseBase]
 
 
 def with_account(view: View) -> View:
@@ -22,7 +29,7 @@ def with_account(view: View) -> View:
     by no browser."""
 
     @wraps(view)
-    def answer(request: Request, *args: Any, **more: Any) -> HttpResponse:
+    def answer(request: Request, *args: Any, **more: Any) -> HttpResponseBase:
         account = Account.objects.filter(pk=request.user.pk or 0).select_related("user").first()
         if account is None:
             return _sign_in_first(request)
@@ -42,7 +49,14 @@ def _sign_in_first(request: Request) -> HttpResponse:
 @require_safe
 @with_account
 def overview(request: Request, account: Account) -> HttpResponse:
-    context = {"account": account, "changed": "changed" in request.GET}
+    context = {
+        "account": account,
+        "changed": "changed" in request.GET,
+        "holds": live_holds(request),
+        "orders": listing.latest(request, SHOWN),
+        "topics": topics_of(request),
+        "now": timezone.now(),
+    }
     return render(request, "account/overview.html", context)
 
 

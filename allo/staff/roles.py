@@ -11,6 +11,7 @@ from django.contrib.auth.management import create_permissions
 
 VIEW = (
     "accounts.view_account",
+    "accounts.view_deletedaccount",
     "catalog.view_category",
     "catalog.view_product",
     "checkout.view_charge",

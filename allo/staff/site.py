@@ -31,6 +31,7 @@ SECTIONS = {
         "reservations.StaffAction",
         "checkout.Contact",
         "accounts.Account",
+        "accounts.DeletedAccount",
     ),
     "Money": ("checkout.Payment", "checkout.Charge", "checkout.Refund"),
     "Catalogue": (

@@ -10,17 +10,21 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Func, Q, QuerySet, TextField, Value
+from django.db.models import Exists, F, Func, OuterRef, Q, QuerySet, TextField, Value
 from django.utils import timezone
 
 from allo import pruning
 from reservations.engine.locks import locking_reservations
-from reservations.models import Forgotten, Reservation
+from reservations.models import AdoptedHolder, Forgotten, Reservation
 from reservations.models.reservation import HELD_FOR, NOBODY
 
 BEGINNING = datetime.fromisoformat("2000-01-01T00:00:00+00:00")
-# Accounts are forgotten when they are deleted.
-OF_A_STRANGER = ~Q(holder__startswith="user:") & ~Q(holder=NOBODY)
+# Accounts, and browsers that are an account's, are forgotten when the account is deleted.
+OF_A_STRANGER = (
+    ~Q(holder__startswith="user:")
+    & ~Q(holder=NOBODY)
+    & ~Exists(AdoptedHolder.objects.filter(holder=OuterRef("holder")))
+)
 OF_A_NETWORK = ~Q(address="") & ~Q(address__startswith="token:")
 
 Forget = Callable[[QuerySet[Any]], object]

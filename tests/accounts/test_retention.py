@@ -20,7 +20,7 @@ from inventory.models import Inventory
 from reservations import services
 from reservations.clock import forgetting
 from reservations.clock.audit import audit_stock
-from reservations.models import Forgotten, Reservation
+from reservations.models import AdoptedHolder, Forgotten, Reservation
 from tests.checkout.orders import ERASED, brought, charged, opened
 from tests.project.test_documents import plain_defaults, rows
 from tests.reservations.test_privileges import as_the_shop
@@ -66,13 +66,15 @@ def test_the_network_and_then_the_visitor_of_what_ended_are_forgotten() -> None:
     row = stocked(9)
     ages = [ended(row, days, f"visitor:{days}") for days in (29, 31, 179, 181)]
     merchant, account = ended(row, 181, "token:5:ravi"), ended(row, 181, "user:7")
+    adopted = ended(row, 181, "visitor:asha")
+    AdoptedHolder.objects.create(holder="visitor:asha", account="user:7")
     live = hold(row, 1, "visitor:live", NETWORK)
     tasks.prune()
     assert [whose(held) for held in ages] == [
         ("visitor:29", NETWORK), ("visitor:31", ""), ("visitor:179", ""), ("nobody", ""),
     ]  # fmt: skip
     assert whose(merchant) == ("token:5:nobody", "")
-    assert whose(account) == ("user:7", "")
+    assert (whose(account), whose(adopted)) == (("user:7", ""), ("visitor:asha", ""))
     assert whose(live) == ("visitor:live", NETWORK)
     assert audit_stock() == []
 
