@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any
 from uuid import UUID, uuid4
 
 from django.conf import settings
@@ -23,9 +22,9 @@ from allo.web.parts import (
     render_part,
     wants_part,
 )
-from checkout import contacts, limits, paying
+from checkout import contacts, limits, paying, proving
 from checkout.bill import gst_of
-from checkout.buying import form_context, initial, shown_hold
+from checkout.buying import form_context, remember, shown_hold
 from checkout.forms import BuyerForm
 from checkout.models import Order
 from checkout.orders import links, opening
@@ -74,14 +73,17 @@ def pay(request: Request) -> HttpResponse:
         return _again(request, chosen, form, status=422)
     if wait := limits.to_pay(request):
         return _again(request, chosen, form, refusals.rate_limited(wait), refusals.TOO_MANY)
+    if all(hold.is_pending for hold in chosen) and (asked := proving.ask_first(request, form)):
+        return asked.remembered(_again(request, chosen, form, asked=asked, status=asked.status))
     shown = [shown_hold(request, hold, f"-{hold.pk}") for hold in chosen]
     answer = paying.order(request, chosen, shown, form.buyer())
     if answer.status == refusals.DONE:
+        remember(request, form)
         return replayed(paying.go_to_pay(request, answer.body), answer.replayed)
     refusal = refusals.refusal(answer)
     if answer.status == refusals.BUSY and not wants_part(request):
         return busy(request, refusal.code)
-    return replayed(_again(request, chosen, form, refusal, answer.status), answer.replayed)
+    return replayed(_again(request, chosen, form, refusal, status=answer.status), answer.replayed)
 
 
 def _chosen(request: Request) -> list[Reservation]:
@@ -98,7 +100,9 @@ def _again(
     chosen: Sequence[Reservation],
     form: BuyerForm,
     refusal: Refusal | None = None,
+    *,
     status: int = 422,
+    asked: proving.Asked | None = None,
 ) -> HttpResponse:
     """The bag with what was typed and ticked. What has ended meanwhile stays in sight."""
     look_again(request)
@@ -110,7 +114,14 @@ def _again(
         return go_to(request, links.path_to(order))
     ticked = [hold for hold in holds if hold in chosen]
     return _page(
-        request, holds, ticked=ticked, ended=now, form=form, refusal=refusal, status=status
+        request,
+        holds,
+        ticked=ticked,
+        ended=now,
+        form=form,
+        refusal=refusal,
+        asked=asked,
+        status=status,
     )
 
 
@@ -122,6 +133,7 @@ def _page(
     ended: Sequence[Reservation] = (),
     form: BuyerForm | None = None,
     refusal: Refusal | None = None,
+    asked: proving.Asked | None = None,
     status: int = 200,
 ) -> HttpResponse:
     orders = _open_orders(holds)
@@ -135,11 +147,12 @@ def _page(
         "order": order,
         "provider": provider,
         "unpaid": "unpaid" in request.GET,
+        "asked": asked or (proving.waiting(request) if holds else None),
         "seen": _seen(holds),
         "topics": topics_of(request),
         "idempotency_key": uuid4(),
         "now": timezone.now(),
-        **(_buying(holds, ticked, form) if holds else {}),
+        **(form_context(request, form, holds, ticked) if holds else {}),
     }
     response = render_part(request, "checkout/bag.html", "bag", context, status=status)
     paying.may_lead_to(provider, response)
@@ -167,14 +180,6 @@ def _open_orders(holds: Sequence[Reservation]) -> dict[UUID, Order]:
     paying_for = [hold.pk for hold in holds if hold.paying_since]
     found = opening.open_orders(paying_for) if paying_for else []
     return {line.reservation_id: order for order in found for line in order.order_lines.all()}
-
-
-def _buying(
-    holds: Sequence[Reservation], ticked: Sequence[Reservation], form: BuyerForm | None
-) -> dict[str, Any]:
-    contact = contacts.for_page_of(holds[0])
-    form = form or BuyerForm(initial=initial(contact))
-    return {**form_context(form, holds, ticked), "kept_at": holds[0].pk}
 
 
 def _seen(holds: Sequence[Reservation]) -> str:

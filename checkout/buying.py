@@ -2,27 +2,37 @@
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
 
-from checkout import contacts
+from checkout import addresses, contacts
 from checkout.bill import bill_of
 from checkout.commands import Hold
 from checkout.forms import BuyerForm
-from checkout.models import Contact
+from checkout.models import Address, Contact
 from checkout.orders.showing import listed
 from reservations.models import Reservation
 
 
 def form_context(
-    form: BuyerForm, holds: Sequence[Reservation], ticked: Sequence[Reservation] | None = None
+    request: HttpRequest,
+    form: BuyerForm | None,
+    holds: Sequence[Reservation],
+    ticked: Sequence[Reservation] | None = None,
 ) -> dict[str, Any]:
-    """`ticked` are those of them that are to be ordered."""
+    """`ticked` are those of them that are to be ordered. Without a form it is filled in with what
+    was typed before."""
+    saved = list(addresses.of(request))
+    form = form or BuyerForm(initial=_initial(request, contacts.for_page_of(holds[0]), saved))
     names = sorted({hold.inventory.warehouse.name for hold in holds})
     return {
         "form": form,
+        "kept_at": holds[0].pk,
+        "addresses": saved,
+        "may_save": bool(addresses.account_of(request)),
         "bill": bill_of(holds if ticked is None else ticked),
         "first_end": min(hold.expires_at for hold in holds),
         "warehouses": listed(names),
@@ -31,12 +41,29 @@ def form_context(
     }
 
 
-def initial(contact: Contact | None) -> dict[str, str]:
-    """What was typed before. Most have it sent."""
-    if contact is None:
-        return {"delivery": Contact.Delivery.SEND}
-    typed = {field: getattr(contact, field) for field in contacts.FIELDS}
-    return {**typed, "delivery": typed["delivery"] or Contact.Delivery.SEND}
+def _initial(
+    request: HttpRequest, contact: Contact | None, saved: Sequence[Address]
+) -> dict[str, str]:
+    """What was typed before, else what the account knows; an address that the shopper chose
+    replaces both. Most have it sent."""
+    typed = {field: getattr(contact, field) for field in contacts.FIELDS} if contact else {}
+    chosen = [row for row in saved if str(row.pk) == request.GET.get("address")]
+    if not contact and request.user.is_authenticated:
+        typed["email"] = request.user.email
+    if address := (chosen or ([] if contact else saved))[:1]:
+        typed |= addresses.values_of(address[0])
+    sent = chosen or not typed.get("delivery")
+    return {**typed, **({"delivery": Contact.Delivery.SEND} if sent else {})}
+
+
+def remember(request: HttpRequest, form: BuyerForm) -> None:
+    """Saves the address that was bought with, if the buyer ticked that. A full address book is no
+    reason to stop a sale."""
+    typed = form.cleaned_data
+    account = addresses.account_of(request)
+    if account and typed["remember"] and typed["line1"]:
+        with suppress(addresses.TooMany):
+            addresses.save(account, typed)
 
 
 def shown(request: HttpRequest, field: str = "quantity") -> int | None:

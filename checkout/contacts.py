@@ -11,13 +11,15 @@ from checkout.models import Contact
 from reservations.models import Reservation
 
 # The lock waits for a running confirmation and then reads the row again, so a late draft finds the
-# reservation confirmed and writes nothing.
+# reservation confirmed and writes nothing. Nor does one that comes days after the end: the clock
+# does not come back to where it has forgotten the drafts.
 _KEEP = """
     INSERT INTO checkout_contact (reservation_id, {columns}, changed_at)
     SELECT held.id, {typed}, clock_timestamp()
     FROM unnest(%s::uuid[], {arrays}) AS typed(id, {columns})
     JOIN reservations_reservation AS held USING (id)
     WHERE held.status <> 'confirmed'
+        AND (held.ended_at IS NULL OR held.ended_at > clock_timestamp() - interval '1 day')
     FOR SHARE OF held
     ON CONFLICT (reservation_id) DO UPDATE
     SET ({columns}, changed_at) = ROW({excluded}, excluded.changed_at)

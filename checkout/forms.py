@@ -10,7 +10,8 @@ from django.core.exceptions import ValidationError
 from localflavor.in_.forms import INZipCodeField
 from localflavor.in_.in_states import STATE_CHOICES
 
-from allo.outbox.addresses import BadAddress, checked
+from allo.codes.typed import CodeField
+from allo.outbox.fields import MailField
 from allo.web.names import name_is_visible, text_is_visible
 from checkout import contacts
 from checkout.contacts import Typed
@@ -21,17 +22,6 @@ REGIONS = sorted(STATE_CHOICES, key=lambda choice: choice[1])
 # What an address needs; `line2` may stay empty.
 NEEDED = ("line1", "city", "region", "pin")
 ADDRESS = ("line1", "line2", "city", "region", "pin")
-
-
-class MailField(forms.EmailField):
-    """Refuses also what forms of addresses allow and mail does not, with one reason at a time."""
-
-    def run_validators(self, value: Any) -> None:
-        super().run_validators(value)
-        try:
-            checked(value)
-        except BadAddress as error:
-            raise ValidationError(str(error)) from None
 
 
 class Text(forms.CharField):
@@ -69,11 +59,7 @@ class BuyerForm(forms.Form):
     """The buyer, and the address unless the order is collected at the warehouse."""
 
     name = _text("name", "name", validators=[name_is_visible])
-    email = MailField(
-        label="E-mail",
-        max_length=254,
-        widget=forms.EmailInput({"autocomplete": "email"}),
-    )
+    email = MailField()
     phone = PhoneField(
         label="Telephone",
         max_length=40,
@@ -112,6 +98,10 @@ class BuyerForm(forms.Form):
         widget=forms.TextInput({"autocomplete": "postal-code", "inputmode": "numeric"}),
         error_messages={"invalid": "A PIN code has six digits, such as 560001."},
     )
+    remember = forms.BooleanField(label="Save this address in my account", required=False)
+
+    # See `checkout.proving`.
+    code = CodeField(label="Code from the mail", required=False)
 
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
@@ -150,3 +140,9 @@ class BuyerForm(forms.Form):
     def _typed(self, name: str) -> str:
         column: Any = Contact._meta.get_field(name)
         return str(self.data.get(name, "")).replace("\0", "").strip()[: column.max_length]
+
+
+class AddressForm(BuyerForm):
+    """An address of an account: always whole."""
+
+    email = delivery = remember = None  # type: ignore[assignment]

@@ -8,6 +8,7 @@ from uuid import uuid4
 
 from django.db.models import Q, QuerySet
 
+from allo.codes import services as codes
 from allo.outbox import services as outbox
 from allo.outbox.addresses import BadAddress
 from allo.outbox.kinds import register
@@ -94,5 +95,6 @@ for _kind, _facts in {
     "refunded": letters.of_refund,
     "money_comes_back": letters.of_charge,
     "order_link": letters.of_order,
+    "order_code": codes.facts,
 }.items():
     register(_kind, _facts)

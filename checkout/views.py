@@ -21,8 +21,8 @@ from allo.web.parts import (
     render_part,
     wants_part,
 )
-from checkout import contacts, limits, paying
-from checkout.buying import form_context, initial, shown, shown_hold
+from checkout import contacts, limits, paying, proving
+from checkout.buying import form_context, remember, shown, shown_hold
 from checkout.forms import BuyerForm
 from checkout.models import Order
 from checkout.orders import links, opening
@@ -67,8 +67,11 @@ def confirm(request: Request, reservation_id: UUID) -> HttpResponse:
         return _not_valid(request, reservation, form)
     if wait := limits.to_pay(request):
         return _slow_down(request, reservation, wait, form)
+    if reservation.is_pending and (asked := proving.ask_first(request, form)):
+        return asked.remembered(_page(request, reservation, form=form, asked=asked))
     answer = paying.order(request, [reservation], [shown_hold(request, reservation)], form.buyer())
     if answer.status == refusals.DONE:
+        remember(request, form)
         return replayed(paying.go_to_pay(request, answer.body), answer.replayed)
     if order := opening.order_of(owned(request, reservation.pk)):
         # Another tab ordered it meanwhile.
@@ -169,6 +172,7 @@ def _page(
     *,
     form: BuyerForm | None = None,
     refusal: Refusal | None = None,
+    asked: proving.Asked | None = None,
     status: int = 200,
 ) -> HttpResponse:
     again = _again(reservation)
@@ -189,9 +193,11 @@ def _page(
         "now": timezone.now(),
         "order": order,
         "provider": opening.provider_of(order) if order else settings.PAYMENT_PROVIDER,
+        "asked": asked or (proving.waiting(request) if reservation.is_pending else None),
         **_buying(request, reservation, form),
         **again,
     }
+    status = asked.status if asked else status
     response = render_part(request, "checkout/checkout.html", part, context, status=status)
     paying.may_lead_to(context["provider"], response)
     return response if part == "again" else holds_changed(response)
@@ -205,12 +211,11 @@ def _order(reservation: Reservation) -> Order | None:
 
 
 def _buying(request: Request, reservation: Reservation, form: BuyerForm | None) -> dict[str, Any]:
-    contact = contacts.for_page_of(reservation)
     if not reservation.is_pending:
-        return {"contact": contact}
+        return {"contact": contacts.for_page_of(reservation)}
     others = [hold for hold in live_holds(request) if hold.pk != reservation.pk]
     return {
-        **form_context(form or BuyerForm(initial=initial(contact)), [reservation]),
+        **form_context(request, form, [reservation]),
         "others": others,
         "unpaid": "unpaid" in request.GET,
         "holder_topics": topics_of(request),

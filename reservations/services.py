@@ -7,12 +7,14 @@ refusals and conflicts.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import update_wrapper
 from typing import Generic, ParamSpec
 from uuid import UUID
 
 from allo.postgresql.compiled import Compiled
 from inventory.models import Inventory
+from reservations.engine.adopting import Adopt, HoldsMore
 from reservations.engine.books import Also
 from reservations.engine.commands import (
     Change,
@@ -25,11 +27,14 @@ from reservations.engine.commands import (
     Reserve,
 )
 from reservations.engine.idempotency import Once, Reply
-from reservations.engine.transactions import perform, perform_once
+from reservations.engine.transactions import perform, perform_bag, perform_once
 from reservations.exceptions import Busy
 from reservations.models import Reservation
 
 Asked = ParamSpec("Asked")
+
+# How often what a visitor holds is read, while that visitor goes on reserving.
+ADOPT_TRIES = 3
 
 
 class Verb(Generic[Asked]):
@@ -118,6 +123,32 @@ def renew(*, reservation_id: UUID) -> Command:
     return Renew(rows=rows, reservation_ids=(reservation_id,))
 
 
+def adopt(*, account: str, visitor: str) -> list[Reservation]:
+    """Makes what the visitor holds the account's, in one transaction, and notes that the visitor's
+    history is the account's too. Both are names of holders. Returns what the account got, which is
+    nothing the second time. Raises `Busy`; then nothing has changed.
+
+    What the account holds of the same inventory row already stays the visitor's: see `Adopt`.
+    """
+    for _ in range(ADOPT_TRIES - 1):
+        with suppress(HoldsMore):
+            return _adopt(account, visitor)
+    return _adopt(account, visitor)
+
+
+def _adopt(account: str, visitor: str) -> list[Reservation]:
+    held = _places_of(visitor)
+    bag = perform_bag(
+        Adopt(
+            rows=tuple(sorted({each.inventory_id for each in held})),
+            reservation_ids=tuple(each.pk for each in held),
+            account=account,
+            visitor=visitor,
+        )
+    )
+    return list(bag.holds)
+
+
 def get(*, reservation_id: UUID) -> Reservation:
     """The reservation with its product and warehouse. If its time has passed it is expired first.
 
@@ -139,6 +170,7 @@ def _unlocked(reservation_id: UUID) -> Reservation:
 
 _ALL = Reservation.objects.order_by()
 _with_stock = Compiled(lambda key: _ALL.with_stock().filter(pk=key), UUID)
+_places_of = Compiled(lambda name: _ALL.pending_of([name]).only("inventory"), str)
 _row_and_network = Compiled(lambda key: _ALL.only("inventory", "address").filter(pk=key), UUID)
 
 

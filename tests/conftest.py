@@ -117,13 +117,15 @@ def module_db(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def _nothing_collected_and_nobody_counted(settings: Any) -> None:
     """Static files are served from their sources; rate limits are off, as all shoppers of a test
-    share one address; mail makes no files; and passwords are hashed fast."""
+    share one address; mail makes no files; orders on delivery need no code; and passwords are
+    hashed fast."""
     plain = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
     settings.STORAGES = settings.STORAGES | {"staticfiles": plain}
     settings.WHITENOISE_AUTOREFRESH = True
     settings.RESERVE_RATE = settings.API_RATE = settings.LOGIN_RATE = "off"
-    settings.PAY_RATE = settings.FIND_ORDER_RATE = "off"
+    settings.PAY_RATE = settings.FIND_ORDER_RATE = settings.CODE_RATE = "off"
     settings.MAIL_FOLDER = None
+    settings.ON_DELIVERY_NEEDS_CODE = False
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     # Each test has its own rows, so cached ones of the previous test are wrong.
     from inventory.shelves import forget  # noqa: PLC0415 - not before Django is set up

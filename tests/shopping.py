@@ -48,7 +48,9 @@ def press_reserve(client: Client, row: Inventory, quantity: object = 1, **more: 
         **more,
     }
     address = f"/p/{row.product.slug}/reserve/"
-    if settings.VISITOR_COOKIE_NAME not in client.cookies:
+    # One that was deleted is empty.
+    cookie = client.cookies.get(settings.VISITOR_COOKIE_NAME)
+    if cookie is None or not cookie.value:
         client.get(address)
     return client.post(address, form, headers=headers)
 

@@ -24,3 +24,10 @@ def checked(address: str) -> str:
     if not NAME.fullmatch(name) or not DOMAIN.fullmatch(domain) or len(address) > LONGEST:
         raise BadAddress
     return address
+
+
+def key_of(address: str) -> str:
+    """The same for all spellings of a checked address: no mail server is known to tell capitals
+    apart, and a domain in another script has one ASCII form."""
+    name, _, domain = address.rpartition("@")
+    return f"{name}@{domain.encode('idna').decode()}".lower()

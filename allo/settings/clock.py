@@ -43,6 +43,7 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": 4},
     },
     "prune-messages": {"task": "allo.outbox.tasks.prune", "schedule": crontab(minute=57)},
+    "prune-codes": {"task": "allo.codes.tasks.prune", "schedule": crontab(minute=17)},
     # An upload queues this at once; the schedule is for files whose worker was not running, or
     # died.
     "read-imports": {

@@ -28,6 +28,9 @@ for _name in _needed.get(PAYMENT_PROVIDER, ()):
     if not globals()[_name]:
         raise ImproperlyConfigured(f"PAYMENT_PROVIDER={PAYMENT_PROVIDER} needs {_name}.")
 
+# Whether the buyer of an order that is paid on delivery confirms the e-mail address first.
+ON_DELIVERY_NEEDS_CODE = env.bool("ON_DELIVERY_NEEDS_CODE", default=True)
+
 # How long the holds of an order last at least, once its payment is opened.
 PAYMENT_WINDOW_SECONDS = env.int("PAYMENT_WINDOW_SECONDS", default=900)
 if not 60 <= PAYMENT_WINDOW_SECONDS <= 43_200:

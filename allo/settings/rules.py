@@ -16,7 +16,10 @@ API_RATE = env.str("API_RATE", default="120/m")
 LOGIN_RATE = env.str("LOGIN_RATE", default="30/m")
 PAY_RATE = env.str("PAY_RATE", default="30/m")
 FIND_ORDER_RATE = env.str("FIND_ORDER_RATE", default="10/h")
-for _name in ("RESERVE_RATE", "PAY_RATE", "API_RATE", "LOGIN_RATE", "FIND_ORDER_RATE"):
+CODE_RATE = env.str("CODE_RATE", default="30/h")
+for _name in (
+    "RESERVE_RATE", "PAY_RATE", "API_RATE", "LOGIN_RATE", "FIND_ORDER_RATE", "CODE_RATE",
+):  # fmt: skip
     _rate = globals()[_name]
     if not re.fullmatch(r"off|[1-9]\d*/[smh]", _rate):
         raise ImproperlyConfigured(f'{_name} is "{_rate}"; give "30/m", "5/s" or "off".')
@@ -29,4 +32,19 @@ KEEP_IMPORTS_DAYS = env.int("KEEP_IMPORTS_DAYS", default=30)
 KEEP_IMPORT_LINES_DAYS = env.int("KEEP_IMPORT_LINES_DAYS", default=365)
 KEEP_SIGN_INS_DAYS = env.int("KEEP_SIGN_INS_DAYS", default=90)
 KEEP_MESSAGES_DAYS = env.int("KEEP_MESSAGES_DAYS", default=90)
+KEEP_DROPPED_ORDERS_DAYS = env.int("KEEP_DROPPED_ORDERS_DAYS", default=30)
+KEEP_DRAFTS_DAYS = env.int("KEEP_DRAFTS_DAYS", default=30)
+KEEP_NETWORKS_DAYS = env.int("KEEP_NETWORKS_DAYS", default=30)
+KEEP_VISITORS_DAYS = env.int("KEEP_VISITORS_DAYS", default=180)
+ORDER_RETENTION_YEARS = env.int("ORDER_RETENTION_YEARS", default=8)
+# Below these the shop would forget what it still works with.
+for _name, _least in {
+    "KEEP_DROPPED_ORDERS_DAYS": 2,
+    "KEEP_DRAFTS_DAYS": 2,
+    "KEEP_NETWORKS_DAYS": 2,
+    "KEEP_VISITORS_DAYS": 2,
+    "ORDER_RETENTION_YEARS": 1,
+}.items():
+    if globals()[_name] < _least:
+        raise ImproperlyConfigured(f"{_name} is {globals()[_name]}; give {_least} or more.")
 KEEP_AUDITS_DAYS = env.int("KEEP_AUDITS_DAYS", default=365)

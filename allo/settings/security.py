@@ -30,6 +30,8 @@ SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 # With `__Host-` no other subdomain can set it. See `reservations.shop.visitor`.
 VISITOR_COOKIE_NAME = "__Host-allo_visitor" if HTTPS else "allo_visitor"
+# See `allo.codes.browser`.
+CODE_COOKIE_NAME = "__Host-allo_code" if HTTPS else "allo_code"
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
 # Health probes reach the process directly, not through the HTTPS proxy.

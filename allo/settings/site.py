@@ -8,6 +8,8 @@ from allo.settings.environment import ALLOWED_HOSTS, BASE_DIR, HTTPS, PRODUCTION
 INSTALLED_APPS = [
     "allo",
     "allo.outbox",
+    "allo.codes",
+    "allo.accounts",
     "checkout",
     "reservations",
     "inventory",
@@ -46,7 +48,10 @@ MIDDLEWARE = [
     "axes.middleware.AxesMiddleware",
 ]
 
-AUTHENTICATION_BACKENDS = ["allo.staff.login.PasswordBackend"]
+AUTHENTICATION_BACKENDS = [
+    "allo.staff.login.PasswordBackend",
+    "allo.accounts.backend.CodeBackend",
+]
 
 ROOT_URLCONF = "allo.urls"
 WSGI_APPLICATION = "allo.wsgi.application"
@@ -107,11 +112,13 @@ SITE_URL = env.str("SITE_URL", default=f"{'https' if HTTPS else 'http'}://{_host
 
 # --- Mail -----------------------------------------------------------------------------------
 
-# By default mail is printed to the log of the process that sends it.
-_mail = env.email_url("EMAIL_URL", default="consolemail://")
+# Without a server mail waits; outside production it is a file, and that is all.
+_mail = env.email_url("EMAIL_URL", default="dummymail://")
 EMAIL_BACKEND, EMAIL_HOST, EMAIL_PORT = (
     _mail["EMAIL_BACKEND"], _mail["EMAIL_HOST"], _mail["EMAIL_PORT"] or 25,
 )  # fmt: skip
+if PRODUCTION and not env.str("EMAIL_URL", default=""):
+    EMAIL_BACKEND = "allo.outbox.nowhere.NoServer"
 EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _mail["EMAIL_HOST_USER"], _mail["EMAIL_HOST_PASSWORD"]
 EMAIL_USE_TLS, EMAIL_USE_SSL = _mail.get("EMAIL_USE_TLS", False), _mail.get("EMAIL_USE_SSL", False)
 EMAIL_TIMEOUT = 10

@@ -87,6 +87,11 @@ SOURCES = (
     ),
     Source("docs/settings.md", "Settings", "Every setting of Allo, its default, its meaning."),
     Source(
+        "docs/privacy.md",
+        "Privacy",
+        "What Allo keeps about people, why, and for how long.",
+    ),
+    Source(
         "docs/staff.md",
         "Staff",
         "Allo's admin: roles, reservations, products, stock, imports, the ledger.",

@@ -10,6 +10,8 @@ from django.apps import apps as current_apps
 from django.contrib.auth.management import create_permissions
 
 VIEW = (
+    "accounts.view_account",
+    "accounts.view_deletedaccount",
     "catalog.view_category",
     "catalog.view_product",
     "checkout.view_charge",

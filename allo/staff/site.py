@@ -30,6 +30,8 @@ SECTIONS = {
         "reservations.Reservation",
         "reservations.StaffAction",
         "checkout.Contact",
+        "accounts.Account",
+        "accounts.DeletedAccount",
     ),
     "Money": ("checkout.Payment", "checkout.Charge", "checkout.Refund"),
     "Catalogue": (

@@ -1,5 +1,6 @@
 """Contacts, orders, and the money of orders."""
 
+from checkout.models.address import Address
 from checkout.models.contact import Contact
 from checkout.models.invoice import InvoiceCounter
 from checkout.models.order import Order
@@ -7,6 +8,7 @@ from checkout.models.order_parts import OrderEvent, OrderLine
 from checkout.models.payment import Charge, Payment, Refund
 
 __all__ = [
+    "Address",
     "Charge",
     "Contact",
     "InvoiceCounter",

@@ -5,8 +5,11 @@ from django.db import models
 from django.db.models.functions import Now, Upper
 
 from allo.postgresql.indexes import OpClass
-from allo.postgresql.triggers import REFUSE
+from allo.postgresql.triggers import REFUSE, RefuseUnless
 from reservations.models import Reservation
+
+# How long the database keeps a buyer, whatever `ORDER_RETENTION_YEARS` says.
+KEPT_BY_LAW = "1 year"
 
 # The lock waits for a running confirmation, so that its result is read.
 SOLD_CONTACT_IS_FINAL = f"""
@@ -15,6 +18,7 @@ SOLD_CONTACT_IS_FINAL = f"""
     IF EXISTS (
         SELECT FROM reservations_reservation
         WHERE id IN (OLD.reservation_id, NEW.reservation_id) AND status = 'confirmed'
+            AND (TG_OP <> 'DELETE' OR ended_at > now() - interval '{KEPT_BY_LAW}')
     ) THEN {REFUSE.format(name="sold_contact_is_final")}
     END IF;
     RETURN coalesce(NEW, OLD);
@@ -58,6 +62,12 @@ class Contact(models.Model):
                 when=pgtrigger.Before,
                 operation=pgtrigger.Insert | pgtrigger.Update | pgtrigger.Delete,
                 func=SOLD_CONTACT_IS_FINAL,
+            ),
+            RefuseUnless(
+                name="draft_of_a_live_hold_is_kept",
+                operation=pgtrigger.Delete,
+                fact="EXISTS (SELECT FROM reservations_reservation"
+                " WHERE id = OLD.reservation_id AND ended_at IS NOT NULL)",
             ),
         )
 

@@ -7,6 +7,8 @@ import pgtrigger
 from pgtrigger import Condition, UpdateOf
 
 from allo.postgresql.triggers import Refuse, RefuseUnless
+from checkout.models.contact import KEPT_BY_LAW
+from reservations.models.reservation import FORGOTTEN
 
 # The only moves of an order there are.
 MOVES = (
@@ -62,6 +64,7 @@ def _moves_to(state: str) -> Condition:
 
 
 CHANGED = _any("OLD.{0} <> NEW.{0}", BUYER)
+OLD = f"OLD.opened_at < now() - interval '{KEPT_BY_LAW}'"
 REPLACED = _any("(OLD.{0} <> NEW.{0} AND NEW.{0} <> '')", BUYER)
 
 OF_ORDER = (
@@ -74,7 +77,7 @@ OF_ORDER = (
         name="order_stays_as_made",
         operation=pgtrigger.Update,
         condition=changed(
-            "id", "number", "holder", "opened_at", "total_paise", "shipping_paise", "by_program"
+            "id", "number", "opened_at", "total_paise", "shipping_paise", "by_program"
         ),
     ),
     Refuse(
@@ -123,20 +126,29 @@ OF_ORDER = (
         fact="NOT EXISTS (SELECT FROM checkout_orderline"
         " WHERE order_id = NEW.id AND shipped_at IS NOT NULL)",
     ),
-    # Afterwards it is only erased, and only once nobody needs it to send something.
+    # Afterwards it is only erased: once nobody needs it to send something, or is old.
     Refuse(
         name="buyer_of_an_order_is_kept",
         operation=UpdateOf(*BUYER),
         condition=Condition(
-            f"OLD.state <> 'open' AND ({CHANGED} AND NEW.state NOT IN {FINAL} OR {REPLACED})"
+            f"OLD.state <> 'open' AND ({CHANGED} AND NEW.state NOT IN {FINAL} AND NOT {OLD}"
+            f" OR {REPLACED})"
         ),
     ),
+    # An account may be deleted before what it bought is delivered, but not while it can be paid.
     Refuse(
         name="account_of_an_order_is_kept",
         operation=UpdateOf("account_id"),
         condition=Condition(
             "OLD.account_id <> NEW.account_id OR (OLD.account_id IS NOT NULL AND NEW.account_id"
-            f" IS NULL AND NEW.state NOT IN {FINAL})"
+            " IS NULL AND NEW.state = 'open')"
+        ),
+    ),
+    Refuse(
+        name="holder_of_an_order_is_kept",
+        operation=UpdateOf("holder"),
+        condition=Condition(
+            f"OLD.holder <> NEW.holder AND NOT (NEW.holder = {FORGOTTEN.format('OLD')} AND {OLD})"
         ),
     ),
     Refuse(

@@ -14,6 +14,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
 from allo.outbox import services as outbox
+from allo.outbox.fields import MailField
 from allo.web.address import client_network
 from allo.web.parts import Request, SeeOther, never_stored, too_many
 from allo.web.rate import seconds_to_wait
@@ -28,11 +29,7 @@ class FindForm(forms.Form):
         max_length=40,
         widget=forms.TextInput({"autocomplete": "off", "autocapitalize": "characters"}),
     )
-    email = forms.EmailField(
-        label="E-mail",
-        max_length=254,
-        widget=forms.EmailInput({"autocomplete": "email"}),
-    )
+    email = MailField()
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

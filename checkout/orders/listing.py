@@ -52,6 +52,11 @@ def orders(request: Request) -> HttpResponse:
     return render(request, "checkout/orders.html", context)
 
 
+def latest(request: Request, number: int) -> list[tuple[Order, str]]:
+    """The last orders, each with its state in words."""
+    return list(_page(_mine(request), "", ""))[:number]
+
+
 def _mine(request: Request) -> list[Q]:
     """Each by an index of its own."""
     mine = [Q(holder=holder) for holder in holders_of(request)]

@@ -1,5 +1,6 @@
 """The lists of orders: what is to be packed comes first, the order that was paid first on top."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
@@ -32,6 +33,7 @@ ANY = "any"
 UNDER_WAY = (State.PAID, State.PACKED, State.SHIPPED)
 PROVIDER_NAMES = {"bank": "Bank", "stripe": "Stripe", "none": "Paid on delivery"}
 FOUND = 100
+ACCOUNT = re.compile(r"user:(\d{1,9})", re.ASCII)
 
 
 def state_of(request: HttpRequest) -> str:
@@ -48,10 +50,12 @@ def order_of(state: str) -> tuple[str, ...]:
 
 def named_order(words: str) -> Q:
     """The orders of a reservation by its id or the first 8 characters of it, with this number or
-    this invoice number, to this e-mail address, or to somebody whose name begins so; each is read
-    from an index."""
+    this invoice number, to this e-mail address, of this holder, or to somebody whose name begins
+    so; each is read from an index."""
     if "@" in words:
         return Q(email__iexact=words)
+    if account := ACCOUNT.fullmatch(words):
+        return Q(holder=words) | Q(account=int(account[1]))
     if one := named_id(words):
         return Q(pk__in=_orders_of(Q(reservation=one)))
     condition = Q(number=as_written(words)) | Q(name__istartswith=words)

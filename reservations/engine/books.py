@@ -48,6 +48,8 @@ class Books:
         self.keys_in_use: set[Name] = set()
         self.held: list[Reservation] = []
         self.changed: dict[UUID, Reservation] = {}
+        self.adopted: dict[UUID, Reservation] = {}
+        self.adopters: dict[str, str] = {}  # the account of each visitor's name
         # Rows of `Above`, by its name and their key (with `many`, lists of rows). Commands change
         # these lists, so that the next of the batch sees what was decided.
         self.above: dict[str, dict[Any, list[Any]]] = {}
@@ -169,6 +171,16 @@ class Books:
         self._note(Happened.NOT_PAYING, reservation)
         return reservation
 
+    def adopt(self, reservation: Reservation, account: str) -> Reservation:
+        """Makes it the account's. What its units count towards stays."""
+        before = reservation.holder
+        self._pending[before].remove(reservation)
+        self._pending[account].append(reservation)
+        reservation.holder = account
+        self.adopted[reservation.id] = reservation
+        self._note(Happened.ADOPTED, reservation, before=before)
+        return reservation
+
     def _lengthen(self, reservation: Reservation, until: datetime) -> None:
         reservation.expires_at = max(reservation.expires_at, until)
         self.stocks[reservation.inventory_id].lapse_moved = True
@@ -179,9 +191,8 @@ class Books:
         if address:
             self.units_at[address] = self.units_at.get(address, 0) + units
 
-    def _note(self, happened: Happened, reservation: Reservation) -> None:
-        event = ReservationEvent(happened, reservation.id, reservation.holder, self.now)
-        self._happened.append(event)
+    def _note(self, happened: Happened, of: Reservation, *, before: str = "") -> None:
+        self._happened.append(ReservationEvent(happened, of.id, of.holder, self.now, before))
 
     @property
     def events(self) -> list[Event]:

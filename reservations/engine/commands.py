@@ -79,6 +79,11 @@ class Command:
         return bool(self.above) or len(self.reservation_ids) > 1
 
     @property
+    def holders(self) -> set[str]:
+        """The names of the holders that it locks."""
+        return {self.holder.name} - {""}
+
+    @property
     def lanes(self) -> list[Hashable]:
         """What it may have to wait for, orders first: these are waited for with nothing locked."""
         return [*(lane for above in self.above for lane in above.lanes), *self.rows]

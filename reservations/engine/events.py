@@ -19,6 +19,7 @@ class Happened(StrEnum):
     EXTENDED = "extended"
     PAYING = "paying"  # it is on an open order now
     NOT_PAYING = "not_paying"  # that order was dropped
+    ADOPTED = "adopted"  # by the account that signed in
     CONFIRMED = "confirmed"
     RELEASED = "released"
     EXPIRED = "expired"
@@ -30,6 +31,7 @@ class ReservationEvent:
     reservation: UUID
     holder: str
     at: datetime
+    before: str = ""  # the holder until now, if that has changed
 
     @property
     def messages(self) -> tuple[Message, ...]:
@@ -37,7 +39,8 @@ class ReservationEvent:
         new = self.happened is Happened.CREATED
         own = () if new else (reservation_topic(self.reservation),)
         at = micros(self.at)
-        return tuple(Message(topic, at) for topic in (holder_topic(self.holder), *own))
+        holders = map(holder_topic, filter(None, (self.holder, self.before)))
+        return tuple(Message(topic, at) for topic in (*holders, *own))
 
 
 def reservation_topic(pk: UUID) -> str:

@@ -79,6 +79,21 @@ CHANGED = """
     WHERE row.id = change.id
 """
 
+ADOPTED = """
+    UPDATE reservations_reservation AS row SET holder = adopted.account
+    FROM unnest(%s::uuid[], %s::text[]) AS adopted(id, account) WHERE row.id = adopted.id
+"""
+
+# Run before `ADOPTED`: a visitor that never held anything is not remembered, or every page of the
+# account would have to look for what it held. A visitor's name stays the first account's.
+ADOPTERS = """
+    INSERT INTO reservations_adoptedholder (holder, account, created_at)
+    SELECT adopted.*, %s::timestamptz
+    FROM unnest(%s::text[], %s::text[]) AS adopted(holder, account)
+    WHERE EXISTS (SELECT FROM reservations_reservation AS held WHERE held.holder = adopted.holder)
+    ON CONFLICT (holder) DO NOTHING
+"""
+
 SOLD = """
     INSERT INTO inventory_stockmovement (inventory_id, delta, reference, reason, note, created_at)
     SELECT sold.*, 'sold', '', %s::timestamptz

@@ -6,7 +6,7 @@ COMMITTED), so what is read under a lock is current.
 """
 
 from collections import defaultdict
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -96,7 +96,7 @@ def free_due(books: Books, shortage: Shortage) -> None:
 def _wanted(commands: Sequence[Command]) -> locks.Wanted:
     return locks.Wanted(
         rows={row for command in commands for row in command.rows},
-        holders={command.holder.name for command in commands} - {""},
+        holders={name for command in commands for name in command.holders},
         networks={command.holder.counted for command in commands} - {""},
         keys=[command.once.name for command in commands if command.once],
         reservations={pk for command in commands for pk in command.reservation_ids},
@@ -138,11 +138,8 @@ def write(books: Books, *, commit: bool) -> None:
         # What other apps write may wait for rows that nobody named.
         statements.append(locks.briefly())
     statements += _also(books.before)
-    # The order in which the steps of one statement run is not defined, and a holder has one pending
-    # reservation of a row: a dead one ends before its successor is written.
-    replaced = _replaced(books) if books.held and books.changed else {}
-    if replaced:
-        statements.append(Statement(sql.CHANGED, columns(map(_changed_row, replaced.values()))))
+    replaced = _replaced(books) if books.changed else {}
+    statements += _making_room(books, replaced.values())
     if steps := [Statement(*step) for step in _steps(books, replaced)]:
         statements.append(sql.in_one(steps))
     statements += _also(books.after)
@@ -160,10 +157,32 @@ def _also(wanted: list[Also]) -> list[Statement]:
     return [Statement(text, columns(values)) for text, values in rows.items()]
 
 
+def _making_room(books: Books, replaced: Collection[Reservation]) -> Iterator[Statement]:
+    """The order in which the steps of one statement run is not defined, and a holder has one
+    pending reservation of a row: a dead one ends before its successor is written or adopted."""
+    if books.adopters:
+        yield Statement(sql.ADOPTERS, [books.now, *columns(books.adopters.items())])
+    if replaced:
+        yield Statement(sql.CHANGED, columns(map(_changed_row, replaced)))
+    if adopted := [*_adopted(books)]:
+        yield Statement(sql.ADOPTED, columns(adopted))
+
+
 def _replaced(books: Books) -> dict[UUID, Reservation]:
+    if books.adopted:
+        # A statement writes a row only once, and any of them may be adopted as well.
+        return books.changed
     held = {(r.holder, r.inventory_id) for r in books.held}
     changed = books.changed.values()
     return {r.id: r for r in changed if (r.holder, r.inventory_id) in held}
+
+
+def _adopted(books: Books) -> Iterator[tuple[Any, ...]]:
+    """Those that are in the database and still pending: what has ended keeps its holder."""
+    new = {reservation.id for reservation in books.held}
+    for reservation in books.adopted.values():
+        if reservation.is_pending and reservation.id not in new:
+            yield reservation.id, reservation.holder
 
 
 def _steps(books: Books, replaced: Container[UUID]) -> Iterator[tuple[str, list[Any]]]:

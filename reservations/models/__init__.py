@@ -1,14 +1,17 @@
 """Reservations, the replies stored under idempotency keys, and the records of staff and clock."""
 
+from reservations.models.adopted_holder import AdoptedHolder
 from reservations.models.api_token import ApiToken, rate_is_known
-from reservations.models.clock import AuditRun, Repair, Sweep
+from reservations.models.clock import AuditRun, Forgotten, Repair, Sweep
 from reservations.models.idempotency_key import IdempotencyKey
 from reservations.models.reservation import Reservation, ReservationQuerySet
 from reservations.models.staff_action import StaffAction
 
 __all__ = [
+    "AdoptedHolder",
     "ApiToken",
     "AuditRun",
+    "Forgotten",
     "IdempotencyKey",
     "Repair",
     "Reservation",

@@ -1,4 +1,4 @@
-"""What the clock records: its sweeps, its audits, and its repairs."""
+"""What the clock records: its sweeps, its audits, its repairs, and how far it has forgotten."""
 
 import pgtrigger
 from django.db import models
@@ -72,3 +72,17 @@ class Repair(models.Model):
 
     def __str__(self) -> str:
         return f"reserved {self.found} corrected to {self.held}"
+
+
+class Forgotten(models.Model):
+    """How far the clock has forgotten what is personal in one kind of row: up to the time `until`
+    of the rows, so that no run reads the history before it again."""
+
+    what = models.CharField(max_length=40, primary_key=True)
+    until = models.DateTimeField()
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.what}: {self.until:%Y-%m-%d}"

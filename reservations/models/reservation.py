@@ -1,7 +1,7 @@
 import uuid
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Self
+from typing import Any, Self
 
 import pgtrigger
 from django.conf import settings
@@ -11,6 +11,25 @@ from django.db.models.functions import Now
 
 from allo.postgresql.triggers import Refuse
 from inventory.models import Inventory
+
+# What is left of a holder that is forgotten: the program that held for it, if any.
+NOBODY, HELD_FOR = "nobody", "^(token:[0-9]+:)?.*$"
+FORGOTTEN = rf"regexp_replace({{0}}.holder, '{HELD_FOR}', '\1{NOBODY}')"
+
+
+class ChangesWhatEnded(pgtrigger.Condition):
+    """Of a final state only whose it was can change, and only so that nobody knows it any more."""
+
+    def resolve(self, model: Any) -> str:
+        others = pgtrigger.AnyChange(exclude=["holder", "address"]).resolve(model)
+        return (
+            f"OLD.status <> 'pending' AND ({others}"
+            f" OR (NEW.holder <> OLD.holder AND NEW.holder <> {FORGOTTEN.format('OLD')})"
+            " OR (NEW.address <> OLD.address AND NEW.address <> ''))"
+        )
+
+    def __init__(self) -> None:
+        """Its text follows from the model."""
 
 
 class ReservationQuerySet(QuerySet["Reservation"]):
@@ -171,7 +190,7 @@ class Reservation(models.Model):
             Refuse(
                 name="final_is_final",
                 operation=pgtrigger.Update,
-                condition=~pgtrigger.Q(old__status="pending"),
+                condition=ChangesWhatEnded(),
             ),
             Refuse(name="history_is_kept", operation=pgtrigger.Delete),
             # Fires only for statements that update one of these columns.

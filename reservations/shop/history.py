@@ -98,7 +98,7 @@ def _place(holders: Sequence[str], name: str) -> Reservation:
 _by_key = Compiled(lambda key: _ALL.filter(pk=key), UUID)
 
 
-# Each compiled once for a number of holders, of which a shopper has three at the most.
+# Each compiled once for a number of holders, of which most shoppers have one or two.
 
 
 @lru_cache

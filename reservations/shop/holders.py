@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from functools import lru_cache
 from uuid import UUID
 
+from django.db.models import QuerySet
 from django.db.models.functions import Now
 from django.http import Http404, HttpRequest
 
@@ -18,7 +19,7 @@ from allo.web.shared.acts import note_holds
 from reservations import services
 from reservations.engine.commands import Holder
 from reservations.engine.events import holder_topic
-from reservations.models import Reservation, ReservationQuerySet
+from reservations.models import AdoptedHolder, Reservation, ReservationQuerySet
 from reservations.shop import visitor
 
 # The session key of the holder in earlier versions, before the visitor cookie. Their holds stay
@@ -26,12 +27,44 @@ from reservations.shop import visitor
 _KEY = "holder"
 
 
+# An account may have signed in in any number of browsers; the last ones count.
+MOST_ADOPTED = 100
+
+
 def holders_of(request: HttpRequest) -> tuple[str, ...]:
-    """All holders whose reservations are this shopper's: the account, and the browser, which may
-    have reserved before signing in. Without a session cookie it makes no query."""
-    account = f"user:{request.user.pk}" if request.user.is_authenticated else None
-    holders = (account, visitor.holder_of(request), request.session.get(_KEY))
-    return tuple(filter(None, holders))
+    """All holders whose reservations are this shopper's: the account, the browser, which may have
+    reserved before signing in, and other browsers in which the account signed in. Without a session
+    cookie it makes no query."""
+    return tuple(dict.fromkeys((*_here(request), *_adopted_by(request))))
+
+
+def _here(request: HttpRequest) -> list[str]:
+    """The account, and this browser."""
+    names = (account_of(request), visitor.holder_of(request), request.session.get(_KEY))
+    return [name for name in names if name]
+
+
+def account_of(request: HttpRequest) -> str | None:
+    return f"user:{request.user.pk}" if request.user.is_authenticated else None
+
+
+def _adopted_by(request: HttpRequest) -> list[str]:
+    """Queried once per request and account: signing in changes who that is."""
+    account = account_of(request)
+    if account is None:
+        return []
+    known: dict[str, list[str]] = vars(request).setdefault("adopted_holders", {})
+    if account not in known:
+        known[account] = [adopted.holder for adopted in _adopted(account)]
+    return known[account]
+
+
+def _last_adopted(account: str) -> QuerySet[AdoptedHolder]:
+    adopted = AdoptedHolder.objects.filter(account=account)
+    return adopted.order_by("-created_at")[:MOST_ADOPTED]
+
+
+_adopted = Compiled(_last_adopted, str)
 
 
 @contextmanager
@@ -80,8 +113,9 @@ def look_again(request: HttpRequest) -> None:
 
 
 def topics_of(request: HttpRequest) -> list[str]:
-    """The topics of this shopper's holds, for a page to listen to."""
-    return [holder_topic(holder) for holder in holders_of(request)]
+    """The topics of this shopper's holds, for a page to listen to: of the account and of this
+    browser. What another browser held is the account's since it signed in there."""
+    return [holder_topic(holder) for holder in _here(request)]
 
 
 def owned(request: HttpRequest, reservation_id: UUID) -> Reservation:

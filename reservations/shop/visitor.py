@@ -5,7 +5,8 @@ could be derived from. It needs no signature: 256 random bits cannot be guessed,
 value names a holder without holds. The database has only its digest, so that nobody who reads the
 database or the admin can act as the holder.
 
-Signing in and out does not change the cookie, so the browser keeps its holds.
+Signing in keeps the cookie: an open payment's page belongs to the browser as well as to the
+account. A shopper who signs out leaves nothing behind: the next one here is another holder.
 """
 
 import re
@@ -52,6 +53,11 @@ def known_again(view: View) -> View:
         return response
 
     return answer
+
+
+def forget(response: HttpResponse) -> None:
+    """The browser is nobody's now, and a new holder from its next form to reserve on."""
+    response.delete_cookie(settings.VISITOR_COOKIE_NAME, samesite="Lax")
 
 
 def _secret_of(request: HttpRequest) -> str | None:

@@ -27,6 +27,7 @@ BUYER = {
     "region": "KA",
     "pin": "560001",
 }
+ERASED = dict.fromkeys([*BUYER, "line2"], "")
 # How an order comes to each state: the one before.
 BEFORE = {
     State.DROPPED: State.OPEN,

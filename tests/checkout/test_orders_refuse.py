@@ -1,6 +1,7 @@
 """What the database itself refuses of orders and their events."""
 
 import unicodedata
+from datetime import timedelta
 from typing import Any
 
 import pgtrigger
@@ -11,7 +12,7 @@ from django.utils import timezone
 from checkout.models import Charge, Order, OrderEvent, OrderLine, Payment
 from checkout.models.order_triggers import MOVES
 from tests.checkout.orders import (
-    BUYER,
+    ERASED,
     State,
     brought,
     charged,
@@ -24,8 +25,6 @@ from tests.reservations.test_verbs import hold
 from tests.stock import stocked
 
 pytestmark = pytest.mark.django_db
-
-ERASED = dict.fromkeys([*BUYER, "line2"], "")
 
 
 @pytest.fixture
@@ -151,7 +150,7 @@ def test_nothing_is_paid_before_all_of_it_is_captured(order) -> None:
 @pytest.mark.parametrize(
     "made",
     [
-        {"number": "AL-0000-0000"}, {"holder": "user:1"}, {"opened_at": timezone.now()},
+        {"number": "AL-0000-0000"}, {"opened_at": timezone.now()},
         {"total_paise": 1}, {"shipping_paise": 1},
     ],
 )  # fmt: skip
@@ -204,14 +203,28 @@ def test_the_buyer_of_what_ended_early_is_erased(order, state) -> None:
     change(order, **ERASED)
 
 
-def test_an_account_is_set_once_and_lost_only_at_the_end(order) -> None:
+def test_the_buyer_of_an_old_order_is_forgotten_whatever_became_of_it() -> None:
+    """Whoever it was held by too, and to nobody else."""
+    stock, year = stocked(5), timedelta(days=366)
+    for age, state in ((year, State.PAID), (year / 2, State.DELIVERED)):
+        order = opened(hold(stock), opened_at=timezone.now() - age)
+        brought(order, state)
+        with refuses("holder_of_an_order_is_kept"):
+            change(order, holder="user:1")
+        if age == year:
+            change(order, holder="nobody", **ERASED)
+        else:
+            with refuses("holder_of_an_order_is_kept"):
+                change(order, holder="nobody")
+
+
+def test_an_account_is_set_once_and_lost_only_once_nothing_is_to_be_paid(order) -> None:
     asha, ravi = (User.objects.create_user(name) for name in ("asha", "ravi"))
-    brought(order, State.SHIPPED)
     change(order, account=asha)
     for account in (ravi, None):
         with refuses("account_of_an_order_is_kept"):
             change(order, account=account)
-    move(order, State.DELIVERED)
+    brought(order, State.PAID)
     with refuses("account_of_an_order_is_kept"):
         change(order, account=ravi)
     change(order, account=None)

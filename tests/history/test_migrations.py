@@ -106,6 +106,6 @@ def test_upgrade_of_a_shop_in_use_audits_clean(client) -> None:
         ("P7", f"order {late.number}")
     ]
     done = refund(late.charges.get(), 100, state="done")
-    with before("checkout", "0011_refunds_are_done_and_units_return"):
+    with before("checkout", "0012_refunds_are_done_and_units_return"):
         pass
     assert Refund.objects.get().done_at == Refund.objects.get().created_at != done.done_at

@@ -57,6 +57,27 @@ def test_a_bag_with_a_dead_hold_is_not_sold_and_what_lives_can_be_ordered_again(
     ]
 
 
+@pytest.mark.parametrize("device", ["the browser without its session", "another device"])
+def test_what_was_being_paid_at_sign_in_is_paid_by_either_page(
+    bank, client, device, django_user_model
+) -> None:
+    """Order and line are as they were; the hold is the account's."""
+    purchase = buy(bank, client)
+    asha = django_user_model.objects.create_user("asha")
+    services.adopt(account=f"user:{asha.pk}", visitor=purchase.hold.holder)
+    purchase.pays()
+    payer = client
+    if device == "another device":
+        payer = Client()
+        payer.force_login(asha)
+    returned = payer.get(f"/orders/{purchase.order.number}/paid/", follow=True)
+    assert returned.redirect_chain == [(f"/orders/{purchase.order.number}/", 303)]
+    assert purchase.order.state == "paid"
+    purchase.hold.refresh_from_db()
+    assert (purchase.hold.status, purchase.hold.holder) == ("confirmed", f"user:{asha.pk}")
+    assert next(iter(payer.get("/orders/").context["page"]))[0] == purchase.order
+
+
 def test_eight_tabs_with_different_names_are_one_order(bank, client) -> None:
     """Each opens an order or is refused; money on the page of any other comes back."""
     hold = holding(client, row := stocked(5))

@@ -55,6 +55,12 @@ def site(shop: Shop, port: int) -> str:
         ("/srv/allo/var", str(shop.state)),
         ("listen 443 ssl http2;", f"listen 127.0.0.1:{port};"),
         ("listen 443 ssl default_server;", f"listen 127.0.0.1:{port} default_server;"),
+        # Beside the log in which these tests look for what they sent.
+        (
+            "access_log /var/log/nginx/access.log allo;",
+            "access_log access.log kept; access_log public.log allo;",
+        ),
+        ("/var/log/nginx/error.log", "error.log"),
     ):
         assert there in text
         text = text.replace(there, here)
@@ -246,6 +252,18 @@ def test_only_staff_may_send_large_bodies(nginx: int, path: str, size: int, stat
 
 def test_staff_may_not_send_more_than_20_megabytes(nginx: int) -> None:
     assert ask(nginx, "/admin/", method="POST", Content_Length=str(21 * 2**20)).status == 413
+
+
+def test_the_log_has_no_key_of_a_link_in_mail(nginx: int, folder: Path) -> None:
+    for link in ("/account/sign-in/link/", "/orders/AL-7K3M-9QTX/", "/"):
+        ask(nginx, f"{link}?key=Qm9vVGhpcw", User_Agent="reader")
+
+    def logged() -> str:
+        return (folder / "public.log").read_text()
+
+    wait_for(lambda: logged().count('"reader"') == 3, seconds=30)
+    assert '"GET /orders/AL-7K3M-9QTX/" 404' in logged()
+    assert "Qm9v" not in logged()
 
 
 def test_the_address_is_the_one_nginx_saw(nginx: int, shop: Shop) -> None:

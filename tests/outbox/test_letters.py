@@ -100,9 +100,9 @@ def test_every_kind_has_its_templates_and_is_documented() -> None:
 
 @pytest.mark.parametrize(
     ("production", "shown"),
-    [("0", "/state/mail console"), ("1", "None console")],
+    [("0", "/state/mail dummy"), ("1", "None nowhere")],
 )
-def test_only_outside_production_a_mail_is_a_file_and_without_a_server_it_is_in_the_log(
+def test_only_outside_production_a_mail_is_a_file_and_without_a_server_it_is_in_no_log(
     production, shown
 ) -> None:
     environment = {name: text for name, text in os.environ.items() if name != "EMAIL_URL"}

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from allo import gunicorn
+from allo.logs import OneLine
 from tests.running import PROJECT, clean_environment
 
 POOL = """
@@ -36,3 +37,14 @@ def test_the_web_server_keeps_as_many_database_connections_as_threads() -> None:
         [sys.executable, "-c", POOL], cwd=PROJECT, env=clean_environment(WEB_THREADS="7")
     )
     assert said == b"7\n"
+
+
+@pytest.mark.parametrize("logger", ["gunicorn.error", "django.request", "allo.somewhere"])
+@pytest.mark.parametrize("level", [logging.WARNING, logging.ERROR])
+def test_no_log_has_the_key_of_a_signed_link(logger, level) -> None:
+    link = "/orders/AL-7K3M-9QTX/?key=Qm9v-Zz_1:abc&x=1"
+    for message, args in ((f"Error handling {link}", ()), ("Error handling %s %s", ("GET", link))):
+        record = logging.LogRecord(logger, level, "f", 1, message, args, None)
+        assert OneLine().filter(record)
+        assert "Qm9v" not in record.getMessage()
+        assert record.getMessage().endswith("/orders/AL-7K3M-9QTX/?key=…&x=1")

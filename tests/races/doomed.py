@@ -1,9 +1,10 @@
-"""A process that reserves, confirms or leads a batch, and is killed at a named point."""
+"""A process that reserves, adopts or leads a batch, and is killed at a named point."""
 
 import json
 import os
 import signal
 import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 
@@ -11,6 +12,7 @@ import django
 
 django.setup()
 
+from reservations import services  # noqa: E402
 from reservations.engine import storage  # noqa: E402
 from reservations.engine import transactions as engine  # noqa: E402
 from reservations.engine.books import Books  # noqa: E402
@@ -70,6 +72,11 @@ def lead(row: int, callers: int) -> None:
         list(pool.map(lambda n: hold(row, f"k{n}"), range(callers)))
 
 
+def adopt(_: int) -> list[Reservation]:
+    return services.adopt(account="user:7", visitor="visitor:a")
+
+
+ACTS: dict[str, Callable[[int], object]] = {"hold": lambda row: hold(row, "k0"), "adopt": adopt}
 DEATHS = {"before-commit": before_commit, "after-commit": after_commit}
 
 if __name__ == "__main__":
@@ -78,4 +85,4 @@ if __name__ == "__main__":
         lead(row, 12)
     else:
         DEATHS[point]()
-        hold(row, "k0")
+        ACTS[what](row)

@@ -8,8 +8,9 @@ import sys
 import pytest
 
 from reservations.clock.audit import audit_stock
-from reservations.models import IdempotencyKey, Reservation
-from tests.races.doomed import hold
+from reservations.models import AdoptedHolder, IdempotencyKey, Reservation
+from tests.races.doomed import adopt, hold
+from tests.reservations.test_verbs import hold as made
 from tests.running import PROJECT, clean_environment, state_folder
 from tests.server import environment_here
 from tests.stock import stocked
@@ -44,6 +45,19 @@ def test_killed_after_commit_the_retry_gets_the_stored_answer() -> None:
     assert (answer.status, answer.replayed) == (201, True)
     assert json.loads(answer.body) == {"id": str(reservation.pk)}
     assert Reservation.objects.count() == 1
+    assert audit_stock() == []
+
+
+@pytest.mark.parametrize(("point", "left"), [("before-commit", 2), ("after-commit", 0)])
+def test_killed_at_sign_in_all_holds_are_adopted_or_none(point, left) -> None:
+    rows = [stocked(5, warehouse=f"w-{n}") for n in range(2)]
+    for row in rows:
+        made(row, 1, "visitor:a")
+    killed("adopt", point, rows[0].pk)
+    assert Reservation.objects.filter(holder="visitor:a").count() == left
+    assert AdoptedHolder.objects.exists() == (left == 0)
+    assert len(adopt(rows[0].pk)) == left
+    assert Reservation.objects.filter(holder="user:7").count() == 2
     assert audit_stock() == []
 
 

@@ -33,8 +33,10 @@ from tests.stock import pass_time, stocked
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.race]
 
 TOTALS = "SELECT id, total_units FROM inventory_inventory WHERE id = ANY(%s)"
-STATES = "SELECT id, status, quantity FROM reservations_reservation WHERE inventory_id = ANY(%s)"
-TTL, HOLDERS = 600, ("session:a", "session:b", "user:1")
+STATES = """
+    SELECT id, status, quantity, holder FROM reservations_reservation WHERE inventory_id = ANY(%s)
+"""
+TTL, HOLDERS = 600, ("visitor:a", "visitor:b", "user:1")
 
 
 @dataclass
@@ -103,12 +105,11 @@ class Machine(RuleBasedStateMachine):
         most = max(map(self.shop.available, among))
         expected = self.expected(existing, holder, most, quantity)
         try:
-            # Examples share one database, so each has its own shoppers.
             held = services.reserve(
                 product_id=chosen.product_id,
                 warehouse_id=None if anywhere else chosen.warehouse_id,
                 quantity=quantity,
-                holder=Holder(f"{holder}-{self.rows[0].pk}"),
+                holder=Holder(self.named(holder)),
             )
         except ReservationError as refusal:
             assert refusal.code == expected
@@ -122,6 +123,19 @@ class Machine(RuleBasedStateMachine):
         assert held.unit_paise == price
         self.shop.holds[held.pk] = Hold(held.inventory_id, holder, quantity, price=price)
         return held.pk
+
+    def named(self, holder: str) -> str:
+        """Examples share one database, so each has its own shoppers."""
+        return f"{holder}-{self.rows[0].pk}"
+
+    @rule(visitor=st.sampled_from(HOLDERS[:2]))
+    def sign_in(self, visitor: str) -> None:
+        adopted = services.adopt(account=self.named("user:1"), visitor=self.named(visitor))
+        taken = {hold.row for hold in self.shop.live(holder="user:1")}
+        free = [hold for hold in self.shop.live(holder=visitor) if hold.row not in taken]
+        assert {id(self.shop.holds[each.pk]) for each in adopted} == set(map(id, free))
+        for hold in free:
+            hold.holder = "user:1"
 
     def expected(self, existing: list[Hold], holder: str, available: int, quantity: int) -> str:
         if existing:
@@ -240,8 +254,8 @@ class Machine(RuleBasedStateMachine):
             assert dict(cursor.execute(TOTALS, rows)) == self.shop.total
             states = {pk: state for pk, *state in cursor.execute(STATES, rows)}
         for pk, hold in self.shop.holds.items():
-            status, quantity = states[pk]
-            assert quantity == hold.quantity
+            status, quantity, holder = states[pk]
+            assert (quantity, holder) == (hold.quantity, self.named(hold.holder))
             # A dead hold may still count as held until a read or the sweep expires it.
             assert status == hold.status or (status, hold.status) == ("pending", "expired")
 

@@ -75,6 +75,37 @@ def test_a_final_state_is_final(verb) -> None:
             Reservation.objects.update(**change)
 
 
+@pytest.mark.parametrize(
+    ("holder", "left"),
+    [("visitor:5", "nobody"), ("user:7", "nobody"), ("token:5:ravi", "token:5:nobody")],
+)
+def test_whose_a_final_reservation_was_can_only_be_forgotten(holder, left) -> None:
+    held = hold(stocked(5), holder=holder, network="192.0.2.1/32")
+    services.release(reservation_id=held.pk)
+    change = Reservation.objects.filter(pk=held.pk).update
+    for refused in (
+        {"holder": "user:1"}, {"holder": ""}, {"holder": f"{left} "}, {"address": "192.0.2.2/32"},
+        {"holder": left, "quantity": 9}, {"address": "", "withdrawn": "other"},
+    ):  # fmt: skip
+        with refused_by("final_is_final"):
+            change(**refused)
+    change(holder=left, address="")
+    with refused_by("final_is_final"):
+        change(holder=holder)
+    with refused_by("final_is_final"):
+        change(address="192.0.2.1/32")
+
+
+def test_a_live_reservation_is_not_forgotten_with_what_ended() -> None:
+    """Nor is its draft; a sale keeps its contact for a year, whoever asks."""
+    held = hold(stocked(5))
+    contacts.keep(Typed(held.pk, "Asha", ""))
+    with refused_by("draft_of_a_live_hold_is_kept"):
+        Contact.objects.all().delete()
+    services.release(reservation_id=held.pk)
+    Contact.objects.all().delete()
+
+
 def test_history_is_kept() -> None:
     hold(stocked(5))
     with refused_by("history_is_kept"), connection.cursor() as cursor:

@@ -10,12 +10,14 @@ from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
 from django.db.models.functions import Now
 from django.db.models.sql.compiler import SQLCompiler
+from django.http import HttpResponse
 from django.test import Client
 
 from checkout.models import Contact
 from reservations import services
 from reservations.engine.commands import Holder
 from reservations.models import IdempotencyKey, Reservation
+from reservations.shop import visitor
 from tests.shopping import HTMX, holding, press, press_reserve
 from tests.stock import pass_time, stocked
 
@@ -161,6 +163,21 @@ def test_what_was_held_before_signing_in_and_out_is_not_lost(client, sign_in) ->
     assert press(client, before, "confirm").status_code == 303
     sign_in("asha")
     assert listed(client) == [after, mine, before]
+
+
+@pytest.mark.parametrize("name", ["allo_visitor", "__Host-allo_visitor"])
+def test_a_forgotten_browser_has_nothing_and_is_another_holder(client, settings, name) -> None:
+    settings.VISITOR_COOKIE_NAME = name
+    before = holding(client, stocked(5))
+    response = HttpResponse()
+    visitor.forget(response)
+    gone = response.cookies[name]
+    assert (gone["max-age"], gone["path"], bool(gone["secure"])) == (0, "/", name[0] == "_")
+    client.cookies.pop(name)
+    assert listed(client) == []
+    after = holding(client, stocked(5, product="reef"))
+    assert after.holder != before.holder
+    assert listed(client) == [after]
 
 
 def test_what_an_account_holds_is_not_shown_to_the_next_one_at_this_computer(

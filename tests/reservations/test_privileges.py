@@ -78,7 +78,6 @@ def connect_as(login: dict[str, object]) -> None:
         "UPDATE reservations_sweep SET expired = 0",
         "UPDATE auth_user_groups SET user_id = 1",
         "DELETE FROM reservations_apitoken",
-        "DELETE FROM checkout_contact",
         "DELETE FROM checkout_charge",
         "DELETE FROM checkout_refund",
         "UPDATE checkout_orderevent SET note = ''",

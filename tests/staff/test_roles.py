@@ -173,6 +173,6 @@ def test_a_role_that_names_what_does_not_exist_is_refused(monkeypatch) -> None:
 def test_roles_of_an_older_version_get_their_new_permissions() -> None:
     have_roles()
     viewer = Group.objects.get(name="Viewer")
-    with before("allo", "0007_roles_fulfil_orders"):
+    with before("allo", "0008_roles_see_accounts"):
         viewer.permissions.remove(*Permission.objects.filter(codename="view_message"))
     assert viewer.permissions.filter(codename="view_message").exists()

@@ -323,10 +323,14 @@ def test_staff_preview_what_is_not_in_the_shop_and_nobody_else_does(admin_client
     assert viewer.get("/p/tidal/?preview").status_code == 404
 
 
-def test_a_session_without_holds_gets_the_shared_parts(client, renderings) -> None:
+def test_a_session_without_holds_gets_the_shared_parts_and_the_way_to_its_account(
+    client, renderings
+) -> None:
     client.force_login(User.objects.create_user("asha"))
-    ask("/p/tidal/")
-    assert client.get("/p/tidal/").status_code == 200
+    assert '<a href="/account/sign-in/">Sign in</a>' in ask("/p/tidal/").body.decode()
+    page = client.get("/p/tidal/")
+    assert (page.status_code, "Sign in" in page.content.decode()) == (200, False)
+    assert '<a href="/account/">Account</a>' in page.content.decode()
     assert renderings == ["/p/tidal/"]
 
 

@@ -39,7 +39,6 @@ REFUSED = {
         "auth_user_user_permissions",
     ),
     "DELETE": (
-        "checkout_contact",
         "inventory_inventory",
         "reservations_apitoken",
     ),

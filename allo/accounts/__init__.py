@@ -1,0 +1,1 @@
+"""Accounts of shoppers: no passwords, a code by mail. Staff have other ones, with passwords."""

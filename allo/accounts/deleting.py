@@ -1,0 +1,127 @@
+"""Deletes an account: what it holds is released, and all that names its person is erased, but for
+the orders that were paid. Those stay as the law asks, without the account, until the clock takes
+the person out of them (`checkout.forgetting`).
+"""
+
+from collections.abc import Sequence
+from contextlib import suppress
+
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.db.models import ProtectedError
+from django.utils import timezone
+
+from allo import pruning
+from allo.accounts import flow, persons
+from allo.accounts.models import Account, DeletedAccount
+from allo.codes.models import EmailCode
+from allo.outbox import services as outbox
+from checkout import forgetting, looking
+from checkout.models import Order, OrderEvent
+from reservations import services
+from reservations.clock.forgetting import forget_holders
+from reservations.exceptions import NotPending, ReservationExpired
+from reservations.models import AdoptedHolder, Reservation
+
+EVENT = "account deleted"
+WHY_KEPT = "Kept because the law asks for the record of a sale"
+
+
+class StillPaying(Exception):
+    """An order waits for its payment: its money may arrive at any moment."""
+
+    def __init__(self, order: Order) -> None:
+        super().__init__()
+        self.order = order
+
+
+class IsStaffs(Exception):
+    """The account did something as staff, which is on the record."""
+
+
+def delete(account: Account) -> None:
+    """Raises `StillPaying`, `IsStaffs`, `Busy`; what was released and forgotten until then stays
+    so, and a second try goes on."""
+    _settle(account)
+    _release(account)
+    _forget(account)
+    _erase(account)
+
+
+def _settle(account: Account) -> None:
+    """Looks at each open payment, so that what was paid meanwhile is an order."""
+    for order in persons.orders_of(account).filter(state=Order.State.OPEN):
+        _check(looking.look(order))
+
+
+def _check(order: Order) -> None:
+    if order.state == Order.State.OPEN:
+        raise StillPaying(order)
+
+
+def _release(account: Account) -> None:
+    for held in persons.reservations_of(account).pending():
+        # Another page may have sold it meanwhile: then it is an order, which stays.
+        with suppress(NotPending, ReservationExpired):
+            services.release(reservation_id=held.pk)
+
+
+def _forget(account: Account) -> None:
+    """What ended becomes nobody's, and loses what was typed for it; a portion at a time, as there
+    may be many."""
+    ended = persons.reservations_of(account).ended().order_by("pk")
+    while keys := list(ended.values_list("pk", flat=True)[: pruning.PORTION]):
+        portion = Reservation.objects.filter(pk__in=keys)
+        with transaction.atomic():
+            forgetting.forget_contacts(portion.filter(status__in=forgetting.UNSOLD))
+            forget_holders(portion)
+
+
+@transaction.atomic
+def _erase(account: Account) -> None:
+    # Orders before the person, as a sign-in that takes over orders locks them. Of two requests one
+    # deletes the account, and the other finds none.
+    orders = list(persons.orders_of(account).order_by("pk").select_for_update(no_key=True))
+    user = User.objects.select_for_update().filter(pk=account.pk).first()
+    if user is None:
+        return
+    _leave(orders)
+    flow.end_sessions(account)
+    persons.log_of(user).delete()
+    AdoptedHolder.objects.filter(account=account.holder).delete()
+    EmailCode.objects.filter(email_key=account.email_key).delete()
+    DeletedAccount.objects.create(number=account.pk, made_at=account.created_at)
+    _tell(user)
+    _delete(user)
+
+
+def _leave(orders: Sequence[Order]) -> None:
+    """Their pages say to staff why no account is there any more."""
+    for order in orders:
+        _check(order)
+    mine = Order.objects.filter(pk__in=[order.pk for order in orders])
+    mine.update(account=None)
+    forgetting.delete_unpaid(mine)
+    kept = mine.values_list("pk", flat=True)
+    OrderEvent.objects.bulk_create(
+        [OrderEvent(order_id=pk, what=EVENT, note=WHY_KEPT) for pk in kept]
+    )
+
+
+def _tell(user: User) -> None:
+    outbox.put(
+        key=f"account_deleted:{user.pk}",
+        kind="account_deleted",
+        to=user.email,
+        context={"at": timezone.now().isoformat()},
+    )
+
+
+def _delete(user: User) -> None:
+    if LogEntry.objects.filter(user=user).exists():
+        raise IsStaffs
+    try:
+        user.delete()
+    except ProtectedError as error:
+        raise IsStaffs from error

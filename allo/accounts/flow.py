@@ -1,0 +1,135 @@
+"""From a proved address to an account that is signed in, and out again."""
+
+import logging
+import secrets
+
+from django.contrib.auth import login, logout
+from django.contrib.auth.models import User
+from django.contrib.sessions.models import Session
+from django.db import IntegrityError, OperationalError, transaction
+from django.db.models import Q
+from django.http import HttpRequest, HttpResponse
+
+from allo.accounts import backend
+from allo.accounts.devices import in_words
+from allo.accounts.models import Account, SignIn
+from allo.codes import browser
+from allo.outbox.addresses import key_of
+from allo.web.shared.acts import note_holds
+from checkout.orders import adopting
+from reservations import services
+from reservations.exceptions import Busy
+from reservations.models import AdoptedHolder
+from reservations.shop import visitor
+from reservations.shop.holders import holders_of
+
+logger = logging.getLogger(__name__)
+
+
+class Closed(Exception):
+    """The account is not active, or is one of the staff's."""
+
+
+class Taken(Exception):
+    """Another account has the address, or one of the staff."""
+
+
+def is_staffs(email: str) -> bool:
+    """Staff have a password, and nobody gets past it by their mail."""
+    spelled = Q(email__iexact=email) | Q(email__iexact=key_of(email))
+    return User.objects.filter(spelled, is_staff=True).exists()
+
+
+def sign_in(request: HttpRequest, response: HttpResponse, email: str) -> None:
+    """Signs this browser in to the account of a proved address, which is made if there is none, and
+    gives it what the browser held and ordered. Raises `Closed`."""
+    if is_staffs(email):
+        raise Closed
+    account = account_of(email)
+    user = account.user
+    if not user.is_active or user.is_staff or user.is_superuser:
+        raise Closed
+    if request.user.is_authenticated:
+        # Another account's: what it held here is not this one's.
+        sign_out(request, response)
+        here: tuple[str, ...] = ()
+    else:
+        here = holders_of(request)
+    _begin_session(request, user)
+    for holder in here:
+        _adopt(account, holder)
+    if AdoptedHolder.objects.filter(holder__in=here).exclude(account=account.holder).exists():
+        # Another account signed in here before, and its history is the browser's.
+        visitor.forget(response)
+
+
+def _adopt(account: Account, holder: str) -> None:
+    try:
+        services.adopt(account=account.holder, visitor=holder)
+        adopting.take(account.pk, holder)
+    except (Busy, OperationalError):
+        # It stays the browser's, which is the same shopper's, until the next sign-in.
+        logger.warning("account %d: what its browser held is not adopted", account.pk)
+
+
+def account_of(email: str) -> Account:
+    """The account of a proved address."""
+    accounts = Account.objects.select_related("user").filter(email_key=key_of(email))
+    if account := accounts.first():
+        return account
+    try:
+        return _new_account(email)
+    except IntegrityError:
+        # Another browser proved the same address at this moment.
+        return accounts.get()
+
+
+@transaction.atomic
+def _new_account(email: str) -> Account:
+    user = User(username=secrets.token_hex(16), email=email)
+    user.set_unusable_password()
+    user.save(force_insert=True)
+    return Account.objects.create(user=user, email_key=key_of(email))
+
+
+def change_address(account: Account, email: str) -> None:
+    """To one that was proved as well. Raises `Taken`."""
+    if is_staffs(email):
+        raise Taken
+    try:
+        with transaction.atomic():
+            Account.objects.filter(pk=account.pk).update(email_key=key_of(email))
+            User.objects.filter(pk=account.pk).update(email=email)
+    except IntegrityError:
+        raise Taken from None
+
+
+def _begin_session(request: HttpRequest, user: User) -> None:
+    """Under a new key, whatever the session was before."""
+    before = request.session.session_key
+    login(request, user, backend=backend.NAME)
+    if request.session.session_key in (None, before):
+        request.session.cycle_key()
+    SignIn.objects.create(
+        account_id=user.pk,
+        session_id=str(request.session.session_key),
+        device=in_words(request.headers.get("User-Agent", "")),
+    )
+
+
+def sign_out(request: HttpRequest, response: HttpResponse) -> HttpResponse:
+    """Leaves nothing in the browser: no session, no cookies, no pages that it kept."""
+    logout(request)
+    note_holds(request, holds=False)
+    browser.forget(response)
+    visitor.forget(response)
+    response.headers["Clear-Site-Data"] = '"cache"'
+    return response
+
+
+def end_sessions(account: Account) -> None:
+    """All that there are, listed or not: Django ends those that began before a password changed,
+    also one that nobody can use."""
+    Session.objects.filter(sign_in__account=account).delete()
+    account.user.set_unusable_password()
+    account.user.save(update_fields=["password"])

@@ -1,0 +1,41 @@
+"""All rows that are of an account's person, for what is exported and what is deleted."""
+
+from axes.models import AccessLog
+from django.contrib.auth.models import User
+from django.db.models import Q, QuerySet
+
+from allo.accounts.models import Account
+from allo.outbox.models import Message
+from checkout.models import Contact, Order
+from reservations.models import AdoptedHolder, Reservation, ReservationQuerySet
+
+
+def holders_of(account: Account) -> list[str]:
+    """The account, and the browsers in which it signed in."""
+    adopted = AdoptedHolder.objects.filter(account=account.holder)
+    return [account.holder, *adopted.values_list("holder", flat=True)]
+
+
+def reservations_of(account: Account) -> ReservationQuerySet:
+    return Reservation.objects.filter(holder__in=holders_of(account))
+
+
+def contacts_of(account: Account) -> QuerySet[Contact]:
+    return Contact.objects.filter(reservation__in=reservations_of(account).order_by().values("pk"))
+
+
+def orders_of(account: Account) -> QuerySet[Order]:
+    """Those of its browsers too, unless another account has them."""
+    its_browsers = Q(holder__in=holders_of(account), account=None)
+    return Order.objects.filter(Q(account=account.pk) | its_browsers)
+
+
+def messages_of(account: Account) -> QuerySet[Message]:
+    """Mail to its address; mail about an order is in `checkout.mail`."""
+    return Message.objects.filter(to__iexact=account.user.email)
+
+
+def log_of(user: User) -> QuerySet[AccessLog]:
+    """When somebody signed in and out, as axes notes it of everybody."""
+    found: QuerySet[AccessLog] = AccessLog.objects.filter(username=user.username)
+    return found

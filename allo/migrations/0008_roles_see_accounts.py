@@ -1,0 +1,13 @@
+from django.db import migrations
+
+
+class Migration(migrations.Migration):
+    """Let the roles see accounts, which `0009_roles_see_deletions` does now: it needs
+    permissions that later migrations declare."""
+
+    dependencies = [
+        ("allo", "0007_roles_fulfil_orders"),
+        ("accounts", "0001_accounts"),
+    ]
+
+    operations = []

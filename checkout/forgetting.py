@@ -1,0 +1,71 @@
+"""What the clock forgets of those who bought, or nearly did."""
+
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Exists, OuterRef, QuerySet
+from django.utils import timezone
+
+from allo import pruning
+from checkout.models import Charge, Contact, Order, Payment
+from checkout.models.order_triggers import BUYER
+from reservations.clock.forgetting import nobody, walk, walk_ended
+from reservations.models import Reservation
+
+UNSOLD = (Reservation.Status.RELEASED, Reservation.Status.EXPIRED)
+SOLD = (Reservation.Status.CONFIRMED,)
+# At least as long as years are.
+YEAR = timedelta(days=366)
+
+
+def forget_drafts() -> None:
+    """What was typed for holds that were not bought."""
+    ago = timezone.now() - timedelta(days=settings.KEEP_DRAFTS_DAYS)
+    walk_ended("drafts", ago, forget_contacts, of=UNSOLD)
+
+
+def forget_buyers() -> None:
+    """Orders and sales stay, without the person. An order comes before what it sold."""
+    ago = timezone.now() - settings.ORDER_RETENTION_YEARS * YEAR
+    walk("buyers", Order.objects.all(), "opened_at", ago, _forget_buyers)
+    walk_ended("buyers", ago, forget_contacts, of=SOLD)
+
+
+def forget_contacts(ended: QuerySet[Reservation]) -> None:
+    Contact.objects.filter(reservation__in=ended.order_by().values("pk")).delete()
+
+
+def _forget_buyers(old: QuerySet[Order]) -> None:
+    keys = list(old.order_by().values_list("pk", flat=True))
+    # Rank 4, in the order of the keys.
+    locked = Order.objects.filter(pk__in=keys).order_by("pk").select_for_update(no_key=True)
+    found = Order.objects.filter(pk__in=[order.pk for order in locked.only("pk")])
+    found.update(**dict.fromkeys(BUYER, ""), account=None, holder=nobody())
+
+
+def delete_dropped() -> None:
+    """Orders that were never paid, with all that is of them."""
+    ago = timezone.now() - timedelta(days=settings.KEEP_DROPPED_ORDERS_DAYS)
+    # Made before it was dropped: the first condition bounds what the index is read for.
+    old = Order.objects.filter(opened_at__lt=ago, dropped_at__lt=ago)
+    while delete_unpaid(old):
+        pass
+
+
+@transaction.atomic
+def delete_unpaid(orders: QuerySet[Order]) -> int:
+    """Deletes a portion of those that were dropped without money; returns how many. One whose
+    payment is still looked at is kept: its money could arrive."""
+    unpaid = orders.filter(
+        ~Exists(Charge.objects.filter(order=OuterRef("pk"))),
+        ~Exists(Payment.objects.filter(order=OuterRef("pk"), look_at__isnull=False)),
+        state=Order.State.DROPPED,
+    )
+    # What a transaction with money has locked is left to the next run, and what became true before
+    # the lock was free is seen by the second statement.
+    portion = unpaid.order_by().select_for_update(of=("self",), skip_locked=True)
+    keys = list(portion.values_list("pk", flat=True)[: pruning.PORTION])
+    # A trigger of the order deletes its parts. Django would look for each of them first.
+    deleted: int = unpaid.filter(pk__in=keys).order_by()._raw_delete("default")
+    return deleted

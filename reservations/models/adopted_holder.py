@@ -1,0 +1,28 @@
+import pgtrigger
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Now
+
+from allo.postgresql.triggers import Refuse
+
+
+class AdoptedHolder(models.Model):
+    """A browser in which somebody signed in: its holder's reservations are the account's.
+
+    Pending ones got the account as their holder. What has ended keeps its holder, and is the
+    account's by this row. The first account to sign in keeps it.
+    """
+
+    holder = models.CharField(max_length=80, primary_key=True)
+    account = models.CharField(max_length=80, help_text="As in reservations: user:…")
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        constraints = (
+            models.CheckConstraint(condition=~Q(holder=F("account")), name="adopted_by_another"),
+        )
+        indexes = (models.Index(fields=("account", "-created_at"), name="adopted_by_account"),)
+        triggers = (Refuse(name="adopted_once", operation=pgtrigger.Update),)
+
+    def __str__(self) -> str:
+        return f"{self.holder} is {self.account}"
