@@ -69,12 +69,10 @@ def change(request: Request, account: Account) -> HttpResponse:
 
 @transaction.atomic
 def _ask(account: Account, email: str, digest: str) -> None:
-    """Both codes, or none. Each names the other address's part in it, so that neither is good for
-    another change."""
+    """Both codes, or none."""
     old = account.user.email
-    about = str(account.pk)
     codes.ask(purpose=OLD, email=old, browser=digest, kind="old_address_code", about=key_of(email))
-    codes.ask(purpose=NEW, email=email, browser=digest, kind="new_address_code", about=about)
+    codes.ask(purpose=NEW, email=email, browser=digest, kind="new_address_code")
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -102,12 +100,11 @@ def confirm(request: Request, account: Account) -> HttpResponse:
 
 
 def _change(request: Request, account: Account) -> Change | None:
-    """The last change that this browser asked for, if it can still be confirmed."""
+    """The last change that this browser asked for, if it was this account's and can still be
+    confirmed. Its codes were asked for together."""
     mine = browser.browser_of(request)
     old, new = (codes.newest(purpose=purpose, browser=mine) for purpose in (OLD, NEW))
     if old is None or new is None or old.email_key != account.email_key:
-        return None
-    if (old.about, new.about) != (new.email_key, str(account.pk)):
         return None
     found = Change(old, new)
     return found if found.is_under_way else None

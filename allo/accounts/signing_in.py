@@ -126,5 +126,6 @@ def _asking(request: Request, form: AskForm, there: str, status: int = 200) -> H
 
 
 def _typing(request: Request, form: CodeForm, asked: EmailCode, status: int = 200) -> HttpResponse:
+    form.fields["code"].widget.attrs["autofocus"] = not form.errors
     context = {"form": form, "asked": asked, "next": asked.about}
     return render(request, "account/code.html", context, status=status)

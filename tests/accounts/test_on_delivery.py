@@ -94,6 +94,14 @@ def test_another_code_can_be_sent_and_too_many_are_refused(client, hold) -> None
     assert press(client, hold, "confirm", code=last_code()).status_code == 303
 
 
+def test_the_code_of_one_address_confirms_no_other(client, hold) -> None:
+    press(client, hold, "confirm")
+    page = press(client, hold, "confirm", email="ravi@example.org", code=last_code())
+    assert (page.status_code, EmailCode.objects.count()) == (200, 2)
+    assert "ravi@example.org" in page.content.decode()
+    assert not Order.objects.exists()
+
+
 def test_an_account_has_a_confirmed_address_and_needs_a_code_for_others(client) -> None:
     signed_in("Asha@example.org", client)
     assert press(client, another(client, "jug"), "confirm").status_code == 303

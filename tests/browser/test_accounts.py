@@ -1,0 +1,78 @@
+"""An account in a real browser: signed in by the code of the mail, on two devices."""
+
+import re
+import time
+from collections.abc import Callable
+from email import message_from_bytes
+from email.policy import default
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.axe import faults
+from tests.browser.conftest import Complaints, NewContext, screen
+from tests.browser.shopping import confirm, heading, hold, untouched
+from tests.running import Shop, wait_for
+
+pytestmark = pytest.mark.browser
+
+
+def codes_for(shop: Shop, email: str) -> list[str]:
+    """Of the mails to that address, from the files that they are, in the order of sending."""
+    found = []
+    files = (shop.state / "mail").glob("*-sign_in_code-*.eml")
+    for file in sorted(files, key=lambda file: file.stat().st_mtime_ns):
+        mail = message_from_bytes(file.read_bytes(), policy=default)
+        if mail["To"] == email and (body := mail.get_body(("plain",))):
+            found += re.findall(r"\b\d{3} \d{3}\b", str(body.get_content()))
+    return found
+
+
+def sign_in(page: Page, shop: Shop, email: str, passes: Callable[[Page], None]) -> None:
+    page.get_by_role("link", name="Sign in").click()
+    page.get_by_label("E-mail").fill(email)
+    passes(page)
+    before = len(codes_for(shop, email))
+    page.get_by_role("button", name="Send me a code").click()
+    expect(heading(page, "Type the code")).to_be_visible()
+    passes(page)
+    expect(page.get_by_label("Code", exact=True)).to_be_focused()
+    wait_for(lambda: len(codes_for(shop, email)) > before, seconds=20)
+    page.keyboard.type(codes_for(shop, email)[-1])
+    page.keyboard.press("Enter")
+    expect(heading(page, "Account")).to_be_visible()
+    expect(page.get_by_text(email)).to_be_visible()
+
+
+@pytest.mark.parametrize("javascript", [True, False])
+def test_what_is_held_on_one_device_is_paid_on_another(
+    new_context: NewContext, shop: Shop, complaints: Complaints, javascript: bool
+) -> None:
+    def passes(page: Page) -> None:
+        """Axe is a script."""
+        assert not javascript or faults(page) == []
+
+    email = f"asha{time.monotonic_ns()}@example.org"
+    phone, laptop = (
+        new_context(**screen(name), java_script_enabled=javascript).new_page()
+        for name in ("360-light", "1440-dark")
+    )
+    shelf = untouched(shop)
+    checkout = hold(phone, shelf, 2)
+    sign_in(phone, shop, email, passes)
+    laptop.goto("/")
+    sign_in(laptop, shop, email, passes)
+    passes(laptop)
+    laptop.get_by_role("link", name=re.compile("1 held,")).click()
+    expect(laptop).to_have_url(checkout)
+    confirm(laptop)
+    expect(heading(laptop, "It is yours.")).to_be_visible()
+    phone.goto("/orders/")
+    expect(phone.get_by_role("link", name=shelf.product)).to_be_visible()
+    laptop.goto("/account/sessions/")
+    passes(laptop)
+    laptop.get_by_role("button", name="Sign out everywhere").click()
+    expect(heading(laptop, "Sign in")).to_be_visible()
+    passes(laptop)
+    phone.goto("/account/")
+    expect(heading(phone, "Sign in")).to_be_visible()
