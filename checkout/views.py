@@ -65,10 +65,19 @@ def confirm(request: Request, reservation_id: UUID) -> HttpResponse:
     contacts.keep(form.typed(reservation.pk))
     if not form.is_valid():
         return _not_valid(request, reservation, form)
+    return _not_yet(request, reservation, form) or _order(request, reservation, form)
+
+
+def _not_yet(request: Request, reservation: Reservation, form: BuyerForm) -> HttpResponse | None:
+    """Why this form does not order now: too many did, or a code has to be typed."""
     if wait := limits.to_pay(request):
         return _slow_down(request, reservation, wait, form)
     if reservation.is_pending and (asked := proving.ask_first(request, form)):
         return asked.remembered(_page(request, reservation, form=form, asked=asked))
+    return None
+
+
+def _order(request: Request, reservation: Reservation, form: BuyerForm) -> HttpResponse:
     answer = paying.order(request, [reservation], [shown_hold(request, reservation)], form.buyer())
     if answer.status == refusals.DONE:
         remember(request, form)
@@ -180,7 +189,7 @@ def _page(
     if request.GET.get("seen") == seen and wants_part(request):
         return HttpResponse(status=204)
     part = "again" if request.htmx.target == "again" else "state"
-    order = _order(reservation)
+    order = _order_of(reservation)
     context = {
         "reservation": reservation,
         "refusal": refusal,
@@ -203,7 +212,7 @@ def _page(
     return response if part == "again" else holds_changed(response)
 
 
-def _order(reservation: Reservation) -> Order | None:
+def _order_of(reservation: Reservation) -> Order | None:
     """The open order that a hold is on; of an ended one the last, whose money may be on its way."""
     if reservation.is_pending:
         return opening.order_of(reservation) if reservation.paying_since else None
