@@ -18,6 +18,8 @@ DETAILS = {
     " Pay for one or cancel one first.",
     "RESERVATION_MAX_UNITS_PER_ADDRESS": "Your network already holds {maximum} unpaid units,"
     " the most that one network may hold. Try again when some are paid for.",
+    "max_per_customer": "At most {maximum} of it for each customer, with those that you hold now"
+    " and those that you bought.",
     "max_units": "This API token already holds {maximum} unpaid units, the most that it may hold.",
     "RESERVATION_MAX_RENEWALS": "This was extended {maximum} times already, the most allowed.",
     "idempotency_conflict": "This form was already sent with other choices. Send it again"

@@ -1,7 +1,7 @@
 """The state of one transaction, which commands read and change."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -50,6 +50,8 @@ class Books:
         self.changed: dict[UUID, Reservation] = {}
         self.adopted: dict[UUID, Reservation] = {}
         self.adopters: dict[str, str] = {}  # the account of each visitor's name
+        # What each `limits.Customer` has: all names of that person, and the quantities by id.
+        self.customers: dict[Hashable, tuple[set[str], dict[UUID, int]]] = {}
         # Rows of `Above`, by its name and their key (with `many`, lists of rows). Commands change
         # these lists, so that the next of the batch sees what was decided.
         self.above: dict[str, dict[Any, list[Any]]] = {}

@@ -11,10 +11,11 @@ class Stock:
     product: int
     total: int
     reserved: int
-    # The price of a unit and the product's name now: read only for commands that need them
-    # (`Command.reads_prices`).
+    # The price of a unit, the product's name and its limit now: read only for commands that need
+    # them (`Command.reads_prices`).
     unit_paise: int = 0
     name: str = ""
+    max_per_customer: int | None = None
     sold_now: int = 0
     held_now: int = 0
     nothing_due: bool = False  # this transaction has expired every dead hold of the row

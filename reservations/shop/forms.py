@@ -16,8 +16,8 @@ SAW = f"{NAME}:[0-9]{{1,9}}"
 
 class ReserveForm(forms.Form):
     """The warehouse, and the quantity in all. `stock` are the rows to choose from, `holds` what the
-    shopper already holds of them. A hidden field sends these back (`saw`), so that a hold is
-    changed only if the shopper saw its current quantity.
+    shopper already holds of them, `most` what one customer may have. A hidden field sends the holds
+    back (`saw`), so that a hold is changed only if the shopper saw its current quantity.
 
     A page names a row by its number, since a warehouse's code may change while the page is open. An
     address may name it by the code."""
@@ -29,6 +29,7 @@ class ReserveForm(forms.Form):
         self,
         stock: list[Inventory],
         *args: Any,
+        most: int | None = None,
         holds: Sequence[Reservation] = (),
         **kwargs: Any,
     ) -> None:
@@ -39,7 +40,9 @@ class ReserveForm(forms.Form):
         self.stock = stock
         self.holds = holds
         self.fields["quantity"] = forms.IntegerField(
-            min_value=1, max_value=settings.RESERVATION_MAX_UNITS or MOST, initial=1
+            min_value=1,
+            max_value=min(settings.RESERVATION_MAX_UNITS or MOST, most or MOST),
+            initial=1,
         )
 
     def clean_warehouse(self) -> str:
