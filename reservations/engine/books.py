@@ -1,6 +1,6 @@
 """The state of one transaction, which commands read and change."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -43,7 +43,8 @@ class Books:
     def __init__(self, now: datetime, stocks: Iterable[Stock]) -> None:
         self.now = now
         self.stocks = {stock.id: stock for stock in stocks}
-        self.units_at: dict[str, int] = {}
+        # Held by each network, of each row.
+        self.units_at: defaultdict[str, Counter[int]] = defaultdict(Counter)
         self.replies: dict[Name, tuple[bytes, Reply]] = {}
         self.keys_in_use: set[Name] = set()
         self.held: list[Reservation] = []
@@ -189,9 +190,8 @@ class Books:
         self.changed[reservation.id] = reservation
 
     def _count(self, reservation: Reservation, units: int) -> None:
-        address = reservation.address
-        if address:
-            self.units_at[address] = self.units_at.get(address, 0) + units
+        if reservation.address:
+            self.units_at[reservation.address][reservation.inventory_id] += units
 
     def _note(self, happened: Happened, of: Reservation, *, before: str = "") -> None:
         self._happened.append(ReservationEvent(happened, of.id, of.holder, self.now, before))

@@ -26,9 +26,15 @@ class Holder:
         return common if self.cap is None else self.cap
 
     @property
+    def is_merchant(self) -> bool:
+        """Then the cap of its token is its only limit on what is held together."""
+        return self.cap is not None
+
+    @property
     def counted(self) -> str:
         """The network whose held units have to be counted; "" if none."""
-        return self.network if self.most else ""
+        shares = settings.RESERVATION_MAX_SHARE and not self.is_merchant
+        return self.network if self.most or shares else ""
 
 
 NOBODY = Holder("")

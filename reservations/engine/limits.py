@@ -14,6 +14,8 @@ from reservations.engine.stock import Stock
 from reservations.exceptions import LimitReached
 from reservations.models import Reservation
 
+# Of a product of which there are few.
+LEAST_SHARE = 2
 GONE = (Reservation.Status.RELEASED, Reservation.Status.EXPIRED)
 
 
@@ -52,12 +54,37 @@ def check_units(books: Books, holder: Holder, wanted: Wanted) -> None:
     """Raises `LimitReached`, or `Uncounted`: then what the customer has is read, and the command
     decides again."""
     name = "RESERVATION_MAX_UNITS_PER_ADDRESS" if holder.cap is None else "max_units"
-    at_network = books.units_at.get(holder.network, 0) + wanted.more if holder.network else 0
     check("RESERVATION_MAX_UNITS", wanted.quantity, settings.RESERVATION_MAX_UNITS)
-    check(name, at_network, holder.most)
+    if holder.network:
+        check(name, books.units_at[holder.network].total() + wanted.more, holder.most)
+    if settings.RESERVATION_MAX_SHARE and not holder.is_merchant:
+        _check_share(books, holder, wanted)
     if most := wanted.stock.max_per_customer:
         customer = Customer(_with_adopted(books, holder.names), wanted.stock.product)
         check("max_per_customer", _units(books, customer) + wanted.more, most)
+
+
+def share_of(total: int) -> int:
+    """Of a product with so many units in all, how many one shopper may hold unpaid; 0 is no
+    limit."""
+    percent: int = settings.RESERVATION_MAX_SHARE
+    return max(total * percent // 100, LEAST_SHARE) if percent else 0
+
+
+def _check_share(books: Books, holder: Holder, wanted: Wanted) -> None:
+    stock = wanted.stock
+    most = share_of(stock.total_everywhere)
+    held = [held for name in holder.names for held in books.pending_of(name)]
+    mine = sum(
+        each.quantity
+        for each in held
+        if each.inventory_id in stock.rows_everywhere and not each.is_due(books.now)
+    )
+    check("RESERVATION_MAX_SHARE", mine + wanted.more, most)
+    if holder.network:
+        units = books.units_at[holder.network]
+        at_network = sum(units[row] for row in stock.rows_everywhere)
+        check("network_share", at_network + wanted.more, most)
 
 
 def _with_adopted(books: Books, names: Iterable[str]) -> frozenset[str]:

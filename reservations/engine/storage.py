@@ -39,11 +39,12 @@ def open_books(commands: Sequence[Command], patience: Patience) -> Books:
     for pk, *product in found.get("prices", ()):
         # A row whose lock was skipped is not in the books.
         if stock := books.stocks.get(pk):
-            stock.unit_paise, stock.name, stock.max_per_customer = product
+            stock.describe(*product)
     pending = (row for _, *row in found["now"] if row[0])
     for row in (*found.get("reservations", ()), *pending):
         books.remember(Reservation.from_db("default", FIELDS, row))
-    books.units_at = dict(found.get("units_at", ()))
+    for address, row, units in found.get("units_at", ()):
+        books.units_at[address][row] = units
     books.above = {
         above.name: _by_key(above, found[locks.name_of(above)]) for above in wanted.above
     }

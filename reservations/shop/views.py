@@ -195,9 +195,7 @@ def _slow_down(request: Request, product: Product, seconds: int) -> HttpResponse
 
 
 def _form(request: HttpRequest, product: Product, **more: Any) -> ReserveForm:
-    return ReserveForm(
-        stock_of(product), most=product.max_per_customer, holds=holds_of(request, product), **more
-    )
+    return ReserveForm(stock_of(product), product=product, holds=holds_of(request, product), **more)
 
 
 def _page(

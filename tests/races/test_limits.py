@@ -18,20 +18,38 @@ from tests.stock import all_at_once, stocked
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.race]
 
-ACCOUNT = "user:7"
+
+def one_customer(number: int) -> Holder:
+    """Two browsers of one account."""
+    return Holder("user:7", others=(f"visitor:{number}",))
 
 
-def two_browsers_at_once(monkeypatch: pytest.MonkeyPatch) -> tuple[object, int]:
+def one_network(number: int) -> Holder:
+    return Holder(f"visitor:{number}", "192.0.2.1/32")
+
+
+# Whose limit of 2 units both callers have: of a customer, a shopper, or a network.
+SHARED = {
+    "max_per_customer": one_customer,
+    "RESERVATION_MAX_SHARE": one_customer,
+    "network_share": one_network,
+}
+shared = pytest.mark.parametrize("limit", SHARED)
+
+
+def two_at_once(limit: str, monkeypatch: pytest.MonkeyPatch, settings) -> tuple[object, int]:
     """What the second got that came before the first's commit, from another warehouse; and the
     units held then."""
     monkeypatch.setattr(engine_locks, "BRIEFLY_MS", 20_000)
-    rows = [stocked(9, warehouse=f"w-{n}") for n in range(2)]
-    Product.objects.update(max_per_customer=2)
+    rows = [stocked(4, warehouse=f"w-{n}") for n in range(2)]
+    if limit == "max_per_customer":
+        Product.objects.update(max_per_customer=2)
+    else:
+        settings.RESERVATION_MAX_SHARE = 25
 
     def reserve(number: int) -> Reservation:
-        row, browser = rows[number], f"visitor:{number}"
-        holder = Holder(ACCOUNT, others=(browser,))
-        return services.reserve_in(rows=(row.pk,), quantity=2, holder=holder)
+        holder = SHARED[limit](number)
+        return services.reserve_in(rows=(rows[number].pk,), quantity=2, holder=holder)
 
     with ThreadPoolExecutor(1) as pool:
         with transaction.atomic():
@@ -42,15 +60,19 @@ def two_browsers_at_once(monkeypatch: pytest.MonkeyPatch) -> tuple[object, int]:
     return outcome, Reservation.objects.aggregate(units=Sum("quantity"))["units"]
 
 
-def test_two_browsers_of_one_account_get_what_one_customer_may_have(monkeypatch) -> None:
-    outcome, units = two_browsers_at_once(monkeypatch)
+@shared
+def test_two_at_once_get_what_they_may_have_together(limit, monkeypatch, settings) -> None:
+    outcome, units = two_at_once(limit, monkeypatch, settings)
     assert isinstance(outcome, LimitReached)
-    assert units == 2
+    assert (outcome.limit, units) == (limit, 2)
 
 
-def test_without_the_lock_of_the_accounts_name_they_get_twice_as_much(monkeypatch) -> None:
+@shared
+def test_without_the_locks_of_their_names_they_get_twice_as_much(
+    limit, monkeypatch, settings
+) -> None:
     """The control of the test above."""
     monkeypatch.setattr(engine_locks, "_advisory", lambda _: None)
-    outcome, units = two_browsers_at_once(monkeypatch)
+    outcome, units = two_at_once(limit, monkeypatch, settings)
     assert isinstance(outcome, Reservation)
     assert units == 4
