@@ -10,6 +10,7 @@ from django.test import TransactionTestCase
 from xdist.scheduler import LoadScopeScheduling
 
 from allo.web.worker import broker
+from tests import prepared
 
 
 def pytest_sessionstart() -> None:
@@ -26,6 +27,22 @@ def pytest_sessionstart() -> None:
     django_settings.SHARED_PAGES = False
     os.environ["SHARED_PAGES"] = "off"
     _part_from_other_tests(os.environ.get("PYTEST_XDIST_WORKER", "gw0"))
+
+
+def pytest_configure() -> None:
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        prepared.begin()
+
+
+def pytest_unconfigure() -> None:
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        prepared.end()
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
+    """The tables of each process are a copy: all processes at once would make them slowly."""
+    django_settings.DATABASES["default"]["TEST"]["TEMPLATE"] = prepared.database()
 
 
 def _truncate_what_was_written(case: TransactionTestCase) -> None:
