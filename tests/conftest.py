@@ -26,6 +26,9 @@ def pytest_sessionstart() -> None:
     # Each request is rendered for itself, but in the tests of what is shared.
     django_settings.SHARED_PAGES = False
     os.environ["SHARED_PAGES"] = "off"
+    # Tests are about one thing: a shopper in them may hold most of what there is.
+    django_settings.RESERVATION_MAX_SHARE = 0
+    os.environ["RESERVATION_MAX_SHARE"] = "0"
     _part_from_other_tests(os.environ.get("PYTEST_XDIST_WORKER", "gw0"))
 
 
