@@ -114,6 +114,7 @@ class ProductAdmin(Questions[Product]):
                     "category",
                     "price",
                     "gst_percent",
+                    "max_per_customer",
                     "position",
                     "published_at",
                 )

@@ -5,7 +5,7 @@ from hashlib import sha256
 from typing import Self
 
 from django.contrib.postgres.indexes import GinIndex
-from django.core.validators import MaxValueValidator, RegexValidator
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models import Case, Index, Q, QuerySet, Value, When
 from django.db.models.functions import Now
@@ -101,6 +101,13 @@ class Product(models.Model):
         validators=[MaxValueValidator(MOST_GST)],
         help_text="The price includes it.",
     )
+    max_per_customer = models.PositiveIntegerField(
+        "most for one customer",
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text="Units held and bought together. Empty: no limit.",
+    )
     image = models.ImageField(upload_to=picture_path, width_field="width", height_field="height")
     width = models.PositiveSmallIntegerField(editable=False)
     height = models.PositiveSmallIntegerField(editable=False)
@@ -135,6 +142,9 @@ class Product(models.Model):
             models.CheckConstraint(condition=Q(price_paise__gt=0), name="price_gt_zero"),
             models.CheckConstraint(
                 condition=Q(gst_percent__lte=MOST_GST), name="gst_percent_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(max_per_customer__gt=0), name="max_per_customer_gt_zero"
             ),
         )
         # Each order of the grid, so that a page reads what it shows and not all that it could.

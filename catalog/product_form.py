@@ -61,7 +61,7 @@ class ProductForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for typ
         model = Product
         fields = (
             "name", "slug", "category", "tagline", "description", "material", "dimensions_cm",
-            "gst_percent", "image", "alt", "position", "published_at",
+            "gst_percent", "max_per_customer", "image", "alt", "position", "published_at",
         )  # fmt: skip
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

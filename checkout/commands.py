@@ -140,8 +140,8 @@ class Decide(Command):
     """Decide about money that was seen: take it for the whole order, or give it back.
 
     The first that is right is taken if every hold is live and has its line's quantity: then all are
-    sold. Whatever else appears is given back: late, a second time, wrong, or already refunded at
-    the provider.
+    sold. Whatever else appears is given back: late, a second time, wrong, of a payment that was
+    given up, or already refunded at the provider.
     """
 
     order_id: UUID
@@ -163,7 +163,8 @@ class Decide(Command):
 
     def _decision(self, books: Books, money: Money) -> Charge.Decision:
         order = statements.row_of(books, self.order_id)
-        right = money.left == order.total_paise and money.currency == "INR"
+        given_up = books.above[statements.GIVEN_UP][self.payment_id][1]
+        right = not given_up and money.left == order.total_paise and money.currency == "INR"
         if order.state == State.OPEN and right and bags.sell_all(books, self.lines):
             order.state = State.PLACED
             return Charge.Decision.TAKE

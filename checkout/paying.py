@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import resolve, reverse
 
 from allo.web.parts import Request, go_to
-from checkout import looking, tasks
+from checkout import closing, looking, tasks
 from checkout.commands import Hold
 from checkout.models import Order
 from checkout.orders import opening
@@ -81,7 +81,7 @@ def _end_without_page(order: Order) -> None:
     """Closes a payment that only a program could pay, so that its buyer gets a page."""
     unclosed = order.payments.filter(closed_at=None, url="").exclude(session_ref=None)
     if payment := unclosed.first():
-        provider(payment.provider).close(str(payment.session_ref))
+        closing.close(payment)
         looking.look(order)
 
 

@@ -13,7 +13,7 @@ A process may die between any two steps: the next look goes on from what is reco
 import logging
 from uuid import UUID
 
-from checkout import due, recording
+from checkout import closing, due, recording
 from checkout.models import Charge, Order, Payment, Refund
 from checkout.orders import opening
 from checkout.orders.cancelling import cancel_lapsed
@@ -70,7 +70,7 @@ def _a_hold_ended(order: Order) -> bool:
 def _follow(payment: Payment, order: Order, seen: Seen) -> bool:
     """Whether something was done, so that it is worth to look again."""
     bank = provider(payment.provider)
-    acted = _close(bank, payment, order, seen)
+    acted = _close(payment, order, seen)
     for charge in Charge.objects.filter(payment=payment, settled_at=None).order_by("pk"):
         acted |= _follow_charge(bank, charge, order)
     asked = Refund.objects.filter(charge__payment=payment, state=Refund.State.ASKED)
@@ -79,13 +79,14 @@ def _follow(payment: Payment, order: Order, seen: Seen) -> bool:
     return acted
 
 
-def _close(bank: Provider, payment: Payment, order: Order, seen: Seen) -> bool:
-    """Nobody should pay for an order that is dropped, or whose holds are about to end."""
+def _close(payment: Payment, order: Order, seen: Seen) -> bool:
+    """Nobody should pay for an order that is dropped, or whose holds are about to end; nor what was
+    given up."""
     if seen.session is not SessionState.OPEN or payment.session_ref is None:
         return False
-    if order.state == Order.State.OPEN and not due.is_about_to_end(order):
+    if order.state == Order.State.OPEN and not (payment.given_up_at or due.is_about_to_end(order)):
         return False
-    bank.close(payment.session_ref)
+    closing.close(payment)
     return True
 
 

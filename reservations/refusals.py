@@ -18,6 +18,12 @@ DETAILS = {
     " Pay for one or cancel one first.",
     "RESERVATION_MAX_UNITS_PER_ADDRESS": "Your network already holds {maximum} unpaid units,"
     " the most that one network may hold. Try again when some are paid for.",
+    "RESERVATION_MAX_SHARE": "One shopper may hold at most {maximum} of it unpaid, so that others"
+    " get some too. Pay for what you hold of it first.",
+    "network_share": "Your network may hold at most {maximum} of it unpaid, so that others get some"
+    " too. Try again when those that it holds are paid for.",
+    "max_per_customer": "At most {maximum} of it for each customer, with those that you hold now"
+    " and those that you bought.",
     "max_units": "This API token already holds {maximum} unpaid units, the most that it may hold.",
     "RESERVATION_MAX_RENEWALS": "This was extended {maximum} times already, the most allowed.",
     "idempotency_conflict": "This form was already sent with other choices. Send it again"

@@ -78,10 +78,15 @@ def reserve_in(*, rows: tuple[int, ...], quantity: int, holder: Holder) -> Comma
 
 @Verb
 def change(
-    *, reservation_id: UUID, quantity: int, seen: int | None = None, cap: int | None = None
+    *,
+    reservation_id: UUID,
+    quantity: int,
+    seen: int | None = None,
+    cap: int | None = None,
+    others: tuple[str, ...] = (),
 ) -> Command:
     """Changes the held quantity to `quantity` (1 or more), until the same time. With `seen`, only
-    if that many are held now; `cap` as in `Holder`.
+    if that many are held now; `cap` and `others` as in `Holder`.
 
     Raises `QuantityChanged`, `ReservationExpired`, `NotPending`, `Busy`; for more units also
     `InsufficientStock`, `LimitReached`, `PriceChanged`.
@@ -94,7 +99,7 @@ def change(
         reservation_ids=(reservation_id,),
         quantity=quantity,
         seen=seen,
-        holder=Holder("", held.address, cap),
+        holder=Holder(held.holder, held.address, cap, others),
     )
 
 
@@ -161,8 +166,8 @@ def get(*, reservation_id: UUID) -> Reservation:
 
 
 def _unlocked(reservation_id: UUID) -> Reservation:
-    """Its row and network, which never change, so they need no lock."""
-    reservation = _row_and_network.first(reservation_id)
+    """Its row and network, which never change, so they need no lock, and its holder."""
+    reservation = _named.first(reservation_id)
     if reservation is None:
         raise Reservation.DoesNotExist
     return reservation
@@ -171,7 +176,8 @@ def _unlocked(reservation_id: UUID) -> Reservation:
 _ALL = Reservation.objects.order_by()
 _with_stock = Compiled(lambda key: _ALL.with_stock().filter(pk=key), UUID)
 _places_of = Compiled(lambda name: _ALL.pending_of([name]).only("inventory"), str)
-_row_and_network = Compiled(lambda key: _ALL.only("inventory", "address").filter(pk=key), UUID)
+_FIELDS = ("inventory", "address", "holder")
+_named = Compiled(lambda key: _ALL.only(*_FIELDS).filter(pk=key), UUID)
 
 
 def expired_if_due(reservations: list[Reservation]) -> list[Reservation]:

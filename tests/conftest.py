@@ -10,6 +10,7 @@ from django.test import TransactionTestCase
 from xdist.scheduler import LoadScopeScheduling
 
 from allo.web.worker import broker
+from tests import prepared
 
 
 def pytest_sessionstart() -> None:
@@ -25,7 +26,26 @@ def pytest_sessionstart() -> None:
     # Each request is rendered for itself, but in the tests of what is shared.
     django_settings.SHARED_PAGES = False
     os.environ["SHARED_PAGES"] = "off"
+    # Tests are about one thing: a shopper in them may hold most of what there is.
+    django_settings.RESERVATION_MAX_SHARE = 0
+    os.environ["RESERVATION_MAX_SHARE"] = "0"
     _part_from_other_tests(os.environ.get("PYTEST_XDIST_WORKER", "gw0"))
+
+
+def pytest_configure() -> None:
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        prepared.begin()
+
+
+def pytest_unconfigure() -> None:
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        prepared.end()
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
+    """The tables of each process are a copy: all processes at once would make them slowly."""
+    django_settings.DATABASES["default"]["TEST"]["TEMPLATE"] = prepared.database()
 
 
 def _truncate_what_was_written(case: TransactionTestCase) -> None:

@@ -114,12 +114,17 @@ def start_shop(
 
 @contextmanager
 def running_shop(*, prefix: Sequence[str] = (), **environment: str) -> Iterator[Shop]:
-    with state_folder() as state:
-        shop = start_shop(state, prefix=prefix, environment=environment)
-        try:
-            yield shop.await_up()
-        finally:
-            shop.stop()
+    with state_folder() as state, started(state, prefix, environment) as shop:
+        yield shop
+
+
+@contextmanager
+def started(state: Path, prefix: Sequence[str], environment: Mapping[str, str]) -> Iterator[Shop]:
+    shop = start_shop(state, prefix=prefix, environment=environment)
+    try:
+        yield shop.await_up()
+    finally:
+        shop.stop()
 
 
 @contextmanager

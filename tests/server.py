@@ -21,9 +21,12 @@ ROWS_READ = """
 
 def environment_here(**more: str) -> dict[str, str]:
     """For a process that is to work with the database of this test."""
-    name = connection.settings_dict["NAME"]
+    return environment_of_database(connection.settings_dict["NAME"]) | more
+
+
+def environment_of_database(name: str) -> dict[str, str]:
     url = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{name}")
-    return os.environ | {"DATABASE_URL": url.geturl()} | more
+    return os.environ | {"DATABASE_URL": url.geturl()}
 
 
 def somebody_waits() -> bool:

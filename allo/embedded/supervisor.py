@@ -1,6 +1,5 @@
 """Starts processes, restarts those that die or hang, and stops them in order."""
 
-import os
 import signal
 import subprocess
 import time
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Never
 
 from allo.embedded.errors import RunnerError
+from allo.embedded.log_files import rotate, shorten
 from allo.embedded.processes import (
     Program,
     Service,
@@ -62,6 +62,10 @@ class Child:
     @property
     def alive(self) -> bool:
         return self.process.poll() is None
+
+    @property
+    def cared_for(self) -> bool:
+        return self.alive or self.restart_at is not None
 
     def revive(self) -> None:
         if self.alive:
@@ -169,8 +173,17 @@ class Supervisor:
             well = all(child.alive for child in self._children()) and self._all_answer()
             if not well:
                 self.well_since = time.monotonic()
-            pause = CHECK_SECONDS if well else RECHECK_SECONDS
-            self.queue.pause(self._seconds_to_restart(at_most=pause))
+            self._pause(CHECK_SECONDS if well else RECHECK_SECONDS)
+
+    def _pause(self, seconds: float) -> None:
+        """Ends early if a child dies. Checks start programs too, whose ends are no reason to check
+        again."""
+        until_restart = self._until_restart()
+        left = seconds if until_restart is None else min(seconds, until_restart)
+        deadline = time.monotonic() + left
+        while left > 0 and all(child.cared_for for child in self._children()):
+            self.queue.pause(left)
+            left = deadline - time.monotonic()
 
     def _all_answer(self) -> bool:
         """Check each in the order of the start, and end the first that hangs. Those after one that
@@ -194,7 +207,7 @@ class Supervisor:
         )
         while process.poll() is None:
             self._revive()
-            for number in self.queue.wait(self._seconds_to_restart()) - {signal.SIGINT}:
+            for number in self.queue.wait(self._until_restart()) - {signal.SIGINT}:
                 process.send_signal(number)
         return process.returncode
 
@@ -213,29 +226,10 @@ class Supervisor:
         for child in self._children():
             child.revive()
 
-    def _seconds_to_restart(self, at_most: float | None = None) -> float | None:
+    def _until_restart(self) -> float | None:
+        """In seconds; None if no restart is planned."""
         due = [child.restart_at for child in self._children() if child.restart_at is not None]
-        if not due:
-            return at_most
-        seconds = max(0.0, min(due) - time.monotonic())
-        return seconds if at_most is None else min(seconds, at_most)
-
-
-def rotate(log: Path) -> None:
-    if log.exists():
-        log.replace(log.with_suffix(".log.1"))
-
-
-def shorten(log: Path, most: int) -> None:
-    """Move the end of a log that is too long to `.log.1`, and truncate the log. Its writers have it
-    open for appending, so they continue at its start. A line that is written during the copy is
-    lost."""
-    with suppress(FileNotFoundError), log.open("r+b") as file:
-        length = file.seek(0, os.SEEK_END)
-        if length > most:
-            file.seek(length - most)
-            log.with_suffix(".log.1").write_bytes(file.read(most))
-            file.truncate(0)
+        return max(0.0, min(due) - time.monotonic()) if due else None
 
 
 def failure(name: str, what: str, log: Path) -> RunnerError:

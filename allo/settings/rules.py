@@ -11,6 +11,8 @@ RESERVATION_MAX_RENEWALS = env.int("RESERVATION_MAX_RENEWALS", default=2)
 RESERVATION_MAX_UNITS = env.int("RESERVATION_MAX_UNITS", default=10)
 RESERVATION_MAX_LIVE = env.int("RESERVATION_MAX_LIVE", default=5)
 RESERVATION_MAX_UNITS_PER_ADDRESS = env.int("RESERVATION_MAX_UNITS_PER_ADDRESS", default=20)
+# In percent of what a product has in all warehouses.
+RESERVATION_MAX_SHARE = env.int("RESERVATION_MAX_SHARE", default=25)
 RESERVE_RATE = env.str("RESERVE_RATE", default="30/m")
 API_RATE = env.str("API_RATE", default="120/m")
 LOGIN_RATE = env.str("LOGIN_RATE", default="30/m")

@@ -29,6 +29,7 @@ SECTIONS = {
         "checkout.OrderEvent",
         "reservations.Reservation",
         "reservations.StaffAction",
+        "reservations.AdoptedHolder",
         "checkout.Contact",
         "accounts.Account",
         "accounts.DeletedAccount",

@@ -8,14 +8,13 @@ paid.
 import json
 from uuid import UUID
 
-from checkout import settle
+from checkout import closing, settle
 from checkout.api import outcomes
 from checkout.api.confirming import Confirming
 from checkout.commands import OrderByProgram, PayAgain
 from checkout.exceptions import Overtaken
 from checkout.models import Order, OrderLine, Payment
 from checkout.orders import opening
-from checkout.payments.providers import provider
 from reservations.engine.idempotency import Once, Reply
 from reservations.engine.storage import stored_reply
 from reservations.engine.transactions import perform_bag, perform_once
@@ -91,7 +90,7 @@ def _payment(pk: UUID | str) -> Payment:
 
 def _goes_on(it: Confirming, last: Payment) -> bool:
     """Whether it can still be paid, in the way of this request. What was declined is over."""
-    if last.closed_at:
+    if last.closed_at or last.given_up_at:
         return False
     if last.session_ref is None:
         return True
@@ -105,5 +104,5 @@ def _end(last: Payment) -> None:
     """Nobody can pay it any more, and what was paid is sold. One that was not opened at the
     provider is closed under the locks that make the next."""
     if last.session_ref:
-        provider(last.provider).close(last.session_ref)
+        closing.close(last)
         settle.settle(last.pk)

@@ -34,7 +34,9 @@ def pay(payment: Payment, method: str | None) -> Reply:
     if _is_taken(payment):
         return answers.sold(held, payment.order)
     _check_pending(held)
-    return unsold or answers.as_reply(answers.PAYMENT_UNDECIDED)
+    payment.refresh_from_db()
+    undecided = answers.PAYMENT_ENDED if payment.given_up_at else answers.PAYMENT_UNDECIDED
+    return unsold or answers.as_reply(undecided)
 
 
 def is_declined(payment: Payment, method: str) -> bool:

@@ -8,7 +8,7 @@ from django.db import migrations
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('checkout', '0010_invoices_are_numbered'),
+        ('checkout', '0011_given_up_payments_are_not_taken'),
     ]
 
     operations = [

@@ -33,6 +33,17 @@ OF_PAYMENT = (
     Refuse(
         name="closed_is_closed", operation=UpdateOf("closed_at"), condition=set_once("closed_at")
     ),
+    Refuse(
+        name="given_up_is_given_up",
+        operation=UpdateOf("given_up_at"),
+        condition=set_once("given_up_at"),
+    ),
+    RefuseUnless(
+        name="taken_is_not_given_up",
+        operation=UpdateOf("given_up_at"),
+        fact="NOT EXISTS (SELECT FROM checkout_charge WHERE payment_id = NEW.id"
+        " AND decision = 'take')",
+    ),
     goes_with_its_order("payment_goes_with_its_order"),
 )
 
@@ -56,6 +67,12 @@ OF_CHARGE = (
         name="taken_is_secured",
         operation=pgtrigger.Insert,
         condition=Condition("NEW.decision = 'take' AND NEW.fact = 'void'"),
+    ),
+    RefuseUnless(
+        name="given_up_is_not_taken",
+        operation=pgtrigger.Insert,
+        condition=TAKEN,
+        fact="(SELECT given_up_at IS NULL FROM checkout_payment WHERE id = NEW.payment_id)",
     ),
     pgtrigger.Trigger(
         name="fact_is_kept_as_first_seen",

@@ -34,6 +34,9 @@ class Payment(models.Model):
     looks = models.PositiveIntegerField(
         default=0, db_default=0, help_text="Since anything changed there."
     )
+    given_up_at = models.DateTimeField(
+        null=True, blank=True, help_text="From then on its money is never taken."
+    )
     closed_at = models.DateTimeField(null=True, blank=True, help_text="Nobody can pay it any more.")
 
     class Meta:

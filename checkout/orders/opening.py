@@ -116,7 +116,11 @@ def decide_about(payment: Payment, money: tuple[Money, ...]) -> None:
     perform_bag(
         Decide(
             **_locks(line.reservation for line in lines),
-            above=(statements.orders(order.pk), statements.charges_of(order.pk)),
+            above=(
+                statements.orders(order.pk),
+                statements.given_up(payment.pk),
+                statements.charges_of(order.pk),
+            ),
             order_id=order.pk,
             payment_id=payment.pk,
             provider=payment.provider,

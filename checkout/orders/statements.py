@@ -7,6 +7,7 @@ from reservations.engine.books import Books
 from reservations.engine.locks import Above
 
 ORDERS, CHARGES, PAYMENTS, UNCLOSED = "orders", "charges", "payments", "unclosed payments"
+GIVEN_UP = "given up payments"
 
 # The state and the total are read under the lock. The columns are those of `OrderRow`.
 LOCK_ORDERS = """
@@ -18,6 +19,10 @@ READ_CHARGES = "SELECT order_id, reference FROM checkout_charge WHERE order_id =
 LOCK_PAYMENTS = """
     SELECT id, session_ref FROM checkout_payment WHERE id = ANY(%s::uuid[])
     ORDER BY id FOR NO KEY UPDATE
+"""
+# As charges, they are given up under the lock of their order.
+READ_GIVEN_UP = """
+    SELECT id, given_up_at IS NOT NULL FROM checkout_payment WHERE id = ANY(%s::uuid[])
 """
 # Payments of an order are made under its lock.
 READ_UNCLOSED = """
@@ -112,6 +117,10 @@ def charges_of(order_id: UUID) -> Above:
 
 def payments(*ids: UUID) -> Above:
     return Above(5, PAYMENTS, LOCK_PAYMENTS, ids)
+
+
+def given_up(payment_id: UUID) -> Above:
+    return Above(5, GIVEN_UP, READ_GIVEN_UP, (payment_id,))
 
 
 def unclosed_payments_of(order_id: UUID) -> Above:

@@ -166,6 +166,10 @@ class Provider(Protocol):
         """All money of this payment, in the order in which it appeared."""
         ...
 
+    def close_lets_money_go(self, session_ref: str) -> bool:
+        """Whether `close` may end an authorisation that is made at that moment."""
+        ...
+
     def close(self, session_ref: str) -> None:
         """Nobody can begin to pay any more. What is complete or expired is left as it is."""
         ...

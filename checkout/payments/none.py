@@ -40,6 +40,9 @@ class PaidOnDelivery:
         )
         return Seen(session=SessionState.COMPLETE, money=(due,))
 
+    def close_lets_money_go(self, session_ref: str) -> bool:  # noqa: ARG002
+        return False
+
     def close(self, session_ref: str) -> None:
         """It has no page."""
 

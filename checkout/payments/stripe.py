@@ -167,6 +167,9 @@ class Stripe:
         disputes = self._api.disputes.list({"charge": charge["id"], "limit": 100})
         return datetime.fromtimestamp(min(one.created for one in disputes.data), UTC)
 
+    def close_lets_money_go(self, session_ref: str) -> bool:
+        return is_intent(session_ref)
+
     def close(self, session_ref: str) -> None:
         with self._calls():
             if is_intent(session_ref):
@@ -183,10 +186,13 @@ class Stripe:
         if self._intent(reference)["status"] in INTENT_STATES:
             return
         try:
-            self._api.payment_intents.cancel(reference)
+            self._cancel(reference)
         except stripe.InvalidRequestError:
             if self._intent(reference)["status"] not in INTENT_STATES:
                 raise
+
+    def _cancel(self, reference: str) -> None:
+        self._api.payment_intents.cancel(reference)
 
     def capture(self, reference: str, amount: int) -> None:
         """Without a key: it would repeat the answer to an earlier try for a day. The intent's own

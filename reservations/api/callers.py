@@ -76,6 +76,11 @@ class Caller:
         """The limit on its unpaid units; None is the setting's."""
         return None
 
+    @property
+    def others(self) -> tuple[str, ...]:
+        """Holders who are the same person as the holder of its reservations."""
+        return ()
+
     def may_hold_more(self) -> bool:
         """Whether it may add units to a hold of its own."""
         return True
@@ -129,6 +134,10 @@ class Nobody(Caller):
 
 
 class Browser(Caller):
+    @property
+    def others(self) -> tuple[str, ...]:
+        return tuple(holders.names_here(self.request))
+
     def owns(self, reservation: Reservation) -> bool:
         return holders.may_see(self.request, reservation)
 

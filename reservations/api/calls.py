@@ -85,8 +85,9 @@ def change(request: ApiRequest, reservation_id: UUID, wanted: Quantity) -> HttpR
     seen = None if caller.may_hold_more() else found.quantity
     if seen is not None and wanted.quantity > seen:
         raise Problem(INSUFFICIENT_SCOPE, scope=str(Scope.RESERVE))
-    said, cap = wanted.model_dump(), caller.cap
-    return act(request, found, services.change, said, seen=seen, cap=cap, **said)
+    said = wanted.model_dump()
+    more = {**said, "seen": seen, "cap": caller.cap, "others": caller.others}
+    return act(request, found, services.change, said, **more)
 
 
 @router.post(

@@ -70,7 +70,8 @@ class StockOut(BaseModel):
 
 
 class ProductOut(BaseModel):
-    """A product. If every unit is held, `next_lapse_at` is when the first hold may lapse."""
+    """A product. If every unit is held, `next_lapse_at` is when the first hold may lapse. One
+    customer may hold and have bought `max_per_customer` units together; null is no limit."""
 
     model_config = ConfigDict(title="Product")
 
@@ -83,6 +84,7 @@ class ProductOut(BaseModel):
     dimensions_cm: str
     price_paise: int
     currency: Literal["INR"]
+    max_per_customer: int | None
     url: str
     image: Picture
     available: int
@@ -107,6 +109,7 @@ PRODUCT = {
     "dimensions_cm": "14 × 14 × 28",
     "price_paise": 385000,
     "currency": "INR",
+    "max_per_customer": None,
     "url": "/p/tidal/",
     "image": {
         "url": "/media/products/tidal.0123456789ab.webp",
@@ -216,6 +219,7 @@ def _facts(product: Product, stock: list[dict[str, Any]]) -> dict[str, Any]:
         "dimensions_cm": product.dimensions_cm,
         "price_paise": product.price_paise,
         "currency": "INR",
+        "max_per_customer": product.max_per_customer,
         "url": product.get_absolute_url(),
         "image": {
             "url": product.image.url,

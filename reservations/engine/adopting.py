@@ -1,5 +1,6 @@
 """What a browser holds becomes an account's, when somebody signs in there."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from reservations.engine.books import Books
@@ -27,7 +28,7 @@ class Adopt(Command):
     visitor: str
 
     @property
-    def holders(self) -> set[str]:
+    def holders(self) -> Collection[str]:
         # Both: neither may get a hold of these rows between the decision and the commit.
         return {self.account, self.visitor}
 

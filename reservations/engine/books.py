@@ -1,7 +1,7 @@
 """The state of one transaction, which commands read and change."""
 
-from collections import defaultdict
-from collections.abc import Iterable
+from collections import Counter, defaultdict
+from collections.abc import Hashable, Iterable
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -43,13 +43,16 @@ class Books:
     def __init__(self, now: datetime, stocks: Iterable[Stock]) -> None:
         self.now = now
         self.stocks = {stock.id: stock for stock in stocks}
-        self.units_at: dict[str, int] = {}
+        # Held by each network, of each row.
+        self.units_at: defaultdict[str, Counter[int]] = defaultdict(Counter)
         self.replies: dict[Name, tuple[bytes, Reply]] = {}
         self.keys_in_use: set[Name] = set()
         self.held: list[Reservation] = []
         self.changed: dict[UUID, Reservation] = {}
         self.adopted: dict[UUID, Reservation] = {}
         self.adopters: dict[str, str] = {}  # the account of each visitor's name
+        # What each `limits.Customer` has: all names of that person, and the quantities by id.
+        self.customers: dict[Hashable, tuple[set[str], dict[UUID, int]]] = {}
         # Rows of `Above`, by its name and their key (with `many`, lists of rows). Commands change
         # these lists, so that the next of the batch sees what was decided.
         self.above: dict[str, dict[Any, list[Any]]] = {}
@@ -187,9 +190,8 @@ class Books:
         self.changed[reservation.id] = reservation
 
     def _count(self, reservation: Reservation, units: int) -> None:
-        address = reservation.address
-        if address:
-            self.units_at[address] = self.units_at.get(address, 0) + units
+        if reservation.address:
+            self.units_at[reservation.address][reservation.inventory_id] += units
 
     def _note(self, happened: Happened, of: Reservation, *, before: str = "") -> None:
         self._happened.append(ReservationEvent(happened, of.id, of.holder, self.now, before))

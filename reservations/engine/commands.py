@@ -5,7 +5,7 @@ command raises its refusal; what it changed before that (it expired a dead hold)
 """
 
 import time
-from collections.abc import Hashable
+from collections.abc import Collection, Hashable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import ClassVar
@@ -13,13 +13,16 @@ from uuid import UUID
 
 from django.conf import settings
 
+from reservations.engine import limits
 from reservations.engine.books import Also, Books
+from reservations.engine.holder import NOBODY, Holder
 from reservations.engine.idempotency import Bag, Once
 from reservations.engine.locks import Above
 from reservations.engine.stock import Shortage, Stock
 from reservations.exceptions import (
     AlreadyHeld,
     BeingPaid,
+    Busy,
     InsufficientStock,
     LimitReached,
     PriceChanged,
@@ -27,30 +30,12 @@ from reservations.exceptions import (
 )
 from reservations.models import Reservation
 
+__all__ = [
+    "NOBODY", "Change", "Command", "Confirm", "Expire", "Extend", "Holder", "Release", "Renew",
+    "Reserve", "Withdraw",
+]  # fmt: skip
+
 Status = Reservation.Status
-
-
-@dataclass(frozen=True, slots=True)
-class Holder:
-    """The owner of a new hold. Its unpaid units count towards the cap of `network`, unless that is
-    "". `cap` is that limit: None is the setting's, 0 is no limit."""
-
-    name: str
-    network: str = ""
-    cap: int | None = None
-
-    @property
-    def most(self) -> int:
-        common: int = settings.RESERVATION_MAX_UNITS_PER_ADDRESS
-        return common if self.cap is None else self.cap
-
-    @property
-    def counted(self) -> str:
-        """The network whose held units have to be counted; "" if none."""
-        return self.network if self.most else ""
-
-
-NOBODY = Holder("")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,9 +64,9 @@ class Command:
         return bool(self.above) or len(self.reservation_ids) > 1
 
     @property
-    def holders(self) -> set[str]:
+    def holders(self) -> Collection[str]:
         """The names of the holders that it locks."""
-        return {self.holder.name} - {""}
+        return self.holder.names
 
     @property
     def lanes(self) -> list[Hashable]:
@@ -89,18 +74,9 @@ class Command:
         return [*(lane for above in self.above for lane in above.lanes), *self.rows]
 
     def decide(self, books: Books) -> Reservation | Bag:
-        """Raises `ReservationError`, `Reservation.DoesNotExist`, or `Shortage`: then dead holds are
-        expired and it is called again."""
+        """Raises `ReservationError`, `Reservation.DoesNotExist`, `Shortage` or `Uncounted`: then
+        dead holds are expired, or more is read, and it is called again."""
         raise NotImplementedError
-
-    def check_units(self, books: Books, quantity: int, *, more: int) -> None:
-        """Raises `LimitReached` if one reservation may not hold `quantity`, or its network not
-        `more`."""
-        who = self.holder
-        name = "RESERVATION_MAX_UNITS_PER_ADDRESS" if who.cap is None else "max_units"
-        at_network = books.units_at.get(who.network, 0) + more if who.network else 0
-        _check("RESERVATION_MAX_UNITS", quantity, settings.RESERVATION_MAX_UNITS)
-        _check(name, at_network, who.most)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,8 +95,9 @@ class Reserve(Command):
                 return same[0]
             raise AlreadyHeld(existing[0].id, existing[0].quantity)
         live = sum(not hold.is_due(books.now) for hold in books.pending_of(self.holder.name))
-        _check("RESERVATION_MAX_LIVE", live + 1, settings.RESERVATION_MAX_LIVE)
-        self.check_units(books, self.quantity, more=self.quantity)
+        limits.check("RESERVATION_MAX_LIVE", live + 1, settings.RESERVATION_MAX_LIVE)
+        wanted = limits.Wanted(self.quantity, self.quantity, books.stock(self.rows[0]))
+        limits.check_units(books, self.holder, wanted)
         stock = self._stock(books)
         return books.hold(stock, self.quantity, self.holder.name, self.holder.network)
 
@@ -164,8 +141,11 @@ class Change(Command):
         return books.change(held, self.quantity)
 
     def _check_growth(self, books: Books, held: Reservation) -> None:
+        if held.holder != self.holder.name:
+            # Adopted since that was read, so its holder's name is not locked: try again.
+            raise Busy
         stock, more = books.stock(held.inventory_id), self.quantity - held.quantity
-        self.check_units(books, self.quantity, more=more)
+        limits.check_units(books, self.holder, limits.Wanted(self.quantity, more, stock))
         if stock.unit_paise != held.unit_paise:
             raise PriceChanged(held.unit_paise, stock.unit_paise)
         if stock.available < more and not stock.nothing_due:
@@ -246,8 +226,3 @@ def _check_seen(command: Command, reservation: Reservation) -> None:
 def _check_not_paying(reservation: Reservation) -> None:
     if reservation.paying_since:
         raise BeingPaid
-
-
-def _check(limit: str, wanted: int, maximum: int) -> None:
-    if maximum and wanted > maximum:
-        raise LimitReached(limit, maximum)

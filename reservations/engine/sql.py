@@ -5,21 +5,54 @@ from allo.postgresql.trips import Statement
 # A statement of its own, run after the rows are locked: it sees a price that changed during the
 # wait for a lock. The product is not locked, so its price may change again before the commit.
 PRICES = """
-    SELECT row.id, product.price_paise, product.name
+    SELECT row.id, product.price_paise, product.name, product.max_per_customer,
+        everywhere.total, everywhere.rows
     FROM inventory_inventory AS row JOIN catalog_product AS product ON product.id = row.product_id
+    CROSS JOIN LATERAL (
+        SELECT sum(total_units)::int AS total, array_agg(id) AS rows
+        FROM inventory_inventory WHERE product_id = row.product_id
+    ) AS everywhere
     WHERE row.id = ANY(%s)
 """
 
 # LATERAL looks each network up by itself. With the interval no index by time fits: a plan made
-# while little was pending could choose one, and read all that is pending during a drop.
+# while little was pending could choose one, and read all that is pending during a drop. Grouped
+# outside: an index by row would be chosen for its order.
 UNITS_AT = """
-    SELECT asked.address, coalesce(held.units, 0)
+    SELECT asked.address, held.inventory_id, sum(held.quantity)::int
     FROM unnest(%s::text[]) AS asked(address)
     CROSS JOIN LATERAL (
-        SELECT sum(quantity)::int AS units FROM reservations_reservation
+        SELECT inventory_id, quantity FROM reservations_reservation
         WHERE status = 'pending' AND address <> '' AND address = asked.address
             AND expires_at + interval '0' > statement_timestamp()
+        OFFSET 0
     ) AS held
+    GROUP BY asked.address, held.inventory_id
+"""
+
+# Living and confirmed reservations of a product, of a customer: all of whom somebody signed in with
+# the same account. Each name is looked up by itself, by an index on pending rows or on confirmed
+# ones. Run only for products with `max_per_customer`.
+OF_CUSTOMER = """
+    WITH known AS (
+        SELECT unnest(%s::text[]) AS name
+    ), accounts AS (
+        SELECT name FROM known
+        UNION SELECT account FROM reservations_adoptedholder
+        WHERE holder IN (SELECT name FROM known)
+    ), names AS (
+        SELECT name FROM accounts
+        UNION SELECT holder FROM reservations_adoptedholder
+        WHERE account IN (SELECT name FROM accounts)
+    )
+    SELECT names.name, found.id, found.quantity
+    FROM names LEFT JOIN LATERAL (
+        SELECT held.id, held.inventory_id, held.quantity FROM reservations_reservation AS held
+        WHERE held.ended_at IS NULL AND held.holder = names.name AND held.expires_at > %s
+        UNION ALL
+        SELECT sold.id, sold.inventory_id, sold.quantity FROM reservations_reservation AS sold
+        WHERE sold.status = 'confirmed' AND sold.holder = names.name
+    ) AS found ON found.inventory_id IN (SELECT id FROM inventory_inventory WHERE product_id = %s)
 """
 
 REPLIES = """

@@ -16,6 +16,7 @@ from reservations.engine import locks, sql
 from reservations.engine.books import Also, Books
 from reservations.engine.commands import Command
 from reservations.engine.idempotency import Once, Reply
+from reservations.engine.limits import Customer, Uncounted
 from reservations.engine.locks import Above, Patience
 from reservations.engine.stock import Shortage, Stock
 from reservations.exceptions import IdempotencyConflict
@@ -35,14 +36,15 @@ def open_books(commands: Sequence[Command], patience: Patience) -> Books:
     statements = _statements(commands, wanted, patience)
     found = dict(zip(statements, trips.run(list(statements.values())), strict=True))
     books = Books(found["now"][0][0], (Stock(*row) for row in found["stocks"]))
-    for pk, unit_paise, name in found.get("prices", ()):
+    for pk, *product in found.get("prices", ()):
         # A row whose lock was skipped is not in the books.
         if stock := books.stocks.get(pk):
-            stock.unit_paise, stock.name = unit_paise, name
+            stock.describe(*product)
     pending = (row for _, *row in found["now"] if row[0])
     for row in (*found.get("reservations", ()), *pending):
         books.remember(Reservation.from_db("default", FIELDS, row))
-    books.units_at = dict(found.get("units_at", ()))
+    for address, row, units in found.get("units_at", ()):
+        books.units_at[address][row] = units
     books.above = {
         above.name: _by_key(above, found[locks.name_of(above)]) for above in wanted.above
     }
@@ -77,6 +79,14 @@ def wait_for_above(commands: Sequence[Command], patience: Patience) -> None:
     trips.run([*statements, COMMIT])
 
 
+def look_up(books: Books, missing: Shortage | Uncounted) -> None:
+    """What a command needs besides what was read for all."""
+    if isinstance(missing, Shortage):
+        free_due(books, missing)
+    else:
+        _count(books, missing.customer)
+
+
 def free_due(books: Books, shortage: Shortage) -> None:
     """Expires dead holds of each row, oldest first, until enough is available or none is left."""
     for stock in shortage.stocks:
@@ -91,6 +101,14 @@ def free_due(books: Books, shortage: Shortage) -> None:
             for reservation in found:
                 books.end(reservation, Reservation.Status.EXPIRED)
             stock.nothing_due = len(found) < EXPIRE_AT_ONCE
+
+
+def _count(books: Books, customer: Customer) -> None:
+    """Reads what the customer holds and has bought of the product."""
+    values = [list(customer.names), books.now, customer.product]
+    (rows,) = trips.run([Statement(sql.OF_CUSTOMER, values)])
+    names = {name for name, _, _ in rows}
+    books.customers[customer] = names, {pk: units for _, pk, units in rows if pk}
 
 
 def _wanted(commands: Sequence[Command]) -> locks.Wanted:

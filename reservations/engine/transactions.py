@@ -23,9 +23,10 @@ from reservations.engine.books import Books
 from reservations.engine.combining import Combiner, Later
 from reservations.engine.commands import Command
 from reservations.engine.idempotency import Bag, Once, Outcome, Reply
+from reservations.engine.limits import Uncounted
 from reservations.engine.locks import Patience
 from reservations.engine.stock import Shortage
-from reservations.engine.storage import free_due, open_books, wait_for_above, write
+from reservations.engine.storage import look_up, open_books, wait_for_above, write
 from reservations.exceptions import (
     Busy,
     IdempotencyConflict,
@@ -234,8 +235,8 @@ def _outcome(books: Books, command: Command) -> Reservation | Bag:
     while True:
         try:
             return command.decide(books)
-        except Shortage as shortage:
-            free_due(books, shortage)
+        except (Shortage, Uncounted) as missing:
+            look_up(books, missing)
 
 
 def _refusal(error: Exception) -> Exception:

@@ -21,6 +21,7 @@ class Migration(migrations.Migration):
                 ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
             ],
             options={
+                'default_permissions': (),
                 'indexes': [models.Index(fields=['account', '-created_at'], name='adopted_by_account')],
                 'constraints': [models.CheckConstraint(condition=models.Q(('holder', models.F('account')), _negated=True), name='adopted_by_another')],
             },

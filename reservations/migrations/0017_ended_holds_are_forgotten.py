@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('reservations', '0015_browsers_are_adopted'),
+        ('reservations', '0016_sales_of_a_customer_by_index'),
     ]
 
     operations = [

@@ -18,6 +18,7 @@ class AdoptedHolder(models.Model):
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:
+        default_permissions = ()
         constraints = (
             models.CheckConstraint(condition=~Q(holder=F("account")), name="adopted_by_another"),
         )

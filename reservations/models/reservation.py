@@ -173,6 +173,12 @@ class Reservation(models.Model):
                 name="pending_by_address",
             ),
             models.Index(fields=("holder", "-created_at"), name="reservation_by_holder"),
+            # What a customer has bought of a product with `max_per_customer`.
+            models.Index(
+                fields=("holder", "inventory"),
+                condition=Q(status="confirmed"),
+                name="confirmed_by_holder",
+            ),
             # For staff's lists of ended reservations, by state or by row. Making or renewing a hold
             # writes to neither index.
             models.Index(

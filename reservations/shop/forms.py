@@ -4,7 +4,9 @@ from typing import Any
 from django import forms
 from django.conf import settings
 
+from catalog.models import Product
 from inventory.models import Inventory
+from reservations.engine.limits import share_of
 from reservations.models import Reservation
 
 # The maximum if no limit is set: more than any row has, and it fits a database integer.
@@ -16,7 +18,7 @@ SAW = f"{NAME}:[0-9]{{1,9}}"
 
 class ReserveForm(forms.Form):
     """The warehouse, and the quantity in all. `stock` are the rows to choose from, `holds` what the
-    shopper already holds of them. A hidden field sends these back (`saw`), so that a hold is
+    shopper already holds of them. A hidden field sends the holds back (`saw`), so that a hold is
     changed only if the shopper saw its current quantity.
 
     A page names a row by its number, since a warehouse's code may change while the page is open. An
@@ -29,6 +31,7 @@ class ReserveForm(forms.Form):
         self,
         stock: list[Inventory],
         *args: Any,
+        product: Product | None = None,
         holds: Sequence[Reservation] = (),
         **kwargs: Any,
     ) -> None:
@@ -38,9 +41,14 @@ class ReserveForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.stock = stock
         self.holds = holds
-        self.fields["quantity"] = forms.IntegerField(
-            min_value=1, max_value=settings.RESERVATION_MAX_UNITS or MOST, initial=1
-        )
+        own = product and product.max_per_customer
+        self.share = share_of(sum(row.total_units for row in stock))
+        most = min(filter(None, (settings.RESERVATION_MAX_UNITS, self.share, own)), default=MOST)
+        # Whether it is the share of a shopper that allows no more.
+        self.by_share = most == self.share != own
+        # What is held may be more than one could reserve now, and can be made fewer.
+        most = max(most, *(hold.quantity for hold in holds)) if holds else most
+        self.fields["quantity"] = forms.IntegerField(min_value=1, max_value=most, initial=1)
 
     def clean_warehouse(self) -> str:
         """The row's number, "" for any."""

@@ -35,11 +35,11 @@ def holders_of(request: HttpRequest) -> tuple[str, ...]:
     """All holders whose reservations are this shopper's: the account, the browser, which may have
     reserved before signing in, and other browsers in which the account signed in. Without a session
     cookie it makes no query."""
-    return tuple(dict.fromkeys((*_here(request), *_adopted_by(request))))
+    return tuple(dict.fromkeys((*names_here(request), *_adopted_by(request))))
 
 
-def _here(request: HttpRequest) -> list[str]:
-    """The account, and this browser."""
+def names_here(request: HttpRequest) -> list[str]:
+    """The account first, and this browser: locks are taken by these names."""
     names = (account_of(request), visitor.holder_of(request), request.session.get(_KEY))
     return [name for name in names if name]
 
@@ -80,9 +80,10 @@ def holder_for(request: HttpRequest) -> Holder | None:
     """The holder of a new hold; None for a browser without a cookie. Holds of accounts do not count
     towards a network's limit."""
     note_holds(request, holds=True)
-    for name in holders_of(request):
-        return Holder(name, "" if request.user.is_authenticated else client_network(request))
-    return None
+    if not (here := names_here(request)):
+        return None
+    network = "" if request.user.is_authenticated else client_network(request)
+    return Holder(here[0], network, others=tuple(here[1:]))
 
 
 def live_holds(request: HttpRequest) -> list[Reservation]:
@@ -115,7 +116,7 @@ def look_again(request: HttpRequest) -> None:
 def topics_of(request: HttpRequest) -> list[str]:
     """The topics of this shopper's holds, for a page to listen to: of the account and of this
     browser. What another browser held is the account's since it signed in there."""
-    return [holder_topic(holder) for holder in _here(request)]
+    return [holder_topic(holder) for holder in names_here(request)]
 
 
 def owned(request: HttpRequest, reservation_id: UUID) -> Reservation:

@@ -156,6 +156,7 @@ def _change(request: HttpRequest, form: ReserveForm, row: Inventory, seen: int) 
         reservation_id=held.pk,
         quantity=form.cleaned_data["quantity"],
         seen=seen,
+        others=tuple(holders.names_here(request)),
     )
 
 
@@ -194,7 +195,7 @@ def _slow_down(request: Request, product: Product, seconds: int) -> HttpResponse
 
 
 def _form(request: HttpRequest, product: Product, **more: Any) -> ReserveForm:
-    return ReserveForm(stock_of(product), holds=holds_of(request, product), **more)
+    return ReserveForm(stock_of(product), product=product, holds=holds_of(request, product), **more)
 
 
 def _page(

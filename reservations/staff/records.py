@@ -18,7 +18,7 @@ from allo.admin_kit.search import Searched
 from allo.web.parts import SeeOther
 from allo.web.worker import ask
 from reservations.clock.tasks import audit_stock
-from reservations.models import AuditRun, IdempotencyKey, Repair, StaffAction, Sweep
+from reservations.models import AdoptedHolder, AuditRun, IdempotencyKey, Repair, StaffAction, Sweep
 
 
 @admin.register(StaffAction)
@@ -43,6 +43,22 @@ class StaffActionAdmin(
         """By words of the reason or by user name, each from an index."""
         actors = list(User.objects.filter(username=words).values_list("pk", flat=True))
         return Q(reason__icontains=words) | Q(actor__in=actors)
+
+
+@admin.register(AdoptedHolder)
+class AdoptedHolderAdmin(Searched[AdoptedHolder], ReadOnlyAdmin[AdoptedHolder]):
+    """Whoever may see reservations may see whose they are."""
+
+    list_display = ("holder", "account", "created_at")
+    sortable_by = ()
+    search_fields = ("holder", "account")
+
+    def found(self, words: str) -> Q:
+        """By either whole name, each from an index."""
+        return Q(holder=words) | Q(account=words)
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.has_perm("reservations.view_reservation")
 
 
 @admin.register(IdempotencyKey)

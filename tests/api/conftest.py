@@ -6,7 +6,8 @@ from contextlib import ExitStack
 import pytest
 
 from tests.api.http import Caller, Stock
-from tests.running import Shop, running_shop
+from tests.prepared import prepared_shop
+from tests.running import Shop
 
 NewCaller = Callable[..., Caller]
 
@@ -20,7 +21,7 @@ SETTINGS = {
 
 @pytest.fixture(scope="package")
 def shop() -> Iterator[Shop]:
-    with running_shop(**SETTINGS) as shop:
+    with prepared_shop(**SETTINGS) as shop:
         yield shop
 
 

@@ -7,4 +7,5 @@ import django
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "allo.settings")
 # To measure the engine alone, every caller is a shopper with an address of its own.
 os.environ.setdefault("RESERVATION_MAX_UNITS_PER_ADDRESS", "0")
+os.environ.setdefault("RESERVATION_MAX_SHARE", "0")
 django.setup()

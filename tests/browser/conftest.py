@@ -22,7 +22,8 @@ from playwright.sync_api import (
 )
 
 from tests.browser.install import ensure
-from tests.running import Shop, running_shop
+from tests.prepared import prepared_shop
+from tests.running import Shop
 
 # The address bar's own pages cost more at each new context than most pages of the shop. The last
 # --disable-features counts alone, so the rest says again what Playwright itself turns off.
@@ -105,14 +106,14 @@ class Complaints:
 
 @pytest.fixture(scope="package")
 def shop() -> Iterator[Shop]:
-    with running_shop(**NO_LIMITS) as shop:
+    with prepared_shop(**NO_LIMITS) as shop:
         yield shop
 
 
 @pytest.fixture(scope="package")
 def hasty_shop() -> Iterator[Shop]:
     """A shop where a hold lasts 3 seconds and the sweep comes every second."""
-    with running_shop(**NO_LIMITS, RESERVATION_TTL_SECONDS="3", EXPIRY_SWEEP_SECONDS="1") as shop:
+    with prepared_shop(**NO_LIMITS, RESERVATION_TTL_SECONDS="3", EXPIRY_SWEEP_SECONDS="1") as shop:
         yield shop
 
 

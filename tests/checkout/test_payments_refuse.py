@@ -50,6 +50,18 @@ def test_an_invitation_is_of_an_open_order(order) -> None:
         invited(order)
 
 
+def test_what_is_given_up_is_not_taken(order) -> None:
+    Payment.objects.update(given_up_at=timezone.now())
+    with refuses("given_up_is_not_taken"):
+        brought(order, State.PLACED)
+
+
+def test_what_is_taken_is_not_given_up(order) -> None:
+    brought(order, State.PLACED)
+    with refuses("taken_is_not_given_up"):
+        Payment.objects.update(given_up_at=timezone.now())
+
+
 @pytest.mark.parametrize(
     ("values", "constraint"),
     [
@@ -63,12 +75,14 @@ def test_an_invitation_is_of_an_open_order(order) -> None:
         ({"session_ref": "cs_2"}, "session_is_set_once"),
         ({"session_ref": None}, "session_is_set_once"),
         ({"url": "https://bank.example/2"}, "session_is_set_once"),
+        ({"given_up_at": None}, "given_up_is_given_up"),
         ({"closed_at": None}, "closed_is_closed"),
         ({"closed_at": timezone.now()}, "closed_is_closed"),
     ],
 )
 def test_an_invitation_never_differs(order, values, constraint) -> None:
     Payment.objects.update(session_ref="cs_1", url="https://bank.example/1")
-    Payment.objects.update(closed_at=timezone.now(), look_at=None, looks=3)
+    now = timezone.now()
+    Payment.objects.update(given_up_at=now, closed_at=now, look_at=None, looks=3)
     with refuses(constraint):
         Payment.objects.update(**values)

@@ -4,16 +4,18 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from django.test import Client
 
-from checkout import clock, recording, settle
+from checkout import clock, closing, recording, settle
 from checkout.api import attempts, outcomes
 from checkout.audit import audit_money
 from checkout.models import Charge, Order, Payment
 from checkout.orders import links, opening
 from checkout.payments import providers
+from checkout.payments.base import Unreachable
 from checkout.payments.stripe import Stripe
 from reservations import services
 from reservations.api import tokens
@@ -442,6 +444,43 @@ def test_sixteen_confirms_at_once_are_one_sale_and_one_capture(bank, keys) -> No
     if keys == "many":
         assert answers[CONFIRMED] <= 1
     assert all(moves in (SOLD, [], LET_GO) for moves in it.moves), it.moves
+
+
+@pytest.mark.parametrize("moment", ["before it is given up", "before it is closed"])
+def test_a_payment_that_is_paid_while_another_replaces_it_is_taken_or_goes_back(
+    bank, moment, monkeypatch
+) -> None:
+    """Closing it at the provider would let authorised money go: of one that is taken, never."""
+    it = program(bank)
+    with monkeypatch.context() as patched:
+        patched.setattr(Stripe, "pay", Mock(side_effect=Unreachable))
+        assert it.confirm(VISA) == UNDECIDED
+    (first,) = it.order.payments.all()
+
+    def pay_and_decide() -> None:
+        bank.provider().pay(first.session_ref, opening.invitation(first), VISA)
+        seen = bank.provider().look(first.pk, first.session_ref)
+        opening.decide_about(first, seen.money)
+
+    meanwhile = [pay_and_decide]
+
+    def after(function):
+        def called(*args):
+            while meanwhile:
+                meanwhile.pop()()
+            return function(*args)
+
+        return called
+
+    if moment == "before it is given up":
+        monkeypatch.setattr(closing, "_give_up", after(closing._give_up))
+        expected = PAID_BEFORE
+    else:
+        monkeypatch.setattr(Stripe, "_cancel", after(Stripe._cancel))
+        expected = CONFIRMED
+    assert it.confirm(VISA, key()) == expected
+    is_sold_once(it)
+    assert not it.order.payments.filter(closed_at=None).exists()
 
 
 @pytest.mark.race

@@ -19,7 +19,8 @@ from django.conf import settings
 from redis import Redis
 
 from tests.nginx.install import MODULE, PROGRAM, ensure
-from tests.running import PROJECT, Shop, free_port, running_shop, wait_for
+from tests.prepared import prepared_shop
+from tests.running import PROJECT, Shop, free_port, wait_for
 
 pytestmark = pytest.mark.runner
 
@@ -77,7 +78,7 @@ def shop() -> Iterator[Shop]:
     if not ensure():
         assert not shutil.which("apt-get"), "Debian's nginx could not be fetched"
         pytest.skip("nginx is fetched from Debian, which this is not")
-    with running_shop(**behind, RESERVE_RATE="1/h", SHARED_PAGES="on") as shop:
+    with prepared_shop(**behind, RESERVE_RATE="1/h", SHARED_PAGES="on") as shop:
         yield shop
 
 

@@ -61,7 +61,7 @@ def test_sweeps_and_payments_of_1000_holds_keep_the_books_balanced(settings) -> 
                        unit_paise, name, status, holder, address, created_at, expires_at, renewals)
                    SELECT gen_random_uuid(), %s, 1, 1, 'Tidal', 'pending', 'session:' || n, '',
                        clock_timestamp() - interval '10 min',
-                       clock_timestamp() + n %% 3 * interval '0.3 s', 0
+                       clock_timestamp() + (ARRAY['0', '0.3 s', '1 hour'])[1 + n %% 3]::interval, 0
                    FROM generate_series(1, 1000) n""",
                 [row.pk],
             )

@@ -123,7 +123,7 @@ def test_one_batch_may_hold_change_end_and_adopt() -> None:
     outcomes = _transact(
         [
             reserve(made.pk, 1, VISITOR),
-            of(Change, to_change, quantity=3),
+            of(Change, to_change, quantity=3, holder=Holder(VISITOR)),
             of(Release, accounts),
             adopting(*rows),
             of(Release, to_end),

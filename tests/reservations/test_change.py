@@ -189,7 +189,13 @@ def test_several_in_one_batch_each_find_what_the_one_before_left() -> None:
     held = hold(row, 2)
     asked = [(4, 2), (5, 2), (6, 4), (1, 6)]
     batch = [
-        Change(rows=(row.pk,), reservation_ids=(held.pk,), quantity=quantity, seen=seen)
+        Change(
+            rows=(row.pk,),
+            reservation_ids=(held.pk,),
+            quantity=quantity,
+            seen=seen,
+            holder=Holder(held.holder),
+        )
         for quantity, seen in asked
     ]
     late = Reserve(rows=(row.pk,), quantity=5, holder=Holder("session:b"))
@@ -207,7 +213,7 @@ def test_units_at_a_network_count_within_one_batch(settings) -> None:
     held = hold(row, 1, network=NETWORK)
     here = Holder("session:b", NETWORK)
     more = Change(
-        rows=(row.pk,), reservation_ids=(held.pk,), quantity=3, holder=Holder("", NETWORK)
+        rows=(row.pk,), reservation_ids=(held.pk,), quantity=3, holder=Holder(held.holder, NETWORK)
     )
     first = Reserve(rows=(row.pk,), quantity=2, holder=here)
     too_many = Reserve(rows=(row.pk,), quantity=1, holder=replace(here, name="session:c"))

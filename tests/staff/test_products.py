@@ -62,9 +62,9 @@ def form(**changed: object) -> dict[str, object]:
     category, _ = Category.objects.get_or_create(name="Bowls", slug="bowls")
     return {
         "name": "Moon bowl", "slug": "moon-bowl", "category": category.pk, "price": "1250.50",
-        "gst_percent": "5", "position": "3", "tagline": "A bowl", "material": "Clay",
-        "description": "It holds the moon.", "dimensions_cm": "20", "alt": "A grey bowl",
-        "published_at": "", "image": upload(photograph()), **changed,
+        "gst_percent": "5", "max_per_customer": "2", "position": "3", "tagline": "A bowl",
+        "material": "Clay", "description": "It holds the moon.", "dimensions_cm": "20",
+        "alt": "A grey bowl", "published_at": "", "image": upload(photograph()), **changed,
     }  # fmt: skip
 
 
@@ -78,6 +78,7 @@ def test_a_product_is_created_with_its_price_and_a_reencoded_picture(manager) ->
     assert response.status_code == 302, errors(response)
     product = Product.objects.get()
     assert (product.price_paise, product.gst_percent) == (125_050, 5)
+    assert product.max_per_customer == 2
     assert (product.width, product.height) == (900, 1200)
     assert Path(product.image.name).match("products/moon-bowl.*.webp")
     with product.image.open() as file, Image.open(file) as image:
@@ -324,9 +325,10 @@ def test_publishing_in_the_form_needs_the_permission(product) -> None:
     [
         *(("price", value) for value in ("0", "-1", "1.234", "x", "99999999", "")),
         *(("gst_percent", value) for value in ("41", "-1", "2.5", "x", "")),
+        *(("max_per_customer", value) for value in ("0", "-1", "2.5", "x")),
     ],
 )
-def test_an_invalid_price_or_rate_of_tax_is_refused(manager, field, value) -> None:
+def test_an_invalid_price_rate_of_tax_or_limit_is_refused(manager, field, value) -> None:
     assert field in errors(manager.post(f"{LIST}add/", form(**{field: value})))
 
 

@@ -1,0 +1,31 @@
+"""Ends a payment at its provider, so that nobody can pay it any more."""
+
+from django.db import transaction
+from django.db.models.functions import Now
+
+from checkout.models import Charge, Order, Payment
+from checkout.payments.providers import provider
+
+
+def close(payment: Payment) -> None:
+    """Also one whose money is taken may be named: it stays as it is. Raises `ProviderError`."""
+    if payment.session_ref is None:
+        return
+    bank = provider(payment.provider)
+    if not bank.close_lets_money_go(payment.session_ref) or _give_up(payment):
+        bank.close(payment.session_ref)
+
+
+@transaction.atomic
+def _give_up(payment: Payment) -> bool:
+    """Decides that money of this payment is never taken. False if it was.
+
+    It may be paid at any moment until it is closed. Without this decision another request could
+    take its money for the order, after which closing it would let that money go.
+    """
+    # Rank 4. What is decided about money is decided under this lock.
+    Order.objects.select_for_update(no_key=True).get(pk=payment.order_id)
+    if Charge.objects.filter(payment=payment, decision=Charge.Decision.TAKE).exists():
+        return False
+    Payment.objects.filter(pk=payment.pk, given_up_at=None).update(given_up_at=Now())
+    return True

@@ -1,0 +1,108 @@
+"""The limits on what one may hold, which `Reserve` checks, and `Change` for more units. Plain code,
+as `reservations.engine.commands`."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import NamedTuple
+from uuid import UUID
+
+from django.conf import settings
+
+from reservations.engine.books import Books
+from reservations.engine.holder import Holder
+from reservations.engine.stock import Stock
+from reservations.exceptions import LimitReached
+from reservations.models import Reservation
+
+# Of a product of which there are few.
+LEAST_SHARE = 2
+GONE = (Reservation.Status.RELEASED, Reservation.Status.EXPIRED)
+
+
+class Wanted(NamedTuple):
+    """`quantity` in one reservation, of which `more` are new. Any row of the product tells its
+    limits."""
+
+    quantity: int
+    more: int
+    stock: Stock
+
+
+@dataclass(frozen=True, slots=True)
+class Customer:
+    """A person, by the names of holders, and a product."""
+
+    names: frozenset[str]
+    product: int
+
+
+class Uncounted(Exception):
+    """What a customer has of a product was not read yet: few products have such a limit."""
+
+    def __init__(self, customer: Customer) -> None:
+        super().__init__(customer.product)
+        self.customer = customer
+
+
+def check(limit: str, wanted: int, maximum: int) -> None:
+    """Raises `LimitReached`; 0 is no limit."""
+    if maximum and wanted > maximum:
+        raise LimitReached(limit, maximum)
+
+
+def check_units(books: Books, holder: Holder, wanted: Wanted) -> None:
+    """Raises `LimitReached`, or `Uncounted`: then what the customer has is read, and the command
+    decides again."""
+    name = "RESERVATION_MAX_UNITS_PER_ADDRESS" if holder.cap is None else "max_units"
+    check("RESERVATION_MAX_UNITS", wanted.quantity, settings.RESERVATION_MAX_UNITS)
+    if holder.network:
+        check(name, books.units_at[holder.network].total() + wanted.more, holder.most)
+    if settings.RESERVATION_MAX_SHARE and not holder.is_merchant:
+        _check_share(books, holder, wanted)
+    if most := wanted.stock.max_per_customer:
+        customer = Customer(_with_adopted(books, holder.names), wanted.stock.product)
+        check("max_per_customer", _units(books, customer) + wanted.more, most)
+
+
+def share_of(total: int) -> int:
+    """Of a product with so many units in all, how many one shopper may hold unpaid; 0 is no
+    limit."""
+    percent: int = settings.RESERVATION_MAX_SHARE
+    return max(total * percent // 100, LEAST_SHARE) if percent else 0
+
+
+def _check_share(books: Books, holder: Holder, wanted: Wanted) -> None:
+    stock = wanted.stock
+    most = share_of(stock.total_everywhere)
+    held = [held for name in holder.names for held in books.pending_of(name)]
+    mine = sum(
+        each.quantity
+        for each in held
+        if each.inventory_id in stock.rows_everywhere and not each.is_due(books.now)
+    )
+    check("RESERVATION_MAX_SHARE", mine + wanted.more, most)
+    if holder.network:
+        units = books.units_at[holder.network]
+        at_network = sum(units[row] for row in stock.rows_everywhere)
+        check("network_share", at_network + wanted.more, most)
+
+
+def _with_adopted(books: Books, names: Iterable[str]) -> frozenset[str]:
+    """And the browsers that commands before this one have adopted, which is not written yet."""
+    known = frozenset(names)
+    return known | {browser for browser, account in books.adopters.items() if account in known}
+
+
+def _units(books: Books, customer: Customer) -> int:
+    """Held or bought: what was read, as the commands before this one have changed it."""
+    if customer not in books.customers:
+        raise Uncounted(customer)
+    names, found = books.customers[customer]
+    units: dict[UUID, int] = dict(found)
+    for held in (*books.held, *books.adopted.values()):
+        if held.holder in names and books.stocks[held.inventory_id].product == customer.product:
+            units[held.id] = held.quantity
+    for pk in [pk for pk in units if books.knows(pk)]:
+        now = books.reservation(pk)
+        units[pk] = 0 if now.status in GONE else now.quantity
+    return sum(units.values())
