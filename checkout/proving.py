@@ -49,6 +49,16 @@ def ask_first(request: HttpRequest, form: BuyerForm) -> Asked | None:
     return _send(request, form, Asked(email, cookie), digest)
 
 
+def is_missing(request: HttpRequest, email: str) -> bool:
+    """For a program's order, which has no form to type a code into: whether the buyer's address is
+    neither the account's nor confirmed in this browser."""
+    if not is_needed():
+        return False
+    mine = browser.browser_of(request)
+    proved = email and codes.was_proved(purpose=ORDER, browser=mine, email=email)
+    return not proved and not _is_accounts(request, email)
+
+
 def is_needed() -> bool:
     return settings.PAYMENT_PROVIDER == "none" and bool(settings.ON_DELIVERY_NEEDS_CODE)
 

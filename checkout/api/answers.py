@@ -31,6 +31,13 @@ AUTHENTICATION_REQUIRED = Kind(
     "The buyer has to approve the payment at authentication_url. Then repeat this call.",
     {"authentication_url": "https://hooks.stripe.com/redirect/authenticate/src_1A2b3C"},
 )
+EMAIL_NOT_CONFIRMED = Kind(
+    403,
+    "email_not_confirmed",
+    "E-mail not confirmed",
+    "This shop is paid on delivery, so the buyer's e-mail address has to be confirmed first: sign"
+    " in with it, or order on the shop's pages, which send a code.",
+)
 PAYMENT_ENDED = Kind(
     409,
     "payment_ended",

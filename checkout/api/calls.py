@@ -9,6 +9,7 @@ from ninja import Body, Router
 from allo.api_kit import fresh, problems
 from allo.api_kit.api import invalid
 from allo.api_kit.problems import Problem
+from checkout import proving
 from checkout.api import answers, paying
 from checkout.api.confirming import Confirming
 from checkout.api.schemas import Bought, Purchase, buyer_of
@@ -63,6 +64,7 @@ def read(request: ApiRequest, reservation_id: UUID) -> HttpResponse:
         answers.PAYMENT_DECLINED,
         answers.AUTHENTICATION_REQUIRED,
         problems.FORBIDDEN,
+        answers.EMAIL_NOT_CONFIRMED,
         common.BEING_PAID,
         common.QUANTITY_CHANGED,
         common.NOT_PENDING,
@@ -87,9 +89,10 @@ def confirm(
         return _sell(request, found, said)
     if purchase.payment_method and the_provider().plain_method == "":
         raise invalid([("payment_method", "This shop is paid on delivery.")])
-    reply = paying.confirm(
-        Confirming(request, found, purchase.payment_method, buyer_of(purchase.buyer), said)
-    )
+    buyer = buyer_of(purchase.buyer)
+    if found.is_pending and proving.is_missing(request, buyer.email):
+        raise Problem(answers.EMAIL_NOT_CONFIRMED)
+    reply = paying.confirm(Confirming(request, found, purchase.payment_method, buyer, said))
     return common.response(reply)
 
 

@@ -140,3 +140,21 @@ def test_what_is_not_held_any_more_sends_no_code(client, hold) -> None:
     press(client, hold, "cancel")
     assert press(client, hold, "confirm").status_code == 409
     assert not EmailCode.objects.exists()
+
+
+def test_a_program_orders_on_delivery_only_for_a_confirmed_address(client, hold) -> None:
+    def confirm(held: Reservation, **buyer: str) -> Page:
+        return client.post(
+            f"/api/reservations/{held.pk}/confirm",
+            {"buyer": {"name": "Asha", "phone": "98450 12345", **buyer}} if buyer else {},
+            content_type="application/json",
+        )
+
+    for refused in (confirm(hold), confirm(hold, email="asha@example.org")):
+        assert (refused.status_code, refused.json()["code"]) == (403, "email_not_confirmed")
+    assert not Order.objects.exists()
+    press(client, another(client, "jug"), "confirm")
+    press(client, Reservation.objects.latest("created_at"), "confirm", code=last_code())
+    assert confirm(hold, email="ravi@example.org").status_code == 403
+    assert confirm(hold, email="Asha@example.org").status_code == 200
+    assert confirm(hold, email="Asha@example.org").status_code == 200
