@@ -17,6 +17,7 @@ from checkout.contacts import Typed
 from checkout.models import Contact, Order
 from checkout.orders.drafts import Buyer
 
+NO_ADDRESS = "This is not an e-mail address, such as asha@example.org."
 REGIONS = sorted(STATE_CHOICES, key=lambda choice: choice[1])
 # What an address needs; `line2` may stay empty.
 NEEDED = ("line1", "city", "region", "pin")
@@ -60,7 +61,8 @@ def _text(field: str, autocomplete: str, **more: Any) -> Text:
     column: Any = Order._meta.get_field(field)
     return Text(
         max_length=column.max_length,
-        widget=forms.TextInput({"autocomplete": autocomplete}),
+        # In the direction of what is typed.
+        widget=forms.TextInput({"autocomplete": autocomplete, "dir": "auto"}),
         **more,
     )
 
@@ -73,6 +75,7 @@ class BuyerForm(forms.Form):
         label="E-mail",
         max_length=254,
         widget=forms.EmailInput({"autocomplete": "email"}),
+        error_messages={"invalid": NO_ADDRESS},
     )
     phone = PhoneField(
         label="Telephone",

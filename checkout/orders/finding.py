@@ -18,6 +18,7 @@ from allo.web.address import client_network
 from allo.web.parts import Request, SeeOther, never_stored, too_many
 from allo.web.rate import seconds_to_wait
 from checkout import mail
+from checkout.forms import NO_ADDRESS
 from checkout.models import Order
 from checkout.orders.numbers import as_written
 
@@ -32,6 +33,7 @@ class FindForm(forms.Form):
         label="E-mail",
         max_length=254,
         widget=forms.EmailInput({"autocomplete": "email"}),
+        error_messages={"invalid": NO_ADDRESS},
     )
 
 
