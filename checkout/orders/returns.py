@@ -26,6 +26,8 @@ def moves_of(charge: Charge) -> Iterator[Moved]:
     taken = charge.decision == Charge.Decision.TAKE
     if charge.fact == Charge.Fact.VOID or (not taken and charge.fact == Charge.Fact.AUTHORISED):
         kind = "released" if charge.fact == Charge.Fact.VOID else "reserved"
+        if kind == "released" and not taken and charge.order.placed_at:
+            kind = "released_second"
         yield Moved(kind, charge.amount, charge.currency, charge.created_at)
         return
     refunds = [refund for refund in charge.refunds.all() if refund.state != Refund.State.FAILED]

@@ -171,8 +171,17 @@ def test_each_amount_that_went_back_is_shown(bank, client) -> None:
     assert f"{amount} is on its way back to you since" in asked
     settle.settle(purchase.payment.pk)
     done = body(purchase.page())
-    assert f"{amount} of it came back on" in done
+    assert f"{amount} of what you paid went back to you on" in done
     assert "rude" not in done
+
+
+def test_a_second_payment_that_was_only_reserved_is_said_to_be_that(bank, client) -> None:
+    purchase = buy(bank, client)
+    purchase.pays("twice")
+    assert purchase.settle() == "paid"
+    page = body(purchase.page())
+    assert "was reserved on your account a second time. It is released" in page
+    assert "only reserved" not in page
 
 
 def test_a_hold_let_go_during_payment_ends_the_order_and_says_why(bank, client) -> None:
