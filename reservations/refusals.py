@@ -18,6 +18,8 @@ DETAILS = {
     " Pay for one or cancel one first.",
     "RESERVATION_MAX_UNITS_PER_ADDRESS": "Your network already holds {maximum} unpaid units,"
     " the most that one network may hold. Try again when some are paid for.",
+    "networks_around": "The networks around yours already hold {maximum} unpaid units, the most"
+    " that they may hold together. Try again when some are paid for.",
     "RESERVATION_MAX_SHARE": "One shopper may hold at most {maximum} of it unpaid, so that others"
     " get some too. Pay for what you hold of it first.",
     "network_share": "Your network may hold at most {maximum} of it unpaid, so that others get some"

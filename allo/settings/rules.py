@@ -11,6 +11,10 @@ RESERVATION_MAX_RENEWALS = env.int("RESERVATION_MAX_RENEWALS", default=2)
 RESERVATION_MAX_UNITS = env.int("RESERVATION_MAX_UNITS", default=10)
 RESERVATION_MAX_LIVE = env.int("RESERVATION_MAX_LIVE", default=5)
 RESERVATION_MAX_UNITS_PER_ADDRESS = env.int("RESERVATION_MAX_UNITS_PER_ADDRESS", default=20)
+# How many times as much a /24 or a /56 may hold, and a /48.
+RESERVATION_AROUND_FACTORS = env.list("RESERVATION_AROUND_FACTORS", int, default=[4, 16])
+if len(RESERVATION_AROUND_FACTORS) != 2 or min(RESERVATION_AROUND_FACTORS) < 0:
+    raise ImproperlyConfigured('RESERVATION_AROUND_FACTORS are two numbers, such as "4,16".')
 # In percent of what a product has in all warehouses.
 RESERVATION_MAX_SHARE = env.int("RESERVATION_MAX_SHARE", default=25)
 RESERVE_RATE = env.str("RESERVE_RATE", default="30/m")
