@@ -7,7 +7,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('inventory', '0007_low_stock_without_claims'),
-        ('reservations', '0016_sales_of_a_customer_by_index'),
+        ('reservations', '0017_ended_holds_are_forgotten'),
     ]
 
     operations = [
