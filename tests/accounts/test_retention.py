@@ -58,6 +58,8 @@ def ended(
 
 def whose(held: Reservation) -> tuple[str, str]:
     held.refresh_from_db()
+    # The networks around it tell nearly as much.
+    assert bool(held.around) == (held.address == NETWORK)
     return held.holder, held.address
 
 
