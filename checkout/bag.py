@@ -22,7 +22,7 @@ from allo.web.parts import (
     render_part,
     wants_part,
 )
-from checkout import contacts, paying, proving
+from checkout import contacts, limits, paying, proving
 from checkout.bill import gst_of
 from checkout.buying import form_context, remember, shown_hold
 from checkout.forms import BuyerForm
@@ -71,8 +71,22 @@ def pay(request: Request) -> HttpResponse:
         contacts.keep(*(form.typed(hold.pk) for hold in chosen))
     if not chosen or not form.is_valid():
         return _again(request, chosen, form, status=422)
+    return _not_yet(request, chosen, form) or _order(request, chosen, form)
+
+
+def _not_yet(
+    request: Request, chosen: Sequence[Reservation], form: BuyerForm
+) -> HttpResponse | None:
+    """Why this form does not order now: too many did, or a code has to be typed."""
+    if wait := limits.to_pay(request):
+        refusal = refusals.rate_limited(wait)
+        return _again(request, chosen, form, refusal, status=refusals.TOO_MANY)
     if all(hold.is_pending for hold in chosen) and (asked := proving.ask_first(request, form)):
         return asked.remembered(_again(request, chosen, form, asked=asked, status=asked.status))
+    return None
+
+
+def _order(request: Request, chosen: Sequence[Reservation], form: BuyerForm) -> HttpResponse:
     shown = [shown_hold(request, hold, f"-{hold.pk}") for hold in chosen]
     answer = paying.order(request, chosen, shown, form.buyer())
     if answer.status == refusals.DONE:

@@ -50,7 +50,8 @@ def _text(field: str, autocomplete: str, **more: Any) -> Text:
     column: Any = Order._meta.get_field(field)
     return Text(
         max_length=column.max_length,
-        widget=forms.TextInput({"autocomplete": autocomplete}),
+        # In the direction of what is typed.
+        widget=forms.TextInput({"autocomplete": autocomplete, "dir": "auto"}),
         **more,
     )
 

@@ -3,12 +3,10 @@
 Each is written in the transaction of what it tells, once for each such event.
 """
 
-from datetime import timedelta
+from time import time
 from uuid import uuid4
 
-from django.db import transaction
 from django.db.models import Q, QuerySet
-from django.db.models.functions import Now
 
 from allo.codes import services as codes
 from allo.outbox import services as outbox
@@ -18,7 +16,7 @@ from allo.outbox.models import Message
 from checkout import letters
 from checkout.models import Charge, Order, Refund
 
-LINK_PAUSE = timedelta(minutes=10)
+LINK_SECONDS = 600
 
 
 def receipt(order: Order) -> None:
@@ -34,6 +32,11 @@ def shipped(order: Order, parcel: str) -> None:
     """Of each parcel one, as an order may leave from several warehouses. `parcel` is the code of
     its warehouse."""
     _write("shipped", order, f"{order.pk}:{parcel}", parcel=parcel)
+
+
+def parcel_corrected(order: Order, parcel: str) -> None:
+    """Each time that staff correct its carrier or number."""
+    _write("parcel_corrected", order, f"{order.pk}:{parcel}:{uuid4()}", parcel=parcel)
 
 
 def refunded(refund: Refund) -> None:
@@ -55,14 +58,9 @@ def money_comes_back(charge: Charge) -> None:
         _write("money_comes_back", charge.order, str(charge.pk), charge=charge.pk)
 
 
-@transaction.atomic
 def order_link(order: Order) -> None:
-    """The way to it; one in `LINK_PAUSE`, so that nobody fills the buyer's mailbox."""
-    # Of two requests the second sees the first one's message.
-    Order.objects.select_for_update(no_key=True).get(pk=order.pk)
-    before = Message.objects.filter(key__startswith=f"order_link:{order.pk}:")
-    if not before.filter(created_at__gt=Now() - LINK_PAUSE).exists():
-        _write("order_link", order, f"{order.pk}:{uuid4()}")
+    """The way to it; one in each `LINK_SECONDS`, so that nobody fills the buyer's mailbox."""
+    _write("order_link", order, f"{order.pk}:{int(time()) // LINK_SECONDS}")
 
 
 def messages_of(order: Order) -> QuerySet[Message]:
@@ -72,8 +70,10 @@ def messages_of(order: Order) -> QuerySet[Message]:
     keys = [f"{kind}:{order.pk}" for kind in ("receipt", "order_cancelled")]
     keys += [f"refunded:{pk}" for pk in refunds]
     keys += [f"money_comes_back:{pk}" for pk in charges]
-    several = [Q(key__startswith=f"{kind}:{order.pk}:") for kind in ("shipped", "order_link")]
-    return Message.objects.filter(Q(key__in=keys) | several[0] | several[1]).order_by("-pk")
+    several = Q(key__in=keys)
+    for kind in ("shipped", "parcel_corrected", "order_link"):
+        several |= Q(key__startswith=f"{kind}:{order.pk}:")
+    return Message.objects.filter(several).order_by("-pk")
 
 
 def _write(kind: str, order: Order, name: str, **more: object) -> None:
@@ -91,6 +91,7 @@ for _kind, _facts in {
     "receipt": letters.of_order,
     "order_cancelled": letters.of_order,
     "shipped": letters.of_parcel,
+    "parcel_corrected": letters.of_parcel,
     "refunded": letters.of_refund,
     "money_comes_back": letters.of_charge,
     "order_link": letters.of_order,

@@ -21,7 +21,7 @@ from allo.web.parts import (
     render_part,
     wants_part,
 )
-from checkout import contacts, paying, proving
+from checkout import contacts, limits, paying, proving
 from checkout.buying import form_context, remember, shown, shown_hold
 from checkout.forms import BuyerForm
 from checkout.models import Order
@@ -65,8 +65,19 @@ def confirm(request: Request, reservation_id: UUID) -> HttpResponse:
     contacts.keep(form.typed(reservation.pk))
     if not form.is_valid():
         return _not_valid(request, reservation, form)
+    return _not_yet(request, reservation, form) or _order(request, reservation, form)
+
+
+def _not_yet(request: Request, reservation: Reservation, form: BuyerForm) -> HttpResponse | None:
+    """Why this form does not order now: too many did, or a code has to be typed."""
+    if wait := limits.to_pay(request):
+        return _slow_down(request, reservation, wait, form)
     if reservation.is_pending and (asked := proving.ask_first(request, form)):
         return asked.remembered(_page(request, reservation, form=form, asked=asked))
+    return None
+
+
+def _order(request: Request, reservation: Reservation, form: BuyerForm) -> HttpResponse:
     answer = paying.order(request, [reservation], [shown_hold(request, reservation)], form.buyer())
     if answer.status == refusals.DONE:
         remember(request, form)
@@ -83,6 +94,8 @@ def cancel(request: Request, reservation_id: UUID) -> HttpResponse:
     """GET asks for confirmation on a page of its own, for browsers without JavaScript."""
     reservation = owned(request, reservation_id)
     if request.method == "POST":
+        if wait := limits.to_write(reservation.holder):
+            return _slow_down(request, reservation, wait)
         seen = shown(request)
         answer = _answer(request, reservation, services.release, {"quantity": seen}, seen=seen)
         return _respond(request, reservation, answer)
@@ -98,6 +111,8 @@ def renew(request: Request, reservation_id: UUID) -> HttpResponse:
     reservation = owned(request, reservation_id)
     if request.method != "POST":
         return SeeOther(_url(reservation))
+    if wait := limits.to_write(reservation.holder):
+        return _slow_down(request, reservation, wait)
     answer = _answer(request, reservation, services.renew)
     return _respond(request, reservation, answer)
 
@@ -107,6 +122,9 @@ def renew(request: Request, reservation_id: UUID) -> HttpResponse:
 def contact(request: HttpRequest, reservation_id: UUID) -> HttpResponse:
     """Stores what is being typed, so that it survives an expiring hold."""
     reservation = owned(request, reservation_id)
+    if wait := limits.to_write(reservation.holder):
+        # The form itself sends it again.
+        return HttpResponse(status=refusals.TOO_MANY, headers={"Retry-After": str(wait)})
     contacts.keep(BuyerForm(request.POST).typed(reservation.pk))
     return HttpResponse(status=204)
 
@@ -119,6 +137,14 @@ def _not_valid(request: Request, reservation: Reservation, form: BuyerForm) -> H
         return go_to(request, links.path_to(order))
     expired = reservation.status == Status.EXPIRED
     return _page(request, reservation, status=refusals.GONE if expired else refusals.CONFLICT)
+
+
+def _slow_down(
+    request: Request, reservation: Reservation, seconds: int, form: BuyerForm | None = None
+) -> HttpResponse:
+    """The page with what was typed, and with the time to wait."""
+    refusal = refusals.rate_limited(seconds)
+    return _page(request, reservation, form=form, refusal=refusal, status=refusals.TOO_MANY)
 
 
 def _answer(
@@ -163,7 +189,7 @@ def _page(
     if request.GET.get("seen") == seen and wants_part(request):
         return HttpResponse(status=204)
     part = "again" if request.htmx.target == "again" else "state"
-    order = _order(reservation)
+    order = _order_of(reservation)
     context = {
         "reservation": reservation,
         "refusal": refusal,
@@ -186,7 +212,7 @@ def _page(
     return response if part == "again" else holds_changed(response)
 
 
-def _order(reservation: Reservation) -> Order | None:
+def _order_of(reservation: Reservation) -> Order | None:
     """The open order that a hold is on; of an ended one the last, whose money may be on its way."""
     if reservation.is_pending:
         return opening.order_of(reservation) if reservation.paying_since else None

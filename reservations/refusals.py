@@ -10,7 +10,7 @@ from reservations.engine.idempotency import Outcome, Reply
 from reservations.exceptions import InsufficientStock, LimitReached, ReservationError, Storage
 from reservations.models import Reservation
 
-DONE, CONFLICT, GONE, BUSY = 303, 409, 410, 503
+DONE, CONFLICT, GONE, TOO_MANY, BUSY = 303, 409, 410, 429, 503
 
 DETAILS = {
     "RESERVATION_MAX_UNITS": "At most {maximum} in one reservation.",
@@ -18,6 +18,8 @@ DETAILS = {
     " Pay for one or cancel one first.",
     "RESERVATION_MAX_UNITS_PER_ADDRESS": "Your network already holds {maximum} unpaid units,"
     " the most that one network may hold. Try again when some are paid for.",
+    "networks_around": "The networks around yours already hold {maximum} unpaid units, the most"
+    " that they may hold together. Try again when some are paid for.",
     "RESERVATION_MAX_SHARE": "One shopper may hold at most {maximum} of it unpaid, so that others"
     " get some too. Pay for what you hold of it first.",
     "network_share": "Your network may hold at most {maximum} of it unpaid, so that others get some"
@@ -36,8 +38,8 @@ DETAILS = {
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """What a page shows of a refusal: the reason, the units that are left, and the reservation it
-    is about if the request named several."""
+    """What a page shows of a refusal: the reason, the units that are left, the reservation it is
+    about if the request named several, and the seconds after which it is worth to try again."""
 
     code: str
     detail: str
@@ -46,6 +48,7 @@ class Refusal:
     asked: int = 0
     warehouse: Warehouse | None = None
     hold: str = ""
+    retry_after: int = 0
 
 
 def answer(outcome: Outcome) -> Reply:
@@ -68,7 +71,8 @@ def limit_in_words(refusal: LimitReached) -> str:
 
 
 def rate_limited(seconds: int) -> Refusal:
-    return Refusal("rate_limited", f"Too many attempts. Try again in {seconds} seconds.")
+    detail = f"Nothing was changed, and what you hold stays held. Try again in {seconds} seconds."
+    return Refusal("rate_limited", detail, retry_after=seconds)
 
 
 def not_known() -> Refusal:

@@ -126,7 +126,7 @@ def _nothing_collected_and_nobody_counted(settings: Any) -> None:
     settings.STORAGES = settings.STORAGES | {"staticfiles": plain}
     settings.WHITENOISE_AUTOREFRESH = True
     settings.RESERVE_RATE = settings.API_RATE = settings.LOGIN_RATE = "off"
-    settings.FIND_ORDER_RATE = settings.CODE_RATE = "off"
+    settings.PAY_RATE = settings.FIND_ORDER_RATE = settings.CODE_RATE = "off"
     settings.MAIL_FOLDER = None
     settings.ON_DELIVERY_NEEDS_CODE = False
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

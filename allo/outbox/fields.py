@@ -8,6 +8,8 @@ from django.core.exceptions import ValidationError
 
 from allo.outbox.addresses import LONGEST, BadAddress, checked
 
+NO_ADDRESS = "This is not an e-mail address, such as asha@example.org."
+
 
 class MailField(forms.EmailField):
     """Refuses also what forms of addresses allow and mail does not, with one reason at a time.
@@ -18,6 +20,7 @@ class MailField(forms.EmailField):
             "label": "E-mail",
             "max_length": LONGEST,
             "widget": forms.EmailInput({"autocomplete": "email"}),
+            "error_messages": {"invalid": NO_ADDRESS},
         }
         super().__init__(**{**told, **more})
 

@@ -22,7 +22,7 @@ def put(*, key: str, kind: str, to: str, context: Mapping[str, Any]) -> None:
     kinds.facts_of(kind)
     message = Message(key=key, kind=kind, to=checked(to), context=dict(context))
     Message.objects.bulk_create([message], ignore_conflicts=True)
-    transaction.on_commit(_wake)
+    transaction.on_commit(wake)
 
 
 @transaction.atomic
@@ -34,10 +34,10 @@ def retry_given_up() -> list[Message]:
     Message.objects.filter(pk__in=[message.pk for message in anew]).update(
         tries=0, next_try_at=Now(), claimed_at=None
     )
-    transaction.on_commit(_wake)
+    transaction.on_commit(wake)
     return anew
 
 
-def _wake() -> None:
-    """If the worker cannot be reached, the clock finds the message."""
+def wake() -> None:
+    """Has the worker send what is due. If it cannot be reached, the clock finds the message."""
     ask(tasks.send_due)

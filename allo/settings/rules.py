@@ -11,14 +11,21 @@ RESERVATION_MAX_RENEWALS = env.int("RESERVATION_MAX_RENEWALS", default=2)
 RESERVATION_MAX_UNITS = env.int("RESERVATION_MAX_UNITS", default=10)
 RESERVATION_MAX_LIVE = env.int("RESERVATION_MAX_LIVE", default=5)
 RESERVATION_MAX_UNITS_PER_ADDRESS = env.int("RESERVATION_MAX_UNITS_PER_ADDRESS", default=20)
+# How many times as much a /24 or a /56 may hold, and a /48.
+RESERVATION_AROUND_FACTORS = env.list("RESERVATION_AROUND_FACTORS", int, default=[4, 16])
+if len(RESERVATION_AROUND_FACTORS) != 2 or min(RESERVATION_AROUND_FACTORS) < 0:
+    raise ImproperlyConfigured('RESERVATION_AROUND_FACTORS are two numbers, such as "4,16".')
 # In percent of what a product has in all warehouses.
 RESERVATION_MAX_SHARE = env.int("RESERVATION_MAX_SHARE", default=25)
 RESERVE_RATE = env.str("RESERVE_RATE", default="30/m")
 API_RATE = env.str("API_RATE", default="120/m")
 LOGIN_RATE = env.str("LOGIN_RATE", default="30/m")
+PAY_RATE = env.str("PAY_RATE", default="30/m")
 FIND_ORDER_RATE = env.str("FIND_ORDER_RATE", default="10/h")
 CODE_RATE = env.str("CODE_RATE", default="30/h")
-for _name in ("RESERVE_RATE", "API_RATE", "LOGIN_RATE", "FIND_ORDER_RATE", "CODE_RATE"):
+for _name in (
+    "RESERVE_RATE", "PAY_RATE", "API_RATE", "LOGIN_RATE", "FIND_ORDER_RATE", "CODE_RATE",
+):  # fmt: skip
     _rate = globals()[_name]
     if not re.fullmatch(r"off|[1-9]\d*/[smh]", _rate):
         raise ImproperlyConfigured(f'{_name} is "{_rate}"; give "30/m", "5/s" or "off".')

@@ -14,7 +14,7 @@ always_fresh = cache_control(private=True, no_cache=True)
 # A shopper's holds must not be stored on disk or shown by Back.
 never_stored = cache_control(private=True, no_store=True)
 
-BUSY = 503
+TOO_MANY, BUSY = 429, 503
 # By refusal code: the page, and Retry-After in seconds.
 _BUSY_PAGES = {"busy": ("busy.html", 2), "storage": ("storage.html", 60)}
 
@@ -42,10 +42,14 @@ def render_part(
     name = f"{template}#{part}" if wants_part(request) else template
     response = render(request, name, context, status=status)
     patch_vary_headers(response, ("HX-Request", "HX-Target", "HX-History-Restore-Request"))
-    if status == BUSY:
-        _, seconds = _busy_page(getattr(context.get("refusal"), "code", ""))
-        response.headers["Retry-After"] = str(seconds)
+    if status in (TOO_MANY, BUSY):
+        response.headers["Retry-After"] = str(_seconds(context.get("refusal")))
     return response
+
+
+def _seconds(refusal: Any) -> int:
+    """After which it is worth to try again."""
+    return getattr(refusal, "retry_after", 0) or _busy_page(getattr(refusal, "code", ""))[1]
 
 
 def holds_changed(response: HttpResponse) -> HttpResponse:
@@ -69,7 +73,7 @@ def _busy_page(code: str) -> tuple[str, int]:
 
 
 def too_many(request: HttpRequest, retry_after: int) -> HttpResponse:
-    return _later(request, "429.html", 429, retry_after)
+    return _later(request, "429.html", TOO_MANY, retry_after)
 
 
 def _later(request: HttpRequest, template: str, status: int, retry_after: int) -> HttpResponse:

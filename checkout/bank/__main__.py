@@ -23,6 +23,7 @@ def main(environ: Mapping[str, str]) -> int:
     port = environ.get("BANK_PORT") or "8002"
     if not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
         return refuse(f"BANK_PORT={port} is not a port.")
+    logging.basicConfig(level=environ.get("LOG_LEVEL") or "INFO", format="%(asctime)s %(message)s")
     # Its books hold addresses of mail.
     os.umask(0o077)
     bank = Bank(
@@ -33,7 +34,6 @@ def main(environ: Mapping[str, str]) -> int:
         hook_secret=environ["BANK_WEBHOOK_SECRET"],
         zone=ZoneInfo(environ.get("TIME_ZONE") or "Asia/Kolkata"),
     )
-    logging.basicConfig(level=environ.get("LOG_LEVEL") or "INFO", format="%(asctime)s %(message)s")
     with Server(bank, int(port)) as server:
         start_sending(bank)
         server.serve_forever()

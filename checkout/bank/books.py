@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from checkout.bank.files import opened
+
 Row = dict[str, Any]
 
 # `seq` is the order in which rows were written; columns of JSON are named in `JSON`.
@@ -87,12 +89,7 @@ class Books:
     def __init__(self, path: Path) -> None:
         self._lock = threading.RLock()
         self._depth = 0
-        self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-        self._db.row_factory = sqlite3.Row
-        # In WAL a process that is killed loses nothing that was committed.
-        self._db.execute("PRAGMA journal_mode = WAL")
-        self._db.execute("PRAGMA synchronous = NORMAL")
-        self._db.executescript(SCHEMA)
+        self._db = opened(path, SCHEMA)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

@@ -18,7 +18,6 @@ FAILURES = {
     " try again.",
 }
 ACCENT = "button-accent button-wide"
-BEST = "button-accent button-wide"
 # What else happens at banks: the words of the button, and what it does.
 ELSE = (
     ("declined", "Decline", "The bank does not pay. You stay here."),
@@ -131,7 +130,7 @@ def _open(bank: Bank, session: Row) -> list[Html]:
         tag(
             "form",
             tag("h2", "Pay"),
-            button(f"Pay {total} by card", name="way", value="card", look=BEST),
+            button(f"Pay {total} by card", name="way", value="card", look=ACCENT),
             button(f"Pay {total} by UPI", name="way", value="upi", look="button-wide"),
             tag("h2", "What else happens at banks"),
             tag("ul", *more, class_="bank-else", role="list"),

@@ -185,6 +185,16 @@ OF_REFUND = (
         operation=pgtrigger.Insert | UpdateOf("state"),
         func=f"{LOCK_CHARGE} {SUM_REFUNDS} RETURN NULL;",
     ),
+    pgtrigger.Trigger(
+        name="refund_is_done_now",
+        when=pgtrigger.Before,
+        operation=pgtrigger.Insert | UpdateOf("state"),
+        condition=Condition("NEW.state = 'done' AND NEW.done_at IS NULL"),
+        func="NEW.done_at = now(); RETURN NEW;",
+    ),
+    Refuse(
+        name="refund_is_done_once", operation=UpdateOf("done_at"), condition=set_once("done_at")
+    ),
     Refuse(
         name="refund_stays_as_made",
         operation=pgtrigger.Update,

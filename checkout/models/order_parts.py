@@ -38,6 +38,12 @@ class OrderLine(models.Model):
     tracking = models.CharField(
         "tracking number", max_length=60, blank=True, default="", db_default=""
     )
+    returned_units = models.PositiveIntegerField(
+        "units put back",
+        default=0,
+        db_default=0,
+        help_text="Refunded, and on the shelf again; without what a cancel puts back.",
+    )
 
     class Meta:
         ordering = ("pk",)

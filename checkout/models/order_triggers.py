@@ -226,6 +226,14 @@ OF_LINE = (
         condition=changed("shipped_at"),
         fact="EXISTS (SELECT FROM checkout_order WHERE id = NEW.order_id AND state = 'packed')",
     ),
+    RefuseUnless(
+        name="returned_units_were_refunded",
+        operation=UpdateOf("returned_units"),
+        condition=changed("returned_units"),
+        fact="NEW.returned_units > OLD.returned_units AND NEW.returned_units <="
+        " (SELECT coalesce(sum(units), 0) FROM checkout_refund"
+        " WHERE line_id = NEW.id AND state IN ('asked', 'done'))",
+    ),
     goes_with_its_order("line_goes_with_its_order"),
 )
 

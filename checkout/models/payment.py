@@ -187,6 +187,10 @@ class Refund(models.Model):
     reference = models.CharField(max_length=255, null=True, blank=True, unique=True)
     tries = models.PositiveIntegerField(default=0, db_default=0)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
+    # Set by a trigger, whatever writes the state.
+    done_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="When the provider was seen to have it."
+    )
 
     class Meta:
         ordering = ("-created_at", "pk")
@@ -194,6 +198,11 @@ class Refund(models.Model):
         constraints = (
             models.CheckConstraint(
                 condition=Q(state__in=("asked", "done", "failed")), name="refund_state_known"
+            ),
+            models.CheckConstraint(
+                condition=(~Q(state="done") | Q(done_at__isnull=False))
+                & (~Q(state="asked") | Q(done_at=None)),
+                name="done_refund_has_its_time",
             ),
             models.CheckConstraint(condition=Q(amount__gt=0), name="refund_gt_zero"),
             models.CheckConstraint(condition=~Q(reason=""), name="refund_has_a_reason"),

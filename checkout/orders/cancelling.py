@@ -49,13 +49,17 @@ def cancel(
 def restock_and_cancel(
     order: Order, *, of: Collection[str], actor: User | None = None, note: str
 ) -> None:
-    """Raises `NotThatState` if the order is in none of the states `of` any more or a parcel of it
-    has left, `AlreadyDone` if its units are back already, `Busy`."""
+    """Raises `NotThatState` if the order is in none of the states `of` any more, a parcel of it
+    has left, or units of it were put back meanwhile, `AlreadyDone` if its units are back already,
+    `Busy`."""
     # The ledger first, as inventory rows are locked before orders. What another transaction did to
     # the order meanwhile is seen by the update below, and undoes this.
-    lines = order.order_lines.filter(active=True).select_related("reservation")
-    services.apply(adjustments=[_returned(line, note) for line in lines], actor=actor)
+    lines = list(order.order_lines.filter(active=True).select_related("reservation"))
+    there = [_returned(line, note) for line in lines if line.quantity > line.returned_units]
+    services.apply(adjustments=there, actor=actor)
     _lock(order)
+    if _returned_units(lines) != {line.pk: line.returned_units for line in lines}:
+        raise NotThatState
     left = OrderLine.objects.filter(order=OuterRef("pk"), shipped_at__isnull=False)
     cancelled = Order.objects.filter(~Exists(left), pk=order.pk, state__in=of)
     if not cancelled.update(state=Order.State.CANCELLED, cancelled_at=Now()):
@@ -72,11 +76,18 @@ def _lock(order: Order) -> None:
     list(Order.objects.select_for_update(no_key=True).filter(pk=order.pk))
 
 
+def _returned_units(lines: Collection[OrderLine]) -> dict[int, int]:
+    """As they are now, under the lock of the order."""
+    rows = OrderLine.objects.filter(pk__in=[line.pk for line in lines])
+    return dict(rows.values_list("pk", "returned_units"))
+
+
 def _returned(line: OrderLine, note: str) -> Adjustment:
-    """The reference follows from the line: it comes back once, whatever is retried."""
+    """What was not put back before. The reference follows from the line: it comes back once,
+    whatever is retried."""
     return Adjustment(
         inventory_id=line.reservation.inventory_id,
-        delta=line.quantity,
+        delta=line.quantity - line.returned_units,
         reason=StockMovement.Reason.RETURNED,
         note=note,
         reference=uuid5(RETURNED, str(line.pk)),

@@ -57,6 +57,33 @@ def ship(
 
 
 @transaction.atomic
+def correct(
+    order: Order,
+    *,
+    warehouse: Warehouse,
+    carrier: str,
+    tracking: str = "",
+    actor: User,
+    note: str = "",
+) -> None:
+    """Replaces the carrier and the number of a parcel that has left; the buyer gets the right
+    ones."""
+    _lock(order, State.PACKED, State.SHIPPED)
+    parcel = OrderLine.objects.filter(
+        order=order, active=True, shipped_at__isnull=False,
+        reservation__inventory__warehouse=warehouse,
+    )  # fmt: skip
+    wrong = parcel.exclude(carrier=carrier, tracking=tracking)
+    if not (before := wrong.first()):
+        raise NotThatState
+    wrong.update(carrier=carrier, tracking=tracking)
+    was = f"{before.carrier} {before.tracking}".strip()
+    event = _record(order, "correct", actor, f"From {warehouse.name}: it was {was}. {note}".strip())
+    mail.parcel_corrected(order, warehouse.code)
+    publish_order(order, event.at)
+
+
+@transaction.atomic
 def hand_over(order: Order, *, actor: User, note: str = "") -> None:
     """To a buyer who collects it: it is sent and delivered in one step."""
     _lock(order, State.PACKED)
@@ -102,8 +129,8 @@ def refund(
     publish_order(order, asked.created_at)
 
 
-def _lock(order: Order, state: str) -> None:
-    locked = Order.objects.select_for_update(no_key=True).filter(pk=order.pk, state=state)
+def _lock(order: Order, *states: str) -> None:
+    locked = Order.objects.select_for_update(no_key=True).filter(pk=order.pk, state__in=states)
     if not list(locked):
         raise NotThatState
 
@@ -125,5 +152,7 @@ def _move(order: Order, before: str, after: str) -> None:
     order.refresh_from_db()
 
 
-def _record(order: Order, what: str, actor: User, note: str) -> None:
-    OrderEvent.objects.create(order=order, what=what, who=actor, note=note[:LONGEST_NOTE])
+def _record(order: Order, what: str, actor: User, note: str) -> OrderEvent:
+    event = OrderEvent.objects.create(order=order, what=what, who=actor, note=note[:LONGEST_NOTE])
+    event.refresh_from_db(fields=["at"])
+    return event

@@ -108,4 +108,4 @@ class Invoice:
         refunds = taken.exclude(state=Refund.State.FAILED).select_related("line")
         for refund in refunds.order_by("created_at"):
             what = f"{refund.units} × {refund.line.name}" if refund.line else "Of the whole order"
-            yield Credit(refund.created_at, what, refund.amount)
+            yield Credit(refund.done_at or refund.created_at, what, refund.amount)

@@ -26,13 +26,15 @@ def moves_of(charge: Charge) -> Iterator[Moved]:
     taken = charge.decision == Charge.Decision.TAKE
     if charge.fact == Charge.Fact.VOID or (not taken and charge.fact == Charge.Fact.AUTHORISED):
         kind = "released" if charge.fact == Charge.Fact.VOID else "reserved"
+        if kind == "released" and not taken and charge.order.placed_at:
+            kind = "released_second"
         yield Moved(kind, charge.amount, charge.currency, charge.created_at)
         return
     refunds = [refund for refund in charge.refunds.all() if refund.state != Refund.State.FAILED]
     for refund in refunds:
         done = refund.state == Refund.State.DONE
         kind = ("refunded" if taken else "back") if done else "on_its_way"
-        yield Moved(kind, refund.amount, charge.currency, refund.created_at)
+        yield Moved(kind, refund.amount, charge.currency, refund.done_at or refund.created_at)
     left = charge.amount - charge.refunded_paise
     if not taken and left:
         yield Moved("to_go_back", left, charge.currency, charge.created_at)

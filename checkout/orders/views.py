@@ -11,8 +11,16 @@ from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from allo.web.parts import Request, SeeOther, go_to, never_stored, render_part, wants_part
-from checkout import due, looking, paying, tasks
+from allo.web.parts import (
+    Request,
+    SeeOther,
+    go_to,
+    never_stored,
+    render_part,
+    too_many,
+    wants_part,
+)
+from checkout import due, limits, looking, paying, tasks
 from checkout.events import order_topic
 from checkout.models import Order
 from checkout.orders import links, opening
@@ -52,6 +60,8 @@ def pay(request: Request, number: str) -> HttpResponse:
     found = order_of(request, number)
     if request.method != "POST":
         return SeeOther(links.path_to(found))
+    if wait := limits.to_pay(request):
+        return too_many(request, wait)
     return paying.go_to_pay(request, links.path_to(found))
 
 
@@ -61,7 +71,10 @@ def paid(request: Request, number: str) -> HttpResponse:
     """Where the provider sends a shopper. Its word is not believed: we look ourselves. A program's
     buyer, who has no cookie of the shop, comes with the signed link."""
     key = request.GET.get("key")
-    found = looking.look(let_in(request, number, key) if key else order_of(request, number))
+    found = let_in(request, number, key) if key else order_of(request, number)
+    if not limits.to_look(request):
+        found = looking.look(found)
+    # Else the clock looks, and the page hears of it.
     asking = "?returned=1" if found.state == Order.State.OPEN else ""
     return SeeOther(f"{links.path_to(found)}{asking}")
 
@@ -81,6 +94,8 @@ def back(request: Request, number: str) -> HttpResponse:
 def drop(request: Request, number: str) -> HttpResponse:
     """The shopper does not want to pay it: its holds go on, and can be changed."""
     found = order_of(request, number)
+    if wait := limits.to_write(found.holder):
+        return too_many(request, wait)
     if found.state == Order.State.OPEN:
         # Its money may have arrived: then there is nothing to drop.
         opening.drop(looking.look(found))

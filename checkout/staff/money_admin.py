@@ -69,7 +69,9 @@ class ChargeAdmin(Searched[Charge], ReadOnlyAdmin[Charge]):
 
 @admin.register(Refund)
 class RefundAdmin(Searched[Refund], ReadOnlyAdmin[Refund]):
-    list_display = ("created_at", "order", "worth", "told_state", "reason", "actor", "tries")
+    list_display = (
+        "created_at", "order", "worth", "told_state", "done_at", "reason", "actor", "tries",
+    )  # fmt: skip
     list_filter = ("state",)
     list_select_related = ("charge__order", "actor")
     sortable_by = ()
@@ -77,7 +79,7 @@ class RefundAdmin(Searched[Refund], ReadOnlyAdmin[Refund]):
     search_help_text = "Id, or order's number"
     fields = (
         "created_at", "order", "charge", "line", "units", "worth", "reason", "actor", "told_state",
-        "reference", "tries",
+        "done_at", "reference", "tries",
     )  # fmt: skip
 
     def found(self, words: str) -> Q:

@@ -15,8 +15,19 @@ from allo.web.parts import SeeOther
 from catalog.templatetags.money import inr
 from checkout.exceptions import LeftChanged, NothingToRefund, NotThatState, TooMuch
 from checkout.models import Order
-from checkout.orders import cancelling, fulfilling
-from checkout.staff.order_forms import CancelForm, NoteForm, RefundForm, ShipForm, left_of
+from checkout.orders import restocking
+from checkout.staff.order_forms import (
+    CancelForm,
+    CorrectForm,
+    NoteForm,
+    RefundForm,
+    RestockForm,
+    ShipForm,
+    left_of,
+    sent_parcels,
+    to_restock,
+)
+from checkout.staff.order_steps import ACTS
 from checkout.staff.slips import is_on_delivery, slips_of
 from inventory.exceptions import AlreadyDone, StockError
 
@@ -26,19 +37,25 @@ FULFIL = "checkout.fulfil_order"
 FORMS: dict[str, type[forms.Form]] = {
     "pack": NoteForm,
     "ship": ShipForm,
+    "correct": CorrectForm,
     "hand-over": NoteForm,
     "deliver": NoteForm,
     "refund": RefundForm,
+    "restock": RestockForm,
     "cancel": CancelForm,
 }
 PAST = {
     "pack": "packed",
     "ship": "sent",
+    "correct": "corrected",
     "hand-over": "handed over",
     "deliver": "delivered",
     "refund": "refunded",
+    "restock": "restocked",
     "cancel": "cancelled",
 }
+# Where the title of a verb makes no sentence before the order's number.
+ASKS = {"correct": "Correct the parcel of"}
 # Done to several orders at once, from the list.
 SEVERAL = ("pack", "deliver", "slip")
 STEPS = ("pack", "ship", "hand-over", "deliver")
@@ -53,10 +70,12 @@ class OrderActions(Questions[Order]):
     verbs = {
         "pack": Verb("Pack", FULFIL),
         "ship": Verb("Ship", FULFIL),
+        "correct": Verb("Correct parcel", FULFIL),
         "hand-over": Verb("Hand over", FULFIL),
         "deliver": Verb("Deliver", FULFIL),
         "slip": Verb("Packing slip", "checkout.view_order"),
         "refund": Verb("Refund", "checkout.refund_order"),
+        "restock": Verb("Restock", "checkout.refund_order"),
         "cancel": Verb("Cancel", "checkout.cancel_order"),
     }
 
@@ -106,15 +125,15 @@ class OrderActions(Questions[Order]):
         *,
         posted: bool,
     ) -> HttpResponse:
-        title = self.verbs[verb].title
+        asks = ASKS.get(verb, self.verbs[verb].title)
         what = f"order {ready[0]}" if len(ready) == 1 else f"these {len(ready)} orders"
         return self.render_page(
             request,
             "admin/checkout/order/question.html",
             status=422 if posted and ready else 200,
-            title=f"{title} {what}?" if ready else f"Nothing to {title.lower()}",
+            title=f"{asks} {what}?" if ready else f"Nothing to {verb.replace('-', ' ')}",
             verb=verb,
-            press=f"{title} {what}",
+            press=f"{asks} {what}",
             form=form,
             on_delivery=any(is_on_delivery(row) for row in ready),
             rows=ready,
@@ -160,6 +179,14 @@ OPEN: dict[str, Callable[[Order], bool]] = {
     "hand-over": lambda order: order.state == State.PACKED and order.is_collected,
     "deliver": lambda order: order.state == State.SHIPPED,
     "slip": lambda order: order.state in (State.PAID, State.PACKED, State.SHIPPED),
+    "correct": lambda order: (
+        order.state in (State.PACKED, State.SHIPPED)
+        and not order.is_collected
+        and bool(sent_parcels(order))
+    ),
+    "restock": lambda order: (
+        order.state in restocking.RESTOCKABLE and any(map(to_restock, order.order_lines.all()))
+    ),
     "refund": lambda order: order.paid_at is not None and left_of(order) > 0,
     "cancel": lambda order: order.state in Order.CANCELLABLE and not _has_left(order),
 }
@@ -175,51 +202,3 @@ def _show_again(form: forms.Form, left: int) -> None:
     form.data["seen_left"] = str(left)  # type: ignore[index]
     words = f"Somebody refunded some of it meanwhile: {inr(left)} can still be refunded."
     form.add_error(None, f"{words} Nothing was refunded by this form.")
-
-
-# --- what each verb does; returns what the log says besides the reason ---------------------------
-
-
-def _noted(step: Callable[..., None]) -> Callable[[Order, User, forms.Form], str]:
-    def act(order: Order, actor: User, form: forms.Form) -> str:
-        step(order, actor=actor, note=form.cleaned_data["note"])
-        return ""
-
-    return act
-
-
-def _ship(order: Order, actor: User, form: forms.Form) -> str:
-    assert isinstance(form, ShipForm)
-    answers = dict(form.cleaned_data)
-    warehouse = form.places[answers.pop("warehouse")]
-    fulfilling.ship(order, warehouse=warehouse, actor=actor, **answers)
-    return f" from {warehouse.name}"
-
-
-def _refund(order: Order, actor: User, form: forms.Form) -> str:
-    assert isinstance(form, RefundForm)
-    answers, parts = form.cleaned_data, form.parts()
-    fulfilling.refund(
-        order,
-        parts=parts,
-        seen_left=answers["seen_left"],
-        reason=answers["reason"],
-        actor=actor,
-    )
-    return f" {inr(sum(part.paise for part in parts))}"
-
-
-def _cancel(order: Order, actor: User, form: forms.Form) -> str:
-    answers = form.cleaned_data
-    cancelling.cancel(order, of=(answers["seen"],), reason=answers["reason"], actor=actor)
-    return ""
-
-
-ACTS: dict[str, Callable[[Order, User, forms.Form], str]] = {
-    "pack": _noted(fulfilling.pack),
-    "ship": _ship,
-    "hand-over": _noted(fulfilling.hand_over),
-    "deliver": _noted(fulfilling.deliver),
-    "refund": _refund,
-    "cancel": _cancel,
-}

@@ -49,9 +49,9 @@ def order_of(state: str) -> tuple[str, ...]:
 
 
 def named_order(words: str) -> Q:
-    """The orders of a reservation by its id or the first 8 characters of it, with this number, to
-    this e-mail address, of this holder, or to somebody whose name begins so; each is read from an
-    index."""
+    """The orders of a reservation by its id or the first 8 characters of it, with this number or
+    this invoice number, to this e-mail address, of this holder, or to somebody whose name begins
+    so; each is read from an index."""
     if "@" in words:
         return Q(email__iexact=words)
     if account := ACCOUNT.fullmatch(words):
@@ -59,6 +59,7 @@ def named_order(words: str) -> Q:
     if one := named_id(words):
         return Q(pk__in=_orders_of(Q(reservation=one)))
     condition = Q(number=as_written(words)) | Q(name__istartswith=words)
+    condition |= Q(invoice_number=words.upper())
     if EIGHT.fullmatch(words):
         # As values: with a subquery the planner reads all orders.
         held = Q(reservation__id__range=ids_beginning(words.lower()))

@@ -31,6 +31,16 @@ def waiting_parcels(order: Order) -> dict[Warehouse, list[OrderLine]]:
     return {warehouse: lines for warehouse, lines in parcels if not lines[0].shipped_at}
 
 
+def sent_parcels(order: Order) -> dict[Warehouse, list[OrderLine]]:
+    parcels = parcels_of(order).items()
+    return {warehouse: lines for warehouse, lines in parcels if lines[0].shipped_at}
+
+
+def parcel_name(lines: Sequence[OrderLine]) -> str:
+    """Its carrier and its number."""
+    return f"{lines[0].carrier} {lines[0].tracking}".strip()
+
+
 def left_of(order: Order) -> int:
     """What can still be refunded, in paise, from the charges that a list has read already."""
     return sum(
@@ -80,6 +90,74 @@ class ShipForm(NoteForm):
             for warehouse, lines in waiting.items()
         ]
         self.fields["warehouse"].error_messages["invalid_choice"] = "This parcel has left already."
+
+
+class CorrectForm(NoteForm):
+    warehouse = forms.TypedChoiceField(label="Parcel from", coerce=int)
+    carrier = forms.CharField(max_length=60, validators=[text_is_visible])
+    tracking = forms.CharField(
+        label="Tracking number",
+        max_length=60,
+        required=False,
+        validators=[text_is_visible],
+        widget=forms.TextInput({"autocomplete": "off"}),
+        help_text="The buyer gets both by mail.",
+    )
+    field_order = ("warehouse", "carrier", "tracking", "note")
+
+    def __init__(self, orders: Sequence[Order], data: Any = None) -> None:
+        super().__init__(orders, data)
+        self.parcels = sent_parcels(orders[0]) if orders else {}
+        self.places = {warehouse.pk: warehouse for warehouse in self.parcels}
+        self.fields["warehouse"].choices = [  # type: ignore[attr-defined]
+            (warehouse.pk, f"{warehouse.name}: {contents(lines)}, by {parcel_name(lines)}")
+            for warehouse, lines in self.parcels.items()
+        ]
+        if len(self.parcels) == 1:
+            [[line, *_]] = self.parcels.values()
+            self.initial.update(carrier=line.carrier, tracking=line.tracking)
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or {}
+        if not self.errors:
+            [line, *_] = self.parcels[self.places[cleaned["warehouse"]]]
+            if (line.carrier, line.tracking) == (cleaned["carrier"], cleaned["tracking"]):
+                raise forms.ValidationError("That is what this parcel says already.")
+        return cleaned
+
+
+class RestockForm(NoteForm):
+    # What the person saw: if somebody put units back meanwhile, nothing happens.
+    seen_returned = forms.IntegerField(widget=forms.HiddenInput)
+
+    def __init__(self, orders: Sequence[Order], data: Any = None) -> None:
+        super().__init__(orders, data)
+        lines = [line for order in orders for line in order.order_lines.all()]
+        self.returned = sum(line.returned_units for line in lines)
+        self.initial["seen_returned"] = self.returned
+        self.lines = {f"units-{line.pk}": line for line in lines if to_restock(line)}
+        for name, line in self.lines.items():
+            self.fields[name] = forms.IntegerField(
+                label=f"Units of {line.name}",
+                required=False,
+                min_value=0,
+                max_value=to_restock(line),
+                initial=to_restock(line),
+                help_text=f"{to_restock(line)} refunded, to {line.reservation.inventory.warehouse}",
+            )
+        self.order_fields([*self.lines, "note", "seen_returned"])
+
+    def units(self) -> dict[OrderLine, int]:
+        asked = {line: self.cleaned_data.get(name) for name, line in self.lines.items()}
+        return {line: units for line, units in asked.items() if units}
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or {}
+        if not self.errors and cleaned["seen_returned"] != self.returned:
+            raise forms.ValidationError("Somebody put units of it back meanwhile. Look again.")
+        if not self.errors and not self.units():
+            raise forms.ValidationError("Give the units that are there.")
+        return cleaned
 
 
 class CancelForm(ReasonForm):
@@ -137,6 +215,11 @@ class RefundForm(ReasonForm):
 
 def _lines(orders: Sequence[Order]) -> list[OrderLine]:
     return [line for order in orders for line in order.order_lines.all() if kept(line)]
+
+
+def to_restock(line: OrderLine) -> int:
+    """The units of a line that were refunded, and are not on the shelf again."""
+    return max(line.quantity - kept(line) - line.returned_units, 0)
 
 
 def kept(line: OrderLine) -> int:

@@ -1,14 +1,16 @@
 """What the page of an order tells staff: its parcels, its money, its history and its mail."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 
+from django.contrib.auth.models import User
 from django.db.models import QuerySet
 
 from allo.outbox.models import Message
 from catalog.templatetags.money import inr
 from checkout import mail
-from checkout.models import Charge, Order, OrderEvent, OrderLine
+from checkout.models import Charge, Order, OrderLine
 from checkout.orders.showing import Shown
 from checkout.staff.order_forms import left_of, parcels_of, waiting_parcels
 from inventory.models import Warehouse
@@ -34,6 +36,29 @@ def next_step(order: Order) -> str:
     places = ", ".join(warehouse.name for warehouse in waiting)
     parcels = "the parcel" if len(waiting) == 1 else f"{len(waiting)} parcels"
     return f"Send {parcels} from {places}."
+
+
+# What staff did, by the name of its event.
+STEPS = {
+    "pack": "Packed",
+    "ship": "Parcel sent",
+    "correct": "Parcel corrected",
+    "hand over": "Handed over",
+    "deliver": "Delivered",
+    "refund": "Refunded",
+    "restock": "Units put back",
+    "cancel": "Cancelled",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """`who` is null for what the shop did by itself."""
+
+    what: str
+    at: datetime
+    note: str = ""
+    who: User | None = None
 
 
 class Dossier(Shown):
@@ -65,18 +90,25 @@ class Dossier(Shown):
         return [charge for charge in self.charges if charge.disputed_at]
 
     @property
-    def events(self) -> QuerySet[OrderEvent]:
-        return self.order.order_events.select_related("who")
+    def history(self) -> list[Happened]:
+        """What staff did, and what happened by itself, the latest first."""
+        events = list(self.order.order_events.select_related("who"))
+        done = [
+            Happened(STEPS.get(event.what, event.what), event.at, event.note, event.who)
+            for event in events
+        ]
+        names = {step.what for step in done}
+        done += [Happened(name, at) for name, at in self._times if name not in names]
+        return sorted(done, key=lambda step: step.at, reverse=True)
 
     @property
     def mails(self) -> QuerySet[Message]:
         return mail.messages_of(self.order)
 
     @property
-    def times(self) -> list[tuple[str, datetime]]:
+    def _times(self) -> list[tuple[str, datetime]]:
         """Each state that it reached, and when."""
         order = self.order
         others = [state for state in State if state != State.OPEN]
         reached = [(state.label, getattr(order, f"{state.value}_at")) for state in others]
-        times = [("Opened", order.opened_at), *((str(name), at) for name, at in reached if at)]
-        return sorted(times, key=lambda step: step[1])
+        return [("Opened", order.opened_at), *((str(name), at) for name, at in reached if at)]

@@ -26,7 +26,7 @@ class OrderLineAdmin(Searched[OrderLine], ReadOnlyAdmin[OrderLine]):
     search_help_text = "Order's number or reservation's id"
     fields = (
         "order", "reservation", "name", "quantity", "unit_price", "gst_percent", "gst", "active",
-        "shipped_at", "carrier", "tracking",
+        "shipped_at", "carrier", "tracking", "returned_units",
     )  # fmt: skip
 
     def found(self, words: str) -> Q:

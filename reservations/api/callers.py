@@ -91,6 +91,8 @@ class Caller:
         network = client_network(self.request)
         if scope is Scope.RESERVE:
             return seconds_to_wait(settings.RESERVE_RATE, "reserve", network)
+        if scope is Scope.CONFIRM:
+            return seconds_to_wait(settings.PAY_RATE, "pay", network)
         return seconds_to_wait(settings.API_RATE, "api", network)
 
     def holder(self, customer: str | None) -> Holder:

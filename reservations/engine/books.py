@@ -11,6 +11,7 @@ from django.conf import settings
 from allo.live.events import Event
 from inventory.events import StockChanged
 from reservations.engine.events import Happened, ReservationEvent
+from reservations.engine.holder import around, places_around
 from reservations.engine.idempotency import Name, Once, Outcome, Reply
 from reservations.engine.stock import Stock
 from reservations.exceptions import (
@@ -45,6 +46,8 @@ class Books:
         self.stocks = {stock.id: stock for stock in stocks}
         # Held by each network, of each row.
         self.units_at: defaultdict[str, Counter[int]] = defaultdict(Counter)
+        # Held by the networks around one.
+        self.units_around: Counter[str] = Counter()
         self.replies: dict[Name, tuple[bytes, Reply]] = {}
         self.keys_in_use: set[Name] = set()
         self.held: list[Reservation] = []
@@ -105,6 +108,7 @@ class Books:
             name=stock.name,
             holder=holder,
             address=address,
+            around=around(address),
             created_at=self.now,
             expires_at=self.now + timedelta(seconds=settings.RESERVATION_TTL_SECONDS),
         )
@@ -192,6 +196,11 @@ class Books:
     def _count(self, reservation: Reservation, units: int) -> None:
         if reservation.address:
             self.units_at[reservation.address][reservation.inventory_id] += units
+        self.count_around(reservation.address, units)
+
+    def count_around(self, address: str, units: int) -> None:
+        for place in places_around(address):
+            self.units_around[place] += units
 
     def _note(self, happened: Happened, of: Reservation, *, before: str = "") -> None:
         self._happened.append(ReservationEvent(happened, of.id, of.holder, self.now, before))

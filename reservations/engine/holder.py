@@ -1,8 +1,30 @@
 """Whose a new hold is, and what it counts towards."""
 
 from dataclasses import dataclass
+from functools import lru_cache
+from ipaddress import IPv6Network, ip_network
 
 from django.conf import settings
+
+
+@lru_cache(maxsize=4096)
+def places_around(network: str) -> tuple[str, ...]:
+    """The networks around a network, the nearest first: the /24 of an IPv4 address as "192.0.2";
+    the /56 and the /48 of a /64 as 14 and 12 digits. None, if it is no network: of a token, or of
+    callers whose address is unknown."""
+    try:
+        known = ip_network(network)
+    except ValueError:
+        return ()
+    if isinstance(known, IPv6Network):
+        digits = known.network_address.exploded.replace(":", "")
+        return digits[:14], digits[:12]
+    return (str(known.network_address).rpartition(".")[0],)
+
+
+def around(network: str) -> str:
+    """The widest of them, or ""."""
+    return "".join(places_around(network)[-1:])
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +57,12 @@ class Holder:
         """The network whose held units have to be counted; "" if none."""
         shares = settings.RESERVATION_MAX_SHARE and not self.is_merchant
         return self.network if self.most or shares else ""
+
+    @property
+    def around(self) -> str:
+        """The networks around it, if their units have to be counted."""
+        limited = self.most and any(settings.RESERVATION_AROUND_FACTORS) and not self.is_merchant
+        return around(self.network) if limited else ""
 
 
 NOBODY = Holder("")

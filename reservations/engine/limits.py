@@ -9,7 +9,7 @@ from uuid import UUID
 from django.conf import settings
 
 from reservations.engine.books import Books
-from reservations.engine.holder import Holder
+from reservations.engine.holder import Holder, places_around
 from reservations.engine.stock import Stock
 from reservations.exceptions import LimitReached
 from reservations.models import Reservation
@@ -57,11 +57,21 @@ def check_units(books: Books, holder: Holder, wanted: Wanted) -> None:
     check("RESERVATION_MAX_UNITS", wanted.quantity, settings.RESERVATION_MAX_UNITS)
     if holder.network:
         check(name, books.units_at[holder.network].total() + wanted.more, holder.most)
+        _check_around(books, holder, wanted.more)
     if settings.RESERVATION_MAX_SHARE and not holder.is_merchant:
         _check_share(books, holder, wanted)
     if most := wanted.stock.max_per_customer:
         customer = Customer(_with_adopted(books, holder.names), wanted.stock.product)
         check("max_per_customer", _units(books, customer) + wanted.more, most)
+
+
+def _check_around(books: Books, holder: Holder, more: int) -> None:
+    """Not exactly: what is being held at the same moment elsewhere is not seen. So an owner of many
+    networks holds little more than the owner of one."""
+    if holder.around:
+        factors = settings.RESERVATION_AROUND_FACTORS
+        for place, factor in zip(places_around(holder.network), factors, strict=False):
+            check("networks_around", books.units_around[place] + more, factor * holder.most)
 
 
 def share_of(total: int) -> int:

@@ -30,6 +30,19 @@ UNITS_AT = """
     GROUP BY asked.address, held.inventory_id
 """
 
+# Without a lock: what other transactions are about to hold is not seen.
+UNITS_AROUND = """
+    SELECT held.address, sum(held.quantity)::int
+    FROM unnest(%s::text[]) AS asked(around)
+    CROSS JOIN LATERAL (
+        SELECT address, quantity FROM reservations_reservation
+        WHERE status = 'pending' AND around <> '' AND around = asked.around
+            AND expires_at + interval '0' > statement_timestamp()
+        OFFSET 0
+    ) AS held
+    GROUP BY held.address
+"""
+
 # Living and confirmed reservations of a product, of a customer: all of whom somebody signed in with
 # the same account. Each name is looked up by itself, by an index on pending rows or on confirmed
 # ones. Run only for products with `max_per_customer`.
@@ -93,11 +106,11 @@ STOCK = """
 
 HELD = """
     INSERT INTO reservations_reservation
-        (id, inventory_id, quantity, unit_paise, name, holder, address,
+        (id, inventory_id, quantity, unit_paise, name, holder, address, around,
          expires_at, created_at, status, renewals)
     SELECT held.*, %s::timestamptz, 'pending', 0
     FROM unnest(%s::uuid[], %s::bigint[], %s::int[], %s::int[], %s::text[], %s::text[],
-                %s::text[], %s::timestamptz[]) AS held
+                %s::text[], %s::text[], %s::timestamptz[]) AS held
 """
 
 CHANGED = """

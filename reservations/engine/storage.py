@@ -45,6 +45,8 @@ def open_books(commands: Sequence[Command], patience: Patience) -> Books:
         books.remember(Reservation.from_db("default", FIELDS, row))
     for address, row, units in found.get("units_at", ()):
         books.units_at[address][row] = units
+    for address, units in found.get("units_around", ()):
+        books.count_around(address, units)
     books.above = {
         above.name: _by_key(above, found[locks.name_of(above)]) for above in wanted.above
     }
@@ -136,12 +138,14 @@ def _statements(
 ) -> dict[str, Statement]:
     """Takes the locks in their order, then reads under them, and reads the time last."""
     priced = [row for command in commands if command.reads_prices for row in command.rows]
+    places = {command.holder.around for command in commands} - {""}
     since = min(command.since for command in commands)
     statements = {
         "patience": locks.patience(patience, since=since),
         **locks.statements(wanted, skip_locked=patience is Patience.NONE),
         "prices": Statement(sql.PRICES, [priced]) if priced else None,
         "units_at": Statement(sql.UNITS_AT, [list(wanted.networks)]) if wanted.networks else None,
+        "units_around": Statement(sql.UNITS_AROUND, [list(places)]) if places else None,
         "replies": Statement(sql.REPLIES, columns(wanted.keys)) if wanted.keys else None,
         "now": Statement(NOW_AND_PENDING_OF, [list(wanted.holders)]),
     }
@@ -221,7 +225,8 @@ def _steps(books: Books, replaced: Container[UUID]) -> Iterator[tuple[str, list[
 
 def _held_row(r: Reservation) -> tuple[Any, ...]:
     return (
-        r.id, r.inventory_id, r.quantity, r.unit_paise, r.name, r.holder, r.address, r.expires_at,
+        r.id, r.inventory_id, r.quantity, r.unit_paise, r.name, r.holder, r.address, r.around,
+        r.expires_at,
     )  # fmt: skip
 
 

@@ -97,6 +97,8 @@ class Reservation(models.Model):
         help_text="What held units are counted by: the network of a holder without an account,"
         " or an API token.",
     )
+    # The /24 or /48 around `address`: see `reservations.engine.holder.places_around`.
+    around = models.CharField(max_length=12, blank=True, default="", db_default="", editable=False)
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True, blank=True)
@@ -171,6 +173,11 @@ class Reservation(models.Model):
                 fields=("address",),
                 condition=Q(status="pending") & ~Q(address=""),
                 name="pending_by_address",
+            ),
+            models.Index(
+                fields=("around",),
+                condition=Q(status="pending") & ~Q(around=""),
+                name="pending_around",
             ),
             models.Index(fields=("holder", "-created_at"), name="reservation_by_holder"),
             # What a customer has bought of a product with `max_per_customer`.

@@ -189,9 +189,7 @@ def _slow_down(request: Request, product: Product, seconds: int) -> HttpResponse
     if not wants_part(request):
         return too_many(request, seconds)
     form = _form(request, product, initial=request.POST.dict())
-    response = _page(request, product, form, refusals.rate_limited(seconds), status=429)
-    response.headers["Retry-After"] = str(seconds)
-    return response
+    return _page(request, product, form, refusals.rate_limited(seconds), refusals.TOO_MANY)
 
 
 def _form(request: HttpRequest, product: Product, **more: Any) -> ReserveForm:

@@ -35,9 +35,11 @@ NETWORK = "192.0.2.1/32"
 DAY = timedelta(days=1)
 
 
-def ended(row: Any, days: float, holder: str = "visitor:1", verb: Any = None) -> Reservation:
+def ended(
+    row: Any, days: float, holder: str = "visitor:1", verb: Any = None, network: str = NETWORK
+) -> Reservation:
     """A hold that ended so many days ago: released, unless another verb ends it."""
-    held = hold(row, 1, holder, NETWORK)
+    held = hold(row, 1, holder, network)
     ago = timezone.now() - days * DAY
     contacts.keep(Typed(held.pk, "Asha", "asha@example.org"))
     Reservation.objects.filter(pk=held.pk).update(
@@ -65,7 +67,8 @@ def whose(held: Reservation) -> tuple[str, str]:
 def test_the_network_and_then_the_visitor_of_what_ended_are_forgotten() -> None:
     row = stocked(9)
     ages = [ended(row, days, f"visitor:{days}") for days in (29, 31, 179, 181)]
-    merchant, account = ended(row, 181, "token:5:ravi"), ended(row, 181, "user:7")
+    merchant = ended(row, 181, "token:5:ravi", network="token:5")
+    account = ended(row, 181, "user:7")
     adopted = ended(row, 181, "visitor:asha")
     AdoptedHolder.objects.create(holder="visitor:asha", account="user:7")
     live = hold(row, 1, "visitor:live", NETWORK)
@@ -73,7 +76,7 @@ def test_the_network_and_then_the_visitor_of_what_ended_are_forgotten() -> None:
     assert [whose(held) for held in ages] == [
         ("visitor:29", NETWORK), ("visitor:31", ""), ("visitor:179", ""), ("nobody", ""),
     ]  # fmt: skip
-    assert whose(merchant) == ("token:5:nobody", "")
+    assert whose(merchant) == ("token:5:nobody", "token:5")
     assert (whose(account), whose(adopted)) == (("user:7", ""), ("visitor:asha", ""))
     assert whose(live) == ("visitor:live", NETWORK)
     assert audit_stock() == []

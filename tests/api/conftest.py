@@ -14,8 +14,8 @@ NewCaller = Callable[..., Caller]
 # Each caller sends an address of its own, as a proxy would, so that one's cap does not limit the
 # others.
 SETTINGS = {
-    "RESERVE_RATE": "off", "API_RATE": "off", "LOGIN_RATE": "off", "TRUSTED_PROXIES": "1",
-    "WEB_CONCURRENCY": "2", "WEB_THREADS": "16",
+    "RESERVE_RATE": "off", "PAY_RATE": "off", "API_RATE": "off", "LOGIN_RATE": "off",
+    "TRUSTED_PROXIES": "1", "WEB_CONCURRENCY": "2", "WEB_THREADS": "16",
 }  # fmt: skip
 
 

@@ -6,7 +6,7 @@ from allo.settings import *  # noqa: F403
 
 ROOT_URLCONF = "tests.benchmarks.urls"
 AXES_ENABLED = False
-RESERVE_RATE = API_RATE = LOGIN_RATE = "off"
+RESERVE_RATE = PAY_RATE = API_RATE = LOGIN_RATE = "off"
 RESERVATION_MAX_UNITS_PER_ADDRESS = 0
 CONTENDER = os.environ.get("BENCH_CONTENDER", "Allo")
 # Pages are measured without collecting static files first.

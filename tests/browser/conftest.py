@@ -54,7 +54,8 @@ QUIET = (
 TIMEOUT_MS = 10_000
 # All browsers here share one address, so limits per address are off.
 NO_LIMITS = {
-    "RESERVE_RATE": "off", "LOGIN_RATE": "off", "RESERVATION_MAX_UNITS_PER_ADDRESS": "0",
+    "RESERVE_RATE": "off", "PAY_RATE": "off", "LOGIN_RATE": "off",
+    "RESERVATION_MAX_UNITS_PER_ADDRESS": "0",
 }  # fmt: skip
 
 ADMIN = "/admin/"

@@ -140,7 +140,9 @@ def test_a_mistake_is_shown_beside_its_field_and_the_input_is_kept(
     expect(page.get_by_label("Name")).to_have_value("Asha Rao")
     email = page.get_by_label("E-mail")
     expect(email).to_have_value("asha at example")
-    expect(email).to_have_accessible_description("Enter a valid email address.")
+    expect(email).to_have_accessible_description(
+        "This is not an e-mail address, such as asha@example.org."
+    )
     page.get_by_role("alert").get_by_role("link", name="Enter a valid email").click()
     expect(email).to_be_focused()
     email.fill("asha@example.org")

@@ -11,6 +11,7 @@ from tests.checkout.orders import (
     line,
     move,
     opened,
+    refund,
     refuses,
 )
 from tests.reservations.test_verbs import hold
@@ -40,6 +41,16 @@ def test_a_line_is_what_was_held(order, made, constraint) -> None:
     made = {"name": held.name, **made}
     with refuses(constraint):
         line(order, held, **made)
+
+
+def test_no_more_goes_back_on_the_shelf_than_was_refunded(order) -> None:
+    brought(order, State.PAID)
+    mine = order.order_lines.get()
+    refund(order.charges.get(), 385_000, line=mine, units=1)
+    OrderLine.objects.update(returned_units=1)
+    for units in (0, 2):
+        with refuses("returned_units_were_refunded"):
+            OrderLine.objects.update(returned_units=units)
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,12 @@
 """The page of an order paid on delivery, the list of orders, and the way to a lost one."""
 
-from datetime import timedelta
-
 import pytest
 from django.contrib.auth.models import User
 from django.core import mail as sent
+from django.db import connection
 from django.db.models.functions import Now
 from django.test import Client
-from django.utils import timezone
+from django.test.utils import CaptureQueriesContext
 
 from allo.outbox import sending
 from allo.outbox.models import Message
@@ -199,19 +198,31 @@ def test_the_answer_is_the_same_whether_there_is_such_an_order(client) -> None:
     assert key_of(order) not in str(message.context)
 
 
-def test_the_link_is_sent_once_in_ten_minutes(client) -> None:
+def test_the_shop_does_the_same_for_an_order_that_is_not_there(client) -> None:
     order = bought(client)
-    for _ in range(3):
-        find(client, order.number, order.email)
+    for number, email in (
+        (order.number, order.email),
+        (order.number, order.email),  # sent just now
+        (order.number, "mallory@example.org"),
+        ("AL-0000-0000", order.email),
+    ):
+        form = {"number": number, "email": email}
+        with CaptureQueriesContext(connection) as queries:
+            assert client.post("/orders/find/", form).status_code == 303
+        steps = [query["sql"].partition(" ")[0] for query in queries]
+        # In a transaction of its own it ends with a commit, or a rollback.
+        assert steps[:4] == ["SELECT", "SAVEPOINT", "SET", "INSERT"]
+        assert {*steps[4:]} <= {"RELEASE", "ROLLBACK"}
     assert links() == 1
-    Message.objects.filter(kind="order_link").delete()
-    before = timezone.now() - timedelta(seconds=601)
-    Message.objects.create(
-        key=f"order_link:{order.pk}:1", kind="order_link", to=order.email, created_at=before,
-        context={},
-    )  # fmt: skip
-    find(client, order.number, order.email)
-    assert links() == 2
+
+
+def test_the_link_is_sent_once_in_ten_minutes(client, monkeypatch) -> None:
+    order = bought(client)
+    seconds = iter((1200, 1799, 1800))
+    monkeypatch.setattr("checkout.mail.time", lambda: next(seconds))
+    for so_far in (1, 1, 2):
+        find(client, order.number, order.email)
+        assert links() == so_far
 
 
 def test_the_mail_opens_the_order(client, settings) -> None:

@@ -1,6 +1,7 @@
 """What the database itself refuses of money that goes back."""
 
 import pytest
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from checkout.models import Charge, Order, Refund
@@ -122,6 +123,20 @@ def test_a_refund_stays_as_it_was_made(charge, values, constraint) -> None:
 def test_a_refund_is_coherent(charge, made, constraint) -> None:
     with refuses(constraint):
         refund(charge, **{"amount": 5, **made})
+
+
+def test_a_refund_has_the_time_at_which_it_was_done_first(charge) -> None:
+    refund(charge, 5)
+    assert Refund.objects.get().done_at is None
+    Refund.objects.update(state="done")
+    made = Refund.objects.get(done_at__isnull=False)
+    for other in (Now(), None):
+        with refuses("refund_is_done_once"):
+            Refund.objects.update(done_at=other)
+    with refuses("done_refund_has_its_time"):
+        refund(charge, 5, done_at=made.done_at)
+    Refund.objects.update(state="failed")
+    assert Refund.objects.get().done_at == made.done_at
 
 
 def test_a_unit_is_refunded_once_and_of_its_own_order(charge) -> None:

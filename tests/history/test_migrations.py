@@ -8,13 +8,13 @@ from django.db import connection
 
 from catalog.models import Product
 from checkout.audit import audit_money
-from checkout.models import Contact, Order
+from checkout.models import Contact, Order, Refund
 from inventory.models import StockImport, StockImportRow
 from reservations import services
 from reservations.clock.audit import audit_stock, run_audit
 from reservations.models import AuditRun, Reservation, StaffAction
 from reservations.staff.verbs import release
-from tests.checkout.orders import brought, opened
+from tests.checkout.orders import brought, opened, refund
 from tests.migrations import before
 from tests.reservations.test_verbs import hold
 from tests.shopping import holding, press
@@ -105,3 +105,7 @@ def test_upgrade_of_a_shop_in_use_audits_clean(client) -> None:
     assert [(found.invariant, found.row) for found in audit_money()] == [
         ("P7", f"order {late.number}")
     ]
+    done = refund(late.charges.get(), 100, state="done")
+    with before("checkout", "0012_refunds_are_done_and_units_return"):
+        pass
+    assert Refund.objects.get().done_at == Refund.objects.get().created_at != done.done_at

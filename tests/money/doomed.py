@@ -23,8 +23,10 @@ from django.db import connection  # noqa: E402
 from django.test import Client  # noqa: E402
 from django.test.utils import setup_test_environment  # noqa: E402
 from django.urls import get_resolver  # noqa: E402
+from urllib3.connection import HTTPConnection  # noqa: E402
 
 from checkout import due, recording, settle  # noqa: E402
+from checkout.api import paying as program_pays  # noqa: E402
 from checkout.models import Order  # noqa: E402
 from checkout.orders import cancelling, opening, refunding  # noqa: E402
 from checkout.payments.base import ProviderError  # noqa: E402
@@ -35,11 +37,16 @@ from reservations.engine import storage  # noqa: E402
 from reservations.engine import transactions as engine  # noqa: E402
 from reservations.engine.books import Books  # noqa: E402
 
+OPEN = "paying, its answer is open"
 # A child may be killed when one of these has returned.
 STEPS: tuple[tuple[Any, str, str], ...] = (
     (opening, "open_order", "ordered"),
+    (program_pays, "attempt", "ordered"),
     (Stripe, "open", "page opened at the bank"),
-    (opening, "opened", "page stored"),
+    (Stripe, "prepare", "prepared at the bank"),
+    (opening, "begun", "reference stored"),
+    (HTTPConnection, "request", OPEN),
+    (Stripe, "pay", "paid at the bank"),
     (Stripe, "look", "looked"),
     (opening, "decide_about", "decided"),
     (opening, "drop", "dropped"),
@@ -90,7 +97,9 @@ class Steps:
         @wraps(function)
         def watched(*args: Any, **kwargs: Any) -> Any:
             result = function(*args, **kwargs)
-            self.passed(name)
+            # Of all that is sent to the bank.
+            if name != OPEN or args[2].endswith("/confirm"):
+                self.passed(name)
             return result
 
         return watched
@@ -99,6 +108,11 @@ class Steps:
 def order(*, cookies: dict[str, str], address: str, form: dict[str, str]) -> None:
     CLIENT.cookies.load(cookies)
     CLIENT.post(address, form)
+
+
+def pay(*, address: str, token: str, key: str, body: dict[str, str]) -> None:
+    headers = {"Authorization": f"Bearer {token}", "Idempotency-Key": key}
+    CLIENT.post(address, body, "application/json", headers=headers)
 
 
 def settled(*, payment: str, **_: object) -> None:
@@ -110,7 +124,9 @@ def cancel(*, order: str, payment: str, **_: object) -> None:
     settled(payment=payment)
 
 
-WAYS: dict[str, Callable[..., None]] = {"order": order, "settle": settled, "cancel": cancel}
+WAYS: dict[str, Callable[..., None]] = {
+    "order": order, "pay": pay, "settle": settled, "cancel": cancel,
+}  # fmt: skip
 
 
 def killed_at(step: int, way: str, given: dict[str, Any]) -> str:

@@ -17,7 +17,7 @@ from inventory.exceptions import AlreadyDone
 from inventory.models import Inventory
 from reservations import services
 from reservations.clock.expiry import expire_due
-from reservations.engine.commands import Withdraw
+from reservations.engine.commands import Holder, Withdraw
 from reservations.engine.transactions import perform
 from reservations.exceptions import ReservationError
 from reservations.models import Reservation
@@ -49,10 +49,19 @@ class History:
     # --- shoppers ---------------------------------------------------------------------------
 
     def reserves(self) -> None:
-        row = self.rows[self.nth % 3]
-        answer = press_reserve(self.shopper, row, 1 + self.nth % 2)
+        """The first by the shop's form, which makes the shopper known."""
+        row, quantity = self.rows[self.nth % 3], 1 + self.nth % 2
+        if held := self.holds[self.who]:
+            self.reserves_more(Holder(Reservation.objects.get(pk=held[0]).holder), row, quantity)
+            return
+        answer = press_reserve(self.shopper, row, quantity)
         if answer.status_code == 303:
             self.holds[self.who].append(answer.headers["Location"].split("/")[2])
+
+    def reserves_more(self, holder: Holder, row: Inventory, quantity: int) -> None:
+        with suppress(ReservationError):
+            more = services.reserve_in(rows=(row.pk,), quantity=quantity, holder=holder)
+            self.holds[self.who].append(str(more.pk))
 
     def orders_one(self) -> None:
         self.orders_(str(self.hold().pk), name="Another Tab")

@@ -23,6 +23,7 @@ from reservations.clock.expiry import expire_due
 from tests.bank import HOOK_SECRET, KEY, BankProcess
 from tests.money.at_bank import astray
 from tests.money.buying import Purchase, buy
+from tests.money.programs import VISA, Program, program
 from tests.running import PROJECT
 from tests.server import environment_here
 from tests.shopping import BUYER, holding, key
@@ -31,13 +32,14 @@ from tests.stock import pass_time, stocked
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.race]
 
 MOST_STEPS = 40
+SOLD = [("authorised", 770_000), ("captured", 770_000)]
 
 
 class Doomed:
     def __init__(self, bank: BankProcess) -> None:
         environment = environment_here(
             PAYMENT_PROVIDER="bank", BANK_URL=bank.url, BANK_SECRET=KEY,
-            BANK_WEBHOOK_SECRET=HOOK_SECRET, RESERVE_RATE="off",
+            BANK_WEBHOOK_SECRET=HOOK_SECRET, RESERVE_RATE="off", PAY_RATE="off",
         )  # fmt: skip
         self.process = subprocess.Popen(
             [sys.executable, "-m", "tests.money.doomed"],
@@ -111,13 +113,59 @@ def test_killed_while_it_orders(doomed, bank) -> None:
         "written, not committed",
         "ordered",
         "page opened at the bank",
-        "page stored",
+        "reference stored",
     )
     only_the_clock()
     assert list(states()) == ["open"] * 4
     only_the_clock(seconds=901)
     assert list(states()) == ["dropped"] * 4
     assert not Payment.objects.filter(closed_at=None).exists()
+    assert_settled(bank)
+
+
+PROGRAM_PAYS = (
+    "written, not committed",
+    "ordered",
+    "prepared at the bank",
+    "reference stored",
+    "paying, its answer is open",
+    "paid at the bank",
+    "looked",
+    "written, not committed",
+    "decided",
+    "recorded, not committed",
+    "recorded",
+    "captured at the bank",
+    "looked",
+    "recorded, not committed",
+    "recorded",
+)
+
+
+@pytest.mark.parametrize("retried", [True, False])
+def test_killed_while_a_program_pays(doomed, bank, settings, retried) -> None:
+    """A retry under its key is charged once; without one the clock sells what was paid."""
+    settings.RESERVATION_MAX_UNITS_PER_ADDRESS = 0
+    stock, programs = stocked(100), dict[str, Program]()
+
+    def ready() -> dict[str, Any]:
+        programs[key()] = it = program(bank, stock)
+        return {
+            "address": f"/api/reservations/{it.hold.pk}/confirm", "token": it.token,
+            "key": [*programs][-1], "body": {"payment_method": VISA},
+        }  # fmt: skip
+
+    assert deaths_of(doomed, "pay", ready) == PROGRAM_PAYS
+    if retried:
+        answers = {it.confirm(VISA, once) for once, it in programs.items()}
+        assert answers == {(200, "confirmed")}
+    only_the_clock()
+    only_the_clock(seconds=901)
+    # The first was killed before there was an order, the last came to its end.
+    unpaid = 0 if retried else PROGRAM_PAYS.index("paying, its answer is open") - 1
+    sold = len(programs) - unpaid - (not retried)
+    assert sorted(states()) == ["dropped"] * unpaid + ["paid"] * sold
+    assert [it.moves for it in [*programs.values()][-sold:]] == [[SOLD]] * sold
     assert_settled(bank)
 
 

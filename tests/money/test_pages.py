@@ -5,6 +5,7 @@ import re
 import pytest
 from django.test import Client
 
+from allo.redis_client import redis_client
 from checkout import settle
 from checkout.models import Charge, Refund
 from checkout.orders import opening
@@ -114,6 +115,21 @@ def test_coming_back_while_the_bank_is_silent_asks_on(bank, client) -> None:
     assert "refresh" not in body(paid).partition("<main")[0].partition("noscript")[2]
 
 
+def test_a_network_that_comes_back_too_often_leaves_the_look_to_the_clock(
+    bank, client, settings
+) -> None:
+    purchase = buy(bank, client)
+    settings.PAY_RATE = "1/h"
+    for name in redis_client().scan_iter("rate:look:*"):
+        redis_client().delete(name)
+    address = f"/orders/{purchase.order.number}/"
+    client.get(f"{address}paid/")
+    purchase.pays()
+    assert client.get(f"{address}paid/").headers["Location"] == f"{address}?returned=1"
+    assert purchase.order.state == "open"
+    assert purchase.settle() == "paid"
+
+
 def test_a_bank_that_does_not_answer_is_said_and_can_be_tried_again(bank, client) -> None:
     hold = holding(client, stocked(5))
     with bank.fault(down=True):
@@ -155,8 +171,17 @@ def test_each_amount_that_went_back_is_shown(bank, client) -> None:
     assert f"{amount} is on its way back to you since" in asked
     settle.settle(purchase.payment.pk)
     done = body(purchase.page())
-    assert f"{amount} of it came back on" in done
+    assert f"{amount} of what you paid went back to you on" in done
     assert "rude" not in done
+
+
+def test_a_second_payment_that_was_only_reserved_is_said_to_be_that(bank, client) -> None:
+    purchase = buy(bank, client)
+    purchase.pays("twice")
+    assert purchase.settle() == "paid"
+    page = body(purchase.page())
+    assert "was reserved on your account a second time. It is released" in page
+    assert "only reserved" not in page
 
 
 def test_a_hold_let_go_during_payment_ends_the_order_and_says_why(bank, client) -> None:

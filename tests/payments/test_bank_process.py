@@ -1,12 +1,15 @@
 """What the bank's process refuses: to start in production, and calls that make no sense."""
 
+import sqlite3
 import subprocess
 import sys
 import urllib.request
+from contextlib import closing
 from urllib.error import HTTPError
 
 import pytest
 
+from checkout.bank.books import Books
 from tests.bank import HOOK_SECRET, KEY
 from tests.running import PROJECT
 
@@ -31,6 +34,22 @@ def test_it_does_not_start(bank, tmp_path, environment, said) -> None:
     )  # fmt: skip
     assert (done.returncode, "Traceback" in done.stderr) == (1, False)
     assert said in done.stderr
+
+
+def test_books_of_another_version_are_kept_aside(tmp_path, caplog) -> None:
+    path = tmp_path / "bank.sqlite3"
+    Books(path).set_fault("slow", 1)
+    assert Books(path).faults() == {"slow": 1}
+    assert not caplog.messages
+    with closing(sqlite3.connect(path)) as earlier:
+        earlier.execute("ALTER TABLE move DROP COLUMN currency")
+    assert Books(path).faults() == {}
+    assert Books(path).rows("move", currency="inr") == []
+    [aside] = tmp_path.glob("bank-until-*.sqlite3")
+    with closing(sqlite3.connect(aside)) as kept:
+        assert kept.execute("SELECT id FROM fault").fetchall() == [("slow",)]
+    [said] = caplog.messages
+    assert aside.name in said
 
 
 SESSION = (

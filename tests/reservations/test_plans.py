@@ -16,10 +16,10 @@ pytestmark = pytest.mark.django_db
 HISTORY = ("reservations_reservation", "reservations_idempotencykey")
 PENDING = """
     INSERT INTO reservations_reservation
-        (id, inventory_id, quantity, unit_paise, name, status, holder, address, created_at,
+        (id, inventory_id, quantity, unit_paise, name, status, holder, address, around, created_at,
          expires_at, renewals)
     SELECT gen_random_uuid(), %s, 1, 385000, 'Tidal', 'pending', 'session:' || n,
-        '192.0.2.' || n %% 250 || '/32', now(), now() + interval '10 minutes', 0
+        '192.0.2.' || n %% 250 || '/32', '192.0.2', now(), now() + interval '10 minutes', 0
     FROM generate_series(1, 2000) AS n
 """
 KEYS = """

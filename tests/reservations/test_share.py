@@ -5,6 +5,7 @@ from django.test import Client
 
 from reservations import services
 from reservations.engine.commands import Holder, Reserve
+from reservations.engine.holder import places_around
 from reservations.engine.locks import Patience
 from reservations.engine.transactions import _transact
 from reservations.exceptions import LimitReached
@@ -88,6 +89,48 @@ def test_those_of_one_batch_count_for_each_other() -> None:
         Reservation, Reservation, LimitReached, LimitReached,
     ]  # fmt: skip
     assert units(row) == (20, 4)
+
+
+@pytest.mark.parametrize(
+    ("network", "places"),
+    [
+        ("192.0.2.77/32", ("192.0.2",)),
+        ("2001:db8::/64", ("20010db8000000", "20010db80000")),
+        ("2001:db8:0:1234::/64", ("20010db8000012", "20010db80000")),
+        ("unknown", ()),
+        ("token:7", ()),
+        ("", ()),
+    ],
+)
+def test_networks_have_in_common_what_is_around_them(network, places) -> None:
+    assert places_around(network) == places
+
+
+@pytest.mark.parametrize(
+    ("networks", "elsewhere", "most"),
+    [
+        ("192.0.2.{}/32", "192.0.3.1/32", 8),
+        ("2001:db8:1:12{:02x}::/64", "2001:db8:1:1300::/64", 8),
+        ("2001:db8:1:{:x}00::/64", "2001:db8:2::/64", 32),
+    ],
+)
+def test_the_networks_around_one_hold_some_times_as_much_together(
+    settings, networks, elsewhere, most
+) -> None:
+    settings.RESERVATION_MAX_SHARE, settings.RESERVATION_MAX_UNITS_PER_ADDRESS = 0, 2
+    row = stocked(100)
+    for n in range(most // 2):
+        held = hold(row, 2, f"visitor:{n}", networks.format(n))
+    late = networks.format(most // 2)
+    refused(lambda: hold(row, 1, "visitor:late", late), "networks_around", most)
+    services.change(reservation_id=held.pk, quantity=1)
+    here = [Holder(f"visitor:{n}", late) for n in ("x", "y")]
+    commands = [Reserve(rows=(row.pk,), quantity=1, holder=holder) for holder in here]
+    in_one_batch = _transact(commands, Patience.NONE)
+    assert [type(outcome) for outcome in in_one_batch] == [Reservation, LimitReached]
+    hold(row, 2, "visitor:elsewhere", elsewhere)
+    settings.RESERVATION_AROUND_FACTORS = [0, 0]
+    hold(row, 1, "visitor:late", late)
 
 
 def test_two_shoppers_behind_one_address_both_buy() -> None:

@@ -4,15 +4,23 @@ from typing import Any
 
 import pytest
 from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import User
+from django.db import transaction
 from django.db.models.functions import Now
 from django.test import Client
 from django.utils.html import escape
 
+from allo.outbox.letters import letter
 from allo.outbox.models import Message
-from checkout.models import Order, OrderEvent, Refund
+from checkout import mail
+from checkout.exceptions import NotThatState
+from checkout.models import Order, OrderEvent, OrderLine, Refund
+from checkout.orders import cancelling
+from checkout.orders.restocking import restock
+from inventory.exceptions import AlreadyDone
 from inventory.models import StockMovement
 from reservations.models import Reservation
-from tests.checkout.orders import brought, move, opened
+from tests.checkout.orders import brought, move, opened, refund
 from tests.reservations.test_verbs import hold
 from tests.shopping import Page, holding, press
 from tests.staff.people import EVERYONE, have_roles, signed_in
@@ -90,12 +98,14 @@ def test_what_is_under_way_is_narrowed_by_warehouse_and_provider(manager, order)
 
 
 def test_an_order_is_found_by_all_that_people_have_of_it(manager, order) -> None:
-    Order.objects.filter(pk=order.pk).update(state="packed", packed_at=order.paid_at)
+    Order.objects.filter(pk=order.pk).update(
+        state="packed", packed_at=order.paid_at, invoice_number="AL26-27/000123"
+    )
     reservation = order.order_lines.get(name="Bowl").reservation
     plain = order.number.removeprefix("AL-").replace("-", " ").lower()
     for words in (
         order.number, plain, f"al{plain}", "ASHA@example.org", "asha r", str(reservation.pk),
-        str(reservation.pk)[:8],
+        str(reservation.pk)[:8], "al26-27/000123",
     ):  # fmt: skip
         assert listed(manager, q=words) == [order.number], words
     for words in ("rao", "AL-0000-0000", "'; drop", "%", "x" * 300, "00000000"):
@@ -265,6 +275,82 @@ def test_a_cancelled_order_is_back_on_the_shelf_once_and_its_money_on_its_way(
     assert LogEntry.objects.latest("pk").change_message == "Cancelled: The buyer wrote"
 
 
+def refund_vase(client: Client, order: Order, units: int = 1) -> OrderLine:
+    line = order.order_lines.get(name="Tidal")
+    do(client, "refund", order, **{f"units-{line.pk}": units}, reason="Broken")
+    return line
+
+
+def returned() -> list[tuple[int, str]]:
+    moves = StockMovement.objects.filter(reason="returned").order_by("pk")
+    return list(moves.values_list("delta", "note"))
+
+
+def test_refunded_units_go_back_on_the_shelf_once_they_are_there(manager) -> None:
+    row = stocked(9)
+    order = brought(opened(hold(row, 4), hold(stocked(1, product="bowl"))), "paid")
+    assert manager.get(f"{LIST}restock/", {"id": order.pk}).context["title"] == "Nothing to restock"
+    units = f"units-{refund_vase(manager, order, 3).pk}"
+    form = {"id": order.pk, "seen_returned": 0, units: 1, "note": "Box 7"}
+    assert manager.post(f"{LIST}restock/", form).status_code == 303
+    # Sent twice: nothing more happens, and the page says so.
+    twice = manager.post(f"{LIST}restock/", form)
+    assert (twice.status_code, returned()) == (422, [(1, "Box 7")])
+    assert "Somebody put units of it back meanwhile." in twice.content.decode()
+    assert do(manager, "restock", order, **{units: 3}).status_code == 422
+    do(manager, "restock", order, **{units: 2})
+    assert returned() == [(1, "Box 7"), (2, "")]
+    row.refresh_from_db()
+    assert (row.total_units, row.reserved_units) == (8, 0)
+    # What is left goes back with the order.
+    do(manager, "cancel", order, reason="Late")
+    assert returned()[2:] == [(1, "Late"), (1, "Late")]
+
+
+def test_of_two_who_saw_the_same_one_puts_units_back(manager, order) -> None:
+    line = refund_vase(manager, order)
+    actor = User.objects.get()
+    restock(order, units={line: 1}, actor=actor)
+    with pytest.raises(AlreadyDone), transaction.atomic():
+        restock(order, units={line: 1}, actor=actor)
+    assert returned() == [(1, "")]
+
+
+def test_a_cancel_that_another_restock_overtakes_puts_nothing_back_twice(
+    manager, order, monkeypatch
+) -> None:
+    line = refund_vase(manager, order)
+    monkeypatch.setattr(
+        cancelling, "_lock", lambda _: OrderLine.objects.filter(pk=line.pk).update(returned_units=1)
+    )
+    with pytest.raises(NotThatState):
+        cancelling.cancel(order, reason="Late")
+    assert (state(order), returned()) == ("paid", [])
+
+
+def test_a_wrong_number_of_a_parcel_is_corrected_on_the_record(manager, order) -> None:
+    do(manager, "pack", order)
+    asked = manager.get(f"{LIST}correct/", {"id": order.pk})
+    assert asked.context["title"] == "Nothing to correct"
+    ship(manager, order, "blr-01", tracking="BD 1")
+    line = order.order_lines.get(name="Tidal")
+    right = {"warehouse": line.reservation.inventory.warehouse_id, "carrier": "Blue Dart"}
+    same = do(manager, "correct", order, **right, tracking="BD 1")
+    assert "That is what this parcel says already." in same.content.decode()
+    form = {"id": order.pk, **right, "tracking": "BD 2", "note": "Typed wrong"}
+    assert manager.post(f"{LIST}correct/", form).status_code == 303
+    assert manager.post(f"{LIST}correct/", form).status_code == 422
+    line.refresh_from_db()
+    assert (line.carrier, line.tracking, state(order)) == ("Blue Dart", "BD 2", "packed")
+    assert events(order)[2:] == [("correct", "From blr-01: it was Blue Dart BD 1. Typed wrong")]
+    assert LogEntry.objects.latest("pk").change_message == "Corrected from blr-01: Typed wrong"
+    [message] = Message.objects.filter(kind="parcel_corrected")
+    sent = letter(message)
+    assert sent.subject == f"The right tracking number: order {order}"
+    assert "by Blue Dart, number BD 2." in sent.body
+    assert message in mail.messages_of(order)
+
+
 @pytest.mark.parametrize("far", ["one parcel", "shipped"])
 def test_what_has_left_is_not_cancelled(manager, order, far) -> None:
     do(manager, "pack", order)
@@ -352,11 +438,18 @@ FULFIL, BACK, STAFF = {"Packer", "Manager"}, {"Support", "Manager"}, {*EVERYONE}
 ACTIONS: dict[str, tuple[str, dict[str, Any], set[str]]] = {
     "pack": ("paid", {}, FULFIL),
     "ship": ("packed", {"carrier": "Blue Dart"}, FULFIL),
+    "correct": ("shipped", {"carrier": "Blue Dart"}, FULFIL),
     "hand-over": ("packed", {}, FULFIL),
     "deliver": ("shipped", {}, FULFIL),
     "refund": ("paid", {"rupees": "1", "seen_left": 385_000}, BACK),
+    "restock": ("paid", {"seen_returned": 0}, BACK),
     "cancel": ("paid", {"seen": "paid"}, BACK),
 }
+
+
+def _facts(order: Order) -> tuple[object, ...]:
+    line = order.order_lines.get()
+    return state(order), Refund.objects.count(), line.carrier, line.returned_units
 
 
 @pytest.mark.parametrize("role", EVERYONE)
@@ -369,11 +462,16 @@ def test_each_step_needs_its_permission(role, verb) -> None:
         {"line1": "", "city": "", "region": "", "pin": ""} if verb == "hand-over" else {}
     )
     order = brought(opened(hold(row), **collected), before)
+    line = order.order_lines.get()
+    if verb == "restock":
+        refund(order.charges.get(), 385_000, line=line, units=1)
+        answers = {f"units-{line.pk}": 1, **answers}
     form = {"id": order.pk, "reason": "By phone", "warehouse": row.warehouse_id, **answers}
+    seen = _facts(order)
     client = signed_in(role)
     asked = client.get(f"{LIST}{verb}/", {"id": str(order.pk)})
     response = client.post(f"{LIST}{verb}/", form)
-    changed = state(order) != before or Refund.objects.exists()
+    changed = _facts(order) != seen
     assert (asked.status_code, response.status_code) == (
         (200, 303) if role in allowed else (403, 403)
     )

@@ -8,7 +8,7 @@ from django.db import migrations
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('checkout', '0011_given_up_payments_are_not_taken'),
+        ('checkout', '0012_refunds_are_done_and_units_return'),
     ]
 
     operations = [

@@ -10,7 +10,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('checkout', '0012_buyers_are_forgotten'),
+        ('checkout', '0013_buyers_are_forgotten'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
