@@ -25,7 +25,7 @@ OF_A_STRANGER = (
     & ~Q(holder=NOBODY)
     & ~Exists(AdoptedHolder.objects.filter(holder=OuterRef("holder")))
 )
-OF_A_NETWORK = ~Q(address="") & ~Q(address__startswith="token:")
+OF_A_NETWORK = Q(~Q(address="") | ~Q(around="")) & ~Q(address__startswith="token:")
 
 Forget = Callable[[QuerySet[Any]], object]
 
@@ -41,7 +41,7 @@ def forget() -> None:
 
 
 def forget_networks(rows: QuerySet[Reservation]) -> None:
-    _locked(rows.filter(OF_A_NETWORK)).update(address="")
+    _locked(rows.filter(OF_A_NETWORK)).update(address="", around="")
 
 
 def forget_visitors(rows: QuerySet[Reservation]) -> None:

@@ -21,11 +21,12 @@ class ChangesWhatEnded(pgtrigger.Condition):
     """Of a final state only whose it was can change, and only so that nobody knows it any more."""
 
     def resolve(self, model: Any) -> str:
-        others = pgtrigger.AnyChange(exclude=["holder", "address"]).resolve(model)
+        others = pgtrigger.AnyChange(exclude=["holder", "address", "around"]).resolve(model)
         return (
             f"OLD.status <> 'pending' AND ({others}"
             f" OR (NEW.holder <> OLD.holder AND NEW.holder <> {FORGOTTEN.format('OLD')})"
-            " OR (NEW.address <> OLD.address AND NEW.address <> ''))"
+            " OR (NEW.address <> OLD.address AND NEW.address <> '')"
+            " OR (NEW.around <> OLD.around AND NEW.around <> ''))"
         )
 
     def __init__(self) -> None:
