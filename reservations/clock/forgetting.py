@@ -25,7 +25,7 @@ OF_A_STRANGER = (
     & ~Q(holder=NOBODY)
     & ~Exists(AdoptedHolder.objects.filter(holder=OuterRef("holder")))
 )
-OF_A_NETWORK = ~Q(address="") & ~Q(address__startswith="token:")
+OF_A_NETWORK = Q(~Q(address="") | ~Q(around="")) & ~Q(address__startswith="token:")
 
 Forget = Callable[[QuerySet[Any]], object]
 
