@@ -41,7 +41,7 @@ def forget() -> None:
 
 
 def forget_networks(rows: QuerySet[Reservation]) -> None:
-    _locked(rows.filter(OF_A_NETWORK)).update(address="")
+    _locked(rows.filter(OF_A_NETWORK)).update(address="", around="")
 
 
 def forget_visitors(rows: QuerySet[Reservation]) -> None:

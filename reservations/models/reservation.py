@@ -21,11 +21,12 @@ class ChangesWhatEnded(pgtrigger.Condition):
     """Of a final state only whose it was can change, and only so that nobody knows it any more."""
 
     def resolve(self, model: Any) -> str:
-        others = pgtrigger.AnyChange(exclude=["holder", "address"]).resolve(model)
+        others = pgtrigger.AnyChange(exclude=["holder", "address", "around"]).resolve(model)
         return (
             f"OLD.status <> 'pending' AND ({others}"
             f" OR (NEW.holder <> OLD.holder AND NEW.holder <> {FORGOTTEN.format('OLD')})"
-            " OR (NEW.address <> OLD.address AND NEW.address <> ''))"
+            " OR (NEW.address <> OLD.address AND NEW.address <> '')"
+            " OR (NEW.around <> OLD.around AND NEW.around <> ''))"
         )
 
     def __init__(self) -> None:
@@ -180,6 +181,12 @@ class Reservation(models.Model):
                 name="pending_around",
             ),
             models.Index(fields=("holder", "-created_at"), name="reservation_by_holder"),
+            # The last that ended unpaid at a network.
+            models.Index(
+                fields=("address", "-ended_at"),
+                condition=Q(status__in=("expired", "released"), withdrawn="") & ~Q(address=""),
+                name="unpaid_by_address",
+            ),
             # What a customer has bought of a product with `max_per_customer`.
             models.Index(
                 fields=("holder", "inventory"),
