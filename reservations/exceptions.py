@@ -1,7 +1,10 @@
 """Why a verb refuses. Each refusal carries what a page or an API response shows of it."""
 
+from datetime import datetime, timedelta
 from typing import ClassVar
 from uuid import UUID
+
+from django.utils.timezone import localtime
 
 from catalog.templatetags.money import inr
 
@@ -88,6 +91,22 @@ class LimitReached(ReservationError):
         super().__init__(f"{limit} allows {maximum}.")
         self.limit = limit
         self.maximum = maximum
+
+
+class CoolingDown(ReservationError):
+    """So many holds of the product ended `unpaid` that it cannot be held before `until`."""
+
+    code = "cooling_down"
+
+    def __init__(self, unpaid: int, until: datetime) -> None:
+        # The minute after, so that nobody comes too early.
+        shown = localtime(until + timedelta(minutes=1))
+        super().__init__(
+            f"{unpaid} times lately you held this and did not pay for it. You can hold it again"
+            f" after {shown:%H:%M %Z}."
+        )
+        self.unpaid = unpaid
+        self.until = until
 
 
 class ReservationExpired(ReservationError):

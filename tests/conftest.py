@@ -29,6 +29,8 @@ def pytest_sessionstart() -> None:
     # Tests are about one thing: a shopper in them may hold most of what there is.
     django_settings.RESERVATION_MAX_SHARE = 0
     os.environ["RESERVATION_MAX_SHARE"] = "0"
+    django_settings.RESERVATION_COOL_DOWN_MINUTES = []
+    os.environ["RESERVATION_COOL_DOWN_MINUTES"] = "off"
     _part_from_other_tests(os.environ.get("PYTEST_XDIST_WORKER", "gw0"))
 
 

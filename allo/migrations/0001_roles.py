@@ -2,8 +2,8 @@ from django.db import migrations
 
 
 class Migration(migrations.Migration):
-    """Made the roles of staff, which `0009_roles_see_deletions` does now: it needs permissions that
-    later migrations declare."""
+    """Made the roles of staff, which `0010_roles_lift_cooldowns` does now: it needs permissions
+    that later migrations declare."""
 
     dependencies = [
         ("auth", "0012_alter_user_first_name_max_length"),

@@ -11,6 +11,14 @@ RESERVATION_MAX_RENEWALS = env.int("RESERVATION_MAX_RENEWALS", default=2)
 RESERVATION_MAX_UNITS = env.int("RESERVATION_MAX_UNITS", default=10)
 RESERVATION_MAX_LIVE = env.int("RESERVATION_MAX_LIVE", default=5)
 RESERVATION_MAX_UNITS_PER_ADDRESS = env.int("RESERVATION_MAX_UNITS_PER_ADDRESS", default=20)
+# After two holds of a product that ended unpaid, after three, and after more; "off" for none.
+_minutes = env.str("RESERVATION_COOL_DOWN_MINUTES", default="5,30,120")
+if not re.fullmatch(r"off|[1-9]\d{0,4}(,[1-9]\d{0,4})*", _minutes):
+    raise ImproperlyConfigured(
+        f'RESERVATION_COOL_DOWN_MINUTES is "{_minutes}"; give minutes, "5,30,120", or "off".'
+    )
+RESERVATION_COOL_DOWN_MINUTES = [] if _minutes == "off" else [*map(int, _minutes.split(","))]
+RESERVATION_UNPAID_PER_HALVING = env.int("RESERVATION_UNPAID_PER_HALVING", default=10)
 # How many times as much a /24 or a /56 may hold, and a /48.
 RESERVATION_AROUND_FACTORS = env.list("RESERVATION_AROUND_FACTORS", int, default=[4, 16])
 if len(RESERVATION_AROUND_FACTORS) != 2 or min(RESERVATION_AROUND_FACTORS) < 0:

@@ -44,7 +44,11 @@ STOCK = (
     "inventory.set_threshold",
     "inventory.import_stock",
 )
-HOLDS = ("reservations.release_reservation", "reservations.extend_reservation")
+HOLDS = (
+    "reservations.release_reservation",
+    "reservations.extend_reservation",
+    "reservations.lift_cooldown",
+)
 CATALOGUE = (
     "catalog.add_category",
     "catalog.change_category",

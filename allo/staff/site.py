@@ -30,6 +30,7 @@ SECTIONS = {
         "reservations.Reservation",
         "reservations.StaffAction",
         "reservations.AdoptedHolder",
+        "reservations.CooldownLift",
         "checkout.Contact",
         "accounts.Account",
         "accounts.DeletedAccount",

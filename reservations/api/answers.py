@@ -17,6 +17,7 @@ from reservations.api import tokens
 from reservations.engine.idempotency import Once, Outcome, Reply
 from reservations.exceptions import (
     AlreadyHeld,
+    CoolingDown,
     InsufficientStock,
     LimitReached,
     NotPending,
@@ -40,6 +41,13 @@ LIMIT_REACHED = Kind(
     "Limit reached",
     "At most 10 in one reservation.",
     {"limit": "RESERVATION_MAX_UNITS", "maximum": 10},
+)
+COOLING_DOWN = Kind(
+    409,
+    "cooling_down",
+    "Cooling down",
+    "2 times lately you held this and did not pay for it. You can hold it again after 12:14 IST.",
+    {"until": "2026-11-23T06:43:10.480000Z"},
 )
 CONFLICT = Kind(
     409,
@@ -93,8 +101,8 @@ BEING_PAID = Kind(
 KINDS = {
     kind.code: kind
     for kind in (
-        INSUFFICIENT_STOCK, ALREADY_HELD, QUANTITY_CHANGED, PRICE_CHANGED, LIMIT_REACHED, CONFLICT,
-        BEING_PAID, NOT_PENDING, EXPIRED, IN_FLIGHT, BUSY, STORAGE,
+        INSUFFICIENT_STOCK, ALREADY_HELD, QUANTITY_CHANGED, PRICE_CHANGED, LIMIT_REACHED,
+        COOLING_DOWN, CONFLICT, BEING_PAID, NOT_PENDING, EXPIRED, IN_FLIGHT, BUSY, STORAGE,
     )
 }  # fmt: skip
 
@@ -193,6 +201,7 @@ _SAID: dict[type[ReservationError], Callable[[Any], dict[str, Any]]] = {
     AlreadyHeld: lambda it: {"id": str(it.reservation_id), "quantity": it.quantity},
     QuantityChanged: lambda it: {"quantity": it.quantity},
     PriceChanged: lambda it: {"unit_paise": it.unit_paise, "price_paise": it.now_paise},
+    CoolingDown: lambda it: {"until": _instant(it.until)},
     LimitReached: lambda it: {"limit": it.limit, "maximum": it.maximum},
     NotPending: lambda it: {"reservation_status": str(it.status), "ended_by": it.ended_by},
 }

@@ -10,6 +10,7 @@ from django.conf import settings
 
 from allo.live.events import Event
 from inventory.events import StockChanged
+from reservations.engine.cooling import History
 from reservations.engine.events import Happened, ReservationEvent
 from reservations.engine.holder import around, places_around
 from reservations.engine.idempotency import Name, Once, Outcome, Reply
@@ -46,6 +47,9 @@ class Books:
         self.stocks = {stock.id: stock for stock in stocks}
         # Held by each network, of each row.
         self.units_at: defaultdict[str, Counter[int]] = defaultdict(Counter)
+        self.histories: defaultdict[str, History] = defaultdict(History)
+        # Lately ended unpaid at each network, of each row.
+        self.unpaid_at: defaultdict[str, Counter[int]] = defaultdict(Counter)
         # Held by the networks around one.
         self.units_around: Counter[str] = Counter()
         self.replies: dict[Name, tuple[bytes, Reply]] = {}

@@ -99,7 +99,8 @@ class Reserve(Command):
         wanted = limits.Wanted(self.quantity, self.quantity, books.stock(self.rows[0]))
         limits.check_units(books, self.holder, wanted)
         stock = self._stock(books)
-        return books.hold(stock, self.quantity, self.holder.name, self.holder.network)
+        network = limits.network_of(books, self.holder)
+        return books.hold(stock, self.quantity, self.holder.name, network)
 
     def _existing(self, books: Books) -> list[Reservation]:
         """The holder's live reservations of these rows; the dead ones are expired."""

@@ -55,8 +55,11 @@ class Holder:
     @property
     def counted(self) -> str:
         """The network whose held units have to be counted; "" if none."""
-        shares = settings.RESERVATION_MAX_SHARE and not self.is_merchant
-        return self.network if self.most or shares else ""
+        return self.network if self.most or self.has_share else ""
+
+    @property
+    def has_share(self) -> bool:
+        return bool(settings.RESERVATION_MAX_SHARE) and not self.is_merchant
 
     @property
     def around(self) -> str:

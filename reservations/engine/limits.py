@@ -9,9 +9,10 @@ from uuid import UUID
 from django.conf import settings
 
 from reservations.engine.books import Books
+from reservations.engine.cooling import cooling, share_left
 from reservations.engine.holder import Holder, places_around
 from reservations.engine.stock import Stock
-from reservations.exceptions import LimitReached
+from reservations.exceptions import CoolingDown, LimitReached
 from reservations.models import Reservation
 
 # Of a product of which there are few.
@@ -30,17 +31,17 @@ class Wanted(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Customer:
-    """A person, by the names of holders, and a product."""
+    """A person, by the names of holders, and a product, by its inventory rows."""
 
     names: frozenset[str]
-    product: int
+    rows: tuple[int, ...]
 
 
 class Uncounted(Exception):
     """What a customer has of a product was not read yet: few products have such a limit."""
 
     def __init__(self, customer: Customer) -> None:
-        super().__init__(customer.product)
+        super().__init__(customer.rows)
         self.customer = customer
 
 
@@ -50,18 +51,32 @@ def check(limit: str, wanted: int, maximum: int) -> None:
         raise LimitReached(limit, maximum)
 
 
+def network_of(books: Books, holder: Holder) -> str:
+    """What its units count towards. Only who has bought something is outside the limits of a
+    network: a new account is made in a moment."""
+    known = any(books.histories[name].bought for name in holder.names)
+    return "" if known and not holder.is_merchant else holder.network
+
+
 def check_units(books: Books, holder: Holder, wanted: Wanted) -> None:
-    """Raises `LimitReached`, or `Uncounted`: then what the customer has is read, and the command
-    decides again."""
+    """Raises `LimitReached`, `CoolingDown`, or `Uncounted`: then what the customer has is read, and
+    the command decides again."""
     name = "RESERVATION_MAX_UNITS_PER_ADDRESS" if holder.cap is None else "max_units"
     check("RESERVATION_MAX_UNITS", wanted.quantity, settings.RESERVATION_MAX_UNITS)
-    if holder.network:
-        check(name, books.units_at[holder.network].total() + wanted.more, holder.most)
+    network = network_of(books, holder)
+    if network:
+        check(name, books.units_at[network].total() + wanted.more, holder.most)
         _check_around(books, holder, wanted.more)
-    if settings.RESERVATION_MAX_SHARE and not holder.is_merchant:
+    if not holder.is_merchant:
+        _check_cool(books, holder, wanted.stock)
+    if holder.has_share:
         _check_share(books, holder, wanted)
+    if network and holder.has_share:
+        _check_share_of(books, network, wanted)
     if most := wanted.stock.max_per_customer:
-        customer = Customer(_with_adopted(books, holder.names), wanted.stock.product)
+        customer = Customer(
+            _with_adopted(books, holder.names), tuple(sorted(wanted.stock.rows_everywhere))
+        )
         check("max_per_customer", _units(books, customer) + wanted.more, most)
 
 
@@ -91,10 +106,21 @@ def _check_share(books: Books, holder: Holder, wanted: Wanted) -> None:
         if each.inventory_id in stock.rows_everywhere and not each.is_due(books.now)
     )
     check("RESERVATION_MAX_SHARE", mine + wanted.more, most)
-    if holder.network:
-        units = books.units_at[holder.network]
-        at_network = sum(units[row] for row in stock.rows_everywhere)
-        check("network_share", at_network + wanted.more, most)
+
+
+def _check_share_of(books: Books, network: str, wanted: Wanted) -> None:
+    """A network is never barred, as a provider's address is thousands of people: what nobody paid
+    for there lessens its share."""
+    rows = wanted.stock.rows_everywhere
+    units, unpaid = books.units_at[network], books.unpaid_at[network]
+    most = share_left(share_of(wanted.stock.total_everywhere), sum(unpaid[row] for row in rows))
+    check("network_share", sum(units[row] for row in rows) + wanted.more, most)
+
+
+def _check_cool(books: Books, holder: Holder, stock: Stock) -> None:
+    histories = [books.histories[name] for name in holder.names]
+    if found := cooling(histories, stock.rows_everywhere, books.now):
+        raise CoolingDown(found.unpaid, found.until)
 
 
 def _with_adopted(books: Books, names: Iterable[str]) -> frozenset[str]:
@@ -110,7 +136,7 @@ def _units(books: Books, customer: Customer) -> int:
     names, found = books.customers[customer]
     units: dict[UUID, int] = dict(found)
     for held in (*books.held, *books.adopted.values()):
-        if held.holder in names and books.stocks[held.inventory_id].product == customer.product:
+        if held.holder in names and held.inventory_id in customer.rows:
             units[held.id] = held.quantity
     for pk in [pk for pk in units if books.knows(pk)]:
         now = books.reservation(pk)

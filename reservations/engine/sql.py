@@ -30,6 +30,43 @@ UNITS_AT = """
     GROUP BY asked.address, held.inventory_id
 """
 
+# Of each holder the last reservations, whether it ever bought something, and when staff last lifted
+# a cool-down. Nothing of a holder without a history. What is past its time has expired, whether it
+# was swept or not: otherwise one could hold the same units again at each end.
+HISTORIES = """
+    SELECT asked.holder,
+        EXISTS (SELECT FROM reservations_reservation AS sold
+                WHERE sold.status = 'confirmed' AND sold.holder = asked.holder),
+        (SELECT max(created_at) FROM reservations_cooldownlift AS lift
+         WHERE lift.holder = asked.holder),
+        past.*
+    FROM unnest(%s::text[]) AS asked(holder)
+    CROSS JOIN LATERAL (
+        SELECT inventory_id, CASE WHEN due THEN 'expired' ELSE status END, created_at,
+            CASE WHEN due THEN expires_at ELSE ended_at END, withdrawn
+        FROM reservations_reservation AS each
+        CROSS JOIN LATERAL (
+            SELECT status = 'pending' AND expires_at <= statement_timestamp() AS due
+        ) AS clock
+        WHERE each.holder = asked.holder
+        ORDER BY each.created_at DESC LIMIT 10
+    ) AS past
+"""
+
+# Of each network the rows of the last holds that ended unpaid, as `cooling.is_unpaid` says.
+UNPAID_AT = """
+    SELECT asked.address, past.inventory_id
+    FROM unnest(%s::text[]) AS asked(address)
+    CROSS JOIN LATERAL (
+        SELECT inventory_id FROM reservations_reservation
+        WHERE status IN ('expired', 'released') AND withdrawn = '' AND address <> ''
+            AND address = asked.address
+            AND ended_at > statement_timestamp() - interval '24 hours'
+            AND (status = 'expired' OR ended_at - created_at >= interval '60 seconds')
+        ORDER BY ended_at DESC LIMIT 60
+    ) AS past
+"""
+
 # Without a lock: what other transactions are about to hold is not seen.
 UNITS_AROUND = """
     SELECT held.address, sum(held.quantity)::int
@@ -59,13 +96,15 @@ OF_CUSTOMER = """
         WHERE account IN (SELECT name FROM accounts)
     )
     SELECT names.name, found.id, found.quantity
-    FROM names LEFT JOIN LATERAL (
-        SELECT held.id, held.inventory_id, held.quantity FROM reservations_reservation AS held
-        WHERE held.ended_at IS NULL AND held.holder = names.name AND held.expires_at > %s
+    FROM names CROSS JOIN (SELECT %s::bigint[] AS rows) AS product LEFT JOIN LATERAL (
+        SELECT held.id, held.quantity FROM reservations_reservation AS held
+        WHERE held.ended_at IS NULL AND held.holder = names.name
+            AND held.inventory_id = ANY(product.rows) AND held.expires_at > %s
         UNION ALL
-        SELECT sold.id, sold.inventory_id, sold.quantity FROM reservations_reservation AS sold
+        SELECT sold.id, sold.quantity FROM reservations_reservation AS sold
         WHERE sold.status = 'confirmed' AND sold.holder = names.name
-    ) AS found ON found.inventory_id IN (SELECT id FROM inventory_inventory WHERE product_id = %s)
+            AND sold.inventory_id = ANY(product.rows)
+    ) AS found ON true
 """
 
 REPLIES = """

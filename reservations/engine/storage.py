@@ -12,11 +12,11 @@ from uuid import UUID
 
 from allo.postgresql import trips
 from allo.postgresql.trips import Rows, Statement
-from reservations.engine import locks, sql
+from reservations.engine import counting, locks, sql
 from reservations.engine.books import Also, Books
 from reservations.engine.commands import Command
 from reservations.engine.idempotency import Once, Reply
-from reservations.engine.limits import Customer, Uncounted
+from reservations.engine.limits import Uncounted
 from reservations.engine.locks import Above, Patience
 from reservations.engine.stock import Shortage, Stock
 from reservations.exceptions import IdempotencyConflict
@@ -43,10 +43,7 @@ def open_books(commands: Sequence[Command], patience: Patience) -> Books:
     pending = (row for _, *row in found["now"] if row[0])
     for row in (*found.get("reservations", ()), *pending):
         books.remember(Reservation.from_db("default", FIELDS, row))
-    for address, row, units in found.get("units_at", ()):
-        books.units_at[address][row] = units
-    for address, units in found.get("units_around", ()):
-        books.count_around(address, units)
+    counting.fill(books, found)
     books.above = {
         above.name: _by_key(above, found[locks.name_of(above)]) for above in wanted.above
     }
@@ -86,7 +83,7 @@ def look_up(books: Books, missing: Shortage | Uncounted) -> None:
     if isinstance(missing, Shortage):
         free_due(books, missing)
     else:
-        _count(books, missing.customer)
+        counting.count(books, missing.customer)
 
 
 def free_due(books: Books, shortage: Shortage) -> None:
@@ -103,14 +100,6 @@ def free_due(books: Books, shortage: Shortage) -> None:
             for reservation in found:
                 books.end(reservation, Reservation.Status.EXPIRED)
             stock.nothing_due = len(found) < EXPIRE_AT_ONCE
-
-
-def _count(books: Books, customer: Customer) -> None:
-    """Reads what the customer holds and has bought of the product."""
-    values = [list(customer.names), books.now, customer.product]
-    (rows,) = trips.run([Statement(sql.OF_CUSTOMER, values)])
-    names = {name for name, _, _ in rows}
-    books.customers[customer] = names, {pk: units for _, pk, units in rows if pk}
 
 
 def _wanted(commands: Sequence[Command]) -> locks.Wanted:
@@ -138,14 +127,12 @@ def _statements(
 ) -> dict[str, Statement]:
     """Takes the locks in their order, then reads under them, and reads the time last."""
     priced = [row for command in commands if command.reads_prices for row in command.rows]
-    places = {command.holder.around for command in commands} - {""}
     since = min(command.since for command in commands)
     statements = {
         "patience": locks.patience(patience, since=since),
         **locks.statements(wanted, skip_locked=patience is Patience.NONE),
         "prices": Statement(sql.PRICES, [priced]) if priced else None,
-        "units_at": Statement(sql.UNITS_AT, [list(wanted.networks)]) if wanted.networks else None,
-        "units_around": Statement(sql.UNITS_AROUND, [list(places)]) if places else None,
+        **counting.statements(commands),
         "replies": Statement(sql.REPLIES, columns(wanted.keys)) if wanted.keys else None,
         "now": Statement(NOW_AND_PENDING_OF, [list(wanted.holders)]),
     }

@@ -3,6 +3,7 @@
 from reservations.models.adopted_holder import AdoptedHolder
 from reservations.models.api_token import ApiToken, rate_is_known
 from reservations.models.clock import AuditRun, Forgotten, Repair, Sweep
+from reservations.models.cooldown_lift import CooldownLift
 from reservations.models.idempotency_key import IdempotencyKey
 from reservations.models.reservation import Reservation, ReservationQuerySet
 from reservations.models.staff_action import StaffAction
@@ -11,6 +12,7 @@ __all__ = [
     "AdoptedHolder",
     "ApiToken",
     "AuditRun",
+    "CooldownLift",
     "Forgotten",
     "IdempotencyKey",
     "Repair",

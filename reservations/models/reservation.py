@@ -160,6 +160,12 @@ class Reservation(models.Model):
                 name="pending_around",
             ),
             models.Index(fields=("holder", "-created_at"), name="reservation_by_holder"),
+            # The last that ended unpaid at a network.
+            models.Index(
+                fields=("address", "-ended_at"),
+                condition=Q(status__in=("expired", "released"), withdrawn="") & ~Q(address=""),
+                name="unpaid_by_address",
+            ),
             # What a customer has bought of a product with `max_per_customer`.
             models.Index(
                 fields=("holder", "inventory"),

@@ -77,13 +77,11 @@ def earlier_kept(request: HttpRequest) -> Iterator[None]:
 
 
 def holder_for(request: HttpRequest) -> Holder | None:
-    """The holder of a new hold; None for a browser without a cookie. Holds of accounts do not count
-    towards a network's limit."""
+    """The holder of a new hold; None for a browser without a cookie."""
     note_holds(request, holds=True)
     if not (here := names_here(request)):
         return None
-    network = "" if request.user.is_authenticated else client_network(request)
-    return Holder(here[0], network, others=tuple(here[1:]))
+    return Holder(here[0], client_network(request), others=tuple(here[1:]))
 
 
 def live_holds(request: HttpRequest) -> list[Reservation]:

@@ -35,7 +35,7 @@ def test_a_batch_locks_once_in_pk_order_and_writes_once() -> None:
     ) as queries:
         _transact(commands, Patience.NONE)
     statements = [query["sql"] for query in queries if query["sql"] not in ("BEGIN", "COMMIT")]
-    _, lock, advisory, prices, _, _, now, write = statements
+    _, lock, advisory, prices, *_, now, write = statements
     assert lock.endswith("ORDER BY 1 ASC FOR NO KEY UPDATE SKIP LOCKED")
     assert 'FROM "inventory_inventory"' in lock
     assert "pg_advisory_xact_lock" in advisory

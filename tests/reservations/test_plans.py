@@ -22,6 +22,14 @@ PENDING = """
         '192.0.2.' || n %% 250 || '/32', '192.0.2', now(), now() + interval '10 minutes', 0
     FROM generate_series(1, 2000) AS n
 """
+UNPAID = """
+    INSERT INTO reservations_reservation
+        (id, inventory_id, quantity, unit_paise, name, status, holder, address, created_at,
+         expires_at, ended_at, renewals)
+    SELECT gen_random_uuid(), %s, 1, 385000, 'Tidal', 'expired', 'session:' || n,
+        '192.0.2.' || n %% 250 || '/32', now() - interval '10 minutes', now(), now(), 0
+    FROM generate_series(1, 2000) AS n
+"""
 KEYS = """
     INSERT INTO reservations_idempotencykey
         (client, endpoint, key, request_hash, status, body, created_at)
@@ -37,7 +45,9 @@ def hold(row: Inventory, name: str) -> None:
     )
 
 
-def test_a_hold_in_the_middle_of_a_drop_reads_none_of_the_others() -> None:
+def test_a_hold_in_the_middle_of_a_drop_reads_none_of_the_others(settings) -> None:
+    settings.RESERVATION_MAX_SHARE = 25
+    settings.RESERVATION_COOL_DOWN_MINUTES = [5, 30, 120]
     row = stocked(100)
     with connection.cursor() as cursor:
         # What other tests rolled back makes the files longer, by which the planner judges.
@@ -47,6 +57,7 @@ def test_a_hold_in_the_middle_of_a_drop_reads_none_of_the_others() -> None:
         for n in range(12):
             hold(row, f"early-{n}")
         cursor.execute(PENDING, [row.pk])
+        cursor.execute(UNPAID, [row.pk])
         cursor.execute(KEYS)
     before = rows_read(*HISTORY)
     hold(row, "late")
