@@ -48,6 +48,7 @@ STEPS = {
     "refund": "Refunded",
     "restock": "Units put back",
     "cancel": "Cancelled",
+    "delete account": "Account deleted",
 }
 
 
