@@ -25,8 +25,8 @@ AT_ONCE = 500
 Rows = Iterable[Mapping[str, Any]]
 
 RESERVATION = (
-    "id", "name", "quantity", "unit_paise", "status", "withdrawn", "address", "created_at",
-    "expires_at", "ended_at", "renewals",
+    "id", "name", "quantity", "unit_paise", "status", "withdrawn", "address", "around",
+    "created_at", "expires_at", "ended_at", "renewals",
 )  # fmt: skip
 CONTACT = (
     "reservation_id", "name", "email", "phone", "delivery", "line1", "line2", "city", "region",

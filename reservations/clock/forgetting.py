@@ -16,7 +16,7 @@ from django.utils import timezone
 from allo import pruning
 from reservations.engine.locks import locking_reservations
 from reservations.models import AdoptedHolder, Forgotten, Reservation
-from reservations.models.reservation import HELD_FOR, NOBODY
+from reservations.models.reservation_triggers import HELD_FOR, NOBODY
 
 BEGINNING = datetime.fromisoformat("2000-01-01T00:00:00+00:00")
 # Accounts, and browsers that are an account's, are forgotten when the account is deleted.
@@ -25,7 +25,7 @@ OF_A_STRANGER = (
     & ~Q(holder=NOBODY)
     & ~Exists(AdoptedHolder.objects.filter(holder=OuterRef("holder")))
 )
-OF_A_NETWORK = ~Q(address="") & ~Q(address__startswith="token:")
+OF_A_NETWORK = Q(~Q(address="") | ~Q(around="")) & ~Q(address__startswith="token:")
 
 Forget = Callable[[QuerySet[Any]], object]
 
@@ -41,7 +41,7 @@ def forget() -> None:
 
 
 def forget_networks(rows: QuerySet[Reservation]) -> None:
-    _locked(rows.filter(OF_A_NETWORK)).update(address="")
+    _locked(rows.filter(OF_A_NETWORK)).update(address="", around="")
 
 
 def forget_visitors(rows: QuerySet[Reservation]) -> None:

@@ -16,6 +16,7 @@ from checkout import contacts
 from checkout.audit import audit_money
 from checkout.contacts import Typed
 from checkout.models import Contact, Order, OrderEvent, OrderLine, Payment
+from checkout.models.order_triggers import TIMES
 from inventory.models import Inventory
 from reservations import services
 from reservations.clock import forgetting
@@ -57,7 +58,9 @@ def ended(
 
 
 def whose(held: Reservation) -> tuple[str, str]:
+    """Its holder and its network, which is known or forgotten with the one around it."""
     held.refresh_from_db()
+    assert bool(held.around) == ("/" in held.address)
     return held.holder, held.address
 
 
@@ -100,7 +103,7 @@ def test_a_walk_goes_on_where_it_ended_a_portion_at_a_time(monkeypatch, settings
     assert {whose(held) for held in old} == {("nobody", "")}
     # What ends later is found, and what lies behind the mark is not read again.
     later = ended(row, 170, "visitor:later")
-    Reservation.objects.filter(pk=later.pk).update(address="")
+    Reservation.objects.filter(pk=later.pk).update(address="", around="")
     settings.KEEP_VISITORS_DAYS = 160
     with CaptureQueriesContext(connection) as queries:
         forgetting.forget()
@@ -119,6 +122,18 @@ def test_reservations_that_ended_at_one_moment_are_not_parted(monkeypatch) -> No
     Reservation.objects.update(status="expired", ended_at=ago, created_at=ago - DAY, expires_at=ago)
     forgetting.forget()
     assert {whose(each) for each in held} == {("nobody", "")}
+
+
+# What is history, and says nothing of a person.
+HISTORY = {
+    "id", "inventory_id", "quantity", "unit_paise", "name", "status", "created_at", "expires_at",
+    "ended_at", "renewals", "withdrawn", "paying_since", "window_given",
+}  # fmt: skip
+
+
+def test_each_column_of_a_reservation_is_history_or_is_forgotten() -> None:
+    columns = {field.attname for field in Reservation._meta.concrete_fields}
+    assert columns == HISTORY | {"holder", "address", "around"}
 
 
 # --- contacts -----------------------------------------------------------------------------------
@@ -192,10 +207,14 @@ def test_an_old_order_loses_its_person_and_nothing_else(settings) -> None:
 
 
 KEPT = [
-    field.attname
-    for field in Order._meta.concrete_fields
-    if field.attname not in {*ERASED, "holder", "account_id"}
-]
+    "id", "number", "state", "opened_at", *TIMES, "total_paise", "shipping_paise", "by_program",
+    "invoice_number",
+]  # fmt: skip
+
+
+def test_each_column_of_an_order_is_kept_or_is_forgotten() -> None:
+    columns = {field.attname for field in Order._meta.concrete_fields}
+    assert columns == {*KEPT, *ERASED, "holder", "account_id"}
 
 
 # --- the task, and what the documents say of it -------------------------------------------------
