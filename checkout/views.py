@@ -1,9 +1,6 @@
 from collections.abc import Mapping
-from hashlib import sha256
-from typing import Any
 from uuid import UUID, uuid4
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -16,33 +13,21 @@ from allo.web.parts import (
     SeeOther,
     busy,
     go_to,
-    holds_changed,
     never_stored,
-    render_part,
     wants_part,
 )
 from checkout import contacts, limits, paying, proving
-from checkout.buying import form_context, remember, shown, shown_hold
+from checkout.buying import remember, shown, shown_hold
 from checkout.forms import BuyerForm
-from checkout.models import Order
 from checkout.orders import links, opening
+from checkout.page import page
 from reservations import refusals, services
-from reservations.engine.events import reservation_topic
 from reservations.engine.idempotency import Reply
 from reservations.models import Reservation
-from reservations.refusals import Refusal
-from reservations.shop.holders import live_holds, owned, topics_of
+from reservations.shop.holders import owned
 from reservations.shop.keys import key_of, once_for, reply
-from reservations.shop.panel import next_lapse_of, stock_of
 
 Status = Reservation.Status
-
-TITLES = {
-    "pending": "Held for you",
-    "confirmed": "Confirmed",
-    "released": "Cancelled",
-    "expired": "Ran out",
-}
 
 
 @require_safe
@@ -51,7 +36,7 @@ def checkout(request: Request, reservation_id: UUID) -> HttpResponse:
     reservation = owned(request, reservation_id)
     if reservation.status == Status.CONFIRMED and (order := opening.order_of(reservation)):
         return go_to(request, links.path_to(order))
-    return _page(request, reservation)
+    return page(request, reservation)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -73,7 +58,7 @@ def _not_yet(request: Request, reservation: Reservation, form: BuyerForm) -> Htt
     if wait := limits.to_pay(request):
         return _slow_down(request, reservation, wait, form)
     if reservation.is_pending and (asked := proving.ask_first(request, form)):
-        return asked.remembered(_page(request, reservation, form=form, asked=asked))
+        return asked.remembered(page(request, reservation, form=form, asked=asked))
     return None
 
 
@@ -132,11 +117,11 @@ def contact(request: HttpRequest, reservation_id: UUID) -> HttpResponse:
 def _not_valid(request: Request, reservation: Reservation, form: BuyerForm) -> HttpResponse:
     """What has ended is shown as that, and not the form's mistakes."""
     if reservation.is_pending:
-        return _page(request, reservation, form=form, status=422)
+        return page(request, reservation, form=form, status=422)
     if order := opening.order_of(reservation):
         return go_to(request, links.path_to(order))
     expired = reservation.status == Status.EXPIRED
-    return _page(request, reservation, status=refusals.GONE if expired else refusals.CONFLICT)
+    return page(request, reservation, status=refusals.GONE if expired else refusals.CONFLICT)
 
 
 def _slow_down(
@@ -144,7 +129,7 @@ def _slow_down(
 ) -> HttpResponse:
     """The page with what was typed, and with the time to wait."""
     refusal = refusals.rate_limited(seconds)
-    return _page(request, reservation, form=form, refusal=refusal, status=refusals.TOO_MANY)
+    return page(request, reservation, form=form, refusal=refusal, status=refusals.TOO_MANY)
 
 
 def _answer(
@@ -171,105 +156,8 @@ def _respond(request: Request, reservation: Reservation, answer: Reply) -> HttpR
 
 def _outcome(request: Request, reservation: Reservation, answer: Reply) -> HttpResponse:
     if answer.status == refusals.DONE:
-        return _page(request, reservation)
-    return _page(request, reservation, refusal=refusals.refusal(answer), status=answer.status)
-
-
-def _page(
-    request: Request,
-    reservation: Reservation,
-    *,
-    form: BuyerForm | None = None,
-    refusal: Refusal | None = None,
-    asked: proving.Asked | None = None,
-    status: int = 200,
-) -> HttpResponse:
-    again = _again(reservation)
-    seen = _seen(reservation, again)
-    if request.GET.get("seen") == seen and wants_part(request):
-        return HttpResponse(status=204)
-    part = "again" if request.htmx.target == "again" else "state"
-    order = _order_of(reservation)
-    context = {
-        "reservation": reservation,
-        "refusal": refusal,
-        "seen": seen,
-        "topics": [reservation_topic(reservation.pk)],
-        "title": _title(reservation),
-        "part": part,
-        "swapped": wants_part(request),
-        "idempotency_key": uuid4(),
-        "now": timezone.now(),
-        "order": order,
-        "provider": opening.provider_of(order) if order else settings.PAYMENT_PROVIDER,
-        "asked": asked or (proving.waiting(request) if reservation.is_pending else None),
-        **_buying(request, reservation, form),
-        **again,
-    }
-    status = asked.status if asked else status
-    response = render_part(request, "checkout/checkout.html", part, context, status=status)
-    paying.may_lead_to(context["provider"], response)
-    return response if part == "again" else holds_changed(response)
-
-
-def _order_of(reservation: Reservation) -> Order | None:
-    """The open order that a hold is on; of an ended one the last, whose money may be on its way."""
-    if reservation.is_pending:
-        return opening.order_of(reservation) if reservation.paying_since else None
-    return Order.objects.filter(order_lines__reservation=reservation).first()
-
-
-def _buying(request: Request, reservation: Reservation, form: BuyerForm | None) -> dict[str, Any]:
-    if not reservation.is_pending:
-        return {"contact": contacts.for_page_of(reservation)}
-    others = [hold for hold in live_holds(request) if hold.pk != reservation.pk]
-    return {
-        **form_context(request, form, [reservation]),
-        "others": others,
-        "unpaid": "unpaid" in request.GET,
-        "holder_topics": topics_of(request),
-    }
-
-
-def _title(reservation: Reservation) -> str:
-    """The title of the browser's tab. A part includes it, so that the tab never shows an old
-    state."""
-    return "Taken back" if reservation.withdrawn else TITLES[reservation.status]
-
-
-def _again(reservation: Reservation) -> dict[str, Any]:
-    """What can be reserved again: in the same warehouse, else in the one with the most."""
-    nothing: dict[str, Any] = {"again": None, "again_quantity": 0, "next_lapse_at": None}
-    nothing |= {"stock": [], "keys": []}
-    if reservation.status not in (Reservation.Status.EXPIRED, Reservation.Status.RELEASED):
-        return nothing
-    if not reservation.inventory.product.is_published:
-        return nothing
-    stock = stock_of(reservation.inventory.product)
-    here = [row for row in stock if row.pk == reservation.inventory_id and row.available]
-    again = here[0] if here else max(stock, key=lambda row: row.available)
-    return {
-        "again": again if again.available else None,
-        "again_quantity": min(again.available, reservation.quantity),
-        "next_lapse_at": next_lapse_of(stock),
-        "stock": stock,
-        "keys": [reservation.inventory.product_id],
-    }
-
-
-def _seen(reservation: Reservation, again: dict[str, Any]) -> str:
-    """A hash of what the page shows, by which polling detects a change."""
-    offered = again["again"] and (again["again"].pk, again["again"].available)
-    state = (
-        reservation.status,
-        reservation.quantity,
-        reservation.expires_at,
-        reservation.paying_since,
-        offered,
-        again["next_lapse_at"],
-        reservation.inventory.product.is_published,
-    )
-    return sha256(str(state).encode()).hexdigest()[:16]
+        return page(request, reservation)
+    return page(request, reservation, refusal=refusals.refusal(answer), status=answer.status)
 
 
 def _url(reservation: Reservation) -> str:

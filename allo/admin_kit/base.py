@@ -3,7 +3,9 @@
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
 from django.contrib.admin.widgets import AdminTextareaWidget
+from django.core.exceptions import BadRequest
 from django.core.paginator import Page, Paginator
 from django.db import connection, models
 from django.db.models import Model, QuerySet
@@ -87,6 +89,12 @@ class ModelAdmin(Editing[Row], Pages[Row]):
     formfield_overrides: ClassVar[dict[Any, Any]] = {
         models.TextField: {"form_class": TextField, "widget": AdminTextareaWidget},
     }
+
+    def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
+        """Filters give a query's values to PostgreSQL, which has no text with NUL in it."""
+        if any("\0" in value for _, values in request.GET.lists() for value in values):
+            raise BadRequest("no text has a NUL character in it")
+        return super().get_changelist_instance(request)
 
 
 class ReadOnlyAdmin(ModelAdmin[Row]):

@@ -8,7 +8,7 @@ from pgtrigger import Condition, UpdateOf
 
 from allo.postgresql.triggers import Refuse, RefuseUnless
 from checkout.models.contact import KEPT_BY_LAW
-from reservations.models.reservation import FORGOTTEN
+from reservations.models.reservation_triggers import FORGOTTEN
 
 # The only moves of an order there are.
 MOVES = (

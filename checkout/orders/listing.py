@@ -15,6 +15,7 @@ from django.views.decorators.http import require_safe
 from allo.web.parts import Request, never_stored
 from catalog import paging
 from checkout.models import Charge, Order, OrderLine
+from checkout.orders.numbers import as_written
 from checkout.orders.showing import title_of
 from reservations.shop.holders import holders_of, topics_of
 
@@ -90,7 +91,7 @@ def _shown(found: list[Order], *, newer: bool, older: bool) -> Page:
 
 
 def _place(mine: Sequence[Q], number: str) -> Order:
-    found = Order.objects.filter(number=number)
+    found = Order.objects.filter(number=as_written(number))
     for own in mine:
         if place := found.filter(own).first():
             return place

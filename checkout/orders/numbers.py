@@ -15,7 +15,7 @@ def new_number() -> str:
 
 def as_written(typed: str) -> str:
     """The number that a person means: in any case, with any spaces and dashes, with or without
-    "AL". What cannot be a number is returned as it is."""
+    "AL". Empty, which no order has, for what cannot be a number."""
     plain = "".join(c for c in typed.upper() if c.isascii() and c.isalnum())
     digits = plain.removeprefix("AL").translate(_MISTAKEN)
-    return f"AL-{digits[:4]}-{digits[4:]}" if len(digits) == 8 else typed
+    return f"AL-{digits[:4]}-{digits[4:]}" if len(digits) == 8 else ""

@@ -16,7 +16,7 @@ from django.utils import timezone
 from allo import pruning
 from reservations.engine.locks import locking_reservations
 from reservations.models import AdoptedHolder, Forgotten, Reservation
-from reservations.models.reservation import HELD_FOR, NOBODY
+from reservations.models.reservation_triggers import HELD_FOR, NOBODY
 
 BEGINNING = datetime.fromisoformat("2000-01-01T00:00:00+00:00")
 # Accounts, and browsers that are an account's, are forgotten when the account is deleted.

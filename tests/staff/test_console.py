@@ -4,11 +4,14 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
+from django.contrib import admin
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import User
 from django.db import DatabaseError, connection, transaction
 from django.test import Client
+from django.urls import reverse
 
+from allo.admin_kit.base import ModelAdmin
 from allo.postgresql.auditing import findings
 from inventory.models import Inventory
 from reservations import services
@@ -376,3 +379,13 @@ def test_the_list_of_staff_actions_shows_actor_time_and_reason(support, floor) -
     page = support.get("/admin/reservations/staffaction/").content.decode()
     assert "A bot" in page
     assert "support" in page
+
+
+def test_a_filter_by_what_no_text_has_is_refused_in_every_list(admin_client) -> None:
+    for model, page in admin.site._registry.items():
+        if not isinstance(page, ModelAdmin):
+            continue
+        address = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
+        for name in ("q", "kind", "state", "provider", "action", "decision", "p"):
+            refused = admin_client.get(address, {name: "a\0"})
+            assert refused.status_code in (400, 404), (address, name)

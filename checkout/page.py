@@ -1,0 +1,125 @@
+"""The page of a reservation at the checkout, in each of its states."""
+
+from hashlib import sha256
+from typing import Any
+from uuid import uuid4
+
+from django.conf import settings
+from django.http import HttpResponse
+from django.utils import timezone
+
+from allo.web.parts import Request, holds_changed, render_part, wants_part
+from checkout import contacts, paying, proving
+from checkout.buying import form_context
+from checkout.forms import BuyerForm
+from checkout.models import Order
+from checkout.orders import opening
+from reservations.engine.events import reservation_topic
+from reservations.models import Reservation
+from reservations.refusals import Refusal
+from reservations.shop.holders import live_holds, topics_of
+from reservations.shop.panel import next_lapse_of, stock_of
+
+TITLES = {
+    "pending": "Held for you",
+    "confirmed": "Confirmed",
+    "released": "Cancelled",
+    "expired": "Ran out",
+}
+
+
+def page(
+    request: Request,
+    reservation: Reservation,
+    *,
+    form: BuyerForm | None = None,
+    refusal: Refusal | None = None,
+    asked: proving.Asked | None = None,
+    status: int = 200,
+) -> HttpResponse:
+    again = _again(reservation)
+    seen = _seen(reservation, again)
+    if request.GET.get("seen") == seen and wants_part(request):
+        return HttpResponse(status=204)
+    part = "again" if request.htmx.target == "again" else "state"
+    order = _order_of(reservation)
+    context = {
+        "reservation": reservation,
+        "refusal": refusal,
+        "seen": seen,
+        "topics": [reservation_topic(reservation.pk)],
+        "title": _title(reservation),
+        "part": part,
+        "swapped": wants_part(request),
+        "idempotency_key": uuid4(),
+        "now": timezone.now(),
+        "order": order,
+        "provider": opening.provider_of(order) if order else settings.PAYMENT_PROVIDER,
+        "asked": asked or (proving.waiting(request) if reservation.is_pending else None),
+        **_buying(request, reservation, form),
+        **again,
+    }
+    status = asked.status if asked else status
+    response = render_part(request, "checkout/checkout.html", part, context, status=status)
+    paying.may_lead_to(context["provider"], response)
+    return response if part == "again" else holds_changed(response)
+
+
+def _order_of(reservation: Reservation) -> Order | None:
+    """The open order that a hold is on; of an ended one the last, whose money may be on its way."""
+    if reservation.is_pending:
+        return opening.order_of(reservation) if reservation.paying_since else None
+    return Order.objects.filter(order_lines__reservation=reservation).first()
+
+
+def _buying(request: Request, reservation: Reservation, form: BuyerForm | None) -> dict[str, Any]:
+    if not reservation.is_pending:
+        return {"contact": contacts.for_page_of(reservation)}
+    others = [hold for hold in live_holds(request) if hold.pk != reservation.pk]
+    return {
+        **form_context(request, form, [reservation]),
+        "others": others,
+        "unpaid": "unpaid" in request.GET,
+        "holder_topics": topics_of(request),
+    }
+
+
+def _title(reservation: Reservation) -> str:
+    """The title of the browser's tab. A part includes it, so that the tab never shows an old
+    state."""
+    return "Taken back" if reservation.withdrawn else TITLES[reservation.status]
+
+
+def _again(reservation: Reservation) -> dict[str, Any]:
+    """What can be reserved again: in the same warehouse, else in the one with the most."""
+    nothing: dict[str, Any] = {"again": None, "again_quantity": 0, "next_lapse_at": None}
+    nothing |= {"stock": [], "keys": []}
+    if reservation.status not in (Reservation.Status.EXPIRED, Reservation.Status.RELEASED):
+        return nothing
+    if not reservation.inventory.product.is_published:
+        return nothing
+    stock = stock_of(reservation.inventory.product)
+    here = [row for row in stock if row.pk == reservation.inventory_id and row.available]
+    again = here[0] if here else max(stock, key=lambda row: row.available)
+    return {
+        "again": again if again.available else None,
+        "again_quantity": min(again.available, reservation.quantity),
+        "next_lapse_at": next_lapse_of(stock),
+        "stock": stock,
+        "keys": [reservation.inventory.product_id],
+    }
+
+
+def _seen(reservation: Reservation, again: dict[str, Any]) -> str:
+    """A hash of what the page shows, by which polling detects a change."""
+    offered = again["again"] and (again["again"].pk, again["again"].available)
+    state = (
+        reservation.status,
+        reservation.quantity,
+        reservation.expires_at,
+        reservation.paying_since,
+        offered,
+        again["next_lapse_at"],
+        reservation.inventory.product.is_published,
+    )
+    return sha256(str(state).encode()).hexdigest()[:16]

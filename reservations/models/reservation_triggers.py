@@ -1,0 +1,43 @@
+"""What the database holds of reservations, whatever writes to them."""
+
+from typing import Any
+
+import pgtrigger
+
+from allo.postgresql.triggers import Refuse
+
+# What is left of a holder that is forgotten: the program that held for it, if any.
+NOBODY, HELD_FOR = "nobody", "^(token:[0-9]+:)?.*$"
+FORGOTTEN = rf"regexp_replace({{0}}.holder, '{HELD_FOR}', '\1{NOBODY}')"
+
+
+class ChangesWhatEnded(pgtrigger.Condition):
+    """Of a final state only whose it was can change, and only so that nobody knows it any more."""
+
+    def resolve(self, model: Any) -> str:
+        others = pgtrigger.AnyChange(exclude=["holder", "address", "around"]).resolve(model)
+        return (
+            f"OLD.status <> 'pending' AND ({others}"
+            f" OR (NEW.holder <> OLD.holder AND NEW.holder <> {FORGOTTEN.format('OLD')})"
+            " OR (NEW.address <> OLD.address AND NEW.address <> '')"
+            " OR (NEW.around <> OLD.around AND NEW.around <> ''))"
+        )
+
+    def __init__(self) -> None:
+        """Its text follows from the model."""
+
+
+OF_RESERVATION = (
+    Refuse(
+        name="final_is_final",
+        operation=pgtrigger.Update,
+        condition=ChangesWhatEnded(),
+    ),
+    Refuse(name="history_is_kept", operation=pgtrigger.Delete),
+    # Fires only for statements that update one of these columns.
+    Refuse(
+        name="price_is_kept",
+        operation=pgtrigger.UpdateOf("inventory_id", "unit_paise", "name"),  # type: ignore[no-untyped-call]
+        condition=pgtrigger.AnyChange("inventory", "unit_paise", "name"),
+    ),
+)
