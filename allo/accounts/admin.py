@@ -23,7 +23,7 @@ class AccountAdmin(Searched[Account], ReadOnlyAdmin[Account]):
     sortable_by = ()
     search_fields = ("email_key",)
     search_help_text = "How an e-mail address begins"
-    fields = ("email", "created_at", "is_active", "reservations", "browsers", "orders")
+    fields = ("email", "created_at", "is_active", "reservations", "browsers", "orders", "mail")
 
     def found(self, words: str) -> Q:
         return Q(email_key__startswith=words.lower())
@@ -51,6 +51,11 @@ class AccountAdmin(Searched[Account], ReadOnlyAdmin[Account]):
     @admin.display
     def orders(self, account: Account) -> SafeString:
         return _link("checkout_order", account.holder, "Orders")
+
+    @admin.display
+    def mail(self, account: Account) -> SafeString:
+        """That and when something was sent, and never what it said."""
+        return _link("outbox_message", account.user.email, "Messages")
 
 
 @admin.register(DeletedAccount)

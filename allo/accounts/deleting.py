@@ -24,7 +24,7 @@ from reservations.clock.forgetting import forget_holders
 from reservations.exceptions import NotPending, ReservationExpired
 from reservations.models import AdoptedHolder, Reservation
 
-EVENT = "account deleted"
+EVENT = "delete account"
 WHY_KEPT = "Kept because the law asks for the record of a sale"
 
 

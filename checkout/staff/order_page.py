@@ -48,6 +48,7 @@ STEPS = {
     "refund": "Refunded",
     "restock": "Units put back",
     "cancel": "Cancelled",
+    "delete account": "Account deleted",
 }
 
 
@@ -94,7 +95,9 @@ class Dossier(Shown):
         """What staff did, and what happened by itself, the latest first."""
         events = list(self.order.order_events.select_related("who"))
         done = [
-            Happened(STEPS.get(event.what, event.what), event.at, event.note, event.who)
+            Happened(
+                STEPS.get(event.what, event.what.capitalize()), event.at, event.note, event.who
+            )
             for event in events
         ]
         names = {step.what for step in done}

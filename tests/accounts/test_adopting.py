@@ -42,6 +42,7 @@ def test_what_was_held_and_ordered_here_is_there_on_the_next_device(client) -> N
     page = staff("Support").get(f"/admin/accounts/account/{account.pk}/change/").content.decode()
     browser = AdoptedHolder.objects.get().holder
     assert f"q=user%3A{account.pk}" in page
+    assert "/admin/outbox/message/?q=asha%40example.org" in page
     assert f"q={browser.replace(':', '%3A')}" in page
 
 

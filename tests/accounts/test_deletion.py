@@ -155,6 +155,22 @@ def test_what_is_on_the_record_of_staff_is_not_deleted(asha) -> None:
     assert not is_deleted()
 
 
+def test_a_deletion_that_meets_a_busy_row_says_so_and_the_next_goes_on(asha, monkeypatch) -> None:
+    row = stocked(5)
+    holding(asha, row)
+
+    def busy(**_asked: object) -> None:
+        raise Busy
+
+    with monkeypatch.context() as while_busy:
+        while_busy.setattr(services, "release", busy)
+        refused = press_delete(asha)
+    assert (refused.status_code, "Retry-After" in refused.headers) == (503, True)
+    assert not is_deleted()
+    assert press_delete(asha).status_code == 303
+    assert is_deleted()
+
+
 def test_who_is_not_signed_in_deletes_and_exports_nothing(client) -> None:
     for page in (PAGE, "/account/export/"):
         assert client.get(page).headers["Location"].startswith("/account/sign-in/")
