@@ -143,7 +143,7 @@ def test_a_mistake_is_shown_beside_its_field_and_the_input_is_kept(
     expect(email).to_have_accessible_description(
         "This is not an e-mail address, such as asha@example.org."
     )
-    page.get_by_role("alert").get_by_role("link", name="Enter a valid email").click()
+    page.get_by_role("alert").get_by_role("link", name="This is not an e-mail").click()
     expect(email).to_be_focused()
     email.fill("asha@example.org")
     pay_button(page).click()
