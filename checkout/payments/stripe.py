@@ -6,30 +6,12 @@ those are listed. Lists are complete at once; Stripe's search is not, and does n
 merchants in India.
 """
 
-import logging
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime, tzinfo
-from typing import Any
 from uuid import UUID
 
 import stripe
 
-from checkout.payments.base import (
-    BadHook,
-    Fact,
-    Invitation,
-    MethodRefused,
-    Money,
-    Returned,
-    Seen,
-    Session,
-    SessionState,
-    Unreachable,
-)
-from checkout.payments.bounded import BoundedClient
+from checkout.payments.base import BadHook, Invitation, MethodRefused, Returned, Session
 from checkout.payments.stripe_data import (
-    FACTS,
     INTENT_STATES,
     MALFORMED,
     Plain,
@@ -40,60 +22,15 @@ from checkout.payments.stripe_data import (
     returned,
     same_amount,
     session_parameters,
-    translated,
     was_tried,
 )
+from checkout.payments.stripe_reader import StripeReader
 
-log = logging.getLogger(__name__)
-
-API = "https://api.stripe.com"
-PAGES = "https://checkout.stripe.com"
 HOOK_SECONDS = 300
-SEEN_WITH_SESSION = ["payment_intent.latest_charge.refunds"]
-SEEN_WITH_INTENT = ["latest_charge.refunds"]
-SEEN_WITH_EACH_INTENT = ["data.latest_charge.refunds"]
 
 
-class Stripe:
+class Stripe(StripeReader):
     """Safe for threads. Each method takes `seconds` at most, whatever the number of its calls."""
-
-    def __init__(
-        self,
-        *,
-        key: str,
-        hook_secret: str,
-        name: str = "stripe",
-        api: str = API,
-        origin: str = PAGES,
-        proxies: bool = True,
-        plain_method: str | None = None,
-        seconds: float = 4.0,
-        zone: tzinfo = UTC,
-    ) -> None:
-        """`zone` is that of times which buyers read."""
-        self.name = name
-        self.origin = origin
-        self.plain_method = plain_method
-        self._hook_secret = hook_secret
-        self._zone = zone
-        self._http = BoundedClient(seconds, proxies=proxies)
-        # Repetitions are the callers': they look first.
-        client = stripe.StripeClient(
-            key, base_addresses={"api": api}, http_client=self._http, max_network_retries=0
-        )
-        self._api = client.v1
-
-    @contextmanager
-    def _calls(self) -> Iterator[None]:
-        with self._http.limit():
-            try:
-                yield
-            except stripe.StripeError as error:
-                raise translated(error) from error
-            except MALFORMED as error:
-                # Not even the SDK checks the shape of what a broken proxy answers.
-                log.exception("an answer that is not %s's", self.name)
-                raise Unreachable(f"an answer that is not {self.name}'s: {error}") from error
 
     def open(self, invitation: Invitation) -> Session:
         with self._calls():
@@ -102,70 +39,6 @@ class Stripe:
                 {"idempotency_key": f"session-{invitation.payment_id}"},
             )
         return Session(reference=session.id, url=session.url or "")
-
-    def look(self, payment_id: UUID, session_ref: str) -> Seen:
-        with self._calls():
-            if is_intent(session_ref):
-                intent = self._intent(session_ref)
-                state = INTENT_STATES.get(intent["status"], SessionState.OPEN)
-                return Seen(session=state, money=tuple(self._money([intent])))
-            session = self._api.checkout.sessions.retrieve(
-                session_ref, {"expand": SEEN_WITH_SESSION}
-            ).to_dict()
-            ours = [
-                intent
-                for intent in self._intents(session)
-                if intent["metadata"].get("payment_id") == str(payment_id)
-            ]
-            return Seen(session=SessionState(session["status"]), money=tuple(self._money(ours)))
-
-    def _intents(self, session: Plain) -> list[Plain]:
-        """The session's own first, then others of its customer."""
-        own, customer = session["payment_intent"], session["customer"]
-        found = [own] if own else []
-        if customer:
-            listed = self._api.payment_intents.list(
-                {"customer": customer, "limit": 100, "expand": SEEN_WITH_EACH_INTENT}
-            )
-            known = own and own["id"]
-            found += [one.to_dict() for one in listed.auto_paging_iter() if one.id != known][::-1]
-        return found
-
-    def _intent(self, reference: str) -> dict[str, Any]:
-        return self._api.payment_intents.retrieve(reference, {"expand": SEEN_WITH_INTENT}).to_dict()
-
-    def _money(self, intents: Iterable[Plain]) -> Iterator[Money]:
-        for intent in intents:
-            charge, fact = intent["latest_charge"], FACTS.get(intent["status"])
-            # An intent that was cancelled before anybody paid holds no money, nor does one whose
-            # charge failed.
-            if not fact or not charge or charge["status"] != "succeeded":
-                continue
-            yield Money(
-                reference=intent["id"],
-                amount=charge["amount_captured" if fact is Fact.CAPTURED else "amount"],
-                currency=charge["currency"].upper(),
-                fact=fact,
-                refunds=self._refunds(charge) if fact is Fact.CAPTURED else (),
-                disputed_at=self._disputed_at(charge),
-            )
-
-    def _refunds(self, charge: Plain) -> tuple[Returned, ...]:
-        """A charge shows its latest ten."""
-        refunds = charge["refunds"]
-        if refunds["has_more"]:
-            return tuple(self._all_refunds(charge["payment_intent"]))
-        return tuple(returned(refund) for refund in reversed(refunds["data"]))
-
-    def _all_refunds(self, reference: str) -> list[Returned]:
-        found = self._api.refunds.list({"payment_intent": reference, "limit": 100})
-        return [returned(refund.to_dict()) for refund in found.auto_paging_iter()][::-1]
-
-    def _disputed_at(self, charge: Plain) -> datetime | None:
-        if not charge["disputed"]:
-            return None
-        disputes = self._api.disputes.list({"charge": charge["id"], "limit": 100})
-        return datetime.fromtimestamp(min(one.created for one in disputes.data), UTC)
 
     def close_lets_money_go(self, session_ref: str) -> bool:
         return is_intent(session_ref)

@@ -1,10 +1,7 @@
-"""Products, their categories, pictures and old addresses, and their search index."""
-
 from datetime import datetime
 from hashlib import sha256
 from typing import Self
 
-from django.contrib.postgres.indexes import GinIndex
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models import Case, Index, Q, QuerySet, Value, When
@@ -12,35 +9,9 @@ from django.db.models.functions import Now
 from django.urls import reverse
 from django.utils import timezone
 
-from allo.postgresql.counting import UpTo
 from allo.web.names import name_is_visible
 from catalog import search, triggers
-from catalog.words import Words
-
-
-class CategoryQuerySet(QuerySet["Category"]):
-    def with_total(self, products: QuerySet["Product"], most: int) -> Self:
-        """Annotates `total` of each category, the same for all: how many products there are, or
-        `most + 1` for any number above. So a page needs no query of its own for that."""
-        return self.annotate(total=UpTo(products.order_by().values("pk")[: most + 1]))
-
-
-class Category(models.Model):
-    name = models.CharField(max_length=80, unique=True, validators=[name_is_visible])
-    slug = models.SlugField(max_length=80, unique=True)
-    position = models.PositiveSmallIntegerField(default=0)
-
-    total: int  # annotated by `with_total`
-
-    objects = CategoryQuerySet.as_manager()
-
-    class Meta:
-        ordering = ("position", "name")
-        verbose_name_plural = "categories"
-        triggers = triggers.OF_CATEGORY
-
-    def __str__(self) -> str:
-        return self.name
+from catalog.models.category import Category
 
 
 def picture_path(product: "Product", filename: str) -> str:
@@ -191,80 +162,3 @@ class ReplacedPicture(models.Model):
 
     def __str__(self) -> str:
         return self.name
-
-
-class KeptSlug(models.Model):
-    """A slug that something has or had: old addresses redirect to what it has now."""
-
-    slug = models.SlugField(max_length=80)
-
-    class Meta:
-        abstract = True
-        ordering = ("slug",)
-        default_permissions = ()
-
-    def __str__(self) -> str:
-        return self.slug
-
-
-class CategorySlug(KeptSlug):
-    """Every slug that a category has or had. No other category can take it."""
-
-    category = models.ForeignKey(Category, models.DO_NOTHING, related_name="slugs")
-
-    class Meta(KeptSlug.Meta):
-        constraints = (
-            models.UniqueConstraint(fields=("slug",), name="slug_is_of_one_category_for_ever"),
-        )
-        triggers = triggers.kept_slugs("category")
-
-
-class ProductSlug(KeptSlug):
-    """Every slug that a product has or had. No other product can take it."""
-
-    product = models.ForeignKey(Product, models.DO_NOTHING, related_name="slugs")
-
-    class Meta(KeptSlug.Meta):
-        constraints = (
-            models.UniqueConstraint(fields=("slug",), name="slug_is_of_one_product_for_ever"),
-        )
-        triggers = triggers.kept_slugs("product")
-
-
-class SearchText(models.Model):
-    """The search index of a product. Triggers update it with every change of the product."""
-
-    # A trigger deletes it with the product, also in plain SQL; Django's cascade would not.
-    product = models.OneToOneField(
-        Product, models.DO_NOTHING, primary_key=True, related_name="search_text"
-    )
-    words = Words(editable=False)
-
-    class Meta:
-        default_permissions = ()
-        # Read far more often than written, so no pending list, which each search would have to
-        # scan.
-        indexes = (GinIndex(fields=("words",), name="product_by_word", fastupdate=False),)
-
-    def __str__(self) -> str:
-        return f"words of {self.product}"
-
-
-class SearchWord(models.Model):
-    """Every word that a product has or had, for suggestions when a search is misspelt."""
-
-    word = models.TextField(primary_key=True)
-
-    class Meta:
-        default_permissions = ()
-        indexes = (
-            GinIndex(
-                fields=("word",),
-                name="word_by_trigram",
-                opclasses=("gin_trgm_ops",),
-                fastupdate=False,
-            ),
-        )
-
-    def __str__(self) -> str:
-        return self.word

@@ -1,0 +1,29 @@
+"""Products, their categories, pictures and old addresses, and their search index."""
+
+from catalog.models.category import Category
+from catalog.models.product import (
+    MOST_GST,
+    UNRANKED,
+    Product,
+    ProductQuerySet,
+    ReplacedPicture,
+    picture_path,
+    sized,
+)
+from catalog.models.slugs import CategorySlug, ProductSlug
+from catalog.models.words import SearchText, SearchWord
+
+__all__ = [
+    "MOST_GST",
+    "UNRANKED",
+    "Category",
+    "CategorySlug",
+    "Product",
+    "ProductQuerySet",
+    "ProductSlug",
+    "ReplacedPicture",
+    "SearchText",
+    "SearchWord",
+    "picture_path",
+    "sized",
+]
