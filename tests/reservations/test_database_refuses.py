@@ -85,7 +85,8 @@ def test_whose_a_final_reservation_was_can_only_be_forgotten(holder, left) -> No
     change = Reservation.objects.filter(pk=held.pk).update
     for refused in (
         {"holder": "user:1"}, {"holder": ""}, {"holder": f"{left} "}, {"address": "192.0.2.2/32"},
-        {"holder": left, "quantity": 9}, {"address": "", "withdrawn": "other"}, {"around": "192.0.3"},
+        {"holder": left, "quantity": 9}, {"address": "", "withdrawn": "other"},
+        {"around": "192.0.3"},
     ):  # fmt: skip
         with refused_by("final_is_final"):
             change(**refused)
