@@ -17,6 +17,11 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        migrations.AlterField(
+            model_name='reservation',
+            name='address',
+            field=models.CharField(blank=True, help_text='What held units are counted by: the network of a holder who never bought anything, or an API token.', max_length=43),
+        ),
         migrations.CreateModel(
             name='CooldownLift',
             fields=[

@@ -74,8 +74,8 @@ class Reservation(models.Model):
     address = models.CharField(
         max_length=43,
         blank=True,
-        help_text="What held units are counted by: the network of a holder without an account,"
-        " or an API token.",
+        help_text="What held units are counted by: the network of a holder who never bought"
+        " anything, or an API token.",
     )
     # The /24 or /48 around `address`: see `reservations.engine.holder.places_around`.
     around = models.CharField(max_length=12, blank=True, default="", db_default="", editable=False)

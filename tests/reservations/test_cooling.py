@@ -172,12 +172,6 @@ def test_who_has_bought_is_outside_the_networks_limits_and_a_new_account_is_not(
 
 
 @on_the_shelf
-def test_an_accounts_holds_count_at_its_network(client, django_user_model) -> None:
-    client.force_login(django_user_model.objects.create_user("asha"))
-    assert holding(client, stocked(5)).address == "127.0.0.1/32"
-
-
-@on_the_shelf
 def test_page_and_api_say_why_and_until_when_and_staff_lift_it_with_a_reason(
     client, admin_client
 ) -> None:

@@ -11,7 +11,7 @@ from reservations import services
 from reservations.engine.commands import Holder
 from reservations.exceptions import Busy
 from reservations.models import IdempotencyKey, Reservation
-from tests.shopping import HTMX, hidden, holding, key, press_reserve
+from tests.shopping import HTMX, hidden, holding, key, press, press_reserve
 from tests.stock import stocked
 
 pytestmark = pytest.mark.django_db
@@ -38,12 +38,15 @@ def test_without_a_warehouse_it_is_taken_where_there_is_most(client) -> None:
     assert Reservation.objects.get().inventory_id == most.pk
 
 
-def test_a_signed_in_shopper_holds_without_an_address(client, django_user_model) -> None:
+def test_what_an_account_holds_counts_at_its_network_until_it_buys(
+    client, django_user_model
+) -> None:
     user = django_user_model.objects.create_user("asha")
     client.force_login(user)
-    press_reserve(client, stocked(5))
-    reservation = Reservation.objects.get()
-    assert (reservation.holder, reservation.address) == (f"user:{user.pk}", "")
+    for n, address in enumerate(["127.0.0.1/32", ""]):
+        reservation = holding(client, stocked(5, product=f"p-{n}"))
+        assert (reservation.holder, reservation.address) == (f"user:{user.pk}", address)
+        press(client, reservation, "confirm")
 
 
 def test_reserving_twice_with_one_key_is_one_hold_and_one_answer(client) -> None:
