@@ -65,8 +65,9 @@ def _once(folder: Path, name: str, make: Callable[[Path, Path], None]) -> None:
     with (folder / f"{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (folder / name).exists():
-            make(folder, folder / "unfinished")
-            (folder / "unfinished").rename(folder / name)
+            unfinished = folder / f"{name}.unfinished"
+            make(folder, unfinished)
+            unfinished.rename(folder / name)
 
 
 def _prepare(folder: Path, state: Path) -> None:

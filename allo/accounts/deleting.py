@@ -20,7 +20,7 @@ from allo.outbox import services as outbox
 from checkout import forgetting, looking
 from checkout.models import Order, OrderEvent
 from reservations import services
-from reservations.clock.forgetting import forget_holders
+from reservations.clock.forgetting import forget_holders, forget_networks
 from reservations.exceptions import NotPending, ReservationExpired
 from reservations.models import AdoptedHolder, Reservation
 
@@ -68,13 +68,14 @@ def _release(account: Account) -> None:
 
 
 def _forget(account: Account) -> None:
-    """What ended becomes nobody's, and loses what was typed for it; a portion at a time, as there
-    may be many."""
+    """What ended becomes nobody's, and loses its network and what was typed for it; a portion at a
+    time, as there may be many."""
     ended = persons.reservations_of(account).ended().order_by("pk")
     while keys := list(ended.values_list("pk", flat=True)[: pruning.PORTION]):
         portion = Reservation.objects.filter(pk__in=keys)
         with transaction.atomic():
             forgetting.forget_contacts(portion.filter(status__in=forgetting.UNSOLD))
+            forget_networks(portion)
             forget_holders(portion)
 
 

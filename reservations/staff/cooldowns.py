@@ -1,4 +1,4 @@
-"""Who is cooling down and why, and lifting it with a reason."""
+"""The list of those who cool down and why, and lifting it with a reason."""
 
 from collections import defaultdict
 from collections.abc import Iterator

@@ -29,7 +29,14 @@ from checkout.models import (
 )
 from inventory.models import StockImport, StockImportFile, StockImportRow, StockMovement
 from reservations import services
-from reservations.models import AdoptedHolder, ApiToken, IdempotencyKey, Reservation, StaffAction
+from reservations.models import (
+    AdoptedHolder,
+    ApiToken,
+    CooldownLift,
+    IdempotencyKey,
+    Reservation,
+    StaffAction,
+)
 from tests.accounts.signing_in import ask, last_code, signed_in
 from tests.accounts.test_addresses import SAVED
 from tests.accounts.traces import empty, tables_with
@@ -58,8 +65,8 @@ EXPORTED = {
 }  # fmt: skip
 # About staff, and merchants: shoppers have no password, and do nothing in the admin.
 OF_STAFF = {
-    AccessAttempt, AccessAttemptExpiration, AccessFailureLog, LogEntry, ApiToken, StaffAction,
-    StockImport, StockImportFile, StockImportRow, StockMovement,
+    AccessAttempt, AccessAttemptExpiration, AccessFailureLog, CooldownLift, LogEntry, ApiToken,
+    StaffAction, StockImport, StockImportFile, StockImportRow, StockMovement,
 }  # fmt: skip
 # Answers to what a browser did, for a day; what they say is in what they are about.
 REPLIES = {IdempotencyKey}
@@ -115,7 +122,7 @@ def test_every_column_about_a_person_is_exported_or_withheld_for_a_reason(model)
 
 @pytest.fixture
 def asha() -> Client:
-    """Who did everything that a shopper can do."""
+    """A person that did everything that a shopper can do."""
     row = stocked(9)
     client = Client()
     services.release(reservation_id=holding(client, row).pk)

@@ -95,7 +95,7 @@ def test_commands_of_one_batch_count_for_each_other() -> None:
         Patience.NONE,
     )
     names = [type(outcome).__name__ for outcome in outcomes]
-    # The last asks for what it holds. Who is called by the browser's name alone is not known to be
+    # The last asks for what it holds. A browser that is called by its own name is not known to be
     # the account before the adoption is committed.
     assert names == ["Reservation", "Bag", "Reservation", "Reservation"]
     refused(lambda: hold(stocked(9, warehouse="bom-01"), 1, "visitor:a"), 3)
