@@ -48,7 +48,8 @@ def fill(books: Books, found: dict[str, Rows]) -> None:
     for holder, bought, lifted_at, *past in found.get("histories", ()):
         history = books.histories[holder]
         history.bought, history.lifted_at = bought, lifted_at
-        history.past.append(Past(*past))
+        if past[0]:
+            history.past.append(Past(*past))
 
 
 def count(books: Books, customer: Customer) -> None:

@@ -45,11 +45,9 @@ from reservations.models import Reservation
 BRIEFLY_MS = 100
 # These last until the end of the transaction. Plans are kept: to plan what a batch writes takes as
 # long as to write it. Sequential scans are off because a plan made while a table was small would be
-# kept when it is large; bitmap scans because they lose the order of an index: to find the last ten
-# reservations of a holder, all of that holder would be read.
+# kept when it is large.
 PATIENCE = """
     SELECT set_config('lock_timeout', %s, true), set_config('enable_seqscan', 'off', true),
-        set_config('enable_bitmapscan', 'off', true),
         set_config('plan_cache_mode', 'force_generic_plan', true)
 """
 # For what is written: everything that the engine knows of is locked by then.

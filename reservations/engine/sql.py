@@ -31,8 +31,9 @@ UNITS_AT = """
 """
 
 # Of each holder the last reservations, whether it ever bought something, and when staff last lifted
-# a cool-down. Nothing of a holder without a history. What is past its time has expired, whether it
-# was swept or not: otherwise one could hold the same units again at each end.
+# a cool-down. What is past its time has expired, whether it was swept or not: otherwise one could
+# hold the same units again at each end. Those of two days: a plan that is kept for every holder may
+# sort what it reads, and would read all that a holder ever had.
 HISTORIES = """
     SELECT asked.holder,
         EXISTS (SELECT FROM reservations_reservation AS sold
@@ -41,7 +42,7 @@ HISTORIES = """
          WHERE lift.holder = asked.holder),
         past.*
     FROM unnest(%s::text[]) AS asked(holder)
-    CROSS JOIN LATERAL (
+    LEFT JOIN LATERAL (
         SELECT inventory_id, CASE WHEN due THEN 'expired' ELSE status END, created_at,
             CASE WHEN due THEN expires_at ELSE ended_at END, withdrawn
         FROM reservations_reservation AS each
@@ -49,8 +50,9 @@ HISTORIES = """
             SELECT status = 'pending' AND expires_at <= statement_timestamp() AS due
         ) AS clock
         WHERE each.holder = asked.holder
+            AND each.created_at > statement_timestamp() - interval '48 hours'
         ORDER BY each.created_at DESC LIMIT 10
-    ) AS past
+    ) AS past ON true
 """
 
 # Of each network the rows of the last holds that ended unpaid, as `cooling.is_unpaid` says.

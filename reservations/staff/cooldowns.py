@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from django.contrib import admin
 from django.contrib.auth.models import User
-from django.db import connection, transaction
+from django.db import connection
 from django.db.models import Count, Q
 from django.db.models.functions import Now
 from django.forms import ModelForm
@@ -100,13 +100,12 @@ def _suspects() -> list[tuple[str, int]]:
 def _histories(holders: set[str]) -> tuple[dict[str, History], Any]:
     """And the database's time."""
     found: dict[str, History] = defaultdict(History)
-    with transaction.atomic(), connection.cursor() as cursor:
-        # As the engine reads them: see `reservations.engine.locks.PATIENCE`.
-        cursor.execute("SET LOCAL enable_bitmapscan = off")
+    with connection.cursor() as cursor:
         cursor.execute(sql.HISTORIES, [list(holders)])
         for holder, bought, lifted_at, *past in cursor.fetchall():
             history = found[holder]
             history.bought, history.lifted_at = bought, lifted_at
-            history.past.append(Past(*past))
+            if past[0]:
+                history.past.append(Past(*past))
         cursor.execute("SELECT clock_timestamp()")
         return found, cursor.fetchone()[0]

@@ -50,9 +50,6 @@ def rows_read() -> int:
 
 
 def read_by(client: Client, address: str, **more: Any) -> int:
-    with connection.cursor() as cursor:
-        # The engine sets it for its own transaction, which is the test's here.
-        cursor.execute("SET LOCAL enable_bitmapscan = on")
     before = rows_read()
     page: Any = client.get(address, **more)
     assert page.status_code == 200, address

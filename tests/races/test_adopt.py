@@ -96,7 +96,9 @@ def test_what_happens_to_a_hold_at_sign_in_leaves_the_books_balanced(meanwhile) 
     got = {each.pk for found in adopted for each in found}
     now = Reservation.objects.in_bulk([each.pk for each in held])
     for each in held:
-        assert now[each.pk].holder == its_account(each) or each.pk not in got
+        # In one batch it may be adopted and end: what has ended keeps its holder.
+        is_moved = now[each.pk].holder == its_account(each) or not now[each.pk].is_pending
+        assert is_moved or each.pk not in got
     left = [each for each in now.values() if each.pk not in got and each.is_pending]
     # Another account has them, or the account held the row already.
     assert not left or meanwhile in ("second sign-in", "reserve by the account")
