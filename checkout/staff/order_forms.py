@@ -68,7 +68,7 @@ class NoteForm(forms.Form):
         super().__init__(data)
 
 
-class ShipForm(NoteForm):
+class ParcelForm(NoteForm):
     warehouse = forms.TypedChoiceField(label="Parcel from", coerce=int)
     carrier = forms.CharField(max_length=60, validators=[text_is_visible])
     tracking = forms.CharField(
@@ -81,6 +81,8 @@ class ShipForm(NoteForm):
     )
     field_order = ("warehouse", "carrier", "tracking", "note")
 
+
+class ShipForm(ParcelForm):
     def __init__(self, orders: Sequence[Order], data: Any = None) -> None:
         super().__init__(orders, data)
         waiting = waiting_parcels(orders[0]) if orders else {}
@@ -92,21 +94,10 @@ class ShipForm(NoteForm):
         self.fields["warehouse"].error_messages["invalid_choice"] = "This parcel has left already."
 
 
-class CorrectForm(NoteForm):
-    warehouse = forms.TypedChoiceField(label="Parcel from", coerce=int)
-    carrier = forms.CharField(max_length=60, validators=[text_is_visible])
-    tracking = forms.CharField(
-        label="Tracking number",
-        max_length=60,
-        required=False,
-        validators=[text_is_visible],
-        widget=forms.TextInput({"autocomplete": "off"}),
-        help_text="The buyer gets both by mail.",
-    )
-    field_order = ("warehouse", "carrier", "tracking", "note")
-
+class CorrectForm(ParcelForm):
     def __init__(self, orders: Sequence[Order], data: Any = None) -> None:
         super().__init__(orders, data)
+        self.fields["tracking"].help_text = "The buyer gets both by mail."
         self.parcels = sent_parcels(orders[0]) if orders else {}
         self.places = {warehouse.pk: warehouse for warehouse in self.parcels}
         self.fields["warehouse"].choices = [  # type: ignore[attr-defined]
