@@ -72,6 +72,13 @@ class Shop:
         child = self.child(word)
         return [child, *(pid for pid in processes_of(self.state) if parent_of(pid) == child)]
 
+    def pause(self, word: str) -> None:
+        """Stop the child as well as its own children, which end and begin until it is stopped."""
+        os.kill(self.child(word), signal.SIGSTOP)
+        for process in self.processes(word)[1:]:
+            with suppress(ProcessLookupError):
+                os.kill(process, signal.SIGSTOP)
+
     def variables(self, file: str = "allo.env") -> dict[str, str]:
         lines = (self.state / file).read_text().splitlines()
         return {

@@ -9,8 +9,8 @@ from pathlib import Path
 from django.db import connection
 
 from reservations.clock.audit import audit_stock
-from tests.benchmarks import clock, history, http, journeys, live, money, pages, telling
-from tests.benchmarks.contenders import CONTENDERS, STORED_FUNCTION
+from tests.benchmarks import clock, fairness, history, http, journeys, live, money, pages, telling
+from tests.benchmarks.contenders import CONTENDERS, STORED_FUNCTION, allo
 from tests.benchmarks.load import Measured, measure
 from tests.migrations import migrate_unhurried
 from tests.stock import stocked
@@ -24,7 +24,7 @@ def main() -> None:
         cursor.execute(STORED_FUNCTION)
     rows = [stocked(10_000_000, product=f"p-{n}").pk for n in range(200)]
     # As in a shop in use: plans made on empty tables would slow down all contenders.
-    measure("Allo", rows, processes=1, callers=16, keys=True)
+    measure(allo, rows, processes=1, callers=16, keys=True)
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
     with RESULTS.open("w") as results:
@@ -38,6 +38,8 @@ def report(rows: list[int]) -> Iterator[str]:
     yield from machine()
     yield "\n## Reservations per second\n"
     yield from throughput(rows)
+    yield "\n## Fairness\n"
+    yield from fairness.report()
     yield "\n## Live updates\n"
     yield from live.report()
     yield from telling.report(rows)
@@ -78,7 +80,7 @@ def throughput(rows: list[int]) -> Iterator[str]:
     cases = product((rows[:1], rows), ((1, 1), (2, 1), (2, 4), (2, 16)), (False, True))
     for among, (processes, callers), keys in cases:
         found = {
-            name: measure(name, among, processes=processes, callers=callers, keys=keys)
+            name: measure(CONTENDERS[name], among, processes=processes, callers=callers, keys=keys)
             for name in names
         }
         yield " | ".join(

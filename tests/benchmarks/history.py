@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from django.db import connection
 
+from tests.benchmarks.contenders import allo
 from tests.benchmarks.load import measure
 
 OLD = 5_000_000
@@ -20,14 +21,14 @@ JOIN (SELECT id, row_number() OVER (ORDER BY id) AS place FROM inventory_invento
 
 
 def report(rows: Sequence[int]) -> Iterator[str]:
-    before = measure("Allo", rows, processes=1, callers=1, keys=False)
+    before = measure(allo, rows, processes=1, callers=1, keys=False)
     with connection.cursor() as cursor:
         cursor.execute("SET statement_timeout = 0")
         cursor.execute(FILL, [OLD])
         cursor.execute("VACUUM ANALYZE reservations_reservation")
     # Warm up first: the first calls read the index into memory.
-    measure("Allo", rows, processes=1, callers=1, keys=False)
-    after = measure("Allo", rows, processes=1, callers=1, keys=False)
+    measure(allo, rows, processes=1, callers=1, keys=False)
+    after = measure(allo, rows, processes=1, callers=1, keys=False)
     yield (
         f"A lone caller's `reserve`, p50: {before.p50_ms:.2f} ms as the run began, "
         f"{after.p50_ms:.2f} ms with {OLD:,} old reservations "

@@ -10,7 +10,7 @@ from threading import Barrier, Thread
 
 from django.db import connection
 
-from tests.benchmarks.contenders import CONTENDERS, new_holder
+from tests.benchmarks.contenders import Contender, new_holder
 
 SECONDS = 2.5
 WARM_UP = 0.4
@@ -30,13 +30,13 @@ class Measured:
 
 
 def measure(
-    contender: str, rows: Sequence[int], *, processes: int, callers: int, keys: bool
+    call: Contender, rows: Sequence[int], *, processes: int, callers: int, keys: bool
 ) -> Measured:
     context = multiprocessing.get_context("spawn")
     start = context.Barrier(processes)
     results = context.Queue()
     workers = [
-        context.Process(target=_process, args=(contender, rows, callers, keys, start, results))
+        context.Process(target=_process, args=(call, rows, callers, keys, start, results))
         for _ in range(processes)
     ]
     for worker in workers:
@@ -47,12 +47,11 @@ def measure(
     return Measured.of(latencies, SECONDS)
 
 
-def _process(contender, rows, callers, keys, start, results) -> None:  # noqa: PLR0917
+def _process(call, rows, callers, keys, start, results) -> None:  # noqa: PLR0917
     latencies: list[float] = []
     together = Barrier(callers + 1)
     threads = [
-        Thread(target=_caller, args=(CONTENDERS[contender], rows, keys, together, latencies))
-        for _ in range(callers)
+        Thread(target=_caller, args=(call, rows, keys, together, latencies)) for _ in range(callers)
     ]
     for thread in threads:
         thread.start()

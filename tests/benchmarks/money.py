@@ -23,7 +23,7 @@ from reservations import services
 from reservations.engine.commands import Holder
 from reservations.engine.idempotency import Once, Reply
 from tests.bank import HOOK_SECRET, KEY, BankProcess, running_bank
-from tests.benchmarks.contenders import new_holder
+from tests.benchmarks.contenders import allo, new_holder
 from tests.benchmarks.load import measure
 
 ROUNDS, ORDERS, SETTLERS = 3, 700, 8
@@ -48,12 +48,12 @@ def _round(bank: BankProcess, rows: list[int]) -> str:
     paid: SimpleQueue[UUID] = SimpleQueue()
     for row, _ in zip(cycle(rows[1:]), range(ORDERS), strict=False):
         paid.put(_paid_order(bank, row))
-    alone = measure("Allo", rows[:1], processes=2, callers=16, keys=False).per_second
+    alone = measure(allo, rows[:1], processes=2, callers=16, keys=False).per_second
     over = Event()
     with ThreadPoolExecutor(SETTLERS) as settlers:
         started = time.perf_counter()
         settled = [settlers.submit(_settle_until, over, paid) for _ in range(SETTLERS)]
-        beside = measure("Allo", rows[:1], processes=2, callers=16, keys=False).per_second
+        beside = measure(allo, rows[:1], processes=2, callers=16, keys=False).per_second
         over.set()
         count = sum(one.result() for one in settled)
         seconds = time.perf_counter() - started

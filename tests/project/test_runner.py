@@ -10,7 +10,6 @@ import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
-from itertools import chain
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -217,11 +216,11 @@ def test_server_that_hangs_is_started_again_and_nobody_else_is_blamed(shop: Shop
     web_worker = shop.processes("allo.gunicorn ")[-1]
     os.kill(web_worker, signal.SIGSTOP)
     words = {"valkey": "valkey", "postgres": "bin/postgres", "live": "allo.gunicorn_live "}
-    before = {name: shop.processes(word) for name, word in words.items()}
-    for process in chain(*before.values()):
-        os.kill(process, signal.SIGSTOP)
+    before = {name: shop.child(word) for name, word in words.items()}
+    for word in words.values():
+        shop.pause(word)
     for name, word in words.items():
-        old = before[name][0]
+        old = before[name]
         wait_for(lambda: shop.child(word) not in {0, old}, seconds=120)  # noqa: B023
         assert f"{name} hangs and is ended" in shop.said
     wait_for(shop.answers, seconds=20)

@@ -112,8 +112,10 @@ def test_a_product_without_the_limit_costs_no_statement_more_and_one_with_it_rea
             (id, inventory_id, quantity, unit_paise, name, status, holder, address, created_at,
              expires_at, ended_at, renewals)
         SELECT gen_random_uuid(), %s, 1, 1, 'Tidal', CASE WHEN n %% 9 = 0 THEN 'confirmed'
-            ELSE 'expired' END, 'user:' || n %% 3, '', now(), now() + interval '1 h', now(), 0
-        FROM generate_series(1, 3000) AS n
+            ELSE 'expired' END, 'user:' || n %% 3, '', made_at, made_at + interval '1 h', made_at, 0
+        FROM generate_series(1, 3000) AS n CROSS JOIN LATERAL (
+            SELECT now() - n * interval '1 h' AS made_at
+        ) AS clock
     """
     with connection.cursor() as cursor:
         cursor.execute(history, [row.pk])
