@@ -1,9 +1,13 @@
-"""`make bench`: Allo beside a plain transaction and a stored function, in one run, as tables."""
+"""`make bench`: Allo beside a plain transaction and a stored function, in one run, as tables.
+
+`ARGS` may name sections by their titles, or the first words of these; then `RESULTS.md` stays.
+"""
 
 import os
 import platform
-from collections.abc import Iterator
-from itertools import product
+import sys
+from collections.abc import Collection, Iterator
+from itertools import chain, product
 from pathlib import Path
 
 from django.db import connection
@@ -27,34 +31,32 @@ def main() -> None:
     measure(allo, rows, processes=1, callers=16, keys=True)
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
-    with RESULTS.open("w") as results:
-        for line in report(rows):
+    wanted = sys.argv[1:]
+    with (Path(os.devnull) if wanted else RESULTS).open("w") as results:
+        for line in report(rows, wanted):
             print(line, flush=True)
             print(line, file=results)
 
 
-def report(rows: list[int]) -> Iterator[str]:
+def report(rows: list[int], wanted: Collection[str]) -> Iterator[str]:
+    """All sections, or the wanted ones."""
+    sections = {
+        "Reservations per second": lambda: throughput(rows),
+        "Fairness": fairness.report,
+        "Live updates": lambda: chain(live.report(), telling.report(rows)),
+        "Pages": pages.report,
+        "Whole journeys": journeys.report,
+        "Settlements": lambda: money.report(rows),
+        "The API over HTTP": http.report,
+        "The sweep": lambda: clock.report(rows[0]),
+        "History": lambda: history.report(rows),
+    }
     yield "# What `make bench` measured\n"
     yield from machine()
-    yield "\n## Reservations per second\n"
-    yield from throughput(rows)
-    yield "\n## Fairness\n"
-    yield from fairness.report()
-    yield "\n## Live updates\n"
-    yield from live.report()
-    yield from telling.report(rows)
-    yield "\n## Pages\n"
-    yield from pages.report()
-    yield "\n## Whole journeys\n"
-    yield from journeys.report()
-    yield "\n## Settlements\n"
-    yield from money.report(rows)
-    yield "\n## The API over HTTP\n"
-    yield from http.report()
-    yield "\n## The sweep\n"
-    yield from clock.report(rows[0])
-    yield "\n## History\n"
-    yield from history.report(rows)
+    for title, section in sections.items():
+        if not wanted or title.split()[0] in wanted or title in wanted:
+            yield f"\n## {title}\n"
+            yield from section()
     findings = audit_stock()
     yield f"\nAfterwards `audit_stock` found {len(findings)} rows out of balance."
 
