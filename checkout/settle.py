@@ -4,7 +4,7 @@
 2. Decide, in one transaction of the engine: the money is taken and everything is sold, or it is
    given back.
 3. Record what was seen: what became of charges and refunds, and with that of the order.
-4. Follow: capture, void, refund. Each call is keyed and can be repeated.
+4. Follow: capture (and record that), void, refund. Each call is keyed and can be repeated.
 5. Look again until there is nothing to do.
 
 A process may die between any two steps: the next look goes on from what is recorded.
@@ -17,13 +17,13 @@ from checkout import closing, due, recording
 from checkout.models import Charge, Order, Payment, Refund
 from checkout.orders import opening
 from checkout.orders.cancelling import cancel_lapsed
-from checkout.payments.base import Fact, Provider, Refused, Seen, SessionState
+from checkout.payments.base import Fact, Money, Provider, Refused, Seen, SessionState
 from checkout.payments.providers import provider
 from reservations.exceptions import Busy
 
 logger = logging.getLogger(__name__)
 
-# What is captured or refunded is seen by the next look.
+# What is voided or refunded is seen by the next look.
 MOST_LOOKS = 5
 # The address to pay at was given to nobody.
 NEVER_OPENED = Seen(session=SessionState.EXPIRED, money=())
@@ -37,6 +37,8 @@ def settle(payment_id: UUID) -> Order:
         seen = _look(payment)
         decided = _decide(payment, seen)
         order = recording.record(payment, seen)
+        if captured := _capture(payment):
+            order = recording.record(payment, seen.now(captured))
         if not _follow(payment, order, seen) and decided:
             break
     return order
@@ -67,8 +69,25 @@ def _a_hold_ended(order: Order) -> bool:
     return order.order_lines.filter(due.ENDED, active=True).exists()
 
 
+def _capture(payment: Payment) -> list[Money]:
+    """Captures what is taken; returns what the provider says of it, so that it need not be looked
+    at again."""
+    captured = []
+    authorised = Charge.objects.filter(
+        payment=payment, decision=Charge.Decision.TAKE, fact=Fact.AUTHORISED
+    )
+    for charge in authorised.order_by("pk"):
+        try:
+            # P4. The decision is committed: it was read in a transaction of its own.
+            captured.append(provider(payment.provider).capture(charge.reference, charge.amount))
+        except Refused as refusal:
+            # It lapsed, or was voided there: the next look says which.
+            logger.warning("charge %d: %s", charge.pk, refusal)
+    return captured
+
+
 def _follow(payment: Payment, order: Order, seen: Seen) -> bool:
-    """Whether something was done, so that it is worth to look again."""
+    """Whether something was done, or refused, so that it is worth to look again."""
     bank = provider(payment.provider)
     acted = _close(payment, order, seen)
     for charge in Charge.objects.filter(payment=payment, settled_at=None).order_by("pk"):
@@ -97,15 +116,12 @@ def _follow_charge(bank: Provider, charge: Charge, order: Order) -> bool:
         return True
     if charge.fact != Fact.AUTHORISED:
         return False
-    try:
-        if taken:
-            # P4. The decision is committed: it was read in a transaction of its own.
-            bank.capture(charge.reference, charge.amount)
-        else:
+    if not taken:
+        try:
             bank.void(charge.reference)
-    except Refused as refusal:
-        # It lapsed, or was captured or voided there: the next look says which.
-        logger.warning("charge %d: %s", charge.pk, refusal)
+        except Refused as refusal:
+            # It lapsed, or was captured or voided there: the next look says which.
+            logger.warning("charge %d: %s", charge.pk, refusal)
     return True
 
 

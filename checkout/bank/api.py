@@ -131,7 +131,7 @@ def list_intents(bank: Bank, given: Parameters) -> Shape:
 def capture_intent(bank: Bank, given: Parameters, key: str) -> Shape:
     intent = _found(bank, "intent", key)
     amount = number_of(given, "amount_to_capture", intent["amount"])
-    return intent_of(bank, intents.capture(bank, intent, amount))
+    return intent_of(bank, intents.capture(bank, intent, amount), _expand(given))
 
 
 def cancel_intent(bank: Bank, _given: Parameters, key: str) -> Shape:

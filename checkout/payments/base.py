@@ -5,7 +5,8 @@ page on which one pays, `reference` that of the money which then appears. Every 
 time; every call that moves money may be repeated, as a process can die before the answer comes.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
@@ -142,6 +143,11 @@ class Seen:
     session: SessionState
     money: tuple[Money, ...]
 
+    def now(self, changed: Iterable[Money]) -> "Seen":
+        """The same, with money that has changed since."""
+        known = {money.reference: money for money in (*self.money, *changed)}
+        return replace(self, money=tuple(known.values()))
+
 
 class Provider(Protocol):
     """Raises `ProviderError`s only."""
@@ -174,7 +180,9 @@ class Provider(Protocol):
         """Nobody can begin to pay any more. What is complete or expired is left as it is."""
         ...
 
-    def capture(self, reference: str, amount: int) -> None: ...
+    def capture(self, reference: str, amount: int) -> Money:
+        """Takes what was authorised, once however often it is called; returns what was taken."""
+        ...
 
     def void(self, reference: str) -> None:
         """Ends an authorisation."""

@@ -10,6 +10,7 @@ from checkout.payments.base import (
     Fact,
     Invitation,
     Money,
+    Refused,
     Returned,
     ReturnState,
     Seen,
@@ -46,8 +47,8 @@ class PaidOnDelivery:
     def close(self, session_ref: str) -> None:
         """It has no page."""
 
-    def capture(self, reference: str, amount: int) -> None:
-        """It is collected on delivery."""
+    def capture(self, reference: str, amount: int) -> NoReturn:
+        raise Refused(f"{amount} of {reference} is collected on delivery")
 
     def void(self, reference: str) -> None:
         """Nothing was authorised."""

@@ -10,7 +10,14 @@ from uuid import UUID
 
 import stripe
 
-from checkout.payments.base import BadHook, Invitation, MethodRefused, Returned, Session
+from checkout.payments.base import (
+    BadHook,
+    Invitation,
+    MethodRefused,
+    Money,
+    Returned,
+    Session,
+)
 from checkout.payments.stripe_data import (
     INTENT_STATES,
     MALFORMED,
@@ -24,7 +31,7 @@ from checkout.payments.stripe_data import (
     session_parameters,
     was_tried,
 )
-from checkout.payments.stripe_reader import StripeReader
+from checkout.payments.stripe_reader import SEEN_WITH_INTENT, StripeReader
 
 HOOK_SECONDS = 300
 
@@ -67,16 +74,20 @@ class Stripe(StripeReader):
     def _cancel(self, reference: str) -> None:
         self._api.payment_intents.cancel(reference)
 
-    def capture(self, reference: str, amount: int) -> None:
+    def capture(self, reference: str, amount: int) -> Money:
         """Without a key: it would repeat the answer to an earlier try for a day. The intent's own
         state lets a capture happen once."""
         with self._calls():
             try:
-                self._api.payment_intents.capture(reference, {"amount_to_capture": amount})
+                intent = self._api.payment_intents.capture(
+                    reference, {"amount_to_capture": amount, "expand": SEEN_WITH_INTENT}
+                ).to_dict()
             except stripe.InvalidRequestError:
                 intent = self._intent(reference)
                 if (intent["status"], intent["amount_received"]) != ("succeeded", amount):
                     raise
+            (money,) = self._money([intent])
+            return money
 
     def void(self, reference: str) -> None:
         with self._calls():

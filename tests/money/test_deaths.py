@@ -136,7 +136,6 @@ PROGRAM_PAYS = (
     "recorded, not committed",
     "recorded",
     "captured at the bank",
-    "looked",
     "recorded, not committed",
     "recorded",
 )
@@ -224,12 +223,12 @@ def is_about_to_end(purchase: Purchase) -> None:
 WAYS = {
     "paid twice by card": Way(
         pays("twice"),
-        (*DECIDES, "captured at the bank", "voided at the bank", *LOOKS),
+        (*DECIDES, "captured at the bank", *RECORDS, "voided at the bank", *LOOKS),
         "paid",
     ),
     "paid by card, and the clock is late": Way(
         pays("card"),
-        (*DECIDES, "captured at the bank", *LOOKS),
+        (*DECIDES, "captured at the bank", *RECORDS),
         "paid",
         by="decided",
         otherwise="dropped",

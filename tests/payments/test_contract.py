@@ -60,12 +60,13 @@ def test_a_card_is_authorised_then_captured_once(either, invitation) -> None:
         disputed_at=None,
     )  # fmt: skip
     either.close(reference)
-    either.capture(reference, TOTAL)
-    either.capture(reference, TOTAL)
+    told = either.capture(reference, TOTAL)
+    again = either.capture(reference, TOTAL)
     with pytest.raises(Refused):
         either.capture(reference, TOTAL - 1)
     captured = money(either, invitation, reference)
     assert (captured.fact, captured.amount) == (Fact.CAPTURED, TOTAL)
+    assert told == again == captured
     with pytest.raises(Refused):
         either.void(reference)
 
