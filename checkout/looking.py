@@ -6,6 +6,7 @@ from threading import BoundedSemaphore
 
 from checkout import settle
 from checkout.models import Order
+from checkout.orders import reading
 from checkout.payments.base import ProviderError, Unreachable
 from checkout.payments.providers import the_provider
 from reservations.exceptions import ReservationError
@@ -21,7 +22,7 @@ _turns = BoundedSemaphore(TURNS)
 
 def look(order: Order) -> Order:
     """Settles the order's latest payment now if there is a place; returns the order as it is."""
-    payment = order.payments.order_by("-created_at").first()
+    payment = reading.payments.first(order.pk)
     if payment and _places.acquire(blocking=False):
         try:
             return settle.settle(payment.pk)

@@ -12,7 +12,7 @@ from allo.web.parts import Request, go_to
 from checkout import closing, looking, tasks
 from checkout.commands import Hold
 from checkout.models import Order
-from checkout.orders import opening
+from checkout.orders import opening, reading
 from checkout.orders.drafts import Buyer, Draft, Pages
 from checkout.orders.links import path_to
 from checkout.payments.base import ProviderError
@@ -55,7 +55,8 @@ def order(
 def go_to_pay(request: Request, address: str) -> HttpResponse:
     """Sends the shopper on from an order's address. While the provider cannot be reached they go to
     the order's own page, which says so."""
-    found = Order.objects.get(number=resolve(address).kwargs["number"])
+    found = reading.numbered.first(resolve(address).kwargs["number"])
+    assert found, "orders are kept"
     try:
         return go_to(request, where_to_pay(found))
     except ProviderError as error:

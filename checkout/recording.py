@@ -14,7 +14,7 @@ from django.db.models.functions import Now
 from checkout import due, mail
 from checkout.events import publish_order
 from checkout.models import Charge, Order, Payment, Refund
-from checkout.orders import serials
+from checkout.orders import reading, serials
 from checkout.payments.base import Fact, Money, Returned, ReturnState, Seen
 
 # How often the return of money that bought nothing is tried: with the pauses between the tries it
@@ -25,12 +25,10 @@ MOST_RETURNS = 33
 @transaction.atomic
 def record(payment: Payment, seen: Seen) -> Order:
     """Writes what is new, and when to look again; returns the order as it is now."""
-    order = Order.objects.select_for_update(no_key=True).get(pk=payment.order_id)
-    locked = Payment.objects.select_for_update(no_key=True).annotate(now=Now())
-    payment = locked.get(pk=payment.pk)
+    (order,) = reading.locked_order(payment.order_id)
+    (payment,) = reading.locked_payment(payment.pk)
     money = {each.reference: each for each in seen.money}
-    mine = Charge.objects.select_for_update(no_key=True).filter(payment=payment)
-    charges = list(mine.order_by("pk"))
+    charges = reading.locked_charges(payment.pk)
     for charge in charges:
         if charge.reference in money:
             _see(charge, money[charge.reference])
@@ -81,7 +79,8 @@ def _see(charge: Charge, money: Money) -> None:
         Charge.objects.filter(pk=charge.pk).update(**new)
     for returned in money.refunds:
         _see_refund(charge, returned)
-    charge.refresh_from_db()
+    if new or money.refunds:
+        charge.refresh_from_db()
 
 
 def _see_refund(charge: Charge, returned: Returned) -> None:

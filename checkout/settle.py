@@ -15,7 +15,7 @@ from uuid import UUID
 
 from checkout import closing, due, recording
 from checkout.models import Charge, Order, Payment, Refund
-from checkout.orders import opening
+from checkout.orders import opening, reading
 from checkout.orders.cancelling import cancel_lapsed
 from checkout.payments.base import Fact, Money, Provider, Refused, Seen, SessionState
 from checkout.payments.providers import provider
@@ -33,7 +33,7 @@ def settle(payment_id: UUID) -> Order:
     """Returns the order as it is afterwards. Raises `ProviderError` if the provider cannot be
     reached; then, and if the database is too busy to decide, the clock looks again."""
     for _ in range(MOST_LOOKS):
-        payment = Payment.objects.select_related("order").get(pk=payment_id)
+        (payment,) = reading.payment(payment_id)
         seen = _look(payment)
         decided = _decide(payment, seen)
         order = recording.record(payment, seen)
@@ -73,10 +73,7 @@ def _capture(payment: Payment) -> list[Money]:
     """Captures what is taken; returns what the provider says of it, so that it need not be looked
     at again."""
     captured = []
-    authorised = Charge.objects.filter(
-        payment=payment, decision=Charge.Decision.TAKE, fact=Fact.AUTHORISED
-    )
-    for charge in authorised.order_by("pk"):
+    for charge in reading.charges_to_capture(payment.pk):
         try:
             # P4. The decision is committed: it was read in a transaction of its own.
             captured.append(provider(payment.provider).capture(charge.reference, charge.amount))
@@ -90,10 +87,9 @@ def _follow(payment: Payment, order: Order, seen: Seen) -> bool:
     """Whether something was done, or refused, so that it is worth to look again."""
     bank = provider(payment.provider)
     acted = _close(payment, order, seen)
-    for charge in Charge.objects.filter(payment=payment, settled_at=None).order_by("pk"):
+    for charge in reading.unsettled_charges(payment.pk):
         acted |= _follow_charge(bank, charge, order)
-    asked = Refund.objects.filter(charge__payment=payment, state=Refund.State.ASKED)
-    for refund in asked.select_related("charge").order_by("created_at"):
+    for refund in reading.asked_refunds(payment.pk):
         acted |= _refund(bank, refund)
     return acted
 

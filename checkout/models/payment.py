@@ -1,6 +1,7 @@
 """The money of orders: invitations to pay, money that appeared, and money on its way back."""
 
 import uuid
+from datetime import datetime
 
 from django.conf import settings
 from django.db import models
@@ -38,6 +39,8 @@ class Payment(models.Model):
         null=True, blank=True, help_text="From then on its money is never taken."
     )
     closed_at = models.DateTimeField(null=True, blank=True, help_text="Nobody can pay it any more.")
+
+    now: datetime  # annotated by `reading.locked_payment`
 
     class Meta:
         ordering = ("-created_at", "pk")

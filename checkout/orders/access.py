@@ -5,7 +5,7 @@ from django.http import Http404
 
 from allo.web.parts import Request
 from checkout.models import Order
-from checkout.orders import links
+from checkout.orders import links, reading
 from checkout.orders.numbers import as_written
 from reservations.shop.holders import holders_of
 
@@ -38,4 +38,4 @@ def _may_see(request: Request, order: Order) -> bool:
 
 
 def _named(number: str) -> Order | None:
-    return Order.objects.filter(number=as_written(number)).first()
+    return reading.numbered.first(as_written(number))

@@ -21,7 +21,7 @@ from checkout.commands import (
     PayAgain,
 )
 from checkout.models import Order, OrderLine, Payment
-from checkout.orders import statements
+from checkout.orders import reading, statements
 from checkout.orders.drafts import Buyer, Draft
 from checkout.payments.base import Invitation, Item, Money
 from checkout.payments.providers import provider
@@ -98,7 +98,7 @@ def pay_again(before: Payment, held: Reservation) -> PayAgain:
 
 def drop(order: Order, *, if_dead: bool = False) -> None:
     """Ends an open order without a sale; one that is not open any more stays as it is."""
-    lines = list(order.order_lines.filter(active=True).select_related("reservation"))
+    lines = reading.active_lines(order.pk)
     perform_bag(
         DropOrder(
             **_locks(line.reservation for line in lines),
@@ -112,7 +112,7 @@ def drop(order: Order, *, if_dead: bool = False) -> None:
 def decide_about(payment: Payment, money: tuple[Money, ...]) -> None:
     """Takes the money for the whole order, or gives it back, in one transaction."""
     order = payment.order
-    lines = list(order.order_lines.filter(active=True).select_related("reservation"))
+    lines = reading.active_lines(order.pk)
     perform_bag(
         Decide(
             **_locks(line.reservation for line in lines),
@@ -148,8 +148,11 @@ def begun(payment: Payment, *, page: bool = True) -> Payment:
         session = (bank.open if page else bank.prepare)(invitation(payment))
         # Stored before anybody pays. If the payment was closed meanwhile nobody does.
         unopened = Payment.objects.filter(pk=payment.pk, session_ref=None, closed_at=None)
-        unopened.update(session_ref=session.reference, url=session.url, look_at=Now(), looks=0)
-        payment.refresh_from_db()
+        opened = {"session_ref": session.reference, "url": session.url}
+        if unopened.update(**opened, look_at=Now(), looks=0):
+            vars(payment).update(opened)
+        else:
+            payment.refresh_from_db()
     return payment
 
 
@@ -157,17 +160,16 @@ def begun(payment: Payment, *, page: bool = True) -> Payment:
 def _unclosed(order: Order) -> Payment | None:
     """The payment that can still be paid, made if there is none."""
     # Rank 4, so that of two requests one makes it, and none for an order that was dropped since.
-    now = Order.objects.select_for_update(no_key=True).get(pk=order.pk)
-    payments = Payment.objects.filter(order=order)
-    payment = payments.filter(closed_at=None).first()
+    (now,) = reading.locked_order(order.pk)
+    payments = reading.payments(order.pk)
+    payment = next((one for one in payments if one.closed_at is None), None)
     if payment and payment.url:
         return payment
     if now.state != Order.State.OPEN or due.is_about_to_end(now):
         return None
     if payment:
         return payment
-    last = payments.latest("created_at")
-    again = {name: getattr(last, name) for name in ("provider", "success_url", "cancel_url")}
+    again = {name: getattr(payments[0], name) for name in ("provider", "success_url", "cancel_url")}
     return Payment.objects.create(order=order, expires_at=first_end(order), **again)
 
 
@@ -176,7 +178,7 @@ def invitation(payment: Payment) -> Invitation:
     order = payment.order
     items = (
         Item(name=line.name, unit_paise=line.unit_paise, quantity=line.quantity)
-        for line in order.order_lines.order_by("pk")
+        for line in reading.lines(order.pk)
     )
     return Invitation(
         payment_id=payment.pk,

@@ -12,6 +12,7 @@ from django.utils import timezone
 from localflavor.in_.in_states import STATE_CHOICES
 
 from checkout.models import Charge, Order, OrderLine, Payment
+from checkout.orders import reading
 from checkout.orders.returns import Moved, moves_of
 from checkout.payments.providers import provider
 from reservations.models import Reservation
@@ -52,13 +53,11 @@ class Shown:
 
     @cached_property
     def lines(self) -> list[OrderLine]:
-        lines = self.order.order_lines.order_by("pk")
-        stock = "reservation__inventory"
-        return list(lines.select_related(f"{stock}__product__category", f"{stock}__warehouse"))
+        return reading.lines_with_stock(self.order.pk)
 
     @cached_property
     def payment(self) -> Payment:
-        return self.order.payments.latest("created_at")
+        return reading.payments(self.order.pk)[0]
 
     @cached_property
     def charges(self) -> list[Charge]:

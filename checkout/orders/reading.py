@@ -1,0 +1,52 @@
+"""What is read on every shopper's way to a paid order, compiled once."""
+
+from uuid import UUID
+
+from django.db.models.functions import Now
+
+from allo.postgresql.compiled import Compiled
+from checkout.models import Charge, Order, OrderLine, Payment, Refund
+
+_lines = OrderLine.objects.order_by("pk")
+_stock = "reservation__inventory"
+_unsettled = Charge.objects.filter(settled_at=None).order_by("pk")
+_taken = Charge.objects.filter(decision=Charge.Decision.TAKE, fact=Charge.Fact.AUTHORISED)
+_asked = Refund.objects.filter(state=Refund.State.ASKED).order_by("created_at")
+
+numbered = Compiled(lambda number: Order.objects.filter(number=number), str)
+lines = Compiled(lambda order: _lines.filter(order=order), UUID)
+lines_with_stock = Compiled(
+    lambda order: _lines.filter(order=order).select_related(
+        f"{_stock}__product__category", f"{_stock}__warehouse"
+    ),
+    UUID,
+)
+active_lines = Compiled(
+    lambda order: _lines.filter(order=order, active=True).select_related("reservation"), UUID
+)
+# The latest first.
+payments = Compiled(lambda order: Payment.objects.filter(order=order).order_by("-created_at"), UUID)
+payment = Compiled(lambda pk: Payment.objects.select_related("order").filter(pk=pk), UUID)
+# Of a payment.
+unsettled_charges = Compiled(lambda payment: _unsettled.filter(payment=payment), UUID)
+charges_to_capture = Compiled(lambda payment: _taken.filter(payment=payment).order_by("pk"), UUID)
+asked_refunds = Compiled(
+    lambda payment: _asked.filter(charge__payment=payment).select_related("charge"), UUID
+)
+
+# Locks, inside a transaction and in this order: ranks 4, 5 and 6 (`reservations.engine.locks`).
+locked_order = Compiled(lambda pk: Order.objects.select_for_update(no_key=True).filter(pk=pk), UUID)
+locked_payment = Compiled(
+    lambda pk: (
+        Payment.objects.select_for_update(no_key=True)
+        .annotate(now=Now())  # type: ignore[no-redef]
+        .filter(pk=pk)
+    ),
+    UUID,
+)
+locked_charges = Compiled(
+    lambda payment: (
+        Charge.objects.select_for_update(no_key=True).filter(payment=payment).order_by("pk")
+    ),
+    UUID,
+)
