@@ -1,13 +1,23 @@
-"""The time of a reservation after millions of earlier ones."""
+"""The time of a reservation, and of pages, after millions of earlier reservations."""
 
+import os
+import time
 from collections.abc import Iterator, Sequence
+from statistics import median
+from typing import Any
 
+from django.conf import settings
+from django.contrib.auth.models import User
 from django.db import connection
+from django.test import Client, override_settings
 
+from reservations.engine.commands import Holder
+from reservations.services import reserve_in
 from tests.benchmarks.contenders import allo
 from tests.benchmarks.load import measure
 
-OLD = 5_000_000
+OLD = int(os.environ.get("BENCH_OLD", "10000000"))
+FEW, PAGE_LOADS = 1000, 40
 
 FILL = """
 INSERT INTO reservations_reservation (id, inventory_id, quantity, unit_paise, name, status, holder,
@@ -21,16 +31,75 @@ JOIN (SELECT id, row_number() OVER (ORDER BY id) AS place FROM inventory_invento
 
 
 def report(rows: Sequence[int]) -> Iterator[str]:
+    files = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+    storages = {**settings.STORAGES, "staticfiles": files}
+    with override_settings(SHARED_PAGES=False, ALLOWED_HOSTS=["*"], STORAGES=storages):
+        yield from _report(rows)
+
+
+def _report(rows: Sequence[int]) -> Iterator[str]:
+    # So that lists have as much to show before as after.
+    _fill(FEW)
+    shopper, staff = _visitors(rows[0])
+    pages = _pages(rows[0])
     before = measure(allo, rows, processes=1, callers=1, keys=False)
-    with connection.cursor() as cursor:
-        cursor.execute("SET statement_timeout = 0")
-        cursor.execute(FILL, [OLD])
-        cursor.execute("VACUUM ANALYZE reservations_reservation")
+    pages_before = {name: _ms(staff if "admin" in at else shopper, at) for name, at in pages}
+    _fill(OLD)
     # Warm up first: the first calls read the index into memory.
     measure(allo, rows, processes=1, callers=1, keys=False)
     after = measure(allo, rows, processes=1, callers=1, keys=False)
     yield (
         f"A lone caller's `reserve`, p50: {before.p50_ms:.2f} ms as the run began, "
         f"{after.p50_ms:.2f} ms with {OLD:,} old reservations "
-        f"({(after.p50_ms / before.p50_ms - 1) * 100:+.0f} %)."
+        f"({(after.p50_ms / before.p50_ms - 1) * 100:+.0f} %).\n"
     )
+    yield f"Pages, each rendered alone, the median of {PAGE_LOADS}, in ms.\n"
+    yield f"| | {FEW:,} old ones | {OLD:,} | ÷ |\n|---|---|---|---|"
+    for name, at in pages:
+        ms, was = _ms(staff if "admin" in at else shopper, at), pages_before[name]
+        yield f"| {name} | {was:.1f} | {ms:.1f} | {ms / was:.2f} |"
+
+
+def _fill(old: int) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SET statement_timeout = 0")
+        cursor.execute(FILL, [old])
+        cursor.execute("VACUUM ANALYZE reservations_reservation")
+
+
+def _visitors(row: int) -> tuple[Client, Client]:
+    """A shopper with an account and a hold, and staff."""
+    shopper, staff = Client(), Client()
+    account = User.objects.create_user("shopper", "asha@example.org")
+    shopper.force_login(account)
+    reserve_in(rows=(row,), quantity=1, holder=Holder(f"user:{account.pk}"))
+    root = User.objects.create_superuser("root")
+    staff.force_login(root)
+    return shopper, staff
+
+
+def _pages(row: int) -> list[tuple[str, str]]:
+    console = "/admin/reservations/reservation/"
+    return [
+        ("first page of the grid", "/"),
+        ("product", "/p/p-0/"),
+        ("form to reserve", "/p/p-0/reserve/"),
+        ("reservations", "/reservations/"),
+        ("product for programs", "/api/products/p-0"),
+        ("staff's front page", "/admin/"),
+        ("reservations for staff", console),
+        ("those that expired", f"{console}?state=expired"),
+        ("one by how its id begins", f"{console}?q=12345678"),
+        ("a row of stock", f"/admin/inventory/inventory/{row}/change/"),
+        ("stock", "/admin/inventory/inventory/"),
+    ]
+
+
+def _ms(client: Client, address: str) -> float:
+    found = []
+    for _ in range(PAGE_LOADS):
+        started = time.perf_counter()
+        page: Any = client.get(address)
+        found.append(time.perf_counter() - started)
+        assert page.status_code == 200, (address, page.status_code)
+    return median(found) * 1000
