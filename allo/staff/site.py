@@ -31,6 +31,8 @@ SECTIONS = {
         "reservations.StaffAction",
         "reservations.AdoptedHolder",
         "reservations.CooldownLift",
+        "reservations.WaitingEntry",
+        "reservations.ListClosure",
         "checkout.Contact",
         "accounts.Account",
         "accounts.DeletedAccount",

@@ -13,6 +13,7 @@ from inventory.models import Inventory, InventoryQuerySet
 from reservations.availability import with_next_lapse
 from reservations.models import Reservation
 from reservations.shop.holders import live_holds, topics_of
+from reservations.waiting.services import closure_of
 
 
 def stock_of(product: Product) -> list[Inventory]:
@@ -43,6 +44,7 @@ def panel(product: Product) -> dict[str, Any]:
         "available": sum(row.available for row in stock),
         "total": sum(row.total_units for row in stock),
         "next_lapse_at": next_lapse_of(stock),
+        "closed": closure_of(product.pk),
         "keys": [product.pk],
         "now": timezone.now(),
     }
