@@ -117,6 +117,7 @@ class ProductAdmin(Questions[Product]):
                     "max_per_customer",
                     "position",
                     "published_at",
+                    "opens_at",
                 )
             },
         ),
@@ -160,7 +161,7 @@ class ProductAdmin(Questions[Product]):
     # --- one of them ----------------------------------------------------------------------------
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        return () if _may_publish(request) else ("published_at",)
+        return () if _may_publish(request) else ("published_at", "opens_at")
 
     def get_form(self, request: HttpRequest, *args: Any, **more: Any) -> Any:
         """Removes the links to edit a category: here one is only chosen or added."""

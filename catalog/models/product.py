@@ -95,6 +95,9 @@ class Product(models.Model):
     published_at = models.DateTimeField(
         "published from", null=True, blank=True, help_text="Not in the shop before."
     )
+    opens_at = models.DateTimeField(
+        "opens", null=True, blank=True, help_text="Nobody can hold any before this moment."
+    )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     # annotated in `reservations.availability`

@@ -104,7 +104,17 @@ class Books:
 
     # --- what commands do -----------------------------------------------------------------------
 
-    def hold(self, stock: Stock, quantity: int, holder: str, address: str) -> Reservation:
+    def hold(
+        self,
+        stock: Stock,
+        quantity: int,
+        holder: str,
+        address: str,
+        *,
+        lasts: timedelta | None = None,
+    ) -> Reservation:
+        """For `lasts`, or for `RESERVATION_TTL_SECONDS`."""
+        lasts = lasts or timedelta(seconds=settings.RESERVATION_TTL_SECONDS)
         reservation = Reservation(
             inventory_id=stock.id,
             quantity=quantity,
@@ -114,7 +124,7 @@ class Books:
             address=address,
             around=around(address),
             created_at=self.now,
-            expires_at=self.now + timedelta(seconds=settings.RESERVATION_TTL_SECONDS),
+            expires_at=self.now + lasts,
         )
         stock.held_now += quantity
         stock.lapse_moved = True
@@ -217,7 +227,7 @@ class Books:
 
     def _stock_changed(self, stock: Stock) -> StockChanged:
         total, reserved = stock.total - stock.sold_now, stock.reserved + stock.held_now
-        return StockChanged(stock.id, stock.product, total, reserved, self.now)
+        return StockChanged(stock.id, stock.product, total, reserved, self.now, stock.list_needs)
 
     # --- replies stored under a key -------------------------------------------------------------
 

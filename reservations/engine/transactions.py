@@ -2,14 +2,14 @@
 
 import logging
 import time
-from collections.abc import Callable, Collection, Hashable, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TypeVar
 
 from django.conf import settings
 from django.db import Error, connection, transaction
 
-from allo.live.events import publish_events
 from allo.postgresql.faults import (
     LOCK_NOT_AVAILABLE,
     Fault,
@@ -18,6 +18,7 @@ from allo.postgresql.faults import (
     name_of,
     sqlstate_of,
 )
+from inventory import events
 from inventory.models import Inventory
 from reservations.engine.books import Books
 from reservations.engine.combining import Combiner, Later
@@ -193,7 +194,7 @@ def _transact(commands: Sequence[Command], patience: Patience) -> list[Served]:
         outcomes = [_serve(books, command, patience) for command in commands]
         write(books, commit=ours)
     # Now, or when the caller's transaction commits. Robust: an error here must not undo anything.
-    transaction.on_commit(lambda: publish_events(books.events), robust=True)
+    transaction.on_commit(lambda: events.publish(books.events), robust=True)
     return outcomes
 
 
@@ -237,6 +238,17 @@ def _outcome(books: Books, command: Command) -> Reservation | Bag:
             return command.decide(books)
         except (Shortage, Uncounted) as missing:
             look_up(books, missing)
+
+
+@contextmanager
+def refusing_faults() -> Iterator[None]:
+    """Turns a fault of the database into its refusal: `Busy` or `Storage`."""
+    try:
+        yield
+    except Error as error:
+        if (refusal := _refusal(error)) is error:
+            raise
+        raise refusal from error
 
 
 def _refusal(error: Exception) -> Exception:

@@ -22,7 +22,7 @@ def stock_of(product: Product) -> list[Inventory]:
 
 
 def _rows(product: int) -> InventoryQuerySet:
-    rows = with_next_lapse(Inventory.objects.with_available().filter(product=product))
+    rows = with_next_lapse(Inventory.objects.with_free().filter(product=product))
     return rows.select_related("warehouse").order_by("warehouse__position", "pk")
 
 

@@ -186,7 +186,7 @@ def test_a_row_without_dead_holds_is_searched_once_in_a_transaction(
 ) -> None:
     """However many callers it refuses."""
     row = stocked(0)
-    books = Books(timezone.now(), [Stock(row.pk, row.product_id, 0, 0)])
+    books = Books(timezone.now(), [Stock(row.pk, row.product_id, 0, 0, 0)])
     with django_assert_num_queries(1):
         for _ in range(3):
             free_due(books, Shortage([books.stock(row.pk)], 1))
