@@ -77,7 +77,7 @@ class ReserveForm(StockForm):
             kwargs["initial"] = held | (kwargs.get("initial") or {})
         super().__init__(stock, *args, **kwargs)
         self.holds = holds
-        own = product and product.max_per_customer
+        own = product.max_per_customer if product else None
         self.share = share_of(sum(row.total_units for row in stock))
         most = most_of(settings.RESERVATION_MAX_UNITS, self.share, own)
         # Whether it is the share of a shopper that allows no more.

@@ -82,13 +82,18 @@ def _last_adopted(account: str) -> QuerySet[AdoptedHolder]:
 _adopted = Compiled(_last_adopted, str)
 
 
-def address_key_of(request: HttpRequest) -> str:
+def address_of(request: HttpRequest) -> str:
     """The address by which the shopper signed in; "" without an account. Staff sign in otherwise,
     so theirs proves nothing."""
     user = request.user
     if not user.is_authenticated or user.is_staff or "@" not in user.email:
         return ""
-    return key_of(user.email)
+    return user.email
+
+
+def address_key_of(request: HttpRequest) -> str:
+    """The same for all spellings of it."""
+    return key_of(address) if (address := address_of(request)) else ""
 
 
 def _entries_of(request: HttpRequest) -> list[str]:

@@ -26,7 +26,9 @@ MOST_SHOWN = 50
 class CloseForm(ReasonForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["reason"].help_text = (
+        self.fields[
+            "reason"
+        ].help_text = (
             "Those who wait read it, in a mail and on their page. Kept for good with your name."
         )
 
@@ -59,12 +61,9 @@ class ListClosureAdmin(ReadOnlyAdmin[ListClosure]):
 
     def get_urls(self) -> list[URLPattern]:
         pages = {"close": self.close, "reopen": self.reopen}
-        own = [
-            path(
-                f"{name}/", self.admin_site.admin_view(view), name=f"reservations_listclosure_{name}"
-            )
-            for name, view in pages.items()
-        ]
+        named = "reservations_listclosure_{}".format
+        wrapped = self.admin_site.admin_view
+        own = [path(f"{page}/", wrapped(view), name=named(page)) for page, view in pages.items()]
         return [*own, *super().get_urls()]
 
     def changelist_view(
@@ -81,23 +80,24 @@ class ListClosureAdmin(ReadOnlyAdmin[ListClosure]):
             return self._question(request, "close", product, form)
         reason = form.cleaned_data["reason"]
         try:
-            services.close(product_id=product.pk, reason=reason, by=_person(request))
+            closure = services.close(product_id=product.pk, reason=reason, by=_person(request))
         except ListClosed:
             messages.warning(request, f"The list of {product} was closed already.")
         except ReservationError as refusal:
             messages.error(request, f"Not closed. {refusal}")
         else:
             messages.success(request, f"Closed the list of {product}.")
-            self.log_change(request, product, f"Waiting list closed: {reason}")
+            self.log_change(request, closure, f"Closed the list of {product}: {reason}")
         return SeeOther(self.back(request))
 
     def reopen(self, request: HttpRequest) -> HttpResponse:
         product = self._product(request)
         if request.method != "POST":
             return self._question(request, "reopen", product)
-        services.reopen(product_id=product.pk, by=_person(request))
+        if closure := services.closure_of(product.pk):
+            services.reopen(product_id=product.pk, by=_person(request))
+            self.log_change(request, closure, f"Reopened the list of {product}")
         messages.success(request, f"Reopened the list of {product}.")
-        self.log_change(request, product, "Waiting list reopened")
         return SeeOther(self.back(request))
 
     def _question(

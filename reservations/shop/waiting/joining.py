@@ -31,7 +31,7 @@ from reservations import refusals
 from reservations.exceptions import AlreadyWaiting, ReservationError
 from reservations.models import WaitingEntry
 from reservations.refusals import Refusal
-from reservations.shop.holders import address_key_of, holders_of
+from reservations.shop.holders import address_of, holders_of
 from reservations.shop.keys import key_of
 from reservations.shop.panel import stock_of
 from reservations.shop.published import product_of
@@ -106,8 +106,7 @@ def _slow_down(request: Request, product: Product, seconds: int) -> HttpResponse
 
 
 def _form(request: Request, product: Product, data: object = None) -> JoinForm:
-    address = request.user.email if address_key_of(request) else ""
-    return JoinForm(stock_of(product), product, address, data)
+    return JoinForm(stock_of(product), product, address_of(request), data)
 
 
 def _page(

@@ -84,9 +84,7 @@ def unsubscribe(request: Request, entry_id: UUID) -> HttpResponse:
     return HttpResponse("You are off the list.\n", content_type="text/plain")
 
 
-def _done(
-    request: Request, entry_id: UUID, act: Callable[[WaitingEntry], object]
-) -> HttpResponse:
+def _done(request: Request, entry_id: UUID, act: Callable[[WaitingEntry], object]) -> HttpResponse:
     entry = entry_of(request, entry_id)
     if request.method != "POST":
         return SeeOther(links.path_to(entry))
