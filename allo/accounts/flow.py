@@ -22,6 +22,7 @@ from reservations.exceptions import Busy
 from reservations.models import AdoptedHolder
 from reservations.shop import visitor
 from reservations.shop.holders import names_here
+from reservations.waiting import services as waiting
 
 logger = logging.getLogger(__name__)
 
@@ -101,6 +102,7 @@ def change_address(account: Account, email: str) -> None:
     try:
         with transaction.atomic():
             Account.objects.filter(pk=account.pk).update(email_key=key_of(email))
+            waiting.move(email_key=account.email_key, email=email)
             User.objects.filter(pk=account.pk).update(email=email)
     except IntegrityError:
         raise Taken from None

@@ -88,7 +88,10 @@ class WaitingEntry(models.Model):
     confirmed_at = models.DateTimeField(null=True, help_text="The place on the list.")
     ended_at = models.DateTimeField(null=True)
     ended_as = models.CharField(max_length=6, choices=End, blank=True, default="", db_default="")
+    # W2. A reservation is one entry's offer, and an entry has one offer in its life.
     offer = models.OneToOneField(Reservation, models.PROTECT, null=True)
+    offered_at = models.DateTimeField(null=True)
+    offered_units = models.PositiveIntegerField(null=True)
 
     objects = WaitingEntryQuerySet.as_manager()
 
@@ -102,6 +105,16 @@ class WaitingEntry(models.Model):
             models.CheckConstraint(
                 condition=Q(offer=None) | Q(confirmed_at__isnull=False, ended_at=None),
                 name="offered_while_waiting",
+            ),
+            models.CheckConstraint(
+                condition=Q(offer=None, offered_at=None, offered_units=None)
+                | Q(
+                    offer__isnull=False,
+                    offered_at__isnull=False,
+                    offered_units__gte=F("needs"),
+                    offered_units__lte=F("quantity"),
+                ),
+                name="offered_what_it_takes",
             ),
             models.CheckConstraint(
                 condition=Q(ended_at=None, ended_as="")

@@ -78,15 +78,18 @@ class LockedList:
     def _serve(self) -> None:
         """W5. In the order of the list. Who does not fit is passed over, and keeps the place: no
         later offer can make it fit, since each leaves fewer units."""
-        lasts = self._offers_last()
-        if lasts is None:
-            return
-        for entry in self._who_may_fit():
+        lasts = self._offers_last() if self._something_available() else None
+        for entry in self._who_may_fit() if lasts else ():
             if stock := self._stock_for(entry):
                 units = min(entry.quantity, stock.available)
                 offer = self.books.hold(stock, units, entry.holder, "", lasts=lasts)
-                self.books.after.append(Also(sql.OFFERED, (entry.pk, offer.pk)))
+                self.books.after.append(
+                    Also(sql.OFFERED, (entry.pk, offer.pk, offer.created_at, units))
+                )
                 self.offered.append((entry, offer))
+
+    def _something_available(self) -> bool:
+        return any(stock.available for stock in self.books.stocks.values())
 
     def _offers_last(self) -> timedelta | None:
         """W8. None: nothing is offered of a product that is withdrawn, or not open yet."""

@@ -23,6 +23,7 @@ from reservations.exceptions import (
     AlreadyWaiting,
     Busy,
     ListClosed,
+    NotOpen,
     NotWaiting,
     NotWanted,
     TooManyEntries,
@@ -51,11 +52,15 @@ def join(
     list when `confirmed`, which an account's own address is; otherwise `confirm` puts it there.
     What is free by then is offered at once. `names` are the shopper's other names as a holder.
 
-    Raises `NotWanted`, `ListClosed`, `AlreadyWaiting`, `TooManyEntries`, `LimitReached`, `Busy`;
-    `BadAddress`; `Product.DoesNotExist` if it is not in the shop.
+    Raises `NotOpen`, `NotWanted`, `ListClosed`, `AlreadyWaiting`, `TooManyEntries`, `LimitReached`,
+    `Busy`; `BadAddress`; `Product.DoesNotExist` if it is not in the shop.
     """
+    product = Product.objects.published().annotate(read_at=Now()).get(pk=product_id)
+    if product.opens_at and product.opens_at > product.read_at:
+        # Those who wait for the opening are let in by lot: no list goes before them.
+        raise NotOpen(product.opens_at, product.read_at)
     entry = WaitingEntry(
-        product=Product.objects.published().get(pk=product_id),
+        product=product,
         warehouse_id=warehouse_id,
         quantity=quantity,
         exactly=exactly,
@@ -73,8 +78,8 @@ def join(
 
 
 def confirm(*, entry_id: UUID, names: Collection[str] = ()) -> WaitingEntry:
-    """Puts it on the list, at its end; a second time changes nothing. Raises as `join`, but for
-    `NotWanted`; `NotWaiting` if it has ended; `WaitingEntry.DoesNotExist`."""
+    """Puts it on the list, at its end; a second time changes nothing. Raises as `join`, but not
+    `NotOpen` or `NotWanted`; `NotWaiting` if it has ended; `WaitingEntry.DoesNotExist`."""
     with on_list(get(entry_id=entry_id).product_id) as the_list:
         entry = get(entry_id=entry_id)
         if entry.state == State.UNCONFIRMED:
@@ -114,6 +119,15 @@ def reopen(*, product_id: int, by: User) -> None:
     """Lets people join again. A second time changes nothing."""
     closed = ListClosure.objects.filter(product=product_id, reopened_at=None)
     closed.update(reopened_at=Now(), reopened_by=by)
+
+
+def move(*, email_key: str, email: str) -> None:
+    """Makes a person's entries those of another address of the same person, but for where that one
+    waits itself (W4)."""
+    key = key_of(email)
+    waits = WaitingEntry.objects.open().filter(email_key=key).values("product")
+    mine = WaitingEntry.objects.filter(email_key=email_key).exclude(OPEN, product__in=waits)
+    mine.update(email=email, email_key=key)
 
 
 def serve(product_id: int) -> int:

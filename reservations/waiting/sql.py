@@ -28,6 +28,9 @@ _NEEDS = """
 NEEDS = _NEEDS.format(needed=NEEDED)
 
 OFFERED = """
-    UPDATE reservations_waitingentry AS entry SET offer_id = offered.reservation
-    FROM unnest(%s::uuid[], %s::uuid[]) AS offered(id, reservation) WHERE entry.id = offered.id
+    UPDATE reservations_waitingentry AS entry
+    SET offer_id = offered.reservation, offered_at = offered.at, offered_units = offered.units
+    FROM unnest(%s::uuid[], %s::uuid[], %s::timestamptz[], %s::int[])
+        AS offered(id, reservation, at, units)
+    WHERE entry.id = offered.id
 """

@@ -13,6 +13,7 @@ from catalog.models import Product
 from checkout.models import Order
 from reservations import services as reservations
 from reservations.models import AdoptedHolder, Reservation, WaitingEntry
+from reservations.staff import verbs as by_staff
 from reservations.waiting import links, services
 from tests.accounts.signing_in import mailbox, page_of, sent, signed_in, text_of
 from tests.shopping import HTMX, key, press_reserve
@@ -281,14 +282,12 @@ def test_an_offer_that_lapsed_says_so_and_cannot_be_paid(client) -> None:
 
 
 def test_what_staff_took_back_says_why(client) -> None:
-    from reservations.staff import verbs  # noqa: PLC0415
-
     row = stocked(1)
     held = all_held(row)
     entry = waiting(row)
     offer = given_back(held).offer
     assert offer
-    verbs.release(
+    by_staff.release(
         reservation_id=offer.pk,
         actor=User.objects.create_user("boss"),
         reason="Dropped",
