@@ -470,7 +470,9 @@ def test_a_products_name_breaks_no_mail(client, settings, name) -> None:
         entry = services.confirm(entry_id=entry_in(link_in(first)))
         given_back(held)
         [second] = sent(box)
-        reservations.release(reservation_id=services.get(entry_id=entry.pk).offer_id)
+        offer = services.get(entry_id=entry.pk).offer
+        assert offer
+        reservations.release(reservation_id=offer.pk)
         again = waiting(row, exactly=True)
         services.close(
             product_id=row.product_id, reason="<i>No</i> more", by=User.objects.create_user("b")
