@@ -52,7 +52,7 @@ _PASSED_OVER = """
 
 _NOT_NEEDED = """
     SELECT 'inventory ' || id, 'list needs ' || list_needs, '' || needed
-    FROM (SELECT row.id, row.list_needs, ({needed}) AS needed FROM inventory_inventory AS row) AS row
+    FROM (SELECT id, list_needs, ({needed}) AS needed FROM inventory_inventory AS row) AS found
     WHERE list_needs <> needed
 """
 

@@ -10,6 +10,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
+from django.utils import timezone
 
 from allo.outbox import services as outbox
 from allo.outbox.addresses import checked, key_of
@@ -55,12 +56,8 @@ def join(
     Raises `NotOpen`, `NotWanted`, `ListClosed`, `AlreadyWaiting`, `TooManyEntries`, `LimitReached`,
     `Busy`; `BadAddress`; `Product.DoesNotExist` if it is not in the shop.
     """
-    product = Product.objects.published().annotate(read_at=Now()).get(pk=product_id)
-    if product.opens_at and product.opens_at > product.read_at:
-        # Those who wait for the opening are let in by lot: no list goes before them.
-        raise NotOpen(product.opens_at, product.read_at)
     entry = WaitingEntry(
-        product=product,
+        product=Product.objects.published().get(pk=product_id),
         warehouse_id=warehouse_id,
         quantity=quantity,
         exactly=exactly,
@@ -70,6 +67,7 @@ def join(
     )
     limits.check("RESERVATION_MAX_UNITS", quantity, settings.RESERVATION_MAX_UNITS)
     limits.check("max_per_customer", quantity, entry.product.max_per_customer or 0)
+    _check_open(entry.product)
     _check_may_join(entry)
     _check_has_to_wait(entry)
     with transaction.atomic():
@@ -188,6 +186,12 @@ def closure_of(product_id: int) -> ListClosure | None:
 
 def _of(entry_id: UUID) -> WaitingEntryQuerySet:
     return WaitingEntry.objects.filter(pk=entry_id)
+
+
+def _check_open(product: Product) -> None:
+    """Those who wait for an opening are let in by lot: no list goes before them."""
+    if product.opens_at and product.opens_at > (now := timezone.now()):
+        raise NotOpen(product.opens_at, now)
 
 
 def _check_may_join(entry: WaitingEntry) -> None:
