@@ -30,11 +30,8 @@ def join(client: Client, row: Inventory, email: str = EMAIL, **more: Any) -> Pag
 
 def asked(row: Inventory, email: str = EMAIL, **more: Any) -> WaitingEntry:
     """An entry that its person has yet to confirm."""
-    wish: dict[str, Any] = {"quantity": 1, "exactly": False, "warehouse_id": None} | more
-    entry: WaitingEntry = services.join(
-        product_id=row.product_id, email=email, network="", confirmed=False, **wish
-    )
-    return entry
+    wish: dict[str, Any] = {"quantity": 1, "exactly": False, "warehouse_id": None, "network": ""}
+    return services.join(product_id=row.product_id, email=email, confirmed=False, **(wish | more))
 
 
 def waiting(row: Inventory, email: str = EMAIL, **more: Any) -> WaitingEntry:

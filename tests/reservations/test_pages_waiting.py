@@ -116,6 +116,23 @@ def test_a_double_click_writes_one_mail(client) -> None:
     assert join(client, row, idempotency_key="").status_code == 400
 
 
+@pytest.mark.parametrize("why", ["units are free", "the network is full", "the list is closed"])
+def test_a_refusal_does_not_tell_who_is_on_the_list(client, settings, why) -> None:
+    row = stocked(1)
+    waiting(row, quantity=2, exactly=True)
+    if why != "units are free":
+        all_held(row)
+    if why == "the network is full":
+        settings.WAITING_PER_NETWORK = 1
+        waiting(row, "devi@example.org", network="127.0.0.1/32")
+    if why == "the list is closed":
+        boss = User.objects.create_user("boss")
+        services.close(product_id=row.product_id, reason="No more", by=boss)
+    pages = [join(client, row, email) for email in (EMAIL, "ravi@example.org")]
+    assert [page.status_code for page in pages] == [409, 409]
+    assert not Message.objects.filter(kind="list_join").exists()
+
+
 @pytest.mark.parametrize("known", [True, False])
 def test_nobody_fills_a_mailbox(client, known) -> None:
     row = stocked(1)
