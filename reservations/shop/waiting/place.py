@@ -15,7 +15,13 @@ from allo.web.parts import Request, SeeOther, busy, never_stored, too_many
 from allo.web.rate import seconds_to_wait
 from reservations import refusals
 from reservations.engine.events import holder_topic
-from reservations.exceptions import AlreadyWaiting, NotWaiting, ReservationError
+from reservations.exceptions import (
+    AlreadyWaiting,
+    NotPending,
+    NotWaiting,
+    ReservationError,
+    ReservationExpired,
+)
 from reservations.models import WaitingEntry
 from reservations.refusals import Refusal
 from reservations.services import get, release
@@ -25,6 +31,7 @@ from reservations.shop.waiting.access import by_key, entry_of, let_in, remember
 from reservations.waiting import links, services
 
 State = WaitingEntry.State
+ENDED = (NotWaiting, NotPending, ReservationExpired)
 
 TITLES = {
     State.UNCONFIRMED: "One more step",
@@ -96,7 +103,7 @@ def _done(request: Request, entry_id: UUID, act: Callable[[WaitingEntry], object
         # By another entry of the same person.
         entry = refusal.entry
         remember(request, entry)
-    except NotWaiting:
+    except ENDED:
         pass  # the page says what became of it
     except ReservationError as refusal:
         return _refused(request, entry, refusal)
