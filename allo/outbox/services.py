@@ -30,8 +30,8 @@ def put_all(messages: Iterable[Message]) -> None:
     """`put`, of any number, in one statement."""
     if not connection.in_atomic_block:
         raise transaction.TransactionManagementError("A message needs the event's transaction.")
-    Message.objects.bulk_create(messages, ignore_conflicts=True)
-    transaction.on_commit(wake)
+    if Message.objects.bulk_create(messages, ignore_conflicts=True):
+        transaction.on_commit(wake)
 
 
 @transaction.atomic

@@ -16,8 +16,4 @@ class Migration(migrations.Migration):
             name='list_needs',
             field=models.PositiveIntegerField(db_default=0, default=0, editable=False, help_text='The fewest units that somebody on the waiting list takes; 0 is nobody.'),
         ),
-        migrations.AddIndex(
-            model_name='inventory',
-            index=models.Index(condition=models.Q(('list_needs__gt', 0)), fields=['product'], name='inventory_with_list'),
-        ),
     ]

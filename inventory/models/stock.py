@@ -79,12 +79,6 @@ class Inventory(models.Model):
                 condition=Q(reserved_units__lte=F("total_units")), name="reserved_lte_total"
             ),
         )
-        # Without the units, so that sales do not write to it.
-        indexes = (
-            models.Index(
-                fields=("product",), condition=Q(list_needs__gt=0), name="inventory_with_list"
-            ),
-        )
 
     def __str__(self) -> str:
         return f"{self.product} in {self.warehouse}"

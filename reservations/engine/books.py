@@ -105,16 +105,9 @@ class Books:
     # --- what commands do -----------------------------------------------------------------------
 
     def hold(
-        self,
-        stock: Stock,
-        quantity: int,
-        holder: str,
-        address: str,
-        *,
-        lasts: timedelta | None = None,
+        self, stock: Stock, quantity: int, holder: str, address: str, lasts: int | None = None
     ) -> Reservation:
-        """For `lasts`, or for `RESERVATION_TTL_SECONDS`."""
-        lasts = lasts or timedelta(seconds=settings.RESERVATION_TTL_SECONDS)
+        """For `lasts` seconds, or for `RESERVATION_TTL_SECONDS`."""
         reservation = Reservation(
             inventory_id=stock.id,
             quantity=quantity,
@@ -124,7 +117,7 @@ class Books:
             address=address,
             around=around(address),
             created_at=self.now,
-            expires_at=self.now + lasts,
+            expires_at=self.now + timedelta(seconds=lasts or settings.RESERVATION_TTL_SECONDS),
         )
         stock.held_now += quantity
         stock.lapse_moved = True

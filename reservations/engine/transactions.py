@@ -2,8 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Collection, Hashable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Hashable, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
@@ -12,7 +11,6 @@ from django.db import Error, connection, transaction
 
 from allo.postgresql.faults import (
     LOCK_NOT_AVAILABLE,
-    Fault,
     fault_of,
     is_locked,
     name_of,
@@ -23,6 +21,7 @@ from inventory.models import Inventory
 from reservations.engine.books import Books
 from reservations.engine.combining import Combiner, Later
 from reservations.engine.commands import Command
+from reservations.engine.faults import refusal_of
 from reservations.engine.idempotency import Bag, Once, Outcome, Reply
 from reservations.engine.limits import Uncounted
 from reservations.engine.locks import Patience
@@ -33,7 +32,6 @@ from reservations.exceptions import (
     IdempotencyConflict,
     InFlight,
     ReservationError,
-    Storage,
 )
 from reservations.models import Reservation
 
@@ -120,7 +118,7 @@ def _guarded(
         return serve(commands) if commands else []
     except Exception as error:
         if not _may_do_alone(commands, error):
-            return [_refusal(error)] * len(commands)
+            return [refusal_of(error)] * len(commands)
         logger.warning("%d commands are retried one by one: %s", len(commands), name_of(error))
     return [_alone(command) for command in commands]
 
@@ -177,7 +175,7 @@ def _alone(command: Command) -> Done | Exception:
     try:
         (outcome,) = _transact([command], Patience.BRIEF if command.is_wide else Patience.FULL)
     except Exception as error:
-        return _refusal(error)
+        return refusal_of(error)
     assert not isinstance(outcome, Later)
     return outcome
 
@@ -238,25 +236,6 @@ def _outcome(books: Books, command: Command) -> Reservation | Bag:
             return command.decide(books)
         except (Shortage, Uncounted) as missing:
             look_up(books, missing)
-
-
-@contextmanager
-def refusing_faults() -> Iterator[None]:
-    """Turns a fault of the database into its refusal: `Busy` or `Storage`."""
-    try:
-        yield
-    except Error as error:
-        if (refusal := _refusal(error)) is error:
-            raise
-        raise refusal from error
-
-
-def _refusal(error: Exception) -> Exception:
-    fault = fault_of(error)
-    if fault is None:
-        return error
-    logger.warning("%s: %s", fault.value, name_of(error))
-    return Storage() if fault is Fault.STORAGE else Busy()
 
 
 _combiner: Combiner[Command, Done] = Combiner(_run, lambda command: command.lanes)

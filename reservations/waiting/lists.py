@@ -19,10 +19,10 @@ from inventory import events
 from inventory.models import Inventory
 from reservations.engine.books import Also, Books
 from reservations.engine.commands import Command
+from reservations.engine.faults import refusing_faults
 from reservations.engine.locks import Patience
 from reservations.engine.stock import Stock
 from reservations.engine.storage import open_books, write
-from reservations.engine.transactions import refusing_faults
 from reservations.models import Reservation, WaitingEntry
 from reservations.waiting import mail, sql
 
@@ -70,7 +70,7 @@ class LockedList:
         self._serve()
         write(self.books, commit=False)
         outbox.put_all(mail.offer_letter(*offered) for offered in self.offered)
-        ((*changed,),) = trips.run([Statement(sql.NEEDS, [list(self._places)])])
+        (changed,) = trips.run([Statement(sql.NEEDS, [list(self._places)])])
         for row, needs in changed:
             self.books.stock(row).set_needs(needs)
         transaction.on_commit(lambda: events.publish(self.books.events), robust=True)
@@ -82,7 +82,7 @@ class LockedList:
         for entry in self._who_may_fit() if lasts else ():
             if stock := self._stock_for(entry):
                 units = min(entry.quantity, stock.available)
-                offer = self.books.hold(stock, units, entry.holder, "", lasts=lasts)
+                offer = self.books.hold(stock, units, entry.holder, "", lasts)
                 self.books.after.append(
                     Also(sql.OFFERED, (entry.pk, offer.pk, offer.created_at, units))
                 )
@@ -91,15 +91,15 @@ class LockedList:
     def _something_available(self) -> bool:
         return any(stock.available for stock in self.books.stocks.values())
 
-    def _offers_last(self) -> timedelta | None:
-        """W8. None: nothing is offered of a product that is withdrawn, or not open yet."""
+    def _offers_last(self) -> int | None:
+        """Seconds. W8. None: nothing is offered of a product that is withdrawn, or not open yet."""
         product = Product.objects.published().only("opens_at").filter(pk=self.product_id).first()
         opens_at = product and product.opens_at
         if product is None or (opens_at and opens_at > self.books.now):
             return None
         in_drop = opens_at and opens_at > self.books.now - DROP
-        seconds = settings.OFFER_TTL_IN_DROP_SECONDS if in_drop else settings.OFFER_TTL_SECONDS
-        return timedelta(seconds=seconds)
+        lasts: int = settings.OFFER_TTL_IN_DROP_SECONDS if in_drop else settings.OFFER_TTL_SECONDS
+        return lasts
 
     def _who_may_fit(self) -> list[WaitingEntry]:
         """By what is available before anything is offered."""

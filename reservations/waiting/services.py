@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils import timezone
@@ -30,7 +30,7 @@ from reservations.exceptions import (
     TooManyEntries,
 )
 from reservations.models import OPEN, ListClosure, Reservation, WaitingEntry, WaitingEntryQuerySet
-from reservations.waiting import mail
+from reservations.waiting import mail, sql
 from reservations.waiting.lists import OFFERS_AT_ONCE, LockedList, on_list
 
 State = WaitingEntry.State
@@ -56,6 +56,8 @@ def join(
     Raises `NotOpen`, `NotWanted`, `ListClosed`, `AlreadyWaiting`, `TooManyEntries`, `LimitReached`,
     `Busy`; `BadAddress`; `Product.DoesNotExist` if it is not in the shop.
     """
+    if quantity < 1:
+        raise ValueError(f"nobody waits for {quantity} units")
     entry = WaitingEntry(
         product=Product.objects.published().get(pk=product_id),
         warehouse_id=warehouse_id,
@@ -149,8 +151,9 @@ def serve_all() -> int:
     """`serve`, of each product of which something is free for its list: the net under what serves
     at once. One whose rows are busy is left to the next time."""
     offers = 0
-    gated = Inventory.objects.filter(FOR_LIST, list_needs__gt=0).order_by("product")
-    for product_id in gated.values_list("product", flat=True).distinct():
+    with connection.cursor() as cursor:
+        products = cursor.execute(sql.TO_SERVE).fetchall()
+    for (product_id,) in products:
         with suppress(Busy):
             offers += serve(product_id)
     return offers

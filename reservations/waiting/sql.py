@@ -27,6 +27,20 @@ _NEEDS = """
 """
 NEEDS = _NEEDS.format(needed=NEEDED)
 
+# The products of which something is free for the list, and those of which a row does not know its
+# list: one that was made at the moment when somebody joined, and saw neither the other.
+_TO_SERVE = """
+    SELECT DISTINCT row.product_id FROM inventory_inventory AS row
+    WHERE row.product_id IN (
+        SELECT entry.product_id FROM reservations_waitingentry AS entry WHERE {is_open}
+    ) AND (
+        row.list_needs <> ({needed})
+        OR (row.list_needs > 0 AND row.total_units - row.reserved_units >= row.list_needs)
+    )
+    ORDER BY row.product_id
+"""
+TO_SERVE = _TO_SERVE.format(is_open=IS_OPEN.format("entry"), needed=NEEDED)
+
 OFFERED = """
     UPDATE reservations_waitingentry AS entry
     SET offer_id = offered.reservation, offered_at = offered.at, offered_units = offered.units

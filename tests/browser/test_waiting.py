@@ -69,7 +69,7 @@ def test_a_place_is_joined_offered_and_paid_on_another_device(
     expect(heading(phone, "One more step.")).to_be_visible()
     passes(phone)
     phone.get_by_role("button", name="Confirm my place").click()
-    expect(heading(phone, "You are 1st in line.")).to_be_visible()
+    expect(heading(phone, "You are first in line.")).to_be_visible()
     assert "key=" not in phone.url
     passes(phone)
     give_back(other, checkout)

@@ -12,10 +12,10 @@ from inventory.models import StockMovement
 from reservations.models import IdempotencyKey
 from reservations.waiting import services
 from tests.checkout.orders import brought, opened, refund
+from tests.joining import waiting
 from tests.reservations.test_verbs import hold
 from tests.shopping import holding, key, press, press_reserve
 from tests.stock import stocked
-from tests.waiting import waiting
 
 pytestmark = pytest.mark.django_db
 

@@ -12,7 +12,6 @@ from allo.live.events import Event
 from allo.postgresql.faults import sqlstate_of
 from inventory.events import StockChanged
 from inventory.models import Inventory
-from reservations.clock import expiry
 from reservations.clock.audit import audit_stock
 from reservations.clock.expiry import expire_due
 from reservations.clock.tasks import expire_due as task
@@ -60,7 +59,7 @@ def test_the_sweep_yields_the_same_events_as_the_verbs(monkeypatch) -> None:
     holds = [hold(row, 2, f"session:{n}") for n in range(3)]
     pass_time(601, pk__in=[held.pk for held in holds[:2]])
     published: list[Event] = []
-    monkeypatch.setattr(expiry, "publish_events", published.extend)
+    monkeypatch.setattr("inventory.events.publish_events", published.extend)
     expire_due()
     (stock,) = (event for event in published if isinstance(event, StockChanged))
     assert (stock.row, stock.product, stock.total, stock.reserved) == (row.pk, row.product_id, 9, 2)

@@ -17,10 +17,7 @@ from reservations.models import AdoptedHolder, Reservation, WaitingEntry
 from reservations.staff import verbs as by_staff
 from reservations.waiting import links, services
 from tests.accounts.signing_in import mailbox, page_of, sent, signed_in, text_of
-from tests.shopping import HTMX, key, press_reserve
-from tests.shopping import press as press_checkout
-from tests.stock import pass_time, stocked
-from tests.waiting import (
+from tests.joining import (
     EMAIL,
     all_held,
     asked,
@@ -33,6 +30,10 @@ from tests.waiting import (
     shown,
     waiting,
 )
+from tests.shopping import HTMX, key, press_reserve
+from tests.shopping import press as press_checkout
+from tests.stock import pass_time, stocked
+from tests.waiting import offer_of
 
 pytestmark = pytest.mark.django_db
 
@@ -63,7 +64,7 @@ def test_from_the_form_to_the_order_by_two_mails(client, settings) -> None:
         assert "Your place on the waiting list for Tidal begins when" in shown(phone, entry)
         assert state(entry) == State.UNCONFIRMED
         assert press(phone, entry, "confirm").status_code == 303
-        assert "You are 1st in line." in shown(phone, entry)
+        assert "You are first in line." in shown(phone, entry)
         assert "Nobody else waits for Tidal now." in shown(phone, entry)
 
         entry = given_back(held)
@@ -75,7 +76,8 @@ def test_from_the_form_to_the_order_by_two_mails(client, settings) -> None:
     laptop = Client()
     laptop.get(link_in(second))
     page = shown(laptop, entry)
-    assert "It is your turn. 2 from blr-01 are held for you, until" in page
+    assert "It is your turn. Until" in page
+    assert "2 × Tidal from blr-01 are held for you." in page
     assert "Pay ₹ 7,700" in page
     assert entry.offer
     assert press_checkout(laptop, entry.offer, "confirm", quantity=2).status_code == 303
@@ -90,7 +92,7 @@ def test_from_the_form_to_the_order_by_two_mails(client, settings) -> None:
 def test_who_is_on_the_list_learns_it_by_mail_alone(client, settings) -> None:
     row = stocked(1)
     all_held(row)
-    waiting(row, exactly=True)
+    waiting(row, quantity=2, exactly=True)
     answers = [join(client, row, "Asha@EXAMPLE.org"), join(client, row, "ravi@example.org")]
     parts = [join(client, row, email, headers=HTMX) for email in (EMAIL, "ravi@example.org")]
     for known, unknown in (answers, parts):
@@ -102,7 +104,7 @@ def test_who_is_on_the_list_learns_it_by_mail_alone(client, settings) -> None:
         mails = sent(box)
     subjects = sorted(mail["Subject"] for mail in mails if mail["To"] == EMAIL)
     assert subjects == ["You are on the waiting list: Tidal"] * 2
-    assert "You are on it already, and keep your place: exactly 1" in text_of(mails[0])
+    assert "You are on it already, and keep your place: exactly 2" in text_of(mails[0])
 
 
 def test_a_double_click_writes_one_mail(client) -> None:
@@ -187,7 +189,6 @@ def test_when_there_is_some_the_page_leads_there_and_nobody_joins(client) -> Non
         ("quantity", "0", "greater than or equal to 1"),
         ("quantity", "11", "less than or equal to 10"),
         ("quantity", "x", "Enter a whole number"),
-        ("takes", "some", "Select a valid choice"),
         ("warehouse", "bom-01", "This warehouse does not have it."),
         ("email", "asha", "This is not an e-mail address"),
         ("email", "", "This field is required."),
@@ -195,7 +196,7 @@ def test_when_there_is_some_the_page_leads_there_and_nobody_joins(client) -> Non
 )
 def test_a_mistake_is_named_and_what_was_typed_stays(client, field, value, said) -> None:
     row = stocked(0)
-    answer = join(client, row, **{"quantity": 3, field: value, "takes": "exactly"} | {field: value})
+    answer = join(client, row, **{"quantity": 3, field: value})
     assert answer.status_code == 422
     page = answer.content.decode()
     assert said in page
@@ -210,7 +211,7 @@ def test_a_warehouse_and_an_exact_number_are_waited_for(client, settings) -> Non
     here, there = stocked(3), stocked(3, warehouse="del-01")
     mine, theirs = all_held(here), all_held(there)
     with mailbox(settings) as box:
-        join(client, here, quantity=3, takes="exactly", warehouse=str(here.pk))
+        join(client, here, quantity=3, fewer="", warehouse=str(here.pk))
         [mail] = sent(box)
     assert "exactly 3, from blr-01" in text_of(mail)
     entry = services.get(entry_id=entry_in(link_in(mail)))
@@ -236,7 +237,7 @@ def test_fewer_are_offered_to_one_who_takes_them_and_the_page_says_so(client) ->
     reservations.change(reservation_id=held.pk, quantity=1)
     services.serve(row.product_id)
     page = shown(opened(entry, client), entry)
-    assert "2 from blr-01 are held for you" in page
+    assert "2 × Tidal from blr-01 are held for you." in page
     assert "You wanted up to 3, and this is what there is." in page
 
 
@@ -295,7 +296,7 @@ def test_an_offer_that_lapsed_says_so_and_cannot_be_paid(client) -> None:
     assert "The time ran out. It was held for you until" in shown(client, entry)
     assert press(client, entry, "decline").status_code == 303
     assert state(entry) == State.LAPSED
-    checkout = client.get(f"/checkout/{services.get(entry_id=entry.pk).offer_id}/")
+    checkout = client.get(f"/checkout/{offer_of(entry).pk}/")
     assert "The time ran&nbsp;out." in checkout.content.decode()
 
 
@@ -303,8 +304,8 @@ def test_what_staff_took_back_says_why(client) -> None:
     row = stocked(1)
     held = all_held(row)
     entry = waiting(row)
-    offer = given_back(held).offer
-    assert offer
+    given_back(held)
+    offer = offer_of(entry)
     by_staff.release(
         reservation_id=offer.pk,
         actor=User.objects.create_user("boss"),
@@ -391,13 +392,12 @@ def test_an_account_joins_without_a_mail_and_finds_its_place(settings) -> None:
     entry = WaitingEntry.objects.get()
     assert (entry.email, answer.headers["Location"]) == (EMAIL, links.path_to(entry))
     assert not Message.objects.filter(kind="list_join").exists()
-    assert "You are 1st in line." in shown(mine, entry)
+    assert "You are first in line." in shown(mine, entry)
     assert "You wait for" in mine.get("/account/").content.decode()
     # A second time leads to the same place, as does a link from a mail to another browser.
     assert join(mine, row).headers["Location"] == links.path_to(entry)
     given_back(held)
-    offer = services.get(entry_id=entry.pk).offer
-    assert offer
+    offer = offer_of(entry)
     laptop = signed_in()
     assert f"/checkout/{offer.pk}/" in laptop.get("/account/").content.decode()
     assert laptop.get(f"/checkout/{offer.pk}/").status_code == 200
@@ -414,8 +414,7 @@ def test_signing_in_leaves_an_offer_to_its_link(client) -> None:
     opened(entry, client)
     signed_in("ravi@example.org", client)
     assert not AdoptedHolder.objects.filter(holder__startswith="list:").exists()
-    offer = services.get(entry_id=entry.pk).offer
-    assert offer
+    offer = offer_of(entry)
     assert offer.holder == entry.holder
     # The session of this browser goes on, with what it opened.
     assert client.get(f"/checkout/{offer.pk}/").status_code == 200
@@ -488,8 +487,7 @@ def test_a_products_name_breaks_no_mail(client, settings, name) -> None:
         entry = services.confirm(entry_id=entry_in(link_in(first)))
         given_back(held)
         [second] = sent(box)
-        offer = services.get(entry_id=entry.pk).offer
-        assert offer
+        offer = offer_of(entry)
         reservations.release(reservation_id=offer.pk)
         waiting(row, quantity=2, exactly=True)
         services.close(

@@ -11,12 +11,12 @@ from django.test import Client
 from allo.staff import roles
 from catalog.models import Product
 from reservations.models import ListClosure, Reservation, StaffAction
+from tests.joining import waiting
 from tests.migrations import before
 from tests.shopping import holding
 from tests.staff.forms import sent
 from tests.staff.people import EVERYONE, NOBODY, have_roles, signed_in
 from tests.stock import stocked
-from tests.waiting import waiting
 
 pytestmark = pytest.mark.django_db
 

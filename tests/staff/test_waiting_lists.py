@@ -13,8 +13,9 @@ from reservations.models import ListClosure, Reservation, WaitingEntry
 from reservations.staff import verbs as by_staff
 from reservations.staff.waiting_entries import STATES
 from reservations.waiting import services
+from tests.joining import all_held, asked, given_back, waiting
 from tests.stock import pass_time, stocked
-from tests.waiting import all_held, asked, given_back, waiting
+from tests.waiting import offer_of
 
 pytestmark = pytest.mark.django_db
 
@@ -80,9 +81,7 @@ def offered(state: State) -> Reservation:
     held = all_held(row)
     entry = waiting(row, f"{state}@example.org")
     given_back(held)
-    offer = services.get(entry_id=entry.pk).offer
-    assert offer
-    return offer
+    return offer_of(entry)
 
 
 def test_entries_are_in_their_order_and_found_by_state_product_and_address(admin_client) -> None:

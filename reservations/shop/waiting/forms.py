@@ -8,18 +8,13 @@ from catalog.models import Product
 from inventory.models import Inventory
 from reservations.shop.forms import StockForm, most_of
 
-UP_TO, EXACTLY = "up_to", "exactly"
-
 
 class JoinForm(StockForm):
     """How many one takes, from where, and the address that gets the mail; `address` is that of the
     account, which is not asked for."""
 
-    takes = forms.ChoiceField(
-        label="If fewer come back",
-        choices=((UP_TO, "I take fewer too"), (EXACTLY, "I wait for all of them")),
-        widget=forms.RadioSelect,
-        initial=UP_TO,
+    fewer = forms.BooleanField(
+        label="If fewer come back, I take those", required=False, initial=True
     )
     email = MailField()
 
@@ -32,7 +27,7 @@ class JoinForm(StockForm):
         self.fields["quantity"] = forms.IntegerField(
             label="How many", min_value=1, max_value=most, initial=1
         )
-        self.order_fields(("quantity", "takes", "warehouse", "email"))
+        self.order_fields(("quantity", "fewer", "email", "warehouse"))
         if address:
             del self.fields["email"]
 
@@ -43,6 +38,6 @@ class JoinForm(StockForm):
         return {
             "warehouse_id": row.warehouse_id if row else None,
             "quantity": self.cleaned_data["quantity"],
-            "exactly": self.cleaned_data["takes"] == EXACTLY,
+            "exactly": not self.cleaned_data["fewer"],
             "email": self.address or self.cleaned_data["email"],
         }
