@@ -35,7 +35,14 @@ from reservations.shop import history, holders, visitor
 from reservations.shop import panel as panel_of
 from reservations.shop.forms import ReserveForm
 from reservations.shop.keys import key_of, once_for, reply
-from reservations.shop.panel import header_holds, holds_of, next_lapse_of, panel, stock_of
+from reservations.shop.panel import (
+    header_holds,
+    holds_of,
+    next_lapse_of,
+    panel,
+    stock_of,
+    with_list_closed,
+)
 from reservations.shop.published import product_of, published
 
 # What opens the dialog; the other part is a dialog's own refresh.
@@ -79,7 +86,7 @@ def reserve(request: Request, slug: str) -> HttpResponse:
 @follow_renames
 @shared(Sharing())
 def stock(request: HttpRequest, slug: str) -> HttpResponse:
-    product = get_object_or_404(with_stock_and_lapse(published(slug)))
+    product = get_object_or_404(with_list_closed(with_stock_and_lapse(published(slug))))
     return render(request, "reservations/_panel.html", panel(product))
 
 
