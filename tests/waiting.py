@@ -10,9 +10,8 @@ from reservations.waiting import services
 def joined(row: Inventory, name: str = "asha", quantity: int = 1, **more: Any) -> WaitingEntry:
     """Somebody joins the list of the row's product, with a confirmed address."""
     wanted = {"exactly": False, "warehouse_id": None, "network": "", "confirmed": True, **more}
-    return services.join(
-        product_id=row.product_id, quantity=quantity, email=f"{name}@example.org", **wanted
-    )
+    wanted.setdefault("email", f"{name}@example.org")
+    return services.join(product_id=row.product_id, quantity=quantity, **wanted)
 
 
 def now(entry: WaitingEntry) -> tuple[str, int | None]:

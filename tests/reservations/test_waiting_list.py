@@ -476,6 +476,18 @@ def test_places_and_ends_never_change() -> None:
         WaitingEntry.objects.update(ended_at=None, ended_as="")
 
 
+def test_entries_go_along_to_a_new_address_unless_that_waits_itself() -> None:
+    rows = [stocked(0, product=f"p-{n}") for n in range(2)]
+    for row in rows:
+        joined(row, "old")
+    services.leave(entry_id=joined(stocked(0, product="left"), "old").pk)
+    joined(rows[0], "new")
+    services.move(email_key="old@example.org", email="New@example.org")
+    kept = services.entries_of("old@example.org")
+    assert [entry.product_id for entry in kept] == [rows[0].product_id]
+    assert len(services.entries_of("new@example.org")) == 3
+
+
 def test_old_entries_are_deleted_and_open_ones_kept(settings) -> None:
     row, held = all_held(2)
     left, offered, waits = joined(row, "a"), joined(row, "b"), joined(row, "c")
