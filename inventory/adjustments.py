@@ -9,8 +9,7 @@ from typing import Any, TypeVar
 from django.contrib.auth.models import User
 from django.db import connection, transaction
 
-from allo.live.events import publish_events
-from inventory.events import StockChanged
+from inventory.events import StockChanged, publish
 from inventory.exceptions import BelowReserved, BelowZero, ChangedMeanwhile, StockError, TooMany
 from inventory.models import Inventory, StockMovement
 
@@ -24,7 +23,8 @@ CHANGE_TOTALS = """
     UPDATE inventory_inventory AS row SET total_units = row.total_units + change.delta
     FROM unnest(%s::bigint[], %s::int[]) AS change(id, delta)
     WHERE row.id = change.id
-    RETURNING row.id, row.product_id, row.total_units, row.reserved_units, clock_timestamp()
+    RETURNING row.id, row.product_id, row.total_units, row.reserved_units, clock_timestamp(),
+        row.list_needs
 """
 WRITE_LINES = """
     INSERT INTO inventory_stockmovement (actor_id, inventory_id, delta, reason, note, reference)
@@ -75,7 +75,7 @@ def write(
             cursor.execute(WRITE_LINES, [actor.pk if actor else None, *_columns(portion)])
             written += [pk for (pk,) in cursor.fetchall()]
             progress(len(written))
-    transaction.on_commit(lambda: publish_events(events), robust=True)
+    transaction.on_commit(lambda: publish(events), robust=True)
     return written
 
 

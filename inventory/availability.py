@@ -20,6 +20,7 @@ from django.db.models.functions import Coalesce, Now
 
 from catalog.forms import GridForm
 from catalog.models import ProductQuerySet
+from inventory.free import FOR_LIST, FREE
 from inventory.models import Inventory, InventoryQuerySet
 
 Products = TypeVar("Products", bound=ProductQuerySet)
@@ -27,15 +28,14 @@ Products = TypeVar("Products", bound=ProductQuerySet)
 
 def with_stock(products: Products) -> Products:
     """Annotates `total` and `available`: units over all warehouses."""
-    free = F("total_units") - F("reserved_units")
-    return products.annotate(total=_sum_of(F("total_units")), available=_sum_of(free))
+    return products.annotate(total=_sum_of(F("total_units")), available=_sum_of(FREE))
 
 
 def with_rows(products: Products) -> Products:
-    """Annotates `stock_rows`, the numbers of each row as "key:total:reserved", and `read_at`: the
+    """Annotates `stock_rows`, the numbers of each row as "key:total:taken", and `read_at`: the
     database's time at which they were read."""
     numbers = Func(
-        Value(":"), "pk", "total_units", "reserved_units",
+        Value(":"), "pk", "total_units", F("total_units") - FREE,
         function="concat_ws", output_field=TextField(),
     )  # fmt: skip
     rows = rows_of_each().order_by("pk").annotate(numbers=numbers).values("numbers")
@@ -49,7 +49,7 @@ def rows_of_each() -> InventoryQuerySet:
 
 def is_free() -> Exists:
     """Whether a unit of the product can be reserved, in a query of products."""
-    return Exists(rows_of_each().filter(total_units__gt=F("reserved_units")))
+    return Exists(rows_of_each().filter(~FOR_LIST, total_units__gt=F("reserved_units")))
 
 
 def in_stock(products: Products) -> Products:

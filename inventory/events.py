@@ -1,10 +1,14 @@
 """The events of stock, from which live updates are made."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from allo.live.events import Event, publish_events
 from allo.live.message import Message, micros
 from catalog.events import product_topic
+from inventory.free import is_for_list
+from inventory.serving import serve_soon
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,11 +20,27 @@ class StockChanged:
     total: int
     reserved: int
     at: datetime
+    list_needs: int
+
+    @property
+    def is_for_list(self) -> bool:
+        return is_for_list(self.total - self.reserved, self.list_needs)
 
     @property
     def messages(self) -> tuple[Message, ...]:
+        # What is free for the waiting list alone is as good as held.
+        taken = self.total if self.is_for_list else self.reserved
         # When nothing is left, pages show when the first hold may lapse.
-        nothing_left = self.reserved >= self.total > 0
-        numbers = f"{self.total} {self.reserved}"
+        nothing_left = taken >= self.total > 0
+        numbers = f"{self.total} {taken}"
         topic = product_topic(self.product)
         return (Message(topic, micros(self.at), str(self.row), numbers, follow=nothing_left),)
+
+
+def publish(events: Sequence[Event]) -> None:
+    """To open pages, and what is free for a waiting list to those who serve it. Call it after the
+    commit. It takes microseconds."""
+    publish_events(events)
+    stock = (event for event in events if isinstance(event, StockChanged))
+    if products := {event.product for event in stock if event.is_for_list}:
+        serve_soon(products)

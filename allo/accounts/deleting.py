@@ -21,8 +21,9 @@ from checkout import forgetting, looking
 from checkout.models import Order, OrderEvent
 from reservations import services
 from reservations.clock.forgetting import forget_holders, forget_networks
-from reservations.exceptions import NotPending, ReservationExpired
-from reservations.models import AdoptedHolder, Reservation
+from reservations.exceptions import NotPending, NotWaiting, ReservationExpired
+from reservations.models import OPEN, AdoptedHolder, Reservation
+from reservations.waiting import services as waiting
 
 EVENT = "delete account"
 WHY_KEPT = "Kept because the law asks for the record of a sale"
@@ -61,6 +62,10 @@ def _check(order: Order) -> None:
 
 
 def _release(account: Account) -> None:
+    for entry in persons.entries_of(account).open():
+        # What it was offered meanwhile is released with the rest.
+        with suppress(NotWaiting):
+            waiting.leave(entry_id=entry.pk)
     for held in persons.reservations_of(account).pending():
         # Another page may have sold it meanwhile: then it is an order, which stays.
         with suppress(NotPending, ReservationExpired):
@@ -92,6 +97,8 @@ def _erase(account: Account) -> None:
     persons.log_of(user).delete()
     AdoptedHolder.objects.filter(account=account.holder).delete()
     EmailCode.objects.filter(email_key=account.email_key).delete()
+    # Whoever joins with the address at this moment waits without an account.
+    persons.entries_of(account).exclude(OPEN).delete()
     DeletedAccount.objects.create(number=account.pk, made_at=account.created_at)
     _tell(user)
     _delete(user)

@@ -44,6 +44,10 @@ PAYMENT = ("provider", "created_at", "closed_at")
 CHARGE = ("provider", "reference", "amount", "currency", "fact", "decision", "created_at")
 REFUND = ("amount", "units", "state", "created_at")
 EVENT = ("what", "at")
+ENTRY = (
+    "id", "product__name", "warehouse__name", "quantity", "exactly", "email", "network",
+    "created_at", "confirmed_at", "offered_at", "offered_units", "offer_id", "ended_at", "ended_as",
+)  # fmt: skip
 MESSAGE = ("kind", "to", "created_at", "sent_at")
 CODE = ("purpose", "email", "asked_at", "used_at")
 LOG = ("attempt_time", "logout_time", "ip_address", "user_agent")
@@ -115,6 +119,10 @@ def _reservations(account: Account) -> Rows:
         yield {**_row(row, RESERVATION), "warehouse": row.inventory.warehouse.name}
 
 
+def _waiting(account: Account) -> Rows:
+    return _values(persons.entries_of(account).order_by("created_at"), ENTRY)
+
+
 def _contacts(account: Account) -> Rows:
     return _values(persons.contacts_of(account).order_by("changed_at"), CONTACT)
 
@@ -160,6 +168,7 @@ SECTIONS: Mapping[str, Callable[[Account], Rows | Mapping[str, Any]]] = {
     "codes": _codes,
     "addresses": _addresses,
     "reservations": _reservations,
+    "waiting_lists": _waiting,
     "contacts": _contacts,
     "orders": _orders,
     "mails": _messages,

@@ -7,13 +7,26 @@ from django.db.models import Q, QuerySet
 from allo.accounts.models import Account
 from allo.outbox.models import Message
 from checkout.models import Contact, Order
-from reservations.models import AdoptedHolder, Reservation, ReservationQuerySet
+from reservations.models import (
+    AdoptedHolder,
+    Reservation,
+    ReservationQuerySet,
+    WaitingEntry,
+    WaitingEntryQuerySet,
+)
 
 
 def holders_of(account: Account) -> list[str]:
-    """The account, and the browsers in which it signed in."""
+    """The account, the browsers in which it signed in, and its offers from waiting lists."""
     adopted = AdoptedHolder.objects.filter(account=account.holder)
-    return [account.holder, *adopted.values_list("holder", flat=True)]
+    offered = entries_of(account).filter(offer__isnull=False)
+    names = adopted.values_list("holder", flat=True)
+    return [account.holder, *names, *(entry.holder for entry in offered)]
+
+
+def entries_of(account: Account) -> WaitingEntryQuerySet:
+    """On waiting lists, by its address."""
+    return WaitingEntry.objects.filter(email_key=account.email_key)
 
 
 def reservations_of(account: Account) -> ReservationQuerySet:

@@ -1,6 +1,6 @@
 """Writes messages into the outbox."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.db import connection, transaction
@@ -15,14 +15,23 @@ ANEW = 1000
 
 
 def put(*, key: str, kind: str, to: str, context: Mapping[str, Any]) -> None:
-    """Writes a message in the caller's transaction, once for a key. `context` is JSON, and holds no
-    code and no signed link: the kind's `facts` make those. Raises `BadAddress`, `UnknownKind`."""
+    """Writes a message in the caller's transaction, once for a key. Raises as `message` does."""
+    put_all([message(key=key, kind=kind, to=to, context=context)])
+
+
+def message(*, key: str, kind: str, to: str, context: Mapping[str, Any]) -> Message:
+    """For `put_all`. `context` is JSON, and holds no code and no signed link: the kind's `facts`
+    make those. Raises `BadAddress`, `UnknownKind`."""
+    kinds.facts_of(kind)
+    return Message(key=key, kind=kind, to=checked(to), context=dict(context))
+
+
+def put_all(messages: Iterable[Message]) -> None:
+    """`put`, of any number, in one statement."""
     if not connection.in_atomic_block:
         raise transaction.TransactionManagementError("A message needs the event's transaction.")
-    kinds.facts_of(kind)
-    message = Message(key=key, kind=kind, to=checked(to), context=dict(context))
-    Message.objects.bulk_create([message], ignore_conflicts=True)
-    transaction.on_commit(wake)
+    if Message.objects.bulk_create(messages, ignore_conflicts=True):
+        transaction.on_commit(wake)
 
 
 @transaction.atomic

@@ -25,6 +25,12 @@ if len(RESERVATION_AROUND_FACTORS) != 2 or min(RESERVATION_AROUND_FACTORS) < 0:
     raise ImproperlyConfigured('RESERVATION_AROUND_FACTORS are two numbers, such as "4,16".')
 # In percent of what a product has in all warehouses.
 RESERVATION_MAX_SHARE = env.int("RESERVATION_MAX_SHARE", default=25)
+# How long an offer to somebody on the waiting list lasts, and on the first day after an opening.
+OFFER_TTL_SECONDS = env.int("OFFER_TTL_SECONDS", default=3600)
+OFFER_TTL_IN_DROP_SECONDS = env.int("OFFER_TTL_IN_DROP_SECONDS", default=900)
+WAITING_PER_NETWORK = env.int("WAITING_PER_NETWORK", default=5)
+# What serves the waiting list of a product: see `inventory.serving`.
+LIST_SERVER = "reservations.waiting.services.serve"
 RESERVE_RATE = env.str("RESERVE_RATE", default="30/m")
 API_RATE = env.str("API_RATE", default="120/m")
 LOGIN_RATE = env.str("LOGIN_RATE", default="30/m")
@@ -49,6 +55,8 @@ KEEP_MESSAGES_DAYS = env.int("KEEP_MESSAGES_DAYS", default=90)
 KEEP_DROPPED_ORDERS_DAYS = env.int("KEEP_DROPPED_ORDERS_DAYS", default=30)
 KEEP_DRAFTS_DAYS = env.int("KEEP_DRAFTS_DAYS", default=30)
 KEEP_NETWORKS_DAYS = env.int("KEEP_NETWORKS_DAYS", default=30)
+KEEP_UNCONFIRMED_HOURS = env.int("KEEP_UNCONFIRMED_HOURS", default=24)
+KEEP_WAITING_DAYS = env.int("KEEP_WAITING_DAYS", default=30)
 KEEP_VISITORS_DAYS = env.int("KEEP_VISITORS_DAYS", default=180)
 ORDER_RETENTION_YEARS = env.int("ORDER_RETENTION_YEARS", default=8)
 # Below these the shop would forget what it still works with.

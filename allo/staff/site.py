@@ -32,6 +32,8 @@ SECTIONS = {
         "reservations.StaffAction",
         "reservations.AdoptedHolder",
         "reservations.CooldownLift",
+        "reservations.WaitingEntry",
+        "reservations.ListClosure",
         "checkout.Contact",
         "accounts.Account",
         "accounts.DeletedAccount",

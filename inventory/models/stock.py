@@ -5,13 +5,18 @@ from django.db import models
 from django.db.models import Case, F, Q, QuerySet, Value, When
 
 from catalog.models import Product
+from inventory.free import AVAILABLE, FREE
 from inventory.models.warehouse import Warehouse
 from inventory.shortages import LOW, SHORTAGES
 
 
 class InventoryQuerySet(QuerySet["Inventory"]):
     def with_available(self) -> Self:
-        return self.annotate(available=F("total_units") - F("reserved_units"))
+        return self.annotate(available=AVAILABLE)
+
+    def with_free(self) -> Self:
+        """Annotates `available` as all but staff see it: without what is for the waiting list."""
+        return self.annotate(available=FREE)
 
     def with_shortage(self) -> Self:
         """Annotates `shortage`: the gravest that applies to the row, or ""."""
@@ -36,7 +41,15 @@ class Inventory(models.Model):
         help_text="Low from this many units down; 0 is never.",
     )
 
-    available: int  # annotated by `with_available`
+    # Of the waiting list, written under the lock of the row (`reservations.waiting`).
+    list_needs = models.PositiveIntegerField(
+        default=0,
+        db_default=0,
+        editable=False,
+        help_text="The fewest units that somebody on the waiting list takes; 0 is nobody.",
+    )
+
+    available: int  # annotated by `with_available` or `with_free`
     shortage: str  # annotated by `with_shortage`
     # annotated in `reservations.availability`
     live_holds: int
@@ -69,3 +82,8 @@ class Inventory(models.Model):
 
     def __str__(self) -> str:
         return f"{self.product} in {self.warehouse}"
+
+    @property
+    def taken(self) -> int:
+        """Held, or for the waiting list. Needs `with_free`."""
+        return self.total_units - self.available

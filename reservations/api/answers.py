@@ -78,6 +78,13 @@ IN_FLIGHT = Kind(
     "A request with this key is still running.",
     {"retry_after": 1},
 )
+WAITING_LIST = Kind(
+    409,
+    "waiting_list",
+    "Waiting list",
+    "What is free goes to those on the waiting list first. You can join it, and get a mail when it"
+    " is your turn.",
+)
 ALREADY_HELD = Kind(
     409,
     "already_held",
@@ -109,9 +116,9 @@ BEING_PAID = Kind(
 KINDS = {
     kind.code: kind
     for kind in (
-        INSUFFICIENT_STOCK, ALREADY_HELD, QUANTITY_CHANGED, PRICE_CHANGED, LIMIT_REACHED,
-        COOLING_DOWN, NOT_OPEN, CONFLICT, BEING_PAID, NOT_PENDING, EXPIRED, IN_FLIGHT, BUSY,
-        STORAGE,
+        INSUFFICIENT_STOCK, WAITING_LIST, ALREADY_HELD, QUANTITY_CHANGED, PRICE_CHANGED,
+        LIMIT_REACHED, COOLING_DOWN, NOT_OPEN, CONFLICT, BEING_PAID, NOT_PENDING, EXPIRED,
+        IN_FLIGHT, BUSY, STORAGE,
     )
 }  # fmt: skip
 

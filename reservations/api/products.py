@@ -196,7 +196,7 @@ def _products_from(
 
 
 def _with_stock(products: list[Product]) -> list[dict[str, Any]]:
-    rows = Inventory.objects.with_available().filter(product__in=products)
+    rows = Inventory.objects.with_free().filter(product__in=products)
     stock = defaultdict(list)
     for row in rows.select_related("warehouse").order_by("warehouse__position", "pk"):
         stock[row.product_id].append(

@@ -1,4 +1,5 @@
-"""Checks the invariants I1 to I6 (`docs/how-it-works.md`) in one consistent snapshot."""
+"""Checks the invariants I1 to I6 and W1 to W8 (`docs/how-it-works.md`) in one consistent
+snapshot."""
 
 from collections.abc import Callable
 
@@ -12,6 +13,7 @@ from allo.postgresql.auditing import Finding, audit
 from inventory.locks import locking
 from inventory.models import Inventory
 from reservations.models import AuditRun, Repair, Reservation
+from reservations.waiting import audit as waiting
 
 # Each returns (row, found, expected) for every row that breaks the invariant.
 CHECKS = {
@@ -55,6 +57,7 @@ CHECKS = {
         SELECT 'key ' || min(id), count(*) || ' answers', '1 answer'
         FROM reservations_idempotencykey GROUP BY client, endpoint, key HAVING count(*) > 1
     """,
+    **waiting.CHECKS,
 }
 
 

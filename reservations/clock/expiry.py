@@ -1,6 +1,7 @@
 """The sweep, which expires overdue reservations. Celery beat, a command and tests call it."""
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.db import Error, connection, transaction
@@ -8,15 +9,16 @@ from django.db.models import QuerySet, TextField
 from django.db.models.functions import Cast
 from django.utils import timezone
 
-from allo.live.events import Event, publish_events
+from allo.live.events import Event
 from allo.postgresql import trips
 from allo.postgresql.faults import is_locked
 from allo.postgresql.trips import Statement
-from inventory.events import StockChanged
+from inventory.events import StockChanged, publish
 from inventory.locks import locking
 from reservations.engine import locks, sql
 from reservations.engine.events import Happened, ReservationEvent
 from reservations.models import Reservation, Sweep
+from reservations.waiting import services as waiting
 
 # Large enough to be fast, small enough that a shopper waits only milliseconds for a batch's rows.
 BATCH = 1000
@@ -36,7 +38,8 @@ Due = QuerySet[Reservation, tuple[str, int]]
 
 
 def expire_due(*, batch: int = BATCH) -> Sweep:
-    """Expires what is past its time, one batch per transaction, and records the run.
+    """Expires what is past its time, one batch per transaction, records the run, and serves the
+    waiting lists: units may be free for them, of which a process that died told nobody.
 
     Any number may run at once: each skips the rows that others have locked, waits briefly for each
     of these at its end, and leaves those it cannot lock to the next run.
@@ -50,6 +53,7 @@ def expire_due(*, batch: int = BATCH) -> Sweep:
         _expire_in_turn(row, batch, run)
     run.finished_at = timezone.now()
     run.save(force_insert=True)
+    waiting.serve_all()
     return run
 
 
@@ -85,21 +89,18 @@ def _expire(due: Due, run: Sweep, *, wait: bool = False) -> set[int]:
         ((row,),) = trips.run([Statement(sql.EXPIRE_DUE, [ids, MOST_PUBLISHED, MOST_PUBLISHED])])
     expired, lateness, *changed = row
     events = _events(*changed)
-    transaction.on_commit(lambda: publish_events(events), robust=True)
+    transaction.on_commit(lambda: publish(events), robust=True)
     run.expired += expired
     run.max_lateness_seconds = max(run.max_lateness_seconds, lateness)
     return wanted - locked
 
 
 def _events(
-    at: datetime, stocks: list[dict[str, int]] | None, ids: list[UUID], holders: list[str]
+    at: datetime, stocks: list[dict[str, Any]] | None, ids: list[UUID], holders: list[str]
 ) -> list[Event]:
     """The events of what the statement changed, as the engine makes them."""
     ended = zip(ids, holders, strict=True)
     return [
-        *(
-            StockChanged(s["id"], s["product_id"], s["total_units"], s["reserved_units"], at)
-            for s in stocks or ()
-        ),
+        *(StockChanged(at=at, **stock) for stock in stocks or ()),
         *(ReservationEvent(Happened.EXPIRED, pk, holder, at) for pk, holder in ended),
     ]

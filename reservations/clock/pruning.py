@@ -1,12 +1,13 @@
-"""Deletes idempotency keys that are past their retry window, and old records of the clock."""
+"""Deletes idempotency keys that are past their retry window, old records of the clock, and entries
+of waiting lists that were never confirmed or have ended."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.utils import timezone
 
 from allo.pruning import delete_in_portions
-from reservations.models import AuditRun, IdempotencyKey, Sweep
+from reservations.models import AuditRun, IdempotencyKey, Sweep, WaitingEntry
 
 
 def keys_live() -> timedelta:
@@ -22,3 +23,14 @@ def prune() -> None:
     delete_in_portions(IdempotencyKey.objects.filter(created_at__lt=now - keys_live()))
     delete_in_portions(Sweep.objects.filter(finished_at__lt=sweeps))
     delete_in_portions(AuditRun.objects.filter(finished_at__lt=audits))
+    _prune_entries(now)
+
+
+def _prune_entries(now: datetime) -> None:
+    """What was offered stays as a reservation, which is forgotten as others are."""
+    unconfirmed = now - timedelta(hours=settings.KEEP_UNCONFIRMED_HOURS)
+    ended = now - timedelta(days=settings.KEEP_WAITING_DAYS)
+    entries = WaitingEntry.objects.order_by()
+    delete_in_portions(entries.filter(confirmed_at=None, created_at__lt=unconfirmed))
+    delete_in_portions(entries.filter(ended_at__lt=ended))
+    delete_in_portions(entries.filter(offer__ended_at__lt=ended))

@@ -105,7 +105,10 @@ class Books:
 
     # --- what commands do -----------------------------------------------------------------------
 
-    def hold(self, stock: Stock, quantity: int, holder: str, address: str) -> Reservation:
+    def hold(
+        self, stock: Stock, quantity: int, holder: str, address: str, lasts: int | None = None
+    ) -> Reservation:
+        """For `lasts` seconds, or for `RESERVATION_TTL_SECONDS`."""
         reservation = Reservation(
             inventory_id=stock.id,
             quantity=quantity,
@@ -115,7 +118,7 @@ class Books:
             address=address,
             around=around(address),
             created_at=self.now,
-            expires_at=self.now + timedelta(seconds=settings.RESERVATION_TTL_SECONDS),
+            expires_at=self.now + timedelta(seconds=lasts or settings.RESERVATION_TTL_SECONDS),
         )
         stock.held_now += quantity
         stock.lapse_moved = True
@@ -218,7 +221,7 @@ class Books:
 
     def _stock_changed(self, stock: Stock) -> StockChanged:
         total, reserved = stock.total - stock.sold_now, stock.reserved + stock.held_now
-        return StockChanged(stock.id, stock.product, total, reserved, self.now)
+        return StockChanged(stock.id, stock.product, total, reserved, self.now, stock.list_needs)
 
     # --- replies stored under a key -------------------------------------------------------------
 

@@ -28,6 +28,7 @@ from reservations.exceptions import (
     NotOpen,
     PriceChanged,
     QuantityChanged,
+    WaitingList,
 )
 from reservations.models import Reservation
 
@@ -42,10 +43,11 @@ Status = Reservation.Status
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
     """One caller's request, made at `since` (`time.monotonic`), and what it locks: inventory rows,
-    by primary key, their reservations, and rows of the apps above."""
+    by primary key, their reservations, waiting lists, by product, and rows of the apps above."""
 
     rows: tuple[int, ...]
     reservation_ids: tuple[UUID, ...] = ()
+    lists: tuple[int, ...] = ()
     above: tuple[Above, ...] = ()
     once: Once | None = None
     holder: Holder = NOBODY
@@ -116,13 +118,15 @@ class Reserve(Command):
 
     def _stock(self, books: Books) -> Stock:
         stocks = [books.stock(row) for row in self.rows]
-        best = max(stocks, key=lambda stock: stock.available)
-        if best.available >= self.quantity:
+        best = max(stocks, key=lambda stock: stock.free)
+        if best.free >= self.quantity:
             return best
         # A dead hold is no reason to refuse: expire those that are left first.
-        if still_due := [stock for stock in stocks if not stock.nothing_due]:
+        if still_due := [stock for stock in stocks if stock.may_free(self.quantity)]:
             raise Shortage(still_due, self.quantity)
-        raise InsufficientStock(best.available)
+        if any(stock.available >= self.quantity for stock in stocks):
+            raise WaitingList
+        raise InsufficientStock(best.free)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,10 +157,13 @@ class Change(Command):
         limits.check_units(books, self.holder, limits.Wanted(self.quantity, more, stock))
         if stock.unit_paise != held.unit_paise:
             raise PriceChanged(held.unit_paise, stock.unit_paise)
-        if stock.available < more and not stock.nothing_due:
+        if stock.free >= more:
+            return
+        if stock.may_free(more):
             raise Shortage([stock], more)
-        if stock.available < more:
-            raise InsufficientStock(stock.available, held=held.quantity)
+        if stock.available >= more:
+            raise WaitingList
+        raise InsufficientStock(stock.free, held=held.quantity)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

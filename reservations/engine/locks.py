@@ -1,8 +1,8 @@
 """The lock order, which all transactions keep without exception:
 
 1. inventory rows, by primary key (`inventory.locks.locking`);
-2. advisory locks, by number: holders, networks and idempotency keys, each in a number space of its
-   own;
+2. advisory locks, by number: holders, networks, waiting lists and idempotency keys, each in a
+   number space of its own;
 3. reservations, by primary key (`locking_reservations`), then their contacts
    (`checkout.contacts`);
 4. orders, by primary key;
@@ -27,7 +27,7 @@ transaction that keeps an order locked must not stop the sale of a popular row.
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 from functools import lru_cache
 from hashlib import blake2b
@@ -77,6 +77,7 @@ class Space(bytes, Enum):
 
     HOLDER = b"allo.holder"  # a limit on a holder's reservations, over all rows
     NETWORK = b"allo.network"  # a limit on a network's unpaid units, over all rows
+    LIST = b"allo.list"  # the order of a product's waiting list, over all rows, also if it has none
     KEY = b"allo.key"  # one effect per idempotency key
 
 
@@ -123,6 +124,7 @@ class Wanted:
     networks: set[str]
     keys: list[Name]
     reservations: set[UUID]
+    lists: set[int] = field(default_factory=set)
     above: Sequence[Above] = ()
 
 
@@ -183,9 +185,10 @@ def number(space: Space, *name: str) -> int:
 
 
 def _advisory(wanted: Wanted) -> Statement | None:
-    """Rank 2. A holder or network is waited for: the transaction that has it locked waits for no
-    lock of a lower rank. A key is not: the transaction that has it locked may take any time."""
+    """Rank 2. A holder, network or list is waited for: the transaction that has it locked waits for
+    no lock of a lower rank. A key is not: the transaction that has it locked may take any time."""
     held = [number(Space.HOLDER, name) for name in wanted.holders]
+    held += [number(Space.LIST, f"{product}") for product in wanted.lists]
     waited = sorted(held + [number(Space.NETWORK, name) for name in wanted.networks])
     tried = [number(Space.KEY, *name) for name in wanted.keys]
     if not waited and not tried:
@@ -210,7 +213,8 @@ def _lock(
 @lru_cache
 def _rows(locking: Any, many: bool, skip_locked: bool) -> str:
     rows = locking([0], skip_locked=skip_locked)
-    return _compiled(rows.values_list("pk", "product", "total_units", "reserved_units"), many)
+    columns = ("pk", "product", "total_units", "reserved_units", "list_needs")
+    return _compiled(rows.values_list(*columns), many)
 
 
 @lru_cache

@@ -214,7 +214,8 @@ EXPIRE_DUE = """
     ), stock AS (
         UPDATE inventory_inventory AS row SET reserved_units = row.reserved_units - freed.units
         FROM freed WHERE row.id = freed.inventory_id
-        RETURNING row.id, row.product_id, row.total_units, row.reserved_units
+        RETURNING row.id AS row, row.product_id AS product, row.total_units AS total,
+            row.reserved_units AS reserved, row.list_needs
     )
     SELECT count(*), coalesce(extract(epoch FROM clock_timestamp() - min(expires_at)), 0)::float,
         clock_timestamp(), (SELECT json_agg(row_to_json(stock)) FROM stock),

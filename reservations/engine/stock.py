@@ -4,6 +4,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
+from inventory.free import is_for_list
+
 
 @dataclass(slots=True)
 class Stock:
@@ -13,6 +15,7 @@ class Stock:
     product: int
     total: int
     reserved: int
+    list_needs: int  # the fewest units that somebody on the waiting list takes from it; 0 is nobody
     # The price of a unit, the product's name, its opening and what its limits are made of: read
     # only for commands that need them (`Command.reads_prices`).
     unit_paise: int = 0
@@ -26,6 +29,7 @@ class Stock:
     held_now: int = 0
     nothing_due: bool = False  # this transaction has expired every dead hold of the row
     lapse_moved: bool = False  # another of its holds may be the first to lapse now
+    list_moved: bool = False  # `list_needs` is another now
 
     def describe(  # noqa: PLR0917 - the columns of one statement
         self,
@@ -46,13 +50,31 @@ class Stock:
         return self.total - self.sold_now - self.reserved - self.held_now
 
     @property
+    def is_for_list(self) -> bool:
+        """W1. While as many are available as somebody on the waiting list takes, nobody else gets
+        any."""
+        return is_for_list(self.available, self.list_needs)
+
+    @property
+    def free(self) -> int:
+        """What everybody can take."""
+        return 0 if self.is_for_list else self.available
+
+    def set_needs(self, list_needs: int) -> None:
+        self.list_needs, self.list_moved = list_needs, True
+
+    def may_free(self, wanted: int) -> bool:
+        """Whether its dead holds, once they are expired, may leave as many as are wanted."""
+        return self.available < wanted and not self.nothing_due
+
+    @property
     def is_changed(self) -> bool:
         return bool(self.sold_now or self.held_now)
 
     @property
     def shows(self) -> bool:
         """Whether pages show the change: if nothing is left, also when the first hold may lapse."""
-        return self.is_changed or (self.lapse_moved and self.available <= 0)
+        return self.is_changed or self.list_moved or (self.lapse_moved and self.available <= 0)
 
 
 class Shortage(Exception):

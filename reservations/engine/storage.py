@@ -109,6 +109,7 @@ def _wanted(commands: Sequence[Command]) -> locks.Wanted:
         networks={command.holder.counted for command in commands} - {""},
         keys=[command.once.name for command in commands if command.once],
         reservations={pk for command in commands for pk in command.reservation_ids},
+        lists={product for command in commands for product in command.lists},
         above=locks.in_order(above for command in commands for above in command.above),
     )
 

@@ -9,26 +9,26 @@ from typing import TypeVar
 from django.conf import settings
 from django.db import Error, connection, transaction
 
-from allo.live.events import publish_events
 from allo.postgresql.faults import (
     LOCK_NOT_AVAILABLE,
-    Fault,
     fault_of,
     is_locked,
     name_of,
     sqlstate_of,
 )
+from inventory import events
 from inventory.models import Inventory
 from reservations.engine import refused
 from reservations.engine.books import Books
 from reservations.engine.combining import Combiner, Later
 from reservations.engine.commands import Command
+from reservations.engine.faults import refusal_of
 from reservations.engine.idempotency import Bag, Once, Outcome, Reply
 from reservations.engine.limits import Uncounted
 from reservations.engine.locks import Patience
 from reservations.engine.stock import Shortage
 from reservations.engine.storage import look_up, open_books, wait_for_above, write
-from reservations.exceptions import Busy, IdempotencyConflict, InFlight, ReservationError, Storage
+from reservations.exceptions import Busy, IdempotencyConflict, InFlight, ReservationError
 from reservations.models import Reservation
 
 logger = logging.getLogger(__name__)
@@ -114,7 +114,7 @@ def _guarded(
         return serve(commands) if commands else []
     except Exception as error:
         if not _may_do_alone(commands, error):
-            return [_refusal(error)] * len(commands)
+            return [refusal_of(error)] * len(commands)
         logger.warning("%d commands are retried one by one: %s", len(commands), name_of(error))
     return [_alone(command) for command in commands]
 
@@ -171,7 +171,7 @@ def _alone(command: Command) -> Done | Exception:
     try:
         (outcome,) = _transact([command], Patience.BRIEF if command.is_wide else Patience.FULL)
     except Exception as error:
-        return _refusal(error)
+        return refusal_of(error)
     assert not isinstance(outcome, Later)
     return outcome
 
@@ -188,7 +188,7 @@ def _transact(commands: Sequence[Command], patience: Patience) -> list[Served]:
         outcomes = [_serve(books, command, patience) for command in commands]
         write(books, commit=ours)
     # Now, or when the caller's transaction commits. Robust: an error here must not undo anything.
-    transaction.on_commit(lambda: publish_events(books.events), robust=True)
+    transaction.on_commit(lambda: events.publish(books.events), robust=True)
     transaction.on_commit(lambda: refused.publish(books), robust=True)
     return outcomes
 
@@ -234,14 +234,6 @@ def _outcome(books: Books, command: Command) -> Reservation | Bag:
             return command.decide(books)
         except (Shortage, Uncounted) as missing:
             look_up(books, missing)
-
-
-def _refusal(error: Exception) -> Exception:
-    fault = fault_of(error)
-    if fault is None:
-        return error
-    logger.warning("%s: %s", fault.value, name_of(error))
-    return Storage() if fault is Fault.STORAGE else Busy()
 
 
 _combiner: Combiner[Command, Done] = Combiner(_run, lambda command: command.lanes)

@@ -1,4 +1,5 @@
-"""Reservations, the replies stored under idempotency keys, and the records of staff and clock."""
+"""Reservations, the waiting list, the replies stored under idempotency keys, and the records of
+staff and clock."""
 
 from reservations.models.adopted_holder import AdoptedHolder
 from reservations.models.api_token import ApiToken, rate_is_known
@@ -7,18 +8,30 @@ from reservations.models.cooldown_lift import CooldownLift
 from reservations.models.idempotency_key import IdempotencyKey
 from reservations.models.reservation import Reservation, ReservationQuerySet
 from reservations.models.staff_action import StaffAction
+from reservations.models.waiting import (
+    IS_OPEN,
+    OPEN,
+    ListClosure,
+    WaitingEntry,
+    WaitingEntryQuerySet,
+)
 
 __all__ = [
+    "IS_OPEN",
+    "OPEN",
     "AdoptedHolder",
     "ApiToken",
     "AuditRun",
     "CooldownLift",
     "Forgotten",
     "IdempotencyKey",
+    "ListClosure",
     "Repair",
     "Reservation",
     "ReservationQuerySet",
     "StaffAction",
     "Sweep",
+    "WaitingEntry",
+    "WaitingEntryQuerySet",
     "rate_is_known",  # a migration finds it here
 ]

@@ -70,7 +70,9 @@ class Reservation(models.Model):
     unit_paise = models.PositiveIntegerField("unit price (paise)")
     name = models.CharField(max_length=80)
     status = models.CharField(max_length=9, choices=Status, default=Status.PENDING)
-    holder = models.CharField(max_length=80, help_text="user:…, visitor:…, anonymous:… or token:…")
+    holder = models.CharField(
+        max_length=80, help_text="user:…, visitor:…, anonymous:…, token:… or list:…"
+    )
     address = models.CharField(
         max_length=43,
         blank=True,

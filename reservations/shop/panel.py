@@ -3,15 +3,17 @@
 from datetime import datetime
 from typing import Any
 
+from django.db.models import OuterRef, Subquery
 from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.utils import timezone
 
 from allo.postgresql.compiled import Compiled
 from catalog.models import Product
+from inventory.availability import Products
 from inventory.models import Inventory, InventoryQuerySet
 from reservations.availability import with_next_lapse
-from reservations.models import Reservation
+from reservations.models import ListClosure, Reservation
 from reservations.shop.forms import ReserveForm
 from reservations.shop.holders import live_holds, topics_of
 
@@ -22,7 +24,7 @@ def stock_of(product: Product) -> list[Inventory]:
 
 
 def _rows(product: int) -> InventoryQuerySet:
-    rows = with_next_lapse(Inventory.objects.with_available().filter(product=product))
+    rows = with_next_lapse(Inventory.objects.with_free().filter(product=product))
     return rows.select_related("warehouse").order_by("warehouse__position", "pk")
 
 
@@ -36,7 +38,14 @@ def next_lapse_of(stock: list[Inventory]) -> datetime | None:
     return min(filter(None, (row.next_lapse_at for row in stock)), default=None)
 
 
+def with_list_closed(products: Products) -> Products:
+    """Annotates `list_closed`: why staff closed the waiting list; None while it is open."""
+    closed = ListClosure.objects.filter(product=OuterRef("pk"), reopened_at=None)
+    return products.annotate(list_closed=Subquery(closed.order_by().values("reason")[:1]))
+
+
 def panel(product: Product) -> dict[str, Any]:
+    """Of a product `with_stock_and_lapse` and `with_list_closed`."""
     stock = stock_of(product)
     return {
         "product": product,

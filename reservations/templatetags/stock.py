@@ -67,7 +67,7 @@ def numbers_in(stock: Sequence[Inventory]) -> SafeString:
     """The same of a product's rows; nothing if it has none."""
     if not stock:
         return SafeString()
-    rows = [f"{row.pk}:{row.total_units}:{row.reserved_units}" for row in stock]
+    rows = [f"{row.pk}:{row.total_units}:{row.taken}" for row in stock]
     return _numbers(rows, next_lapse_of([*stock]), stock[0].read_at)
 
 

@@ -8,6 +8,7 @@ from allo.accounts.models import Account
 from allo.codes.models import EmailCode
 from allo.codes.secret import code_of
 from allo.codes.services import Purpose
+from reservations.waiting.services import entries_of
 from tests.accounts.signing_in import (
     ACCOUNT,
     code_in,
@@ -19,6 +20,8 @@ from tests.accounts.signing_in import (
     text_of,
 )
 from tests.shopping import Page
+from tests.stock import stocked
+from tests.waiting import joined
 
 pytestmark = pytest.mark.django_db
 
@@ -66,9 +69,12 @@ def test_both_addresses_get_a_code_of_their_own_and_both_codes_change_the_addres
     page = client.get(CODES).content.decode()
     assert "asha@example.org" in page
     assert "Asha@NEW.example" in page
+    joined(stocked(0))
     done = client.post(CODES, {"old": code_in(old), "new": f"Your code is {code_in(new)}"})
     assert done.headers["Location"] == f"{ACCOUNT}?changed=1"
     assert address() == ("asha@new.example", "Asha@NEW.example")
+    # Its places on waiting lists are at the new address.
+    assert [entry.email for entry in entries_of(NEW)] == ["Asha@NEW.example"]
     assert "has the new address" in client.get(f"{ACCOUNT}?changed=1").content.decode()
     assert signed_in(NEW).get(ACCOUNT).status_code == 200
     assert Account.objects.count() == 1

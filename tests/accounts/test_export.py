@@ -34,8 +34,10 @@ from reservations.models import (
     ApiToken,
     CooldownLift,
     IdempotencyKey,
+    ListClosure,
     Reservation,
     StaffAction,
+    WaitingEntry,
 )
 from tests.accounts.signing_in import ask, last_code, signed_in
 from tests.accounts.test_addresses import SAVED
@@ -44,6 +46,7 @@ from tests.checkout.orders import refund
 from tests.project.test_documents import named
 from tests.shopping import holding, press
 from tests.stock import stocked
+from tests.waiting import joined
 
 pytestmark = pytest.mark.django_db
 
@@ -61,12 +64,12 @@ TELLS = {
 }  # fmt: skip
 EXPORTED = {
     User, Account, SignIn, Session, EmailCode, Message, Address, Reservation, Contact, Order,
-    OrderLine, OrderEvent, Payment, Charge, Refund, AccessLog, AdoptedHolder,
+    OrderLine, OrderEvent, Payment, Charge, Refund, AccessLog, AdoptedHolder, WaitingEntry,
 }  # fmt: skip
 # About staff, and merchants: shoppers have no password, and do nothing in the admin.
 OF_STAFF = {
     AccessAttempt, AccessAttemptExpiration, AccessFailureLog, CooldownLift, LogEntry, ApiToken,
-    StaffAction, StockImport, StockImportFile, StockImportRow, StockMovement,
+    ListClosure, StaffAction, StockImport, StockImportFile, StockImportRow, StockMovement,
 }  # fmt: skip
 # Answers to what a browser did, for a day; what they say is in what they are about.
 REPLIES = {IdempotencyKey}
@@ -96,6 +99,7 @@ WITHHELD = {
     Contact: set(),
     Order: {"id", "holder", "account_id", "by_program"},
     Address: {"id", "account_id"},
+    WaitingEntry: {"product_id", "warehouse_id", "needs", "email_key"},
     Message: {
         "id", "key", "context", "claimed_at", "tries", "next_try_at", "error",
     },
@@ -106,6 +110,7 @@ TOLD: dict[type[Model], set[str]] = {
     Contact: {*exporting.CONTACT},
     Order: {*exporting.ORDER},
     Address: {*SAVED, "used_at"},
+    WaitingEntry: {*exporting.ENTRY} - {"product__name", "warehouse__name"},
     Message: {*exporting.MESSAGE},
     EmailCode: {*exporting.CODE},
 }
@@ -136,6 +141,7 @@ def asha() -> Client:
     refund(order.charges.get(), 5)
     order.order_events.create(what="packed")
     holding(client, row)
+    joined(stocked(0, product="sold-out"), email=EMAIL, quantity=3)
     signed_in(EMAIL)
     ask(Client(), EMAIL)
     return client
@@ -169,6 +175,8 @@ def test_the_export_has_all_that_there_is_of_the_person(asha) -> None:
     assert [(held["quantity"], held["status"]) for held in told["reservations"]] == [
         (1, "released"), (1, "released"), (2, "confirmed"), (1, "pending"),
     ]  # fmt: skip
+    (entry,) = told["waiting_lists"]
+    assert (entry["product__name"], entry["quantity"], entry["email"]) == ("Sold-Out", 3, EMAIL)
     assert {contact["line1"] for contact in told["contacts"]} == {ROAD}
     (order,) = told["orders"]
     assert (order["name"], order["email"], order["line1"]) == (NAME, EMAIL, ROAD)

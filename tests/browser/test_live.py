@@ -313,7 +313,7 @@ def test_a_drop_makes_no_page_request_anything(
         it.on("request", lambda request: asked.append(request.url))
     do("from inventory.events import StockChanged; from allo.live.events import publish_events")
     do("from django.utils import timezone")
-    sold = f"StockChanged({row}, {product}, 400 - n, 0, timezone.now())"
+    sold = f"StockChanged({row}, {product}, 400 - n, 0, timezone.now(), 0)"
     do(f"for n in range(300): publish_events([{sold}]); time.sleep(0.01)")
     expect(shelves(page).locator(f"[data-row='{row}']")).to_contain_text("101 left")
     expect(shelves(page).locator(".shelf-bar").first).to_have_attribute("width", "909")

@@ -20,10 +20,8 @@ from redis.client import PubSub
 from allo import live
 from allo.live import channel, publisher
 from allo.live.message import Message
-from inventory import adjustments
 from reservations import availability, services
 from reservations.clock import expiry
-from reservations.engine import transactions as engine
 from reservations.engine.events import holder_topic
 from reservations.exceptions import InsufficientStock
 from tests import stock_room
@@ -157,8 +155,7 @@ def test_a_failure_to_publish_breaks_nothing(monkeypatch: pytest.MonkeyPatch) ->
     def broken(_events: object) -> None:
         raise RuntimeError
 
-    for module in (engine, expiry, adjustments):
-        monkeypatch.setattr(module, "publish_events", broken)
+    monkeypatch.setattr("inventory.events.publish_events", broken)
     row = stocked(5)
     assert hold(row).is_pending
     stock_room.receive(inventory_id=row.pk, units=2)

@@ -1,4 +1,5 @@
-"""A process that reserves, adopts or leads a batch, and is killed at a named point."""
+"""A process that reserves, adopts, releases, serves a list or leads a batch, and is killed at a
+named point."""
 
 import json
 import os
@@ -12,6 +13,8 @@ import django
 
 django.setup()
 
+from inventory import events  # noqa: E402
+from inventory.models import Inventory  # noqa: E402
 from reservations import services  # noqa: E402
 from reservations.engine import storage  # noqa: E402
 from reservations.engine import transactions as engine  # noqa: E402
@@ -21,6 +24,8 @@ from reservations.engine.commands import Holder, Reserve  # noqa: E402
 from reservations.engine.idempotency import Once, Outcome, Reply  # noqa: E402
 from reservations.exceptions import ReservationError  # noqa: E402
 from reservations.models import Reservation  # noqa: E402
+from reservations.waiting import lists  # noqa: E402
+from reservations.waiting import services as waiting  # noqa: E402
 
 
 def die(*_: object, **__: object) -> None:
@@ -32,7 +37,11 @@ def before_commit() -> None:
         storage.write(books, commit=False)
         die()
 
-    vars(engine)["write"] = write
+    vars(engine)["write"] = vars(lists)["write"] = write
+
+
+def before_publishing() -> None:
+    vars(events)["publish"] = die
 
 
 def after_commit() -> None:
@@ -76,8 +85,25 @@ def adopt(_: int) -> list[Reservation]:
     return services.adopt(account="user:7", visitor="visitor:a")
 
 
-ACTS: dict[str, Callable[[int], object]] = {"hold": lambda row: hold(row, "k0"), "adopt": adopt}
-DEATHS = {"before-commit": before_commit, "after-commit": after_commit}
+def release(row: int) -> Reservation:
+    return services.release(reservation_id=Reservation.objects.pending().get(inventory=row).pk)
+
+
+def serve(row: int) -> int:
+    return waiting.serve(Inventory.objects.get(pk=row).product_id)
+
+
+ACTS: dict[str, Callable[[int], object]] = {
+    "hold": lambda row: hold(row, "k0"),
+    "adopt": adopt,
+    "release": release,
+    "serve": serve,
+}
+DEATHS = {
+    "before-commit": before_commit,
+    "after-commit": after_commit,
+    "before-publishing": before_publishing,
+}
 
 if __name__ == "__main__":
     what, point, row = sys.argv[1], sys.argv[2], int(sys.argv[3])

@@ -7,13 +7,18 @@ import sys
 
 import pytest
 
+from allo.outbox.models import Message
+from reservations import services
 from reservations.clock.audit import audit_stock
+from reservations.clock.expiry import expire_due
+from reservations.exceptions import InsufficientStock, WaitingList
 from reservations.models import AdoptedHolder, IdempotencyKey, Reservation
 from tests.races.doomed import adopt, hold
 from tests.reservations.test_verbs import hold as made
 from tests.running import PROJECT, clean_environment, state_folder
 from tests.server import environment_here
 from tests.stock import stocked
+from tests.waiting import joined, now
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.race]
 
@@ -58,6 +63,35 @@ def test_killed_at_sign_in_all_holds_are_adopted_or_none(point, left) -> None:
     assert AdoptedHolder.objects.exists() == (left == 0)
     assert len(adopt(rows[0].pk)) == left
     assert Reservation.objects.filter(holder="user:7").count() == 2
+    assert audit_stock() == []
+
+
+@pytest.mark.parametrize(
+    ("what", "point", "became"),
+    [
+        ("release", "before-publishing", "waiting"),
+        ("serve", "before-commit", "waiting"),
+        ("serve", "before-publishing", "offered"),
+    ],
+)
+def test_killed_while_a_list_is_served_the_next_sweep_goes_on(
+    monkeypatch, what, point, became
+) -> None:
+    """Nobody is served twice, and nobody else gets the unit."""
+    monkeypatch.setattr("inventory.events.serve_soon", lambda _products: None)
+    row = stocked(1)
+    held = made(row, 1, "visitor:a")
+    entries = [joined(row, "a"), joined(row, "b")]
+    if what == "serve":
+        services.release(reservation_id=held.pk)
+    killed(what, point, row.pk)
+    assert now(entries[0])[0] == became
+    with pytest.raises((WaitingList, InsufficientStock)):
+        made(row, 1, "visitor:b")
+    for _ in range(2):
+        expire_due()
+        assert [now(entry)[0] for entry in entries] == ["offered", "waiting"]
+    assert Message.objects.count() == 1
     assert audit_stock() == []
 
 

@@ -74,7 +74,7 @@ def test_what_a_visitor_holds_is_the_accounts_after_one_transaction(settings, mo
 def test_the_topics_of_both_hear_of_it(monkeypatch) -> None:
     sent: list = []
     held = hold(stocked(5), 1, VISITOR)
-    monkeypatch.setattr("reservations.engine.transactions.publish_events", sent.extend)
+    monkeypatch.setattr("inventory.events.publish_events", sent.extend)
     adopt()
     heard = [message.topic for event in sent for message in event.messages]
     assert heard == [holder_topic(ACCOUNT), holder_topic(VISITOR), reservation_topic(held.pk)]

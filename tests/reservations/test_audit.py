@@ -1,10 +1,12 @@
 """Each broken invariant is named with its row and the difference."""
 
+import re
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
+from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.db import IntegrityError, connection
 from django.utils import timezone
@@ -13,13 +15,18 @@ from reservations import services
 from reservations.clock.audit import audit_stock, repair_reserved
 from reservations.clock.tasks import audit_stock as audit_task
 from reservations.models import AuditRun, IdempotencyKey, Repair
+from reservations.waiting.services import serve
 from tests.reservations.test_verbs import hold
 from tests.stock import stocked
+from tests.waiting import joined, offer_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-GUARDED = "inventory_inventory", "inventory_stockmovement", "reservations_reservation"
+GUARDED = (
+    "inventory_inventory", "inventory_stockmovement", "reservations_reservation",
+    "reservations_waitingentry",
+)  # fmt: skip
 
 
 def run(*statements: str) -> None:
@@ -157,3 +164,55 @@ def test_the_nightly_audit_keeps_its_findings() -> None:
     break_it("UPDATE inventory_inventory SET total_units = 7")
     audit_task()
     assert len(AuditRun.objects.get().findings) == 1
+
+
+@pytest.mark.parametrize(
+    ("rule", "change"),
+    [
+        ("W1", "UPDATE reservations_reservation SET holder = 'session:b' WHERE id = %(offer)s"),
+        ("W2", "UPDATE reservations_reservation SET holder = 'list:x' WHERE holder = 'session:a'"),
+        ("W3", "UPDATE reservations_reservation SET holder = 'list:x' WHERE id = %(offer)s"),
+        ("W3", "UPDATE reservations_waitingentry SET product_id = %(other)s WHERE id = %(first)s"),
+        ("W5", ("UPDATE reservations_waitingentry SET confirmed_at = now() - interval '1 day'"
+               " WHERE id = %(second)s")),
+        ("W6", "UPDATE inventory_inventory SET list_needs = 3 WHERE id = %(row)s"),
+        ("W7", "DELETE FROM outbox_message"),
+        ("W8", ("INSERT INTO reservations_listclosure (product_id, reason, actor_id)"
+               " VALUES (%(product)s, 'x', %(staff)s)")),
+        ("W8", ("INSERT INTO reservations_listclosure (product_id, reason, actor_id, created_at,"
+               " reopened_at, reopened_by_id) VALUES (%(product)s, 'x', %(staff)s,"
+               " now() - interval '1 day', now(), %(staff)s)")),
+    ],
+)  # fmt: skip
+def test_what_breaks_a_rule_of_the_waiting_list_is_found(monkeypatch, rule, change) -> None:
+    monkeypatch.setattr("inventory.events.serve_soon", lambda _products: None)
+    row, other = stocked(2), stocked(0, product="other")
+    held = hold(row, 2)
+    first, second = joined(row, "a"), joined(row, "b")
+    services.change(reservation_id=held.pk, quantity=1)
+    serve(row.product_id)
+    assert audit_stock() == []
+    staff = User.objects.create_user("mira")
+    names = {
+        "row": row.pk, "product": row.product_id, "other": other.product_id, "staff": staff.pk,
+        "first": first.pk, "second": second.pk, "offer": offer_of(first).pk,
+    }  # fmt: skip
+    break_it(re.sub(r"%\((\w+)\)s", lambda name: f"'{names[name[1]]}'", change))
+    assert rule in {finding.invariant for finding in audit_stock()}
+
+
+def test_two_open_entries_of_a_person_are_found() -> None:
+    row = stocked(0)
+    joined(row, "a")
+    joined(row, "b")
+    name = "one_open_entry_per_person_and_product"
+    index = "DROP INDEX one_open_entry_per_person_and_product"
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT indexdef FROM pg_indexes WHERE indexname = %s", [name])
+        (made,) = cursor.fetchone()
+    run(index)
+    try:
+        break_it("UPDATE reservations_waitingentry SET email_key = 'a@example.org'")
+        assert [finding.invariant for finding in audit_stock()] == ["W4"]
+    finally:
+        run("UPDATE reservations_waitingentry SET email_key = id::text", made)

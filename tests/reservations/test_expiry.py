@@ -12,7 +12,6 @@ from allo.live.events import Event
 from allo.postgresql.faults import sqlstate_of
 from inventory.events import StockChanged
 from inventory.models import Inventory
-from reservations.clock import expiry
 from reservations.clock.audit import audit_stock
 from reservations.clock.expiry import expire_due
 from reservations.clock.tasks import expire_due as task
@@ -60,7 +59,7 @@ def test_the_sweep_yields_the_same_events_as_the_verbs(monkeypatch) -> None:
     holds = [hold(row, 2, f"session:{n}") for n in range(3)]
     pass_time(601, pk__in=[held.pk for held in holds[:2]])
     published: list[Event] = []
-    monkeypatch.setattr(expiry, "publish_events", published.extend)
+    monkeypatch.setattr("inventory.events.publish_events", published.extend)
     expire_due()
     (stock,) = (event for event in published if isinstance(event, StockChanged))
     assert (stock.row, stock.product, stock.total, stock.reserved) == (row.pk, row.product_id, 9, 2)
@@ -186,7 +185,7 @@ def test_a_row_without_dead_holds_is_searched_once_in_a_transaction(
 ) -> None:
     """However many callers it refuses."""
     row = stocked(0)
-    books = Books(timezone.now(), [Stock(row.pk, row.product_id, 0, 0)])
+    books = Books(timezone.now(), [Stock(row.pk, row.product_id, 0, 0, 0)])
     with django_assert_num_queries(1):
         for _ in range(3):
             free_due(books, Shortage([books.stock(row.pk)], 1))

@@ -265,7 +265,7 @@ def test_inside_a_callers_transaction_the_hold_goes_with_it() -> None:
 
 def test_events_of_stock_carry_what_the_database_has(monkeypatch) -> None:
     published: list[Event] = []
-    monkeypatch.setattr(transactions, "publish_events", published.extend)
+    monkeypatch.setattr("inventory.events.publish_events", published.extend)
     row = stocked(9)
     reservation = hold(row, 2)
     services.confirm(reservation_id=reservation.pk)

@@ -1,0 +1,120 @@
+"""The transaction of a waiting list. Everything that changes a list runs in `on_list`, and what
+follows from the change is done before it ends: those whose turn it is get their offers (`Serve`),
+and each inventory row gets the fewest units that somebody takes from it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Max, Q
+
+from allo.live.message import MICROSECOND
+from allo.outbox import services as outbox
+from allo.postgresql import trips
+from allo.postgresql.trips import Statement
+from catalog.models import Product
+from inventory import events
+from inventory.models import Inventory
+from reservations.engine.books import Also, Books
+from reservations.engine.commands import Command
+from reservations.engine.faults import refusing_faults
+from reservations.engine.locks import Patience
+from reservations.engine.stock import Stock
+from reservations.engine.storage import open_books, write
+from reservations.models import Reservation, WaitingEntry
+from reservations.waiting import mail, sql
+
+# In one transaction, as shoppers wait for the rows.
+OFFERS_AT_ONCE = 100
+# For so long after its opening a product is a drop, whose offers are shorter.
+DROP = timedelta(hours=24)
+
+
+class OnList(Command):
+    reads_prices = True
+
+
+@contextmanager
+def on_list(product_id: int, patience: Patience = Patience.FULL) -> Iterator["LockedList"]:
+    """Raises `Busy` or `Storage`; then nothing has changed."""
+    places = dict(Inventory.objects.filter(product=product_id).values_list("pk", "warehouse"))
+    with refusing_faults(), transaction.atomic():
+        # The rows first: they are of rank 1, and whoever reserves meets a list there alone. Then
+        # the list: a product may have no rows yet, or get another one now, and the order in which
+        # people join and are served must not depend on that.
+        command = OnList(rows=tuple(places), lists=(product_id,))
+        locked = LockedList(product_id, places, open_books([command], patience))
+        yield locked
+        locked.settle()
+
+
+class LockedList:
+    """A list that this transaction has locked, with all rows of its product."""
+
+    def __init__(self, product_id: int, places: dict[int, int], books: Books) -> None:
+        self.product_id = product_id
+        self.books = books
+        self.offered: list[tuple[WaitingEntry, Reservation]] = []
+        self._places = places
+
+    def put_on(self, entry: WaitingEntry) -> None:
+        """At its end, also if the clock was set back, as by a failover to another server."""
+        everyone = WaitingEntry.objects.filter(product=self.product_id)
+        last: datetime | None = everyone.aggregate(last=Max("confirmed_at"))["last"]
+        entry.confirmed_at = max(self.books.now, last + MICROSECOND) if last else self.books.now
+        entry.save(update_fields=["confirmed_at"])
+
+    def settle(self) -> None:
+        self._serve()
+        write(self.books, commit=False)
+        outbox.put_all(mail.offer_letter(*offered) for offered in self.offered)
+        (changed,) = trips.run([Statement(sql.NEEDS, [list(self._places)])])
+        for row, needs in changed:
+            self.books.stock(row).set_needs(needs)
+        transaction.on_commit(lambda: events.publish(self.books.events), robust=True)
+
+    def _serve(self) -> None:
+        """W5. In the order of the list. Who does not fit is passed over, and keeps the place: no
+        later offer can make it fit, since each leaves fewer units."""
+        lasts = self._offers_last() if self._something_available() else None
+        for entry in self._who_may_fit() if lasts else ():
+            if stock := self._stock_for(entry):
+                units = min(entry.quantity, stock.available)
+                offer = self.books.hold(stock, units, entry.holder, "", lasts)
+                self.books.after.append(
+                    Also(sql.OFFERED, (entry.pk, offer.pk, offer.created_at, units))
+                )
+                self.offered.append((entry, offer))
+
+    def _something_available(self) -> bool:
+        return any(stock.available for stock in self.books.stocks.values())
+
+    def _offers_last(self) -> int | None:
+        """Seconds. W8. None: nothing is offered of a product that is withdrawn, or not open yet."""
+        product = Product.objects.published().only("opens_at").filter(pk=self.product_id).first()
+        opens_at = product and product.opens_at
+        if product is None or (opens_at and opens_at > self.books.now):
+            return None
+        in_drop = opens_at and opens_at > self.books.now - DROP
+        lasts: int = settings.OFFER_TTL_IN_DROP_SECONDS if in_drop else settings.OFFER_TTL_SECONDS
+        return lasts
+
+    def _who_may_fit(self) -> list[WaitingEntry]:
+        """By what is available before anything is offered."""
+        stocks = self.books.stocks.values()
+        fits = Q(warehouse=None, needs__lte=max((s.available for s in stocks), default=0))
+        for stock in stocks:
+            fits |= Q(warehouse=self._places[stock.id], needs__lte=stock.available)
+        waiting = WaitingEntry.objects.open().filter(fits, product=self.product_id)
+        return list(waiting.in_order()[:OFFERS_AT_ONCE])
+
+    def _stock_for(self, entry: WaitingEntry) -> Stock | None:
+        stocks = [
+            stock
+            for stock in self.books.stocks.values()
+            if stock.available >= entry.needs
+            and (entry.warehouse_id is None or self._places[stock.id] == entry.warehouse_id)
+        ]
+        return max(stocks, key=lambda stock: stock.available, default=None)

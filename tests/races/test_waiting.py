@@ -1,0 +1,185 @@
+"""Many who wait, are served, reserve and leave at once: the list is kept, and what is seen when a
+lock or the gate is gone."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from threading import Event, Thread
+
+import pytest
+from django.db import connection
+
+from inventory.models import Inventory
+from reservations import services
+from reservations.clock.audit import audit_stock
+from reservations.engine.stock import Stock
+from reservations.exceptions import InsufficientStock, WaitingList
+from reservations.models import Reservation, WaitingEntry
+from reservations.waiting import lists
+from reservations.waiting import services as waiting
+from tests import stock_room
+from tests.reservations.test_verbs import hold
+from tests.running import wait_for
+from tests.stock import all_at_once, stocked
+from tests.waiting import joined, now, offer_of
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.race]
+
+WAITS = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+
+
+@pytest.fixture
+def _by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is served but by the test."""
+    monkeypatch.setattr("inventory.events.serve_soon", lambda _products: None)
+
+
+def broken() -> set[str]:
+    return {finding.invariant for finding in audit_stock()}
+
+
+@pytest.mark.usefixtures("_by_hand")
+def test_servers_at_once_make_each_offer_once_and_in_order() -> None:
+    row = stocked(5)
+    held = hold(row, 5)
+    entries = [joined(row, f"n{n}") for n in range(8)]
+    services.release(reservation_id=held.pk)
+    made = all_at_once(6, lambda _: waiting.serve(row.product_id))
+    assert Counter(made) == {0: 5, 5: 1}
+    assert [now(entry)[0] for entry in entries] == ["offered"] * 5 + ["waiting"] * 3
+    assert broken() == set()
+
+
+@pytest.mark.parametrize("gate", [True, False])
+def test_what_is_given_back_during_a_rush_goes_to_the_list(monkeypatch, gate) -> None:
+    """The real thread serves. Without the gate the rush takes some of it, and the audit sees."""
+    if not gate:
+        monkeypatch.setattr(Stock, "is_for_list", property(lambda _stock: False))
+    row = stocked(6)
+    held = [hold(row, 1, f"session:{n}") for n in range(6)]
+    entries = [joined(row, f"n{n}") for n in range(6)]
+    taken: list[Reservation] = []
+
+    def give_back_or_take(caller: int) -> None:
+        for each in held[caller::6] if caller < 6 else ():
+            services.release(reservation_id=each.pk)
+        for n in range(10 if caller >= 6 else 0):
+            try_to_take(f"session:{caller}-{n}")
+
+    def try_to_take(name: str) -> None:
+        with suppress(WaitingList, InsufficientStock):
+            taken.append(hold(row, 1, name))
+
+    got = all_at_once(12, give_back_or_take)
+    assert [each for each in got if each] == []
+    assert (broken() == {"W1"}) == bool(taken)
+    if gate:
+        wait_for(lambda: all(now(entry)[0] == "offered" for entry in entries), seconds=10)
+        assert taken == []
+    else:
+        assert taken, "the gate was not missed"
+
+
+@pytest.mark.usefixtures("_by_hand")
+def test_who_joins_while_others_are_served_has_the_place_of_that_moment() -> None:
+    row = stocked(4)
+    held = [hold(row, 1, f"session:{n}") for n in range(4)]
+
+    def join_or_serve(caller: int) -> None:
+        if caller < 8:
+            joined(row, f"n{caller}")
+        elif caller < 12:
+            services.release(reservation_id=held[caller - 8].pk)
+            waiting.serve(row.product_id)
+        else:
+            waiting.serve_all()
+
+    # What is free before anybody waits is for everybody.
+    first = joined(row, "first")
+    outcomes = all_at_once(14, join_or_serve)
+    assert {type(each).__name__ for each in outcomes} <= {"NoneType", "NotWanted"}
+    waiting.serve(row.product_id)
+    assert now(first) == ("offered", 1)
+    offered = WaitingEntry.objects.filter(offer__isnull=False)
+    in_time = offered.order_by("offered_at", "confirmed_at")
+    assert list(in_time) == list(offered.order_by("confirmed_at"))
+    assert broken() == set()
+
+
+@pytest.mark.usefixtures("_by_hand")
+def test_an_offer_that_is_paid_and_declined_at_once_has_one_end() -> None:
+    row = stocked(1)
+    held = hold(row)
+    first, second = joined(row, "a"), joined(row, "b")
+    services.release(reservation_id=held.pk)
+    waiting.serve(row.product_id)
+    offer = offer_of(first)
+    ends = (services.confirm, services.release)
+    all_at_once(2, lambda n: ends[n](reservation_id=offer.pk))
+    waiting.serve_all()
+    assert (now(first)[0], now(second)[0]) in {("bought", "waiting"), ("declined", "offered")}
+    assert broken() == set()
+
+
+@pytest.mark.usefixtures("_by_hand")
+@pytest.mark.parametrize("locked", [True, False])
+def test_two_who_join_before_there_is_any_stock_are_served_in_order(monkeypatch, locked) -> None:
+    """No row is shared by then: only the list's lock keeps the second from being served first."""
+    row = stocked(0)
+    place = {"product": row.product, "warehouse": row.warehouse}
+    row.delete()
+    with first_is_slow(monkeypatch, row) as (go_on, first):
+        if not locked:
+            command = lists.OnList
+            monkeypatch.setattr(lists, "OnList", lambda rows, lists: command(rows=rows))
+        second = in_thread(lambda: joined(row, "second"))
+        if locked:
+            wait_for(a_lock_is_waited_for, seconds=10)
+            go_on.set()
+        second.join(10)
+        new = Inventory.objects.create(**place)
+        if not locked:
+            stock_room.receive(inventory_id=new.pk, units=1)
+            waiting.serve(new.product_id)
+    first.join(10)
+    stock_room.receive(inventory_id=new.pk, units=1)
+    waiting.serve(new.product_id)
+    assert ("W5" in broken()) == (not locked)
+
+
+@contextmanager
+def first_is_slow(
+    monkeypatch: pytest.MonkeyPatch, row: Inventory
+) -> Iterator[tuple[Event, Thread]]:
+    """Somebody who has a place on the list, in a transaction that lasts until the end."""
+    go_on, has_place = Event(), Event()
+    settle = lists.LockedList.settle
+
+    def slowly(self: lists.LockedList) -> None:
+        if not has_place.is_set():
+            has_place.set()
+            assert go_on.wait(20)
+        settle(self)
+
+    monkeypatch.setattr(lists.LockedList, "settle", slowly)
+    first = in_thread(lambda: joined(row, "first"))
+    assert has_place.wait(10)
+    yield go_on, first
+    go_on.set()
+
+
+def in_thread(act: Callable[[], object]) -> Thread:
+    def run() -> None:
+        try:
+            act()
+        finally:
+            connection.close()
+
+    thread = Thread(target=run)
+    thread.start()
+    return thread
+
+
+def a_lock_is_waited_for() -> bool:
+    with connection.cursor() as cursor:
+        return bool(cursor.execute(WAITS).fetchone()[0])

@@ -1,0 +1,503 @@
+"""The waiting list: who gets what becomes free, one caller at a time, on real PostgreSQL."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection
+from django.utils import timezone
+
+from allo.outbox.models import Message
+from catalog.models import Product
+from inventory.models import Inventory, StockMovement
+from reservations import services as verbs
+from reservations.clock.audit import audit_stock
+from reservations.clock.expiry import expire_due
+from reservations.clock.pruning import prune
+from reservations.engine.commands import Holder, Reserve
+from reservations.engine.transactions import perform
+from reservations.exceptions import (
+    AlreadyWaiting,
+    InsufficientStock,
+    LimitReached,
+    ListClosed,
+    NotOpen,
+    NotWaiting,
+    NotWanted,
+    TooManyEntries,
+    WaitingList,
+)
+from reservations.models import Reservation, WaitingEntry
+from reservations.waiting import lists, services
+from tests import stock_room
+from tests.reservations.test_database_refuses import refused_by
+from tests.reservations.test_verbs import hold, units
+from tests.stock import pass_time, stocked
+from tests.waiting import joined, needs, now, offer_of
+
+Reason = StockMovement.Reason
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def woken(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The products that would be served at once. Here each test serves when it wants to."""
+    products: list[int] = []
+    monkeypatch.setattr("inventory.events.serve_soon", products.extend)
+    return products
+
+
+@pytest.fixture(autouse=True)
+def _books_balance() -> Any:
+    yield
+    assert audit_stock() == []
+
+
+def all_held(units: int = 1, **place: str) -> tuple[Inventory, Reservation]:
+    row = stocked(units, **place)
+    return row, hold(row, units, "session:first")
+
+
+# --- what is freed is for the list ----------------------------------------------------------------
+
+
+def received(row: Inventory, _held: Reservation) -> None:
+    stock_room.receive(inventory_id=row.pk, units=1)
+
+
+def counted(row: Inventory, _held: Reservation) -> None:
+    stock_room.adjust(inventory_id=row.pk, delta=1, reason=Reason.COUNTED, note="x")
+
+
+def released(_row: Inventory, held: Reservation) -> None:
+    verbs.release(reservation_id=held.pk)
+
+
+def fewer(_row: Inventory, held: Reservation) -> None:
+    verbs.change(reservation_id=held.pk, quantity=held.quantity - 1)
+
+
+def swept(_row: Inventory, _held: Reservation) -> None:
+    pass_time(601)
+    # The sweep serves too: what it woke is what counts here.
+    expire_due()
+
+
+@pytest.mark.parametrize("frees", [received, counted, released, fewer, swept])
+def test_whatever_frees_units_wakes_who_serves_and_nobody_else_gets_them(woken, frees) -> None:
+    row, held = all_held(2)
+    entry = joined(row)
+    assert (needs(row), woken) == (1, [])
+    frees(row, held)
+    assert set(woken) == {row.product_id}
+    if frees is not swept:
+        with pytest.raises(WaitingList):
+            hold(row, 1, "session:second")
+        assert services.serve(row.product_id) == 1
+    assert now(entry) == ("offered", 1)
+    assert needs(row) == 0
+    offer = offer_of(entry)
+    assert (offer.holder, offer.address, offer.inventory_id) == (f"list:{entry.pk}", "", row.pk)
+    assert (offer.expires_at - offer.created_at).total_seconds() == 3600
+    assert Message.objects.get().key == f"list_offer:{entry.pk}"
+
+
+def test_a_dead_hold_that_a_shortage_expires_is_for_the_list(woken) -> None:
+    row, _ = all_held()
+    entry = joined(row)
+    pass_time(601)
+    with pytest.raises(WaitingList):
+        hold(row, 1, "session:second")
+    assert units(row) == (1, 0)
+    assert woken == [row.product_id]
+    assert services.serve(row.product_id) == 1
+    assert now(entry) == ("offered", 1)
+
+
+def test_growing_waits_too_and_a_row_without_a_list_is_used() -> None:
+    row, held = all_held(3)
+    mine = verbs.change(reservation_id=held.pk, quantity=2)
+    joined(row, quantity=2, exactly=True, warehouse_id=row.warehouse_id)
+    verbs.change(reservation_id=mine.pk, quantity=3)
+    verbs.change(reservation_id=mine.pk, quantity=1)
+    with pytest.raises(WaitingList):
+        verbs.change(reservation_id=mine.pk, quantity=2)
+    elsewhere = stocked(1, warehouse="w-2")
+    found = verbs.reserve(product_id=row.product_id, quantity=1, holder=Holder("session:b"))
+    assert found.inventory_id == elsewhere.pk
+    with pytest.raises(InsufficientStock) as refused:
+        verbs.reserve(product_id=row.product_id, quantity=3, holder=Holder("session:c"))
+    assert refused.value.available == 0
+
+
+def test_who_needs_more_does_not_keep_others_from_what_is_too_little_for_them() -> None:
+    row, held = all_held(3)
+    entry = joined(row, quantity=3, exactly=True)
+    verbs.change(reservation_id=held.pk, quantity=1)
+    assert services.serve(row.product_id) == 0
+    assert (now(entry), needs(row)) == (("waiting", None), 3)
+    assert hold(row, 2, "session:second").is_pending
+
+
+def test_without_a_list_reserving_runs_the_same_statements(django_assert_num_queries) -> None:
+    """The gate is one more column of the row that is locked."""
+    row = stocked(5)
+    command = Reserve(rows=(row.pk,), quantity=1, holder=Holder("session:a"))
+    with django_assert_num_queries(9) as without:
+        perform(command)
+    other = stocked(5, product="other")
+    Inventory.objects.filter(pk=other.pk).update(list_needs=9)
+    with django_assert_num_queries(len(without)):
+        perform(Reserve(rows=(other.pk,), quantity=1, holder=Holder("session:b")))
+    Inventory.objects.filter(pk=other.pk).update(list_needs=0)
+
+
+# --- the order ------------------------------------------------------------------------------------
+
+
+def test_the_first_is_served_first_and_who_does_not_fit_keeps_the_place() -> None:
+    row, held = all_held(5)
+    first = joined(row, "a", 4, exactly=True)
+    second = joined(row, "b", 2)
+    third = joined(row, "c", 2)
+    assert [services.place_of(entry) for entry in (first, second, third)] == [1, 2, 3]
+    assert services.length_of(row.product_id) == 3
+    verbs.change(reservation_id=held.pk, quantity=2)
+    assert services.serve(row.product_id) == 2
+    assert [now(entry) for entry in (first, second, third)] == [
+        ("waiting", None), ("offered", 2), ("offered", 1),
+    ]  # fmt: skip
+    assert (needs(row), services.place_of(first)) == (4, 1)
+
+
+@pytest.mark.parametrize("end", ["declines", "lapses", "buys"])
+def test_who_was_served_is_off_the_list_and_the_next_has_its_turn(end) -> None:
+    """A shopper who bought and cancelled is not served again, nor stands in anybody's way."""
+    row, held = all_held()
+    first, second = joined(row, "a"), joined(row, "b")
+    verbs.release(reservation_id=held.pk)
+    assert services.serve(row.product_id) == 1
+    offer = offer_of(first)
+    with pytest.raises(AlreadyWaiting):
+        joined(row, "A")
+    if end == "declines":
+        verbs.release(reservation_id=offer.pk)
+    elif end == "lapses":
+        pass_time(3601)
+    else:
+        verbs.confirm(reservation_id=offer.pk)
+        stock_room.adjust(inventory_id=row.pk, delta=1, reason=Reason.RETURNED, note="cancelled")
+    expire_due()
+    became = {"declines": "declined", "lapses": "lapsed", "buys": "bought"}[end]
+    assert (now(first), now(second)) == ((became, 1), ("offered", 1))
+    assert now(joined(row, "a")) == ("waiting", None)
+
+
+def test_each_warehouse_serves_those_who_wait_for_it() -> None:
+    row, _ = all_held()
+    other, held = all_held(2, warehouse="w-2")
+    here = joined(row, "a", warehouse_id=row.warehouse_id)
+    there = joined(row, "b", warehouse_id=other.warehouse_id)
+    anywhere = joined(row, "c", 2)
+    assert (needs(row), needs(other)) == (1, 1)
+    verbs.release(reservation_id=held.pk)
+    assert services.serve(row.product_id) == 2
+    assert now(here) == ("waiting", None)
+    assert (now(there), offer_of(there).inventory_id) == (("offered", 1), other.pk)
+    assert (now(anywhere), offer_of(anywhere).inventory_id) == (("offered", 1), other.pk)
+    assert (needs(row), needs(other)) == (1, 0)
+
+
+def test_a_new_row_of_the_product_is_for_the_list_from_its_first_moment() -> None:
+    row, _ = all_held()
+    joined(row, quantity=2, exactly=True)
+    joined(row, "b", warehouse_id=row.warehouse_id)
+    new = stocked(3, warehouse="w-2")
+    assert needs(new) == 2
+    with pytest.raises(WaitingList):
+        hold(new, 2, "session:b")
+
+
+def test_the_sweep_serves_a_row_that_knows_nothing_of_its_list() -> None:
+    row, held = all_held()
+    entry = joined(row)
+    verbs.release(reservation_id=held.pk)
+    Inventory.objects.update(list_needs=0)
+    expire_due()
+    assert now(entry) == ("offered", 1)
+
+
+def test_hundreds_are_served_in_transactions_of_some(monkeypatch) -> None:
+    monkeypatch.setattr(lists, "OFFERS_AT_ONCE", 2)
+    monkeypatch.setattr(services, "OFFERS_AT_ONCE", 2)
+    row, held = all_held(5)
+    entries = [joined(row, f"n{n}") for n in range(5)]
+    verbs.release(reservation_id=held.pk)
+    assert services.serve(row.product_id) == 5
+    offers = [offer_of(entry) for entry in entries]
+    assert len({offer.created_at for offer in offers}) == 3
+    assert offers == sorted(offers, key=lambda offer: offer.created_at)
+
+
+def test_a_clock_that_was_set_back_puts_nobody_before_others() -> None:
+    row, _ = all_held()
+    ahead = timezone.now() + timedelta(hours=1)
+    WaitingEntry.objects.create(
+        product=row.product, quantity=1, exactly=False, confirmed_at=ahead,
+        email="z@example.org", email_key="z@example.org",
+    )  # fmt: skip
+    assert services.place_of(joined(row)) == 2
+
+
+# --- joining, leaving -----------------------------------------------------------------------------
+
+
+def test_an_address_is_on_the_list_once_it_is_confirmed() -> None:
+    row, held = all_held()
+    entry = joined(row, confirmed=False)
+    assert (now(entry), needs(row)) == (("unconfirmed", None), 0)
+    assert services.confirm(entry_id=entry.pk).state == "waiting"
+    assert services.confirm(entry_id=entry.pk).state == "waiting"
+    with pytest.raises(AlreadyWaiting) as refused:
+        joined(row, "ASHA", confirmed=False)
+    assert refused.value.entry == entry
+    assert services.entries_of("asha@EXAMPLE.org") == [entry]
+    verbs.release(reservation_id=held.pk)
+    # Its link was opened late: what is free by then is offered at once.
+    late = WaitingEntry.objects.create(
+        product=row.product, quantity=1, exactly=False, email="b@x.org", email_key="b@x.org"
+    )
+    assert services.serve(row.product_id) == 1
+    assert services.confirm(entry_id=late.pk).state == "waiting"
+    verbs.release(reservation_id=offer_of(entry).pk)
+    third = WaitingEntry.objects.create(
+        product=row.product, quantity=1, exactly=False, email="c@x.org", email_key="c@x.org"
+    )
+    assert services.confirm(entry_id=third.pk).state == "waiting"
+    assert now(late) == ("offered", 1)
+
+
+def test_leaving_ends_the_entry_and_opens_the_gate() -> None:
+    row, held = all_held()
+    entry, unconfirmed = joined(row), joined(row, "b", confirmed=False)
+    verbs.release(reservation_id=held.pk)
+    for each in (entry, unconfirmed, entry):
+        assert services.leave(entry_id=each.pk).state == "left"
+    assert needs(row) == 0
+    offered = hold(row, 1, "session:b")
+    with pytest.raises(NotWaiting) as refused:
+        services.confirm(entry_id=unconfirmed.pk)
+    assert refused.value.state == "left"
+    second = joined(row)
+    verbs.release(reservation_id=offered.pk)
+    services.serve(row.product_id)
+    with pytest.raises(NotWaiting) as refused:
+        services.leave(entry_id=second.pk)
+    assert refused.value.state == "offered"
+
+
+def test_nobody_waits_for_what_everybody_can_reserve() -> None:
+    row = stocked(2)
+    with pytest.raises(NotWanted):
+        joined(row)
+    entry = joined(row, "a", 3, exactly=True)
+    with pytest.raises(NotWanted):
+        joined(row, "b", 3)
+    hold(row, 2)
+    assert now(entry) == ("waiting", None)
+    full, _ = all_held(warehouse="w-2")
+    verbs.release(reservation_id=hold_of(row).pk)
+    assert now(joined(row, "c", warehouse_id=full.warehouse_id)) == ("waiting", None)
+    assert not WaitingEntry.objects.filter(email_key="b@example.org").exists()
+
+
+def hold_of(row: Inventory) -> Reservation:
+    return Reservation.objects.pending().get(inventory=row)
+
+
+def test_limits_on_joining(settings) -> None:
+    row, _ = all_held(1)
+    with pytest.raises(ValueError, match="0 units"):
+        joined(row, quantity=0)
+    with pytest.raises(LimitReached) as refused:
+        joined(row, quantity=11)
+    assert (refused.value.limit, refused.value.maximum) == ("RESERVATION_MAX_UNITS", 10)
+    settings.WAITING_PER_NETWORK = 2
+    for name in ("a", "b"):
+        joined(row, name, network="192.0.2.1")
+    with pytest.raises(TooManyEntries) as too_many:
+        joined(row, "c", network="192.0.2.1")
+    assert too_many.value.maximum == 2
+    joined(row, "c", network="192.0.2.2")
+    joined(row, "d")
+
+
+def test_a_customer_has_no_more_by_the_list_than_without() -> None:
+    row, held = all_held(3)
+    Product.objects.update(max_per_customer=2)
+    verbs.change(reservation_id=held.pk, quantity=2)
+    entry = joined(row, quantity=2, exactly=True)
+    verbs.change(reservation_id=held.pk, quantity=1)
+    services.serve(row.product_id)
+    verbs.confirm(reservation_id=offer_of(entry).pk)
+    with pytest.raises(LimitReached) as refused:
+        joined(row)
+    assert (refused.value.limit, refused.value.maximum) == ("max_per_customer", 2)
+    with pytest.raises(LimitReached):
+        joined(row, "b", 2, names=["session:first"])
+    assert now(joined(row, "b", 1, names=["session:first"])) == ("waiting", None)
+
+
+# --- what is not offered --------------------------------------------------------------------------
+
+
+def test_what_is_out_of_the_shop_is_offered_to_nobody_until_it_is_back() -> None:
+    row, held = all_held()
+    entry = joined(row)
+    for fields in (
+        {"published_at": None},
+        {"published_at": timezone.now(), "opens_at": timezone.now() + timedelta(hours=1)},
+    ):
+        Product.objects.update(**fields)
+        if held.is_pending:
+            held = verbs.release(reservation_id=held.pk)
+        expire_due()
+        assert now(entry) == ("waiting", None)
+    with pytest.raises(NotOpen):
+        joined(row, "b")
+    with refused_by("offered_while_in_the_shop"), connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE reservations_waitingentry SET offer_id = %s, offered_at = now(),"
+            " offered_units = 1", [held.pk],
+        )  # fmt: skip
+    Product.objects.update(opens_at=timezone.now())
+    expire_due()
+    assert now(entry) == ("offered", 1)
+    lasts = offer_of(entry).expires_at - offer_of(entry).created_at
+    assert lasts.total_seconds() == 900
+
+
+def test_closing_ends_all_who_wait_and_tells_them_why() -> None:
+    row, held = all_held(2)
+    staff = User.objects.create_user("mira")
+    first, second = joined(row, "a"), joined(row, "b")
+    unconfirmed = joined(row, "c", confirmed=False)
+    verbs.change(reservation_id=held.pk, quantity=1)
+    services.serve(row.product_id)
+    services.close(product_id=row.product_id, reason="No more are made.", by=staff)
+    assert [now(each)[0] for each in (first, second, unconfirmed)] == [
+        "offered",
+        "closed",
+        "closed",
+    ]
+    assert needs(row) == 0
+    assert set(Message.objects.values_list("key", flat=True)) == {
+        f"list_offer:{first.pk}", f"list_closed:{second.pk}",
+    }  # fmt: skip
+    for call in (
+        lambda: joined(row, "d"),
+        lambda: services.close(product_id=row.product_id, reason="x", by=staff),
+    ):
+        with pytest.raises(ListClosed) as refused:
+            call()
+        assert refused.value.reason == "No more are made."
+    for _ in range(2):
+        services.reopen(product_id=row.product_id, by=staff)
+    assert now(joined(row, "b")) == ("waiting", None)
+
+
+# --- what everybody sees --------------------------------------------------------------------------
+
+
+def test_pages_and_programs_see_as_available_what_everybody_can_take(client) -> None:
+    row, held = all_held(3)
+    joined(row, quantity=2, exactly=True)
+    address = f"/api/products/{row.product.slug}"
+    verbs.change(reservation_id=held.pk, quantity=2)
+    assert client.get(address).json()["available"] == 1
+    verbs.change(reservation_id=held.pk, quantity=1)
+    assert client.get(address).json()["available"] == 0
+    page = client.get(f"/p/{row.product.slug}/").content.decode()
+    assert "None left, 3 held" in page
+    assert f'data-rows="{row.pk}:3:3"' in page
+    assert f'data-rows="{row.pk}:3:3"' in client.get("/").content.decode()
+    assert row.product.name not in client.get("/?in_stock=1").content.decode()
+    refused = client.post(
+        "/api/reservations",
+        {"product": row.product.slug, "quantity": 2},
+        content_type="application/json",
+        headers={"Idempotency-Key": "k" * 16},
+    )
+    assert (refused.status_code, refused.json()["code"]) == (409, "waiting_list")
+
+
+def test_open_pages_hear_what_everybody_can_take(monkeypatch) -> None:
+    row, held = all_held(3)
+    heard: list[str] = []
+    monkeypatch.setattr(
+        "inventory.events.publish_events",
+        lambda events: heard.extend(m.numbers for e in events for m in e.messages if m.numbers),
+    )
+    entry = joined(row, quantity=2, exactly=True)
+    verbs.change(reservation_id=held.pk, quantity=2)
+    verbs.change(reservation_id=held.pk, quantity=1)
+    services.leave(entry_id=entry.pk)
+    assert heard == ["3 3", "3 2", "3 3", "3 1"]
+
+
+# --- what is kept ---------------------------------------------------------------------------------
+
+
+def test_places_and_ends_never_change() -> None:
+    row, held = all_held()
+    entry = joined(row)
+    later = timezone.now()
+    for change, constraint in (
+        ({"confirmed_at": later}, "place_is_kept"),
+        ({"confirmed_at": None}, "place_is_kept"),
+        ({"quantity": 5}, "entry_stays_as_made"),
+        ({"exactly": True}, "entry_stays_as_made"),
+        ({"ended_at": later}, "entry_end_known"),
+        ({"offer": held}, "offered_what_it_takes"),
+    ):
+        with refused_by(constraint):
+            WaitingEntry.objects.update(**change)
+    with refused_by("open_entry_is_kept"):
+        WaitingEntry.objects.all().delete()
+    with refused_by("one_open_entry_per_person_and_product"):
+        WaitingEntry.objects.create(
+            product=row.product, quantity=2, exactly=False, confirmed_at=later,
+            email=entry.email, email_key=entry.email_key,
+        )  # fmt: skip
+    services.leave(entry_id=entry.pk)
+    with refused_by("entry_end_is_final"):
+        WaitingEntry.objects.update(ended_at=None, ended_as="")
+
+
+def test_entries_go_along_to_a_new_address_unless_that_waits_itself() -> None:
+    rows = [stocked(0, product=f"p-{n}") for n in range(2)]
+    for row in rows:
+        joined(row, "old")
+    services.leave(entry_id=joined(stocked(0, product="left"), "old").pk)
+    joined(rows[0], "new")
+    services.move(email_key="old@example.org", email="New@example.org")
+    kept = services.entries_of("old@example.org")
+    assert [entry.product_id for entry in kept] == [rows[0].product_id]
+    assert len(services.entries_of("new@example.org")) == 3
+
+
+def test_old_entries_are_deleted_and_open_ones_kept(settings) -> None:
+    row, held = all_held(2)
+    left, offered, waits = joined(row, "a"), joined(row, "b"), joined(row, "c")
+    services.leave(entry_id=left.pk)
+    joined(row, "d", confirmed=False)
+    verbs.change(reservation_id=held.pk, quantity=1)
+    services.serve(row.product_id)
+    verbs.release(reservation_id=offer_of(offered).pk)
+    prune()
+    assert WaitingEntry.objects.count() == 4
+    settings.KEEP_UNCONFIRMED_HOURS = settings.KEEP_WAITING_DAYS = 0
+    prune()
+    assert WaitingEntry.objects.get() == waits
