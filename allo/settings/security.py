@@ -9,6 +9,8 @@ from allo.settings.environment import HTTPS, TRUSTED_PROXIES, env
 from allo.settings.live import LIVE_URL
 
 _live_origin = re.match(r"https?://[^/]+", LIVE_URL)
+# The shop itself, and the live process if it has another origin.
+_own = [SELF, *([_live_origin[0]] if _live_origin else [])]
 
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
@@ -18,9 +20,10 @@ CONTENT_SECURITY_POLICY = {
         "img-src": [SELF, "data:"],
         "media-src": ["blob:"],
         "font-src": [SELF],
-        "connect-src": [SELF, *([_live_origin[0]] if _live_origin else [])],
+        "connect-src": _own,
         "manifest-src": [SELF],
-        "form-action": [SELF],
+        # A form leads into the waiting room, and Chromium applies this to redirects as well.
+        "form-action": _own,
         "base-uri": [NONE],
         "frame-ancestors": [NONE],
     }
