@@ -7,7 +7,13 @@ from django.urls import reverse
 
 from inventory.models import Warehouse
 from reservations.engine.idempotency import Outcome, Reply
-from reservations.exceptions import InsufficientStock, LimitReached, ReservationError, Storage
+from reservations.exceptions import (
+    InsufficientStock,
+    LimitReached,
+    NotOpen,
+    ReservationError,
+    Storage,
+)
 from reservations.models import Reservation
 
 DONE, CONFLICT, GONE, TOO_MANY, BUSY = 303, 409, 410, 429, 503
@@ -84,6 +90,8 @@ def not_known() -> Refusal:
 
 
 def _status(refusal: ReservationError) -> int:
+    if isinstance(refusal, NotOpen):
+        return CONFLICT
     if refusal.transient or isinstance(refusal, Storage):
         return BUSY
     return GONE if refusal.code == "reservation_expired" else CONFLICT

@@ -20,6 +20,7 @@ from reservations.exceptions import (
     CoolingDown,
     InsufficientStock,
     LimitReached,
+    NotOpen,
     NotPending,
     PriceChanged,
     QuantityChanged,
@@ -48,6 +49,13 @@ COOLING_DOWN = Kind(
     "Cooling down",
     "2 times lately you held this and did not pay for it. You can hold it again after 12:14 IST.",
     {"until": "2026-11-23T06:43:10.480000Z"},
+)
+NOT_OPEN = Kind(
+    409,
+    "not_open",
+    "Not open",
+    "It opens on Thursday 3 December 2026 at 18:00 IST. Nobody can hold any before.",
+    {"opens_at": "2026-12-03T12:30:00Z", "retry_after": 86400},
 )
 CONFLICT = Kind(
     409,
@@ -102,7 +110,8 @@ KINDS = {
     kind.code: kind
     for kind in (
         INSUFFICIENT_STOCK, ALREADY_HELD, QUANTITY_CHANGED, PRICE_CHANGED, LIMIT_REACHED,
-        COOLING_DOWN, CONFLICT, BEING_PAID, NOT_PENDING, EXPIRED, IN_FLIGHT, BUSY, STORAGE,
+        COOLING_DOWN, NOT_OPEN, CONFLICT, BEING_PAID, NOT_PENDING, EXPIRED, IN_FLIGHT, BUSY,
+        STORAGE,
     )
 }  # fmt: skip
 
@@ -202,6 +211,7 @@ _SAID: dict[type[ReservationError], Callable[[Any], dict[str, Any]]] = {
     QuantityChanged: lambda it: {"quantity": it.quantity},
     PriceChanged: lambda it: {"unit_paise": it.unit_paise, "price_paise": it.now_paise},
     CoolingDown: lambda it: {"until": _instant(it.until)},
+    NotOpen: lambda it: {"opens_at": _instant(it.opens_at), "retry_after": it.seconds},
     LimitReached: lambda it: {"limit": it.limit, "maximum": it.maximum},
     NotPending: lambda it: {"reservation_status": str(it.status), "ended_by": it.ended_by},
 }
