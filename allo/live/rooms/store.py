@@ -84,6 +84,8 @@ class Numbers(NamedTuple):
     opens_at: float
     # The opening before it was moved; None if it never was.
     moved_from: float | None
+    # Another with each other page.
+    version: str
     # Where on the shop those with a ticket go, and why the room is closed.
     back: str
     words: str
@@ -102,24 +104,41 @@ class Numbers(NamedTuple):
     def read(cls, answer: list[Any] | None) -> Self | None:
         if answer is None:
             return None
-        phase, now, life, opens_at, moved, back, words, supply, held, rate, pace, *counts = (
-            it.decode() if isinstance(it, bytes) else str(it) for it in answer
-        )
+        (
+            phase,
+            now,
+            life,
+            opens_at,
+            moved,
+            version,
+            back,
+            words,
+            supply,
+            held,
+            rate,
+            pace,
+            *counts,
+        ) = (it.decode() if isinstance(it, bytes) else str(it) for it in answer)
         return cls(
-            phase, float(now), life, float(opens_at), float(moved) if moved else None, back, words,
-            int(supply), int(held), float(rate), float(pace), *map(int, counts),
+            phase, float(now), life, float(opens_at), float(moved) if moved else None, version,
+            back, words, int(supply), int(held), float(rate), float(pace), *map(int, counts),
         )  # fmt: skip
 
 
-def open_room(
-    room: int, *, opens_at: datetime | float, back: str, page: bytes, only_if_lost: bool = False
-) -> Call[None]:
+def open_room(room: int, *, opens_at: datetime, back: str, page: bytes) -> Call[None]:
     """Opens it, again after `close`, or moves its opening. To repeat it changes nothing. `back` is
     the address on the shop to which those with a ticket are sent, `page` what `page.render` made.
     """
-    moment = opens_at.timestamp() if isinstance(opens_at, datetime) else opens_at
-    life = secrets.token_hex(8)
-    return Call(_OPEN, room, (*_told(room), repr(moment), back, page, life, int(only_if_lost)), _no)
+    return _open(room, (repr(opens_at.timestamp()), back, page), (0, 0, 0))
+
+
+def open_lost(room: int, was: Numbers, page: bytes) -> Call[None]:
+    """Opens it as it was, unless it is there."""
+    return _open(room, (repr(was.opens_at), was.back, page), (1, was.supply, was.held))
+
+
+def _open(room: int, opening: tuple[str, str, bytes], lost: tuple[int, int, int]) -> Call[None]:
+    return Call(_OPEN, room, (*_told(room), *opening, secrets.token_hex(8), *lost), _no)
 
 
 def close(room: int, words: str) -> Call[None]:
@@ -209,6 +228,10 @@ def used(ticket: Ticket, *, units: int) -> Call[None]:
 
 def topic_of(room: int) -> str:
     return f"room:{room}"
+
+
+def page_key(room: int) -> str:
+    return f"{{room:{room}}}:page"
 
 
 def _told(room: int) -> tuple[str, str]:

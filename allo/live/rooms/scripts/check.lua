@@ -4,8 +4,10 @@ local visitor, score, ends = unpack(ARGV)
 if redis.call('HGET', ROOM, 'state') ~= 'open' then return 'none' end
 if visitor == '' then return 'wait' end
 if ticket_ends(visitor) then return 'in' end
-if is_over(visitor, score) or tonumber(ends) <= now then return 'over' end
+if is_over(visitor, score) then return 'over' end
 -- Redis has lost the room since: the ticket itself says until when.
-redis.call('ZADD', LET, ends, visitor)
 redis.call('ZADD', DONE, score, visitor)
+redis.call('ZREM', LINE, visitor)
+if tonumber(ends) <= now then return 'over' end
+redis.call('ZADD', LET, ends, visitor)
 return 'in'
