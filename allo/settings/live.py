@@ -12,5 +12,7 @@ LIVE_ALLOW_ORIGINS = env.list("LIVE_ALLOW_ORIGINS", default=[])
 LIVE_CHANNEL = env.str("LIVE_CHANNEL", default="allo.live")
 LIVE_MAX_CLIENTS = env.int("LIVE_MAX_CLIENTS", default=10_000)
 LIVE_MAX_PER_NETWORK = env.int("LIVE_MAX_PER_NETWORK", default=500)
+# A network's first places in a waiting room are drawn with everybody's, its next ones behind them.
+ROOM_PLACES_PER_NETWORK = env.int("ROOM_PLACES_PER_NETWORK", default=8)
 # What the publisher's thread adds to messages of which that is said.
 LIVE_ADDITIONS = "reservations.availability.with_lapses_added"
