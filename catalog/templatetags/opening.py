@@ -15,10 +15,10 @@ def until_opening(product: Product) -> SafeString:
     """The attributes of a `<time>` that `opening.js` counts down."""
     assert product.opens_at
     return format_html(
-        'datetime="{}" data-opens="{}" data-opens-at="{:.6f}"',
+        'datetime="{}" data-opens="{}" data-opens-at="{}"',
         product.opens_at.isoformat(),
         product.pk,
-        product.opens_at.timestamp(),
+        f"{product.opens_at.timestamp():.6f}",
     )
 
 

@@ -31,8 +31,7 @@ def opening(seconds: float = 3600, units: int = 9, **more) -> Inventory:
     row = stocked(units)
     moment = timezone.now() + timedelta(seconds=seconds)
     Product.objects.update(**{"opens_at": moment, **more})
-    row.product.refresh_from_db()
-    return row
+    return Inventory.objects.select_related("product", "warehouse").get(pk=row.pk)
 
 
 def opens_now() -> None:
@@ -194,7 +193,7 @@ def test_search_engines_are_told_from_when_on_it_is_available(client) -> None:
     assert '"availability": "https://schema.org/OutOfStock"' in page
     starts = re.search('"availabilityStarts": "([^"]+)"', page)
     assert starts
-    assert datetime.fromisoformat(starts[1]) == row.product.opens_at.replace(microsecond=0)
+    assert datetime.fromisoformat(starts[1]) == row.product.opens_at
 
 
 # --- the calendar -------------------------------------------------------------------------------
