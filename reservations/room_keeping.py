@@ -136,6 +136,7 @@ def _open(product: Product) -> None:
     page = render(
         name=product.name,
         home=settings.SITE_URL + product.get_absolute_url(),
+        picture=product.image.url,
         shop=settings.SITE_URL if settings.LIVE_ORIGIN else "",
     )
     back = settings.SITE_URL + reverse("reservations:enter", args=[product.slug])
