@@ -11,8 +11,8 @@ from celery import Celery
 from django.conf import settings
 
 from allo.web.worker import ask, broker
-from tests.running import free_port
-from tests.valkey import Server, valkey_at
+from tests.running import free_port, wait_for
+from tests.valkey import Server, answers, valkey_at
 
 
 @pytest.fixture
