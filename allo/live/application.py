@@ -14,6 +14,7 @@ from django.core.signing import BadSignature
 
 from allo.live.hub import Hub
 from allo.live.listener import listen
+from allo.live.message import Message
 from allo.live.rooms import door
 from allo.live.rooms.door import Address
 from allo.live.rooms.keeper import Keeper
@@ -84,7 +85,7 @@ class Application:
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
         self._tasks = [
-            asyncio.create_task(listen(self._redis_url, self.hub)),
+            asyncio.create_task(listen(self._redis_url, self.hub, self._hear)),
             asyncio.create_task(self._beat()),
             asyncio.create_task(self._keeper.run()),
         ]
@@ -93,6 +94,10 @@ class Application:
         for task in self._tasks:
             task.cancel()
         await send({"type": "lifespan.shutdown.complete"})
+
+    def _hear(self, messages: list[Message]) -> None:
+        self.hub.changed(messages)
+        self._keeper.hear(messages)
 
     async def _beat(self) -> None:
         """Sends each stream a heartbeat every `HEARTBEAT_SECONDS`, spread over that time."""

@@ -4,7 +4,7 @@ step, and builds a room again that Redis has lost."""
 import asyncio
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -13,6 +13,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
+from allo.live.message import Message
 from allo.live.rooms import store
 from allo.live.rooms.passes import Place, Ticket
 from allo.live.rooms.store import Call, Numbers, Seen, run_async
@@ -124,6 +125,14 @@ class Keeper:
         ticket = Ticket(place.room, place.visitor, seen.score, seen.ends)
         self.room(place.room).given[place.visitor] = ticket
         return ticket
+
+    def hear(self, messages: Iterable[Message]) -> None:
+        """Who has used a ticket has none, should Redis lose the room."""
+        for message in messages:
+            if message.topic.startswith(store.USED):
+                given = self.room(int(message.topic.removeprefix(store.USED))).given
+                if ticket := given.get(message.key):
+                    given[message.key] = ticket._replace(ends=0)
 
     @contextmanager
     def watching(self, place: Place) -> Iterator[None]:

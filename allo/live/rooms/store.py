@@ -26,6 +26,8 @@ SCRIPTS = Path(__file__).with_name("scripts")
 KEYS = ("", ":line", ":here", ":let", ":done", ":nets", ":reports", ":page")
 # For how long a closed room still says why.
 CLOSED_SECONDS = 24 * 3600
+# Of messages to the live processes alone, about the visitors who have used their tickets.
+USED = "used:"
 
 Guard = Literal["none", "wait", "in", "over"]
 T = TypeVar("T")
@@ -223,7 +225,8 @@ def check(room: int, ticket: Ticket | None) -> Call[Guard]:
 
 def used(ticket: Ticket, *, units: int) -> Call[None]:
     """After its first success a ticket ends."""
-    return Call(_USED, ticket.room, (ticket.visitor, repr(ticket.score), units), _no)
+    told = settings.LIVE_CHANNEL, f"{USED}{ticket.room}"
+    return Call(_USED, ticket.room, (*told, ticket.visitor, repr(ticket.score), units), _no)
 
 
 def topic_of(room: int) -> str:

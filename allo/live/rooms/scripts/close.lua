@@ -2,6 +2,6 @@
 local channel, topic, words, kept = unpack(ARGV)
 if redis.call('HGET', ROOM, 'state') ~= 'open' then return end
 redis.call('HSET', ROOM, 'state', 'closed', 'words', words)
-redis.call('DEL', LET, HERE, NETS, REPORTS)
+redis.call('DEL', LET, REPORTS)
 for _, key in ipairs(KEYS) do redis.call('EXPIRE', key, kept) end
 tell(channel, topic, 'page %s')
