@@ -127,20 +127,25 @@ class Numbers(NamedTuple):
         )  # fmt: skip
 
 
-def open_room(room: int, *, opens_at: datetime, back: str, page: bytes) -> Call[None]:
+def open_room(
+    room: int, *, opens_at: datetime, back: str, page: bytes, rate: float = 0
+) -> Call[None]:
     """Opens it, again after `close`, or moves its opening. To repeat it changes nothing. `back` is
-    the address on the shop to which those with a ticket are sent, `page` what `page.render` made.
-    """
-    return _open(room, (repr(opens_at.timestamp()), back, page), (0, 0, 0))
+    the address on the shop to which those with a ticket are sent, `page` what `page.render` made,
+    `rate` how many a new room lets in a second at first."""
+    return _open(room, (repr(opens_at.timestamp()), back, page), (0, 0, 0, rate))
 
 
 def open_lost(room: int, was: Numbers, page: bytes) -> Call[None]:
     """Opens it as it was, unless it is there."""
-    return _open(room, (repr(was.opens_at), was.back, page), (1, was.supply, was.held))
+    new = (1, was.supply, was.held, was.rate)
+    return _open(room, (repr(was.opens_at), was.back, page), new)
 
 
-def _open(room: int, opening: tuple[str, str, bytes], lost: tuple[int, int, int]) -> Call[None]:
-    return Call(_OPEN, room, (*_told(room), *opening, secrets.token_hex(8), *lost), _no)
+def _open(
+    room: int, opening: tuple[str, str, bytes], new: tuple[int, int, int, float]
+) -> Call[None]:
+    return Call(_OPEN, room, (*_told(room), *opening, secrets.token_hex(8), *new), _no)
 
 
 def close(room: int, words: str) -> Call[None]:
