@@ -9,7 +9,6 @@ import socket
 import time
 from datetime import timedelta
 
-from allo.live.rooms.page import render
 from django.conf import settings
 from django.db import Error, connections
 from django.urls import reverse
@@ -17,6 +16,7 @@ from django.utils import timezone
 from redis import RedisError
 
 from allo.live.rooms import store
+from allo.live.rooms.page import render
 from allo.live.rooms.store import Numbers
 from allo.redis_client import redis_client
 from allo.web.pressure import pressure

@@ -105,6 +105,14 @@ def forget_place(response: HttpResponse, request: HttpRequest, room: int) -> Non
         response.delete_cookie(_place_cookie(room), samesite="Lax")
 
 
+def forget(response: HttpResponse, request: HttpRequest) -> None:
+    """For a browser that is nobody's now."""
+    ours = (settings.PLACE_COOKIE_NAME, settings.TICKET_COOKIE_NAME)
+    for name in request.COOKIES:
+        if name.startswith(ours):
+            response.delete_cookie(name, samesite="Lax")
+
+
 def own_address(request: HttpRequest, name: str, slug: str) -> str:
     """The address of this page under the shop's own name, or "" if it has it: the live process
     leads back there, and cookies are of one name."""

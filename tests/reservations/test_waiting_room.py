@@ -315,6 +315,16 @@ def test_places_and_tickets_are_only_for_the_server(client, row, settings) -> No
     assert "no-store" in answer.headers["Cache-Control"]
 
 
+def test_signing_out_takes_places_and_tickets_along(client, row) -> None:
+    room = opened(row)
+    client.force_login(User.objects.create_user("asha"))
+    enter(client, room)
+    client.post("/account/sign-out/")
+    assert not {
+        name for name, cookie in client.cookies.items() if "allo_" in name and cookie.value
+    } - {"allo_acted"}
+
+
 def test_places_that_one_network_takes_are_limited(client, row, settings) -> None:
     opened(row)
     settings.API_RATE = "2/h"
