@@ -137,6 +137,22 @@ class NotOpen(ReservationError):
         self.seconds = ceil((opens_at - now).total_seconds())
 
 
+class WaitingRoom(ReservationError):
+    """The product has a waiting room that has not let the caller in, or whose ticket is `used`. No
+    verb raises it: it is checked where requests come in."""
+
+    code = "waiting_room"
+    transient = True
+
+    def __init__(self, *, used: bool = False) -> None:
+        super().__init__(
+            "Your turn has passed, or was used. Take a new place: it is behind those who wait now."
+            if used
+            else "Many people want this at once, so they are let in one after another. Take a place"
+            " in the waiting room: it leads back when it is your turn."
+        )
+
+
 class ReservationExpired(ReservationError):
     code = "reservation_expired"
 

@@ -13,6 +13,7 @@ from reservations.exceptions import (
     NotOpen,
     ReservationError,
     Storage,
+    WaitingRoom,
 )
 from reservations.models import Reservation
 
@@ -81,6 +82,14 @@ def rate_limited(seconds: int) -> Refusal:
     return Refusal("rate_limited", detail, retry_after=seconds)
 
 
+def not_let_in() -> Refusal:
+    return Refusal(
+        "not_let_in",
+        "What leads here works once, for two minutes, and only in the browser that waited. Take a"
+        " place, or go back to the one you have.",
+    )
+
+
 def not_known() -> Refusal:
     """Without a cookie a double click would come from two holders, and hold twice."""
     return Refusal(
@@ -90,7 +99,7 @@ def not_known() -> Refusal:
 
 
 def _status(refusal: ReservationError) -> int:
-    if isinstance(refusal, NotOpen):
+    if isinstance(refusal, NotOpen | WaitingRoom):
         return CONFLICT
     if refusal.transient or isinstance(refusal, Storage):
         return BUSY

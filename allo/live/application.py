@@ -1,9 +1,12 @@
-"""The ASGI application: event streams, and nothing else. It needs neither database nor session."""
+"""The ASGI application: event streams and the pages of waiting rooms. It needs neither database nor
+session."""
 
 import asyncio
+import math
 import re
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -11,6 +14,11 @@ from django.core.signing import BadSignature
 
 from allo.live.hub import Hub
 from allo.live.listener import listen
+from allo.live.message import Message
+from allo.live.rooms import door
+from allo.live.rooms.door import Address
+from allo.live.rooms.keeper import Keeper
+from allo.live.rooms.store import topic_of
 from allo.live.tokens import Listening, read
 
 Scope = dict[str, Any]
@@ -59,6 +67,7 @@ class Application:
         self._opened = 0
         self._tasks: list[asyncio.Task[None]] = []
         self.hub = Hub()
+        self._keeper = Keeper(redis_url)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -76,14 +85,19 @@ class Application:
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
         self._tasks = [
-            asyncio.create_task(listen(self._redis_url, self.hub)),
+            asyncio.create_task(listen(self._redis_url, self.hub, self._hear)),
             asyncio.create_task(self._beat()),
+            asyncio.create_task(self._keeper.run()),
         ]
         await send({"type": "lifespan.startup.complete"})
         await receive()
         for task in self._tasks:
             task.cancel()
         await send({"type": "lifespan.shutdown.complete"})
+
+    def _hear(self, messages: list[Message]) -> None:
+        self.hub.changed(messages)
+        self._keeper.hear(messages)
 
     async def _beat(self) -> None:
         """Sends each stream a heartbeat every `HEARTBEAT_SECONDS`, spread over that time."""
@@ -108,21 +122,42 @@ class Application:
         elif scope["path"] == "/live/health":
             await _short(send, 503 if self._stopping else 200, headers, self._report())
         elif scope["path"] == "/live/":
-            await self._stream(scope, send, headers)
-        else:
+            await self._stream(scope, send, headers, lambda: (_listening(scope), nullcontext()))
+        elif not (address := Address.of(scope)):
             await _short(send, 404, headers)
+        elif address.is_stream:
+            await self._stream(scope, send, headers, lambda: self._waiting(address))
+        else:
+            await door.show(self._keeper, address, send)
 
-    async def _stream(self, scope: Scope, send: Send, headers: Headers) -> None:
+    def _waiting(self, address: Address) -> tuple[Listening, AbstractContextManager[None]]:
+        """What the page of a waiting room listens to; while it does, its visitor is there."""
+        listening = Listening(frozenset([topic_of(address.room)]), math.inf)
+        return listening, self._keeper.watching(address.place)
+
+    async def _stream(
+        self,
+        scope: Scope,
+        send: Send,
+        headers: Headers,
+        read: Callable[[], tuple[Listening, AbstractContextManager[None]]],
+    ) -> None:
         network = self._network_of(scope)
         if self._is_full(network):
             later = (b"retry-after", str(RETRY_AFTER_SECONDS).encode())
             return await _short(send, 503, [*headers, later])
         try:
-            listening = _listening(scope)
+            listening, meanwhile = read()
         except BadSignature:
             return await _short(send, 403, headers)
         except ValueError:
             return await _short(send, 400, headers)
+        with meanwhile:
+            return await self._send_all(listening, network, send, headers)
+
+    async def _send_all(
+        self, listening: Listening, network: str, send: Send, headers: Headers
+    ) -> None:
         client = self.hub.join(listening)
         self._streams_of[network] += 1
         try:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
@@ -13,6 +14,7 @@ from redis.exceptions import RedisError
 
 from allo.live import channel
 from allo.live.hub import Hub
+from allo.live.message import Message
 
 logger = logging.getLogger(__name__)
 
@@ -21,11 +23,15 @@ SILENCE_SECONDS = 2.0
 RETRY_SECONDS = 0.5
 
 
-async def listen(url: str, hub: Hub) -> None:
-    """Passes changes to the hub, and the state of the subscription; runs until it is cancelled."""
+Hear = Callable[[list[Message]], None]
+
+
+async def listen(url: str, hub: Hub, hear: Hear) -> None:
+    """Passes on what changes, and to the hub the state of the subscription; runs until it is
+    cancelled."""
     while True:
         try:
-            await _hear(url, hub)
+            await _hear(url, hub, hear)
         except (RedisError, OSError) as error:
             logger.warning("no subscription: %s", type(error).__name__)
         finally:
@@ -33,7 +39,7 @@ async def listen(url: str, hub: Hub) -> None:
         await asyncio.sleep(RETRY_SECONDS)
 
 
-async def _hear(url: str, hub: Hub) -> None:
+async def _hear(url: str, hub: Hub, hear: Hear) -> None:
     # No retry inside the client: it would hide that messages were lost.
     redis = Redis.from_url(
         url,
@@ -44,10 +50,10 @@ async def _hear(url: str, hub: Hub) -> None:
     async with redis, redis.pubsub() as subscription:
         await subscription.subscribe(settings.LIVE_CHANNEL)
         while True:
-            await _next(subscription, hub)
+            await _next(subscription, hub, hear)
 
 
-async def _next(subscription: PubSub, hub: Hub) -> None:
+async def _next(subscription: PubSub, hub: Hub, hear: Hear) -> None:
     message = await _message(subscription)
     if message is None:
         await subscription.ping()
@@ -57,17 +63,17 @@ async def _next(subscription: PubSub, hub: Hub) -> None:
     if message["type"] == "subscribe":
         hub.up()
     elif message["type"] == "message":
-        _pass_on(message["data"], hub)
+        _pass_on(message["data"], hear)
 
 
-def _pass_on(sent: bytes, hub: Hub) -> None:
+def _pass_on(sent: bytes, hear: Hear) -> None:
     try:
         messages = channel.unpack(sent)
     except ValueError:
         # During an update, for instance, from a process of another version.
         logger.warning("a message that cannot be read: %r", sent[:100])
     else:
-        hub.changed(messages)
+        hear(messages)
 
 
 async def _message(subscription: PubSub) -> dict[str, Any] | None:

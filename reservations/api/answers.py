@@ -6,7 +6,9 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.http import HttpResponse
+from django.urls import reverse
 
 from allo.api_kit import problems
 from allo.api_kit.fresh import encode
@@ -25,6 +27,7 @@ from reservations.exceptions import (
     PriceChanged,
     QuantityChanged,
     ReservationError,
+    WaitingRoom,
 )
 from reservations.models import Reservation
 from reservations.services import Verb
@@ -56,6 +59,13 @@ NOT_OPEN = Kind(
     "Not open",
     "It opens on Thursday 3 December 2026 at 18:00 IST. Nobody can hold any before.",
     {"opens_at": "2026-12-03T12:30:00Z", "retry_after": 86400},
+)
+WAITING_ROOM = Kind(
+    409,
+    "waiting_room",
+    "Waiting room",
+    str(WaitingRoom()),
+    {"room": "https://shop.example/p/tidal/wait/"},
 )
 CONFLICT = Kind(
     409,
@@ -117,7 +127,8 @@ KINDS = {
     kind.code: kind
     for kind in (
         INSUFFICIENT_STOCK, WAITING_LIST, ALREADY_HELD, QUANTITY_CHANGED, PRICE_CHANGED,
-        LIMIT_REACHED, COOLING_DOWN, NOT_OPEN, CONFLICT, BEING_PAID, NOT_PENDING, EXPIRED,
+        LIMIT_REACHED, COOLING_DOWN, NOT_OPEN, WAITING_ROOM, CONFLICT, BEING_PAID, NOT_PENDING,
+        EXPIRED,
         IN_FLIGHT, BUSY, STORAGE,
     )
 }  # fmt: skip
@@ -222,6 +233,12 @@ _SAID: dict[type[ReservationError], Callable[[Any], dict[str, Any]]] = {
     LimitReached: lambda it: {"limit": it.limit, "maximum": it.maximum},
     NotPending: lambda it: {"reservation_status": str(it.status), "ended_by": it.ended_by},
 }
+
+
+def shut_out(refusal: WaitingRoom, slug: str) -> HttpResponse:
+    """With the address at which a person takes a place."""
+    room = settings.SITE_URL + reverse("reservations:wait", args=[slug])
+    return response(Reply(WAITING_ROOM.status, WAITING_ROOM.body(str(refusal), {"room": room})))
 
 
 def _instant(moment: datetime) -> str:

@@ -17,6 +17,9 @@ from reservations.models import ListClosure, Reservation
 from reservations.shop.forms import ReserveForm
 from reservations.shop.holders import live_holds, topics_of
 
+# What opens the dialog; the other part is a dialog's own refresh.
+DIALOG = "reserve-dialog-body"
+
 
 def stock_of(product: Product) -> list[Inventory]:
     """Each warehouse's row, with what is available and when the first hold may lapse."""

@@ -1,4 +1,4 @@
-"""The product in the shop that an address names."""
+"""The product that an address names, as shoppers see it."""
 
 from django.http import Http404
 

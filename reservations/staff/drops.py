@@ -8,11 +8,12 @@ from typing import Any
 from django.db.models import Q, Sum
 from django.db.models.functions import Coalesce, Now
 
+from allo.live.rooms.store import Numbers
 from catalog.models import Product
 from inventory.models import Inventory
+from reservations.admission import room_numbers
 from reservations.engine import refused
 from reservations.models import Reservation
-from reservations.staff.rooms import RoomNumbers, room_numbers
 
 Status = Reservation.Status
 
@@ -22,6 +23,7 @@ LATELY = timedelta(minutes=1)
 
 REASONS = {
     "not_open": "too early",
+    "waiting_room": "the waiting room had not let them in",
     "insufficient_stock": "too few were left",
     "limit_reached": "a limit was reached",
     "cooling_down": "the shopper cools down",
@@ -48,7 +50,7 @@ class Live:
     ends: Mapping[str, Ends]
     # By reason, the most first; None if it is not known.
     refused: list[tuple[str, int]] | None
-    room: RoomNumbers | None
+    room: Numbers | None
 
     @property
     def free(self) -> int:

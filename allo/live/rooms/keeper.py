@@ -1,0 +1,195 @@
+"""What one live process does for the rooms of its open pages: it says who is there, lets the rooms
+step, and builds a room again that Redis has lost."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+
+from allo.live.message import Message
+from allo.live.rooms import store
+from allo.live.rooms.passes import Place, Ticket
+from allo.live.rooms.store import Call, Numbers, Seen, run_async
+
+logger = logging.getLogger(__name__)
+
+STEP_SECONDS = 0.25
+# A third of the time after which a visitor counts as absent.
+SEEN_SECONDS = 15.0
+# In one call: Redis does nothing else meanwhile.
+PLACES_AT_ONCE = 250
+# A room that nobody looks at any more is forgotten here, but not in Redis.
+FORGOTTEN_SECONDS = 60.0
+TIMEOUT_SECONDS = 1.0
+T = TypeVar("T")
+
+
+class Open:
+    """The open pages of one place."""
+
+    __slots__ = ("pages", "place", "seen_at")
+
+    def __init__(self, place: Place) -> None:
+        self.place = place
+        self.pages = 0
+        self.seen_at = float("-inf")
+
+
+class Room:
+    def __init__(self, number: int) -> None:
+        self.number = number
+        # What Redis last said of it.
+        self.numbers: Numbers | None = None
+        self.page = b""
+        self.touched_at = time.monotonic()
+        # By visitor; those whose presence is oldest first, and those of whom nothing was said yet.
+        self.open: dict[str, Open] = {}
+        self.new: list[Open] = []
+        # The tickets given out here.
+        self.given: dict[str, Ticket] = {}
+
+    def due(self) -> list[Open]:
+        """Those whose presence has to be said again."""
+        before = time.monotonic() - SEEN_SECONDS
+        new, self.new = self.new[:PLACES_AT_ONCE], self.new[PLACES_AT_ONCE:]
+        due = [one for one in new if one.pages]
+        for one in self.open.values():
+            if one.seen_at > before or len(due) >= PLACES_AT_ONCE:
+                break
+            due.append(one)
+        return due
+
+    def have_seen(self, ones: list[Open]) -> None:
+        now = time.monotonic()
+        for one in ones:
+            if self.open.pop(one.place.visitor, None):  # moves it to the end
+                self.open[one.place.visitor] = one
+                one.seen_at = now
+
+    def is_forgotten(self) -> bool:
+        return not self.open and time.monotonic() - self.touched_at > FORGOTTEN_SECONDS
+
+
+class Keeper:
+    def __init__(self, redis_url: str) -> None:
+        self._redis = Redis.from_url(
+            redis_url,
+            socket_timeout=TIMEOUT_SECONDS,
+            socket_connect_timeout=TIMEOUT_SECONDS,
+            retry=Retry(NoBackoff(), 0),
+        )
+        self._rooms: dict[int, Room] = {}
+        self._complained = False
+
+    async def run(self) -> None:
+        """Steps until it is cancelled."""
+        async with self._redis:
+            while True:
+                await asyncio.sleep(STEP_SECONDS)
+                try:
+                    for room in list(self._rooms.values()):
+                        await self._keep(room)
+                    self._complained = False
+                    self._forget()
+                except (RedisError, OSError) as error:
+                    self._complain(error)
+
+    def _forget(self) -> None:
+        for number in [number for number, room in self._rooms.items() if room.is_forgotten()]:
+            del self._rooms[number]
+
+    def room(self, number: int) -> Room:
+        """What is known of it here, maybe nothing yet."""
+        room = self._rooms.setdefault(number, Room(number))
+        room.touched_at = time.monotonic()
+        return room
+
+    async def look(self, place: Place) -> tuple[Numbers, Seen] | None:
+        """What became of the place; None if nobody knows the room. Raises `RedisError`."""
+        room = self.room(place.room)
+        found = await self._run(store.seen(room.number, [place]))
+        if found is None and await self._build_again(room):
+            found = await self._run(store.seen(room.number, [place]))
+        if room.numbers is None:
+            await self._take(room, await self._run(store.numbers(room.number)))
+        return (room.numbers, found[0]) if found and room.numbers else None
+
+    def ticket(self, place: Place, seen: Seen) -> Ticket:
+        ticket = Ticket(place.room, place.visitor, seen.score, seen.ends)
+        self.room(place.room).given[place.visitor] = ticket
+        return ticket
+
+    def hear(self, messages: Iterable[Message]) -> None:
+        """Who has used a ticket has none, should Redis lose the room."""
+        for message in messages:
+            if message.topic.startswith(store.USED):
+                given = self.room(int(message.topic.removeprefix(store.USED))).given
+                if ticket := given.get(message.key):
+                    given[message.key] = ticket._replace(ends=0)
+
+    @contextmanager
+    def watching(self, place: Place) -> Iterator[None]:
+        """While a stream of this place is open, its visitor is there."""
+        room = self.room(place.room)
+        one = room.open.setdefault(place.visitor, Open(place))
+        room.new.append(one)
+        one.pages += 1
+        try:
+            yield
+        finally:
+            one.pages -= 1
+            if not one.pages:
+                room.open.pop(place.visitor, None)
+
+    # --- rooms ----------------------------------------------------------------------------------
+
+    async def _keep(self, room: Room) -> None:
+        numbers = await self._run(store.step(room.number))
+        if numbers is None and not await self._build_again(room):
+            return
+        await self._take(room, numbers)
+        while due := room.due():
+            await self._run(store.seen(room.number, [one.place for one in due]))
+            room.have_seen(due)
+
+    async def _take(self, room: Room, numbers: Numbers | None) -> None:
+        before, room.numbers = room.numbers, numbers or room.numbers
+        if numbers is None:
+            return
+        if not before or numbers.version != before.version:
+            page = await self._redis.get(store.page_key(room.number))
+            room.page = page if isinstance(page, bytes) else room.page
+        if before and numbers.life != before.life:
+            await self._bring_back(room)
+
+    async def _build_again(self, room: Room) -> bool:
+        """Redis has lost the room. One that was closed is not missed, and one that this process
+        never saw has to wait for another or for the shop."""
+        was = room.numbers
+        if was is None or was.phase == "closed":
+            return False
+        await self._run(store.open_lost(room.number, was, room.page))
+        logger.warning("room %d was lost, and is there again", room.number)
+        return True
+
+    async def _bring_back(self, room: Room) -> None:
+        """After a loss: who was let in, so that nobody is twice; then who waits."""
+        for ticket in list(room.given.values()):
+            await self._run(store.check(room.number, ticket))
+        for one in room.open.values():
+            one.seen_at = float("-inf")
+
+    async def _run(self, call: Call[T]) -> T:
+        return await run_async(call, self._redis)
+
+    def _complain(self, error: Exception) -> None:
+        if not self._complained:
+            logger.warning("the waiting rooms stand still: %s", type(error).__name__)
+        self._complained = True

@@ -1,0 +1,84 @@
+"""What a visitor of a room carries: a place in the line, later a ticket. Both are signed, and both
+name the visitor: given to somebody else they are worth nothing."""
+
+from typing import NamedTuple, TypeVar
+
+from django.core.signing import BadSignature, Signer
+from django.utils.crypto import salted_hmac
+
+SALT = "allo.live.rooms"
+NAME_DIGITS = 22
+LOT_DIGITS = 12
+
+
+class Place(NamedTuple):
+    """The lowest score is let in first: below a million for the early, by lot; for the late the
+    second of their arrival."""
+
+    room: int
+    visitor: str
+    score: float
+
+
+class Ticket(NamedTuple):
+    room: int
+    visitor: str
+    # Of the place that was let in.
+    score: float
+    # In seconds since the epoch, by Redis's clock.
+    ends: int
+
+
+P = TypeVar("P", Place, Ticket)
+
+
+def name_in(room: int, holder: str) -> str:
+    """A visitor's name in a room; another in each, and nobody finds the holder from it. So one
+    holder has one place, however often it is requested."""
+    return _digest("visitor", room, holder)[:NAME_DIGITS]
+
+
+def lot_of(room: int, visitor: str) -> float:
+    """At least 0, below 1; the same each time, and known to nobody before the place is made."""
+    return float(int(_digest("lot", room, visitor)[:LOT_DIGITS], 16) / 16**LOT_DIGITS)
+
+
+def sign_place(place: Place) -> str:
+    return _signer("place").sign("~".join(map(str, place)))
+
+
+def sign_ticket(ticket: Ticket) -> str:
+    return _signer("ticket").sign("~".join(map(str, ticket)))
+
+
+def read_place(signed: str, *, room: int, visitor: str | None = None) -> Place:
+    """Raises `BadSignature`, also for a place in another room or of another visitor."""
+    number, name, score = _read("place", signed, 3)
+    return _expected(Place(int(number), name, float(score)), room, visitor)
+
+
+def read_ticket(signed: str, *, room: int, visitor: str) -> Ticket:
+    """Raises `BadSignature` as `read_place` does. Whether it still counts, `check` knows."""
+    number, name, score, ends = _read("ticket", signed, 4)
+    return _expected(Ticket(int(number), name, float(score), int(ends)), room, visitor)
+
+
+def _digest(kind: str, room: int, name: str) -> str:
+    return salted_hmac(f"{SALT}.{kind}", f"{room} {name}", algorithm="sha256").hexdigest()
+
+
+def _read(kind: str, signed: str, length: int) -> list[str]:
+    parts = _signer(kind).unsign(signed).split("~")
+    if len(parts) != length:  # signed by another version
+        raise BadSignature(f"not a {kind}")
+    return parts
+
+
+def _expected(found: P, room: int, visitor: str | None) -> P:
+    if found.room != room or visitor not in {None, found.visitor}:
+        raise BadSignature("of another room or visitor")
+    return found
+
+
+def _signer(kind: str) -> Signer:
+    return Signer(salt=f"{SALT}.{kind}")

@@ -1,0 +1,10 @@
+-- ARGV: channel, topic, visitor, score, units.
+-- The ticket ends, and what was taken is no longer there for others.
+local channel, topic, visitor, score, units = unpack(ARGV)
+if not redis.call('HGET', ROOM, 'state') then return end
+redis.call('ZREM', LET, visitor)
+redis.call('ZADD', DONE, 'GT', score, visitor)
+local left = redis.call('HINCRBY', ROOM, 'supply', -tonumber(units))
+redis.call('HINCRBY', ROOM, 'held', units)
+if left < 0 then redis.call('HSET', ROOM, 'supply', 0) end
+tell(channel, topic, visitor .. ' %s')

@@ -1,0 +1,255 @@
+"""A room's state in Redis: each call is one script, so that nothing happens halfway or twice.
+
+A call is made by one of `run` (threads), `run_async` (an event loop) and `queue` (a pipeline). They
+raise `RedisError`; what a room is for has to go on without it.
+"""
+
+import secrets
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha1
+from pathlib import Path
+from typing import Any, Generic, Literal, NamedTuple, Self, TypeVar
+
+from django.conf import settings
+from redis import Redis
+from redis.asyncio import Redis as AsyncRedis
+from redis.client import Pipeline
+from redis.exceptions import NoScriptError
+
+from allo.live.rooms.passes import Place, Ticket, lot_of
+from allo.redis_client import redis_client
+
+SCRIPTS = Path(__file__).with_name("scripts")
+# In the order in which `scripts/prelude.lua` names them; the first is the room itself.
+KEYS = ("", ":line", ":here", ":let", ":done", ":nets", ":reports", ":page")
+# For how long a closed room still says why.
+CLOSED_SECONDS = 24 * 3600
+# Of messages to the live processes alone, about the visitors who have used their tickets.
+USED = "used:"
+
+Guard = Literal["none", "wait", "in", "over"]
+T = TypeVar("T")
+
+
+class Script:
+    def __init__(self, name: str) -> None:
+        self.text = "".join((SCRIPTS / f"{part}.lua").read_text() for part in ("prelude", name))
+        self.digest = sha1(self.text.encode(), usedforsecurity=False).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[T]):
+    script: Script
+    room: int
+    arguments: tuple[Any, ...]
+    read: Callable[[Any], T]
+
+    @property
+    def rest(self) -> tuple[Any, ...]:
+        """What follows the script in EVALSHA."""
+        return len(KEYS), *(f"{{room:{self.room}}}{key}" for key in KEYS), *self.arguments
+
+
+def run(call: Call[T], redis: Redis | None = None) -> T:
+    redis = redis or redis_client()
+    try:
+        return call.read(redis.evalsha(call.script.digest, *call.rest))
+    except NoScriptError:
+        return call.read(redis.eval(call.script.text, *call.rest))
+
+
+async def run_async(call: Call[T], redis: AsyncRedis) -> T:
+    try:
+        return call.read(await redis.evalsha(call.script.digest, *call.rest))
+    except NoScriptError:
+        return call.read(await redis.eval(call.script.text, *call.rest))
+
+
+def queue(call: Call[Any], pipeline: Pipeline) -> None:
+    """Its answer is one of the pipeline's, for `call.read`."""
+    pipeline.eval(call.script.text, *call.rest)
+
+
+# --- the room ------------------------------------------------------------------------------------
+
+
+class Numbers(NamedTuple):
+    """A room as it is now. Moments are seconds since the epoch, by Redis's clock."""
+
+    # "early", "open" or "closed".
+    phase: str
+    now: float
+    # Another each time that Redis has lost the room.
+    life: str
+    opens_at: float
+    # The opening before it was moved; None if it never was.
+    moved_from: float | None
+    # Another with each other page.
+    version: str
+    # Where on the shop those with a ticket go, and why the room is closed.
+    back: str
+    words: str
+    # Units that nobody has, and those held that may come back.
+    supply: int
+    held: int
+    # Visitors let in a second: as many as the shop can serve, and as many as there were lately.
+    rate: float
+    pace: float
+    waiting: int
+    # With a ticket now, and all who had one.
+    let: int
+    let_in: int
+
+    @classmethod
+    def read(cls, answer: list[Any] | None) -> Self | None:
+        if answer is None:
+            return None
+        (
+            phase,
+            now,
+            life,
+            opens_at,
+            moved,
+            version,
+            back,
+            words,
+            supply,
+            held,
+            rate,
+            pace,
+            *counts,
+        ) = (it.decode() if isinstance(it, bytes) else str(it) for it in answer)
+        return cls(
+            phase, float(now), life, float(opens_at), float(moved) if moved else None, version,
+            back, words, int(supply), int(held), float(rate), float(pace), *map(int, counts),
+        )  # fmt: skip
+
+
+def open_room(
+    room: int, *, opens_at: datetime, back: str, page: bytes, rate: float = 0
+) -> Call[None]:
+    """Opens it, again after `close`, or moves its opening. To repeat it changes nothing. `back` is
+    the address on the shop to which those with a ticket are sent, `page` what `page.render` made,
+    `rate` how many a new room lets in a second at first."""
+    return _open(room, (repr(opens_at.timestamp()), back, page), (0, 0, 0, rate))
+
+
+def open_lost(room: int, was: Numbers, page: bytes) -> Call[None]:
+    """Opens it as it was, unless it is there."""
+    new = (1, was.supply, was.held, was.rate)
+    return _open(room, (repr(was.opens_at), was.back, page), new)
+
+
+def _open(
+    room: int, opening: tuple[str, str, bytes], new: tuple[int, int, int, float]
+) -> Call[None]:
+    return Call(_OPEN, room, (*_told(room), *opening, secrets.token_hex(8), *new), _no)
+
+
+def close(room: int, words: str) -> Call[None]:
+    """Ends it. `words` say to those who wait why, as plain text."""
+    return Call(_CLOSE, room, (*_told(room), words, CLOSED_SECONDS), _no)
+
+
+def supply(room: int, *, free: int, held: int) -> Call[None]:
+    """The units that nobody has, and those that are held. It may come a second late: `used` has
+    counted what was taken since."""
+    return Call(_SET, room, ("supply", free, "held", held), _no)
+
+
+def report(room: int, process: str, *, p95_ms: float, busy: float) -> Call[None]:
+    """How well a process of the shop copes: of its reservations' times, and the share of its
+    threads that work. To be repeated each second; without any report few are let in."""
+    return Call(_REPORT, room, (process, p95_ms, busy), _no)
+
+
+def step(room: int) -> Call[Numbers | None]:
+    """Lets in whose turn it is; None for a room that Redis does not know."""
+    return Call(_STEP, room, (*_told(room), 1), Numbers.read)
+
+
+def numbers(room: int) -> Call[Numbers | None]:
+    """The same without letting anybody in."""
+    return Call(_STEP, room, (*_told(room), 0), Numbers.read)
+
+
+# --- visitors ------------------------------------------------------------------------------------
+
+
+class Seen(NamedTuple):
+    """What became of a place. `score` is the one in the line now; `rank` counts from 0."""
+
+    # "waiting", "in", "over" or "closed".
+    state: str
+    score: float = 0.0
+    rank: int = 0
+    ends: int = 0
+
+    @classmethod
+    def read(cls, answer: bytes) -> Self:
+        state, *rest = answer.decode().split(" ")
+        if not rest:
+            return cls(state)
+        score, number = float(rest[0]), int(float(rest[1]))
+        return (
+            cls("waiting", score, rank=number)
+            if state == "waiting"
+            else cls("in", score, 0, number)
+        )
+
+
+def join(
+    room: int, *, visitor: str, network: str, shown: Place | None = None
+) -> Call[Place | None]:
+    """A place for this visitor: the one there is, else the one `shown`, else a new one. None
+    without an open room."""
+    score = repr(shown.score) if shown else ""
+    lot = repr(lot_of(room, visitor))
+    per_network = settings.ROOM_PLACES_PER_NETWORK
+
+    def read(answer: bytes | None) -> Place | None:
+        return None if answer is None else Place(room, visitor, float(answer))
+
+    return Call(_JOIN, room, (visitor, score, network, lot, per_network), read)
+
+
+def seen(room: int, places: Iterable[Place]) -> Call[list[Seen] | None]:
+    """To be repeated for each open page, or its place is passed over; it comes back with the next
+    call. None for a room that Redis does not know."""
+    pairs = [it for place in places for it in (place.visitor, repr(place.score))]
+    return Call(_SEEN, room, (*pairs,), lambda answer: answer and [*map(Seen.read, answer)])
+
+
+def check(room: int, ticket: Ticket | None) -> Call[Guard]:
+    """Whether one may reserve: "none" if there is no room to wait in, "in" with this ticket."""
+    shown = (ticket.visitor, repr(ticket.score), ticket.ends) if ticket else ("", "", "")
+    return Call(_CHECK, room, shown, lambda answer: answer.decode())
+
+
+def used(ticket: Ticket, *, units: int) -> Call[None]:
+    """After its first success a ticket ends."""
+    told = settings.LIVE_CHANNEL, f"{USED}{ticket.room}"
+    return Call(_USED, ticket.room, (*told, ticket.visitor, repr(ticket.score), units), _no)
+
+
+def topic_of(room: int) -> str:
+    return f"room:{room}"
+
+
+def page_key(room: int) -> str:
+    return f"{{room:{room}}}:page"
+
+
+def _told(room: int) -> tuple[str, str]:
+    return settings.LIVE_CHANNEL, topic_of(room)
+
+
+def _no(_answer: Any) -> None:
+    return None
+
+
+_OPEN, _CLOSE, _SET, _REPORT = Script("open"), Script("close"), Script("set"), Script("report")
+_JOIN, _SEEN, _CHECK, _USED = Script("join"), Script("seen"), Script("check"), Script("used")
+_STEP = Script("step")

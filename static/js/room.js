@@ -1,0 +1,86 @@
+// A waiting room's page: one message for all says who is next and how the line stands; from it each
+// page reads its own place. Only a page whose turn it may be comes again by itself.
+const room = document.getElementById("room");
+// Messages come at least every 10 s.
+const SILENCE = 25_000;
+const AGAIN = 3000;
+// As in page.py.
+const SPREAD = 1.5;
+
+const parts = (selector) => [...document.querySelectorAll(selector)];
+const put = (name, words) => {
+  for (const part of parts(`[data-${name}]`)) if (part.textContent !== `${words}`) part.textContent = words;
+};
+const choose = (name, value) => {
+  for (const part of parts(`[data-${name}]`)) part.hidden = part.dataset[name] !== value;
+};
+const say = (detail) => document.dispatchEvent(new CustomEvent("allo:announce", { detail }));
+
+let heard = performance.now();
+let asked = -AGAIN;
+
+// Not before the page is sure to be there: a browser's own error page would never come back.
+async function comeAgain() {
+  if (performance.now() - asked < AGAIN) return;
+  asked = performance.now();
+  try {
+    await fetch(location, { redirect: "manual" });
+    location.reload();
+  } catch {}
+}
+
+// How many stand before this score, from marks such as "0:0.12 10:0.97".
+function before(score, marks) {
+  let low = [0, -Infinity];
+  for (const high of marks.map((mark) => mark.split(":").map(Number))) {
+    if (high[1] >= score) {
+      const part = (score - low[1]) / (high[1] - low[1]);
+      return low[1] === -Infinity ? 0 : Math.round(low[0] + (high[0] - low[0]) * part);
+    }
+    low = high;
+  }
+  return low[0];
+}
+
+function estimate(rank, pace) {
+  if (pace < 1 / 600) return "";
+  const minutes = (rank + 1) / pace / 60;
+  const [low, high] = [Math.floor(minutes / SPREAD), Math.ceil(minutes * SPREAD)];
+  if (high <= 1) return "less than a minute";
+  return low ? `${low} to ${high} minutes` : `less than ${high} minutes`;
+}
+
+function showLine(marks, pace, supply) {
+  const rank = before(Number(room.dataset.score), marks);
+  const words = estimate(rank, pace);
+  const scarce = supply > 0 && rank >= supply;
+  put("place", rank + 1);
+  put("estimate", words);
+  choose("part", "open");
+  for (const part of parts('[data-part="estimate"]')) part.hidden = scarce || !words;
+  for (const part of parts('[data-part="scarce"]')) part.hidden = !scarce;
+}
+
+function hear([phase, supply, held, next, waiting, pace, ...marks]) {
+  const stock = supply > 0 ? "left" : held > 0 ? "held" : "sold";
+  put("supply", supply);
+  put("held", held);
+  put("waiting", waiting);
+  choose("stock", stock);
+  if (phase !== "open") return;
+  showLine(marks, Number(pace), supply);
+  if (room.dataset.phase !== "open") say("The doors are open: the order is drawn");
+  room.dataset.phase = "open";
+  if (Number(room.dataset.score) < Number(next.replace("inf", "Infinity"))) comeAgain();
+}
+
+if (room) {
+  const source = new EventSource(new URL(`stream${location.search}`, location));
+  source.onmessage = ({ data }) => {
+    heard = performance.now();
+    const [spread, , key, , ...numbers] = data.split(" ");
+    if (key === "page") setTimeout(comeAgain, Math.random() * spread);
+    else hear(numbers);
+  };
+  setInterval(() => performance.now() - heard > SILENCE && comeAgain(), 5000 + 2000 * Math.random());
+}

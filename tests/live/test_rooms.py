@@ -1,0 +1,363 @@
+"""The line of a waiting room: who is let in, and when."""
+
+import random
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.core.signing import BadSignature
+from redis.client import PubSub
+
+from allo.live.rooms import passes, store
+from allo.live.rooms.passes import Place, Ticket, name_in, read_place, read_ticket
+from allo.live.rooms.store import run
+from allo.redis_client import redis_client
+from tests.live import rooms
+from tests.live.rooms import Room, moment
+
+ROOM = 7
+
+
+@pytest.fixture
+def room() -> Iterator[Room]:
+    redis_client().flushdb()
+    yield Room(ROOM)
+    redis_client().flushdb()
+
+
+@pytest.fixture
+def published(settings: Any) -> Iterator[PubSub]:
+    with redis_client().pubsub() as subscription:
+        subscription.subscribe(settings.LIVE_CHANNEL)
+        subscription.get_message(timeout=1)
+        yield subscription
+
+
+def told(published: PubSub) -> list[str]:
+    """What was published of the room, without its moments."""
+    messages = iter(lambda: published.get_message(timeout=0.1), None)
+    lines = (message["data"].decode().split(" ", 3) for message in messages)
+    return [" ".join([key, *numbers]) for topic, key, _, *numbers in lines if topic == "room:7"]
+
+
+# --- order --------------------------------------------------------------------------------------
+
+
+def test_the_early_are_let_in_by_a_lot_that_the_secret_decides(room: Room, settings: Any) -> None:
+    settings.SECRET_KEY = "fixed"
+    room.open(60)
+    names = [f"visitor-{n}" for n in range(6)]
+    for name in names:
+        room.join(name)
+    room.open(-1)
+    # As `hmac` and `hashlib` alone order them.
+    assert room.let_in_order() == [f"visitor-{n}" for n in (5, 4, 0, 2, 1, 3)]
+
+
+def test_the_late_are_let_in_in_order_of_arrival_behind_the_early(room: Room) -> None:
+    room.open(60)
+    early = room.join("early")
+    room.open(-1)
+    names = [f"late-{n}" for n in random.sample(range(100), 20)]
+    for name in names:
+        room.join(name)
+    assert early.score < 1
+    assert room.let_in_order() == ["early", *names]
+
+
+def test_places_of_one_network_beyond_a_few_are_drawn_behind_everybodys(
+    room: Room, settings: Any
+) -> None:
+    settings.ROOM_PLACES_PER_NETWORK = 3
+    room.open(60)
+    for n in range(9):
+        room.join(f"bot-{n}", "198.51.100.1/32")
+    for n in range(9):
+        room.join(f"shopper-{n}", f"192.0.2.{n}/32")
+    first, rest = room.line()[:12], room.line()[12:]
+    assert {f"shopper-{n}" for n in range(9)} | {f"bot-{n}" for n in range(3)} == set(first)
+    assert {name[4:] for name in rest[:3]} == {"3", "4", "5"}
+
+
+def test_the_early_are_in_no_order_of_arrival() -> None:
+    """The mean rank correlation over 20 rooms of 1,000: 0.05 is seven standard deviations."""
+    correlations = []
+    for number in range(20):
+        lots = [passes.lot_of(number, f"visitor-{n}") for n in range(1000)]
+        correlations.append(_rank_correlation(lots))
+    assert abs(sum(correlations) / 20) < 0.05
+
+
+def _rank_correlation(values: list[float]) -> float:
+    n = len(values)
+    ranks = {value: rank for rank, value in enumerate(sorted(values))}
+    apart = sum((ranks[value] - arrived) ** 2 for arrived, value in enumerate(values))
+    return 1 - 6 * apart / (n * (n * n - 1))
+
+
+# --- those who leave, come back, or come twice ---------------------------------------------------
+
+
+def test_a_room_does_not_wait_for_those_who_left(room: Room) -> None:
+    room.open()
+    left = [room.join(f"left-{n}") for n in range(30)]
+    room.join("here")
+    room.absent(*(place.visitor for place in left))
+    room.one_a_step()
+    assert room.step().let_in == 1
+    assert room.line() == []
+    assert room.seen(room.place("here", 0)) == ["in"]
+
+
+def test_who_comes_back_has_the_same_place(room: Room) -> None:
+    room.open(60)
+    places = {name: room.join(name) for name in ("a", "b", "c")}
+    before = room.line()
+    room.absent(before[0])
+    room.step()
+    assert room.line() == before[1:]
+    # By the open page, or by the shop with the place from its cookie.
+    assert room.seen(places[before[0]]) == ["waiting"]
+    assert room.line() == before
+    room.absent(before[0])
+    room.step()
+    room.open(-1)
+    assert room.join(before[0], shown=places[before[0]]) == places[before[0]]
+    assert room.line() == before
+
+
+@pytest.mark.parametrize("in_seconds", [60, -1])
+def test_joining_again_changes_nothing(room: Room, in_seconds: float) -> None:
+    room.open(in_seconds)
+    first = room.join("me", "192.0.2.1/32")
+    room.join("other")
+    assert room.join("me", "192.0.2.1/32") == first
+    assert room.join("me", "198.51.100.1/32") == first  # from Wi-Fi to a mobile network
+
+
+def test_who_was_let_in_does_not_come_back_by_the_same_place(room: Room) -> None:
+    room.open()
+    place = room.join("me")
+    room.step()
+    ticket = room.ticket_of(place)
+    run(store.used(ticket, units=1))
+    other = room.join("other")
+    assert (room.seen(place), room.check(ticket)) == (["over"], "over")
+    again = room.join("me", shown=place)
+    assert again.score > other.score
+    assert room.line() == ["other", "me"]
+    assert room.seen(place, again) == ["waiting", "waiting"]
+
+
+def test_a_turn_that_was_not_taken_is_over_and_the_next_is_let_in(room: Room) -> None:
+    room.open(free=1)
+    places = [room.join(name) for name in "abc"]
+    assert (room.step().let, room.line()) == (2, ["c"])
+    room.all_turns_are_over()
+    assert room.seen(*places) == ["over", "over", "waiting"]
+    assert (room.step().let, room.line()) == (1, [])
+
+
+# --- how many -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("free", "let"), [(0, 0), (1, 2), (5, 6), (10, 12), (15, 18)])
+def test_a_fifth_more_are_let_in_than_units_are_free(room: Room, free: int, let: int) -> None:
+    room.open(free=free)
+    for n in range(30):
+        room.join(f"{n}")
+    assert room.step().let == let
+    assert room.step().let == let
+
+
+def test_what_a_ticket_took_is_not_there_for_the_next(room: Room) -> None:
+    room.open(free=5)
+    places = [room.join(f"{n}") for n in range(20)]
+    room.step()
+    for place in places[:5]:
+        run(store.used(room.ticket_of(place), units=1))
+    numbers = room.step()
+    assert (numbers.supply, numbers.held, numbers.let, numbers.let_in) == (0, 5, 1, 6)
+    run(store.supply(ROOM, free=2, held=3))
+    assert (room.step().let_in, len(room.line())) == (8, 12)
+
+
+@pytest.mark.parametrize(
+    ("reports", "rate"),
+    [
+        ([], 2), ([(199, 0.69)], 105), ([(201, 0.1)], 100), ([(1, 0.71)], 100), ([(501, 0)], 70),
+        ([(1, 0.91)], 70), ([(1, 0), (501, 0)], 70), ([(1, 0), (1, 0.8)], 100),
+    ],
+)  # fmt: skip
+def test_the_rate_follows_the_process_of_the_shop_that_copes_worst(
+    room: Room, reports: list[tuple[float, float]], rate: float
+) -> None:
+    room.open()
+    room.put(rate=100)
+    redis_client().delete(room.key(":reports"))
+    for number, (p95, busy) in enumerate(reports):
+        run(store.report(ROOM, f"web-{number}", p95_ms=p95, busy=busy))
+    room.put(stepped_at=moment(-1.5).timestamp())
+    assert round(room.now().rate, 1) == rate
+
+
+def test_the_rate_stays_within_its_bounds(room: Room) -> None:
+    room.open()
+    assert room.step().rate == 200
+    run(store.report(ROOM, "web", p95_ms=900, busy=1))
+    for _ in range(20):
+        numbers = room.step()
+    assert numbers.rate == 2
+    redis_client().hset(room.key(":reports"), "web", f"{moment(-4).timestamp()} 1 0")
+    room.put(rate=100)
+    assert room.step().rate == 2  # a report of four seconds ago
+
+
+def test_nobody_is_let_in_before_the_opening_or_from_a_closed_room(room: Room) -> None:
+    room.open(60)
+    room.join("me")
+    assert (room.step().let, room.step().phase) == (0, "early")
+    room.close()
+    numbers = room.now()
+    assert numbers
+    assert (numbers.phase, numbers.let, numbers.words) == ("closed", 0, "All are sold.")
+    assert run(store.join(ROOM, visitor="late", network="x")) is None
+    assert room.seen(room.place("me", 0.5)) == ["closed"]
+    assert 0 < redis_client().ttl(room.key()) <= store.CLOSED_SECONDS
+    room.open()
+    assert (room.line(), redis_client().ttl(room.key())) == (["me"], -1)
+    assert (room.step().phase, room.line()) == ("open", [])
+
+
+def test_steps_at_the_same_time_are_one(room: Room) -> None:
+    room.open()
+    room.join("me")
+    room.put(tokens=0, stepped_at=moment(0).timestamp())
+    assert [room.now().let for _ in range(5)] == [0] * 5
+    room.put(stepped_at=moment(60).timestamp())  # Redis's clock was set back
+    assert room.now().let == 1
+
+
+# --- what pages hear ------------------------------------------------------------------------------
+
+
+def test_pages_hear_at_once_who_is_next_and_where_the_others_stand(
+    room: Room, published: PubSub
+) -> None:
+    room.open(60, free=1)
+    for name in "abcd":
+        room.join(name)
+    room.step()
+    room.step()
+    assert told(published) == ["room early 1 0 - 4 0.000 "]
+    room.open(-1, free=1)
+    room.step()
+    third, fourth = (redis_client().zscore(room.key(":line"), name) for name in room.line())
+    page, line = told(published)
+    assert page == "page"  # the opening was moved
+    phase, supply, held, head, waiting, _, first, second = line.split(" ")[1:]
+    assert (phase, supply, held, waiting) == ("open", "1", "0", "2")
+    assert float(head) == float(first.removeprefix("0:")) == third
+    assert float(second.removeprefix("1:")) == fourth
+    room.close()
+    assert told(published) == ["page"]
+
+
+def test_marks_of_a_long_line_are_few_and_true(room: Room) -> None:
+    room.open(60)
+    redis_client().zadd(room.key(":line"), {f"{n}": n / 10_000 for n in range(10_000)})
+    with redis_client().pubsub() as subscription:
+        subscription.psubscribe("*")
+        subscription.get_message(timeout=1)
+        room.open(-1, free=0)
+        room.step()
+        (_, message) = told(subscription)
+    marks = [mark.split(":") for mark in message.split(" ")[7:]]
+    assert len(marks) < 40
+    assert (marks[0][0], marks[-1][0]) == ("0", "9999")
+    assert all(int(rank) == round(float(score) * 10_000) for rank, score in marks)
+
+
+def test_a_moved_opening_keeps_every_place(room: Room, published: PubSub) -> None:
+    room.open(60)
+    for name in "abc":
+        room.join(name)
+    before = room.line()
+    later = moment(3600)
+    for _ in range(2):  # to repeat it changes nothing
+        run(store.open_room(ROOM, opens_at=later, back=rooms.BACK, page=rooms.PAGE))
+    numbers = room.step()
+    assert numbers.opens_at == later.timestamp()
+    assert 58 < numbers.moved_from - numbers.now < 61  # type: ignore[operator]
+    assert room.line() == before
+    assert [it for it in told(published) if it == "page"] == ["page"]
+
+
+# --- tickets --------------------------------------------------------------------------------------
+
+
+def test_the_shop_asks_for_a_ticket_while_there_is_a_room(room: Room) -> None:
+    assert room.check(None) == "none"
+    room.open()
+    assert room.check(None) == "wait"
+    place = room.join("me")
+    room.step()
+    ticket = room.ticket_of(place)
+    with redis_client().pipeline() as pipeline:
+        call = store.check(ROOM, ticket)
+        store.queue(call, pipeline)
+        assert [call.read(answer) for answer in pipeline.execute()] == ["in"]
+    room.all_turns_are_over()
+    assert room.check(ticket) == "over"
+    room.close()
+    assert room.check(None) == "none"
+
+
+def test_a_ticket_counts_until_its_end_even_if_redis_has_lost_the_room(room: Room) -> None:
+    room.open()
+    place = room.join("me")
+    room.step()
+    ticket = room.ticket_of(place)
+    ended = Ticket(ROOM, "other", 0.5, int(moment(-1).timestamp()))
+    redis_client().flushdb()
+    room.open()
+    assert room.check(ticket) == "in"
+    assert room.check(ended) == "over"
+    run(store.used(ticket, units=1))
+    assert room.check(ticket) == "over"
+    # Nor do their places bring them back.
+    assert room.seen(place, room.place("other", 0.5)) == ["over", "over"]
+
+
+def test_scripts_that_redis_has_forgotten_are_sent_again(room: Room) -> None:
+    room.open()
+    redis_client().script_flush()
+    assert room.join("me").visitor == "me"
+
+
+def test_passes_of_another_room_visitor_or_secret_are_refused(settings: Any) -> None:
+    place = Place(ROOM, name_in(ROOM, "visitor:1"), 1764211234.123456)
+    ticket = Ticket(*place, ends=1764211354)
+    signed = passes.sign_place(place), passes.sign_ticket(ticket)
+    assert read_place(signed[0], room=ROOM) == place
+    assert read_place(signed[0], room=ROOM, visitor=place.visitor) == place
+    assert read_ticket(signed[1], room=ROOM, visitor=place.visitor) == ticket
+    for room, visitor in ((8, place.visitor), (ROOM, name_in(ROOM, "visitor:2")), (ROOM, "")):
+        with pytest.raises(BadSignature):
+            read_place(signed[0], room=room, visitor=visitor)
+        with pytest.raises(BadSignature):
+            read_ticket(signed[1], room=room, visitor=visitor)
+    for forged in (signed[1], signed[0].replace("176", "175"), "", "\udcff", "7~me~0.5", "~~:x"):
+        with pytest.raises(BadSignature):
+            read_place(forged, room=ROOM)
+    settings.SECRET_KEY = "x" * 50
+    with pytest.raises(BadSignature):
+        read_place(signed[0], room=ROOM)
+
+
+def test_each_waiting_visitor_takes_less_than_a_kilobyte_of_redis(room: Room) -> None:
+    room.open(60)
+    used = redis_client().info("memory")["used_memory"]
+    for n in range(1000):
+        room.join(name_in(ROOM, f"visitor:{n}"), f"192.0.{n // 250}.{n % 250}/32")
+    assert redis_client().info("memory")["used_memory"] - used < 1000 * 1000
