@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from django.conf import settings
 
-from checkout.orders.tax import included
+from checkout.orders.tax import included, percent_of_shipping
 from reservations.models import Reservation
 
 
@@ -16,17 +16,24 @@ class Bill:
     goods: int
     gst: int
     shipping: int
+    shipping_gst: int
 
     @property
     def sent(self) -> int:
         return self.goods + self.shipping
 
+    @property
+    def gst_if_sent(self) -> int:
+        return self.gst + self.shipping_gst
+
 
 def bill_of(holds: Sequence[Reservation]) -> Bill:
+    percent = percent_of_shipping(hold.inventory.product.gst_percent for hold in holds)
     return Bill(
         goods=sum(hold.total_paise for hold in holds),
         gst=sum(gst_of(hold) for hold in holds),
         shipping=settings.SHIPPING_PAISE,
+        shipping_gst=included(settings.SHIPPING_PAISE, percent),
     )
 
 

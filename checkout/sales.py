@@ -1,11 +1,11 @@
-"""What was sold: the lines of orders by the time when these were paid. Cancelled orders do not
-count."""
+"""What was sold: the lines of orders, and their shipping, by the time when these were paid.
+Cancelled orders do not count."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
-from django.db.models import F, Q, QuerySet, Sum
+from django.db.models import F, QuerySet, Sum
 from django.utils import timezone
 
 from checkout.models import Order, OrderLine
@@ -15,20 +15,32 @@ PRODUCT, WAREHOUSE = "reservation__inventory__product", "reservation__inventory_
 
 @dataclass(frozen=True, slots=True)
 class Sold:
-    """Of one product in one warehouse."""
+    """Of one product in one warehouse. The tax is in the price."""
 
     slug: str
     product: str
     warehouse: str
     units: int
     paise: int
+    gst_paise: int
 
 
 def lines_of(first: date, last: date) -> QuerySet[OrderLine]:
     """Of all orders that were paid on these days, by the time zone in force."""
-    paid = Q(order__paid_at__gte=_midnight(first))
-    paid &= Q(order__paid_at__lt=_midnight(last + timedelta(days=1)))
-    return OrderLine.objects.filter(paid, active=True).exclude(order__state=Order.State.CANCELLED)
+    begin, end = _midnight(first), _midnight(last + timedelta(days=1))
+    lines = OrderLine.objects.filter(order__paid_at__gte=begin, order__paid_at__lt=end, active=True)
+    return lines.exclude(order__state=Order.State.CANCELLED)
+
+
+def shipping_of(first: date, last: date) -> list[Sold]:
+    """What the same orders were charged for it, as a row of its own; none if it was free."""
+    begin, end = _midnight(first), _midnight(last + timedelta(days=1))
+    orders = Order.objects.filter(paid_at__gte=begin, paid_at__lt=end, shipping_paise__gt=0)
+    sums = orders.exclude(state=Order.State.CANCELLED).aggregate(
+        paise=Sum("shipping_paise"), gst_paise=Sum("shipping_gst_paise")
+    )
+    shipping = Sold(slug="", product="Shipping", warehouse="", units=0, **sums)
+    return [shipping] if shipping.paise else []
 
 
 def by_product(lines: QuerySet[OrderLine]) -> list[Sold]:
@@ -39,14 +51,16 @@ def by_product(lines: QuerySet[OrderLine]) -> list[Sold]:
         "warehouse": F(f"{WAREHOUSE}__name"),
     }
     worth = F("unit_paise") * F("quantity")
-    sums = lines.order_by().values(**names).annotate(units=Sum("quantity"), paise=Sum(worth))
-    return [Sold(**row) for row in sums.order_by("-paise", "slug", "warehouse")]
+    sums = {"units": Sum("quantity"), "paise": Sum(worth), "gst_paise": Sum("gst_paise")}
+    rows = lines.order_by().values(**names).annotate(**sums)
+    return [Sold(**row) for row in rows.order_by("-paise", "slug", "warehouse")]
 
 
-def total(sold: Iterable[Sold]) -> tuple[int, int]:
-    """Units and paise."""
-    every = list(sold)
-    return sum(row.units for row in every), sum(row.paise for row in every)
+def total(sold: Iterable[Sold]) -> tuple[int, int, int]:
+    """Units, paise, and the tax in these."""
+    columns = [(row.units, row.paise, row.gst_paise) for row in sold]
+    units, paise, gst_paise = map(sum, zip(*columns, strict=True)) if columns else (0, 0, 0)
+    return units, paise, gst_paise
 
 
 def _midnight(day: date) -> datetime:

@@ -96,6 +96,17 @@ OF_CHARGE = (
         " (SELECT sum(unit_paise::bigint * quantity) FROM checkout_orderline"
         " WHERE order_id = NEW.order_id AND active)",
     ),
+    # Null: the order was opened before shipping bore tax.
+    RefuseUnless(
+        name="taken_shipping_bears_the_highest_gst",
+        when=pgtrigger.After,
+        operation=pgtrigger.Insert,
+        condition=TAKEN,
+        fact="(SELECT coalesce(sent.shipping_gst_percent = max(line.gst_percent), true)"
+        " FROM checkout_order AS sent"
+        " JOIN checkout_orderline AS line ON line.order_id = sent.id AND line.active"
+        " WHERE sent.id = NEW.order_id GROUP BY sent.id)",
+    ),
     RefuseUnless(
         name="taken_lines_are_sold",
         when=pgtrigger.After,

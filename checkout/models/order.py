@@ -1,11 +1,13 @@
 import uuid
+from typing import Any
 
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Func, Index, Q
-from django.db.models.functions import Now, Upper
+from django.db.models.functions import Cast, Coalesce, Now, Round, Upper
 
 from allo.postgresql.indexes import OpClass
+from catalog.models import MOST_GST
 from checkout.models.order_triggers import OF_ORDER
 
 # Without I, L, O and U, so that nobody misreads a number.
@@ -18,6 +20,16 @@ class IsComposed(Func):
 
     template = "(%(expressions)s IS NFC NORMALIZED)"
     output_field = models.BooleanField()
+
+
+def gst_in(paise: Any, percent: Any) -> Any:
+    """The tax in a price of numeric paise, half a paisa rounded up."""
+    return Round(paise * percent / (percent + 100))
+
+
+def as_numeric(field: str) -> Any:
+    """Which cannot overflow."""
+    return Cast(field, models.DecimalField(max_digits=30, decimal_places=0))
 
 
 STATES = ("open", "dropped", "placed", "paid", "packed", "shipped", "delivered", "cancelled")
@@ -69,6 +81,15 @@ class Order(models.Model):
     cancelled_at = models.DateTimeField(null=True, blank=True)
     total_paise = models.PositiveBigIntegerField("total (paise)", help_text="With shipping.")
     shipping_paise = models.PositiveIntegerField("shipping (paise)", default=0, db_default=0)
+    shipping_gst_percent = models.PositiveSmallIntegerField(
+        "GST on shipping (%)",
+        null=True,
+        blank=True,
+        help_text="Empty: it was opened when shipping was charged without tax.",
+    )
+    shipping_gst_paise = models.PositiveIntegerField(
+        "GST in shipping (paise)", default=0, db_default=0
+    )
     by_program = models.BooleanField(
         default=False, db_default=False, help_text="It was ordered through the API."
     )
@@ -105,6 +126,17 @@ class Order(models.Model):
             models.CheckConstraint(condition=Q(number__regex=NUMBER), name="order_number_readable"),
             models.CheckConstraint(
                 condition=Q(total_paise__gt=F("shipping_paise")), name="order_costs_something"
+            ),
+            models.CheckConstraint(
+                condition=Q(shipping_gst_percent__lte=MOST_GST), name="shipping_gst_percent_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(
+                    shipping_gst_paise=gst_in(
+                        as_numeric("shipping_paise"), Coalesce("shipping_gst_percent", 0)
+                    )
+                ),
+                name="shipping_gst_is_exact",
             ),
             models.CheckConstraint(
                 condition=Q(line1="", line2="", city="", region="", pin="")

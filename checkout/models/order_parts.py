@@ -1,22 +1,14 @@
 """The lines of an order, and what happened to it. Both go with their order, by a trigger."""
 
-from typing import Any
-
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Index, Q
-from django.db.models.functions import Cast, Now, Round
+from django.db.models.functions import Now
 
 from catalog.models import MOST_GST
-from checkout.models.order import Order
+from checkout.models.order import Order, as_numeric, gst_in
 from checkout.models.order_triggers import OF_EVENT, OF_LINE
 from reservations.models import Reservation
-
-
-def gst_included() -> Any:
-    """The tax in a line's price, half a paisa rounded up. As numeric, which cannot overflow."""
-    paise = Cast("unit_paise", models.DecimalField(max_digits=30, decimal_places=0))
-    return Round(paise * F("quantity") * F("gst_percent") / (F("gst_percent") + 100))
 
 
 class OrderLine(models.Model):
@@ -60,7 +52,12 @@ class OrderLine(models.Model):
             models.CheckConstraint(
                 condition=Q(gst_percent__lte=MOST_GST), name="line_gst_percent_known"
             ),
-            models.CheckConstraint(condition=Q(gst_paise=gst_included()), name="line_gst_is_exact"),
+            models.CheckConstraint(
+                condition=Q(
+                    gst_paise=gst_in(as_numeric("unit_paise") * F("quantity"), F("gst_percent"))
+                ),
+                name="line_gst_is_exact",
+            ),
             models.CheckConstraint(
                 condition=Q(shipped_at__isnull=False) | Q(carrier="", tracking=""),
                 name="parcel_has_left",

@@ -77,7 +77,14 @@ OF_ORDER = (
         name="order_stays_as_made",
         operation=pgtrigger.Update,
         condition=changed(
-            "id", "number", "opened_at", "total_paise", "shipping_paise", "by_program"
+            "id",
+            "number",
+            "opened_at",
+            "total_paise",
+            "shipping_paise",
+            "shipping_gst_percent",
+            "shipping_gst_paise",
+            "by_program",
         ),
     ),
     Refuse(

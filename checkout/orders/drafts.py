@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 
 from checkout.orders import statements
 from checkout.orders.numbers import new_number
-from checkout.orders.tax import included
+from checkout.orders.tax import included, percent_of_shipping
 from reservations.engine.books import Also
 from reservations.models import Reservation
 
@@ -64,9 +64,11 @@ class Draft:
 
     def _order(self, now: datetime, held: Sequence[Reservation]) -> tuple[object, ...]:
         total = sum(hold.total_paise for hold in held) + self.shipping_paise
+        percent = percent_of_shipping(self.gst_percents[hold.pk] for hold in held)
         b = self.buyer
         return (
             self.order_id, self.number, self.holder, self.account_id, total, self.shipping_paise,
+            percent, included(self.shipping_paise, percent),
             b.name, b.email, b.phone, b.line1, b.line2, b.city, b.region, b.pin,
             self.by_program, now,
         )  # fmt: skip

@@ -1,4 +1,4 @@
-"""What an invoice says: the lines with the tax in them, by whom it is due, and what went back."""
+"""What an invoice says: lines and shipping with the tax in them, who gets it, what went back."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from functools import cached_property
 
 from django.conf import settings
 
-from checkout.models import Charge, Order, Refund
+from checkout.models import Charge, Order, OrderLine, Refund
 from checkout.orders.places import GST_CODES, WITHOUT_LEGISLATURE, state_of
 from checkout.orders.showing import Shown, region_name
 
@@ -15,10 +15,10 @@ from checkout.orders.showing import Shown, region_name
 @dataclass(frozen=True, slots=True)
 class Row:
     """`taxes` are the parts of its tax, in paise, by `Invoice.taxes`. With the taxable value they
-    are its total, exactly."""
+    are its total, exactly. `quantity` is null for shipping."""
 
     name: str
-    quantity: int
+    quantity: int | None
     gst_percent: int
     taxes: tuple[int, ...]
     total: int
@@ -66,20 +66,22 @@ class Invoice:
 
     @cached_property
     def rows(self) -> list[Row]:
-        return [
-            Row(
-                line.name,
-                line.quantity,
-                line.gst_percent,
-                self._shared(line.gst_paise),
-                line.total_paise,
-            )
-            for line in self.shown.lines
-        ]
+        return [*map(self._row, self.shown.lines), *self._shipping()]
+
+    def _row(self, line: OrderLine) -> Row:
+        taxes = self._shared(line.gst_paise)
+        return Row(line.name, line.quantity, line.gst_percent, taxes, line.total_paise)
+
+    def _shipping(self) -> Iterator[Row]:
+        """Of an order that was charged shipping without tax, the page shows it beside the rows."""
+        order = self.order
+        if order.shipping_paise and order.shipping_gst_percent is not None:
+            taxes = self._shared(order.shipping_gst_paise)
+            yield Row("Shipping", None, order.shipping_gst_percent, taxes, order.shipping_paise)
 
     @property
     def sums(self) -> tuple[int, ...]:
-        """Taxable value and taxes, of all lines."""
+        """Taxable value and taxes, of all rows."""
         columns = [(row.taxable, *row.taxes) for row in self.rows]
         return tuple(map(sum, zip(*columns, strict=True)))
 

@@ -91,7 +91,7 @@ class Shown:
 
     @property
     def gst_paise(self) -> int:
-        return sum(line.gst_paise for line in self.lines)
+        return sum(line.gst_paise for line in self.lines) + self.order.shipping_gst_paise
 
     @property
     def units(self) -> int:

@@ -55,11 +55,12 @@ CLOSED = """
 """
 ORDER = """
     INSERT INTO checkout_order (id, number, holder, account_id, total_paise, shipping_paise,
-        name, email, phone, line1, line2, city, region, pin, by_program, opened_at, state)
+        shipping_gst_percent, shipping_gst_paise, name, email, phone, line1, line2, city, region,
+        pin, by_program, opened_at, state)
     SELECT opened.*, 'open'
     FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::int[], %s::bigint[], %s::bigint[],
-        %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[],
-        %s::text[], %s::bool[], %s::timestamptz[]) AS opened
+        %s::int[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[],
+        %s::text[], %s::text[], %s::text[], %s::bool[], %s::timestamptz[]) AS opened
 """
 LINE = """
     INSERT INTO checkout_orderline (order_id, reservation_id, name, unit_paise, quantity,

@@ -71,6 +71,8 @@ class OrderAdmin(
         "what": lambda order: contents(order.order_lines.all()),
         "total (₹)": lambda order: rupees(order.total_paise),
         "shipping (₹)": lambda order: rupees(order.shipping_paise),
+        "GST in the total (₹)": lambda order: rupees(Dossier(order).gst_paise),
+        "GST in the shipping (₹)": lambda order: rupees(order.shipping_gst_paise),
         "refunded (₹)": lambda order: rupees(refunded_of(order)),
     }
 

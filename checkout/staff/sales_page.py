@@ -46,7 +46,14 @@ class SalesForm(forms.Form):
             raise forms.ValidationError(f"Ask for 1 to {MOST_DAYS} days, the first one first.")
         return cleaned
 
-    def lines(self) -> QuerySet[OrderLine]:
+    def sold(self) -> list[sales.Sold]:
+        """Shipping is of whole orders: of a product or a warehouse alone there is none."""
+        asked = self.cleaned_data
+        whole = not asked["product"].strip() and not asked["warehouse"]
+        shipping = sales.shipping_of(asked["first"], asked["last"]) if whole else []
+        return [*sales.by_product(self._lines()), *shipping]
+
+    def _lines(self) -> QuerySet[OrderLine]:
         asked = self.cleaned_data
         lines = sales.lines_of(asked["first"], asked["last"])
         if product := asked["product"].strip():
@@ -71,10 +78,10 @@ class SalesPage(ModelAdmin[Order]):
             raise PermissionDenied
         today = timezone.localdate()
         form = SalesForm({"first": today, "last": today, **request.GET.dict()})
-        sold = sales.by_product(form.lines()) if form.is_valid() else []
+        sold = form.sold() if form.is_valid() else []
         if as_file and form.is_valid():
             return csv_of(_table(sold), f"sales-{form.cleaned_data['first']}")
-        units, paise = sales.total(sold)
+        units, paise, gst_paise = sales.total(sold)
         return self.render_page(
             request,
             "admin/checkout/order/sales.html",
@@ -84,13 +91,13 @@ class SalesPage(ModelAdmin[Order]):
             sold=sold,
             units=units,
             paise=paise,
+            gst_paise=gst_paise,
             query=request.GET.urlencode(),
         )
 
 
 def _table(sold: list[sales.Sold]) -> Any:
-    yield ["product", "name", "warehouse", "units", "amount (₹)"]
+    yield ["product", "name", "warehouse", "units", "amount (₹)", "GST in it (₹)"]
     for row in sold:
-        yield [
-            *map(cell, (row.slug, row.product, row.warehouse, row.units)), rupees(row.paise)
-        ]  # fmt: skip
+        said = map(cell, (row.slug, row.product, row.warehouse, row.units))
+        yield [*said, rupees(row.paise), rupees(row.gst_paise)]

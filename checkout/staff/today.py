@@ -15,7 +15,7 @@ LISTED = 8
 def orders() -> dict[str, Any]:
     today = timezone.localdate()
     sold = sales.by_product(sales.lines_of(today, today))
-    units, paise = sales.total(sold)
+    units, paise, _ = sales.total(sold)
     return {
         "orders": _to_do(),
         "sold": {"units": units, "paise": paise, "rows": sold[:LISTED], "all": len(sold)},

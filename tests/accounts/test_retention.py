@@ -207,8 +207,8 @@ def test_an_old_order_loses_its_person_and_nothing_else(settings) -> None:
 
 
 KEPT = [
-    "id", "number", "state", "opened_at", *TIMES, "total_paise", "shipping_paise", "by_program",
-    "invoice_number",
+    "id", "number", "state", "opened_at", *TIMES, "total_paise", "shipping_paise",
+    "shipping_gst_percent", "shipping_gst_paise", "by_program", "invoice_number",
 ]  # fmt: skip
 
 

@@ -3,8 +3,9 @@
 import re
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
+from checkout.orders.tax import included
 from tests.browser.conftest import NewContext, screen
 from tests.browser.shopping import (
     heading,
@@ -24,6 +25,10 @@ def total(page: Page) -> int:
     return int(re.sub(r"\D", "", page.locator(".receipt-total dd").inner_text()))
 
 
+def paise(shown: Locator) -> int:
+    return round(100 * float(re.sub(r"[^\d.]", "", shown.inner_text())))
+
+
 def test_the_total_follows_what_is_ticked_and_only_that_is_ordered(
     new_context: NewContext, shop: Shop
 ) -> None:
@@ -35,9 +40,12 @@ def test_the_total_follows_what_is_ticked_and_only_that_is_ordered(
     page.get_by_role("link", name="Pay for all together").click()
     expect(heading(page, "Your bag")).to_be_visible()
     both = total(page)
+    tax = page.locator(".receipt-tax [data-sum]")
+    tax.evaluate("it => { it.dataset.shipping = 9900 }")
     page.get_by_role("checkbox", name=shelf.product).uncheck()
     one = total(page)
     assert 0 < one < both
+    assert paise(tax) == included(one * 100, 18) + included(9_900, 18)
     expect(pay_button(page)).to_contain_text(page.locator(".receipt-total dd").inner_text())
     type_buyer(page)
     # It is refreshed by its own events, as after a push.

@@ -54,6 +54,8 @@ def opened(*holds: Reservation, shipping: int = 0, **more: object) -> Order:
         "holder": holds[0].holder,
         "total_paise": sum(hold.total_paise for hold in holds) + shipping,
         "shipping_paise": shipping,
+        "shipping_gst_percent": 18,
+        "shipping_gst_paise": included(shipping, 18),
         **BUYER,
     }
     order = Order.objects.create(**{**made, **more})

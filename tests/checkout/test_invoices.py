@@ -3,6 +3,7 @@
 import re
 from datetime import UTC, datetime
 
+import pgtrigger
 import pytest
 from django.contrib.auth.models import User
 from django.db import IntegrityError, connection, transaction
@@ -140,6 +141,16 @@ def test_within_the_sellers_state_the_tax_is_halved_and_adds_up_to_the_paisa(
         "Total (₹)",
     ]  # fmt: skip
     assert line == ["Tidal", "2", "6,525.42", "18 %", "587.29", "587.29", "7,700.00"]
+    assert shipping == ["Shipping", "", "83.90", "18 %", "7.55", "7.55", "99.00"]
+    assert total == ["Total", "", "6,609.32", "", "594.84", "594.84", "7,799.00"]
+
+
+def test_shipping_that_was_charged_without_tax_stays_so(client, settings) -> None:
+    settings.SHIPPING_PAISE = 9_900
+    order = bought(client, 2)
+    with pgtrigger.ignore("checkout.Order:order_stays_as_made"):
+        Order.objects.update(shipping_gst_percent=None, shipping_gst_paise=0)
+    [_, _, shipping, total] = cells(client, order)
     assert shipping == ["Shipping", "", "", "", "", "", "99.00"]
     assert total == ["Total", "", "6,525.42", "", "587.29", "587.29", "7,799.00"]
 

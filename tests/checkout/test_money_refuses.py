@@ -98,6 +98,15 @@ def test_the_total_is_that_of_the_lines(shipping) -> None:
         charged(order)
 
 
+@pytest.mark.parametrize(("percent", "paise"), [(5, 471), (28, 2_166)])
+def test_shipping_bears_the_highest_rate_of_the_lines(percent, paise) -> None:
+    tax = {"shipping_gst_percent": percent, "shipping_gst_paise": paise}
+    order = opened(hold(stocked(5)), shipping=9_900, **tax)
+    sell(order)
+    with refuses("taken_shipping_bears_the_highest_gst"):
+        charged(order)
+
+
 def test_an_order_without_lines_takes_nothing() -> None:
     held = hold(stocked(5))
     order = Order.objects.create(number="AL-0000-NBNE", holder=held.holder, total_paise=100)

@@ -151,7 +151,8 @@ def test_nothing_is_paid_before_all_of_it_is_captured(order) -> None:
     "made",
     [
         {"number": "AL-0000-0000"}, {"opened_at": timezone.now()},
-        {"total_paise": 1}, {"shipping_paise": 1},
+        {"total_paise": 1}, {"shipping_paise": 1}, {"shipping_gst_percent": None},
+        {"shipping_gst_paise": 1},
     ],
 )  # fmt: skip
 def test_an_order_stays_as_it_was_made(order, made) -> None:
@@ -165,6 +166,9 @@ def test_an_order_stays_as_it_was_made(order, made) -> None:
         ({"number": "AL-ILOU-0000"}, "order_number_readable"),
         ({"number": "AL-000-00000"}, "order_number_readable"),
         ({"shipping_paise": 5, "total_paise": 5}, "order_costs_something"),
+        ({"shipping_gst_paise": 1}, "shipping_gst_is_exact"),
+        ({"shipping_gst_paise": 1, "shipping_gst_percent": None}, "shipping_gst_is_exact"),
+        ({"shipping_gst_percent": 41}, "shipping_gst_percent_known"),
         ({"pin": "012345"}, "address_is_whole_or_none"),
         ({"pin": ""}, "address_is_whole_or_none"),
         ({"line1": ""}, "address_is_whole_or_none"),

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from catalog.models import Product
 from checkout.models import Contact, Order
 from reservations import services
 from reservations.models import Reservation
@@ -43,12 +44,27 @@ def test_what_is_ticked_is_one_order(client) -> None:
 def test_the_bag_shows_each_hold_ticked_with_its_total_and_tax(client, settings) -> None:
     settings.SHIPPING_PAISE = 9_900
     bagged(client, "one", "two")
+    Product.objects.filter(slug="one").update(gst_percent=5)
     page = client.get("/bag/")
     assert page.headers["Cache-Control"] == "private, no-store"
     assert all(row.ticked for row in page.context["rows"])
     bill = page.context["bill"]
-    assert (bill.goods, bill.sent, bill.gst) == (770_000, 779_900, 117_458)
-    assert page.content.decode().count('data-paise="385000"') == 2
+    assert (bill.goods, bill.sent, bill.gst) == (770_000, 779_900, 77_062)
+    body = page.content.decode()
+    assert body.count('data-paise="385000"') == 2
+    assert 'data-sum="gst" data-shipping="9900">₹\N{NO-BREAK SPACE}785.72<' in body
+
+
+@pytest.mark.parametrize(("ticked", "percent", "paise"), [([0], 5, 471), ([0, 1], 18, 1_510)])
+def test_shipping_bears_the_highest_rate_of_what_is_sent(
+    client, settings, ticked, percent, paise
+) -> None:
+    settings.SHIPPING_PAISE = 9_900
+    holds = bagged(client, "one", "two")
+    Product.objects.filter(slug="one").update(gst_percent=5)
+    assert pay(client, *(holds[each] for each in ticked)).status_code == 303
+    order = Order.objects.get()
+    assert (order.shipping_gst_percent, order.shipping_gst_paise) == (percent, paise)
 
 
 def test_two_holds_lead_to_the_bag_and_one_to_its_checkout(client) -> None:

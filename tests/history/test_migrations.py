@@ -106,6 +106,10 @@ def test_upgrade_of_a_shop_in_use_audits_clean(client) -> None:
         ("P7", f"order {late.number}")
     ]
     done = refund(late.charges.get(), 100, state="done")
+    waiting = opened(hold(row, 1, "session:d"), shipping=9_900)
     with before("checkout", "0012_refunds_are_done_and_units_return"):
         pass
+    # Its shipping was offered without tax.
+    brought(waiting, "paid")
+    assert (waiting.shipping_gst_percent, waiting.shipping_gst_paise) == (None, 0)
     assert Refund.objects.get().done_at == Refund.objects.get().created_at != done.done_at

@@ -91,14 +91,18 @@ def test_wrong_days_are_refused_and_said(viewer, query) -> None:
 
 
 def test_sales_are_exported_without_formulas(viewer) -> None:
-    sold("vase")
+    brought(opened(hold(stocked(9, product="vase")), shipping=9_900), "paid")
     Product.objects.update(name="=cmd()")
     response = viewer.get(f"{SALES}csv/")
     lines = list(csv.reader(b"".join(response).decode("utf-8-sig").splitlines()))
     assert lines == [
-        ["product", "name", "warehouse", "units", "amount (₹)"],
-        ["vase", "'=cmd()", "blr-01", "1", "3850.00"],
+        ["product", "name", "warehouse", "units", "amount (₹)", "GST in it (₹)"],
+        ["vase", "'=cmd()", "blr-01", "1", "3850.00", "587.29"],
+        ["", "Shipping", "", "0", "99.00", "15.10"],
     ]
+    whole, part = (viewer.get(SALES, query).context for query in ({}, {"product": "vase"}))
+    assert (whole["paise"], whole["gst_paise"]) == (394_900, 60_239)
+    assert (part["paise"], part["gst_paise"]) == (385_000, 58_729)
 
 
 # --- money --------------------------------------------------------------------------------------
