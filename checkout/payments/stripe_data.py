@@ -59,8 +59,8 @@ MALFORMED = (ValueError, LookupError, TypeError, AttributeError)
 def session_parameters(invitation: Invitation, zone: tzinfo) -> "SessionCreateParams":
     pay_by = invitation.expires_at.astimezone(zone)
     metadata = {"payment_id": str(invitation.payment_id)}
-    delivery = Item(name="Delivery", unit_paise=invitation.shipping_paise, quantity=1)
-    items = [*invitation.items, *([delivery] if invitation.shipping_paise else [])]
+    shipping = Item(name="Shipping", unit_paise=invitation.shipping_paise, quantity=1)
+    items = [*invitation.items, *([shipping] if invitation.shipping_paise else [])]
     parameters: SessionCreateParams = {
         "mode": "payment",
         "client_reference_id": invitation.order_number,
