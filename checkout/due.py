@@ -7,7 +7,7 @@ from django.db.models import Exists, F, Min, OuterRef, Q
 from django.db.models.functions import Now
 
 from checkout.models import Charge, Order, OrderLine, Payment, Refund
-from checkout.payments.base import Fact, Seen, SessionState
+from checkout.payments.base import Fact, Hint, Seen, SessionState
 
 FIRST_PAUSE, LONGEST_PAUSE = 5, 3600
 # So long before the first hold ends nobody can begin to pay any more: what was begun before arrives
@@ -55,6 +55,16 @@ def claim(payment: Payment) -> bool:
 def now_due(payment_id: UUID) -> None:
     """Something may have happened at the provider."""
     Payment.objects.filter(pk=payment_id).update(look_at=Now(), looks=0)
+
+
+def hinted(hint: Hint) -> UUID | None:
+    """Makes the payment due that a webhook is about, and returns it. Money that was never seen is
+    of a payment at which the clock still looks."""
+    seen = Charge.objects.filter(reference=hint.reference).values_list("payment", flat=True)
+    payment_id = hint.payment_id or (seen.first() if hint.reference else None)
+    if payment_id:
+        now_due(payment_id)
+    return payment_id
 
 
 def is_about_to_end(order: Order) -> bool:

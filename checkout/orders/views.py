@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from uuid import uuid4
 
-from django.core.exceptions import RequestDataTooBig
 from django.http import Http404, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -27,11 +26,14 @@ from checkout.orders import links, opening
 from checkout.orders.access import let_in, order_of
 from checkout.orders.invoice import Invoice
 from checkout.orders.showing import Shown
-from checkout.payments.base import BadHook, ProviderError
+from checkout.payments.base import BadHook
 from checkout.payments.providers import provider
 from reservations.engine.events import reservation_topic
 from reservations.models import Reservation
 from reservations.shop.holders import holders_of
+
+# In bytes. A provider's messages have some thousand.
+MOST_OF_A_HOOK = 65_536
 
 
 @require_safe
@@ -117,21 +119,26 @@ def _holds(request: Request, order: Order, holds: Sequence[Reservation]) -> str:
 @csrf_exempt
 @require_POST
 def hook(request: Request, name: str) -> HttpResponse:
-    """A provider's message. It is only a hint: we look ourselves, and not while it waits."""
+    """A provider's message. It is only a hint: we look ourselves, and not while it waits.
+
+    There is no rate limit, which could refuse the provider's own. What anybody can make it cost is
+    reading `MOST_OF_A_HOOK` and one hash of that, less than counting attempts would.
+    """
     try:
-        signature = request.headers.get("Stripe-Signature", "")
-        payment = provider(name).hint(request.body, signature)
+        sender = provider(name)
     except LookupError:
         raise Http404("no such provider") from None
-    except RequestDataTooBig:
+    signature = request.headers.get("Stripe-Signature")
+    if not signature:
+        return HttpResponse(status=400)
+    body = request.read(MOST_OF_A_HOOK + 1)
+    if len(body) > MOST_OF_A_HOOK:
         return HttpResponse(status=413)
+    try:
+        hint = sender.hint(body, signature)
     except BadHook:
         return HttpResponse(status=400)
-    except ProviderError:
-        # What it is about has to be looked up, which failed: it is sent again.
-        return HttpResponse(status=503)
-    if payment:
-        due.now_due(payment)
+    if payment := due.hinted(hint):
         tasks.ask_to_settle(payment)
     return HttpResponse(status=200)
 

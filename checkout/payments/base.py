@@ -149,6 +149,14 @@ class Seen:
         return replace(self, money=tuple(known.values()))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hint:
+    """What a webhook is about: a payment, or money by its reference. Empty: not the shop's."""
+
+    payment_id: UUID | None = None
+    reference: str = ""
+
+
 class Provider(Protocol):
     """Raises `ProviderError`s only."""
 
@@ -204,7 +212,6 @@ class Provider(Protocol):
         closed before."""
         ...
 
-    def hint(self, body: bytes, signature: str) -> UUID | None:
-        """The payment that a webhook is about; None if it is none of the shop's. Raises `BadHook`
-        unless the provider signed it within the last minutes."""
+    def hint(self, body: bytes, signature: str) -> Hint:
+        """Calls nobody. Raises `BadHook` unless the provider signed it within the last minutes."""
         ...

@@ -12,6 +12,7 @@ import stripe
 
 from checkout.payments.base import (
     BadHook,
+    Hint,
     Invitation,
     MethodRefused,
     Money,
@@ -146,8 +147,8 @@ class Stripe(StripeReader):
                 raise MethodRefused(error.user_message or str(error), error.code or "") from error
             return intent
 
-    def hint(self, body: bytes, signature: str) -> UUID | None:
-        """A dispute, and a refund, name their intent only; its metadata has the payment."""
+    def hint(self, body: bytes, signature: str) -> Hint:
+        """A dispute, and a refund, name their intent only."""
         try:
             event = stripe.Webhook.construct_event(
                 body, signature, self._hook_secret, tolerance=HOOK_SECONDS
@@ -155,9 +156,6 @@ class Stripe(StripeReader):
             about = event.to_dict()["data"]["object"]
         except (stripe.SignatureVerificationError, *MALFORMED) as error:
             raise BadHook(f"a webhook that {self.name} did not send: {error}") from error
-        metadata = about.get("metadata") or {}
+        payment_id = as_uuid((about.get("metadata") or {}).get("payment_id"))
         intent = about.get("payment_intent")
-        if "payment_id" not in metadata and isinstance(intent, str):
-            with self._calls():
-                metadata = self._intent(intent)["metadata"]
-        return as_uuid(metadata.get("payment_id"))
+        return Hint(payment_id=payment_id, reference=intent if isinstance(intent, str) else "")
