@@ -8,7 +8,7 @@ from checkout import settle
 from checkout.models import Order
 from checkout.orders import reading
 from checkout.payments.base import ProviderError, Unreachable
-from checkout.payments.providers import the_provider
+from checkout.payments.providers import provider
 from reservations.exceptions import ReservationError
 
 # Threads of a web process that may wait for a provider at once. Others show what is known; the
@@ -34,9 +34,9 @@ def look(order: Order) -> Order:
 
 
 @contextmanager
-def turn() -> Iterator[None]:
+def turn(provider_name: str) -> Iterator[None]:
     """To begin a payment. Raises `Unreachable` while too many wait for a slow provider."""
-    if not the_provider().origin:
+    if not provider(provider_name).origin:
         yield
         return
     if not _turns.acquire(timeout=PATIENCE):

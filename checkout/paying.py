@@ -68,7 +68,7 @@ def where_to_pay(order: Order) -> str:
     """The provider's page of an open order; else, and if it needs none, the order's own page.
     Raises `ProviderError`."""
     if order.state == Order.State.OPEN:
-        with looking.turn():
+        with looking.turn(opening.provider_of(order)):
             if order.by_program:
                 _end_without_page(order)
             payment = opening.opened(order)

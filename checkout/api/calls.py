@@ -14,7 +14,8 @@ from checkout.api import answers, paying
 from checkout.api.confirming import Confirming
 from checkout.api.schemas import Bought, Purchase, buyer_of
 from checkout.models import Order
-from checkout.payments.providers import the_provider
+from checkout.orders import opening
+from checkout.payments.providers import provider
 from reservations import services
 from reservations.api import answers as common
 from reservations.api import openapi
@@ -87,7 +88,7 @@ def confirm(
     said = purchase.model_dump(exclude_unset=True)
     if _collects_itself(request):
         return _sell(request, found, said)
-    if purchase.payment_method and the_provider().plain_method == "":
+    if purchase.payment_method and provider(opening.provider_for(found)).plain_method == "":
         raise invalid([("payment_method", "This shop is paid on delivery.")])
     buyer = buyer_of(purchase.buyer)
     if found.is_pending and proving.is_missing(request, buyer.email):

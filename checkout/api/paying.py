@@ -7,6 +7,7 @@ from checkout import looking
 from checkout.api import answers, outcomes
 from checkout.api.attempts import attempt
 from checkout.api.confirming import Confirming
+from checkout.orders import opening
 from checkout.payments.base import ProviderError
 from reservations.api.answers import refused
 from reservations.engine.idempotency import Reply
@@ -18,7 +19,7 @@ logger = logging.getLogger(__name__)
 def confirm(it: Confirming) -> Reply:
     """Raises `Problem`."""
     try:
-        with looking.turn():
+        with looking.turn(opening.provider_for(it.found)):
             return _confirm(it)
     except ReservationError as refusal:
         return refused(refusal)

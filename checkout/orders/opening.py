@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import Min
 from django.db.models.functions import Now
@@ -47,6 +48,13 @@ def order_of(reservation: Reservation) -> Order | None:
 def provider_of(order: Order) -> str:
     """The name of the one that takes its payment, whatever the setting says now."""
     return order.payments.latest("created_at").provider
+
+
+def provider_for(held: Reservation) -> str:
+    """The name of the one that takes its payment: of the open order that it is on, else of new
+    ones."""
+    order = order_of(held) if held.paying_since else None
+    return provider_of(order) if order else settings.PAYMENT_PROVIDER
 
 
 def is_same(order: Order, holds: Sequence[Hold], buyer: Buyer) -> bool:

@@ -9,11 +9,6 @@ from checkout.payments.base import Provider
 from checkout.payments.none import PaidOnDelivery
 
 
-def the_provider() -> Provider:
-    """Of new payments. An older payment's is the one it names."""
-    return provider(settings.PAYMENT_PROVIDER)
-
-
 @cache
 def provider(name: str) -> Provider:
     """Raises LookupError for a name that no payment can have."""

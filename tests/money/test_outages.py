@@ -1,7 +1,10 @@
 """A bank that is slow or away, and a shop whose setting changes, while payments are open."""
 
-from concurrent.futures import ThreadPoolExecutor
-from threading import Event, Semaphore
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from threading import BoundedSemaphore, Event, Semaphore
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,8 +17,8 @@ from checkout.payments import providers
 from checkout.payments.stripe import Stripe
 from inventory.models import Inventory
 from tests.bank import BankProcess
-from tests.money.buying import SOLD, buy, press_pay
-from tests.shopping import Page, holding
+from tests.money.buying import SOLD, Purchase, buy, press_pay
+from tests.shopping import holding
 from tests.stock import all_at_once, reprice, stocked
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -26,13 +29,16 @@ def sessions_of(bank: BankProcess, order: Order) -> list[dict[str, Any]]:
 
 
 def test_an_open_payment_is_settled_by_its_own_provider_whatever_the_setting_says(
-    bank, client, settings
+    bank, client, settings, monkeypatch
 ) -> None:
     purchase = buy(bank, client)
     settings.PAYMENT_PROVIDER = "none"
     providers.provider.cache_clear()
-    again = client.post(f"/orders/{purchase.order.number}/pay/")
-    assert again.headers["Location"] == purchase.payment.url
+    own = f"/orders/{purchase.order.number}/"
+    assert client.post(f"{own}pay/").headers["Location"] == purchase.payment.url
+    # It waits for its turn as well, although what is paid on delivery need not.
+    with no_turns(monkeypatch):
+        assert client.post(f"{own}pay/").headers["Location"] == own
     reference = purchase.pays()
     Payment.objects.update(look_at="2020-01-01T00:00Z")
     clock.settle_due()
@@ -98,46 +104,90 @@ class Gate:
         monkeypatch.setattr(Stripe, "look", slow)
 
 
+class Returning:
+    """A buyer who comes back from the bank, in as many tabs as one likes."""
+
+    def __init__(self, purchase: Purchase) -> None:
+        self.order = f"/orders/{purchase.order.number}/"
+        self._cookies = purchase.client.cookies
+        self._pool = ThreadPoolExecutor(2 * looking.PLACES)
+
+    def tabs(self, number: int) -> list[Future[str]]:
+        return [self._pool.submit(self._comes_back) for _ in range(number)]
+
+    def _comes_back(self) -> str:
+        """To which address it leads."""
+        shopper = Client()
+        shopper.cookies = self._cookies
+        try:
+            return shopper.get(f"{self.order}paid/").headers["Location"]
+        finally:
+            connection.close()
+
+
+def led_to(tabs: list[Future[str]], seconds: int) -> list[str]:
+    """Where, if they do not wait any longer."""
+    done, late = wait(tabs, timeout=seconds)
+    assert not late, f"{len(late)} of {len(tabs)} wait for the bank"
+    return [tab.result() for tab in done]
+
+
 def test_a_slow_bank_leaves_the_shop_free(bank, client, monkeypatch) -> None:
     """Four requests of a process wait for it at the most; the others say that it is asked."""
     purchase = buy(bank, client)
     purchase.pays()
-    own = f"/orders/{purchase.order.number}/"
-
-    def comes_back() -> Page:
-        shopper = Client()
-        shopper.cookies = client.cookies
-        try:
-            return shopper.get(f"{own}paid/")
-        finally:
-            connection.close()
-
-    gate = Gate(monkeypatch)
-    with ThreadPoolExecutor(8) as pool:
-        waiting = [pool.submit(comes_back) for _ in range(looking.PLACES)]
+    buyer, gate = Returning(purchase), Gate(monkeypatch)
+    try:
+        waiting = buyer.tabs(looking.PLACES)
         for _ in waiting:
             assert gate.entered.acquire(timeout=60)
-        others = [pool.submit(comes_back).result(60) for _ in range(4)]
-        assert [answer.headers["Location"] for answer in others] == [f"{own}?returned=1"] * 4
-        assert client.get(f"{own}?returned=1").status_code == 200
+        asked = f"{buyer.order}?returned=1"
+        assert led_to(buyer.tabs(4), seconds=30) == [asked] * 4
+        assert client.get(asked).status_code == 200
         assert client.get("/p/tidal/reserve/").status_code == 200
-        assert [answer.done() for answer in waiting] == [False] * looking.PLACES
+        assert [tab.done() for tab in waiting] == [False] * looking.PLACES
+    finally:
         gate.opened.set()
-        assert {answer.result(60).headers["Location"] for answer in waiting} == {own}
+    assert set(led_to(waiting, seconds=60)) == {buyer.order}
     assert purchase.order.state == "paid"
     assert looking._places._value == looking.PLACES
+
+
+@pytest.mark.parametrize("waits", ["for the bank", "for a place"])
+def test_without_a_limit_all_would_wait_for_a_slow_bank(bank, client, monkeypatch, waits) -> None:
+    """The negative control."""
+    purchase = buy(bank, client)
+    places = BoundedSemaphore(9 if waits == "for the bank" else 1)
+    patient = SimpleNamespace(acquire=lambda **_: places.acquire(), release=places.release)
+    monkeypatch.setattr(looking, "_places", patient)
+    buyer, gate = Returning(purchase), Gate(monkeypatch)
+    try:
+        tabs = buyer.tabs(2)
+        assert gate.entered.acquire(timeout=60)
+        with pytest.raises(AssertionError, match="2 of 2 wait for the bank"):
+            led_to(tabs, seconds=1)
+    finally:
+        gate.opened.set()
+    assert len(led_to(tabs, seconds=60)) == 2
+
+
+@contextmanager
+def no_turns(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """As many as may have begun to pay at a slow bank."""
+    monkeypatch.setattr(looking, "PATIENCE", 0)
+    turns = [looking._turns.acquire(blocking=False) for _ in range(looking.TURNS)]
+    assert turns == [True] * looking.TURNS
+    yield
+    for _ in turns:
+        looking._turns.release()
 
 
 def test_too_many_who_begin_to_pay_at_a_slow_bank_are_told_and_lose_nothing(
     bank, client, monkeypatch
 ) -> None:
     hold = holding(client, stocked(5))
-    monkeypatch.setattr(looking, "PATIENCE", 0)
-    turns = [looking._turns.acquire(blocking=False) for _ in range(looking.TURNS)]
-    assert turns == [True] * looking.TURNS
-    answer = press_pay(client, hold)
-    for _ in turns:
-        looking._turns.release()
+    with no_turns(monkeypatch):
+        answer = press_pay(client, hold)
     order = Order.objects.get()
     assert answer.headers["Location"] == f"/orders/{order.number}/"
     assert (
