@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 
 from checkout.models import Charge, Refund
@@ -23,6 +23,7 @@ class Unsettled:
     asked: int
     failed: int
     disputed: int
+    wrong: int
 
     @property
     def late(self) -> int:
@@ -33,12 +34,23 @@ class Unsettled:
 def unsettled() -> Unsettled:
     disputed = Charge.objects.filter(disputed_at__gt=Now() - RECENT)
     return Unsettled(
-        _few(late_charges()), _few(late_refunds()), _few(failed_refunds()), _few(disputed)
+        _few(late_charges()),
+        _few(late_refunds()),
+        _few(failed_refunds()),
+        _few(disputed),
+        _few(wrong_charges()),
     )
 
 
 def late_charges() -> QuerySet[Charge]:
     return Charge.objects.filter(settled_at=None, created_at__lt=Now() - LATE)
+
+
+def wrong_charges() -> QuerySet[Charge]:
+    """What was paid in another amount or currency than was asked for. It goes back by itself, but
+    somebody's payment page, or somebody, is wrong."""
+    back = Charge.objects.filter(decision=Charge.Decision.GIVE_BACK, created_at__gt=Now() - RECENT)
+    return back.filter(~Q(amount=F("order__total_paise")) | ~Q(currency="INR"))
 
 
 def late_refunds() -> QuerySet[Refund]:

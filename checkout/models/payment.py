@@ -155,6 +155,9 @@ class Charge(models.Model):
             Index(fields=("-created_at", "-id"), name="charge_by_time"),
             Index(fields=("created_at",), condition=Q(settled_at=None), name="charge_unsettled"),
             Index(
+                fields=("created_at",), condition=Q(decision="give_back"), name="charge_given_back"
+            ),
+            Index(
                 fields=("disputed_at",),
                 condition=Q(disputed_at__isnull=False),
                 name="charge_disputed",

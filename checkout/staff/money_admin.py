@@ -1,7 +1,8 @@
 """Payments, charges and refunds; read-only."""
 
 from django.contrib import admin
-from django.db.models import Q
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from allo.admin_kit.base import ReadOnlyAdmin
@@ -10,6 +11,7 @@ from allo.admin_kit.search import Searched
 from catalog.templatetags.money import inr
 from checkout.models import Charge, Payment, Refund
 from checkout.staff.order_parts_admin import of_order
+from checkout.unsettled import wrong_charges
 from reservations.staff.console import named_id
 
 
@@ -31,6 +33,17 @@ class PaymentAdmin(Searched[Payment], ReadOnlyAdmin[Payment]):
         return Q(pk=payment) if payment else of_order(words)
 
 
+class WrongFilter(admin.SimpleListFilter):
+    title = "in another amount or currency"
+    parameter_name = "wrong"
+
+    def lookups(self, *_: object) -> list[tuple[str, str]]:
+        return [("1", "In the last 90 days")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Charge]) -> QuerySet[Charge]:
+        return queryset.filter(pk__in=wrong_charges()) if self.value() else queryset
+
+
 @admin.register(Charge)
 class ChargeAdmin(Searched[Charge], ReadOnlyAdmin[Charge]):
     list_display = (
@@ -40,6 +53,7 @@ class ChargeAdmin(Searched[Charge], ReadOnlyAdmin[Charge]):
     list_filter = (
         ("settled_at", admin.EmptyFieldListFilter),
         ("disputed_at", admin.EmptyFieldListFilter),
+        WrongFilter,
     )
     list_select_related = ("order",)
     sortable_by = ()

@@ -11,8 +11,8 @@ from django.utils import timezone
 from allo.web import address
 from catalog.models import Product
 from checkout.models import Charge, Order, Refund
-from checkout.unsettled import unsettled
-from tests.checkout.orders import brought, opened, refund
+from checkout.unsettled import Unsettled, unsettled
+from tests.checkout.orders import brought, charged, opened, refund
 from tests.reservations.test_verbs import hold
 from tests.staff.people import signed_in
 from tests.stock import stocked
@@ -118,7 +118,7 @@ def test_money_that_does_not_settle_is_on_the_front_page_and_in_readyz(
     assert "all is where it belongs" in viewer.get("/admin/").content.decode()
     monkeypatch.setattr("checkout.unsettled.LATE", timedelta())
     found = unsettled()
-    assert (found.charges, found.asked, found.failed, found.disputed) == (1, 1, 0, 0)
+    assert found == Unsettled(charges=1, asked=1, failed=0, disputed=0, wrong=0)
     report = client.get("/readyz")
     assert report.status_code == 200
     (warning,) = report.json()["warnings"]
@@ -126,9 +126,25 @@ def test_money_that_does_not_settle_is_on_the_front_page_and_in_readyz(
     Charge.objects.update(settled_at=Now(), disputed_at=Now())
     Refund.objects.filter(pk=back.pk).update(state="failed")
     found = unsettled()
-    assert (found.charges, found.asked, found.failed, found.disputed) == (0, 0, 1, 1)
+    assert found == Unsettled(charges=0, asked=0, failed=1, disputed=1, wrong=0)
     page = viewer.get("/admin/").content.decode()
-    assert "1 refund failed, 1 disputed" in page
+    assert "1 refund failed, 1 disputed, 0 in another amount or currency" in page
     assert "/admin/checkout/refund/?state=failed" in page
     refund(charge, 100)
     assert unsettled().failed == 0
+
+
+def test_money_in_another_amount_or_currency_is_on_the_front_page(viewer) -> None:
+    order = opened(hold(stocked(9)))
+    charged(order, "give_back", fact="void")
+    wrong = {
+        charged(order, "give_back", fact="void", amount=order.total_paise - 1),
+        charged(order, "give_back", fact="void", currency="USD"),
+    }
+    Charge.objects.update(settled_at=Now())
+    assert unsettled() == Unsettled(charges=0, asked=0, failed=0, disputed=0, wrong=2)
+    page = viewer.get("/admin/").content.decode()
+    assert "2 in another amount or currency" in page
+    assert "/admin/checkout/charge/?wrong=1" in page
+    listed = viewer.get("/admin/checkout/charge/?wrong=1").context["cl"].result_list
+    assert set(listed) == wrong
