@@ -1,11 +1,15 @@
 """The receipt of a paid order: one, and not lost while the mail server is down."""
 
 from math import inf
+from uuid import uuid4
 
 import pytest
 
 from allo.outbox import sending
+from allo.outbox import services as outbox
 from allo.outbox.models import Message
+from checkout import mail, recording
+from checkout.models import Charge, Order
 from checkout.settle import settle
 from tests.money.buying import buy
 from tests.outbox.letters import pass_time
@@ -54,3 +58,35 @@ def test_one_receipt_however_often_it_is_settled_and_none_is_lost(
     assert text
     assert purchase.order.number in text.get_content()
     assert Message.objects.get().state == "sent"
+
+
+put, pay = outbox.put, recording._pay
+GUARDS = {
+    "written with the move to paid": lambda patch: patch.setattr(
+        recording, "_pay", without_looking_at_the_state
+    ),
+    "one message for a key": lambda patch: patch.setattr(
+        outbox, "put", lambda **said: put(**{**said, "key": str(uuid4())})
+    ),
+}
+
+
+def without_looking_at_the_state(order: Order, charge: Charge) -> None:
+    if order.state == Order.State.PAID:
+        mail.receipt(order)
+    pay(order, charge)
+
+
+@pytest.mark.parametrize("removed", [[], *([guard] for guard in GUARDS), [*GUARDS]], ids=", ".join)
+def test_each_of_two_guards_alone_keeps_it_to_one_receipt(
+    bank, client, monkeypatch, removed
+) -> None:
+    """Without both, which is the negative control, there is one for each look."""
+    for guard in removed:
+        GUARDS[guard](monkeypatch)
+    purchase = buy(bank, client)
+    purchase.pays()
+    for _ in range(3):
+        assert purchase.settle() == "paid"
+    receipts = Message.objects.filter(kind="receipt").count()
+    assert receipts > 2 if len(removed) == len(GUARDS) else receipts == 1

@@ -1,16 +1,23 @@
 """Money on its way back: asked for once, sent once, seen wherever it was made."""
 
-import pytest
+from uuid import uuid4
 
-from checkout import clock, due
+import pgtrigger
+import pytest
+from django.db import IntegrityError
+
+from checkout import clock, due, recording
 from checkout.exceptions import NotThatState, TooMuch
-from checkout.models import Charge, Payment, Refund
+from checkout.models import Charge, Order, Payment, Refund
 from checkout.orders import cancelling, refunding
+from checkout.payments.stripe import Stripe
 from inventory.exceptions import AlreadyDone
 from inventory.models import StockMovement
 from reservations import services
-from tests.checkout.orders import move
+from tests.checkout.orders import brought, move, opened
 from tests.money.buying import SOLD, Purchase, buy
+from tests.reservations.test_verbs import hold
+from tests.stock import stocked
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -66,16 +73,32 @@ def test_a_refund_survives_an_outage_of_the_provider(paid) -> None:
     assert moves(paid) == [*SOLD, ("refunded", 385_000)]
 
 
-def test_a_refund_whose_answer_was_lost_is_made_once_even_if_keys_were_forgotten(paid) -> None:
-    refunding.refund(paid.order, amount=385_000, reason="Returned")
+NOTICES = {
+    "by the look": lambda patch: patch.setattr(recording, "_see_refund", lambda *_: None),
+    "before it is sent": lambda patch: patch.setattr(Stripe, "_all_refunds", lambda *_: []),
+}
+
+
+@pytest.mark.parametrize(
+    "removed", [[], *([notice] for notice in NOTICES), [*NOTICES]], ids=", ".join
+)
+def test_a_refund_whose_answer_was_lost_is_made_once_even_if_keys_were_forgotten(
+    paid, monkeypatch, removed
+) -> None:
+    """Either of two notices it alone; without both, the negative control, it is made twice. Half of
+    the money, as the bank itself refuses more than all."""
+    for notice in removed:
+        NOTICES[notice](monkeypatch)
+    refunding.refund(paid.order, amount=100_000, reason="Returned")
     with paid.bank.fault(lose_answers=True):
         due_now()
         clock.settle_due()
     paid.bank.control("forget-keys")
     due_now()
     clock.settle_due()
-    assert refunds() == [("done", 385_000)]
-    assert moves(paid) == [*SOLD, ("refunded", 385_000)]
+    assert refunds() == [("done", 100_000)]
+    times = 2 if len(removed) == len(NOTICES) else 1
+    assert moves(paid) == [*SOLD, *[("refunded", 100_000)] * times]
 
 
 def test_a_failed_refund_can_be_refunded_again(paid) -> None:
@@ -142,6 +165,54 @@ def test_cancelling_restocks_once_and_refunds_the_rest(paid) -> None:
         cancelling.cancel(paid.order, reason="Again")
     assert paid.units == (5, 0)
     assert StockMovement.objects.filter(reason="returned").count() == 1
+
+
+CANCELS = {
+    "the ledger": lambda patch: patch.setattr(cancelling, "uuid5", lambda *_: uuid4()),
+    "the state": lambda patch: patch.setattr(
+        Order, "CANCELLABLE", (*Order.CANCELLABLE, Order.State.CANCELLED)
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("removed", "refusal"),
+    [
+        (["the ledger"], NotThatState),
+        (["the state"], AlreadyDone),
+        (["the ledger", "the state"], IntegrityError),
+    ],
+    ids=str,
+)
+def test_each_of_three_guards_alone_restocks_once(monkeypatch, removed, refusal) -> None:
+    """The last is the database's, as a time is set once."""
+    for guard in removed:
+        CANCELS[guard](monkeypatch)
+    order = brought(opened(hold(stocked(5))), "paid")
+    cancel(order)
+    with pytest.raises(refusal):
+        cancel(order)
+    assert returned() == [1]
+
+
+def test_without_any_of_them_a_second_cancel_would_restock_again(monkeypatch) -> None:
+    """The negative control."""
+    for remove in CANCELS.values():
+        remove(monkeypatch)
+    order = brought(opened(hold(stocked(5))), "paid")
+    with pgtrigger.ignore("checkout.Order:order_times_are_kept"):
+        for _ in range(2):
+            cancel(order)
+    assert returned() == [1, 1]
+
+
+def cancel(order: Order) -> None:
+    cancelling.cancel(order, reason="Asked", of=Order.CANCELLABLE)
+
+
+def returned() -> list[int]:
+    found = StockMovement.objects.filter(reason=StockMovement.Reason.RETURNED)
+    return list(found.values_list("delta", flat=True))
 
 
 def test_a_packed_order_that_was_shipped_meanwhile_is_not_cancelled(paid) -> None:
