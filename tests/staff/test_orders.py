@@ -1,6 +1,9 @@
 """Staff's side of orders: found, packed, sent parcel by parcel, delivered, refunded, cancelled."""
 
+import re
+from html import unescape
 from typing import Any
+from urllib.parse import urljoin
 
 import pytest
 from django.contrib.admin.models import LogEntry
@@ -497,3 +500,41 @@ def test_everybody_with_a_role_sees_orders_slips_and_sales(role, order) -> None:
         assert ("pack/?id=" in page, "refund/?id=" in page, 'id="order-money"' in page) == (
             True, False, False,
         )  # fmt: skip
+
+
+WALKED = ("paid", "packed", "shipped", "delivered", "cancelled")
+
+
+@pytest.fixture
+def in_every_state() -> list[Order]:
+    """Each refunded in part, and the packed one of two parcels, of which one has left."""
+    orders = [bought()]
+    for at in WALKED:
+        orders.append(brought(opened(hold(stocked(9, product=at), 2)), at))
+        refund(orders[-1].charges.get(), 100, line=orders[-1].order_lines.get(), units=1)
+    OrderEvent.objects.create(order=orders[0], what="pack", note="Wrapped")
+    return orders
+
+
+def links_of(page: Page) -> dict[str, str]:
+    """Within the admin, by the kind of page: that of one row is as that of another, and a list the
+    same however it is filtered. Without files."""
+    found = re.findall(r'href="([^"#]*)', page.content.decode())
+    there = (urljoin(page.request["PATH_INFO"], unescape(link)) for link in found)
+    plain = (link if "/?id=" in link else link.partition("?")[0] for link in there)
+    admin = (link for link in plain if link.startswith("/admin/") and "/export/" not in link)
+    return {re.sub(r"/[-0-9a-f]+/|=.*", "", link): link for link in admin}
+
+
+@pytest.mark.parametrize("role", sorted(STAFF))
+def test_no_page_about_orders_leads_where_its_reader_may_not_go(role, in_every_state) -> None:
+    client = signed_in(role)
+    starts = ["/admin/", f"{LIST}?state=any", f"{LIST}sales/"]
+    starts += [f"{LIST}{order.pk}/change/" for order in in_every_state]
+    links: dict[str, str] = {}
+    for address in starts:
+        links |= links_of(client.get(address))
+    answers = {link: client.get(link).status_code for link in links.values()}
+    assert {link: status for link, status in answers.items() if status != 200} == {}
+    verbs = {kind for kind in links if kind.endswith("?id")}
+    assert len(verbs) == 1 + 4 * (role in FULFIL) + 3 * (role in BACK)
