@@ -11,6 +11,7 @@ import pytest
 from django.db import connection, transaction
 from django.test import Client
 
+from allo.outbox.models import Message
 from checkout import clock, looking
 from checkout.models import Charge, Order, Payment
 from checkout.payments import providers
@@ -87,6 +88,19 @@ def test_money_that_could_not_be_decided_about_keeps_its_payment_open(
     assert again.headers["Location"] == payment.url
     assert purchase.settle() == "paid"
     assert Payment.objects.count() == 1
+
+
+def test_without_redis_and_the_clock_it_is_ordered_paid_and_settled(
+    bank, client, without_redis
+) -> None:
+    purchase = buy(bank, client)
+    reference = purchase.pays()
+    returned = client.get(f"/orders/{purchase.order.number}/paid/")
+    assert returned.headers["Location"] == f"/orders/{purchase.order.number}/"
+    assert purchase.order.state == "paid"
+    assert bank.moves(reference) == SOLD
+    # It waits for its worker.
+    assert Message.objects.get().kind == "receipt"
 
 
 class Gate:
