@@ -72,6 +72,20 @@ def test_a_page_whose_address_was_lost_is_opened_again_and_not_twice(bank, clien
     assert order.payments.get().session_ref == session["id"]
 
 
+def test_a_page_that_ended_at_the_bank_is_followed_by_one_under_a_key_of_its_own(
+    bank, client
+) -> None:
+    purchase = buy(bank, client)
+    ended = purchase.payment
+    bank.control(f"sessions/{ended.session_ref}/expire")
+    assert purchase.settle() == "open"
+    again = client.post(f"/orders/{purchase.order.number}/pay/")
+    assert again.headers["Location"] == purchase.payment.url != ended.url
+    assert bank.moves(purchase.pays()) == SOLD[:1]
+    assert purchase.settle() == "paid"
+    assert list(purchase.order.payments.exclude(closed_at=None)) == [purchase.payment, ended]
+
+
 def test_money_that_could_not_be_decided_about_keeps_its_payment_open(
     bank, client, settings
 ) -> None:
