@@ -1,6 +1,7 @@
 import os
 import re
 from collections.abc import Iterator
+from math import inf
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from django.db import connection, transaction
 from django.test import TransactionTestCase
 from xdist.scheduler import LoadScopeScheduling
 
+from allo.redis_client import redis_client
 from allo.web.worker import broker
 from tests import prepared
 
@@ -105,6 +107,16 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _ByFile:
 def _broker_is_tried() -> None:
     """Also after a test in which it failed."""
     broker.failed_at = float("-inf")
+
+
+@pytest.fixture
+def without_redis(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Neither limits nor live updates nor tasks; each finds that out by itself, or knows it."""
+    settings.REDIS_URL = "redis://127.0.0.1:1/0"
+    redis_client.cache_clear()
+    monkeypatch.setattr(broker, "failed_at", inf)
+    yield
+    redis_client.cache_clear()
 
 
 @pytest.fixture(scope="module")

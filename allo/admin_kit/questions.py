@@ -23,8 +23,15 @@ AT_ONCE = 100
 
 
 class Verb(NamedTuple):
+    """One that only shows something does not ask: its links promise no question by "…"."""
+
     title: str
     permission: str
+    asks: bool = True
+
+    @property
+    def leads(self) -> str:
+        return " …" if self.asks else ""
 
 
 class Questions(ModelAdmin[Row]):
@@ -70,8 +77,9 @@ class Questions(ModelAdmin[Row]):
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
         return {
-            verb: (partial(_begin, verb), verb, f"{self.verbs[verb].title} selected …")
-            for verb in self.allowed(request)
+            name: (partial(_begin, name), name, f"{verb.title} selected{verb.leads}")
+            for name, verb in self.verbs.items()
+            if name in self.allowed(request)
         }
 
     def links(self, request: HttpRequest, row: Row, verbs: Sequence[str]) -> list[tuple[str, str]]:
@@ -82,7 +90,9 @@ class Questions(ModelAdmin[Row]):
         ]
 
     def page_context(self, request: HttpRequest, row: Row) -> dict[str, Any]:
-        return {"verbs": self.links(request, row, self.open_verbs(request, row))}
+        names = self.open_verbs(request, row)
+        links = zip(names, self.links(request, row, names), strict=True)
+        return {"verbs": [(title + self.verbs[name].leads, to) for name, (title, to) in links]}
 
     def do_columns(self, request: HttpRequest) -> list[Callable[[Row], SafeString]]:
         """The list's last column, a button for each verb; none for those who may do nothing."""

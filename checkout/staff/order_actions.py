@@ -73,7 +73,7 @@ class OrderActions(Questions[Order]):
         "correct": Verb("Correct parcel", FULFIL),
         "hand-over": Verb("Hand over", FULFIL),
         "deliver": Verb("Deliver", FULFIL),
-        "slip": Verb("Packing slip", "checkout.view_order"),
+        "slip": Verb("Packing slip", "checkout.view_order", asks=False),
         "refund": Verb("Refund", "checkout.refund_order"),
         "restock": Verb("Restock", "checkout.refund_order"),
         "cancel": Verb("Cancel", "checkout.cancel_order"),

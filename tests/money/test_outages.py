@@ -11,6 +11,7 @@ import pytest
 from django.db import connection, transaction
 from django.test import Client
 
+from allo.outbox.models import Message
 from checkout import clock, looking
 from checkout.models import Charge, Order, Payment
 from checkout.payments import providers
@@ -71,6 +72,20 @@ def test_a_page_whose_address_was_lost_is_opened_again_and_not_twice(bank, clien
     assert order.payments.get().session_ref == session["id"]
 
 
+def test_a_page_that_ended_at_the_bank_is_followed_by_one_under_a_key_of_its_own(
+    bank, client
+) -> None:
+    purchase = buy(bank, client)
+    ended = purchase.payment
+    bank.control(f"sessions/{ended.session_ref}/expire")
+    assert purchase.settle() == "open"
+    again = client.post(f"/orders/{purchase.order.number}/pay/")
+    assert again.headers["Location"] == purchase.payment.url != ended.url
+    assert bank.moves(purchase.pays()) == SOLD[:1]
+    assert purchase.settle() == "paid"
+    assert list(purchase.order.payments.exclude(closed_at=None)) == [purchase.payment, ended]
+
+
 def test_money_that_could_not_be_decided_about_keeps_its_payment_open(
     bank, client, settings
 ) -> None:
@@ -87,6 +102,19 @@ def test_money_that_could_not_be_decided_about_keeps_its_payment_open(
     assert again.headers["Location"] == payment.url
     assert purchase.settle() == "paid"
     assert Payment.objects.count() == 1
+
+
+def test_without_redis_and_the_clock_it_is_ordered_paid_and_settled(
+    bank, client, without_redis
+) -> None:
+    purchase = buy(bank, client)
+    reference = purchase.pays()
+    returned = client.get(f"/orders/{purchase.order.number}/paid/")
+    assert returned.headers["Location"] == f"/orders/{purchase.order.number}/"
+    assert purchase.order.state == "paid"
+    assert bank.moves(reference) == SOLD
+    # It waits for its worker.
+    assert Message.objects.get().kind == "receipt"
 
 
 class Gate:

@@ -1,7 +1,6 @@
 """Attempts to reserve are counted per network, in Redis, and never without it."""
 
 import time
-from collections.abc import Iterator
 
 import pytest
 
@@ -75,11 +74,3 @@ def test_without_redis_nobody_is_limited(client, without_redis) -> None:
     started = time.monotonic()
     assert [press_reserve(client, row, 9).status_code for _ in range(3)] == [409] * 3
     assert time.monotonic() - started < 1
-
-
-@pytest.fixture
-def without_redis(settings) -> Iterator[None]:
-    settings.REDIS_URL = "redis://127.0.0.1:1/0"
-    redis_client.cache_clear()
-    yield
-    redis_client.cache_clear()

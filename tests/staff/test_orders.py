@@ -500,6 +500,9 @@ def test_everybody_with_a_role_sees_orders_slips_and_sales(role, order) -> None:
         assert ("pack/?id=" in page, "refund/?id=" in page, 'id="order-money"' in page) == (
             True, False, False,
         )  # fmt: skip
+        # It asks nothing.
+        assert (">Pack …<" in page, ">Packing slip<" in page) == (True, True)
+        assert "<title>Orders – " in client.get(LIST).content.decode()
 
 
 WALKED = ("paid", "packed", "shipped", "delivered", "cancelled")
