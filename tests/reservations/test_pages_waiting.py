@@ -13,6 +13,7 @@ from catalog.models import Product
 from catalog.templatetags.money import inr
 from checkout.models import Order
 from reservations import services as reservations
+from reservations.exceptions import Busy, Storage
 from reservations.models import AdoptedHolder, Reservation, WaitingEntry
 from reservations.staff import verbs as by_staff
 from reservations.waiting import links, services
@@ -362,6 +363,34 @@ def test_the_button_of_mail_programs_ends_a_place_without_a_cookie(client, setti
     other = waiting(row, "ravi@example.org", quantity=2, exactly=True)
     assert strict.post(f"{links.path_to(other, 'unsubscribe')}?key={links.key_of(other)}").content
     assert state(other) == State.LEFT
+
+
+@pytest.mark.parametrize("refusal", [Busy, Storage])
+def test_what_cannot_be_done_now_says_so_and_changes_nothing(client, monkeypatch, refusal) -> None:
+    row = stocked(0)
+    entry, late = waiting(row), asked(row, "ravi@example.org")
+    opened(entry, client)
+    opened(late, client)
+
+    def refuse(*args: object, **more: object) -> None:
+        raise refusal
+
+    for verb in ("join", "confirm", "leave"):
+        monkeypatch.setattr(services, verb, refuse)
+    one_click = f"{links.path_to(entry, 'unsubscribe')}?key={links.key_of(entry)}"
+    for answer in (
+        press(client, late, "confirm"),
+        press(client, entry, "leave"),
+        Client().post(one_click),
+        join(client, row, "devi@example.org"),
+    ):
+        assert answer.status_code == 503
+        assert int(answer.headers["Retry-After"]) > 0
+    part = join(client, row, "devi@example.org", headers=HTMX)
+    assert part.status_code == 503
+    assert 'value="devi@example.org"' in part.content.decode()
+    assert (state(entry), state(late)) == (State.WAITING, State.UNCONFIRMED)
+    assert not Message.objects.exists()
 
 
 def test_keys_that_are_forged_or_of_another_entry_open_nothing(client) -> None:
