@@ -3,6 +3,7 @@
 from reservations.staff import (
     api_tokens,
     cooldowns,
+    drop_admin,
     records,
     stock_admin,
     waiting_entries,
@@ -12,6 +13,7 @@ from reservations.staff import (
 __all__ = (
     "api_tokens",
     "cooldowns",
+    "drop_admin",
     "records",
     "stock_admin",
     "waiting_entries",

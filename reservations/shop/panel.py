@@ -14,6 +14,7 @@ from inventory.availability import Products
 from inventory.models import Inventory, InventoryQuerySet
 from reservations.availability import with_next_lapse
 from reservations.models import ListClosure, Reservation
+from reservations.shop.forms import ReserveForm
 from reservations.shop.holders import live_holds, topics_of
 
 
@@ -49,6 +50,7 @@ def panel(product: Product) -> dict[str, Any]:
     return {
         "product": product,
         "stock": stock,
+        "form": ReserveForm(stock, product=product),
         "available": sum(row.available for row in stock),
         "total": sum(row.total_units for row in stock),
         "next_lapse_at": next_lapse_of(stock),
