@@ -1,6 +1,7 @@
 """The pages and the mail of the waiting list."""
 
 import re
+from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import User
@@ -182,6 +183,17 @@ def test_when_there_is_some_the_page_leads_there_and_nobody_joins(client) -> Non
     assert 'id="join-link"' in client.get("/p/tidal/").content.decode()
     assert 'data-when="all_held sold_out" >' in client.get("/p/tidal/").content.decode()
     assert join(client, row).status_code == 303
+
+
+def test_nobody_waits_before_an_opening(client) -> None:
+    row = stocked(0)
+    Product.objects.update(opens_at=timezone.now() + timedelta(days=1))
+    page = client.get(LIST).content.decode()
+    assert "Nobody can hold any before." in page
+    assert len(re.findall(r'data-when="all_held sold_out"\s+hidden>', page)) == 1
+    assert 'data-when="all_held sold_out" hidden>' in client.get("/p/tidal/").content.decode()
+    assert join(client, row).status_code == 409
+    assert not WaitingEntry.objects.exists()
 
 
 @pytest.mark.parametrize(
