@@ -23,7 +23,7 @@ from reservations.engine.faults import refusing_faults
 from reservations.engine.locks import Patience
 from reservations.engine.stock import Stock
 from reservations.engine.storage import open_books, write
-from reservations.models import Reservation, WaitingEntry
+from reservations.models import Reservation, WaitingEntry, WaitingEntryQuerySet
 from reservations.waiting import mail, sql
 
 # In one transaction, as shoppers wait for the rows.
@@ -65,6 +65,10 @@ class LockedList:
         last: datetime | None = everyone.aggregate(last=Max("confirmed_at"))["last"]
         entry.confirmed_at = max(self.books.now, last + MICROSECOND) if last else self.books.now
         entry.save(update_fields=["confirmed_at"])
+
+    def end(self, entries: WaitingEntryQuerySet, how: WaitingEntry.End) -> None:
+        """At the time of the offers that are made in their place."""
+        entries.update(ended_at=self.books.now, ended_as=how)
 
     def settle(self) -> None:
         self._serve()

@@ -29,7 +29,7 @@ from reservations.exceptions import (
     NotWanted,
     TooManyEntries,
 )
-from reservations.models import OPEN, ListClosure, Reservation, WaitingEntry, WaitingEntryQuerySet
+from reservations.models import OPEN, ListClosure, Reservation, WaitingEntry
 from reservations.waiting import mail, sql
 from reservations.waiting.lists import OFFERS_AT_ONCE, LockedList, on_list
 
@@ -99,10 +99,10 @@ def confirm(*, entry_id: UUID, names: Collection[str] = ()) -> WaitingEntry:
 def leave(*, entry_id: UUID) -> WaitingEntry:
     """Ends it; a second time changes nothing. Raises `NotWaiting` if it ended in another way or was
     offered something (decline that: `release`), `Busy`, `WaitingEntry.DoesNotExist`."""
-    with on_list(get(entry_id=entry_id).product_id):
+    with on_list(get(entry_id=entry_id).product_id) as the_list:
         entry = get(entry_id=entry_id)
         if entry.state in (State.UNCONFIRMED, State.WAITING):
-            _of(entry_id).update(ended_at=Now(), ended_as=WaitingEntry.End.LEFT)
+            the_list.end(WaitingEntry.objects.filter(pk=entry_id), WaitingEntry.End.LEFT)
         elif entry.state != State.LEFT:
             raise NotWaiting(entry.state)
     return get(entry_id=entry_id)
@@ -111,12 +111,12 @@ def leave(*, entry_id: UUID) -> WaitingEntry:
 def close(*, product_id: int, reason: str, by: User) -> ListClosure:
     """Ends all that wait, and tells them the reason by mail; what is offered stays. Raises
     `ListClosed` if it is closed already, `Busy`."""
-    with on_list(product_id):
+    with on_list(product_id) as the_list:
         _check_not_closed(product_id)
         closure = ListClosure.objects.create(product_id=product_id, reason=reason, actor=by)
         left = WaitingEntry.objects.filter(product=product_id, offer=None, ended_at=None)
         outbox.put_all(map(mail.closed_letter, left.open()))
-        left.update(ended_at=Now(), ended_as=WaitingEntry.End.CLOSED)
+        the_list.end(left, WaitingEntry.End.CLOSED)
     return closure
 
 
@@ -190,10 +190,6 @@ def closure_of(product_id: int) -> ListClosure | None:
 
 
 # --- rules --------------------------------------------------------------------------------------
-
-
-def _of(entry_id: UUID) -> WaitingEntryQuerySet:
-    return WaitingEntry.objects.filter(pk=entry_id)
 
 
 def _check_open(product: Product) -> None:

@@ -298,6 +298,14 @@ def test_leaving_ends_the_entry_and_opens_the_gate() -> None:
     assert refused.value.state == "offered"
 
 
+def test_who_leaves_makes_room_for_the_next_at_once() -> None:
+    row, held = all_held(2)
+    first, second = joined(row, "a", 2), joined(row, "b", 2)
+    verbs.change(reservation_id=held.pk, quantity=1)
+    services.leave(entry_id=first.pk)
+    assert now(second) == ("offered", 1)
+
+
 def test_nobody_waits_for_what_everybody_can_reserve() -> None:
     row = stocked(2)
     with pytest.raises(NotWanted):
