@@ -98,10 +98,11 @@ def test_the_page_of_a_drop_shows_what_became_of_its_units(admin_client) -> None
 
 def test_refusals_are_counted_by_reason_once_they_are_committed(admin_client) -> None:
     row = drop(opened=-3600)
-    assert row.product.opens_at
+    opens_at = row.product.opens_at
+    assert opens_at
     for n in range(2):
         try_to(row, 1, f"user:{n}")
-    Product.objects.update(opens_at=row.product.opens_at - timedelta(hours=2))
+    Product.objects.update(opens_at=opens_at - timedelta(hours=2))
     row.product = Product.objects.get()
     hold(row, 9, "user:1")
     try_to(row, 1, "user:2")
@@ -111,8 +112,8 @@ def test_refusals_are_counted_by_reason_once_they_are_committed(admin_client) ->
     with TestCase.captureOnCommitCallbacks(execute=True), pytest.raises(ReservationError):
         services.change(reservation_id=hold_of("user:1"), quantity=10)
     tallies._tallies.flush()
-    opens_at = row.product.opens_at
-    moved = opens_at + timedelta(hours=2)
+    moved, opens_at = opens_at, row.product.opens_at
+    assert opens_at
     assert refused.of(row.product_id, moved) == {"not_open": 2}
     assert refused.of(row.product_id, opens_at) == {"insufficient_stock": 2, "already_held": 1}
     page = page_of(row, admin_client)
@@ -145,6 +146,7 @@ def test_htmx_gets_the_numbers_alone_and_before_the_opening_they_count_down(admi
     part = page_of(row, admin_client, headers=HTMX)
     assert "<html" not in part
     assert set(tiles(part)) > {"Opens in", "Free", "Held"}
+    assert row.product.opens_at
     assert f'data-until="{row.product.opens_at.timestamp():.6f}"' in part
 
 
