@@ -29,7 +29,7 @@ from reservations.exceptions import (
     NotWanted,
     TooManyEntries,
 )
-from reservations.models import OPEN, ListClosure, Reservation, WaitingEntry
+from reservations.models import OPEN, ListClosure, Reservation, WaitingEntry, WaitingEntryQuerySet
 from reservations.waiting import mail, sql
 from reservations.waiting.lists import OFFERS_AT_ONCE, LockedList, on_list
 
