@@ -15,6 +15,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("", include("reservations.shop.product_urls")),
     path("", include("reservations.shop.urls")),
+    path("", include("reservations.shop.waiting.urls")),
     path("checkout/", include("checkout.urls")),
     path("", include("checkout.orders.urls")),
     path("account/", include("allo.accounts.urls")),

@@ -16,6 +16,7 @@ from allo.outbox.addresses import key_of
 from allo.web.address import client_network
 from allo.web.rate import seconds_to_wait
 from checkout.forms import BuyerForm
+from reservations.shop.holders import address_key_of
 
 ORDER = codes.Purpose.ORDER
 
@@ -73,11 +74,8 @@ def waiting(request: HttpRequest) -> Asked | None:
 
 
 def _is_accounts(request: HttpRequest, email: str) -> bool:
-    """Whether it is the address by which the shopper signed in. Staff sign in otherwise."""
-    user = request.user
-    if not user.is_authenticated or user.is_staff or "@" not in user.email:
-        return False
-    return key_of(user.email) == key_of(email)
+    """Whether it is the address by which the shopper signed in."""
+    return address_key_of(request) == key_of(email)
 
 
 def _compare(form: BuyerForm, asked: Asked, digest: str) -> Asked | None:

@@ -246,3 +246,15 @@ class NotWaiting(ReservationError):
     def __init__(self, state: str) -> None:
         super().__init__("You are not on this list any more.")
         self.state = state
+
+
+class TooManyMails(ReservationError):
+    """So many mails to confirm a place went to the address lately."""
+
+    code = "too_many_mails"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "So many mails went to this address lately that we send no more for now. The link in"
+            " each of them works. Try again in an hour."
+        )

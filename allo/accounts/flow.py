@@ -21,7 +21,7 @@ from reservations import services
 from reservations.exceptions import Busy
 from reservations.models import AdoptedHolder
 from reservations.shop import visitor
-from reservations.shop.holders import holders_of
+from reservations.shop.holders import names_here
 from reservations.waiting import services as waiting
 
 logger = logging.getLogger(__name__)
@@ -55,7 +55,9 @@ def sign_in(request: HttpRequest, response: HttpResponse, email: str) -> None:
         sign_out(request, response)
         here: tuple[str, ...] = ()
     else:
-        here = holders_of(request)
+        # Without offers: whoever else has such a link keeps it, and the account of its address
+        # sees it anyway.
+        here = tuple(names_here(request))
     _begin_session(request, user)
     for holder in here:
         _adopt(account, holder)

@@ -17,6 +17,7 @@ from allo.accounts.models import Account, SignIn
 from allo.web.parts import Request, SeeOther, never_stored
 from checkout.orders import listing
 from reservations.shop.holders import live_holds, topics_of
+from reservations.waiting.services import entries_of
 
 # Orders on the first page.
 SHOWN = 3
@@ -54,6 +55,7 @@ def overview(request: Request, account: Account) -> HttpResponse:
         "changed": "changed" in request.GET,
         "holds": live_holds(request),
         "orders": listing.latest(request, SHOWN),
+        "entries": [each for each in entries_of(account.user.email) if each.is_open],
         "topics": topics_of(request),
         "now": timezone.now(),
     }

@@ -14,7 +14,8 @@ class UnknownKind(Exception):
 
 def register(name: str, facts: Facts = dict) -> None:
     """Its templates are `mail/<name>/subject.txt`, `text.txt` and `page.html`. They show what
-    `facts` makes of a message's context when it is sent: signed links and codes are made there."""
+    `facts` makes of a message's context when it is sent: signed links and codes are made there.
+    An address `unsubscribe` among them is also in the headers."""
     _kinds[name] = facts
 
 

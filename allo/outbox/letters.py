@@ -25,7 +25,8 @@ def letter(message: Message) -> EmailMultiAlternatives:
     subject = one_line(render_to_string(f"{folder}/subject.txt", facts))
     text = render_to_string(f"{folder}/text.txt", facts)
     page = render_to_string(f"{folder}/page.html", {**facts, "subject": subject})
-    made = EmailMultiAlternatives(subject, text, to=[message.to], headers=_headers(message))
+    headers = {**_headers(message), **_one_click(facts.get("unsubscribe", ""))}
+    made = EmailMultiAlternatives(subject, text, to=[message.to], headers=headers)
     made.attach_alternative(inlined(page), "text/html")
     return made
 
@@ -42,6 +43,16 @@ def _headers(message: Message) -> dict[str, str]:
         "Message-ID": f"<{_digest(message)}@{domain}>",
         "Date": format_datetime(message.created_at),
         "Auto-Submitted": "auto-generated",
+    }
+
+
+def _one_click(address: str) -> dict[str, str]:
+    """RFC 8058: a mail program's own button posts to this address, without cookies."""
+    if not address:
+        return {}
+    return {
+        "List-Unsubscribe": f"<{address}>",
+        "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
     }
 
 

@@ -62,7 +62,7 @@ def readyz(_request: HttpRequest) -> HttpResponse:
 @cache_control(public=True, max_age=HOUR)
 def robots(request: HttpRequest) -> HttpResponse:
     sitemap = request.build_absolute_uri(reverse("sitemap"))
-    private = ("account", "admin", "bag", "checkout", "orders", "reservations")
+    private = ("account", "admin", "bag", "checkout", "orders", "reservations", "waiting-list")
     closed = "".join(f"Disallow: /{path}/\n" for path in private)
     return HttpResponse(f"User-agent: *\n{closed}Sitemap: {sitemap}\n", content_type="text/plain")
 

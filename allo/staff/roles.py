@@ -35,6 +35,7 @@ VIEW = (
     "reservations.view_reservation",
     "reservations.view_staffaction",
     "reservations.view_sweep",
+    "reservations.view_waitingentry",
 )
 STOCK = (
     "inventory.receive_stock",
@@ -49,6 +50,7 @@ HOLDS = (
     "reservations.extend_reservation",
     "reservations.lift_cooldown",
 )
+LISTS = ("reservations.close_list",)
 CATALOGUE = (
     "catalog.add_category",
     "catalog.change_category",
@@ -85,8 +87,17 @@ ROLES = {
     "Viewer": VIEW,
     "Stock keeper": VIEW + STOCK,
     "Packer": PARCELS + FULFIL,
-    "Support": VIEW + HOLDS + MAIL + MONEY_BACK,
-    "Manager": VIEW + STOCK + HOLDS + MAIL + MONEY_BACK + FULFIL + CATALOGUE + TOKENS + BOOKS,
+    "Support": VIEW + HOLDS + LISTS + MAIL + MONEY_BACK,
+    "Manager": VIEW
+    + STOCK
+    + HOLDS
+    + LISTS
+    + MAIL
+    + MONEY_BACK
+    + FULFIL
+    + CATALOGUE
+    + TOKENS
+    + BOOKS,
 }
 
 

@@ -213,7 +213,7 @@ def caller_of(request: HttpRequest) -> Caller:
     if not _COOKIES & request.COOKIES.keys():
         return Nobody(request)
     _check_csrf(request)
-    return Browser(request) if holders.holders_of(request) else Nobody(request)
+    return Browser(request) if holders.names_here(request) else Nobody(request)
 
 
 def _bearer(request: HttpRequest, authorization: str) -> Caller:

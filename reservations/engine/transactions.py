@@ -18,6 +18,7 @@ from allo.postgresql.faults import (
 )
 from inventory import events
 from inventory.models import Inventory
+from reservations.engine import refused
 from reservations.engine.books import Books
 from reservations.engine.combining import Combiner, Later
 from reservations.engine.commands import Command
@@ -193,6 +194,7 @@ def _transact(commands: Sequence[Command], patience: Patience) -> list[Served]:
         write(books, commit=ours)
     # Now, or when the caller's transaction commits. Robust: an error here must not undo anything.
     transaction.on_commit(lambda: events.publish(books.events), robust=True)
+    transaction.on_commit(lambda: refused.publish(books), robust=True)
     return outcomes
 
 
@@ -226,6 +228,7 @@ def _decide(books: Books, command: Command) -> Done | ReservationError:
         outcome: Outcome = _outcome(books, command)
     except ReservationError as refusal:
         outcome = refusal
+        refused.note(books, command, refusal)
     passing = isinstance(outcome, IdempotencyConflict) or getattr(outcome, "transient", False)
     return outcome if once is None or passing else books.keep_reply(once, outcome)
 

@@ -184,6 +184,8 @@ class WaitingEntry(models.Model):
 
     @property
     def amount(self) -> str:
+        if self.quantity == 1:
+            return "1"
         return f"{'exactly' if self.exactly else 'up to'} {self.quantity}"
 
     @property

@@ -16,39 +16,17 @@ NAME = "[-a-zA-Z0-9_]{1,20}"
 SAW = f"{NAME}:[0-9]{{1,9}}"
 
 
-class ReserveForm(forms.Form):
-    """The warehouse, and the quantity in all. `stock` are the rows to choose from, `holds` what the
-    shopper already holds of them. A hidden field sends the holds back (`saw`), so that a hold is
-    changed only if the shopper saw its current quantity.
+class StockForm(forms.Form):
+    """The warehouse to choose from; `stock` are its product's rows.
 
     A page names a row by its number, since a warehouse's code may change while the page is open. An
     address may name it by the code."""
 
     warehouse = forms.RegexField(f"^{NAME}$", required=False)
-    held = forms.RegexField(f"^{SAW}(,{SAW})*$", required=False, max_length=1000)
 
-    def __init__(
-        self,
-        stock: list[Inventory],
-        *args: Any,
-        product: Product | None = None,
-        holds: Sequence[Reservation] = (),
-        **kwargs: Any,
-    ) -> None:
-        if holds:
-            held = {"warehouse": str(holds[0].inventory_id), "quantity": holds[0].quantity}
-            kwargs["initial"] = held | (kwargs.get("initial") or {})
+    def __init__(self, stock: list[Inventory], *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.stock = stock
-        self.holds = holds
-        own = product and product.max_per_customer
-        self.share = share_of(sum(row.total_units for row in stock))
-        most = min(filter(None, (settings.RESERVATION_MAX_UNITS, self.share, own)), default=MOST)
-        # Whether it is the share of a shopper that allows no more.
-        self.by_share = most == self.share != own
-        # What is held may be more than one could reserve now, and can be made fewer.
-        most = max(most, *(hold.quantity for hold in holds)) if holds else most
-        self.fields["quantity"] = forms.IntegerField(min_value=1, max_value=most, initial=1)
 
     def clean_warehouse(self) -> str:
         """The row's number, "" for any."""
@@ -69,6 +47,46 @@ class ReserveForm(forms.Form):
         return self._named(self["warehouse"].value() or "")
 
     @property
+    def row(self) -> Inventory | None:
+        """The row of the chosen warehouse; None for any."""
+        return self._named(self.cleaned_data["warehouse"])
+
+
+def most_of(*limits: int | None) -> int:
+    """The least of these limits; 0 and None are none."""
+    return min(filter(None, limits), default=MOST)
+
+
+class ReserveForm(StockForm):
+    """The warehouse, and the quantity in all; `holds` are what the shopper already holds of the
+    rows. A hidden field sends the holds back (`saw`), so that a hold is changed only if the shopper
+    saw its current quantity."""
+
+    held = forms.RegexField(f"^{SAW}(,{SAW})*$", required=False, max_length=1000)
+
+    def __init__(
+        self,
+        stock: list[Inventory],
+        *args: Any,
+        product: Product | None = None,
+        holds: Sequence[Reservation] = (),
+        **kwargs: Any,
+    ) -> None:
+        if holds:
+            held = {"warehouse": str(holds[0].inventory_id), "quantity": holds[0].quantity}
+            kwargs["initial"] = held | (kwargs.get("initial") or {})
+        super().__init__(stock, *args, **kwargs)
+        self.holds = holds
+        own = product.max_per_customer if product else None
+        self.share = share_of(sum(row.total_units for row in stock))
+        most = most_of(settings.RESERVATION_MAX_UNITS, self.share, own)
+        # Whether it is the share of a shopper that allows no more.
+        self.by_share = most == self.share != own
+        # What is held may be more than one could reserve now, and can be made fewer.
+        most = max(most, *(hold.quantity for hold in holds)) if holds else most
+        self.fields["quantity"] = forms.IntegerField(min_value=1, max_value=most, initial=1)
+
+    @property
     def places(self) -> list[tuple[Inventory, int]]:
         """Each row, and the quantity of it that the shopper holds."""
         mine = {hold.inventory_id: hold.quantity for hold in self.holds}
@@ -87,8 +105,3 @@ class ReserveForm(forms.Form):
         seen = {self._named(name): int(quantity) for name, quantity in pairs}
         rows = [self.row] if self.row else self.stock
         return next(((row, seen[row]) for row in rows if row in seen), None)
-
-    @property
-    def row(self) -> Inventory | None:
-        """The row of the chosen warehouse; None for any."""
-        return self._named(self.cleaned_data["warehouse"])

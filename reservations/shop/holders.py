@@ -13,13 +13,20 @@ from django.db.models import QuerySet
 from django.db.models.functions import Now
 from django.http import Http404, HttpRequest
 
+from allo.outbox.addresses import key_of
 from allo.postgresql.compiled import Compiled
 from allo.web.address import client_network
 from allo.web.shared.acts import note_holds
 from reservations import services
 from reservations.engine.commands import Holder
 from reservations.engine.events import holder_topic
-from reservations.models import AdoptedHolder, Reservation, ReservationQuerySet
+from reservations.models import (
+    AdoptedHolder,
+    Reservation,
+    ReservationQuerySet,
+    WaitingEntry,
+    WaitingEntryQuerySet,
+)
 from reservations.shop import visitor
 
 # The session key of the holder in earlier versions, before the visitor cookie. Their holds stay
@@ -27,15 +34,23 @@ from reservations.shop import visitor
 _KEY = "holder"
 
 
+# The entries of the waiting list that this browser opened by signed links, in its session.
+OPENED_ENTRIES = "entries_opened"
+
 # An account may have signed in in any number of browsers; the last ones count.
 MOST_ADOPTED = 100
+# As may the entries of its address.
+MOST_ENTRIES = 100
+# Of these a page hears when an offer is made, or ends.
+ENTRIES_HEARD = 5
 
 
 def holders_of(request: HttpRequest) -> tuple[str, ...]:
     """All holders whose reservations are this shopper's: the account, the browser, which may have
-    reserved before signing in, and other browsers in which the account signed in. Without a session
-    cookie it makes no query."""
-    return tuple(dict.fromkeys((*names_here(request), *_adopted_by(request))))
+    reserved before signing in, other browsers in which the account signed in, and their entries of
+    the waiting list. Without a session cookie it makes no query."""
+    names = (*names_here(request), *_adopted_by(request), *_entries_of(request))
+    return tuple(dict.fromkeys(names))
 
 
 def names_here(request: HttpRequest) -> list[str]:
@@ -65,6 +80,41 @@ def _last_adopted(account: str) -> QuerySet[AdoptedHolder]:
 
 
 _adopted = Compiled(_last_adopted, str)
+
+
+def address_of(request: HttpRequest) -> str:
+    """The address by which the shopper signed in; "" without an account. Staff sign in otherwise,
+    so theirs proves nothing."""
+    user = request.user
+    if not user.is_authenticated or user.is_staff or "@" not in user.email:
+        return ""
+    return user.email
+
+
+def address_key_of(request: HttpRequest) -> str:
+    """The same for all spellings of it."""
+    return key_of(address) if (address := address_of(request)) else ""
+
+
+def _entries_of(request: HttpRequest) -> list[str]:
+    """The holders of offers to this shopper, the latest entries first."""
+    known = vars(request)
+    if "entry_holders" not in known:
+        opened = [f"list:{pk}" for pk in reversed(request.session.get(OPENED_ENTRIES, []))]
+        address = address_key_of(request)
+        known["entry_holders"] = opened + [
+            entry.holder for entry in (_last_entries(address) if address else ())
+        ]
+    entries: list[str] = known["entry_holders"]
+    return entries
+
+
+def _entries(address: str) -> WaitingEntryQuerySet:
+    entries = WaitingEntry.objects.filter(email_key=address).only("pk")
+    return entries.order_by("-created_at")[:MOST_ENTRIES]
+
+
+_last_entries = Compiled(_entries, str)
 
 
 @contextmanager
@@ -112,9 +162,10 @@ def look_again(request: HttpRequest) -> None:
 
 
 def topics_of(request: HttpRequest) -> list[str]:
-    """The topics of this shopper's holds, for a page to listen to: of the account and of this
-    browser. What another browser held is the account's since it signed in there."""
-    return [holder_topic(holder) for holder in names_here(request)]
+    """The topics of this shopper's holds, for a page to listen to: of the account, of this browser
+    and of offers. What another browser held is the account's since it signed in there."""
+    names = (*names_here(request), *_entries_of(request)[:ENTRIES_HEARD])
+    return [holder_topic(holder) for holder in names]
 
 
 def owned(request: HttpRequest, reservation_id: UUID) -> Reservation:

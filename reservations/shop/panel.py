@@ -3,15 +3,18 @@
 from datetime import datetime
 from typing import Any
 
+from django.db.models import OuterRef, Subquery
 from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.utils import timezone
 
 from allo.postgresql.compiled import Compiled
 from catalog.models import Product
+from inventory.availability import Products
 from inventory.models import Inventory, InventoryQuerySet
 from reservations.availability import with_next_lapse
-from reservations.models import Reservation
+from reservations.models import ListClosure, Reservation
+from reservations.shop.forms import ReserveForm
 from reservations.shop.holders import live_holds, topics_of
 
 
@@ -35,11 +38,19 @@ def next_lapse_of(stock: list[Inventory]) -> datetime | None:
     return min(filter(None, (row.next_lapse_at for row in stock)), default=None)
 
 
+def with_list_closed(products: Products) -> Products:
+    """Annotates `list_closed`: why staff closed the waiting list; None while it is open."""
+    closed = ListClosure.objects.filter(product=OuterRef("pk"), reopened_at=None)
+    return products.annotate(list_closed=Subquery(closed.order_by().values("reason")[:1]))
+
+
 def panel(product: Product) -> dict[str, Any]:
+    """Of a product `with_stock_and_lapse` and `with_list_closed`."""
     stock = stock_of(product)
     return {
         "product": product,
         "stock": stock,
+        "form": ReserveForm(stock, product=product),
         "available": sum(row.available for row in stock),
         "total": sum(row.total_units for row in stock),
         "next_lapse_at": next_lapse_of(stock),

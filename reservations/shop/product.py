@@ -13,6 +13,7 @@ from allo.web.shared.pages import shared
 from catalog.models import Product, ProductQuerySet
 from catalog.slugs import follow_renames
 from reservations.availability import with_stock_and_lapse
+from reservations.shop.panel import with_list_closed
 
 RELATED = 4
 
@@ -30,12 +31,16 @@ def product(request: HttpRequest, slug: str) -> HttpResponse:
     product = (_by_slug if preview else _published_by_slug).first(slug)
     if product is None:
         raise Http404("no such product")
+    opens_at = product.opens_at if product.opens_later else None
+    if preview:
+        product.opens_at = None  # as if it were open
     related = _related(product.category_id, product.pk)
     context = {
         "product": product,
         "related": related,
         "related_keys": [other.pk for other in related],
         "preview": preview,
+        "opens_at": opens_at,
     }
     response = render(request, "catalog/product.html", context)
     if preview:
@@ -65,6 +70,10 @@ def _others(category: int, product: int) -> ProductQuerySet:
     return others.order_by("position", "pk")[:RELATED]
 
 
-_by_slug = Compiled(lambda slug: _products().filter(slug=slug), str)
-_published_by_slug = Compiled(lambda slug: _products().published().filter(slug=slug), str)
+def _named(slug: str) -> ProductQuerySet:
+    return with_list_closed(_products().filter(slug=slug))
+
+
+_by_slug = Compiled(_named, str)
+_published_by_slug = Compiled(lambda slug: _named(slug).published(), str)
 _related = Compiled(_others, int, int)

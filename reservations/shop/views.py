@@ -6,7 +6,6 @@ from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
-from allo.postgresql.compiled import Compiled
 from allo.web.address import client_network
 from allo.web.idempotency_key import replayed
 from allo.web.parts import (
@@ -23,7 +22,7 @@ from allo.web.parts import (
 from allo.web.rate import seconds_to_wait
 from allo.web.shared.keys import Sharing
 from allo.web.shared.pages import shared
-from catalog.models import Product, ProductQuerySet
+from catalog.models import Product
 from catalog.slugs import follow_renames
 from inventory.models import Inventory
 from reservations import refusals, services
@@ -36,7 +35,15 @@ from reservations.shop import history, holders, visitor
 from reservations.shop import panel as panel_of
 from reservations.shop.forms import ReserveForm
 from reservations.shop.keys import key_of, once_for, reply
-from reservations.shop.panel import header_holds, holds_of, next_lapse_of, panel, stock_of
+from reservations.shop.panel import (
+    header_holds,
+    holds_of,
+    next_lapse_of,
+    panel,
+    stock_of,
+    with_list_closed,
+)
+from reservations.shop.published import product_of, published
 
 # What opens the dialog; the other part is a dialog's own refresh.
 DIALOG = "reserve-dialog-body"
@@ -56,7 +63,7 @@ def _differs(request: Request) -> bool:
 @visitor.known_again
 @shared(Sharing(targets=(DIALOG,), parts_only=True), unless=_differs)
 def reserve(request: Request, slug: str) -> HttpResponse:
-    product = _product(slug)
+    product = product_of(slug)
     if request.method != "POST":
         return _page(request, product, _form(request, product, initial=request.GET.dict()))
     key_of(request)
@@ -79,7 +86,7 @@ def reserve(request: Request, slug: str) -> HttpResponse:
 @follow_renames
 @shared(Sharing())
 def stock(request: HttpRequest, slug: str) -> HttpResponse:
-    product = get_object_or_404(with_stock_and_lapse(_published(slug)))
+    product = get_object_or_404(with_list_closed(with_stock_and_lapse(published(slug))))
     return render(request, "reservations/_panel.html", panel(product))
 
 
@@ -93,7 +100,7 @@ def holds(request: HttpRequest) -> HttpResponse:
 @never_stored
 @follow_renames
 def mine(request: HttpRequest, slug: str) -> HttpResponse:
-    return HttpResponse(panel_of.mine(request, _product(slug)))
+    return HttpResponse(panel_of.mine(request, product_of(slug)))
 
 
 @require_safe
@@ -112,20 +119,6 @@ def reservations(request: HttpRequest) -> HttpResponse:
         "topics": holders.topics_of(request),
     }
     return render(request, "reservations/list.html", context)
-
-
-def _published(slug: str) -> ProductQuerySet:
-    return Product.objects.published().select_related("category").order_by().filter(slug=slug)
-
-
-_by_slug = Compiled(_published, str)
-
-
-def _product(slug: str) -> Product:
-    product = _by_slug.first(slug)
-    if product is None:
-        raise Http404("no such product")
-    return product
 
 
 def _hold(request: HttpRequest, product: Product, form: ReserveForm, holder: Holder) -> Reply:

@@ -33,7 +33,7 @@ STATES = {
 ANY = "any"
 EIGHT = re.compile(r"[0-9a-fA-F]{8}")
 # Kinds of holders with an id; `session` is from earlier versions.
-_RANDOM = ("visitor", "anonymous", "session")
+_RANDOM = ("visitor", "anonymous", "list", "session")
 _HOLDERS = ("user", "token", *_RANDOM)
 _LAST = "ffff-ffff-ffff-ffffffffffff"
 _FIRST = "0000-0000-0000-000000000000"

@@ -7,33 +7,51 @@ from allo.outbox import services as outbox
 from allo.outbox.kinds import register
 from allo.outbox.models import Message
 from reservations.models import Reservation, WaitingEntry
+from reservations.waiting.links import link_to
+
+Facts = Mapping[str, Any]
+
+JOIN = "list_join"
 
 
-def offer_letter(entry: WaitingEntry, offer: Reservation) -> Message:
+def join_letter(entry: WaitingEntry, once: str) -> Message:
+    """To confirm it; of several with the same `once` there is one."""
+    return _letter(JOIN, entry, once)
+
+
+def offer_letter(entry: WaitingEntry, offer: Reservation) -> Message:  # noqa: ARG001
     """W7. One for each offer, written in its transaction."""
-    return _letter("list_offer", entry, {"offer": str(offer.pk)})
+    return _letter("list_offer", entry, str(entry.pk))
 
 
 def closed_letter(entry: WaitingEntry) -> Message:
     """To each who waited when staff closed the list."""
-    return _letter("list_closed", entry, {})
+    return _letter("list_closed", entry, str(entry.pk))
 
 
-def _letter(kind: str, entry: WaitingEntry, more: Mapping[str, str]) -> Message:
-    context = {"entry": str(entry.pk), **more}
-    return outbox.message(key=f"{kind}:{entry.pk}", kind=kind, to=entry.email, context=context)
+def _letter(kind: str, entry: WaitingEntry, name: str) -> Message:
+    context = {"entry": str(entry.pk)}
+    return outbox.message(key=f"{kind}:{name}", kind=kind, to=entry.email, context=context)
 
 
-def of_offer(context: Mapping[str, Any]) -> Mapping[str, Any]:
-    offer = Reservation.objects.with_stock().get(pk=context["offer"])
-    return {"offer": offer}
+def of_entry(context: Facts) -> Facts:
+    """As it is when the mail is sent, so that it tells no old state. An offer past its time counts
+    as lapsed. The links are made here, so they are stored nowhere."""
+    entry = WaitingEntry.objects.with_offer().get(pk=context["entry"])
+    state = entry.state
+    offer = entry.offer and Reservation.objects.with_stock().get(pk=entry.offer.pk)
+    if offer and offer.is_pending and offer.past_due:
+        state = WaitingEntry.State.LAPSED
+    facts = {"entry": entry, "product": entry.product, "state": state, "offer": offer}
+    return {**facts, "link": link_to(entry), "unsubscribe": link_to(entry, "unsubscribe")}
 
 
-def of_closed(context: Mapping[str, Any]) -> Mapping[str, Any]:
-    entry = WaitingEntry.objects.select_related("product").get(pk=context["entry"])
-    closure = entry.product.listclosure_set.first()
-    return {"entry": entry, "closure": closure}
+def of_closed(context: Facts) -> Facts:
+    """The reason, if nobody has reopened the list since and closed it again."""
+    entry = WaitingEntry.objects.with_offer().get(pk=context["entry"])
+    return {"product": entry.product, "closure": entry.product.listclosure_set.first()}
 
 
-register("list_offer", of_offer)
+register(JOIN, of_entry)
+register("list_offer", of_entry)
 register("list_closed", of_closed)

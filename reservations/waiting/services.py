@@ -29,7 +29,7 @@ from reservations.exceptions import (
     NotWanted,
     TooManyEntries,
 )
-from reservations.models import OPEN, ListClosure, Reservation, WaitingEntry
+from reservations.models import OPEN, ListClosure, Reservation, WaitingEntry, WaitingEntryQuerySet
 from reservations.waiting import mail, sql
 from reservations.waiting.lists import OFFERS_AT_ONCE, LockedList, on_list
 
@@ -70,8 +70,11 @@ def join(
     limits.check("RESERVATION_MAX_UNITS", quantity, settings.RESERVATION_MAX_UNITS)
     limits.check("max_per_customer", quantity, entry.product.max_per_customer or 0)
     _check_open(entry.product)
-    _check_may_join(entry)
-    _check_has_to_wait(entry)
+    _check_not_closed(product_id)
+    checks = [_check_has_to_wait, _check_network, _check_person]
+    # The person last, unless the address is proved: who may not join learns the same of anybody's.
+    for check in reversed(checks) if confirmed else checks:
+        check(entry)
     with transaction.atomic():
         entry.save(force_insert=True)
         return confirm(entry_id=entry.pk, names=names) if confirmed else get(entry_id=entry.pk)
@@ -83,7 +86,9 @@ def confirm(*, entry_id: UUID, names: Collection[str] = ()) -> WaitingEntry:
     with on_list(get(entry_id=entry_id).product_id) as the_list:
         entry = get(entry_id=entry_id)
         if entry.state == State.UNCONFIRMED:
-            _check_may_join(entry)
+            _check_not_closed(entry.product_id)
+            _check_person(entry)
+            _check_network(entry)
             _check_customer(the_list, entry, names)
             the_list.put_on(entry)
         elif entry.state not in (State.WAITING, State.OFFERED):
@@ -193,15 +198,20 @@ def _check_open(product: Product) -> None:
         raise NotOpen(product.opens_at, now)
 
 
-def _check_may_join(entry: WaitingEntry) -> None:
-    _check_not_closed(entry.product_id)
-    others = WaitingEntry.objects.with_offer().filter(STILL_SERVED, product=entry.product_id)
-    # W4
-    if mine := others.filter(email_key=entry.email_key).first():
+def _check_person(entry: WaitingEntry) -> None:
+    """W4"""
+    if mine := _others(entry).filter(email_key=entry.email_key).first():
         raise AlreadyWaiting(mine)
+
+
+def _check_network(entry: WaitingEntry) -> None:
     most = settings.WAITING_PER_NETWORK
-    if most and entry.network and others.filter(network=entry.network).count() >= most:
+    if most and entry.network and _others(entry).filter(network=entry.network).count() >= most:
         raise TooManyEntries(most)
+
+
+def _others(entry: WaitingEntry) -> WaitingEntryQuerySet:
+    return WaitingEntry.objects.with_offer().filter(STILL_SERVED, product=entry.product_id)
 
 
 def _check_not_closed(product_id: int) -> None:

@@ -255,13 +255,13 @@ def test_staff_may_not_send_more_than_20_megabytes(nginx: int) -> None:
 
 
 def test_the_log_has_no_key_of_a_link_in_mail(nginx: int, folder: Path) -> None:
-    for link in ("/account/sign-in/link/", "/orders/AL-7K3M-9QTX/", "/"):
+    for link in ("/account/sign-in/link/", "/orders/AL-7K3M-9QTX/", "/waiting-list/1/", "/"):
         ask(nginx, f"{link}?key=Qm9vVGhpcw", User_Agent="reader")
 
     def logged() -> str:
         return (folder / "public.log").read_text()
 
-    wait_for(lambda: logged().count('"reader"') == 3, seconds=30)
+    wait_for(lambda: logged().count('"reader"') == 4, seconds=30)
     assert '"GET /orders/AL-7K3M-9QTX/" 404' in logged()
     assert "Qm9v" not in logged()
 

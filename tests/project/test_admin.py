@@ -10,7 +10,9 @@ from django.urls import reverse
 from checkout.models import Charge, Order
 from inventory.models import StockMovement
 from reservations.models import IdempotencyKey
+from reservations.waiting import services
 from tests.checkout.orders import brought, opened, refund
+from tests.joining import waiting
 from tests.reservations.test_verbs import hold
 from tests.shopping import holding, key, press, press_reserve
 from tests.stock import stocked
@@ -44,6 +46,9 @@ def page(model, name: str, *args: object) -> str:
 @pytest.fixture
 def _history() -> None:
     actor = User.objects.create_user("asha")
+    closed = stocked(0, product="jug")
+    waiting(closed)
+    services.close(product_id=closed.product_id, reason="No more vases", by=actor)
     for n in range(3):
         shopper = Client()
         press(shopper, holding(shopper, stocked(5, product=f"vase-{n}")), "confirm")
@@ -51,6 +56,7 @@ def _history() -> None:
         order = brought(opened(held, email="ravi@example.org"), "paid")
         order.order_events.create(what="paid", who=actor)
         refund(order.charges.get(), 5, line=order.order_lines.get(), actor=actor)
+        waiting(stocked(0, product=f"plate-{n}"))
 
 
 @pytest.mark.parametrize("model", MODELS)

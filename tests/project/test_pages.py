@@ -203,7 +203,7 @@ def test_read_only_pages_refuse_other_methods(client, method, address) -> None:
 def test_robots_txt_allows_the_shop_and_excludes_private_pages(client) -> None:
     stocked(1)
     robots = client.get("/robots.txt").content.decode()
-    for path in ("account", "checkout", "bag", "orders"):
+    for path in ("account", "checkout", "bag", "orders", "waiting-list"):
         assert f"Disallow: /{path}/\n" in robots
     assert "Sitemap: http://testserver/sitemap.xml\n" in robots
     sitemap = client.get("/sitemap.xml").content.decode()

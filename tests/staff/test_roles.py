@@ -10,7 +10,8 @@ from django.test import Client
 
 from allo.staff import roles
 from catalog.models import Product
-from reservations.models import Reservation, StaffAction
+from reservations.models import ListClosure, Reservation, StaffAction
+from tests.joining import waiting
 from tests.migrations import before
 from tests.shopping import holding
 from tests.staff.forms import sent
@@ -24,6 +25,7 @@ STAFF = set(roles.ROLES)
 VIEWERS = STAFF - {"Packer"}
 RESERVATION = "/admin/reservations/reservation/"
 PRODUCT = "/admin/catalog/product/"
+LISTS = "/admin/reservations/listclosure/"
 
 
 @pytest.fixture(autouse=True)
@@ -37,6 +39,7 @@ class Floor:
     def __init__(self, client) -> None:
         self.reservation = holding(client, stocked(5))
         self.product = Product.objects.get()
+        self.entry = waiting(stocked(0, product="reef"))
 
     def state(self) -> tuple[object, ...]:
         reservation = Reservation.objects.get(pk=self.reservation.pk)
@@ -44,6 +47,7 @@ class Floor:
             reservation.status,
             reservation.expires_at,
             StaffAction.objects.count(),
+            ListClosure.objects.count(),
             *Product.objects.values_list("name", "published_at", "price_paise"),
         )
 
@@ -69,6 +73,7 @@ ACTIONS = {
     ),
     "publish": (lambda f: (f"{PRODUCT}publish/", {"id": f.product.pk}), MANAGER),
     "unpublish": (lambda f: (f"{PRODUCT}unpublish/", {"id": f.product.pk}), MANAGER),
+    "close a list": (lambda f: (f"{LISTS}close/", {"id": f.entry.product_id}), SUPPORT),
     "edit": (lambda f: edited(f"{PRODUCT}{f.product.pk}/change/"), MANAGER),
 }
 DOORS = {
@@ -83,6 +88,11 @@ DOORS = {
     "a new product": (f"{PRODUCT}add/", MANAGER),
     "deleting a product": (lambda f: f"{PRODUCT}{f.product.pk}/delete/", MANAGER),
     "the publish question": (lambda f: f"{PRODUCT}publish/?id={f.product.pk}", MANAGER),
+    "those who wait": ("/admin/reservations/waitingentry/", VIEWERS),
+    "one who waits": (lambda f: f"/admin/reservations/waitingentry/{f.entry.pk}/change/", VIEWERS),
+    "waiting lists": (LISTS, VIEWERS),
+    "the close question": (lambda f: f"{LISTS}close/?id={f.entry.product_id}", SUPPORT),
+    "the reopen question": (lambda f: f"{LISTS}reopen/?id={f.entry.product_id}", SUPPORT),
     "audit runs": ("/admin/reservations/auditrun/", VIEWERS),
     "sweeps": ("/admin/reservations/sweep/", VIEWERS),
     "mail": ("/admin/outbox/message/", VIEWERS),

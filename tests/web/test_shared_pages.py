@@ -27,6 +27,7 @@ SHARED = [
     "/", "/p/tidal/", "/p/tidal/stock/", "/docs/", "/docs/api/", "/docs/design/", "/api/products",
     "/api/products/tidal",
 ]  # fmt: skip
+JOIN = "/p/tidal/waiting-list/"
 FORM, DIALOG = "/p/tidal/reserve/", {"HX-Request": "true", "HX-Target": "reserve-dialog-body"}
 
 
@@ -201,6 +202,21 @@ def test_a_refusal_is_not_kept(path, renderings) -> None:
 
 def visitor(**more: Any) -> Client:
     return Client(headers={"host": "testserver"}, **more)
+
+
+def test_a_form_to_join_a_list_is_rendered_once_and_accepted(renderings) -> None:
+    Inventory.objects.update(total_units=0)
+    strict = [visitor(enforce_csrf_checks=True) for _ in range(2)]
+    forms = [
+        hidden(client.get(JOIN, headers={"HX-Request": "true", "HX-Target": "join-dialog-body"}))
+        for client in strict
+    ]
+    assert renderings == [JOIN]
+    assert forms[0].keys() == {"csrfmiddlewaretoken", "idempotency_key"}
+    assert not {*forms[0].values()} & {*forms[1].values()}
+    for client, form in zip(strict, forms, strict=True):
+        wish = {"quantity": 1, "warehouse": "", "email": "asha@example.org"}
+        assert client.post(JOIN, form | wish).status_code == 303
 
 
 @pytest.mark.parametrize("headers", [{}, DIALOG], ids=["page", "dialog"])

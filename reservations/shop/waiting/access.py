@@ -1,0 +1,53 @@
+"""Who may see an entry of the waiting list: its account, and a browser that opened a signed link to
+it."""
+
+from uuid import UUID
+
+from django.http import Http404, HttpRequest
+
+from reservations.models import WaitingEntry
+from reservations.shop.holders import OPENED_ENTRIES, address_key_of
+from reservations.waiting import links
+
+# In the session: the last ones.
+MOST_OPENED = 20
+
+
+def entry_of(request: HttpRequest, entry_id: UUID) -> WaitingEntry:
+    """The shopper's own entry. Raises `Http404` for others', as for one that does not exist."""
+    entry = _found(entry_id)
+    if not _may_see(request, entry):
+        raise Http404("no such entry")
+    return entry
+
+
+def let_in(request: HttpRequest, entry_id: UUID, key: str) -> WaitingEntry:
+    """From the signed link in a mail. Raises `Http404`."""
+    entry = by_key(entry_id, key)
+    remember(request, entry)
+    return entry
+
+
+def by_key(entry_id: UUID, key: str) -> WaitingEntry:
+    entry = _found(entry_id)
+    if not links.opens(entry, key):
+        raise Http404("no such entry")
+    return entry
+
+
+def remember(request: HttpRequest, entry: WaitingEntry) -> None:
+    """So that the address which the browser shows can be passed on without the entry."""
+    others = [pk for pk in request.session.get(OPENED_ENTRIES, []) if pk != str(entry.pk)]
+    request.session[OPENED_ENTRIES] = [*others, str(entry.pk)][-MOST_OPENED:]
+
+
+def _may_see(request: HttpRequest, entry: WaitingEntry) -> bool:
+    opened = str(entry.pk) in request.session.get(OPENED_ENTRIES, [])
+    return opened or entry.email_key == address_key_of(request)
+
+
+def _found(entry_id: UUID) -> WaitingEntry:
+    entry = WaitingEntry.objects.with_offer().filter(pk=entry_id).first()
+    if entry is None:
+        raise Http404("no such entry")
+    return entry

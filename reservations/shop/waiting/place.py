@@ -1,0 +1,163 @@
+"""The page of an entry: its place, its offer, how it ended; and what can be done with it."""
+
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_http_methods, require_safe
+
+from allo.web.parts import Request, SeeOther, busy, never_stored, too_many
+from allo.web.rate import seconds_to_wait
+from reservations import refusals
+from reservations.engine.events import holder_topic
+from reservations.exceptions import (
+    AlreadyWaiting,
+    NotPending,
+    NotWaiting,
+    ReservationError,
+    ReservationExpired,
+)
+from reservations.models import WaitingEntry
+from reservations.refusals import Refusal
+from reservations.services import get, release
+from reservations.shop.holders import holders_of
+from reservations.shop.panel import stock_of
+from reservations.shop.waiting.access import by_key, entry_of, let_in, remember
+from reservations.waiting import links, services
+
+State = WaitingEntry.State
+ENDED = (NotWaiting, NotPending, ReservationExpired)
+
+TITLES = {
+    State.UNCONFIRMED: "One more step",
+    State.WAITING: "Your place",
+    State.OFFERED: "It is your turn",
+    State.BOUGHT: "It is yours",
+    State.DECLINED: "You let it go",
+    State.LAPSED: "The time ran out",
+    State.TAKEN_BACK: "Taken back",
+    State.LEFT: "You have left",
+    State.CLOSED: "The list is closed",
+}
+
+
+@require_safe
+@never_stored
+def place(request: Request, entry_id: UUID) -> HttpResponse:
+    if key := request.GET.get("key"):
+        return SeeOther(links.path_to(let_in(request, entry_id, key)))
+    return _page(request, entry_of(request, entry_id))
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_stored
+def confirm(request: Request, entry_id: UUID) -> HttpResponse:
+    """By a form, as programs that check mail follow its links."""
+    names = holders_of(request)
+    return _done(request, entry_id, lambda it: services.confirm(entry_id=it.pk, names=names))
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_stored
+def leave(request: Request, entry_id: UUID) -> HttpResponse:
+    return _done(request, entry_id, lambda it: services.leave(entry_id=it.pk))
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_stored
+def decline(request: Request, entry_id: UUID) -> HttpResponse:
+    return _done(request, entry_id, _decline)
+
+
+@csrf_exempt
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_stored
+def unsubscribe(request: Request, entry_id: UUID) -> HttpResponse:
+    """The one click of mail programs (RFC 8058): a POST without cookies, whose answer leads nowhere
+    else. A browser that follows the address gets the page with the button."""
+    key = request.GET.get("key", "")
+    if request.method != "POST":
+        return SeeOther(links.path_to(let_in(request, entry_id, key)))
+    try:
+        _end(by_key(entry_id, key))
+    except ENDED:
+        pass  # it was over before
+    except ReservationError as refusal:
+        return busy(request, refusal.code)
+    return HttpResponse("You are off the list.\n", content_type="text/plain")
+
+
+def _done(request: Request, entry_id: UUID, act: Callable[[WaitingEntry], object]) -> HttpResponse:
+    entry = entry_of(request, entry_id)
+    if request.method != "POST":
+        return SeeOther(links.path_to(entry))
+    if wait := seconds_to_wait(settings.API_RATE, "holder", entry.holder):
+        return too_many(request, wait)
+    try:
+        act(entry)
+    except AlreadyWaiting as refusal:
+        # By another entry of the same person.
+        entry = refusal.entry
+        remember(request, entry)
+    except ENDED:
+        pass  # the page says what became of it
+    except ReservationError as refusal:
+        return _refused(request, entry, refusal)
+    return SeeOther(links.path_to(entry))
+
+
+def _end(entry: WaitingEntry) -> None:
+    """Leaves, or declines what was offered: also when that happened just now."""
+    try:
+        services.leave(entry_id=entry.pk)
+    except NotWaiting:
+        entry.refresh_from_db()
+        _decline(entry)
+
+
+def _decline(entry: WaitingEntry) -> None:
+    if entry.offer_id:
+        release(reservation_id=entry.offer_id)
+
+
+def _refused(request: Request, entry: WaitingEntry, refusal: ReservationError) -> HttpResponse:
+    answer = refusals.answer(refusal)
+    if answer.status == refusals.BUSY:
+        return busy(request, refusal.code)
+    return _page(request, entry, refusals.refusal(answer), status=answer.status)
+
+
+def _page(
+    request: Request, entry: WaitingEntry, refusal: Refusal | None = None, status: int = 200
+) -> HttpResponse:
+    if entry.offer_id:
+        # Never stale: what is past its time expires first.
+        entry.offer = get(reservation_id=entry.offer_id)
+    context = {
+        "entry": entry,
+        "product": entry.product,
+        "state": entry.state,
+        "title": TITLES[entry.state],
+        "refusal": refusal,
+        "closed": services.closure_of(entry.product_id),
+        "topics": [holder_topic(entry.holder)],
+        "now": timezone.now(),
+        **(_waiting(entry) if entry.is_open else {}),
+    }
+    return render(request, "reservations/waiting/place.html", context, status=status)
+
+
+def _waiting(entry: WaitingEntry) -> dict[str, Any]:
+    stock = stock_of(entry.product)
+    return {
+        "place": services.place_of(entry),
+        "waiting": services.length_of(entry.product_id),
+        # Fewer than the entry takes, so that anybody may reserve them.
+        "free": sum(row.available for row in stock),
+        "minutes": settings.OFFER_TTL_SECONDS // 60,
+    }

@@ -1,0 +1,169 @@
+"""The waiting lists there are, and closing one with a reason."""
+
+from typing import Any, NamedTuple
+
+from django.contrib import admin, messages
+from django.contrib.auth.models import User
+from django.core.exceptions import BadRequest, PermissionDenied
+from django.db.models import Count, Q
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+from django.urls import URLPattern, path, reverse
+
+from allo.admin_kit.base import ReadOnlyAdmin
+from allo.admin_kit.pages import with_back
+from allo.web.parts import SeeOther
+from catalog.models import Product
+from reservations.exceptions import ListClosed, ReservationError
+from reservations.models import OPEN, ListClosure, Reservation, WaitingEntry
+from reservations.staff.forms import ReasonForm
+from reservations.waiting import services
+
+# The longest lists.
+MOST_SHOWN = 50
+
+
+class CloseForm(ReasonForm):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields[
+            "reason"
+        ].help_text = (
+            "Those who wait read it, in a mail and on their page. Kept for good with your name."
+        )
+
+
+class Listed(NamedTuple):
+    """A product with those who wait for it, or with a closed list. `act` is the address of the page
+    that closes or reopens it; "" for those who may not."""
+
+    product: Product
+    waiting: int
+    offered: int
+    closure: ListClosure | None
+    entries: str
+    act: str
+
+
+@admin.register(ListClosure)
+class ListClosureAdmin(ReadOnlyAdmin[ListClosure]):
+    """The lists that were closed, and above them those there are now. Whoever may see who waits may
+    see it."""
+
+    change_list_template = "admin/reservations/listclosure/change_list.html"
+    list_display = ("created_at", "product", "actor", "reason", "reopened_at", "reopened_by")
+    list_select_related = ("product", "actor", "reopened_by")
+    sortable_by = ()
+    fields = list_display
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.has_perm("reservations.view_waitingentry")
+
+    def get_urls(self) -> list[URLPattern]:
+        pages = {"close": self.close, "reopen": self.reopen}
+        named = "reservations_listclosure_{}".format
+        wrapped = self.admin_site.admin_view
+        own = [path(f"{page}/", wrapped(view), name=named(page)) for page, view in pages.items()]
+        return [*own, *super().get_urls()]
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        more = {"title": "Waiting lists", "lists": self._lists(request)}
+        return super().changelist_view(request, {**more, **(extra_context or {})})
+
+    def close(self, request: HttpRequest) -> HttpResponse:
+        """GET asks for the reason; POST closes the list, and writes to those who waited."""
+        product = self._product(request)
+        form = CloseForm(request.POST if request.method == "POST" else None)
+        if not form.is_valid():
+            return self._question(request, "close", product, form)
+        reason = form.cleaned_data["reason"]
+        try:
+            closure = services.close(product_id=product.pk, reason=reason, by=_person(request))
+        except ListClosed:
+            messages.warning(request, f"The list of {product} was closed already.")
+        except ReservationError as refusal:
+            messages.error(request, f"Not closed. {refusal}")
+        else:
+            messages.success(request, f"Closed the list of {product}.")
+            self.log_change(request, closure, f"Closed the list of {product}: {reason}")
+        return SeeOther(self.back(request))
+
+    def reopen(self, request: HttpRequest) -> HttpResponse:
+        product = self._product(request)
+        if request.method != "POST":
+            return self._question(request, "reopen", product)
+        if closure := services.closure_of(product.pk):
+            services.reopen(product_id=product.pk, by=_person(request))
+            self.log_change(request, closure, f"Reopened the list of {product}")
+        messages.success(request, f"Reopened the list of {product}.")
+        return SeeOther(self.back(request))
+
+    def _question(
+        self, request: HttpRequest, verb: str, product: Product, form: CloseForm | None = None
+    ) -> HttpResponse:
+        return self.render_page(
+            request,
+            "admin/reservations/listclosure/question.html",
+            status=422 if form is not None and form.is_bound else 200,
+            title=f"{verb.title()} the waiting list of {product}?",
+            verb=verb,
+            form=form or (),
+            rows=[product],
+            waiting=services.length_of(product.pk),
+        )
+
+    def _product(self, request: HttpRequest) -> Product:
+        """The one that the question's form names, or else the address."""
+        if not _may_close(request):
+            raise PermissionDenied
+        named = request.POST.get("id") or request.GET.get("id", "")
+        if not named.isdecimal() or len(named) > 18:
+            raise BadRequest("not an id")
+        return get_object_or_404(Product, pk=int(named))
+
+    def _lists(self, request: HttpRequest) -> list[Listed]:
+        """Closed ones first, then the longest."""
+        closures = ListClosure.objects.filter(reopened_at=None).select_related("product")
+        closed = {closure.product_id: closure for closure in closures}
+        offered = Q(offer__status=Reservation.Status.PENDING)
+        entries = WaitingEntry.objects.filter(OPEN | offered).order_by()
+        counted = entries.values("product").annotate(
+            waiting=Count("pk", OPEN), offered=Count("pk", offered)
+        )
+        numbers = {each["product"]: each for each in counted.order_by("-waiting")[:MOST_SHOWN]}
+        keys = [*closed, *(key for key in numbers if key not in closed)]
+        products = Product.objects.in_bulk(keys)
+        nobody = {"waiting": 0, "offered": 0}
+        return [
+            self._listed(request, products[key], numbers.get(key, nobody), closed.get(key))
+            for key in keys
+        ]
+
+    def _listed(
+        self,
+        request: HttpRequest,
+        product: Product,
+        numbers: dict[str, int],
+        closure: ListClosure | None,
+    ) -> Listed:
+        page = self.address("reopen" if closure else "close")
+        entries = reverse("admin:reservations_waitingentry_changelist")
+        return Listed(
+            product=product,
+            waiting=numbers["waiting"],
+            offered=numbers["offered"],
+            closure=closure,
+            entries=f"{entries}?product={product.pk}",
+            act=with_back(request, page, id=product.pk) if _may_close(request) else "",
+        )
+
+
+def _may_close(request: HttpRequest) -> bool:
+    return request.user.has_perm("reservations.close_list")
+
+
+def _person(request: HttpRequest) -> User:
+    assert isinstance(request.user, User), "the site is for those who are signed in"
+    return request.user
