@@ -38,14 +38,16 @@ class OnList(Command):
 
 
 @contextmanager
-def on_list(product_id: int, patience: Patience = Patience.FULL) -> Iterator["LockedList"]:
-    """Raises `Busy` or `Storage`; then nothing has changed."""
+def on_list(product_id: int, *, patient: bool = True) -> Iterator["LockedList"]:
+    """Raises `Busy` or `Storage`; then nothing has changed. Unless it is `patient`, since a person
+    waits for it, it waits only briefly while it has a row locked that others wait for."""
     places = dict(Inventory.objects.filter(product=product_id).values_list("pk", "warehouse"))
     with refusing_faults(), _refusing_what_left_the_shop(), transaction.atomic():
         # The rows first: they are of rank 1, and whoever reserves meets a list there alone. Then
         # the list: a product may have no rows yet, or get another one now, and the order in which
         # people join and are served must not depend on that.
         command = OnList(rows=tuple(places), lists=(product_id,))
+        patience = Patience.FULL if patient or len(places) < 2 else Patience.BRIEF
         locked = LockedList(product_id, places, open_books([command], patience))
         yield locked
         locked.settle()
