@@ -19,7 +19,6 @@ from inventory.free import FOR_LIST
 from inventory.models import Inventory
 from reservations.engine import counting, limits
 from reservations.engine.limits import Customer
-from reservations.engine.locks import Patience
 from reservations.exceptions import (
     AlreadyWaiting,
     Busy,
@@ -99,10 +98,10 @@ def confirm(*, entry_id: UUID, names: Collection[str] = ()) -> WaitingEntry:
 def leave(*, entry_id: UUID) -> WaitingEntry:
     """Ends it; a second time changes nothing. Raises `NotWaiting` if it ended in another way or was
     offered something (decline that: `release`), `Busy`, `WaitingEntry.DoesNotExist`."""
-    with on_list(get(entry_id=entry_id).product_id):
+    with on_list(get(entry_id=entry_id).product_id) as the_list:
         entry = get(entry_id=entry_id)
         if entry.state in (State.UNCONFIRMED, State.WAITING):
-            _of(entry_id).update(ended_at=Now(), ended_as=WaitingEntry.End.LEFT)
+            the_list.end(WaitingEntry.objects.filter(pk=entry_id), WaitingEntry.End.LEFT)
         elif entry.state != State.LEFT:
             raise NotWaiting(entry.state)
     return get(entry_id=entry_id)
@@ -111,12 +110,12 @@ def leave(*, entry_id: UUID) -> WaitingEntry:
 def close(*, product_id: int, reason: str, by: User) -> ListClosure:
     """Ends all that wait, and tells them the reason by mail; what is offered stays. Raises
     `ListClosed` if it is closed already, `Busy`."""
-    with on_list(product_id):
+    with on_list(product_id) as the_list:
         _check_not_closed(product_id)
         closure = ListClosure.objects.create(product_id=product_id, reason=reason, actor=by)
         left = WaitingEntry.objects.filter(product=product_id, offer=None, ended_at=None)
         outbox.put_all(map(mail.closed_letter, left.open()))
-        left.update(ended_at=Now(), ended_as=WaitingEntry.End.CLOSED)
+        the_list.end(left, WaitingEntry.End.CLOSED)
     return closure
 
 
@@ -140,7 +139,7 @@ def serve(product_id: int) -> int:
     that were made stay."""
     offers = 0
     while True:
-        with on_list(product_id, Patience.BRIEF) as the_list:
+        with on_list(product_id, patient=False) as the_list:
             pass
         offers += len(the_list.offered)
         if len(the_list.offered) < OFFERS_AT_ONCE:
@@ -190,10 +189,6 @@ def closure_of(product_id: int) -> ListClosure | None:
 
 
 # --- rules --------------------------------------------------------------------------------------
-
-
-def _of(entry_id: UUID) -> WaitingEntryQuerySet:
-    return WaitingEntry.objects.filter(pk=entry_id)
 
 
 def _check_open(product: Product) -> None:

@@ -14,7 +14,10 @@ from allo.codes.models import EmailCode
 from allo.codes.secret import code_of, key_of
 from allo.redis_client import redis_client
 from allo.web.shared.front import front
+from reservations.waiting import services
+from tests import joining
 from tests.accounts.signing_in import CODE, ask, link_in, mailbox, sent, type_code
+from tests.joining import join, opened
 from tests.shopping import BUYER, HTMX, holding, key, press
 from tests.stock import stocked
 from tests.web.test_shared_pages import ask as ask_the_front
@@ -59,6 +62,9 @@ def the_whole_journey(client: Watched, settings: Any) -> set[str]:
     row, bought_key = stocked(9), key()
     with mailbox(settings) as box:
         holding(client, stocked(5, product="bowl"))
+        join(client, stocked(0, product="jug"), EMAIL)
+        place = joining.link_in(*sent(box))
+        opened(services.get(entry_id=joining.entry_in(place)))
         ask(client, EMAIL)
         code = EmailCode.objects.get()
         link = link_in(*sent(box))
@@ -87,8 +93,8 @@ def the_whole_journey(client: Watched, settings: Any) -> set[str]:
         _ask_for_shared_pages(client)
         client.post("/account/delete/", {"word": "delete"})
         sent(box)
-    signed = link.partition("key=")[2]
-    return {code_of(code.pk), key_of(code.pk), signed, bought_key, *cookies}
+    signed = [address.partition("key=")[2] for address in (link, place)]
+    return {code_of(code.pk), key_of(code.pk), *signed, bought_key, *cookies}
 
 
 def _ask_for_shared_pages(client: Client) -> None:
@@ -106,7 +112,7 @@ def test_no_log_address_cache_or_event_has_anything_of_a_person(settings, caplog
     with caplog.at_level(logging.INFO):
         secrets = the_whole_journey(client, settings)
     events = "\n".join(_until_now(subscription, settings.LIVE_CHANNEL))
-    assert len(secrets) == 6
+    assert len(secrets) == 7
     stand = {
         "logs": caplog.text,
         "addresses": "\n".join(client.addresses),

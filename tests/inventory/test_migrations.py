@@ -17,9 +17,9 @@ from tests.stock import stocked
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def migrate(name: str) -> Any:
-    executor = MigrationExecutor(connection)
-    return executor.migrate([("inventory", name)]).apps.get_model("inventory", "StockImport")
+def imports_at(name: str) -> Any:
+    state = MigrationExecutor(connection).loader.project_state([("inventory", name)])
+    return state.apps.get_model("inventory", "StockImport")
 
 
 def upload(text: str) -> None:
@@ -33,13 +33,11 @@ def test_imports_come_through_reading_by_workers_and_back() -> None:
     upload("no heading")
     uploads.read_waiting()
     upload("still waits")
-    before = migrate("0003_applied_import_is_final")
-    try:
-        [kept] = before.objects.all()
+    with before("inventory", "0004_files_are_read_by_workers"):
+        imports = imports_at("0003_applied_import_is_final")
+        [kept] = imports.objects.all()
         assert (kept.state, kept.stockimportrow_set.count()) == ("checked", 1)
-        before.objects.create(file_name="old", row_count=0, error_count=0, actor_id=kept.actor_id)
-    finally:
-        migrate("0004_files_are_read_by_workers")
+        imports.objects.create(file_name="old", row_count=0, error_count=0, actor_id=kept.actor_id)
     assert {(row.state, row.digest, row.remark) for row in StockImport.objects.all()} == {
         ("checked", "", "")
     }

@@ -1,6 +1,7 @@
 """The pages and the mail of the waiting list."""
 
 import re
+from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import User
@@ -13,6 +14,7 @@ from catalog.models import Product
 from catalog.templatetags.money import inr
 from checkout.models import Order
 from reservations import services as reservations
+from reservations.exceptions import Busy, Storage
 from reservations.models import AdoptedHolder, Reservation, WaitingEntry
 from reservations.staff import verbs as by_staff
 from reservations.waiting import links, services
@@ -76,8 +78,7 @@ def test_from_the_form_to_the_order_by_two_mails(client, settings) -> None:
     laptop = Client()
     laptop.get(link_in(second))
     page = shown(laptop, entry)
-    assert "It is your turn. Until" in page
-    assert "2 × Tidal from blr-01 are held for you." in page
+    assert "It is your turn. 2 × Tidal from blr-01 are held for you until" in page
     assert "Pay ₹ 7,700" in page
     assert entry.offer
     assert press_checkout(laptop, entry.offer, "confirm", quantity=2).status_code == 303
@@ -183,6 +184,17 @@ def test_when_there_is_some_the_page_leads_there_and_nobody_joins(client) -> Non
     assert join(client, row).status_code == 303
 
 
+def test_nobody_waits_before_an_opening(client) -> None:
+    row = stocked(0)
+    Product.objects.update(opens_at=timezone.now() + timedelta(days=1))
+    page = client.get(LIST).content.decode()
+    assert "Nobody can hold any before." in page
+    assert len(re.findall(r'data-when="all_held sold_out"\s+hidden>', page)) == 1
+    assert 'data-when="all_held sold_out" hidden>' in client.get("/p/tidal/").content.decode()
+    assert join(client, row).status_code == 409
+    assert not WaitingEntry.objects.exists()
+
+
 @pytest.mark.parametrize(
     ("field", "value", "said"),
     [
@@ -237,7 +249,7 @@ def test_fewer_are_offered_to_one_who_takes_them_and_the_page_says_so(client) ->
     reservations.change(reservation_id=held.pk, quantity=1)
     services.serve(row.product_id)
     page = shown(opened(entry, client), entry)
-    assert "2 × Tidal from blr-01 are held for you." in page
+    assert "2 × Tidal from blr-01 are held for you" in page
     assert "You wanted up to 3, and this is what there is." in page
 
 
@@ -362,6 +374,34 @@ def test_the_button_of_mail_programs_ends_a_place_without_a_cookie(client, setti
     other = waiting(row, "ravi@example.org", quantity=2, exactly=True)
     assert strict.post(f"{links.path_to(other, 'unsubscribe')}?key={links.key_of(other)}").content
     assert state(other) == State.LEFT
+
+
+@pytest.mark.parametrize("refusal", [Busy, Storage])
+def test_what_cannot_be_done_now_says_so_and_changes_nothing(client, monkeypatch, refusal) -> None:
+    row = stocked(0)
+    entry, late = waiting(row), asked(row, "ravi@example.org")
+    opened(entry, client)
+    opened(late, client)
+
+    def refuse(*args: object, **more: object) -> None:
+        raise refusal
+
+    for verb in ("join", "confirm", "leave"):
+        monkeypatch.setattr(services, verb, refuse)
+    one_click = f"{links.path_to(entry, 'unsubscribe')}?key={links.key_of(entry)}"
+    for answer in (
+        press(client, late, "confirm"),
+        press(client, entry, "leave"),
+        Client().post(one_click),
+        join(client, row, "devi@example.org"),
+    ):
+        assert answer.status_code == 503
+        assert int(answer.headers["Retry-After"]) > 0
+    part = join(client, row, "devi@example.org", headers=HTMX)
+    assert part.status_code == 503
+    assert 'value="devi@example.org"' in part.content.decode()
+    assert (state(entry), state(late)) == (State.WAITING, State.UNCONFIRMED)
+    assert not Message.objects.exists()
 
 
 def test_keys_that_are_forged_or_of_another_entry_open_nothing(client) -> None:

@@ -14,6 +14,7 @@ from reservations.staff import verbs as by_staff
 from reservations.staff.waiting_entries import STATES
 from reservations.waiting import services
 from tests.joining import all_held, asked, given_back, waiting
+from tests.staff.people import signed_in
 from tests.stock import pass_time, stocked
 from tests.waiting import offer_of
 
@@ -110,6 +111,18 @@ def test_entries_are_in_their_order_and_found_by_state_product_and_address(admin
     assert in_list(admin_client, product="reef", state="waiting") == waits
     assert in_list(admin_client, q="Second@EXAMPLE.org") == ["second@example.org"]
     assert in_list(admin_client, q="second") == []
+
+
+def test_a_products_page_leads_to_those_who_wait_for_it(admin_client) -> None:
+    row = stocked(0)
+    page = reverse("admin:catalog_product_change", args=[row.product_id])
+    assert "Waiting list" not in words(admin_client.get(page)).replace("Waiting lists", "")
+    for email in ("asha@example.org", "ravi@example.org"):
+        waiting(row, email)
+    answer = admin_client.get(page)
+    assert "Waiting list: 2" in words(answer)
+    assert f"{ENTRIES}?product={row.product_id}&amp;state=waiting" in answer.content.decode()
+    assert "Waiting list: 2" not in words(signed_in("Packer").get(page))
 
 
 def test_nobody_changes_an_entry_in_the_admin(admin_client) -> None:

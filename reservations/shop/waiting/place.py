@@ -85,9 +85,10 @@ def unsubscribe(request: Request, entry_id: UUID) -> HttpResponse:
         return SeeOther(links.path_to(let_in(request, entry_id, key)))
     try:
         _end(by_key(entry_id, key))
+    except ENDED:
+        pass  # it was over before
     except ReservationError as refusal:
-        if refusal.transient:
-            return busy(request, refusal.code)
+        return busy(request, refusal.code)
     return HttpResponse("You are off the list.\n", content_type="text/plain")
 
 
