@@ -516,6 +516,39 @@ def test_a_browser_that_only_opened_an_entry_is_nobody_to_the_api(client) -> Non
     assert answer.status_code == 201, answer.content
 
 
+ENDS = {
+    State.OFFERED: lambda _: None,
+    State.DECLINED: lambda offer: reservations.release(reservation_id=offer.pk),
+    State.LAPSED: lambda _: pass_time(3601),
+    State.BOUGHT: lambda offer: reservations.confirm(reservation_id=offer.pk),
+}
+
+
+@pytest.mark.parametrize(
+    ("end", "subjects", "said"),
+    [
+        (State.OFFERED, ["It is your turn: Tidal"] * 2, "1 from blr-01 is held for you until"),
+        (State.DECLINED, ["Waiting list: Tidal", "Your offer has ended: Tidal"], "We are sorry."),
+        (State.LAPSED, ["Waiting list: Tidal", "Your offer has ended: Tidal"], "We are sorry."),
+        (State.BOUGHT, ["Waiting list: Tidal", "It is yours: Tidal"], "have bought it"),
+    ],
+)
+def test_a_mail_that_was_held_up_tells_what_became_of_it(
+    client, settings, end, subjects, said
+) -> None:
+    row = stocked(1)
+    held = all_held(row)
+    join(client, row)
+    entry = services.confirm(entry_id=WaitingEntry.objects.get().pk)
+    given_back(held)
+    ENDS[end](offer_of(entry))
+    with mailbox(settings) as box:
+        mails = sent(box)
+    assert [mail["Subject"] for mail in mails] == subjects
+    assert said in text_of(mails[1])
+    assert said in page_of(mails[1])
+
+
 @pytest.mark.parametrize("name", ["<b>Ås & 王</b>", "Tidal\r\nBcc: all@example.org"])
 def test_a_products_name_breaks_no_mail(client, settings, name) -> None:
     row = stocked(1)
