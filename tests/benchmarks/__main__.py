@@ -9,7 +9,18 @@ from pathlib import Path
 from django.db import connection
 
 from reservations.clock.audit import audit_stock
-from tests.benchmarks import clock, fairness, history, http, journeys, live, money, pages, telling
+from tests.benchmarks import (
+    clock,
+    fairness,
+    history,
+    http,
+    journeys,
+    live,
+    money,
+    pages,
+    rooms,
+    telling,
+)
 from tests.benchmarks.contenders import CONTENDERS, STORED_FUNCTION, allo
 from tests.benchmarks.load import Measured, measure
 from tests.migrations import migrate_unhurried
@@ -43,6 +54,8 @@ def report(rows: list[int]) -> Iterator[str]:
     yield "\n## Live updates\n"
     yield from live.report()
     yield from telling.report(rows)
+    yield "\n## Waiting rooms\n"
+    yield from rooms.report()
     yield "\n## Pages\n"
     yield from pages.report()
     yield "\n## Whole journeys\n"
