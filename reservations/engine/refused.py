@@ -9,11 +9,11 @@ from reservations.exceptions import IdempotencyConflict, InFlight, ReservationEr
 
 
 def note(books: Books, command: Command, refusal: ReservationError) -> None:
-    """Of a product with an opening. A key that is in use is no refusal."""
-    if isinstance(refusal, (InFlight, IdempotencyConflict)):
+    """Of an attempt on a product with an opening. A key that is in use is no refusal."""
+    if not command.reads_prices or isinstance(refusal, (InFlight, IdempotencyConflict)):
         return
     stock = books.stocks.get(command.rows[0])
-    if command.reads_prices and stock and stock.opens_at:
+    if stock and stock.opens_at:
         books.refused[tally_of(stock.product, stock.opens_at), refusal.code] += 1
 
 

@@ -66,6 +66,7 @@ class DropAdmin(ReadOnlyAdmin[Drop]):
             **super().page_context(request, row),
             "title": row.name,
             "live": live(row),
+            "days_left": row.seconds_to_opening // 86_400,
             "preview": row.opens_later or not row.is_published,
             "days": LASTS.days,
         }
