@@ -1,6 +1,7 @@
 """A whole drop in the browser: the page of the product, the waiting room, and the way back."""
 
 import re
+from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
@@ -24,7 +25,7 @@ def opens_in(shop: Shop, shelf: Shelf, seconds: int) -> None:
 
 
 @pytest.fixture
-def drop(shop: Shop) -> Shelf:
+def drop(shop: Shop) -> Iterator[Shelf]:
     """A product that opens in ten minutes."""
     shelf = untouched(shop)
     opens_in(shop, shelf, 600)
