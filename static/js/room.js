@@ -62,7 +62,7 @@ function showLine(marks, pace, supply) {
 }
 
 function hear([phase, supply, held, next, waiting, pace, ...marks]) {
-  const stock = supply > 0 ? "left" : held > 0 ? "held" : "sold";
+  const stock = supply > 0 || phase === "early" ? "left" : held > 0 ? "held" : "sold";
   put("supply", supply);
   put("held", held);
   put("waiting", waiting);

@@ -13,7 +13,18 @@ from pathlib import Path
 from django.db import connection
 
 from reservations.clock.audit import audit_stock
-from tests.benchmarks import clock, fairness, history, http, journeys, live, money, pages, telling
+from tests.benchmarks import (
+    clock,
+    fairness,
+    history,
+    http,
+    journeys,
+    live,
+    money,
+    pages,
+    rooms,
+    telling,
+)
 from tests.benchmarks.contenders import CONTENDERS, STORED_FUNCTION, allo
 from tests.benchmarks.load import Measured, measure
 from tests.migrations import migrate_unhurried
@@ -44,6 +55,7 @@ def report(rows: list[int], wanted: Collection[str]) -> Iterator[str]:
         "Reservations per second": lambda: throughput(rows),
         "Fairness": fairness.report,
         "Live updates": lambda: chain(live.report(), telling.report(rows)),
+        "Waiting rooms": rooms.report,
         "Pages": pages.report,
         "Whole journeys": journeys.report,
         "Settlements": lambda: money.report(rows),

@@ -21,6 +21,7 @@ from django.core.management import call_command
 from allo.live import tokens
 from allo.live.message import Message
 from allo.live.publisher import send
+from allo.live.rooms.passes import Place, sign_place
 from tests.benchmarks.load import Measured
 from tests.running import PROJECT, free_port, wait_for
 
@@ -60,10 +61,10 @@ def report() -> Iterator[str]:
 
 def _measure(streams: int, web: int) -> str:
     with server("allo.gunicorn_live", "LIVE_PORT", "/live/health") as (process, port):
-        worker = _child(process.pid)
-        before = _memory(worker)
+        worker = child(process.pid)
+        before = memory(worker)
         with listening(port, streams, TOPIC) as (opened, stop):
-            each = (_memory(worker) - before) / max(opened, 1)
+            each = (memory(worker) - before) / max(opened, 1)
             page, sent = browse(web, tells=True)
             time.sleep(LISTENING_ON_SECONDS)
             return _row(opened, sent, stop(), each, page)
@@ -159,13 +160,12 @@ def _listen(port: int, streams: int, topic: str, pipe: Connection) -> None:
 
 async def _open(port: int, streams: int, topic: str, pipe: Connection) -> None:
     loop = asyncio.get_running_loop()
-    page = urlencode({"t": tokens.sign_shared([topic]), "at": time.time_ns() // 1000})
-    request = f"GET /live/?{page} HTTP/1.1\r\nHost: live\r\n\r\n".encode()
     heard: Heard = defaultdict(list)
     readers: list[Reader] = []
     until = loop.time() + OPENING_SECONDS
     while len(readers) < streams and loop.time() < until:
-        opened = [Reader(request, heard) for _ in range(min(AT_ONCE, streams - len(readers)))]
+        numbers = range(len(readers), min(streams, len(readers) + AT_ONCE))
+        opened = [Reader(_request(topic, number), heard) for number in numbers]
         # Each local address has a limited number of ports, so several addresses are used.
         source = (f"127.0.0.{2 + len(readers) // 20_000}", 0)
         for reader in opened:
@@ -176,6 +176,18 @@ async def _open(port: int, streams: int, topic: str, pipe: Connection) -> None:
     pipe.send(len(readers))
     await loop.run_in_executor(None, pipe.recv)
     pipe.send(dict(heard))
+
+
+def _request(topic: str, number: int) -> bytes:
+    """Of a shop's page, or of a visitor of a waiting room, whose scores are numbers."""
+    kind, _, room = topic.partition(":")
+    if kind == "room":
+        place = sign_place(Place(int(room), f"visitor-{number:020}", float(number)))
+        path = f"/live/room/{room}/stream?{urlencode({'place': place})}"
+    else:
+        token = tokens.sign_shared([topic])
+        path = f"/live/?{urlencode({'t': token, 'at': time.time_ns() // 1000})}"
+    return f"GET {path} HTTP/1.1\r\nHost: live\r\n\r\n".encode()
 
 
 # --- processes ------------------------------------------------------------------------------------
@@ -218,11 +230,11 @@ def _get(connection: http.client.HTTPConnection, path: str) -> None:
     assert response.status == 200, response.status
 
 
-def _child(pid: int) -> int:
+def child(pid: int) -> int:
     return int(Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0])
 
 
-def _memory(pid: int) -> float:
+def memory(pid: int) -> float:
     """Resident kilobytes."""
     status = Path(f"/proc/{pid}/status").read_text()
     return float(status.split("VmRSS:")[1].split()[0])

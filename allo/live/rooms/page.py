@@ -71,13 +71,21 @@ def _context(numbers: Numbers, seen: Seen) -> dict[str, Any]:
         "numbers": numbers,
         "seen": seen,
         "place": seen.rank + 1,
+        # Who has just come is not in the numbers yet.
+        "waiting": max(numbers.waiting, seen.rank + 1),
         "opens_at": opens_at,
         "moved_from": moved and datetime.fromtimestamp(moved, UTC),
         "estimate": estimate(seen.rank, numbers.pace),
         "scarce": 0 < numbers.supply <= seen.rank,
-        "stock": "left" if numbers.supply else "held" if numbers.held else "sold",
+        "stock": _stock(numbers),
         "refresh": _refresh(numbers, seen),
     }
+
+
+def _stock(numbers: Numbers) -> str:
+    if numbers.supply or numbers.phase == "early":
+        return "left"
+    return "held" if numbers.held else "sold"
 
 
 def _refresh(numbers: Numbers, seen: Seen) -> int:
