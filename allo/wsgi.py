@@ -9,6 +9,15 @@ os.environ.setdefault("DATABASE_POOL_SIZE", os.environ.get("WEB_THREADS", "16"))
 
 # Loads the Celery application, so that tasks queued by pages reach the workers.
 import allo.celery  # noqa: F401
+from allo.web.pressure import pressure
 from allo.web.shared.front import front
 
-application = front()
+
+def _keep_rooms() -> None:
+    # Its models are not loaded before the application is.
+    from reservations.room_keeping import Keeper  # noqa: PLC0415
+
+    Keeper().run()
+
+
+application = pressure.counting(front(), beside=_keep_rooms)

@@ -22,6 +22,7 @@ from catalog import pictures
 from catalog.events import publish_pages
 from catalog.forms import BEST_MATCH
 from catalog.models import Category, CategorySlug, Product, ProductQuerySet, ProductSlug, sized
+from catalog.openings import in_words
 from catalog.product_form import ProductForm
 from catalog.slugs import refuse_used
 from catalog.tasks import make_sizes
@@ -117,6 +118,7 @@ class ProductAdmin(Questions[Product]):
                     "max_per_customer",
                     "position",
                     "published_at",
+                    "opens_at",
                 )
             },
         ),
@@ -150,6 +152,8 @@ class ProductAdmin(Questions[Product]):
 
     @admin.display(description="In the shop", ordering="published_at")
     def shown(self, row: Product) -> SafeString:
+        if row.is_published and row.opens_later:
+            return flag(f"opens {timezone.localtime(row.opens_at):%-d %b %Y, %H:%M}")
         if row.is_published:
             return flag("published", "good")
         if row.published_at:
@@ -160,7 +164,7 @@ class ProductAdmin(Questions[Product]):
     # --- one of them ----------------------------------------------------------------------------
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        return () if _may_publish(request) else ("published_at",)
+        return () if _may_publish(request) else ("published_at", "opens_at")
 
     def get_form(self, request: HttpRequest, *args: Any, **more: Any) -> Any:
         """Removes the links to edit a category: here one is only chosen or added."""
@@ -171,7 +175,8 @@ class ProductAdmin(Questions[Product]):
         return form
 
     def page_context(self, request: HttpRequest, row: Product) -> dict[str, Any]:
-        preview = "" if row.is_published else f"{row.get_absolute_url()}?preview"
+        as_it_is = row.is_published and not row.opens_later
+        preview = "" if as_it_is else f"{row.get_absolute_url()}?preview"
         return {**super().page_context(request, row), "preview_url": preview}
 
     def _changeform_view(self, request: HttpRequest, *args: Any) -> HttpResponse:
@@ -190,6 +195,8 @@ class ProductAdmin(Questions[Product]):
         pictures.hold_retired(obj)
         super().save_model(request, obj, form, change)
         transaction.on_commit(partial(publish_pages, [obj.pk]), robust=True)
+        if change and "opens_at" in form.changed_data:
+            _say_opening(request, obj)
         if "image" in form.changed_data:
             # If it cannot be queued, the clock's next run makes the sizes.
             transaction.on_commit(partial(ask, make_sizes))
@@ -226,6 +233,12 @@ class ProductAdmin(Questions[Product]):
         transaction.on_commit(publish, robust=True)
         names = named([product.name for product in products], 5)
         messages.success(request, f"{verb.title()}ed {names}.")
+
+
+def _say_opening(request: HttpRequest, product: Product) -> None:
+    opens_at = product.opens_at
+    when = f"opens on {in_words(opens_at)}" if opens_at else "has no opening any more"
+    messages.info(request, f"{product.name} {when}. Pages that are open show it within seconds.")
 
 
 def _may_publish(request: HttpRequest) -> bool:

@@ -36,6 +36,11 @@ class PictureField(forms.FileField):
         return redrawn
 
 
+def _moment(label: str, help_text: str) -> forms.DateTimeField:
+    widget = forms.DateTimeInput({"type": "datetime-local"}, format="%Y-%m-%dT%H:%M")
+    return forms.DateTimeField(label=label, required=False, help_text=help_text, widget=widget)
+
+
 class ProductForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for type checkers alone
     price = forms.DecimalField(
         label="Price (₹)",
@@ -50,11 +55,10 @@ class ProductForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for typ
         " 1600 pixels wide or more.",
     )
 
-    published_at = forms.DateTimeField(
-        label="Published from",
-        required=False,
-        help_text="When it appears in the shop. Empty: it does not.",
-        widget=forms.DateTimeInput({"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
+    published_at = _moment("Published from", "When it appears in the shop. Empty: it does not.")
+    opens_at = _moment(
+        "Opens",
+        "Until then the shop shows a countdown, and nobody can hold any. Empty: it is open.",
     )
 
     class Meta:
@@ -62,6 +66,7 @@ class ProductForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for typ
         fields = (
             "name", "slug", "category", "tagline", "description", "material", "dimensions_cm",
             "gst_percent", "max_per_customer", "image", "alt", "position", "published_at",
+            "opens_at",
         )  # fmt: skip
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

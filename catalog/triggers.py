@@ -79,5 +79,12 @@ OF_PRODUCT = (
         operation=pgtrigger.Delete,
         func="DELETE FROM catalog_searchtext WHERE product_id = OLD.id; RETURN NULL;",
     ),
+    pgtrigger.Trigger(
+        name="opening_has_its_time",
+        when=pgtrigger.Before,
+        operation=pgtrigger.UpdateOf("opens_at"),
+        condition=pgtrigger.Condition("OLD.opens_at IS DISTINCT FROM NEW.opens_at"),
+        func="NEW.opening_set_at = clock_timestamp(); RETURN NEW;",
+    ),
     *_keeping_slugs("product"),
 )

@@ -4,6 +4,7 @@ change, so each process caches them for a few seconds. Quantities are never cach
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from catalog.models import Product
 from catalog.slugs import slug_now
@@ -18,6 +19,8 @@ class Shelves:
     """A published product's inventory rows by the code of their warehouse, in the shop's order."""
 
     product: str
+    product_id: int
+    opens_at: datetime | None
     rows: Mapping[str, int]
     codes: Mapping[int, str]
     known_until: float
@@ -40,15 +43,13 @@ def forget() -> None:
 
 
 def _read(slug: str, until: float) -> Shelves:
-    published = Product.objects.published().filter(slug=slug)
-    found = list(
-        Inventory.objects.filter(product__in=published)
-        .order_by("warehouse__position", "pk")
-        .values_list("pk", "warehouse__code")
-    )
-    if not found and not published.exists():
+    product = Product.objects.published().filter(slug=slug).only("opens_at").first()
+    if product is None:
         _known.pop(slug, None)
         if now := slug_now(slug):
             return _read(now, until)
         raise Product.DoesNotExist
-    return Shelves(slug, {code: row for row, code in found}, dict(found), until)
+    rows = Inventory.objects.filter(product=product).order_by("warehouse__position", "pk")
+    codes = dict(rows.values_list("pk", "warehouse__code"))
+    named = {code: row for row, code in codes.items()}
+    return Shelves(slug, product.pk, product.opens_at, named, codes, until)

@@ -1,11 +1,13 @@
 """Why a verb refuses. Each refusal carries what a page or an API response shows of it."""
 
 from datetime import datetime, timedelta
+from math import ceil
 from typing import ClassVar
 from uuid import UUID
 
 from django.utils.timezone import localtime
 
+from catalog.openings import in_words
 from catalog.templatetags.money import inr
 
 
@@ -107,6 +109,35 @@ class CoolingDown(ReservationError):
         )
         self.unpaid = unpaid
         self.until = until
+
+
+class NotOpen(ReservationError):
+    """The product cannot be held before `opens_at`, which is `seconds` away, rounded up, by the
+    clock of the database."""
+
+    code = "not_open"
+    transient = True
+
+    def __init__(self, opens_at: datetime, now: datetime) -> None:
+        super().__init__(f"It opens on {in_words(opens_at)}. Nobody can hold any before.")
+        self.opens_at = opens_at
+        self.seconds = ceil((opens_at - now).total_seconds())
+
+
+class WaitingRoom(ReservationError):
+    """The product has a waiting room that has not let the caller in, or whose ticket is `used`. No
+    verb raises it: it is checked where requests come in."""
+
+    code = "waiting_room"
+    transient = True
+
+    def __init__(self, *, used: bool = False) -> None:
+        super().__init__(
+            "Your turn has passed, or was used. Take a new place: it is behind those who wait now."
+            if used
+            else "Many people want this at once, so they are let in one after another. Take a place"
+            " in the waiting room: it leads back when it is your turn."
+        )
 
 
 class ReservationExpired(ReservationError):

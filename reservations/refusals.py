@@ -7,7 +7,14 @@ from django.urls import reverse
 
 from inventory.models import Warehouse
 from reservations.engine.idempotency import Outcome, Reply
-from reservations.exceptions import InsufficientStock, LimitReached, ReservationError, Storage
+from reservations.exceptions import (
+    InsufficientStock,
+    LimitReached,
+    NotOpen,
+    ReservationError,
+    Storage,
+    WaitingRoom,
+)
 from reservations.models import Reservation
 
 DONE, CONFLICT, GONE, TOO_MANY, BUSY = 303, 409, 410, 429, 503
@@ -75,6 +82,14 @@ def rate_limited(seconds: int) -> Refusal:
     return Refusal("rate_limited", detail, retry_after=seconds)
 
 
+def not_let_in() -> Refusal:
+    return Refusal(
+        "not_let_in",
+        "What leads here works once, for two minutes, and only in the browser that waited. Take a"
+        " place, or go back to the one you have.",
+    )
+
+
 def not_known() -> Refusal:
     """Without a cookie a double click would come from two holders, and hold twice."""
     return Refusal(
@@ -84,6 +99,8 @@ def not_known() -> Refusal:
 
 
 def _status(refusal: ReservationError) -> int:
+    if isinstance(refusal, NotOpen | WaitingRoom):
+        return CONFLICT
     if refusal.transient or isinstance(refusal, Storage):
         return BUSY
     return GONE if refusal.code == "reservation_expired" else CONFLICT

@@ -20,7 +20,7 @@ from checkout.orders import adopting
 from reservations import services
 from reservations.exceptions import Busy
 from reservations.models import AdoptedHolder
-from reservations.shop import visitor
+from reservations.shop import room, visitor
 from reservations.shop.holders import holders_of
 
 logger = logging.getLogger(__name__)
@@ -123,6 +123,7 @@ def sign_out(request: HttpRequest, response: HttpResponse) -> HttpResponse:
     note_holds(request, holds=False)
     browser.forget(response)
     visitor.forget(response)
+    room.forget(response, request)
     response.headers["Clear-Site-Data"] = '"cache"'
     return response
 

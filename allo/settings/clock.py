@@ -24,6 +24,12 @@ CELERY_BEAT_SCHEDULE = {
         # A queued sweep is useless once the next one is queued.
         "options": {"expires": max(EXPIRY_SWEEP_SECONDS - 1, 1)},
     },
+    # What is open is kept by the web processes too, each second.
+    "keep-rooms": {
+        "task": "reservations.clock.tasks.keep_rooms",
+        "schedule": 5,
+        "options": {"expires": 4},
+    },
     # What the provider's messages and the shoppers' return pages did not settle.
     "settle-payments": {
         "task": "checkout.tasks.settle_due",

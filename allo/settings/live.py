@@ -1,11 +1,16 @@
 """Redis and live updates."""
 
+import re
+
 from allo.settings.environment import env
 
 REDIS_URL = env.str("REDIS_URL", default="redis://127.0.0.1:6379/0")
 
 # The live process's address for pages; by default the shop's origin, behind a proxy.
 LIVE_URL = env.str("LIVE_URL", default="") or "/live/"
+# Empty if it is the shop's.
+_origin = re.match(r"https?://[^/]+", LIVE_URL)
+LIVE_ORIGIN = _origin[0] if _origin else ""
 # If it has another origin, only pages of these origins may listen.
 LIVE_ALLOW_ORIGINS = env.list("LIVE_ALLOW_ORIGINS", default=[])
 # Shops that share a Redis need different channels.

@@ -37,6 +37,9 @@ for _name in (
     _rate = globals()[_name]
     if not re.fullmatch(r"off|[1-9]\d*/[smh]", _rate):
         raise ImproperlyConfigured(f'{_name} is "{_rate}"; give "30/m", "5/s" or "off".')
+# Before an opening, and after it; the second is 0 for no waiting rooms.
+ROOM_OPENS_BEFORE_SECONDS = env.int("ROOM_OPENS_BEFORE_SECONDS", default=1800)
+ROOM_LASTS_SECONDS = env.int("ROOM_LASTS_SECONDS", default=3600)
 EXPIRY_SWEEP_SECONDS = min(env.int("EXPIRY_SWEEP_SECONDS", default=10), 60)
 
 # After how long the clock deletes old rows. Sessions are deleted when they expire.

@@ -1,14 +1,14 @@
 """What browsers may load, cookies, passwords, sign-in limits, uploads."""
 
-import re
 from datetime import timedelta
 
 from csp.constants import NONE, SELF
 
 from allo.settings.environment import HTTPS, TRUSTED_PROXIES, env
-from allo.settings.live import LIVE_URL
+from allo.settings.live import LIVE_ORIGIN
 
-_live_origin = re.match(r"https?://[^/]+", LIVE_URL)
+# The shop itself, and the live process if it has another origin.
+_own = [SELF, *filter(None, [LIVE_ORIGIN])]
 
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
@@ -18,9 +18,10 @@ CONTENT_SECURITY_POLICY = {
         "img-src": [SELF, "data:"],
         "media-src": ["blob:"],
         "font-src": [SELF],
-        "connect-src": [SELF, *([_live_origin[0]] if _live_origin else [])],
+        "connect-src": _own,
         "manifest-src": [SELF],
-        "form-action": [SELF],
+        # A form leads into the waiting room, and Chromium applies this to redirects as well.
+        "form-action": _own,
         "base-uri": [NONE],
         "frame-ancestors": [NONE],
     }
@@ -30,6 +31,9 @@ SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 # With `__Host-` no other subdomain can set it. See `reservations.shop.visitor`.
 VISITOR_COOKIE_NAME = "__Host-allo_visitor" if HTTPS else "allo_visitor"
+# Before the number of a waiting room. See `reservations.shop.room`.
+PLACE_COOKIE_NAME = "__Host-allo_place_" if HTTPS else "allo_place_"
+TICKET_COOKIE_NAME = "__Host-allo_ticket_" if HTTPS else "allo_ticket_"
 # See `allo.codes.browser`.
 CODE_COOKIE_NAME = "__Host-allo_code" if HTTPS else "allo_code"
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0

@@ -28,6 +28,7 @@ SECTIONS = {
         "checkout.OrderLine",
         "checkout.OrderEvent",
         "reservations.Reservation",
+        "catalog.Drop",
         "reservations.StaffAction",
         "reservations.AdoptedHolder",
         "reservations.CooldownLift",

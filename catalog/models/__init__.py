@@ -1,6 +1,7 @@
 """Products, their categories, pictures and old addresses, and their search index."""
 
 from catalog.models.category import Category
+from catalog.models.drop import Drop
 from catalog.models.product import (
     MOST_GST,
     UNRANKED,
@@ -18,6 +19,7 @@ __all__ = [
     "UNRANKED",
     "Category",
     "CategorySlug",
+    "Drop",
     "Product",
     "ProductQuerySet",
     "ProductSlug",

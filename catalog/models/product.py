@@ -1,5 +1,6 @@
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import sha256
+from math import ceil
 from typing import Self
 
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
@@ -95,6 +96,11 @@ class Product(models.Model):
     published_at = models.DateTimeField(
         "published from", null=True, blank=True, help_text="Not in the shop before."
     )
+    opens_at = models.DateTimeField(
+        "opens", null=True, blank=True, help_text="Nobody can hold any before this moment."
+    )
+    # Calendars replace an earlier entry by one that was set later; a trigger keeps it.
+    opening_set_at = models.DateTimeField(db_default=Now(), editable=False)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     # annotated in `reservations.availability`
@@ -138,6 +144,16 @@ class Product(models.Model):
     @property
     def is_published(self) -> bool:
         return self.published_at is not None and self.published_at <= timezone.now()
+
+    @property
+    def opens_later(self) -> bool:
+        return self.seconds_to_opening > 0
+
+    @property
+    def seconds_to_opening(self) -> int:
+        """Rounded up; 0 or less if it is open."""
+        left = self.opens_at - timezone.now() if self.opens_at else timedelta()
+        return ceil(left.total_seconds())
 
     @property
     def srcset(self) -> str:

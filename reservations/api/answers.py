@@ -6,7 +6,9 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.http import HttpResponse
+from django.urls import reverse
 
 from allo.api_kit import problems
 from allo.api_kit.fresh import encode
@@ -20,10 +22,12 @@ from reservations.exceptions import (
     CoolingDown,
     InsufficientStock,
     LimitReached,
+    NotOpen,
     NotPending,
     PriceChanged,
     QuantityChanged,
     ReservationError,
+    WaitingRoom,
 )
 from reservations.models import Reservation
 from reservations.services import Verb
@@ -48,6 +52,20 @@ COOLING_DOWN = Kind(
     "Cooling down",
     "2 times lately you held this and did not pay for it. You can hold it again after 12:14 IST.",
     {"until": "2026-11-23T06:43:10.480000Z"},
+)
+NOT_OPEN = Kind(
+    409,
+    "not_open",
+    "Not open",
+    "It opens on Thursday 3 December 2026 at 18:00 IST. Nobody can hold any before.",
+    {"opens_at": "2026-12-03T12:30:00Z", "retry_after": 86400},
+)
+WAITING_ROOM = Kind(
+    409,
+    "waiting_room",
+    "Waiting room",
+    str(WaitingRoom()),
+    {"room": "https://shop.example/p/tidal/wait/"},
 )
 CONFLICT = Kind(
     409,
@@ -102,7 +120,8 @@ KINDS = {
     kind.code: kind
     for kind in (
         INSUFFICIENT_STOCK, ALREADY_HELD, QUANTITY_CHANGED, PRICE_CHANGED, LIMIT_REACHED,
-        COOLING_DOWN, CONFLICT, BEING_PAID, NOT_PENDING, EXPIRED, IN_FLIGHT, BUSY, STORAGE,
+        COOLING_DOWN, NOT_OPEN, WAITING_ROOM, CONFLICT, BEING_PAID, NOT_PENDING, EXPIRED,
+        IN_FLIGHT, BUSY, STORAGE,
     )
 }  # fmt: skip
 
@@ -202,9 +221,16 @@ _SAID: dict[type[ReservationError], Callable[[Any], dict[str, Any]]] = {
     QuantityChanged: lambda it: {"quantity": it.quantity},
     PriceChanged: lambda it: {"unit_paise": it.unit_paise, "price_paise": it.now_paise},
     CoolingDown: lambda it: {"until": _instant(it.until)},
+    NotOpen: lambda it: {"opens_at": _instant(it.opens_at), "retry_after": it.seconds},
     LimitReached: lambda it: {"limit": it.limit, "maximum": it.maximum},
     NotPending: lambda it: {"reservation_status": str(it.status), "ended_by": it.ended_by},
 }
+
+
+def shut_out(refusal: WaitingRoom, slug: str) -> HttpResponse:
+    """With the address at which a person takes a place."""
+    room = settings.SITE_URL + reverse("reservations:wait", args=[slug])
+    return response(Reply(WAITING_ROOM.status, WAITING_ROOM.body(str(refusal), {"room": room})))
 
 
 def _instant(moment: datetime) -> str:

@@ -25,11 +25,13 @@ from allo.api_kit.problems import Kind, Problem
 from allo.web.address import UNKNOWN, client_network
 from allo.web.idempotency_key import is_random_uuid
 from allo.web.rate import seconds_to_wait
+from inventory.shelves import Shelves
 from reservations import services
+from reservations.admission import Door
 from reservations.api import tokens
 from reservations.engine.commands import Holder
 from reservations.models import ApiToken, Reservation
-from reservations.shop import holders
+from reservations.shop import holders, room
 
 Scope = ApiToken.Scope
 
@@ -98,6 +100,10 @@ class Caller:
     def holder(self, customer: str | None) -> Holder:
         """The holder of a new hold, and what its unpaid units are counted by."""
         raise NotImplementedError
+
+    def entrance(self, shelves: Shelves) -> Door | None:
+        """The door that it has to go through to hold some; None without a waiting room."""
+        return room.door_of(self.request, shelves.product_id, shelves.opens_at)
 
     def check_key(self, key: str) -> None:
         """Raises `Problem` for a key that other clients might use too."""
@@ -194,6 +200,9 @@ class Merchant(Caller):
 
     def may_hold_more(self) -> bool:
         return Scope.RESERVE in self.token.scopes
+
+    def entrance(self, shelves: Shelves) -> None:
+        """It does not wait: it has a rate and a cap of its own."""
 
     def wait(self, scope: Scope) -> int:  # noqa: ARG002
         return seconds_to_wait(self.token.rate, "token", self.name)

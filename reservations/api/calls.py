@@ -8,6 +8,7 @@ from ninja import Router
 
 from allo.api_kit.problems import Problem
 from allo.web.idempotency_key import REPLAY
+from allo.web.pressure import pressure
 from catalog.models import Product
 from inventory.shelves import Shelves, shelves_of
 from reservations import services
@@ -17,7 +18,7 @@ from reservations.api.callers import INSUFFICIENT_SCOPE, Scope
 from reservations.api.guard import ApiRequest, Guard
 from reservations.api.openapi import ENDED, EXAMPLE, TOKEN
 from reservations.api.schemas import Held, NewlyHeld, Quantity, Wanted
-from reservations.exceptions import InsufficientStock
+from reservations.exceptions import InsufficientStock, WaitingRoom
 
 router = Router(tags=["Reservations"])
 
@@ -34,6 +35,8 @@ router = Router(tags=["Reservations"])
         answers.ALREADY_HELD,
         answers.LIMIT_REACHED,
         answers.COOLING_DOWN,
+        answers.NOT_OPEN,
+        answers.WAITING_ROOM,
         status=201,
         says="The units are held until `expires_at`.",
         headers=("Location", REPLAY),
@@ -52,9 +55,19 @@ def reserve(request: ApiRequest, wanted: Wanted) -> HttpResponse:
     once = once_of(request, caller.key_owner(holder.name), "api:reserve", wanted.model_dump, render)
     if not rows:
         return answers.response(answers.refused(InsufficientStock(0)))
-    return answers.respond(
-        services.reserve_in, once, render, rows=rows, quantity=wanted.quantity, holder=holder
-    )
+    entrance = caller.entrance(shelves)
+    try:
+        if entrance and entrance.knock():
+            entrance.admit(once)
+    except WaitingRoom as shut:
+        return answers.shut_out(shut, shelves.product)
+    with pressure.timing():
+        response = answers.respond(
+            services.reserve_in, once, render, rows=rows, quantity=wanted.quantity, holder=holder
+        )
+    if entrance and response.status_code == 201 and REPLAY not in response:
+        entrance.passed(wanted.quantity)
+    return response
 
 
 @router.post(
@@ -68,6 +81,7 @@ def reserve(request: ApiRequest, wanted: Wanted) -> HttpResponse:
         answers.INSUFFICIENT_STOCK,
         answers.LIMIT_REACHED,
         answers.COOLING_DOWN,
+        answers.NOT_OPEN,
         answers.PRICE_CHANGED,
         answers.QUANTITY_CHANGED,
         answers.BEING_PAID,

@@ -71,7 +71,8 @@ class StockOut(BaseModel):
 
 class ProductOut(BaseModel):
     """A product. If every unit is held, `next_lapse_at` is when the first hold may lapse. One
-    customer may hold and have bought `max_per_customer` units together; null is no limit."""
+    customer may hold and have bought `max_per_customer` units together; null is no limit. Nobody
+    can hold any before `opens_at`; null is no opening."""
 
     model_config = ConfigDict(title="Product")
 
@@ -85,6 +86,7 @@ class ProductOut(BaseModel):
     price_paise: int
     currency: Literal["INR"]
     max_per_customer: int | None
+    opens_at: datetime | None
     url: str
     image: Picture
     available: int
@@ -110,6 +112,7 @@ PRODUCT = {
     "price_paise": 385000,
     "currency": "INR",
     "max_per_customer": None,
+    "opens_at": None,
     "url": "/p/tidal/",
     "image": {
         "url": "/media/products/tidal.0123456789ab.webp",
@@ -220,6 +223,7 @@ def _facts(product: Product, stock: list[dict[str, Any]]) -> dict[str, Any]:
         "price_paise": product.price_paise,
         "currency": "INR",
         "max_per_customer": product.max_per_customer,
+        "opens_at": product.opens_at and _instant(product.opens_at),
         "url": product.get_absolute_url(),
         "image": {
             "url": product.image.url,
@@ -228,6 +232,10 @@ def _facts(product: Product, stock: list[dict[str, Any]]) -> dict[str, Any]:
             "alt": product.alt,
         },
         "available": available,
-        "next_lapse_at": lapse and lapse.isoformat().replace("+00:00", "Z"),
+        "next_lapse_at": lapse and _instant(lapse),
         "stock": stock,
     }
+
+
+def _instant(moment: datetime) -> str:
+    return moment.isoformat().replace("+00:00", "Z")

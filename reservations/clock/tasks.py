@@ -2,12 +2,18 @@
 
 from celery import shared_task
 
+from reservations import room_keeping
 from reservations.clock import audit, expiry, pruning
 
 
 @shared_task
 def expire_due() -> None:
     expiry.expire_due()
+
+
+@shared_task
+def keep_rooms() -> None:
+    room_keeping.keep_due()
 
 
 @shared_task

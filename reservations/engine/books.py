@@ -67,6 +67,7 @@ class Books:
         self.before: list[Also] = []
         self.after: list[Also] = []
         self.replied: list[tuple[Once, Reply, UUID | None]] = []
+        self.refused: Counter[tuple[str, str]] = Counter()
         self._happened: list[ReservationEvent] = []
         self._reservations: dict[UUID, Reservation] = {}
         self._pending: dict[str, list[Reservation]] = defaultdict(list)

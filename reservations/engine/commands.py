@@ -25,6 +25,7 @@ from reservations.exceptions import (
     Busy,
     InsufficientStock,
     LimitReached,
+    NotOpen,
     PriceChanged,
     QuantityChanged,
 )
@@ -94,13 +95,15 @@ class Reserve(Command):
             if same := [hold for hold in existing if hold.quantity == self.quantity]:
                 return same[0]
             raise AlreadyHeld(existing[0].id, existing[0].quantity)
+        stock = books.stock(self.rows[0])
+        _check_open(books, stock)
         live = sum(not hold.is_due(books.now) for hold in books.pending_of(self.holder.name))
         limits.check("RESERVATION_MAX_LIVE", live + 1, settings.RESERVATION_MAX_LIVE)
-        wanted = limits.Wanted(self.quantity, self.quantity, books.stock(self.rows[0]))
+        wanted = limits.Wanted(self.quantity, self.quantity, stock)
         limits.check_units(books, self.holder, wanted)
-        stock = self._stock(books)
+        best = self._stock(books)
         network = limits.network_of(books, self.holder)
-        return books.hold(stock, self.quantity, self.holder.name, network)
+        return books.hold(best, self.quantity, self.holder.name, network)
 
     def _existing(self, books: Books) -> list[Reservation]:
         """The holder's live reservations of these rows; the dead ones are expired."""
@@ -125,7 +128,7 @@ class Reserve(Command):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change(Command):
     """Hold `quantity` units (1 or more) of the same row until the same time. Fewer units are always
-    possible; more only within all limits and at an unchanged price."""
+    possible; more only once the product is open, within all limits and at an unchanged price."""
 
     quantity: int
 
@@ -146,6 +149,7 @@ class Change(Command):
             # Adopted since that was read, so its holder's name is not locked: try again.
             raise Busy
         stock, more = books.stock(held.inventory_id), self.quantity - held.quantity
+        _check_open(books, stock)
         limits.check_units(books, self.holder, limits.Wanted(self.quantity, more, stock))
         if stock.unit_paise != held.unit_paise:
             raise PriceChanged(held.unit_paise, stock.unit_paise)
@@ -217,6 +221,12 @@ class Expire(Command):
         if reservation.is_due(books.now):
             books.end(reservation, Status.EXPIRED)
         return reservation
+
+
+def _check_open(books: Books, stock: Stock) -> None:
+    """By the clock that was read under the locks, as every process has the same one."""
+    if stock.opens_at and books.now < stock.opens_at:
+        raise NotOpen(stock.opens_at, books.now)
 
 
 def _check_seen(command: Command, reservation: Reservation) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import datetime
 
 
 @dataclass(slots=True)
@@ -12,11 +13,12 @@ class Stock:
     product: int
     total: int
     reserved: int
-    # The price of a unit, the product's name and what its limits are made of: read only for
-    # commands that need them (`Command.reads_prices`).
+    # The price of a unit, the product's name, its opening and what its limits are made of: read
+    # only for commands that need them (`Command.reads_prices`).
     unit_paise: int = 0
     name: str = ""
     max_per_customer: int | None = None
+    opens_at: datetime | None = None
     # Of its product in all warehouses: not locked, so they may be a moment old.
     total_everywhere: int = 0
     rows_everywhere: Collection[int] = ()
@@ -25,16 +27,18 @@ class Stock:
     nothing_due: bool = False  # this transaction has expired every dead hold of the row
     lapse_moved: bool = False  # another of its holds may be the first to lapse now
 
-    def describe(
+    def describe(  # noqa: PLR0917 - the columns of one statement
         self,
         unit_paise: int,
         name: str,
         max_per_customer: int | None,
+        opens_at: datetime | None,
         total_everywhere: int,
         rows_everywhere: Collection[int],
     ) -> None:
         """Sets what is known of its product."""
         self.unit_paise, self.name, self.max_per_customer = unit_paise, name, max_per_customer
+        self.opens_at = opens_at
         self.total_everywhere, self.rows_everywhere = total_everywhere, rows_everywhere
 
     @property

@@ -19,6 +19,7 @@ from allo.postgresql.faults import (
     sqlstate_of,
 )
 from inventory.models import Inventory
+from reservations.engine import refused
 from reservations.engine.books import Books
 from reservations.engine.combining import Combiner, Later
 from reservations.engine.commands import Command
@@ -27,13 +28,7 @@ from reservations.engine.limits import Uncounted
 from reservations.engine.locks import Patience
 from reservations.engine.stock import Shortage
 from reservations.engine.storage import look_up, open_books, wait_for_above, write
-from reservations.exceptions import (
-    Busy,
-    IdempotencyConflict,
-    InFlight,
-    ReservationError,
-    Storage,
-)
+from reservations.exceptions import Busy, IdempotencyConflict, InFlight, ReservationError, Storage
 from reservations.models import Reservation
 
 logger = logging.getLogger(__name__)
@@ -194,6 +189,7 @@ def _transact(commands: Sequence[Command], patience: Patience) -> list[Served]:
         write(books, commit=ours)
     # Now, or when the caller's transaction commits. Robust: an error here must not undo anything.
     transaction.on_commit(lambda: publish_events(books.events), robust=True)
+    transaction.on_commit(lambda: refused.publish(books), robust=True)
     return outcomes
 
 
@@ -227,6 +223,7 @@ def _decide(books: Books, command: Command) -> Done | ReservationError:
         outcome: Outcome = _outcome(books, command)
     except ReservationError as refusal:
         outcome = refusal
+        refused.note(books, command, refusal)
     passing = isinstance(outcome, IdempotencyConflict) or getattr(outcome, "transient", False)
     return outcome if once is None or passing else books.keep_reply(once, outcome)
 

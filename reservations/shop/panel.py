@@ -12,7 +12,11 @@ from catalog.models import Product
 from inventory.models import Inventory, InventoryQuerySet
 from reservations.availability import with_next_lapse
 from reservations.models import Reservation
+from reservations.shop.forms import ReserveForm
 from reservations.shop.holders import live_holds, topics_of
+
+# What opens the dialog; the other part is a dialog's own refresh.
+DIALOG = "reserve-dialog-body"
 
 
 def stock_of(product: Product) -> list[Inventory]:
@@ -40,6 +44,7 @@ def panel(product: Product) -> dict[str, Any]:
     return {
         "product": product,
         "stock": stock,
+        "form": ReserveForm(stock, product=product),
         "available": sum(row.available for row in stock),
         "total": sum(row.total_units for row in stock),
         "next_lapse_at": next_lapse_of(stock),

@@ -30,12 +30,16 @@ def product(request: HttpRequest, slug: str) -> HttpResponse:
     product = (_by_slug if preview else _published_by_slug).first(slug)
     if product is None:
         raise Http404("no such product")
+    opens_at = product.opens_at if product.opens_later else None
+    if preview:
+        product.opens_at = None  # as if it were open
     related = _related(product.category_id, product.pk)
     context = {
         "product": product,
         "related": related,
         "related_keys": [other.pk for other in related],
         "preview": preview,
+        "opens_at": opens_at,
     }
     response = render(request, "catalog/product.html", context)
     if preview:

@@ -2,10 +2,11 @@
 
 from django.urls import path
 
-from reservations.shop import grid, product
+from reservations.shop import grid, opening, product
 
 app_name = "catalog"
 urlpatterns = [
     path("", grid.grid, name="grid"),
     path("p/<slug:slug>/", product.product, name="product"),
+    path("p/<slug:slug>/opening.ics", opening.opening, name="opening"),
 ]

@@ -6,7 +6,6 @@ from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
-from allo.postgresql.compiled import Compiled
 from allo.web.address import client_network
 from allo.web.idempotency_key import replayed
 from allo.web.parts import (
@@ -20,26 +19,38 @@ from allo.web.parts import (
     too_many,
     wants_part,
 )
+from allo.web.pressure import pressure
 from allo.web.rate import seconds_to_wait
 from allo.web.shared.keys import Sharing
 from allo.web.shared.pages import shared
-from catalog.models import Product, ProductQuerySet
+from catalog.models import Product
 from catalog.slugs import follow_renames
 from inventory.models import Inventory
 from reservations import refusals, services
+from reservations.admission import Door
 from reservations.availability import with_stock_and_lapse
 from reservations.engine.commands import Holder
 from reservations.engine.idempotency import Reply
-from reservations.exceptions import InsufficientStock, PriceChanged, QuantityChanged
+from reservations.exceptions import (
+    InsufficientStock,
+    PriceChanged,
+    QuantityChanged,
+    WaitingRoom,
+)
 from reservations.refusals import Refusal
-from reservations.shop import history, holders, visitor
+from reservations.shop import history, holders, room, visitor, waiting
 from reservations.shop import panel as panel_of
 from reservations.shop.forms import ReserveForm
 from reservations.shop.keys import key_of, once_for, reply
-from reservations.shop.panel import header_holds, holds_of, next_lapse_of, panel, stock_of
-
-# What opens the dialog; the other part is a dialog's own refresh.
-DIALOG = "reserve-dialog-body"
+from reservations.shop.panel import (
+    DIALOG,
+    header_holds,
+    holds_of,
+    next_lapse_of,
+    panel,
+    stock_of,
+)
+from reservations.shop.published import product_of, published
 
 
 def _differs(request: Request) -> bool:
@@ -47,7 +58,7 @@ def _differs(request: Request) -> bool:
     fresh as the event that it follows."""
     refreshes = wants_part(request) and request.htmx.target != DIALOG
     asks = request.method == "POST" or bool(request.GET)
-    return asks or refreshes or bool(holders.live_holds(request))
+    return asks or refreshes or room.has_ticket(request) or bool(holders.live_holds(request))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -56,11 +67,13 @@ def _differs(request: Request) -> bool:
 @visitor.known_again
 @shared(Sharing(targets=(DIALOG,), parts_only=True), unless=_differs)
 def reserve(request: Request, slug: str) -> HttpResponse:
-    product = _product(slug)
+    product = product_of(slug)
+    entrance = room.door_of(request, product.pk, product.opens_at)
     if request.method != "POST":
-        return _page(request, product, _form(request, product, initial=request.GET.dict()))
+        return _shown(request, product, entrance)
     key_of(request)
-    if wait := seconds_to_wait(settings.RESERVE_RATE, "reserve", client_network(request)):
+    network = client_network(request)
+    if wait := seconds_to_wait(settings.RESERVE_RATE, "reserve", network, beside=entrance):
         return _slow_down(request, product, wait)
     form = _form(request, product, data=request.POST)
     if not form.is_valid():
@@ -68,10 +81,7 @@ def reserve(request: Request, slug: str) -> HttpResponse:
     holder = holders.holder_for(request)
     if holder is None:
         return _page(request, product, form, refusals.not_known(), status=422)
-    answer = _hold(request, product, form, holder)
-    if answer.status != refusals.DONE:
-        return replayed(_refused(request, product, form, answer), answer.replayed)
-    return replayed(go_to(request, answer.body), answer.replayed)
+    return _held(request, product, form, holder, entrance)
 
 
 @require_safe
@@ -79,7 +89,7 @@ def reserve(request: Request, slug: str) -> HttpResponse:
 @follow_renames
 @shared(Sharing())
 def stock(request: HttpRequest, slug: str) -> HttpResponse:
-    product = get_object_or_404(with_stock_and_lapse(_published(slug)))
+    product = get_object_or_404(with_stock_and_lapse(published(slug)))
     return render(request, "reservations/_panel.html", panel(product))
 
 
@@ -93,7 +103,7 @@ def holds(request: HttpRequest) -> HttpResponse:
 @never_stored
 @follow_renames
 def mine(request: HttpRequest, slug: str) -> HttpResponse:
-    return HttpResponse(panel_of.mine(request, _product(slug)))
+    return HttpResponse(panel_of.mine(request, product_of(slug)))
 
 
 @require_safe
@@ -114,33 +124,51 @@ def reservations(request: HttpRequest) -> HttpResponse:
     return render(request, "reservations/list.html", context)
 
 
-def _published(slug: str) -> ProductQuerySet:
-    return Product.objects.published().select_related("category").order_by().filter(slug=slug)
+def _shown(request: Request, product: Product, entrance: Door | None) -> HttpResponse:
+    form = _form(request, product, initial=request.GET.dict())
+    if entrance and entrance.knock() and not form.holds:
+        return waiting.door(request, product)
+    return _page(request, product, form, entrance=entrance)
 
 
-_by_slug = Compiled(_published, str)
+def _held(
+    request: Request, product: Product, form: ReserveForm, holder: Holder, entrance: Door | None
+) -> HttpResponse:
+    try:
+        answer = _hold(request, product, form, holder, entrance)
+    except WaitingRoom as shut:
+        refusal = refusals.refusal(refusals.answer(shut))
+        return waiting.door(request, product, refusal, refusals.CONFLICT)
+    if answer.status != refusals.DONE:
+        return replayed(_refused(request, product, form, answer, entrance), answer.replayed)
+    response = go_to(request, answer.body)
+    room.forget_place(response, request, product.pk)
+    return replayed(response, answer.replayed)
 
 
-def _product(slug: str) -> Product:
-    product = _by_slug.first(slug)
-    if product is None:
-        raise Http404("no such product")
-    return product
-
-
-def _hold(request: HttpRequest, product: Product, form: ReserveForm, holder: Holder) -> Reply:
+def _hold(
+    request: HttpRequest,
+    product: Product,
+    form: ReserveForm,
+    holder: Holder,
+    entrance: Door | None,
+) -> Reply:
+    """Raises `WaitingRoom`."""
     if not form.stock:
         return refusals.answer(InsufficientStock(0))
     if form.saw:
         return _change(request, form, *form.saw)
     asked = {"product": product.pk, **form.cleaned_data}
-    return reply(
-        services.reserve_in,
-        once_for(request, holder.name, "reservations:reserve", asked),
-        rows=tuple(row.pk for row in ([form.row] if form.row else form.stock)),
-        quantity=form.cleaned_data["quantity"],
-        holder=holder,
-    )
+    once = once_for(request, holder.name, "reservations:reserve", asked)
+    if entrance:
+        entrance.admit(once)
+    rows = tuple(row.pk for row in ([form.row] if form.row else form.stock))
+    quantity = form.cleaned_data["quantity"]
+    with pressure.timing():
+        answer = reply(services.reserve_in, once, rows=rows, quantity=quantity, holder=holder)
+    if entrance and answer.status == refusals.DONE and not answer.replayed:
+        entrance.passed(quantity)
+    return answer
 
 
 def _change(request: HttpRequest, form: ReserveForm, row: Inventory, seen: int) -> Reply:
@@ -160,7 +188,9 @@ def _change(request: HttpRequest, form: ReserveForm, row: Inventory, seen: int) 
     )
 
 
-def _refused(request: Request, product: Product, form: ReserveForm, answer: Reply) -> HttpResponse:
+def _refused(
+    request: Request, product: Product, form: ReserveForm, answer: Reply, entrance: Door | None
+) -> HttpResponse:
     """The form again, filled in with what is left, so that one click reserves it."""
     if answer.status == refusals.BUSY and not wants_part(request):
         return busy(request, refusals.refusal(answer).code)
@@ -170,7 +200,8 @@ def _refused(request: Request, product: Product, form: ReserveForm, answer: Repl
     holders.look_again(request)
     offered = _form(request, product)
     offered.initial.update(_offer(offered.stock, form, refusal))
-    return holds_changed(_page(request, product, offered, refusal, status=answer.status))
+    page = _page(request, product, offered, refusal, answer.status, entrance=entrance)
+    return holds_changed(page)
 
 
 def _offer(stock: list[Inventory], form: ReserveForm, refusal: Refusal) -> dict[str, Any]:
@@ -202,6 +233,8 @@ def _page(
     form: ReserveForm,
     refusal: Refusal | None = None,
     status: int = 200,
+    *,
+    entrance: Door | None = None,
 ) -> HttpResponse:
     context = {
         "product": product,
@@ -210,6 +243,7 @@ def _page(
         "next_lapse_at": next_lapse_of(form.stock),
         "form": form,
         "refusal": refusal,
+        "turn_ends": entrance and entrance.turn_ends,
         "now": timezone.now(),
     }
     return render_part(request, "reservations/reserve.html", "reserve-form", context, status=status)

@@ -10,6 +10,7 @@ from django.utils.safestring import SafeString, mark_safe
 from allo.web.shared.holes import hole
 from allo.web.shared.keys import SHARED
 from catalog.models import Product
+from reservations.admission import ends
 from reservations.shop.panel import header_holds, mine, mine_of, panel
 
 register = template.Library()
@@ -29,6 +30,12 @@ def my_holds(context: dict[str, Any], product: Product) -> SafeString:
     request = context["request"]
     inside = mine(request, product)
     return mark_safe(hole(request, "mine", str(product.pk), mine_of, inside))  # noqa: S308
+
+
+@register.filter
+def has_waiting_room(product: Product) -> bool:
+    """Now or later."""
+    return product.opens_at is not None and not ends(product.opens_at)
 
 
 @register.simple_tag(takes_context=True)

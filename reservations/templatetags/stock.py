@@ -31,7 +31,10 @@ def hears_stock(products: Iterable[int]) -> SafeString:
 def stock_words(product: Product) -> dict[str, Any]:
     """What there is of a product `with_stock_and_lapse`, in words that are true."""
     return {
-        "state": stock_state(product.total, product.available),
+        "state": "opening"
+        if product.opens_later
+        else stock_state(product.total, product.available),
+        "product": product,
         "available": product.available,
         "next_lapse_at": product.next_lapse_at,
         "now": timezone.now(),
@@ -39,8 +42,10 @@ def stock_words(product: Product) -> dict[str, Any]:
 
 
 @register.filter
-def state_of(stock: Sequence[Inventory]) -> str:
-    """The state of a product whose rows these are."""
+def state_of(stock: Sequence[Inventory], product: Product) -> str:
+    """The state of the product whose rows these are."""
+    if product.opens_later:
+        return "opening"
     total = sum(row.total_units for row in stock)
     return stock_state(total, sum(row.available for row in stock))
 

@@ -17,13 +17,13 @@ function clock(seconds) {
 function show(time) {
   const left = Math.max(0, Math.ceil(time.dataset.until - now()));
   const words = left ? `${time.dataset.lead ?? ""}${clock(left)}` : (time.dataset.over ?? "0:00");
-  if (time.textContent !== words) time.textContent = words;
-  time.dispatchEvent(new CustomEvent("allo:left", { bubbles: true, detail: left }));
+  const news = new CustomEvent("allo:left", { bubbles: true, cancelable: true, detail: left });
+  if (time.dispatchEvent(news) && time.textContent !== words) time.textContent = words;
   if (!left) askSoon(time);
 }
 
-// After the end of a shopper's own hold the server decides. Many end at once, so a page waits up to
-// a second; if that did not help, it asks again, each time later.
+// After the end of a hold the server decides. Many end at once, so a page waits up to a second; then
+// it asks again, each time later.
 const plans = new Map();
 
 function askSoon(time) {
@@ -47,7 +47,7 @@ document.addEventListener("allo:now", ({ detail }) => {
 });
 addEventListener("htmx:afterRequest", ({ detail: { xhr } }) => {
   const date = Date.parse(xhr?.getResponseHeader("Date")) / 1000;
-  // The Date header has whole seconds: only a greater difference means that this clock had stopped.
+  // Date has whole seconds: only a greater difference means that this clock had stopped.
   if (Math.abs(date + 0.5 - now()) > 1.5) server += date + 0.5 - now();
 });
 

@@ -67,6 +67,12 @@ document.addEventListener("allo:shown", ({ detail: { product, its, state, time, 
   if (panel && its.some(({ id }) => !panel.querySelector(`[data-row="${id}"]`))) ask(panel, wait);
 });
 
+// Whether and when it opens changes more than numbers.
+document.addEventListener("allo:read", ({ detail: page }) => {
+  const [own, its] = [document, page].map((it) => it.querySelector("#reserve-panel"));
+  if (own && its && own.dataset.opening !== its.dataset.opening) ask(own, 0);
+});
+
 // Whether the page's product is not in the shop any more.
 document.addEventListener("allo:gone", ({ detail }) => {
   if (detail === gone) return;

@@ -46,26 +46,29 @@ function estimate(rank, pace) {
   if (pace < 1 / 600) return "";
   const minutes = (rank + 1) / pace / 60;
   const [low, high] = [Math.floor(minutes / SPREAD), Math.ceil(minutes * SPREAD)];
-  return high > 1 ? `${low} to ${high} minutes` : "less than a minute";
+  if (high <= 1) return "less than a minute";
+  return low ? `${low} to ${high} minutes` : `less than ${high} minutes`;
 }
 
-function showLine(marks, pace) {
+function showLine(marks, pace, supply) {
   const rank = before(Number(room.dataset.score), marks);
   const words = estimate(rank, pace);
+  const scarce = supply > 0 && rank >= supply;
   put("place", rank + 1);
   put("estimate", words);
   choose("part", "open");
-  for (const part of parts('[data-part="estimate"]')) part.hidden = !words;
+  for (const part of parts('[data-part="estimate"]')) part.hidden = scarce || !words;
+  for (const part of parts('[data-part="scarce"]')) part.hidden = !scarce;
 }
 
 function hear([phase, supply, held, next, waiting, pace, ...marks]) {
-  const stock = supply > 0 ? "left" : held > 0 ? "held" : "sold";
+  const stock = supply > 0 || phase === "early" ? "left" : held > 0 ? "held" : "sold";
   put("supply", supply);
   put("held", held);
   put("waiting", waiting);
   choose("stock", stock);
   if (phase !== "open") return;
-  showLine(marks, Number(pace));
+  showLine(marks, Number(pace), supply);
   if (room.dataset.phase !== "open") say("The doors are open: the order is drawn");
   room.dataset.phase = "open";
   if (Number(room.dataset.score) < Number(next.replace("inf", "Infinity"))) comeAgain();

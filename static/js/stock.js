@@ -1,8 +1,8 @@
-// Shows the numbers that messages carry, the newest of each row of stock. It sets words only: what
-// can have the focus, a value or a form stays as it is.
+// Shows the numbers of messages, the newest of each row of stock. It sets words only: what can have
+// the focus, a value or a form stays.
 const SET_BACK = 6e7;
-// Of numbers read in a page: a change has its time from before its commit, so a page that was read
-// after that time may still be without it.
+// Of numbers in a page: a change has its time from before its commit, so a page that was read after
+// that may be without it.
 const UNSURE = 2e6;
 const NUMBERS_EVERY = 10_000;
 const FEW = 5;
@@ -12,7 +12,7 @@ const tell = (name, detail) => document.dispatchEvent(new CustomEvent(name, { de
 const all = (selector, where = document) => [...where.querySelectorAll(selector)];
 const rows = new Map();
 
-// The older is passed over, unless the clock itself was set back.
+// The older is passed over, unless the clock was set back.
 const isNews = (at, known) => !known || at > known.at || at < known.at - SET_BACK;
 
 function keep(product, id, at, total, held, lapse) {
@@ -24,7 +24,7 @@ function read(where = document) {
   for (const { dataset } of its) {
     for (const row of dataset.rows.split(" ").filter(Boolean)) {
       const [id, total, held] = row.split(":");
-      // In the page it is the product's, which is the first of its rows'.
+      // In the page it is the product's: the first of its rows'.
       const lapse = held === total ? Number(dataset.lapse) : 0;
       const product = dataset.stock ?? dataset.of;
       keep(product, id, dataset.at - UNSURE, Number(total), Number(held), lapse);
@@ -50,7 +50,7 @@ function words(state, left, lapse) {
   return lapse ? ["All held – next may free up ", timeOf(lapse)] : ["All held"];
 }
 
-// In the place of the old: changed in place, a longer text would count as a shift of the layout.
+// Changed in its place, a longer text would count as a shift of the layout.
 function write(it, state, left, lapse) {
   const says = state === "few" ? `${left}` : state;
   const old = it.firstElementChild;
@@ -71,7 +71,8 @@ function show(product, wait = 0) {
   const total = its.reduce((sum, row) => sum + row.total, 0);
   const left = its.reduce((sum, row) => sum + row.total - row.held, 0);
   const [lapse] = its.map((row) => row.lapse).filter(Boolean).sort((a, b) => a - b);
-  const state = left > FEW ? "in_stock" : left > 0 ? "few" : total > 0 ? "all_held" : "sold_out";
+  const shut = document.querySelector(`[data-opens="${product}"]`);
+  const state = shut ? "opening" : left > FEW ? "in_stock" : left > 0 ? "few" : total > 0 ? "all_held" : "sold_out";
   for (const it of all(`[data-stock="${product}"]`)) write(it, state, left, lapse);
   const time = lapse && timeOf(lapse);
   tell("allo:shown", { product, its, state, time, wait });
@@ -79,12 +80,13 @@ function show(product, wait = 0) {
   look();
 }
 
+document.addEventListener("allo:open", ({ detail }) => show(detail));
 document.addEventListener("allo:stock", ({ detail: { detail, wait } }) => {
   keep(...detail);
   show(detail[0], wait);
 });
 
-// The shared page, read anew: its numbers and its words, for #stock.
+// The shared page, read anew: numbers and words, for #stock.
 let readAt = 0;
 
 document.addEventListener(
@@ -104,12 +106,13 @@ document.addEventListener(
     for (const it of all("[data-same]", page)) {
       for (const own of all(`[data-same="${it.dataset.same}"]`)) set(own, it.textContent);
     }
+    tell("allo:read", page);
     read(page).forEach((product) => show(product));
   },
   true,
 );
 
-// Announced are a changed state at once, a changed number now and then, and many in one line.
+// Announced: a changed state at once, a changed number now and then, many in one line.
 const said = new Map();
 let spoken = -NUMBERS_EVERY;
 let timer;

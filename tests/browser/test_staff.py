@@ -250,10 +250,18 @@ PAGES = (
     "/admin/catalog/product/{product}/delete/",
     "/admin/catalog/product/unpublish/?id={product}",
     "/admin/catalog/category/",
+    "/admin/catalog/drop/",
+    "/admin/catalog/drop/{product}/change/",
     "/admin/checkout/contact/",
     "/admin/axes/accessattempt/",
     "/admin/password_change/",
 )
+
+
+OPENED = """
+    UPDATE catalog_product SET opens_at = statement_timestamp() - interval '1 h'
+    WHERE slug = 'tidal' RETURNING id
+"""
 
 
 def test_every_page_of_ours_by_axe_and_without_scrolling_sideways(
@@ -261,7 +269,7 @@ def test_every_page_of_ours_by_axe_and_without_scrolling_sideways(
 ) -> None:
     shopper, _ = held
     page = sign_in("manager")
-    [(product,)] = shop.sql("SELECT id FROM catalog_product WHERE slug = 'tidal'")
+    [(product,)] = shop.sql(OPENED)
     names = {"admin": ADMIN, "list": LIST, "reservation": id_of(shopper), "product": product}
     for address in PAGES:
         page.goto(address.format(**names))

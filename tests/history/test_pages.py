@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 from django.contrib import admin
 from django.db import connection
+from django.db.models.functions import Now
 from django.test import Client
 from django.urls import reverse
 
+from catalog.models import Product
 from checkout import due
 from checkout.models import Order
 from reservations.models import Reservation
@@ -129,6 +131,12 @@ def order(past: Past) -> Order:
     return Order.objects.filter(holder=past.holder, state="delivered").order_by("opened_at")[50]
 
 
+def drop(past: Past) -> str:
+    product = past.row.product_id
+    Product.objects.filter(pk=product).update(opens_at=Now())
+    return f"/admin/catalog/drop/{product}/change/"
+
+
 STAFF: dict[str, Callable[[Past], str]] = {
     "today": lambda _: "/admin/",
     "one id": lambda past: f"{CONSOLE}?q={oldest(past, 'confirmed').pk}",
@@ -166,6 +174,7 @@ STAFF: dict[str, Callable[[Past], str]] = {
     "what became of a product": lambda past: (
         f"/admin/catalog/product/{past.row.product_id}/history/"
     ),
+    "a drop": drop,
     "staff by their reason": lambda _: "/admin/reservations/staffaction/?q=reason+4711",
     "staff by their name": lambda _: "/admin/reservations/staffaction/?q=nobody",
     "mail to somebody": lambda _: "/admin/outbox/message/?q=asha4711@",

@@ -254,14 +254,18 @@ def test_staff_may_not_send_more_than_20_megabytes(nginx: int) -> None:
     assert ask(nginx, "/admin/", method="POST", Content_Length=str(21 * 2**20)).status == 413
 
 
-def test_the_log_has_no_key_of_a_link_in_mail(nginx: int, folder: Path) -> None:
+def test_the_log_has_no_key_of_a_link_in_mail_and_no_place_of_a_waiting_room(
+    nginx: int, folder: Path
+) -> None:
     for link in ("/account/sign-in/link/", "/orders/AL-7K3M-9QTX/", "/"):
         ask(nginx, f"{link}?key=Qm9vVGhpcw", User_Agent="reader")
+    ask(nginx, "/live/room/7/?place=Qm9vVGhpcw", User_Agent="reader")
+    ask(nginx, "/p/tidal/enter/?ticket=Qm9vVGhpcw", User_Agent="reader")
 
     def logged() -> str:
         return (folder / "public.log").read_text()
 
-    wait_for(lambda: logged().count('"reader"') == 3, seconds=30)
+    wait_for(lambda: logged().count('"reader"') == 5, seconds=30)
     assert '"GET /orders/AL-7K3M-9QTX/" 404' in logged()
     assert "Qm9v" not in logged()
 

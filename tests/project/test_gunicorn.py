@@ -41,10 +41,11 @@ def test_the_web_server_keeps_as_many_database_connections_as_threads() -> None:
 
 @pytest.mark.parametrize("logger", ["gunicorn.error", "django.request", "allo.somewhere"])
 @pytest.mark.parametrize("level", [logging.WARNING, logging.ERROR])
-def test_no_log_has_the_key_of_a_signed_link(logger, level) -> None:
-    link = "/orders/AL-7K3M-9QTX/?key=Qm9v-Zz_1:abc&x=1"
+@pytest.mark.parametrize("name", ["key", "place", "ticket"])
+def test_no_log_has_what_a_signed_link_carries(logger, level, name) -> None:
+    link = f"/orders/AL-7K3M-9QTX/?{name}=Qm9v-Zz_1:abc&x=1"
     for message, args in ((f"Error handling {link}", ()), ("Error handling %s %s", ("GET", link))):
         record = logging.LogRecord(logger, level, "f", 1, message, args, None)
         assert OneLine().filter(record)
         assert "Qm9v" not in record.getMessage()
-        assert record.getMessage().endswith("/orders/AL-7K3M-9QTX/?key=…&x=1")
+        assert record.getMessage().endswith(f"/orders/AL-7K3M-9QTX/?{name}=…&x=1")

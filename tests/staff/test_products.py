@@ -314,10 +314,11 @@ def test_publishing_in_the_form_needs_the_permission(product) -> None:
     client = Client()
     client.force_login(editor)
     before = product.published_at
-    answer = saved(client, product, name="Edited", published_at="2031-05-06T09:30")
+    moment = "2031-05-06T09:30"
+    answer = saved(client, product, name="Edited", published_at=moment, opens_at=moment)
     assert answer.status_code == 302
     after = Product.objects.get()
-    assert (after.name, after.published_at) == ("Edited", before)
+    assert (after.name, after.published_at, after.opens_at) == ("Edited", before, None)
 
 
 @pytest.mark.parametrize(

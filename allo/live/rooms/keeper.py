@@ -117,8 +117,8 @@ class Keeper:
         found = await self._run(store.seen(room.number, [place]))
         if found is None and await self._build_again(room):
             found = await self._run(store.seen(room.number, [place]))
-        if room.numbers is None:
-            await self._take(room, await self._run(store.numbers(room.number)))
+        # Those of the last step may be from before what the page comes again for.
+        await self._take(room, await self._run(store.numbers(room.number)))
         return (room.numbers, found[0]) if found and room.numbers else None
 
     def ticket(self, place: Place, seen: Seen) -> Ticket:
@@ -177,6 +177,8 @@ class Keeper:
             return False
         await self._run(store.open_lost(room.number, was, room.page))
         logger.warning("room %d was lost, and is there again", room.number)
+        # Before any place is: nobody with a ticket stands in the line.
+        await self._bring_back(room)
         return True
 
     async def _bring_back(self, room: Room) -> None:

@@ -21,10 +21,11 @@ SPREAD = 1.5
 _engine = Engine(dirs=[str(settings.BASE_DIR / "templates")])
 
 
-def render(*, name: str, home: str, shop: str = "") -> bytes:
-    """For the shop: `name` and page of what is waited for; `shop` is the origin of its files, if
-    the live process has another."""
-    return render_to_string("rooms/room.html", {"name": name, "home": home, "shop": shop}).encode()
+def render(*, name: str, home: str, picture: str = "", shop: str = "") -> bytes:
+    """For the shop: name, page and picture of what is waited for; `shop` is the origin of its
+    files, if the live process has another."""
+    context = {"name": name, "home": home, "picture": picture, "shop": shop}
+    return render_to_string("rooms/room.html", context).encode()
 
 
 def fill(page: bytes, numbers: Numbers, seen: Seen) -> bytes:
@@ -57,7 +58,9 @@ def estimate(rank: int, pace: float) -> str:
         return ""
     minutes = (rank + 1) / pace / 60
     low, high = math.floor(minutes / SPREAD), math.ceil(minutes * SPREAD)
-    return f"{low} to {high} minutes" if high > 1 else "less than a minute"
+    if high <= 1:
+        return "less than a minute"
+    return f"{low} to {high} minutes" if low else f"less than {high} minutes"
 
 
 def _context(numbers: Numbers, seen: Seen) -> dict[str, Any]:
@@ -68,12 +71,21 @@ def _context(numbers: Numbers, seen: Seen) -> dict[str, Any]:
         "numbers": numbers,
         "seen": seen,
         "place": seen.rank + 1,
+        # Who has just come is not in the numbers yet.
+        "waiting": max(numbers.waiting, seen.rank + 1),
         "opens_at": opens_at,
         "moved_from": moved and datetime.fromtimestamp(moved, UTC),
         "estimate": estimate(seen.rank, numbers.pace),
-        "stock": "left" if numbers.supply else "held" if numbers.held else "sold",
+        "scarce": 0 < numbers.supply <= seen.rank,
+        "stock": _stock(numbers),
         "refresh": _refresh(numbers, seen),
     }
+
+
+def _stock(numbers: Numbers) -> str:
+    if numbers.supply or numbers.phase == "early":
+        return "left"
+    return "held" if numbers.held else "sold"
 
 
 def _refresh(numbers: Numbers, seen: Seen) -> int:

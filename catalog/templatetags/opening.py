@@ -1,0 +1,32 @@
+from django import template
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from catalog.models import Product
+from catalog.openings import in_words
+
+register = template.Library()
+
+register.filter("opening_words", in_words)
+
+
+@register.simple_tag
+def until_opening(product: Product) -> SafeString:
+    """The attributes of a `<time>` that `opening.js` counts down."""
+    assert product.opens_at
+    return format_html(
+        'datetime="{}" data-opens="{}" data-opens-at="{}"',
+        product.opens_at.isoformat(),
+        product.pk,
+        f"{product.opens_at.timestamp():.6f}",
+    )
+
+
+@register.filter
+def parts_left(product: Product) -> list[tuple[str, str]]:
+    """Until the opening: days, hours, minutes and seconds, each with its name."""
+    minutes, seconds = divmod(max(product.seconds_to_opening, 0), 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    parts = {"days": days, "hours": hours, "minutes": minutes, "seconds": seconds}
+    return [(f"{number:02}", name) for name, number in parts.items()]

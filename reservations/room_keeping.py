@@ -1,0 +1,150 @@
+"""Opens the room of a product, tells it what is left, and closes it.
+
+Each web process does so once a second for the rooms that are open, and the clock every few seconds
+for those that are due: where one does not run, the other does."""
+
+import logging
+import os
+import socket
+import time
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import Error, connections
+from django.urls import reverse
+from django.utils import timezone
+from redis import RedisError
+
+from allo.live.rooms import store
+from allo.live.rooms.page import render
+from allo.live.rooms.store import Numbers
+from allo.redis_client import redis_client
+from allo.web.pressure import pressure
+from catalog.models import Product
+from inventory.availability import with_stock
+from reservations import admission
+
+logger = logging.getLogger(__name__)
+
+EVERY_SECONDS = 1.0
+# In Redis: the rooms that are open.
+OPEN = "rooms"
+
+WITHDRAWN = "This is not in the shop any more, so nobody can reserve it. What you hold stays yours."
+NO_OPENING = "There is no opening any more. The product’s page says whether it can be reserved."
+SOLD = "All of them are sold."
+OVER = "Those that are still there can be reserved on the product’s page, without waiting."
+NOBODY_WAITS = "Nobody has to wait any more. Reserve on the product’s page."
+# After these a room opens again when the product is back.
+PASSING = {WITHDRAWN, NO_OPENING}
+# After the opening an empty room stays open for a while: more may come.
+FIRST_SECONDS = 60
+
+
+class Keeper:
+    """The rooms that this process has seen open: if Redis loses them, they are opened again."""
+
+    def __init__(self) -> None:
+        self._rooms: set[int] = set()
+        self._process = f"{socket.gethostname()}:{os.getpid()}"
+
+    def run(self) -> None:
+        """Goes on for ever, in a thread of its own."""
+        while True:
+            time.sleep(EVERY_SECONDS)
+            try:
+                self.turn()
+            except (RedisError, Error) as error:
+                logger.warning("waiting rooms are not kept: %s", type(error).__name__)
+            finally:
+                connections.close_all()
+
+    def turn(self) -> None:
+        p95_ms, busy = pressure.look()
+        self._rooms |= {int(room) for room in redis_client().smembers(OPEN)}
+        for room in sorted(self._rooms):
+            if keep(room):
+                store.run(store.report(room, self._process, p95_ms=p95_ms, busy=busy))
+            else:
+                self._rooms.discard(room)
+
+
+def keep_due() -> None:
+    """Opens what is due, and brings what is open up to date. Without Redis there are no rooms."""
+    lasting = timezone.now() - timedelta(seconds=settings.ROOM_LASTS_SECONDS)
+    due = Product.objects.filter(opens_at__gt=lasting).values_list("pk", flat=True)
+    try:
+        opened = {int(room) for room in redis_client().smembers(OPEN)}
+        for room in sorted(opened.union(due)):
+            keep(room, renew=True)
+    except RedisError as error:
+        logger.warning("waiting rooms are not kept: %s", type(error).__name__)
+
+
+def keep(room: int, *, renew: bool = False) -> bool:
+    """Opens, informs or closes it, as is due; returns whether it is open. With `renew` its page is
+    made anew. Raises `RedisError`."""
+    product = with_stock(Product.objects.filter(pk=room)).select_related("category").first()
+    known = store.run(store.numbers(room))
+    if why := _why_over(product, known):
+        _close(room, known, why)
+        return False
+    assert product, "it would be over"
+    if not _is_wanted(product, known):
+        return False
+    if renew or known is None or known.phase == "closed" or _is_moved(product, known):
+        _open(product)
+    held = product.total - product.available
+    store.run(store.supply(room, free=product.available, held=held))
+    return True
+
+
+def _why_over(product: Product | None, known: Numbers | None) -> str:
+    """In words for those who wait; "" if a room may be open."""
+    if product is None or not product.is_published:
+        return WITHDRAWN
+    if product.opens_at is None:
+        return NO_OPENING
+    if admission.ends(product.opens_at):
+        return OVER
+    if product.opens_at > timezone.now():
+        return ""
+    if not product.total:
+        return SOLD
+    return NOBODY_WAITS if known and _is_calm(known) else ""
+
+
+def _is_calm(known: Numbers) -> bool:
+    first_are_over = known.now > known.opens_at + FIRST_SECONDS
+    return known.phase == "open" and first_are_over and not known.waiting
+
+
+def _is_wanted(product: Product, known: Numbers | None) -> bool:
+    """A room that closed for good stays closed, but for an opening that was moved."""
+    if known is None:
+        return admission.has_room(product.opens_at)
+    return known.phase != "closed" or known.words in PASSING or _is_moved(product, known)
+
+
+def _is_moved(product: Product, known: Numbers) -> bool:
+    assert product.opens_at
+    return product.opens_at.timestamp() != known.opens_at
+
+
+def _open(product: Product) -> None:
+    assert product.opens_at
+    page = render(
+        name=product.name,
+        home=settings.SITE_URL + product.get_absolute_url(),
+        picture=product.image.url,
+        shop=settings.SITE_URL if settings.LIVE_ORIGIN else "",
+    )
+    back = settings.SITE_URL + reverse("reservations:enter", args=[product.slug])
+    store.run(store.open_room(product.pk, opens_at=product.opens_at, back=back, page=page))
+    redis_client().sadd(OPEN, product.pk)
+
+
+def _close(room: int, known: Numbers | None, why: str) -> None:
+    if known and known.phase != "closed":
+        store.run(store.close(room, why))
+    redis_client().srem(OPEN, room)

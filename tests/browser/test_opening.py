@@ -1,0 +1,94 @@
+"""An opening turns a page that stays open: at its moment, to what a new page shows, asking
+nothing."""
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.axe import faults
+from tests.browser.conftest import NewContext
+from tests.browser.shopping import choose, heading, open_reserve, untouched
+from tests.browser.test_stock_words import SAY, SHOWN, STREAM
+from tests.running import Shop
+
+pytestmark = pytest.mark.browser
+
+OPENS = """
+    UPDATE catalog_product SET opens_at = statement_timestamp() + interval '{seconds} s'
+    WHERE slug = '{slug}' RETURNING id
+"""
+
+
+def set_opening(shop: Shop, slug: str, seconds: float) -> int:
+    [[product]] = shop.sql(OPENS.format(slug=slug, seconds=seconds))
+    return int(product)
+
+
+def test_pages_turn_by_themselves_to_what_a_new_page_shows_and_ask_nothing(
+    page: Page, new_context: NewContext, shop: Shop
+) -> None:
+    shelf = untouched(shop)
+    product = set_opening(shop, shelf.slug, 7200)
+    grid = page.context.new_page()
+    kept = {shelf.address: page, f"/?q={shelf.product}": grid}
+    for address, one in kept.items():
+        one.clock.install()
+        one.add_init_script(STREAM)
+        one.goto(address)
+    opening = page.locator(".opening")
+    expect(opening.get_by_text("hours")).to_be_visible()
+    expect(opening.locator("b").nth(1)).to_have_text("01")
+    expect(grid.locator(f"time[data-opens='{product}']")).to_contain_text("in 1:59:")
+    assert faults(page) == []
+
+    # Moved by staff.
+    set_opening(shop, shelf.slug, 25)
+    for one in kept.values():
+        one.evaluate(SAY, [f"0 product:{product} page"])
+        one.clock.fast_forward(3000)
+    moved = shop.sql(
+        f"SELECT extract(epoch FROM opens_at) FROM catalog_product WHERE id = {product}"
+    )
+    panel = page.locator("#reserve-panel")
+    expect(panel).to_have_attribute("data-opening", f"{moved[0][0]:.6f}")
+    expect(opening.locator("b").nth(1)).to_have_text("00")
+    expect(grid.locator(f"time[data-opens='{product}']")).to_contain_text("in 0:00:")
+
+    opening.get_by_role("link", name="Add to calendar").focus()
+    asked: list[str] = []
+    for one in kept.values():
+        one.on("request", lambda request: asked.append(request.url))
+        one.clock.fast_forward(25_000)
+    reserve = page.get_by_role("link", name="Reserve", exact=True)
+    expect(reserve).to_be_visible()
+    expect(opening).to_be_hidden()
+    expect(reserve).to_be_focused()
+    expect(page.locator("#announcer")).to_contain_text(f"{shelf.product}: ")
+    expect(grid.locator(f"[data-stock='{product}']")).not_to_contain_text("Opens")
+    assert asked == []
+
+    set_opening(shop, shelf.slug, -1)
+    newly = new_context()
+    newly.add_cookies([{"name": "allo_acted", "value": "1", "url": shop.url}])
+    opened = newly.new_page()
+    for address, one in kept.items():
+        opened.goto(address)
+        turned = [line for line in one.evaluate(SHOWN) if not line.startswith("opening | hidden")]
+        assert turned == opened.evaluate(SHOWN)
+
+
+def test_without_javascript_the_time_is_in_words_and_the_next_page_is_open(
+    new_context: NewContext, shop: Shop
+) -> None:
+    page = new_context(java_script_enabled=False).new_page()
+    shelf = untouched(shop)
+    set_opening(shop, shelf.slug, 7200)
+    page.goto(f"{shelf.address}reserve/")
+    opening = page.locator(".opening")
+    expect(opening.locator("b").first).to_be_hidden()
+    expect(opening).to_contain_text("Load this page again then.")
+    expect(page.get_by_role("button", name="Reserve", exact=True)).to_be_hidden()
+    set_opening(shop, shelf.slug, -1)
+    form = open_reserve(page, shelf)
+    choose(form, shelf, 1)
+    form.get_by_role("button", name="Reserve", exact=True).click()
+    expect(heading(page, f"{shelf.product} is held for you")).to_be_visible()
