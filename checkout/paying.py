@@ -11,7 +11,7 @@ from django.urls import resolve, reverse
 from allo.web.parts import Request, go_to
 from checkout import closing, looking, tasks
 from checkout.commands import Hold
-from checkout.models import Order
+from checkout.models import Order, Payment
 from checkout.orders import opening, reading
 from checkout.orders.drafts import Buyer, Draft, Pages
 from checkout.orders.links import path_to
@@ -68,14 +68,23 @@ def where_to_pay(order: Order) -> str:
     """The provider's page of an open order; else, and if it needs none, the order's own page.
     Raises `ProviderError`."""
     if order.state == Order.State.OPEN:
-        with looking.turn(opening.provider_of(order)):
-            if order.by_program:
-                _end_without_page(order)
-            payment = opening.opened(order)
+        payment = _begun(order)
         if payment and payment.url and provider(payment.provider).origin:
             return payment.url
         looking.look(order)
     return path_to(order)
+
+
+def _begun(order: Order) -> Payment | None:
+    """Those who wait for a provider take turns."""
+    if order.by_program:
+        with looking.turn(opening.provider_of(order)):
+            _end_without_page(order)
+    payment = opening.payable(order)
+    if payment is None:
+        return None
+    with looking.turn(payment.provider):
+        return opening.begun(payment)
 
 
 def _end_without_page(order: Order) -> None:

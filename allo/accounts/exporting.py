@@ -33,8 +33,8 @@ CONTACT = (
     "pin", "changed_at",
 )  # fmt: skip
 ORDER = (
-    "number", "state", "total_paise", "shipping_paise", "shipping_gst_paise",
-    "invoice_number", "opened_at", *TIMES, *BUYER,
+    "number", "state", "total_paise", "shipping_paise", "shipping_gst_percent",
+    "shipping_gst_paise", "invoice_number", "opened_at", *TIMES, *BUYER,
 )  # fmt: skip
 LINE = (
     "name", "quantity", "unit_paise", "gst_percent", "gst_paise", "reservation_id", "shipped_at",

@@ -138,14 +138,13 @@ def decide_about(payment: Payment, money: tuple[Money, ...]) -> None:
     )
 
 
-def opened(order: Order) -> Payment | None:
-    """The payment of an open order, with the address where it is paid. Opens its page at the
-    provider if that was not done yet, and makes a new payment if the last one has ended. None if
-    nobody can begin to pay it any more. Raises `ProviderError`."""
+def payable(order: Order) -> Payment | None:
+    """The payment of an open order that can still be paid, made if the last one has ended. None if
+    nobody can begin to pay it any more."""
     payment = _unclosed(order)
     if payment:
         payment.order = order  # which is read already
-    return payment and begun(payment)
+    return payment
 
 
 def begun(payment: Payment, *, page: bool = True) -> Payment:

@@ -89,8 +89,9 @@ def _paid_order(bank: BankProcess, row: int) -> UUID:
     )
     once = Once(hold.holder, "bench", str(uuid4()), b"", lambda _: Reply(200, ""))
     opening.open_order(draft=draft, holds=[Hold(hold.pk, 1, hold.unit_paise)], once=once)
-    payment = opening.opened(Order.objects.get(pk=draft.order_id))
+    payment = opening.payable(Order.objects.get(pk=draft.order_id))
     assert payment is not None
+    payment = opening.begun(payment)
     bank.control(f"sessions/{payment.session_ref}/pay", way="card")
     return payment.pk
 

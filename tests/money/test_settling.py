@@ -248,4 +248,4 @@ def test_an_order_whose_time_is_over_is_not_offered_for_payment_again(bank, clie
     assert purchase.order.state == "dropped"
     order = purchase.order
     order.state = Order.State.OPEN  # as it was read before
-    assert opening.opened(order) is None
+    assert opening.payable(order) is None
