@@ -130,7 +130,13 @@ class WaitingEntry(models.Model):
         )
         indexes = (
             models.Index(fields=("product", "confirmed_at", "id"), name="entry_by_place"),
-            # The least that an open entry needs, of each warehouse, without reading them all.
+            # The least that an open entry needs, of any warehouse or of one, without reading them
+            # all. PostgreSQL finds no order in an index behind a column that is NULL.
+            models.Index(
+                fields=("product", "needs"),
+                condition=OPEN & Q(warehouse=None),
+                name="open_entry_anywhere",
+            ),
             models.Index(
                 fields=("product", "warehouse", "needs"), condition=OPEN, name="open_entry_by_needs"
             ),

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import Max, Q
 
 from allo.live.message import MICROSECOND
@@ -23,11 +23,12 @@ from reservations.engine.faults import refusing_faults
 from reservations.engine.locks import Patience
 from reservations.engine.stock import Stock
 from reservations.engine.storage import open_books, write
+from reservations.exceptions import Busy
 from reservations.models import Reservation, WaitingEntry, WaitingEntryQuerySet
 from reservations.waiting import mail, sql
 
 # In one transaction, as shoppers wait for the rows.
-OFFERS_AT_ONCE = 100
+OFFERS_AT_ONCE = 50
 # For so long after its opening a product is a drop, whose offers are shorter.
 DROP = timedelta(hours=24)
 
@@ -37,17 +38,31 @@ class OnList(Command):
 
 
 @contextmanager
-def on_list(product_id: int, patience: Patience = Patience.FULL) -> Iterator["LockedList"]:
-    """Raises `Busy` or `Storage`; then nothing has changed."""
+def on_list(product_id: int, *, patient: bool = True) -> Iterator["LockedList"]:
+    """Raises `Busy` or `Storage`; then nothing has changed. Unless it is `patient`, since a person
+    waits for it, it waits only briefly while it has a row locked that others wait for."""
     places = dict(Inventory.objects.filter(product=product_id).values_list("pk", "warehouse"))
-    with refusing_faults(), transaction.atomic():
+    with refusing_faults(), _refusing_what_left_the_shop(), transaction.atomic():
         # The rows first: they are of rank 1, and whoever reserves meets a list there alone. Then
         # the list: a product may have no rows yet, or get another one now, and the order in which
         # people join and are served must not depend on that.
         command = OnList(rows=tuple(places), lists=(product_id,))
+        patience = Patience.FULL if patient or len(places) < 2 else Patience.BRIEF
         locked = LockedList(product_id, places, open_books([command], patience))
         yield locked
         locked.settle()
+
+
+@contextmanager
+def _refusing_what_left_the_shop() -> Iterator[None]:
+    """The product is not locked: staff may withdraw it after it was read (W8). Another try offers
+    nothing."""
+    try:
+        yield
+    except IntegrityError as error:
+        if "offered_while_in_the_shop" not in str(error):
+            raise
+        raise Busy from error
 
 
 class LockedList:

@@ -19,7 +19,6 @@ from inventory.free import FOR_LIST
 from inventory.models import Inventory
 from reservations.engine import counting, limits
 from reservations.engine.limits import Customer
-from reservations.engine.locks import Patience
 from reservations.exceptions import (
     AlreadyWaiting,
     Busy,
@@ -140,7 +139,7 @@ def serve(product_id: int) -> int:
     that were made stay."""
     offers = 0
     while True:
-        with on_list(product_id, Patience.BRIEF) as the_list:
+        with on_list(product_id, patient=False) as the_list:
             pass
         offers += len(the_list.offered)
         if len(the_list.offered) < OFFERS_AT_ONCE:

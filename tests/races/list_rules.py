@@ -80,12 +80,14 @@ class ListRules(RuleBasedStateMachine):
         self.sweep_unless_somebody_waits()
         if scarce:
             self.write_off_what_is_free(rows)
-        refusals = {
-            "list_closed": product in self.shop.closed,
-            "already_waiting": self.shop.waits(product, person),
-            "not_wanted": max(map(self.shop.free, rows)) >= wanted.needs,
-        }
-        expected = next((code for code, refused in refusals.items() if refused), "")
+        refusals = [
+            ("already_waiting", self.shop.waits(product, person)),
+            ("not_wanted", max(map(self.shop.free, rows)) >= wanted.needs),
+        ]
+        # Of an address that is not proved nobody learns whether it waits, unless one has to wait.
+        refusals = refusals if confirmed else refusals[::-1]
+        refusals.insert(0, ("list_closed", product in self.shop.closed))
+        expected = next((code for code, refused in refusals if refused), "")
         try:
             entry = waiting.join(
                 product_id=product,

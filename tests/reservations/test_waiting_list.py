@@ -19,6 +19,7 @@ from reservations.engine.commands import Holder, Reserve
 from reservations.engine.transactions import perform
 from reservations.exceptions import (
     AlreadyWaiting,
+    Busy,
     InsufficientStock,
     LimitReached,
     ListClosed,
@@ -385,6 +386,25 @@ def test_what_is_out_of_the_shop_is_offered_to_nobody_until_it_is_back() -> None
     assert now(entry) == ("offered", 1)
     lasts = offer_of(entry).expires_at - offer_of(entry).created_at
     assert lasts.total_seconds() == 900
+
+
+def test_what_is_withdrawn_while_it_is_offered_is_not_offered(monkeypatch) -> None:
+    row, held = all_held()
+    entry = joined(row)
+    verbs.release(reservation_id=held.pk)
+    found = lists.LockedList._offers_last
+
+    def withdrawn_meanwhile(self: lists.LockedList) -> int | None:
+        lasts = found(self)
+        Product.objects.update(published_at=None)
+        return lasts
+
+    monkeypatch.setattr(lists.LockedList, "_offers_last", withdrawn_meanwhile)
+    with pytest.raises(Busy):
+        services.serve(row.product_id)
+    assert services.serve_all() == 0
+    assert now(entry) == ("waiting", None)
+    assert not Message.objects.exists()
 
 
 def test_closing_ends_all_who_wait_and_tells_them_why() -> None:
