@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 from django.contrib import admin, messages
 from django.contrib.auth.models import User
 from django.core.exceptions import BadRequest, PermissionDenied
-from django.db.models import Count, Q
+from django.db.models import Count
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path, reverse
@@ -15,7 +15,7 @@ from allo.admin_kit.pages import with_back
 from allo.web.parts import SeeOther
 from catalog.models import Product
 from reservations.exceptions import ListClosed, ReservationError
-from reservations.models import OPEN, ListClosure, Reservation, WaitingEntry
+from reservations.models import ListClosure, Reservation, WaitingEntry, WaitingEntryQuerySet
 from reservations.staff.forms import ReasonForm
 from reservations.waiting import services
 
@@ -125,19 +125,18 @@ class ListClosureAdmin(ReadOnlyAdmin[ListClosure]):
 
     def _lists(self, request: HttpRequest) -> list[Listed]:
         """Closed ones first, then the longest."""
-        closures = ListClosure.objects.filter(reopened_at=None).select_related("product")
+        closures = ListClosure.objects.filter(reopened_at=None)
         closed = {closure.product_id: closure for closure in closures}
-        offered = Q(offer__status=Reservation.Status.PENDING)
-        entries = WaitingEntry.objects.filter(OPEN | offered).order_by()
-        counted = entries.values("product").annotate(
-            waiting=Count("pk", OPEN), offered=Count("pk", offered)
-        )
-        numbers = {each["product"]: each for each in counted.order_by("-waiting")[:MOST_SHOWN]}
-        keys = [*closed, *(key for key in numbers if key not in closed)]
+        waiting = counted(WaitingEntry.objects.open())
+        # By the few reservations that are pending, as entries grow with each day.
+        pending = Reservation.objects.pending().filter(holder__startswith="list:").order_by()
+        offered = counted(WaitingEntry.objects.filter(offer__in=pending))
+        keys = dict.fromkeys([*closed, *waiting, *offered])
         products = Product.objects.in_bulk(keys)
-        nobody = {"waiting": 0, "offered": 0}
         return [
-            self._listed(request, products[key], numbers.get(key, nobody), closed.get(key))
+            self._listed(
+                request, products[key], waiting.get(key, 0), offered.get(key, 0), closed.get(key)
+            )
             for key in keys
         ]
 
@@ -145,19 +144,26 @@ class ListClosureAdmin(ReadOnlyAdmin[ListClosure]):
         self,
         request: HttpRequest,
         product: Product,
-        numbers: dict[str, int],
+        waiting: int,
+        offered: int,
         closure: ListClosure | None,
     ) -> Listed:
         page = self.address("reopen" if closure else "close")
         entries = reverse("admin:reservations_waitingentry_changelist")
         return Listed(
             product=product,
-            waiting=numbers["waiting"],
-            offered=numbers["offered"],
+            waiting=waiting,
+            offered=offered,
             closure=closure,
             entries=f"{entries}?product={product.pk}",
             act=with_back(request, page, id=product.pk) if _may_close(request) else "",
         )
+
+
+def counted(entries: WaitingEntryQuerySet) -> dict[int, int]:
+    """How many of each product, the most first."""
+    of_each = entries.order_by().values_list("product").annotate(number=Count("pk"))
+    return dict(of_each.order_by("-number")[:MOST_SHOWN])
 
 
 def _may_close(request: HttpRequest) -> bool:

@@ -72,6 +72,7 @@ SHOPPERS: dict[str, Callable[[Past], str]] = {
     "product": lambda past: f"/p/{past.row.product.slug}/",
     "panel": lambda past: f"/p/{past.row.product.slug}/stock/",
     "form to reserve": lambda past: f"/p/{past.row.product.slug}/reserve/",
+    "form to join a list": lambda past: f"/p/{past.row.product.slug}/waiting-list/",
     "holds": lambda _: "/reservations/holds/",
     "reservations": lambda _: "/reservations/",
     "older ones": lambda past: f"/reservations/?before={oldest(past, 'confirmed').pk}",

@@ -289,6 +289,8 @@ def test_one_click_declines_and_the_next_is_served(client) -> None:
         press(client, first, "leave").url
     ).content.decode().replace("&nbsp;", " ")
     assert state(first) == State.OFFERED
+    question = client.get(f"/checkout/{offer_of(first).pk}/cancel/").content.decode()
+    assert "It goes to the next on the waiting list at once" in question
     for _ in range(2):
         assert press(client, first, "decline").status_code == 303
     assert "You let it go." in shown(client, first)
@@ -308,8 +310,9 @@ def test_an_offer_that_lapsed_says_so_and_cannot_be_paid(client) -> None:
     assert "The time ran out. It was held for you until" in shown(client, entry)
     assert press(client, entry, "decline").status_code == 303
     assert state(entry) == State.LAPSED
-    checkout = client.get(f"/checkout/{offer_of(entry).pk}/")
-    assert "The time ran&nbsp;out." in checkout.content.decode()
+    checkout = client.get(f"/checkout/{offer_of(entry).pk}/").content.decode()
+    assert "The time ran&nbsp;out." in checkout
+    assert "Tidal went to the next on the waiting list at" in checkout
 
 
 def test_what_staff_took_back_says_why(client) -> None:
@@ -514,6 +517,39 @@ def test_a_browser_that_only_opened_an_entry_is_nobody_to_the_api(client) -> Non
         "/api/reservations", body, content_type="application/json", headers=headers
     )
     assert answer.status_code == 201, answer.content
+
+
+ENDS = {
+    State.OFFERED: lambda _: None,
+    State.DECLINED: lambda offer: reservations.release(reservation_id=offer.pk),
+    State.LAPSED: lambda _: pass_time(3601),
+    State.BOUGHT: lambda offer: reservations.confirm(reservation_id=offer.pk),
+}
+
+
+@pytest.mark.parametrize(
+    ("end", "subjects", "said"),
+    [
+        (State.OFFERED, ["It is your turn: Tidal"] * 2, "1 from blr-01 is held for you until"),
+        (State.DECLINED, ["Waiting list: Tidal", "Your offer has ended: Tidal"], "We are sorry."),
+        (State.LAPSED, ["Waiting list: Tidal", "Your offer has ended: Tidal"], "We are sorry."),
+        (State.BOUGHT, ["Waiting list: Tidal", "It is yours: Tidal"], "have bought it"),
+    ],
+)
+def test_a_mail_that_was_held_up_tells_what_became_of_it(
+    client, settings, end, subjects, said
+) -> None:
+    row = stocked(1)
+    held = all_held(row)
+    join(client, row)
+    entry = services.confirm(entry_id=WaitingEntry.objects.get().pk)
+    given_back(held)
+    ENDS[end](offer_of(entry))
+    with mailbox(settings) as box:
+        mails = sent(box)
+    assert [mail["Subject"] for mail in mails] == subjects
+    assert said in text_of(mails[1])
+    assert said in page_of(mails[1])
 
 
 @pytest.mark.parametrize("name", ["<b>Ås & 王</b>", "Tidal\r\nBcc: all@example.org"])
