@@ -215,6 +215,11 @@ class Reservation(models.Model):
         return self.status == self.Status.PENDING
 
     @property
+    def is_offer(self) -> bool:
+        """To somebody on the waiting list: what ends goes to the next there."""
+        return self.holder.startswith("list:")
+
+    @property
     def ended_by(self) -> str | None:
         if self.is_pending:
             return None

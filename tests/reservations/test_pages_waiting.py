@@ -289,6 +289,8 @@ def test_one_click_declines_and_the_next_is_served(client) -> None:
         press(client, first, "leave").url
     ).content.decode().replace("&nbsp;", " ")
     assert state(first) == State.OFFERED
+    question = client.get(f"/checkout/{offer_of(first).pk}/cancel/").content.decode()
+    assert "It goes to the next on the waiting list at once" in question
     for _ in range(2):
         assert press(client, first, "decline").status_code == 303
     assert "You let it go." in shown(client, first)
@@ -308,8 +310,9 @@ def test_an_offer_that_lapsed_says_so_and_cannot_be_paid(client) -> None:
     assert "The time ran out. It was held for you until" in shown(client, entry)
     assert press(client, entry, "decline").status_code == 303
     assert state(entry) == State.LAPSED
-    checkout = client.get(f"/checkout/{offer_of(entry).pk}/")
-    assert "The time ran&nbsp;out." in checkout.content.decode()
+    checkout = client.get(f"/checkout/{offer_of(entry).pk}/").content.decode()
+    assert "The time ran&nbsp;out." in checkout
+    assert "Tidal went to the next on the waiting list at" in checkout
 
 
 def test_what_staff_took_back_says_why(client) -> None:
