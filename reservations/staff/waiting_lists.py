@@ -22,6 +22,9 @@ from reservations.waiting import services
 # The longest lists.
 MOST_SHOWN = 50
 
+# A product: its primary key and its name.
+Key = tuple[int, str]
+
 
 class CloseForm(ReasonForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -37,7 +40,7 @@ class Listed(NamedTuple):
     """A product with those who wait for it, or with a closed list. `act` is the address of the page
     that closes or reopens it; "" for those who may not."""
 
-    product: Product
+    product: str
     waiting: int
     offered: int
     closure: ListClosure | None
@@ -125,45 +128,43 @@ class ListClosureAdmin(ReadOnlyAdmin[ListClosure]):
 
     def _lists(self, request: HttpRequest) -> list[Listed]:
         """Closed ones first, then the longest."""
-        closures = ListClosure.objects.filter(reopened_at=None)
-        closed = {closure.product_id: closure for closure in closures}
+        closures = ListClosure.objects.filter(reopened_at=None).select_related("product")
+        closed = {(closure.product_id, closure.product.name): closure for closure in closures}
         waiting = counted(WaitingEntry.objects.open())
         # By the few reservations that are pending, as entries grow with each day.
         pending = Reservation.objects.pending().filter(holder__startswith="list:").order_by()
         offered = counted(WaitingEntry.objects.filter(offer__in=pending))
-        keys = dict.fromkeys([*closed, *waiting, *offered])
-        products = Product.objects.in_bulk(keys)
         return [
-            self._listed(
-                request, products[key], waiting.get(key, 0), offered.get(key, 0), closed.get(key)
-            )
-            for key in keys
+            self._listed(request, key, waiting.get(key, 0), offered.get(key, 0), closed.get(key))
+            for key in dict.fromkeys([*closed, *waiting, *offered])
         ]
 
     def _listed(
         self,
         request: HttpRequest,
-        product: Product,
+        key: Key,
         waiting: int,
         offered: int,
         closure: ListClosure | None,
     ) -> Listed:
+        product, name = key
         page = self.address("reopen" if closure else "close")
         entries = reverse("admin:reservations_waitingentry_changelist")
         return Listed(
-            product=product,
+            product=name,
             waiting=waiting,
             offered=offered,
             closure=closure,
-            entries=f"{entries}?product={product.pk}",
-            act=with_back(request, page, id=product.pk) if _may_close(request) else "",
+            entries=f"{entries}?product={product}",
+            act=with_back(request, page, id=product) if _may_close(request) else "",
         )
 
 
-def counted(entries: WaitingEntryQuerySet) -> dict[int, int]:
+def counted(entries: WaitingEntryQuerySet) -> dict[Key, int]:
     """How many of each product, the most first."""
-    of_each = entries.order_by().values_list("product").annotate(number=Count("pk"))
-    return dict(of_each.order_by("-number")[:MOST_SHOWN])
+    named = entries.order_by().values_list("product", "product__name")
+    of_each = named.annotate(number=Count("pk")).order_by("-number")[:MOST_SHOWN]
+    return {(product, name): number for product, name, number in of_each}
 
 
 def _may_close(request: HttpRequest) -> bool:
