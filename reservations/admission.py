@@ -94,6 +94,12 @@ class Door:
             logger.warning("a ticket that was used is not ended: %s", type(error).__name__)
 
 
+def is_waited_for(product: Product) -> bool:
+    """Whether anybody waits for it in a room that is open: what is given back goes to them."""
+    numbers = room_numbers(product)
+    return numbers is not None and numbers.phase != "closed" and numbers.waiting > 0
+
+
 def room_numbers(product: Product) -> Numbers | None:
     """How many wait, were let in, and so on; None without a room."""
     try:
