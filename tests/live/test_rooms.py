@@ -139,6 +139,7 @@ def test_who_was_let_in_does_not_come_back_by_the_same_place(room: Room) -> None
     room.open()
     place = room.join("me")
     room.step()
+    assert (room.join("me"), room.line()) == (place, [])  # with the ticket, nobody joins anew
     ticket = room.ticket_of(place)
     run(store.used(ticket, units=1))
     other = room.join("other")
@@ -180,6 +181,8 @@ def test_what_a_ticket_took_is_not_there_for_the_next(room: Room) -> None:
     assert (numbers.supply, numbers.held, numbers.let, numbers.let_in) == (0, 5, 1, 6)
     run(store.supply(ROOM, free=2, held=3))
     assert (room.step().let_in, len(room.line())) == (8, 12)
+    run(store.used(room.ticket_of(places[5]), units=3))
+    assert room.step().supply == 0
 
 
 @pytest.mark.parametrize(
@@ -232,7 +235,7 @@ def test_nobody_is_let_in_before_the_opening_or_from_a_closed_room(room: Room) -
 def test_steps_at_the_same_time_are_one(room: Room) -> None:
     room.open()
     room.join("me")
-    room.put(tokens=0, stepped_at=moment(0).timestamp())
+    room.put(tokens=200, stepped_at=moment(-0.05).timestamp())
     assert [room.now().let for _ in range(5)] == [0] * 5
     room.put(stepped_at=moment(60).timestamp())  # Redis's clock was set back
     assert room.now().let == 1
@@ -321,12 +324,26 @@ def test_a_ticket_counts_until_its_end_even_if_redis_has_lost_the_room(room: Roo
     ended = Ticket(ROOM, "other", 0.5, int(moment(-1).timestamp()))
     redis_client().flushdb()
     room.open()
-    assert room.check(ticket) == "in"
+    assert room.seen(place) == ["waiting"]
+    assert (room.check(ticket), room.line()) == ("in", [])
     assert room.check(ended) == "over"
     run(store.used(ticket, units=1))
     assert room.check(ticket) == "over"
-    # Nor do their places bring them back.
+    # Nor do their places bring them back, also if it was lost just before the ticket was used.
     assert room.seen(place, room.place("other", 0.5)) == ["over", "over"]
+    redis_client().flushdb()
+    room.open()
+    run(store.used(ticket, units=1))
+    assert room.seen(place) == ["over"]
+
+
+def test_a_room_that_is_there_is_not_opened_as_it_was(room: Room) -> None:
+    room.open(60, free=5)
+    was = room.now()
+    room.open(-1, free=3)
+    now = room.now()
+    run(store.open_lost(ROOM, was, rooms.PAGE))
+    assert (room.now().opens_at, room.now().supply) == (now.opens_at, 3)
 
 
 def test_scripts_that_redis_has_forgotten_are_sent_again(room: Room) -> None:
