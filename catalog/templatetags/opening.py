@@ -23,10 +23,15 @@ def until_opening(product: Product) -> SafeString:
 
 
 @register.filter
-def parts_left(product: Product) -> list[tuple[str, str]]:
-    """Until the opening: days, hours, minutes and seconds, each with its name."""
+def parts_left(product: Product) -> list[tuple[str, str, bool]]:
+    """Until the opening: days, hours, minutes and seconds, each with its name, and whether it is
+    shown: days and hours are not while they are over."""
     minutes, seconds = divmod(max(product.seconds_to_opening, 0), 60)
     hours, minutes = divmod(minutes, 60)
     days, hours = divmod(hours, 24)
-    parts = {"days": days, "hours": hours, "minutes": minutes, "seconds": seconds}
-    return [(f"{number:02}", name) for name, number in parts.items()]
+    return [
+        (f"{days:02}", "days", days > 0),
+        (f"{hours:02}", "hours", days + hours > 0),
+        (f"{minutes:02}", "minutes", True),
+        (f"{seconds:02}", "seconds", True),
+    ]

@@ -20,8 +20,11 @@ function write(time, left) {
   const parts = [Math.floor(left / DAY), hours, Math.floor(left / 60) % 60, left % 60];
   const places = [...time.querySelectorAll("b")];
   if (places.length) {
-    places.forEach((place, n) => set(place, two(parts[n])));
-    places[0].parentElement.hidden = !parts[0];
+    const first = parts.findIndex((part, n) => part || n > 1);
+    places.forEach((place, n) => {
+      set(place, two(parts[n]));
+      place.parentElement.hidden = n < first;
+    });
     time.classList.toggle("opening-soon", left <= 60);
     return;
   }

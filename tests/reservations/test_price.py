@@ -1,13 +1,17 @@
 """A reservation keeps the price and the name of the moment it was made."""
 
+from datetime import timedelta
 from threading import Event
 
 import pytest
 from django.db import IntegrityError, transaction
 from django.test import Client
+from django.utils import timezone
 
+from catalog.models import Product
 from inventory.models import Inventory
 from reservations import services
+from reservations.exceptions import NotOpen
 from reservations.models import Reservation
 from tests.project.test_export import lines
 from tests.reservations.test_verbs import hold
@@ -119,9 +123,18 @@ def test_the_database_refuses_another_price_name_or_row(change) -> None:
         Reservation.objects.update(**change)
 
 
+def delay(row: Inventory) -> None:
+    Product.objects.filter(pk=row.product_id).update(opens_at=timezone.now() + timedelta(hours=1))
+
+
 @pytest.mark.race
 @pytest.mark.django_db(transaction=True)
-def test_a_price_that_changes_while_the_row_is_waited_for_is_the_new_one() -> None:
+@pytest.mark.parametrize(
+    ("change", "outcome"),
+    [(lambda row: reprice(row, 10_000_000, "Tidal"), 10_000_000), (delay, NotOpen)],
+    ids=["price", "opening"],
+)
+def test_what_changes_while_the_row_is_waited_for_counts(change, outcome) -> None:
     row = stocked(5)
     locked = Event()
 
@@ -133,7 +146,8 @@ def test_a_price_that_changes_while_the_row_is_waited_for_is_the_new_one() -> No
             Inventory.objects.select_for_update(no_key=True).get(pk=row.pk)
             locked.set()
             wait_for(somebody_waits, seconds=10)
-            reprice(row, 10_000_000, "Tidal")
+            change(row)
         return None
 
-    assert all_at_once(2, one) == [None, 10_000_000]
+    _, found = all_at_once(2, one)
+    assert (type(found) if isinstance(found, Exception) else found) == outcome
