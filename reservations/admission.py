@@ -44,7 +44,7 @@ def ends(opens_at: datetime) -> bool:
 
 @dataclass
 class Door:
-    """Whether a shopper may reserve, asked of Redis in the same trip as the rate limit. The
+    """Whether a shopper may reserve, looked up in Redis in the same trip as the rate limit. The
     `ticket` is the shopper's own, and its signature holds."""
 
     room: int
@@ -56,7 +56,11 @@ class Door:
         store.queue(store.check(self.room, self.ticket), pipeline)
 
     def hear(self, answers: list[Any]) -> None:
-        self.says = store.check(self.room, self.ticket).read(answers[0])
+        (answer,) = answers
+        if isinstance(answer, Exception):
+            logger.error("no waiting room: %s", answer)
+        else:
+            self.says = store.check(self.room, self.ticket).read(answer)
 
     @property
     def is_shut(self) -> bool:

@@ -164,6 +164,16 @@ def test_without_redis_there_is_no_room_and_the_limits_hold(client, row, setting
         keep_rooms()
 
 
+def test_a_room_that_cannot_be_read_stops_neither_the_shop_nor_its_rate_limit(
+    client, row, settings
+) -> None:
+    settings.RESERVE_RATE = "1/h"
+    client.get(RESERVE)
+    redis_client().delete(*redis_client().keys("rate:*") or ("none",))
+    redis_client().set(Room(row.product_id).key(), "no hash")
+    assert [press_reserve(client, row).status_code for _ in range(2)] == [303, 429]
+
+
 @pytest.mark.parametrize("hours", [-1, 1])
 def test_a_web_clock_that_is_an_hour_off_has_no_room_but_the_right_opening(
     client, monkeypatch, settings, hours
