@@ -44,7 +44,7 @@ def ends(opens_at: datetime) -> bool:
 
 @dataclass
 class Door:
-    """Whether a shopper may reserve, asked of Redis in the same trip as the rate limit. The
+    """Whether a shopper may reserve, looked up in Redis in the same trip as the rate limit. The
     `ticket` is the shopper's own, and its signature holds."""
 
     room: int
@@ -56,7 +56,11 @@ class Door:
         store.queue(store.check(self.room, self.ticket), pipeline)
 
     def hear(self, answers: list[Any]) -> None:
-        self.says = store.check(self.room, self.ticket).read(answers[0])
+        (answer,) = answers
+        if isinstance(answer, Exception):
+            logger.error("no waiting room: %s", answer)
+        else:
+            self.says = store.check(self.room, self.ticket).read(answer)
 
     @property
     def is_shut(self) -> bool:
@@ -92,6 +96,12 @@ class Door:
             store.run(store.used(self.ticket, units=units))
         except RedisError as error:
             logger.warning("a ticket that was used is not ended: %s", type(error).__name__)
+
+
+def is_waited_for(product: Product) -> bool:
+    """Whether anybody waits for it in a room that is open: what is given back goes to them."""
+    numbers = room_numbers(product)
+    return numbers is not None and numbers.phase != "closed" and numbers.waiting > 0
 
 
 def room_numbers(product: Product) -> Numbers | None:

@@ -1,4 +1,4 @@
-"""Opens the room of a product, tells it what is left, and closes it.
+"""Opens the room of a product, sends it what is left, and closes it.
 
 Each web process does so once a second for the rooms that are open, and the clock every few seconds
 for those that are due: where one does not run, the other does."""

@@ -19,7 +19,8 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600}
 
 
 class Question(Protocol):
-    """What is asked of Redis in the same trip. Without Redis it hears nothing."""
+    """What is looked up in Redis in the same trip. An answer may be an exception; without Redis
+    there is none."""
 
     def ask(self, pipeline: Pipeline) -> None: ...
 
@@ -49,10 +50,10 @@ def _trip(name: str | None, seconds: int, beside: Question | None) -> int:
                 pipeline.expire(name, seconds)
             if beside:
                 beside.ask(pipeline)
-            answers = pipeline.execute()
+            answers = pipeline.execute(raise_on_error=False)
     except RedisError as error:
         logger.warning("no rate limit, no waiting room: %s", type(error).__name__)
         return 0
     if beside:
         beside.hear(answers[2:] if name else answers)
-    return int(answers[0]) if name else 0
+    return answers[0] if name and isinstance(answers[0], int) else 0

@@ -10,6 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from django.contrib.auth.models import User
+from django.db.models import F
 from django.test import Client
 from django.utils import timezone
 
@@ -21,7 +22,7 @@ from allo.web.pressure import Pressure
 from catalog.models import Product
 from inventory.models import Inventory
 from reservations import room_keeping, services
-from reservations.admission import room_numbers
+from reservations.admission import is_waited_for, room_numbers
 from reservations.api import tokens
 from reservations.clock.tasks import keep_rooms
 from reservations.engine.commands import Holder
@@ -161,6 +162,30 @@ def test_without_redis_there_is_no_room_and_the_limits_hold(client, row, setting
         assert press_reserve(client, row, 3).status_code == 422
         assert press_reserve(client, row, 2).status_code == 303
         keep_rooms()
+
+
+def test_a_room_that_cannot_be_read_stops_neither_the_shop_nor_its_rate_limit(
+    client, row, settings
+) -> None:
+    settings.RESERVE_RATE = "1/h"
+    client.get(RESERVE)
+    redis_client().delete(*redis_client().keys("rate:*") or ("none",))
+    redis_client().set(Room(row.product_id).key(), "no hash")
+    assert [press_reserve(client, row).status_code for _ in range(2)] == [303, 429]
+
+
+@pytest.mark.parametrize("hours", [-1, 1])
+def test_a_web_clock_that_is_an_hour_off_has_no_room_but_the_right_opening(
+    client, monkeypatch, settings, hours
+) -> None:
+    settings.ROOM_LASTS_SECONDS = 1800
+    row = opening(600)
+    opened(row)
+    now = timezone.now() + timedelta(hours=hours)
+    monkeypatch.setattr("reservations.admission.timezone.now", lambda: now)
+    assert press_reserve(client, row).context["refusal"].code == "not_open"
+    Product.objects.update(opens_at=F("opens_at") - timedelta(seconds=601))
+    assert press_reserve(client, row).status_code == 303
 
 
 @contextmanager
@@ -481,6 +506,9 @@ def test_staff_see_who_waits_and_who_was_let_in(client, row) -> None:
     live = drops.live(row.product)
     assert live.room
     assert (live.room.waiting, live.room.let_in) == (1, 1)
+    assert is_waited_for(row.product)
+    room.close()
+    assert not is_waited_for(row.product)
     assert room_numbers(stocked(1, product="mug").product) is None
 
 
