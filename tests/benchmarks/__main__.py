@@ -15,6 +15,7 @@ from django.db import connection
 from reservations.clock.audit import audit_stock
 from tests.benchmarks import (
     clock,
+    drop,
     fairness,
     history,
     http,
@@ -55,7 +56,7 @@ def report(rows: list[int], wanted: Collection[str]) -> Iterator[str]:
         "Reservations per second": lambda: throughput(rows),
         "Fairness": fairness.report,
         "Live updates": lambda: chain(live.report(), telling.report(rows)),
-        "Waiting rooms": rooms.report,
+        "Waiting rooms": lambda: chain(rooms.report(), drop.report()),
         "Pages": pages.report,
         "Whole journeys": journeys.report,
         "Settlements": lambda: money.report(rows),
