@@ -41,17 +41,15 @@ class Server:
             with self._something:
                 self._something.wait_for(lambda: self._products)
                 products, self._products = self._products, set()
-            self._serve(products)
-
-    def _serve(self, products: Iterable[int]) -> None:
-        serve = import_string(settings.LIST_SERVER)
-        try:
             for product in products:
-                serve(product)
-        except Exception as error:  # any error: the thread has to go on
-            logger.warning("the waiting list is served by the sweep: %s", type(error).__name__)
-        finally:
+                self._serve(product)
             connections.close_all()
+
+    def _serve(self, product: int) -> None:
+        try:
+            import_string(settings.LIST_SERVER)(product)
+        except Exception as error:  # any error: the thread has to go on
+            logger.warning("a waiting list is left to the sweep: %s", type(error).__name__)
 
 
 _server = Server()

@@ -246,7 +246,7 @@ class Machine(ListRules):
 def test_any_order_of_events_leaves_the_books_balanced(monkeypatch) -> None:
     # The machine says when a list is served.
     monkeypatch.setattr("inventory.events.serve_soon", lambda _products: None)
-    steps = int(os.environ.get("MACHINE_STEPS", "4000"))
+    steps = int(os.environ.get("MACHINE_STEPS", "3000"))
     run_state_machine_as_test(
         Machine,
         settings=settings(

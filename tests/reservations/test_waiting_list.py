@@ -1,6 +1,7 @@
 """The waiting list: who gets what becomes free, one caller at a time, on real PostgreSQL."""
 
 from datetime import timedelta
+from threading import Event
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from django.utils import timezone
 
 from allo.outbox.models import Message
 from catalog.models import Product
+from inventory import serving
 from inventory.models import Inventory, StockMovement
 from reservations import services as verbs
 from reservations.clock.audit import audit_stock
@@ -153,6 +155,22 @@ def test_without_a_list_reserving_runs_the_same_statements(django_assert_num_que
     with django_assert_num_queries(len(without)):
         perform(Reserve(rows=(other.pk,), quantity=1, holder=Holder("session:b")))
     Inventory.objects.filter(pk=other.pk).update(list_needs=0)
+
+
+def test_a_list_that_cannot_be_served_keeps_no_other_from_it(monkeypatch, caplog) -> None:
+    served = Event()
+
+    def serve(product: int) -> None:
+        if product == 1:
+            raise Busy
+        served.set()
+
+    monkeypatch.setattr(serving, "import_string", lambda _name: serve)
+    server = serving.Server()
+    server.add([1])
+    server.add([2])
+    assert served.wait(10)
+    assert "a waiting list is left to the sweep: Busy" in caplog.text
 
 
 # --- the order ------------------------------------------------------------------------------------
