@@ -11,6 +11,7 @@ from django.db import connection
 from reservations.clock.audit import audit_stock
 from tests.benchmarks import (
     clock,
+    drop,
     fairness,
     history,
     http,
@@ -56,6 +57,7 @@ def report(rows: list[int]) -> Iterator[str]:
     yield from telling.report(rows)
     yield "\n## Waiting rooms\n"
     yield from rooms.report()
+    yield from drop.report()
     yield "\n## Pages\n"
     yield from pages.report()
     yield "\n## Whole journeys\n"

@@ -92,7 +92,7 @@ def server(contender: str, **environment: str) -> Iterator[str]:
 @contextmanager
 def running(contender: str, **environment: str) -> Iterator[tuple[str, int]]:
     """The same, with its process."""
-    port = free_port()
+    port = int(environment.get("PORT") or free_port())
     application = ["tests.benchmarks.bare:application"] if contender == "bare" else []
     process = subprocess.Popen(
         [sys.executable, "-m", "gunicorn", "--config=python:allo.gunicorn", *application],

@@ -194,8 +194,10 @@ def _request(topic: str, number: int) -> bytes:
 
 
 @contextmanager
-def server(config: str, setting: str, health: str) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
-    port = free_port()
+def server(
+    config: str, setting: str, health: str, **environment: str
+) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+    port = int(environment.get(setting) or free_port())
     process = subprocess.Popen(
         [sys.executable, "-m", "gunicorn", f"--config=python:{config}"],
         cwd=PROJECT,
@@ -204,6 +206,7 @@ def server(config: str, setting: str, health: str) -> Iterator[tuple[subprocess.
             setting: str(port),
             "LIVE_MAX_CLIENTS": "100000",
             "LIVE_MAX_PER_NETWORK": "0",
+            **environment,
         },
         stderr=subprocess.DEVNULL,
     )

@@ -1,0 +1,258 @@
+"""A whole drop over HTTP: thousands come within seconds, wait in the room, reserve, and pay, give
+back or let lapse, until all is sold."""
+
+import http.client
+import random
+import re
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from http.cookies import SimpleCookie
+from urllib.parse import urlencode, urlsplit
+
+from django.db import connection
+from django.test import override_settings
+from django.utils import timezone
+
+from catalog.models import Product
+from inventory.models import Inventory
+from reservations import room_keeping
+from reservations.clock.expiry import expire_due
+from tests.benchmarks import cpu
+from tests.benchmarks.http import running
+from tests.benchmarks.journeys import BUYER
+from tests.benchmarks.live import server
+from tests.benchmarks.load import Measured
+from tests.running import free_port, wait_for
+from tests.stock import stocked
+
+UNITS, SHOPPERS, WITHIN_SECONDS = 100, 5000, 10.0
+PAYS, GIVES_BACK = 0.6, 0.2
+# After what was for nothing.
+AGAIN_SECONDS = 2
+TTL_SECONDS, SWEEP_SECONDS, LONGEST_SECONDS = 30, 10, 300
+CALM_JOURNEYS = 20
+SEE_OTHER, BUSY, FAILED = 303, 503, 500
+# Threads of the generator do little.
+STACK_BYTES = 256 * 1024
+
+Ask = Callable[..., tuple[int, str]]
+
+
+@dataclass
+class Drop:
+    """What the shoppers met."""
+
+    slug: str
+    web: int
+    answers: Counter[int] = field(default_factory=Counter)
+    # Seconds that requests of holders took, from the checkout to the order.
+    paying: list[float] = field(default_factory=list)
+    over: threading.Event = field(default_factory=threading.Event)
+
+
+def report() -> Iterator[str]:
+    row = stocked(UNITS, product="drop-whole")
+    calm = stocked(CALM_JOURNEYS, product="drop-calm")
+    with _shop() as (web, live, port):
+        before = Drop("drop-calm", port)
+        for number in range(CALM_JOURNEYS):
+            shopper = Shopper(before, number)
+            shopper.pay(shopper.reserve())
+        drop = Drop(row.product.slug, port)
+        clocks = {"web": web, "live": live, "PostgreSQL": cpu.database()}
+        used = {name: cpu.seconds_of(pid) for name, pid in clocks.items()}
+        ours = time.process_time()
+        seconds = _run(drop, row)
+        used = {name: cpu.seconds_of(pid) - used[name] for name, pid in clocks.items()}
+        used["generator"] = time.process_time() - ours
+    assert not Inventory.objects.get(pk=calm.pk).total_units
+    row.refresh_from_db()
+    yield from _table(drop, before, row, seconds, used)
+
+
+@contextmanager
+def _shop() -> Iterator[tuple[int, int, int]]:
+    """Web and live with their process ids, and web's port."""
+    web_port, live_port = free_port(), free_port()
+    shop = f"http://127.0.0.1:{web_port}"
+    common = {
+        "SITE_URL": shop,
+        "LIVE_URL": f"http://127.0.0.1:{live_port}/live/",
+        "LIVE_ALLOW_ORIGINS": shop,
+        "TRUSTED_PROXIES": "1",
+        "RESERVATION_TTL_SECONDS": str(TTL_SECONDS),
+        "ON_DELIVERY_NEEDS_CODE": "off",
+    }
+    live_server = server(
+        "allo.gunicorn_live", "LIVE_PORT", "/live/health", LIVE_PORT=str(live_port), **common
+    )
+    with (
+        override_settings(SITE_URL=shop, LIVE_ORIGIN=f"http://127.0.0.1:{live_port}"),
+        running("Allo", PORT=str(web_port), **common) as (_, web),
+        live_server as (live, _),
+    ):
+        yield web, live.pid, web_port
+
+
+def _run(drop: Drop, row: Inventory) -> float:
+    """Seconds from the opening until all is sold."""
+    opens_at = timezone.now() + timedelta(seconds=WITHIN_SECONDS / 2)
+    Product.objects.filter(pk=row.product_id).update(opens_at=opens_at)
+    room_keeping.keep_due()
+    threading.stack_size(STACK_BYTES)
+    shoppers = [
+        threading.Thread(target=_take_part, args=(drop, number), daemon=True)
+        for number in range(SHOPPERS)
+    ]
+    for thread in (threading.Thread(target=_tick, args=(drop,), daemon=True), *shoppers):
+        thread.start()
+    began = time.monotonic()
+    wait_for(lambda: _is_sold(row) or time.monotonic() - began > LONGEST_SECONDS, seconds=600)
+    drop.over.set()
+    return time.monotonic() - began - WITHIN_SECONDS / 2
+
+
+def _tick(drop: Drop) -> None:
+    """In place of the clock and the worker."""
+    while not drop.over.wait(SWEEP_SECONDS):
+        expire_due()
+        room_keeping.keep_due()
+    connection.close()
+
+
+def _is_sold(row: Inventory) -> bool:
+    time.sleep(0.5)
+    row.refresh_from_db()
+    return not row.total_units
+
+
+def _table(
+    drop: Drop, calm: Drop, row: Inventory, seconds: float, used: dict[str, float]
+) -> Iterator[str]:
+    total = sum(drop.answers.values())
+    failed = sum(number for status, number in drop.answers.items() if status >= FAILED)
+    busy = drop.answers[BUSY]
+    paid, before = Measured.of(drop.paying, 1), Measured.of(calm.paying, 1)
+    yield (
+        f"\n{UNITS} units, {SHOPPERS:,} shoppers within {WITHIN_SECONDS:.0f} s around the opening,"
+        f" over HTTP without JavaScript; holds last {TTL_SECONDS} s, {PAYS:.0%} pay,"
+        f" {GIVES_BACK:.0%} give back, the others let lapse.\n"
+    )
+    yield (
+        "| sold, of them in s | requests | busy | other 5xx | checkout of holders: p99, ms; calm"
+        f" | CPU seconds of {', '.join(used)} |\n|---|---|---|---|---|---|"
+    )
+    yield (
+        f"| {UNITS - row.total_units} in {seconds:.0f} | {total:,} | {busy / total:.2%}"
+        f" | {failed - busy} | {paid.p99_ms:,.0f}; {before.p99_ms:,.0f}"
+        f" | {', '.join(f'{each:.0f}' for each in used.values())} |"
+    )
+
+
+# --- a shopper ------------------------------------------------------------------------------------
+
+
+def _take_part(drop: Drop, number: int) -> None:
+    chance = random.Random(number)
+    drop.over.wait(chance.uniform(0, WITHIN_SECONDS))
+    shopper = Shopper(drop, number)
+    while not drop.over.is_set():
+        try:
+            place = shopper.wait()
+        except (OSError, http.client.HTTPException):
+            continue
+        if place:
+            return shopper.end(place, chance.random())
+        drop.over.wait(AGAIN_SECONDS)
+    return None
+
+
+class Shopper:
+    """A browser without JavaScript, at a network of its own."""
+
+    def __init__(self, drop: Drop, number: int) -> None:
+        self._drop = drop
+        self._cookies: dict[str, str] = {}
+        self._network = f"10.{number >> 8 & 255}.{number & 255}.1"
+        self._home = f"http://127.0.0.1:{drop.web}"
+
+    def wait(self) -> str:
+        """Through the room to the address of the checkout; "" if it was for nothing."""
+        address = f"{self._home}/p/{self._drop.slug}/wait/"
+        status, page = self._get(address)
+        room = page if status == SEE_OTHER else self._post(address, page)[1]
+        while "/live/room/" in room and not self._drop.over.is_set():
+            status, page = self._get(room)
+            if status == SEE_OTHER:
+                self._get(page)
+                return self.reserve()
+            again = re.search(r'http-equiv="refresh" content="(\d+)"', page)
+            if not again:
+                break
+            self._drop.over.wait(int(again[1]))
+        # Nobody has to wait any more, or the turn came and went.
+        return self.reserve() if room.endswith("/reserve/") else ""
+
+    def reserve(self) -> str:
+        address = f"{self._home}/p/{self._drop.slug}/reserve/"
+        status, page = self._get(address)
+        if status == SEE_OTHER or "idempotency_key" not in page:
+            return ""
+        status, place = self._post(address, page, warehouse="", quantity=1, held="")
+        return f"{self._home}{place}" if status == SEE_OTHER and "/checkout/" in place else ""
+
+    def end(self, place: str, chance: float) -> None:
+        if chance < PAYS:
+            self.pay(place)
+        elif chance < PAYS + GIVES_BACK:
+            self._post(f"{place}cancel/", self._get(place)[1], quantity=1)
+
+    def pay(self, place: str) -> None:
+        page = self._timed(self._get, place)
+        self._timed(self._post, f"{place}contact/", page, **BUYER)
+        order = self._timed(self._post, f"{place}confirm/", page, quantity=1, **BUYER)
+        assert "It is yours." in self._timed(self._get, f"{self._home}{order}")
+
+    def _timed(self, ask: Ask, *args: str, **fields: object) -> str:
+        began = time.perf_counter()
+        answer = ask(*args, **fields)[1]
+        self._drop.paying.append(time.perf_counter() - began)
+        return answer
+
+    def _get(self, address: str) -> tuple[int, str]:
+        return self._send("GET", address, None)
+
+    def _post(self, address: str, page: str, **fields: object) -> tuple[int, str]:
+        """Sends a form of this page."""
+        hidden = ("csrfmiddlewaretoken", "idempotency_key")
+        found = {name: re.search(f'name="{name}" value="([^"]+)"', page) for name in hidden}
+        form = {**fields, **{name: it[1] for name, it in found.items() if it}}
+        return self._send("POST", address, urlencode(form))
+
+    def _send(self, verb: str, address: str, body: str | None) -> tuple[int, str]:
+        """The status, and the page or where it leads."""
+        url = urlsplit(address)
+        headers = {
+            "X-Forwarded-For": self._network,
+            "Connection": "close",
+            "Cookie": "; ".join(f"{name}={value}" for name, value in self._cookies.items()),
+            "Content-Type": "application/x-www-form-urlencoded",
+        }
+        asked = http.client.HTTPConnection(url.netloc, timeout=30)
+        try:
+            asked.request(verb, f"{url.path}?{url.query}".rstrip("?"), body, headers)
+            answer = asked.getresponse()
+            text = answer.read().decode()
+        finally:
+            asked.close()
+        self._drop.answers[answer.status] += 1
+        for cookie in answer.headers.get_all("Set-Cookie") or ():
+            self._cookies |= {name: said.value for name, said in SimpleCookie(cookie).items()}
+        if answer.status == BUSY:
+            self._drop.over.wait(int(answer.headers["Retry-After"] or 1))
+        return answer.status, answer.headers["Location"] or text
