@@ -1,7 +1,7 @@
 """Opens the room of a product, sends it what is left, and closes it.
 
-Each web process does so once a second for the rooms that are open, and the clock every few seconds
-for those that are due: where one does not run, the other does."""
+Each web process does so once a second for the rooms that are open, and every few seconds for those
+that are due, as the clock does: where one does not run, the other does."""
 
 import logging
 import os
@@ -27,6 +27,7 @@ from reservations import admission
 logger = logging.getLogger(__name__)
 
 EVERY_SECONDS = 1.0
+TURNS_PER_LOOK = 5
 # In Redis: the rooms that are open.
 OPEN = "rooms"
 
@@ -46,6 +47,7 @@ class Keeper:
 
     def __init__(self) -> None:
         self._rooms: set[int] = set()
+        self._turns = 0
         self._process = f"{socket.gethostname()}:{os.getpid()}"
 
     def run(self) -> None:
@@ -62,6 +64,9 @@ class Keeper:
     def turn(self) -> None:
         p95_ms, busy = pressure.look()
         self._rooms |= {int(room) for room in redis_client().smembers(OPEN)}
+        if self._turns % TURNS_PER_LOOK == 0:
+            self._rooms.update(_due())
+        self._turns += 1
         for room in sorted(self._rooms):
             if keep(room):
                 store.run(store.report(room, self._process, p95_ms=p95_ms, busy=busy))
@@ -71,14 +76,21 @@ class Keeper:
 
 def keep_due() -> None:
     """Opens what is due, and brings what is open up to date. Without Redis there are no rooms."""
-    lasting = timezone.now() - timedelta(seconds=settings.ROOM_LASTS_SECONDS)
-    due = Product.objects.filter(opens_at__gt=lasting).values_list("pk", flat=True)
     try:
         opened = {int(room) for room in redis_client().smembers(OPEN)}
-        for room in sorted(opened.union(due)):
+        for room in sorted(opened | _due()):
             keep(room, renew=True)
     except RedisError as error:
         logger.warning("waiting rooms are not kept: %s", type(error).__name__)
+
+
+def _due() -> set[int]:
+    """The products that may have a room now."""
+    now = timezone.now()
+    first = now - timedelta(seconds=settings.ROOM_LASTS_SECONDS)
+    last = now + timedelta(seconds=settings.ROOM_OPENS_BEFORE_SECONDS)
+    opening = Product.objects.filter(opens_at__gt=first, opens_at__lte=last)
+    return set(opening.values_list("pk", flat=True))
 
 
 def keep(room: int, *, renew: bool = False) -> bool:

@@ -67,7 +67,8 @@ def test_pages_turn_by_themselves_to_what_a_new_page_shows_and_ask_nothing(
     expect(grid.locator(f"[data-stock='{product}']")).not_to_contain_text("Opens")
     assert asked == []
 
-    set_opening(shop, shelf.slug, -1)
+    # So long ago that there is no waiting room any more.
+    set_opening(shop, shelf.slug, -7200)
     newly = new_context()
     newly.add_cookies([{"name": "allo_acted", "value": "1", "url": shop.url}])
     opened = newly.new_page()
@@ -88,7 +89,8 @@ def test_without_javascript_the_time_is_in_words_and_the_next_page_is_open(
     expect(opening.locator("b").first).to_be_hidden()
     expect(opening).to_contain_text("Load this page again then.")
     expect(page.get_by_role("button", name="Reserve", exact=True)).to_be_hidden()
-    set_opening(shop, shelf.slug, -1)
+    # So long ago that there is no waiting room any more.
+    set_opening(shop, shelf.slug, -7200)
     form = open_reserve(page, shelf)
     choose(form, shelf, 1)
     form.get_by_role("button", name="Reserve", exact=True).click()

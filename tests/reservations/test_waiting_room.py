@@ -490,6 +490,13 @@ def test_a_process_that_knew_a_room_opens_it_again_when_redis_has_lost_it(row) -
     assert (numbers.phase, numbers.supply) == ("open", 9)
 
 
+def test_without_the_clock_a_web_process_opens_what_is_due(row) -> None:
+    Keeper().turn()
+    numbers = run(store.numbers(row.product_id))
+    assert numbers
+    assert numbers.phase == "open"
+
+
 def test_a_web_process_says_how_hard_it_works(row) -> None:
     room = opened(row)
     redis_client().delete(room.key(":reports"))
