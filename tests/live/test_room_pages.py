@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
+from http.client import HTTPConnection
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -138,6 +139,21 @@ def test_whose_turn_it_is_goes_back_to_the_shop_with_a_ticket(room: Room, port: 
     assert (read, room.check(read)) == (room.ticket_of(place), "in")
     with pytest.raises(BadSignature):
         read_ticket(ticket, room=room.number, visitor="another")
+
+
+def test_many_pages_at_once_share_few_connections_to_redis(room: Room, port: int) -> None:
+    room.open(60)
+    places = [room.join(f"{n}") for n in range(150)]
+    with ExitStack() as connections:
+        asked = [
+            connections.enter_context(closing(HTTPConnection("127.0.0.1", port, timeout=10)))
+            for _ in places
+        ]
+        for connection, place in zip(asked, places, strict=True):
+            connection.request("GET", path_of(place))
+        assert {connection.getresponse().status for connection in asked} == {200}
+    # The live process's, its subscription, and this test's.
+    assert len(redis_client().client_list()) < 20
 
 
 def test_files_and_scripts_come_from_the_shop_alone(room: Room, port: int) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
-from redis.asyncio import Redis
+from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
@@ -28,6 +28,7 @@ PLACES_AT_ONCE = 250
 # A room that nobody looks at any more is forgotten here, but not in Redis.
 FORGOTTEN_SECONDS = 60.0
 TIMEOUT_SECONDS = 1.0
+MAX_CONNECTIONS, WAITING_SECONDS = 8, 10
 T = TypeVar("T")
 
 
@@ -79,18 +80,15 @@ class Room:
 
 class Keeper:
     def __init__(self, redis_url: str) -> None:
-        self._redis = Redis.from_url(
-            redis_url,
-            socket_timeout=TIMEOUT_SECONDS,
-            socket_connect_timeout=TIMEOUT_SECONDS,
-            retry=Retry(NoBackoff(), 0),
-        )
+        # A page waits for a free connection: at an opening thousands come at once. The steps have
+        # one of their own, and go on meanwhile.
+        self._redis, self._steps = _client(redis_url, MAX_CONNECTIONS), _client(redis_url, 1)
         self._rooms: dict[int, Room] = {}
         self._complained = False
 
     async def run(self) -> None:
         """Steps until it is cancelled."""
-        async with self._redis:
+        async with self._redis, self._steps:
             while True:
                 await asyncio.sleep(STEP_SECONDS)
                 try:
@@ -151,12 +149,12 @@ class Keeper:
     # --- rooms ----------------------------------------------------------------------------------
 
     async def _keep(self, room: Room) -> None:
-        numbers = await self._run(store.step(room.number))
+        numbers = await run_async(store.step(room.number), self._steps)
         if numbers is None and not await self._build_again(room):
             return
         await self._take(room, numbers)
         while due := room.due():
-            await self._run(store.seen(room.number, [one.place for one in due]))
+            await run_async(store.seen(room.number, [one.place for one in due]), self._steps)
             room.have_seen(due)
 
     async def _take(self, room: Room, numbers: Numbers | None) -> None:
@@ -195,3 +193,15 @@ class Keeper:
         if not self._complained:
             logger.warning("the waiting rooms stand still: %s", type(error).__name__)
         self._complained = True
+
+
+def _client(url: str, connections: int) -> Redis:
+    pool = BlockingConnectionPool.from_url(
+        url,
+        max_connections=connections,
+        timeout=WAITING_SECONDS,
+        socket_timeout=TIMEOUT_SECONDS,
+        socket_connect_timeout=TIMEOUT_SECONDS,
+        retry=Retry(NoBackoff(), 0),
+    )
+    return Redis.from_pool(pool)
