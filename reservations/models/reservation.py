@@ -1,12 +1,13 @@
 import uuid
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Self
 
 from django.conf import settings
 from django.db import models
 from django.db.models import ExpressionWrapper, F, Q, QuerySet
 from django.db.models.functions import Now
+from django.utils import timezone
 
 from inventory.models import Inventory
 from reservations.models.reservation_triggers import OF_RESERVATION
@@ -231,6 +232,12 @@ class Reservation(models.Model):
     def renewals_left(self) -> int:
         maximum: int = settings.RESERVATION_MAX_RENEWALS
         return max(maximum - self.renewals, 0)
+
+    @property
+    def outlasts_renewal(self) -> bool:
+        """Whether renewing it now would change nothing: offers, and what staff extended."""
+        again = timedelta(seconds=settings.RESERVATION_TTL_SECONDS)
+        return self.expires_at > timezone.now() + again
 
     def is_due(self, now: datetime) -> bool:
         return self.is_pending and self.expires_at <= now

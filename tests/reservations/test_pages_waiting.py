@@ -460,7 +460,8 @@ def test_signing_in_leaves_an_offer_to_its_link(client) -> None:
     offer = offer_of(entry)
     assert offer.holder == entry.holder
     # The session of this browser goes on, with what it opened.
-    assert client.get(f"/checkout/{offer.pk}/").status_code == 200
+    checkout = client.get(f"/checkout/{offer.pk}/").content.decode()
+    assert "2 extensions left, for later: it lasts longer than one now would make it" in checkout
     client.post("/account/sign-out/")
     assert client.get(f"/checkout/{offer.pk}/").status_code == 404
 
