@@ -31,6 +31,7 @@ def test_reserving_and_paying_works_without_javascript(page: Page, shop: Shop) -
     shelf = untouched(shop)
     hold(page, shelf, 2)
     expect(page.get_by_role("timer")).to_have_text(re.compile(r"^\s*\d\d:\d\d\s*$"))
+    page.wait_for_load_state()
     word = page.get_by_role("timer").evaluate("it => getComputedStyle(it, '::before').content")
     assert word == '"until"'
     expect(page.get_by_role("link", name=re.compile("1 held, until"))).to_be_visible()
