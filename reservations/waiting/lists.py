@@ -95,7 +95,7 @@ class LockedList:
         transaction.on_commit(lambda: events.publish(self.books.events), robust=True)
 
     def _serve(self) -> None:
-        """W5. In the order of the list. Who does not fit is passed over, and keeps the place: no
+        """W5. In the order of the list. An entry that does not fit is passed over and stays: no
         later offer can make it fit, since each leaves fewer units."""
         lasts = self._offers_last() if self._something_available() else None
         for entry in self._who_may_fit() if lasts else ():

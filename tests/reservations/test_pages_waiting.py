@@ -296,7 +296,7 @@ def test_one_click_declines_and_the_next_is_served(client) -> None:
     assert "You let it go." in shown(client, first)
     services.serve(row.product_id)
     assert (state(first), state(second)) == (State.DECLINED, State.OFFERED)
-    # Who declined may join again, at the end, and blocks nobody.
+    # Those who declined may join again, at the end, and blocks nobody.
     assert join(client, row).status_code == 303
 
 

@@ -125,7 +125,7 @@ class Keeper:
         return ticket
 
     def hear(self, messages: Iterable[Message]) -> None:
-        """Who has used a ticket has none, should Redis lose the room."""
+        """A used ticket stays used, if Redis loses the room."""
         for message in messages:
             if message.topic.startswith(store.USED):
                 given = self.room(int(message.topic.removeprefix(store.USED))).given

@@ -71,7 +71,7 @@ def _context(numbers: Numbers, seen: Seen) -> dict[str, Any]:
         "numbers": numbers,
         "seen": seen,
         "place": seen.rank + 1,
-        # Who has just come is not in the numbers yet.
+        # A visitor who has just come is not in the numbers yet.
         "waiting": max(numbers.waiting, seen.rank + 1),
         "opens_at": opens_at,
         "moved_from": moved and datetime.fromtimestamp(moved, UTC),
