@@ -6,12 +6,12 @@ from reservations.models.api_token import ApiToken, rate_is_known
 from reservations.models.clock import AuditRun, Forgotten, Repair, Sweep
 from reservations.models.cooldown_lift import CooldownLift
 from reservations.models.idempotency_key import IdempotencyKey
+from reservations.models.list_closure import ListClosure
 from reservations.models.reservation import Reservation, ReservationQuerySet
 from reservations.models.staff_action import StaffAction
 from reservations.models.waiting import (
     IS_OPEN,
     OPEN,
-    ListClosure,
     WaitingEntry,
     WaitingEntryQuerySet,
 )
