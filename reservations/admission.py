@@ -22,7 +22,7 @@ from catalog.models import Product
 from reservations.engine.idempotency import Once
 from reservations.engine.refused import tally_of
 from reservations.engine.storage import stored_reply
-from reservations.exceptions import WaitingRoom
+from reservations.exceptions import RoomFirst, WaitingRoom
 
 logger = logging.getLogger(__name__)
 
@@ -102,6 +102,13 @@ def is_waited_for(product: Product) -> bool:
     """Whether anybody waits for it in a room that is open: what is given back goes to them."""
     numbers = room_numbers(product)
     return numbers is not None and numbers.phase != "closed" and numbers.waiting > 0
+
+
+def check_list(product: Product) -> None:
+    """Whether one may join its waiting list. Raises `RoomFirst`. To be called before the
+    transaction: Redis may be slow, and nothing is locked meanwhile."""
+    if has_room(product.opens_at) and is_waited_for(product):
+        raise RoomFirst
 
 
 def room_numbers(product: Product) -> Numbers | None:

@@ -221,6 +221,16 @@ class NotWanted(ReservationError):
         super().__init__("There is some left again, so you need not wait. Reserve it now.")
 
 
+class RoomFirst(ReservationError):
+    """People wait for it in its waiting room: what is free or given back is theirs. No verb raises
+    it: it is checked where requests come in."""
+
+    code = "room_first"
+
+    def __init__(self) -> None:
+        super().__init__("There is a line for it right now: wait in the waiting room.")
+
+
 class AlreadyWaiting(ReservationError):
     """The person is on the list with `entry`, or was offered something and has yet to decide."""
 

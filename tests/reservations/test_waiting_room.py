@@ -26,9 +26,12 @@ from reservations.admission import is_waited_for, room_numbers
 from reservations.api import tokens
 from reservations.clock.tasks import keep_rooms
 from reservations.engine.commands import Holder
-from reservations.models import IdempotencyKey, Reservation
+from reservations.models import IdempotencyKey, Reservation, WaitingEntry
 from reservations.room_keeping import NO_OPENING, NOBODY_WAITS, OVER, SOLD, WITHDRAWN, Keeper, keep
 from reservations.staff import drops
+from tests.joining import all_held, asked, join
+from tests.joining import opened as link_opened
+from tests.joining import press as press_place
 from tests.live.rooms import Room
 from tests.shopping import HTMX, Page, holding, key, press, press_reserve
 from tests.stock import stocked
@@ -517,6 +520,24 @@ def test_staff_see_who_waits_and_who_was_let_in(client, row) -> None:
     room.close()
     assert not is_waited_for(row.product)
     assert room_numbers(stocked(1, product="mug").product) is None
+
+
+def test_nobody_joins_the_list_while_people_wait_in_the_room(client, row, settings) -> None:
+    all_held(row)
+    entry = asked(row)
+    browser = link_opened(entry)
+    room = opened(row)
+    take_place(Client())
+    for answer in (join(client, row, "ravi@example.org"), press_place(browser, entry, "confirm")):
+        assert answer.status_code == 409
+        assert answer.context["refusal"].code == "room_first"
+        assert f'<a href="{WAIT}">To the waiting room</a>' in answer.content.decode()
+    assert WaitingEntry.objects.filter(confirmed_at=None).count() == 1
+    with without_redis(settings):
+        assert join(client, row, "ravi@example.org").status_code == 303
+    room.close()
+    assert press_place(browser, entry, "confirm").status_code == 303
+    assert WaitingEntry.objects.open().get() == entry
 
 
 # --- how hard a process works -------------------------------------------------------------------

@@ -27,7 +27,7 @@ from allo.web.shared.keys import Sharing
 from allo.web.shared.pages import shared
 from catalog.models import Product
 from catalog.slugs import follow_renames
-from reservations import refusals
+from reservations import admission, refusals
 from reservations.exceptions import AlreadyWaiting, ReservationError
 from reservations.models import WaitingEntry
 from reservations.refusals import Refusal
@@ -66,6 +66,7 @@ def join(request: Request, slug: str) -> HttpResponse:
 def _answer(request: Request, product: Product, form: JoinForm) -> HttpResponse:
     asked = {"product_id": product.pk, "network": client_network(request), **form.asked}
     try:
+        admission.check_list(product)
         if form.address:
             return go_to(request, links.path_to(_place(request, asked)))
         asking.ask(once=key_of(request), **asked)

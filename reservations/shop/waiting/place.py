@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from allo.web.parts import Request, SeeOther, busy, never_stored, too_many
 from allo.web.rate import seconds_to_wait
-from reservations import refusals
+from reservations import admission, refusals
 from reservations.engine.events import holder_topic
 from reservations.exceptions import (
     AlreadyWaiting,
@@ -58,8 +58,7 @@ def place(request: Request, entry_id: UUID) -> HttpResponse:
 @never_stored
 def confirm(request: Request, entry_id: UUID) -> HttpResponse:
     """By a form, as programs that check mail follow its links."""
-    names = holders_of(request)
-    return _done(request, entry_id, lambda it: services.confirm(entry_id=it.pk, names=names))
+    return _done(request, entry_id, lambda it: _confirm(it, holders_of(request)))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -109,6 +108,12 @@ def _done(request: Request, entry_id: UUID, act: Callable[[WaitingEntry], object
     except ReservationError as refusal:
         return _refused(request, entry, refusal)
     return SeeOther(links.path_to(entry))
+
+
+def _confirm(entry: WaitingEntry, names: tuple[str, ...]) -> None:
+    if entry.state == State.UNCONFIRMED:
+        admission.check_list(entry.product)
+    services.confirm(entry_id=entry.pk, names=names)
 
 
 def _end(entry: WaitingEntry) -> None:
