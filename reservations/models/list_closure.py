@@ -23,6 +23,7 @@ class ListClosure(models.Model):
     class Meta:
         ordering = ("-pk",)
         verbose_name = "closed waiting list"
+        verbose_name_plural = "waiting lists"
         default_permissions = ()
         permissions = (("close_list", "Can close and reopen waiting lists"),)
         constraints = (

@@ -35,7 +35,10 @@ def data_folder() -> Path:
 
 @contextmanager
 def no_room_for(table: str) -> Iterator[None]:
-    """Makes the table's file, which is still empty, unable to grow."""
+    """Makes the table's file, which has no rows, unable to grow."""
+    with connection.cursor() as cursor:
+        # Rows that an earlier test has rolled back are still in it.
+        cursor.execute(f"VACUUM FULL {table}")
     file = data_folder() / asked(f"SELECT pg_relation_filepath('{table}')")
     owner = file.stat()
     assert owner.st_size == 0
