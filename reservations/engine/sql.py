@@ -33,11 +33,12 @@ UNITS_AT = """
 # Of each holder the last reservations, whether it ever bought something, and when staff last lifted
 # a cool-down. What is past its time has expired, whether it was swept or not: otherwise one could
 # hold the same units again at each end. Those of two days: a plan that is kept for every holder may
-# sort what it reads, and would read all that a holder ever had.
+# sort what it reads, and would read all that a holder ever had. No EXISTS: a plan made while little
+# was sold could hash all sales there are.
 HISTORIES = """
     SELECT asked.holder,
-        EXISTS (SELECT FROM reservations_reservation AS sold
-                WHERE sold.status = 'confirmed' AND sold.holder = asked.holder),
+        (SELECT true FROM reservations_reservation AS sold
+         WHERE sold.status = 'confirmed' AND sold.holder = asked.holder LIMIT 1) IS NOT NULL,
         (SELECT max(created_at) FROM reservations_cooldownlift AS lift
          WHERE lift.holder = asked.holder),
         past.*
@@ -90,12 +91,14 @@ OF_CUSTOMER = """
         SELECT unnest(%s::text[]) AS name
     ), accounts AS (
         SELECT name FROM known
-        UNION SELECT account FROM reservations_adoptedholder
-        WHERE holder IN (SELECT name FROM known)
+        UNION SELECT found.account FROM known CROSS JOIN LATERAL (
+            SELECT account FROM reservations_adoptedholder WHERE holder = known.name OFFSET 0
+        ) AS found
     ), names AS (
         SELECT name FROM accounts
-        UNION SELECT holder FROM reservations_adoptedholder
-        WHERE account IN (SELECT name FROM accounts)
+        UNION SELECT found.holder FROM accounts CROSS JOIN LATERAL (
+            SELECT holder FROM reservations_adoptedholder WHERE account = accounts.name OFFSET 0
+        ) AS found
     )
     SELECT names.name, found.id, found.quantity
     FROM names CROSS JOIN (SELECT %s::bigint[] AS rows) AS product LEFT JOIN LATERAL (
@@ -177,7 +180,8 @@ ADOPTERS = """
     INSERT INTO reservations_adoptedholder (holder, account, created_at)
     SELECT adopted.*, %s::timestamptz
     FROM unnest(%s::text[], %s::text[]) AS adopted(holder, account)
-    WHERE EXISTS (SELECT FROM reservations_reservation AS held WHERE held.holder = adopted.holder)
+    WHERE (SELECT true FROM reservations_reservation AS held
+           WHERE held.holder = adopted.holder LIMIT 1)
     ON CONFLICT (holder) DO NOTHING
 """
 
