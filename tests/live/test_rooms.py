@@ -1,5 +1,6 @@
 """The line of a waiting room: who is let in, and when."""
 
+import asyncio
 import random
 from collections.abc import Iterator
 from typing import Any
@@ -9,11 +10,12 @@ from django.core.signing import BadSignature
 from redis.client import PubSub
 
 from allo.live.rooms import passes, store
+from allo.live.rooms.keeper import Keeper
 from allo.live.rooms.passes import Place, Ticket, name_in, read_place, read_ticket
 from allo.live.rooms.store import run
 from allo.redis_client import redis_client
 from tests.live import rooms
-from tests.live.rooms import Room, moment
+from tests.live.rooms import PAGE, Room, moment
 
 ROOM = 7
 
@@ -378,3 +380,33 @@ def test_each_waiting_visitor_takes_less_than_a_kilobyte_of_redis(room: Room) ->
     for n in range(1000):
         room.join(name_in(ROOM, f"visitor:{n}"), f"192.0.{n // 250}.{n % 250}/32")
     assert redis_client().info("memory")["used_memory"] - used < 1000 * 1000
+
+
+def test_a_page_is_not_filled_before_it_has_arrived(
+    room: Room, settings: Any, monkeypatch: Any
+) -> None:
+    """While one reads it, another who looks reads it too."""
+    room.open(60)
+    place = room.join("me")
+
+    async def both() -> bytes:
+        keeper = Keeper(settings.REDIS_URL)
+        asked, goes_on, get = asyncio.Event(), asyncio.Event(), keeper._redis.get
+
+        async def late(key: str) -> Any:
+            if not asked.is_set():
+                asked.set()
+                await goes_on.wait()
+            return await get(key)
+
+        monkeypatch.setattr(keeper._redis, "get", late)
+        async with keeper._redis, keeper._steps, asyncio.timeout(10):
+            first = asyncio.create_task(keeper.look(place))
+            await asked.wait()
+            assert await keeper.look(place)
+            page = keeper.room(room.number).page
+            goes_on.set()
+            await first
+        return page
+
+    assert asyncio.run(both()) == PAGE

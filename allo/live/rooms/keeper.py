@@ -48,7 +48,8 @@ class Room:
         self.number = number
         # What Redis last said of it.
         self.numbers: Numbers | None = None
-        self.page = b""
+        # And the version of the page here.
+        self.page, self.version = b"", ""
         self.touched_at = time.monotonic()
         # By visitor; those whose presence is oldest first, and those of whom nothing was said yet.
         self.open: dict[str, Open] = {}
@@ -117,7 +118,7 @@ class Keeper:
             found = await self._run(store.seen(room.number, [place]))
         # Those of the last step may be from before what the page comes again for.
         await self._take(room, await self._run(store.numbers(room.number)))
-        return (room.numbers, found[0]) if found and room.numbers else None
+        return (room.numbers, found[0]) if found and room.numbers and room.page else None
 
     def ticket(self, place: Place, seen: Seen) -> Ticket:
         ticket = Ticket(place.room, place.visitor, seen.score, seen.ends)
@@ -158,12 +159,14 @@ class Keeper:
             room.have_seen(due)
 
     async def _take(self, room: Room, numbers: Numbers | None) -> None:
-        before, room.numbers = room.numbers, numbers or room.numbers
         if numbers is None:
             return
-        if not before or numbers.version != before.version:
+        if room.version != numbers.version:
             page = await self._redis.get(store.page_key(room.number))
-            room.page = page if isinstance(page, bytes) else room.page
+            if isinstance(page, bytes):
+                room.page, room.version = page, numbers.version
+        # After its page: others who look meanwhile would fill one that is not there yet.
+        before, room.numbers = room.numbers, numbers
         if before and numbers.life != before.life:
             await self._bring_back(room)
 
