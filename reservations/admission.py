@@ -22,7 +22,8 @@ from catalog.models import Product
 from reservations.engine.idempotency import Once
 from reservations.engine.refused import tally_of
 from reservations.engine.storage import stored_reply
-from reservations.exceptions import RoomFirst, WaitingRoom
+from reservations.exceptions import WaitingRoom
+from reservations.list_exceptions import RoomFirst
 
 logger = logging.getLogger(__name__)
 

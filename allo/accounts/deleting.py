@@ -21,7 +21,8 @@ from checkout import forgetting, looking
 from checkout.models import Order, OrderEvent
 from reservations import services
 from reservations.clock.forgetting import forget_holders, forget_networks
-from reservations.exceptions import NotPending, NotWaiting, ReservationExpired
+from reservations.exceptions import NotPending, ReservationExpired
+from reservations.list_exceptions import NotWaiting
 from reservations.models import OPEN, AdoptedHolder, Reservation
 from reservations.waiting import services as waiting
 

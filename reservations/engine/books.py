@@ -15,12 +15,7 @@ from reservations.engine.events import Happened, ReservationEvent
 from reservations.engine.holder import around, places_around
 from reservations.engine.idempotency import Name, Once, Outcome, Reply
 from reservations.engine.stock import Stock
-from reservations.exceptions import (
-    IdempotencyConflict,
-    InFlight,
-    NotPending,
-    ReservationExpired,
-)
+from reservations.exceptions import IdempotencyConflict, InFlight, NotPending, ReservationExpired
 from reservations.models import Reservation
 
 Status = Reservation.Status

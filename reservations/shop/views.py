@@ -31,12 +31,7 @@ from reservations.admission import Door
 from reservations.availability import with_stock_and_lapse
 from reservations.engine.commands import Holder
 from reservations.engine.idempotency import Reply
-from reservations.exceptions import (
-    InsufficientStock,
-    PriceChanged,
-    QuantityChanged,
-    WaitingRoom,
-)
+from reservations.exceptions import InsufficientStock, PriceChanged, QuantityChanged, WaitingRoom
 from reservations.refusals import Refusal
 from reservations.shop import history, holders, room, room_pages, visitor
 from reservations.shop import panel as panel_of

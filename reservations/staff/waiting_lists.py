@@ -14,7 +14,8 @@ from allo.admin_kit.base import ReadOnlyAdmin
 from allo.admin_kit.pages import with_back
 from allo.web.parts import SeeOther
 from catalog.models import Product
-from reservations.exceptions import ListClosed, ReservationError
+from reservations.exceptions import ReservationError
+from reservations.list_exceptions import ListClosed
 from reservations.models import ListClosure, Reservation, WaitingEntry, WaitingEntryQuerySet
 from reservations.staff.forms import ReasonForm
 from reservations.waiting import services

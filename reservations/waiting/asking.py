@@ -12,7 +12,7 @@ from django.db.models.functions import Now
 from allo.outbox import services as outbox
 from allo.outbox.addresses import key_of
 from allo.outbox.models import Message
-from reservations.exceptions import AlreadyWaiting, TooManyMails
+from reservations.list_exceptions import AlreadyWaiting, TooManyMails
 from reservations.models import WaitingEntry
 from reservations.waiting import mail, services
 

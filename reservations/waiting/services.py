@@ -19,11 +19,10 @@ from inventory.free import FOR_LIST
 from inventory.models import Inventory
 from reservations.engine import counting, limits
 from reservations.engine.limits import Customer
-from reservations.exceptions import (
+from reservations.exceptions import Busy, NotOpen
+from reservations.list_exceptions import (
     AlreadyWaiting,
-    Busy,
     ListClosed,
-    NotOpen,
     NotWaiting,
     NotWanted,
     TooManyEntries,

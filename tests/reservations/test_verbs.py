@@ -14,12 +14,7 @@ from reservations.engine import transactions
 from reservations.engine.commands import Confirm, Expire, Holder, Release, Renew, Reserve
 from reservations.engine.locks import Patience
 from reservations.engine.transactions import perform
-from reservations.exceptions import (
-    InsufficientStock,
-    LimitReached,
-    NotPending,
-    ReservationExpired,
-)
+from reservations.exceptions import InsufficientStock, LimitReached, NotPending, ReservationExpired
 from reservations.models import Reservation
 from tests.stock import all_at_once, pass_time, stocked
 

@@ -19,17 +19,13 @@ from reservations.clock.expiry import expire_due
 from reservations.clock.pruning import prune
 from reservations.engine.commands import Holder, Reserve
 from reservations.engine.transactions import perform
-from reservations.exceptions import (
+from reservations.exceptions import Busy, InsufficientStock, LimitReached, NotOpen, WaitingList
+from reservations.list_exceptions import (
     AlreadyWaiting,
-    Busy,
-    InsufficientStock,
-    LimitReached,
     ListClosed,
-    NotOpen,
     NotWaiting,
     NotWanted,
     TooManyEntries,
-    WaitingList,
 )
 from reservations.models import Reservation, WaitingEntry
 from reservations.waiting import lists, services

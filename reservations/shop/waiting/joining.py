@@ -28,7 +28,8 @@ from allo.web.shared.pages import shared
 from catalog.models import Product
 from catalog.slugs import follow_renames
 from reservations import admission, refusals
-from reservations.exceptions import AlreadyWaiting, ReservationError
+from reservations.exceptions import ReservationError
+from reservations.list_exceptions import AlreadyWaiting
 from reservations.models import WaitingEntry
 from reservations.refusals import Refusal
 from reservations.shop.holders import address_of, holders_of

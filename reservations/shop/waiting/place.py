@@ -15,13 +15,8 @@ from allo.web.parts import Request, SeeOther, busy, never_stored, too_many
 from allo.web.rate import seconds_to_wait
 from reservations import admission, refusals
 from reservations.engine.events import holder_topic
-from reservations.exceptions import (
-    AlreadyWaiting,
-    NotPending,
-    NotWaiting,
-    ReservationError,
-    ReservationExpired,
-)
+from reservations.exceptions import NotPending, ReservationError, ReservationExpired
+from reservations.list_exceptions import AlreadyWaiting, NotWaiting
 from reservations.models import WaitingEntry
 from reservations.refusals import Refusal
 from reservations.services import get, release
