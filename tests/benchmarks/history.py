@@ -60,6 +60,7 @@ def _report(rows: Sequence[int]) -> Iterator[str]:
 def _fill(old: int) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SET statement_timeout = 0")
+        cursor.execute("SET transaction_timeout = 0")
         cursor.execute(FILL, [old])
         cursor.execute("VACUUM ANALYZE reservations_reservation")
 
