@@ -22,8 +22,11 @@ FILL = """
 INSERT INTO reservations_reservation (id, inventory_id, quantity, unit_paise, name, status, holder,
     address, created_at, expires_at, ended_at, renewals)
 SELECT gen_random_uuid(), i.id, 1, 100, 'Old', 'expired', 'session:' || n, '',
-    now() - interval '90 days', now() - interval '89 days', now() - interval '89 days', 0
-FROM generate_series(1, %s) n
+    at, at + interval '10 minutes', at + interval '10 minutes', 0
+FROM generate_series(1, %(old)s) n
+CROSS JOIN LATERAL (
+    SELECT now() - interval '1 day' - n * (interval '90 days' / %(old)s) AS at
+) AS spread
 JOIN (SELECT id, row_number() OVER (ORDER BY id) AS place FROM inventory_inventory) i
     ON i.place = n %% 200 + 1
 """
@@ -61,7 +64,7 @@ def _fill(old: int) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SET statement_timeout = 0")
         cursor.execute("SET transaction_timeout = 0")
-        cursor.execute(FILL, [old])
+        cursor.execute(FILL, {"old": old})
         cursor.execute("VACUUM ANALYZE reservations_reservation")
 
 
