@@ -24,7 +24,7 @@ up: $(VENV)/.runtime ## Start the shop (PORT=8000, STATE_DIR=var); Ctrl-C stops 
 
 # The tests' database need not survive a power cut. Killed servers find what they wrote all the same.
 test: $(VENV)/.development browser nginx ## Run the tests (ARGS="-k name")
-	@$(RUN) -m allo.embedded exec -c max_connections=300 -c fsync=off -c full_page_writes=off -- $(RUN) -m pytest $(or $(ARGS),--numprocesses=4)
+	@$(RUN) -m tests.in_memory $(RUN) -m allo.embedded exec -c max_connections=300 -c fsync=off -c full_page_writes=off -- $(RUN) -m pytest $(or $(ARGS),--numprocesses=4)
 
 check: $(VENV)/.development ## Lint, types, import contracts, templates, migrations, settings
 	@$(RUN) -m ruff check
