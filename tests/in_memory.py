@@ -49,7 +49,7 @@ def _available() -> int:
     fields = Path("/proc/meminfo").read_text().split()
     limits = [file.read_text().strip() for file in map(Path, LIMITS) if file.exists()]
     of_this_container = [int(limit) for limit in limits if limit.isdigit()]
-    return min(int(fields[fields.index("MemAvailable:") + 1]) * 1024, *of_this_container)
+    return min([int(fields[fields.index("MemAvailable:") + 1]) * 1024, *of_this_container])
 
 
 def _remove_left_behind() -> None:
