@@ -17,7 +17,6 @@ from inventory.models import Inventory
 from reservations.clock import days, forgetting
 from reservations.clock.days import SPAN, count_days, midnight
 from reservations.models import CountedDay, DayCount, Reservation
-from reservations.models.days import SETTLED
 from tests.shopping import holding
 from tests.staff.people import NOBODY, signed_in
 from tests.stock import stocked
@@ -118,10 +117,10 @@ def test_a_later_run_reads_no_day_that_is_final(past, today, monkeypatch) -> Non
 
 def test_what_commits_after_midnight_is_still_counted(past, today, monkeypatch) -> None:
     tomorrow = midnight(today + timedelta(days=1))
-    at_hour(monkeypatch, tomorrow + SETTLED - timedelta(seconds=1))
+    at_hour(monkeypatch, tomorrow + timedelta(minutes=10))
     count_days()
     ended(past[1], tomorrow - timedelta(seconds=1), "expired", took=0.5).save()
-    at_hour(monkeypatch, tomorrow + SETTLED)
+    at_hour(monkeypatch, tomorrow + timedelta(hours=2))
     count_days()
     assert counted()[today, past[1].pk] == by_hand()[today, past[1].pk]
     assert CountedDay.objects.get(day=today).is_final
