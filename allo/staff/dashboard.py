@@ -14,13 +14,14 @@ from django.db.models import Count, F, Min, Q, QuerySet, Sum
 from django.db.models.functions import Coalesce, Now, TruncHour
 from django.utils import timezone
 
+from allo.admin_kit.chart import Chart, Column
 from allo.outbox.models import Message
-from allo.staff.chart import HOURS, Chart
 from checkout.staff import today
 from checkout.unsettled import unsettled
 from inventory.models import Inventory
 from inventory.shortages import FULLY_HELD, LOW, SOLD_OUT
 from reservations.models import AuditRun, Reservation, Sweep
+from reservations.staff.trends import PERIODS, SERIES, Trends
 
 Status = Reservation.Status
 User = AbstractBaseUser | AnonymousUser
@@ -30,16 +31,26 @@ User = AbstractBaseUser | AnonymousUser
 SWEEP_LATE, AUDIT_LATE = timedelta(minutes=3), timedelta(hours=26)
 STARTED = timezone.now()
 LISTED = 8
+HOURS = 24
 
 
-def dashboard(user: User) -> dict[str, Any]:
-    """The page's data, as far as this user may see it."""
+def dashboard(user: User, days: str = "") -> dict[str, Any]:
+    """The page's data, as far as this user may see it, with the trends over so many days."""
     assert isinstance(user, PermissionsMixin)
     parts: dict[str, Any] = {}
     for permission, part in PARTS.items():
         if user.has_perm(permission):
             parts |= part()
+    if user.has_perm("reservations.view_reservation"):
+        parts |= _trends(days)
     return parts
+
+
+def _trends(days: str) -> dict[str, Any]:
+    """Over the shortest period unless another was chosen."""
+    lengths = {f"{period}": period for period in PERIODS}
+    trends = Trends(lengths.get(days, PERIODS[0]))
+    return {"trends": trends, "periods": PERIODS, "products": trends.products(LISTED)}
 
 
 # --- holds, now and today -----------------------------------------------------------------------
@@ -60,8 +71,19 @@ def _reservations() -> dict[str, Any]:
         "today": today,
         "conversion": round(100 * today["confirmed"].count / finished) if finished else None,
         "finished": finished,
-        "chart": Chart.of(this_hour, _created_by_hour(since), ended),
+        "chart": _chart(since, _created_by_hour(since), ended),
     }
+
+
+def _chart(first: datetime, held: dict[datetime, int], ended: list[dict[str, Any]]) -> Chart:
+    """Each hour of the last day."""
+    counts = {(row["hour"], row["status"]): row["count"] for row in ended}
+    columns = []
+    for n in range(HOURS):
+        at = first + timedelta(hours=n)
+        of_hour = {name: counts.get((at, name), 0) for name in SERIES} | {"held": held.get(at, 0)}
+        columns.append(Column(at, of_hour, "" if at.hour % 3 else f"{at:%H:%M}"))
+    return Chart(columns, SERIES)
 
 
 @dataclass

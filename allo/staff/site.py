@@ -86,7 +86,8 @@ class StaffSite(AdminSite):
     def index(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> TemplateResponse:
-        return super().index(request, {**dashboard(request.user), **(extra_context or {})})
+        shown = dashboard(request.user, request.GET.get("days", ""))
+        return super().index(request, {**shown, **(extra_context or {})})
 
     def login(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None

@@ -3,7 +3,7 @@
 from celery import shared_task
 
 from reservations import room_keeping
-from reservations.clock import audit, expiry, pruning
+from reservations.clock import audit, days, expiry, pruning
 
 
 @shared_task
@@ -14,6 +14,11 @@ def expire_due() -> None:
 @shared_task
 def keep_rooms() -> None:
     room_keeping.keep_due()
+
+
+@shared_task
+def count_days() -> None:
+    days.count_days()
 
 
 @shared_task

@@ -1,10 +1,11 @@
-"""Reservations, the waiting list, the replies stored under idempotency keys, and the records of
-staff and clock."""
+"""Reservations, their counts by day, the waiting list, the replies stored under idempotency keys,
+and the records of staff and clock."""
 
 from reservations.models.adopted_holder import AdoptedHolder
 from reservations.models.api_token import ApiToken, rate_is_known
 from reservations.models.clock import AuditRun, Forgotten, Repair, Sweep
 from reservations.models.cooldown_lift import CooldownLift
+from reservations.models.days import CountedDay, DayCount
 from reservations.models.idempotency_key import IdempotencyKey
 from reservations.models.list_closure import ListClosure
 from reservations.models.reservation import Reservation, ReservationQuerySet
@@ -23,6 +24,8 @@ __all__ = [
     "ApiToken",
     "AuditRun",
     "CooldownLift",
+    "CountedDay",
+    "DayCount",
     "Forgotten",
     "IdempotencyKey",
     "ListClosure",

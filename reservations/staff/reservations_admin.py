@@ -21,9 +21,12 @@ from reservations.models import Reservation, StaffAction
 from reservations.staff.acting import HoldActions, is_live
 from reservations.staff.console import order_of, search_of, state_of
 from reservations.staff.filters import ProductFilter, StateFilter, suggestions
+from reservations.staff.trends_page import TrendsPage
 
 
-class ReservationAdmin(HoldActions, StreamedExport[Reservation], ReadOnlyAdmin[Reservation]):
+class ReservationAdmin(
+    TrendsPage, HoldActions, StreamedExport[Reservation], ReadOnlyAdmin[Reservation]
+):
     """The console: current reservations, each with the verbs that staff may use.
 
     `checkout.staff.reservations_admin` adds the buyer and registers it."""

@@ -237,6 +237,7 @@ PAGES = (
     "{admin}",
     "{list}",
     "{list}{reservation}/change/",
+    "{list}trends/?days=30&product=tidal",
     "{list}release/?id={reservation}",
     "/admin/catalog/product/",
     "/admin/catalog/product/{product}/change/",

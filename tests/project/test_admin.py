@@ -24,8 +24,8 @@ SHOP = ("catalog", "inventory", "reservations", "checkout", "outbox", "accounts"
 FILES = {"ReplacedPicture", "StockImportFile"}
 # The search index, which triggers write: nothing to show.
 INDEXES = {"SearchText", "SearchWord"}
-# They only count: the numbers are those of orders, and how far the clock has come.
-COUNTERS = {"InvoiceCounter", "Forgotten"}
+# They only count: the numbers are those of orders, how far the clock has come, and the trends.
+COUNTERS = {"InvoiceCounter", "Forgotten", "CountedDay", "DayCount"}
 # Staff see addresses in the orders that go there, and browsers on the page of their account.
 OWN = {"Address", "AdoptedHolder"}
 # Whoever has them is signed in: nobody is shown those of others.
