@@ -5,6 +5,7 @@ A room bounds how many reserve at once, and decides nothing that the books decid
 there is no room, and all limits hold."""
 
 import logging
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -15,9 +16,11 @@ from redis import RedisError
 from redis.client import Pipeline
 
 from allo.live import tallies
+from allo.live.message import MICROSECOND
 from allo.live.rooms import store
+from allo.live.rooms.answers import Numbers
 from allo.live.rooms.passes import Ticket
-from allo.live.rooms.store import Guard, Numbers
+from allo.live.rooms.store import Guard
 from catalog.models import Product
 from reservations.engine.idempotency import Once
 from reservations.engine.refused import tally_of
@@ -101,7 +104,10 @@ class Door:
 
 def is_waited_for(product: Product) -> bool:
     """Whether anybody waits for it in a room that is open: what is given back goes to them."""
-    numbers = room_numbers(product)
+    return is_line(room_numbers(product))
+
+
+def is_line(numbers: Numbers | None) -> bool:
     return numbers is not None and numbers.phase != "closed" and numbers.waiting > 0
 
 
@@ -110,6 +116,18 @@ def check_list(product: Product) -> None:
     transaction: Redis may be slow, and nothing is locked meanwhile."""
     if has_room(product.opens_at) and is_waited_for(product):
         raise RoomFirst
+
+
+def kept_place(room: int, names: Iterable[str]) -> datetime | None:
+    """Of somebody with one of these names who was in the room until all was taken: the moment since
+    when this shopper waits. They all do since the room's end, a microsecond apart, in its order; so
+    nobody who joins the list later is before any of them."""
+    try:
+        kept = store.run(store.kept(room, names))
+    except RedisError as error:
+        logger.warning("no place of a waiting room is known: %s", type(error).__name__)
+        return None
+    return kept and kept.closed_at - (kept.places - kept.rank) * MICROSECOND
 
 
 def room_numbers(product: Product) -> Numbers | None:

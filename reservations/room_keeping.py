@@ -7,22 +7,23 @@ import logging
 import os
 import socket
 import time
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db import Error, connections
+from django.db import Error, connection, connections
 from django.urls import reverse
 from django.utils import timezone
 from redis import RedisError
 
 from allo.live.rooms import store
+from allo.live.rooms.answers import Numbers
 from allo.live.rooms.page import render
-from allo.live.rooms.store import Numbers
 from allo.redis_client import redis_client
 from allo.web.pressure import pressure
 from catalog.models import Product
 from inventory.availability import with_stock
 from reservations import admission
+from reservations.waiting.services import closure_of
 
 logger = logging.getLogger(__name__)
 
@@ -34,8 +35,11 @@ OPEN = "rooms"
 WITHDRAWN = "This is not in the shop any more, so nobody can reserve it. What you hold stays yours."
 NO_OPENING = "There is no opening any more. The product’s page says whether it can be reserved."
 SOLD = "All of them are sold."
+ALL_TAKEN = "All of them are sold or held."
 OVER = "Those that are still there can be reserved on the product’s page, without waiting."
 NOBODY_WAITS = "Nobody has to wait any more. Reserve on the product’s page."
+# After these those who waited may go on on the waiting list.
+TAKEN = {SOLD, ALL_TAKEN}
 # After these a room opens again when the product is back.
 PASSING = {WITHDRAWN, NO_OPENING}
 # After the opening an empty room stays open for a while: more may come.
@@ -99,7 +103,7 @@ def keep(room: int, *, renew: bool = False) -> bool:
     product = with_stock(Product.objects.filter(pk=room)).select_related("category").first()
     known = store.run(store.numbers(room))
     if why := _why_over(product, known):
-        _close(room, known, why)
+        _close(room, known, why, product)
         return False
     assert product, "it would be over"
     if not _is_wanted(product, known):
@@ -118,7 +122,7 @@ def _why_over(product: Product | None, known: Numbers | None) -> str:
     if product.opens_at is None:
         return NO_OPENING
     if admission.ends(product.opens_at):
-        return OVER
+        return OVER if product.available else ALL_TAKEN
     if product.opens_at > timezone.now():
         return ""
     if not product.total:
@@ -156,7 +160,20 @@ def _open(product: Product) -> None:
     redis_client().sadd(OPEN, product.pk)
 
 
-def _close(room: int, known: Numbers | None, why: str) -> None:
+def _close(room: int, known: Numbers | None, why: str, product: Product | None) -> None:
     if known and known.phase != "closed":
-        store.run(store.close(room, why))
+        if product and why in TAKEN and closure_of(room) is None:
+            onward = settings.SITE_URL + reverse("waiting:join", args=[product.slug])
+            call = store.close(room, why, closed_at=_now(), onward=onward)
+        else:
+            call = store.close(room, why)
+        store.run(call)
     redis_client().srem(OPEN, room)
+
+
+def _now() -> datetime:
+    """By the clock that orders the waiting list. Nobody joins that while the room is open."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        now: datetime = cursor.fetchone()[0]
+        return now

@@ -46,7 +46,8 @@ REFUND = ("amount", "units", "state", "created_at")
 EVENT = ("what", "at")
 ENTRY = (
     "id", "product__name", "warehouse__name", "quantity", "exactly", "email", "network",
-    "created_at", "confirmed_at", "offered_at", "offered_units", "offer_id", "ended_at", "ended_as",
+    "created_at", "confirmed_at", "waiting_since", "offered_at", "offered_units", "offer_id",
+    "ended_at", "ended_as",
 )  # fmt: skip
 MESSAGE = ("kind", "to", "created_at", "sent_at")
 CODE = ("purpose", "email", "asked_at", "used_at")

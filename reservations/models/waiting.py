@@ -20,8 +20,9 @@ OPEN = Q(confirmed_at__isnull=False, offer__isnull=True, ended_at__isnull=True)
 # What has ended may only get the person's new address.
 CHANGES_ITS_END = (
     "num_nonnulls(OLD.offer_id, OLD.ended_at) > 0"
-    " AND (OLD.offer_id, OLD.ended_at, OLD.ended_as, OLD.confirmed_at)"
-    " IS DISTINCT FROM (NEW.offer_id, NEW.ended_at, NEW.ended_as, NEW.confirmed_at)"
+    " AND (OLD.offer_id, OLD.ended_at, OLD.ended_as, OLD.confirmed_at, OLD.waiting_since)"
+    " IS DISTINCT FROM"
+    " (NEW.offer_id, NEW.ended_at, NEW.ended_as, NEW.confirmed_at, NEW.waiting_since)"
 )
 IN_THE_SHOP = (
     "EXISTS (SELECT FROM catalog_product WHERE id = NEW.product_id"
@@ -37,7 +38,7 @@ class WaitingEntryQuerySet(QuerySet["WaitingEntry"]):
 
     def in_order(self) -> Self:
         """The first on the list first."""
-        return self.order_by("confirmed_at", "pk")
+        return self.order_by("waiting_since")
 
     def with_offer(self) -> Self:
         """Joins what `state` and a page need, but not the category of the product."""
@@ -84,7 +85,10 @@ class WaitingEntry(models.Model):
     )
     network = models.CharField(max_length=43, blank=True)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
-    confirmed_at = models.DateTimeField(null=True, help_text="The place on the list.")
+    confirmed_at = models.DateTimeField(null=True, help_text="When it was put on the list.")
+    # As a rule the same moment. Whoever kept a place from a waiting room has an earlier one: that
+    # of its end, in the order of the room. Before it is confirmed, two may claim the same.
+    waiting_since = models.DateTimeField(null=True, help_text="The place on the list.")
     ended_at = models.DateTimeField(null=True)
     ended_as = models.CharField(max_length=6, choices=End, blank=True, default="", db_default="")
     # W2. A reservation is one entry's offer, and an entry has one offer in its life.
@@ -120,6 +124,16 @@ class WaitingEntry(models.Model):
                 | Q(ended_at__isnull=False, ended_as__in=("left", "closed")),
                 name="entry_end_known",
             ),
+            models.CheckConstraint(
+                condition=Q(confirmed_at=None) | Q(waiting_since__isnull=False),
+                name="confirmed_has_a_place",
+            ),
+            # W5. The order of the list is an order by it.
+            models.UniqueConstraint(
+                fields=("product", "waiting_since"),
+                condition=Q(confirmed_at__isnull=False),
+                name="place_is_of_one_entry",
+            ),
             # W4
             models.UniqueConstraint(
                 fields=("email_key", "product"),
@@ -128,7 +142,6 @@ class WaitingEntry(models.Model):
             ),
         )
         indexes = (
-            models.Index(fields=("product", "confirmed_at", "id"), name="entry_by_place"),
             # The least that an open entry needs, of any warehouse or of one, without reading them
             # all. PostgreSQL finds no order in an index behind a column that is NULL.
             models.Index(
@@ -154,7 +167,8 @@ class WaitingEntry(models.Model):
                 name="place_is_kept",
                 operation=pgtrigger.Update,
                 condition=pgtrigger.Condition(
-                    "OLD.confirmed_at <> coalesce(NEW.confirmed_at, 'infinity')"
+                    "OLD.confirmed_at IS NOT NULL AND (OLD.confirmed_at, OLD.waiting_since)"
+                    " IS DISTINCT FROM (NEW.confirmed_at, NEW.waiting_since)"
                 ),
             ),
             Refuse(

@@ -81,6 +81,13 @@ def page_of(place: Place) -> str:
     return f"{settings.LIVE_URL.rstrip('/')}/room/{place.room}/?{query}"
 
 
+def kept_place(request: HttpRequest, product: Product) -> datetime | None:
+    """The place on the waiting list that this shopper brings from the product's room."""
+    if product.opens_at is None:
+        return None
+    return admission.kept_place(product.pk, _names(request, product.pk))
+
+
 def is_used(request: HttpRequest, product: Product, ticket: Ticket) -> bool:
     """Whether something was held with it, also if Redis has forgotten that."""
     early = ticket.score < LATE

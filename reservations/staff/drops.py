@@ -8,7 +8,7 @@ from typing import Any
 from django.db.models import Q, Sum
 from django.db.models.functions import Coalesce, Now
 
-from allo.live.rooms.store import Numbers
+from allo.live.rooms.answers import Numbers
 from catalog.models import Product
 from inventory.models import Inventory
 from reservations.admission import room_numbers

@@ -68,12 +68,12 @@ class WaitingEntryAdmin(Searched[WaitingEntry], ReadOnlyAdmin[WaitingEntry]):
     )  # fmt: skip
     list_filter = (StateFilter, ProductFilter)
     list_select_related = ("product", "warehouse", "offer")
-    ordering = ("confirmed_at", "pk")
+    ordering = ("waiting_since", "pk")
     sortable_by = ()
     search_fields = ("email",)
     fields = (
-        "product", "amount", "place", "what", "email", "created_at", "confirmed_at", "ended_at",
-        "offered",
+        "product", "amount", "place", "what", "email", "created_at", "confirmed_at",
+        "waiting_since", "ended_at", "offered",
     )  # fmt: skip
 
     def found(self, words: str) -> Q:

@@ -3,7 +3,7 @@ shows them. Each returns (row, found, expected) for every row that breaks the ru
 
 from reservations.waiting.sql import NEEDED
 
-# From when until when each entry was open.
+# From when until when each entry was open: its place may be of an earlier moment.
 _ENTRIES = """
     WITH entry AS (
         SELECT *, greatest(coalesce(ended_at, offered_at, 'infinity'), confirmed_at) AS until
@@ -31,7 +31,7 @@ _OFF_THE_LIST = """
 # others are not compared with all before them.
 _PASSED_OVER = """
     , suspect AS (
-        SELECT *, max(until) OVER (PARTITION BY product_id ORDER BY confirmed_at, id
+        SELECT *, max(until) OVER (PARTITION BY product_id ORDER BY waiting_since
             ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS open_before
         FROM entry
     )
@@ -42,8 +42,9 @@ _PASSED_OVER = """
         ON row.id = (SELECT inventory_id FROM reservations_reservation WHERE id = later.offer_id)
     CROSS JOIN LATERAL (
         SELECT id FROM entry WHERE entry.product_id = later.product_id
-            AND (entry.confirmed_at, entry.id) < (later.confirmed_at, later.id)
-            AND entry.until > later.offered_at AND entry.needs <= later.offered_units
+            AND entry.waiting_since < later.waiting_since
+            AND entry.confirmed_at <= later.offered_at AND entry.until > later.offered_at
+            AND entry.needs <= later.offered_units
             AND (entry.warehouse_id IS NULL OR entry.warehouse_id = row.warehouse_id)
         LIMIT 1
     ) AS earlier

@@ -75,11 +75,18 @@ class LockedList:
         self._places = places
 
     def put_on(self, entry: WaitingEntry) -> None:
-        """At its end, also if the clock was set back, as by a failover to another server."""
-        everyone = WaitingEntry.objects.filter(product=self.product_id)
-        last: datetime | None = everyone.aggregate(last=Max("confirmed_at"))["last"]
-        entry.confirmed_at = max(self.books.now, last + MICROSECOND) if last else self.books.now
-        entry.save(update_fields=["confirmed_at"])
+        """At the place that it claims, unless another entry was put there; else at the end."""
+        others = WaitingEntry.objects.filter(product=self.product_id, confirmed_at__isnull=False)
+        claimed = entry.waiting_since
+        if claimed is None or others.filter(waiting_since=claimed).exists():
+            entry.waiting_since = self._end_of(others)
+        entry.confirmed_at = self.books.now
+        entry.save(update_fields=["confirmed_at", "waiting_since"])
+
+    def _end_of(self, others: WaitingEntryQuerySet) -> datetime:
+        """Also if the clock was set back, as by a failover to another server."""
+        last: datetime | None = others.aggregate(last=Max("waiting_since"))["last"]
+        return max(self.books.now, last + MICROSECOND) if last else self.books.now
 
     def end(self, entries: WaitingEntryQuerySet, how: WaitingEntry.End) -> None:
         """At the time of the offers that are made in their place."""

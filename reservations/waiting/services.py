@@ -3,6 +3,7 @@ refuses. To decline an offer is to release it (`reservations.services.release`).
 
 from collections.abc import Collection
 from contextlib import suppress
+from datetime import datetime
 from uuid import UUID
 
 from django.conf import settings
@@ -46,10 +47,13 @@ def join(
     network: str,
     confirmed: bool,
     names: Collection[str] = (),
+    since: datetime | None = None,
 ) -> WaitingEntry:
     """Asks for up to `quantity` units, or exactly so many, of any warehouse or of one. It is on the
     list when `confirmed`, which an account's own address is; otherwise `confirm` puts it there.
     What is free by then is offered at once. `names` are the shopper's other names as a holder.
+    `since` claims the place of that moment, which one entry gets; without it the place is at the
+    end.
 
     Raises `NotOpen`, `NotWanted`, `ListClosed`, `AlreadyWaiting`, `TooManyEntries`, `LimitReached`,
     `Busy`; `BadAddress`; `Product.DoesNotExist` if it is not in the shop.
@@ -64,6 +68,7 @@ def join(
         email=checked(email),
         email_key=key_of(email),
         network=network,
+        waiting_since=since,
     )
     limits.check("RESERVATION_MAX_UNITS", quantity, settings.RESERVATION_MAX_UNITS)
     limits.check("max_per_customer", quantity, entry.product.max_per_customer or 0)
@@ -79,7 +84,7 @@ def join(
 
 
 def confirm(*, entry_id: UUID, names: Collection[str] = ()) -> WaitingEntry:
-    """Puts it on the list, at its end; a second time changes nothing. Raises as `join`, but not
+    """Puts it on the list; a second time changes nothing. Raises as `join`, but not
     `NotOpen` or `NotWanted`; `NotWaiting` if it has ended; `WaitingEntry.DoesNotExist`."""
     with on_list(get(entry_id=entry_id).product_id) as the_list:
         entry = get(entry_id=entry_id)
@@ -172,9 +177,8 @@ def entries_of(email: str) -> list[WaitingEntry]:
 
 def place_of(entry: WaitingEntry) -> int:
     """Of an open entry, in its list: 1 is the first."""
-    before = Q(confirmed_at__lt=entry.confirmed_at)
-    before |= Q(confirmed_at=entry.confirmed_at, pk__lte=entry.pk)
-    return WaitingEntry.objects.open().filter(before, product=entry.product_id).count()
+    upto = WaitingEntry.objects.open().filter(waiting_since__lte=entry.waiting_since)
+    return upto.filter(product=entry.product_id).count()
 
 
 def length_of(product_id: int) -> int:

@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from allo.live.rooms import store
+from allo.live.rooms.answers import Numbers
 from allo.live.rooms.passes import Place, Ticket
-from allo.live.rooms.store import Numbers, run
+from allo.live.rooms.store import run
 from allo.redis_client import redis_client
 
 BACK = "/p/mug/ticket/"
@@ -37,8 +38,13 @@ class Room:
         for name, value in fields.items():
             redis_client().hset(self.key(), name, str(value))
 
-    def close(self) -> None:
-        run(store.close(self.number, "All are sold."))
+    def close(self, **kept: Any) -> None:
+        run(store.close(self.number, "All are sold.", **kept))
+
+    def kept(self, *names: str) -> tuple[int, int] | None:
+        """Rank and number of places."""
+        found = run(store.kept(self.number, names))
+        return found and (found.rank, found.places)
 
     def join(self, visitor: str, network: str = "", shown: Place | None = None) -> Place:
         join = store.join(self.number, visitor=visitor, network=network or visitor, shown=shown)

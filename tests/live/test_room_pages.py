@@ -126,6 +126,12 @@ def test_the_page_says_what_becomes_of_its_place(room: Room, port: int) -> None:
     again = room.join("a" if place.visitor == "a" else "b", shown=place)
     room.close()
     wait_for(lambda: shows(port, again, "is closed. All are sold."), seconds=3)
+    room.open(-1, free=0, page=skeleton)
+    room.seen(again)
+    room.close(closed_at=moment(0), onward="http://shop/list/")
+    wait_for(lambda: shows(port, again, "You were number 2 here."), seconds=3)
+    with asking(port, path_of(again)) as kept:
+        assert b'<a class="button button-accent" href="http://shop/list/">' in kept.read()
 
 
 def test_whose_turn_it_is_goes_back_to_the_shop_with_a_ticket(room: Room, port: int) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -159,6 +160,52 @@ def test_a_turn_that_was_not_taken_is_over_and_the_next_is_let_in(room: Room) ->
     room.all_turns_are_over()
     assert room.seen(*places) == ["over", "over", "waiting"]
     assert (room.step().let, room.line()) == (1, [])
+
+
+def test_those_who_are_there_when_it_closes_keep_their_order(room: Room) -> None:
+    """With a ticket that is not used, first; whoever left or was served keeps nothing."""
+    room.open(free=2)
+    served, let = room.join("served"), room.join("let")
+    late = room.join("late")
+    room.step()
+    tickets = [room.ticket_of(place) for place in (served, let, late)]
+    for name in ("a", "left", "b"):
+        room.join(name)
+    room.absent("left")
+    run(store.used(tickets[0], units=1))
+    ended = datetime(2026, 11, 27, 12, 0, 0, 123, tzinfo=UTC)
+    room.close(closed_at=ended, onward="/list/")
+    assert room.kept("x", "let") == (0, 4)
+    assert [room.kept(name) for name in ("late", "a", "b")] == [(1, 4), (2, 4), (3, 4)]
+    assert [room.kept(name) for name in ("served", "left", "never")] == [None] * 3
+    # It is heard of late that one of the tickets was used: nobody else's rank changes.
+    run(store.used(tickets[2], units=1))
+    assert [room.kept(name) for name in ("late", "a")] == [None, (2, 4)]
+    found = run(store.kept(ROOM, ["a"]))
+    assert found
+    assert found.closed_at == ended
+    assert room.seen(let, late, served, room.place("a", 1)) == ["kept", "closed", "closed", "kept"]
+    assert room.now().onward == "/list/"
+    room.put(ended_at=moment(-1801).timestamp())
+    assert (room.kept("a"), room.seen(room.place("a", 1)), room.now().onward) == (
+        None, ["closed"], "",
+    )  # fmt: skip
+
+
+def test_a_room_that_opens_again_has_its_line_and_keeps_no_places(room: Room) -> None:
+    room.open(free=1)
+    let, waits = room.join("let"), room.join("waits")
+    room.step()
+    ticket = room.ticket_of(let)
+    room.close()
+    assert (room.kept("waits"), room.seen(waits), room.now().onward) == (None, ["closed"], "")
+    room.open(free=0)
+    assert room.line() == ["let", "waits"]
+    # The ticket of before lasts until its end, but not longer.
+    assert (room.check(ticket), room.line()) == ("in", ["waits"])
+    room.close(closed_at=moment(0))
+    room.open()
+    assert room.kept("waits") is None
 
 
 # --- how many -----------------------------------------------------------------------------------

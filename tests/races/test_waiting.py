@@ -4,10 +4,12 @@ lock or the gate is gone."""
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import timedelta
 from threading import Event, Thread
 
 import pytest
 from django.db import connection
+from django.utils import timezone
 
 from inventory.models import Inventory
 from reservations import services
@@ -108,6 +110,37 @@ def test_who_joins_while_others_are_served_has_the_place_of_that_moment() -> Non
     offered = WaitingEntry.objects.filter(offer__isnull=False)
     in_time = offered.order_by("offered_at", "confirmed_at")
     assert list(in_time) == list(offered.order_by("confirmed_at"))
+    assert broken() == set()
+
+
+@pytest.mark.usefixtures("_by_hand")
+def test_who_comes_from_a_room_is_before_all_who_join_at_the_same_time() -> None:
+    """Each place of the room is claimed by two: one of them has it, the other is at the end."""
+    row = stocked(2)
+    held = hold(row, 2)
+    first = joined(row, "first")
+    ended = timezone.now()
+
+    def join_or_serve(caller: int) -> None:
+        if caller < 4:
+            joined(row, f"late{caller}")
+        elif caller < 10:
+            rank = (caller - 4) // 2
+            joined(row, f"room{rank}-{caller}", since=ended - timedelta(microseconds=3 - rank))
+        else:
+            services.change(reservation_id=held.pk, quantity=1)
+            with suppress(Busy):
+                waiting.serve(row.product_id)
+
+    assert set(all_at_once(11, join_or_serve)) == {None}
+    names = [entry.email for entry in WaitingEntry.objects.in_order()]
+    assert [name[:5] for name in names[:4]] == ["first", "room0", "room1", "room2"]
+    assert Counter(name[:4] for name in names[4:]) == {"late": 4, "room": 3}
+    services.release(reservation_id=held.pk)
+    waiting.serve(row.product_id)
+    served = WaitingEntry.objects.filter(offer__isnull=False).in_order()
+    assert [entry.email[:5] for entry in served] == ["first", "room0"]
+    assert served[0] == first
     assert broken() == set()
 
 

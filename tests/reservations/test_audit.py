@@ -173,7 +173,7 @@ def test_the_nightly_audit_keeps_its_findings() -> None:
         ("W2", "UPDATE reservations_reservation SET holder = 'list:x' WHERE holder = 'session:a'"),
         ("W3", "UPDATE reservations_reservation SET holder = 'list:x' WHERE id = %(offer)s"),
         ("W3", "UPDATE reservations_waitingentry SET product_id = %(other)s WHERE id = %(first)s"),
-        ("W5", ("UPDATE reservations_waitingentry SET confirmed_at = now() - interval '1 day'"
+        ("W5", ("UPDATE reservations_waitingentry SET waiting_since = now() - interval '1 day'"
                " WHERE id = %(second)s")),
         ("W6", "UPDATE inventory_inventory SET list_needs = 3 WHERE id = %(row)s"),
         ("W7", "DELETE FROM outbox_message"),

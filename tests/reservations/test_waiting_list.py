@@ -260,7 +260,7 @@ def test_a_clock_that_was_set_back_puts_nobody_before_others() -> None:
     row, _ = all_held()
     ahead = timezone.now() + timedelta(hours=1)
     WaitingEntry.objects.create(
-        product=row.product, quantity=1, exactly=False, confirmed_at=ahead,
+        product=row.product, quantity=1, exactly=False, confirmed_at=ahead, waiting_since=ahead,
         email="z@example.org", email_key="z@example.org",
     )  # fmt: skip
     assert services.place_of(joined(row)) == 2
@@ -498,6 +498,7 @@ def test_places_and_ends_never_change() -> None:
     later = timezone.now()
     for change, constraint in (
         ({"confirmed_at": later}, "place_is_kept"),
+        ({"waiting_since": later}, "place_is_kept"),
         ({"confirmed_at": None}, "place_is_kept"),
         ({"quantity": 5}, "entry_stays_as_made"),
         ({"exactly": True}, "entry_stays_as_made"),
@@ -508,11 +509,17 @@ def test_places_and_ends_never_change() -> None:
             WaitingEntry.objects.update(**change)
     with refused_by("open_entry_is_kept"):
         WaitingEntry.objects.all().delete()
-    with refused_by("one_open_entry_per_person_and_product"):
-        WaitingEntry.objects.create(
-            product=row.product, quantity=2, exactly=False, confirmed_at=later,
-            email=entry.email, email_key=entry.email_key,
-        )  # fmt: skip
+    other = {"product": row.product, "quantity": 2, "exactly": False, "confirmed_at": later}
+    for fields, constraint in (
+        (
+            {"waiting_since": later, "email_key": entry.email_key},
+            "one_open_entry_per_person_and_product",
+        ),
+        ({"waiting_since": entry.waiting_since}, "place_is_of_one_entry"),
+        ({}, "confirmed_has_a_place"),
+    ):
+        with refused_by(constraint):
+            WaitingEntry.objects.create(**other, **fields)
     services.leave(entry_id=entry.pk)
     with refused_by("entry_end_is_final"):
         WaitingEntry.objects.update(ended_at=None, ended_as="")

@@ -9,9 +9,9 @@ from django.core.signing import BadSignature
 from redis.exceptions import RedisError
 
 from allo.live.rooms import page
+from allo.live.rooms.answers import Numbers
 from allo.live.rooms.keeper import Keeper
 from allo.live.rooms.passes import Place, read_place, sign_ticket
-from allo.live.rooms.store import Numbers
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]

@@ -15,8 +15,9 @@ from redis.exceptions import RedisError
 
 from allo.live.message import Message
 from allo.live.rooms import store
+from allo.live.rooms.answers import Numbers, Seen
 from allo.live.rooms.passes import Place, Ticket
-from allo.live.rooms.store import Call, Numbers, Seen, run_async
+from allo.live.rooms.store import Call, run_async
 
 logger = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.template import Context, Engine
 from django.template.loader import render_to_string
 
-from allo.live.rooms.store import Numbers, Seen
+from allo.live.rooms.answers import Numbers, Seen
 
 NOW, HEAD, STATE = b"room:now", b"<!-- room:head -->", b"<!-- room:state -->"
 # Without a script a page comes again after so many seconds: soon when its turn is near, and in any

@@ -7,8 +7,9 @@ from random import SystemRandom
 from typing import NamedTuple
 
 from allo.live.rooms import store
+from allo.live.rooms.answers import Seen
 from allo.live.rooms.passes import Place, Ticket
-from allo.live.rooms.store import Seen, run
+from allo.live.rooms.store import run
 
 # Of the shoppers, so many are there before the opening; the others come, and those without a room
 # press, within so many seconds after it. Bots are there before, and press at once.

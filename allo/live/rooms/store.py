@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha1
 from pathlib import Path
-from typing import Any, Generic, Literal, NamedTuple, Self, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 from django.conf import settings
 from redis import Redis
@@ -18,6 +18,7 @@ from redis.asyncio import Redis as AsyncRedis
 from redis.client import Pipeline
 from redis.exceptions import NoScriptError
 
+from allo.live.rooms.answers import Kept, Numbers, Seen
 from allo.live.rooms.passes import Place, Ticket, lot_of
 from allo.redis_client import redis_client
 
@@ -75,58 +76,6 @@ def queue(call: Call[Any], pipeline: Pipeline) -> None:
 # --- the room ------------------------------------------------------------------------------------
 
 
-class Numbers(NamedTuple):
-    """A room as it is now. Moments are seconds since the epoch, by Redis's clock."""
-
-    # "early", "open" or "closed".
-    phase: str
-    now: float
-    # Another each time that Redis has lost the room.
-    life: str
-    opens_at: float
-    # The opening before it was moved; None if it never was.
-    moved_from: float | None
-    # Another with each other page.
-    version: str
-    # Where on the shop those with a ticket go, and why the room is closed.
-    back: str
-    words: str
-    # Units that nobody has, and those held that may come back.
-    supply: int
-    held: int
-    # Visitors let in a second: as many as the shop can serve, and as many as there were lately.
-    rate: float
-    pace: float
-    waiting: int
-    # With a ticket now, and all who had one.
-    let: int
-    let_in: int
-
-    @classmethod
-    def read(cls, answer: list[Any] | None) -> Self | None:
-        if answer is None:
-            return None
-        (
-            phase,
-            now,
-            life,
-            opens_at,
-            moved,
-            version,
-            back,
-            words,
-            supply,
-            held,
-            rate,
-            pace,
-            *counts,
-        ) = (it.decode() if isinstance(it, bytes) else str(it) for it in answer)
-        return cls(
-            phase, float(now), life, float(opens_at), float(moved) if moved else None, version,
-            back, words, int(supply), int(held), float(rate), float(pace), *map(int, counts),
-        )  # fmt: skip
-
-
 def open_room(
     room: int, *, opens_at: datetime, back: str, page: bytes, rate: float = 0
 ) -> Call[None]:
@@ -148,9 +97,14 @@ def _open(
     return Call(_OPEN, room, (*_told(room), *opening, secrets.token_hex(8), *new), _no)
 
 
-def close(room: int, words: str) -> Call[None]:
-    """Ends it. `words` say to those who wait why, as plain text."""
-    return Call(_CLOSE, room, (*_told(room), words, CLOSED_SECONDS), _no)
+def close(
+    room: int, words: str, *, closed_at: datetime | None = None, onward: str = ""
+) -> Call[None]:
+    """Ends it. `words` say to those who wait why, as plain text. With `closed_at`, a moment by the
+    caller's clock, those who are there keep their places for half an hour, for `onward`, an
+    address: see `kept`."""
+    moment = closed_at.isoformat() if closed_at else ""
+    return Call(_CLOSE, room, (*_told(room), words, CLOSED_SECONDS, moment, onward), _no)
 
 
 def supply(room: int, *, free: int, held: int) -> Call[None]:
@@ -178,28 +132,6 @@ def numbers(room: int) -> Call[Numbers | None]:
 # --- visitors ------------------------------------------------------------------------------------
 
 
-class Seen(NamedTuple):
-    """What became of a place. `score` is the one in the line now; `rank` counts from 0."""
-
-    # "waiting", "in", "over" or "closed".
-    state: str
-    score: float = 0.0
-    rank: int = 0
-    ends: int = 0
-
-    @classmethod
-    def read(cls, answer: bytes) -> Self:
-        state, *rest = answer.decode().split(" ")
-        if not rest:
-            return cls(state)
-        score, number = float(rest[0]), int(float(rest[1]))
-        return (
-            cls("waiting", score, rank=number)
-            if state == "waiting"
-            else cls("in", score, 0, number)
-        )
-
-
 def join(
     room: int, *, visitor: str, network: str, shown: Place | None = None
 ) -> Call[Place | None]:
@@ -220,6 +152,12 @@ def seen(room: int, places: Iterable[Place]) -> Call[list[Seen] | None]:
     call. None for a room that Redis does not know."""
     pairs = [it for place in places for it in (place.visitor, repr(place.score))]
     return Call(_SEEN, room, (*pairs,), lambda answer: answer and [*map(Seen.read, answer)])
+
+
+def kept(room: int, names: Iterable[str]) -> Call[Kept | None]:
+    """The place that a visitor kept when the room was closed, under the first of these names that
+    has one. None for a visitor who was not there then, or was let in and has used that."""
+    return Call(_KEPT, room, (*names,), Kept.read)
 
 
 def check(room: int, ticket: Ticket | None) -> Call[Guard]:
@@ -252,4 +190,4 @@ def _no(_answer: Any) -> None:
 
 _OPEN, _CLOSE, _SET, _REPORT = Script("open"), Script("close"), Script("set"), Script("report")
 _JOIN, _SEEN, _CHECK, _USED = Script("join"), Script("seen"), Script("check"), Script("used")
-_STEP = Script("step")
+_STEP, _KEPT = Script("step"), Script("kept")

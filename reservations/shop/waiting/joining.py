@@ -32,6 +32,7 @@ from reservations.exceptions import ReservationError
 from reservations.list_exceptions import AlreadyWaiting
 from reservations.models import WaitingEntry
 from reservations.refusals import Refusal
+from reservations.shop import room
 from reservations.shop.holders import address_of, holders_of
 from reservations.shop.keys import key_of
 from reservations.shop.panel import stock_of
@@ -65,7 +66,12 @@ def join(request: Request, slug: str) -> HttpResponse:
 
 
 def _answer(request: Request, product: Product, form: JoinForm) -> HttpResponse:
-    asked = {"product_id": product.pk, "network": client_network(request), **form.asked}
+    asked = {
+        "product_id": product.pk,
+        "network": client_network(request),
+        "since": room.kept_place(request, product),
+        **form.asked,
+    }
     try:
         admission.check_list(product)
         if form.address:
@@ -118,8 +124,11 @@ def _page(
     refusal: Refusal | None = None,
     status: int = 200,
 ) -> HttpResponse:
+    numbers = admission.room_numbers(product) if product.opens_at else None
     context = {
         "product": product,
+        "line": admission.is_line(numbers),
+        "keeps_places": bool(numbers and numbers.onward),
         "keys": [product.pk],
         "stock": form.stock,
         "closed": services.closure_of(product.pk),

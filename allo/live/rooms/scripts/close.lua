@@ -1,7 +1,17 @@
--- ARGV: channel, topic, words, for how many seconds the page still says them.
-local channel, topic, words, kept = unpack(ARGV)
+-- ARGV: channel, topic, words, for how many seconds the page still says them; the moment from which
+-- places are kept, or '', and where they are of use.
+local channel, topic, words, shown, closed_at, onward = unpack(ARGV)
 if redis.call('HGET', ROOM, 'state') ~= 'open' then return end
-redis.call('HSET', ROOM, 'state', 'closed', 'words', words)
+redis.call('HSET', ROOM, 'state', 'closed', 'words', words, 'closed_at', closed_at, 'onward', onward)
+redis.call('HSET', ROOM, 'ended_at', exact(now))
+
+while forget_the_absent() > 0 do end
+-- Nobody can use a ticket any more: whoever has one has the place of before again.
+for _, visitor in ipairs(redis.call('ZRANGE', LET, '(' .. exact(now), '+inf', 'BYSCORE')) do
+  redis.call('ZADD', LINE, redis.call('ZSCORE', DONE, visitor), visitor)
+  redis.call('ZADD', HERE, exact(now), visitor)
+  redis.call('ZREM', DONE, visitor)
+end
 redis.call('DEL', LET, REPORTS)
-for _, key in ipairs(KEYS) do redis.call('EXPIRE', key, kept) end
+for _, key in ipairs(KEYS) do redis.call('EXPIRE', key, shown) end
 tell(channel, topic, 'page %s')

@@ -2,6 +2,7 @@
 local ROOM, LINE, HERE, LET, DONE, NETS, REPORTS, PAGE = unpack(KEYS)
 local time = redis.call('TIME')
 local now = time[1] + time[2] / 1e6
+local ABSENT, KEPT = 45, 1800
 
 -- Lua's own conversion would round a score to 14 digits.
 local function exact(number) return string.format('%.17g', number) end
@@ -20,4 +21,26 @@ end
 local function ticket_ends(visitor)
   local ends = tonumber(redis.call('ZSCORE', LET, visitor) or 0)
   return ends > now and ends
+end
+
+-- A thousand at the most; returns how many.
+local function forget_the_absent()
+  local gone = redis.call('ZRANGE', HERE, '-inf', exact(now - ABSENT), 'BYSCORE', 'LIMIT', 0, 1000)
+  for _, visitor in ipairs(gone) do
+    redis.call('ZREM', LINE, visitor)
+    redis.call('ZREM', HERE, visitor)
+  end
+  return #gone
+end
+
+-- Whether it is closed, and those who were there keep their places, unchanged, for a while.
+local function keeps_places()
+  local state, closed_at, ended_at = unpack(redis.call('HMGET', ROOM, 'state', 'closed_at', 'ended_at'))
+  return state == 'closed' and closed_at ~= '' and ended_at and now - ended_at < KEPT
+end
+
+-- Not of those whose last use of a ticket was heard of after the end.
+local function kept_rank(visitor)
+  local score = keeps_places() and redis.call('ZSCORE', LINE, visitor)
+  return score and not is_over(visitor, score) and redis.call('ZRANK', LINE, visitor), score
 end

@@ -6,7 +6,10 @@ if not state then return false end
 local function found(visitor, score)
   local ends = ticket_ends(visitor)
   if ends then return 'in ' .. redis.call('ZSCORE', DONE, visitor) .. ' ' .. ends end
-  if state ~= 'open' then return 'closed' end
+  if state ~= 'open' then
+    local rank, kept = kept_rank(visitor)
+    return rank and 'kept ' .. kept .. ' ' .. rank or 'closed'
+  end
   if not redis.call('ZSCORE', LINE, visitor) then
     if is_over(visitor, score) then return 'over' end
     redis.call('ZADD', LINE, score, visitor)

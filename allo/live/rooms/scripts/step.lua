@@ -1,6 +1,6 @@
 -- ARGV: channel, topic, whether to act. Returns the room's numbers, or false without a room.
 local channel, topic, act = unpack(ARGV)
-local STEP, ABSENT, TICKET, REPORT = 0.2, 45, 120, 3
+local STEP, TICKET, REPORT = 0.2, 120, 3
 local SLOWEST, FASTEST = 2, 200
 local room = {}
 local fields = redis.call('HGETALL', ROOM)
@@ -14,14 +14,6 @@ local rate, pace = math.max(number('rate'), SLOWEST), number('pace')
 local since = now - number('stepped_at')
 -- A clock that was set back does not stop the room.
 local passed = (since < 0 or since > 1) and 1 or since
-
-local function forget_the_absent()
-  local gone = redis.call('ZRANGE', HERE, '-inf', exact(now - ABSENT), 'BYSCORE', 'LIMIT', 0, 1000)
-  for _, visitor in ipairs(gone) do
-    redis.call('ZREM', LINE, visitor)
-    redis.call('ZREM', HERE, visitor)
-  end
-end
 
 -- The worst of what the processes of the shop say of themselves; nothing without a word from any.
 local function pressure()
@@ -118,6 +110,7 @@ end
 
 return {
   phase, exact(now), room.life, room.opens_at, room.moved_from or '', room.version, room.back, room.words or '',
+  keeps_places() and room.onward or '',
   room.supply, room.held, exact(rate), exact(pace), redis.call('ZCARD', LINE),
   redis.call('ZCOUNT', LET, '(' .. exact(now), '+inf'), redis.call('HGET', ROOM, 'let_in') or 0,
 }

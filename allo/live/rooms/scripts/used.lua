@@ -3,6 +3,8 @@
 local channel, topic, visitor, score, units = unpack(ARGV)
 if not redis.call('HGET', ROOM, 'state') then return end
 redis.call('ZREM', LET, visitor)
+-- The ranks of places that are kept do not change.
+if not keeps_places() then redis.call('ZREM', LINE, visitor) end
 redis.call('ZADD', DONE, 'GT', score, visitor)
 local left = redis.call('HINCRBY', ROOM, 'supply', -tonumber(units))
 redis.call('HINCRBY', ROOM, 'held', units)
