@@ -14,7 +14,7 @@ PRODUCTION := PRODUCTION=1 ALLOWED_HOSTS=allo.example PAYMENT_PROVIDER=none \
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help up test check check-django format lock bench lighthouse browser nginx clean
+.PHONY: help up test check check-django format lock bench scale lighthouse browser nginx clean
 
 help: ## This list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -53,6 +53,9 @@ lock: $(VENV)/.runtime ## Compile requirements*.txt anew from pyproject.toml
 
 bench: $(VENV)/.development ## Measure reservations per second
 	@$(RUN) -m allo.embedded exec -c max_connections=300 -- $(RUN) -m tests.benchmarks $(ARGS)
+
+scale: $(VENV)/.development ## Let servers of PostgreSQL fail under load, and measure what it costs
+	@$(RUN) -m allo.embedded exec -- $(RUN) -m tests.scale $(ARGS)
 
 lighthouse: $(VENV)/.development browser ## Score four pages as a phone (needs npm)
 	@$(RUN) -m tests.lighthouse
