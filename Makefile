@@ -15,7 +15,7 @@ PRODUCTION := PRODUCTION=1 ALLOWED_HOSTS=allo.example PAYMENT_PROVIDER=none \
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help up backup restore test check check-django format lock bench lighthouse browser nginx clean
+.PHONY: help up backup restore upgrade test check check-django format lock bench lighthouse browser nginx clean
 
 help: ## This list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -29,6 +29,9 @@ backup: $(VENV)/.runtime ## Write a backup of the shop into one file (BACKUP=fil
 restore: $(VENV)/.runtime ## Make a new state folder from a backup (BACKUP=file, STATE_DIR=var)
 	@test -n '$(BACKUP)' || { echo 'Name the backup: make restore BACKUP=file'; exit 1; }
 	@$(RUN) -m allo.embedded restore '$(BACKUP)'
+
+upgrade: $(VENV)/.runtime ## Move the shop's data to a new PostgreSQL (OLD_POSTGRES=bin folder)
+	@$(RUN) -m allo.embedded upgrade
 
 # The tests' database need not survive a power cut. Killed servers find what they wrote all the same.
 test: $(VENV)/.development browser nginx ## Run the tests (ARGS="-k name")

@@ -1,4 +1,4 @@
-"""`python -m allo.embedded` with `up`, `backup`, `restore` or `exec -- COMMAND`."""
+"""`python -m allo.embedded` with `up`, `backup`, `restore`, `upgrade` or `exec -- COMMAND`."""
 
 import argparse
 import os
@@ -15,13 +15,14 @@ from allo.embedded import recovery
 from allo.embedded.address import Addresses
 from allo.embedded.console import explain, say
 from allo.embedded.errors import RunnerError
-from allo.embedded.placement import remove_servers, remove_sockets
+from allo.embedded.placement import find_place, remove_servers, remove_sockets
 from allo.embedded.processes import die_with_parent
 from allo.embedded.servers import OWNER_URL, start_servers
 from allo.embedded.shop import PROJECT, serve
 from allo.embedded.signals import SignalQueue, Stopped
-from allo.embedded.state import InUse, locked, read_log_bytes, read_secrets
+from allo.embedded.state import InUse, has_database, locked, read_log_bytes, read_secrets
 from allo.embedded.supervisor import Supervisor
+from allo.embedded.upgrade import upgrade
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -49,6 +50,8 @@ def _parser() -> argparse.ArgumentParser:
     restore = verbs.add_parser("restore", help="make a new state folder from a backup")
     restore.add_argument("file", type=Path)
     restore.set_defaults(run=_restore)
+    newer = verbs.add_parser("upgrade", help="move the data to this version's PostgreSQL")
+    newer.set_defaults(run=_upgrade)
     execute = verbs.add_parser("exec", help="run a command with private servers, then stop them")
     execute.add_argument("--state", type=Path, help="state folder (default: a temporary one)")
     execute.add_argument(
@@ -105,6 +108,24 @@ def _restore(options: argparse.Namespace) -> int:
     kept = recovery.read_kept(options.file)
     with _supervised(state) as supervisor:
         return recovery.restore(supervisor, state, os.environ, kept, command)
+
+
+def _upgrade(_options: argparse.Namespace) -> int:
+    state = _shops_folder()
+    if not has_database(state):
+        raise RunnerError(
+            f"There is no PostgreSQL of Allo's own in {state}.",
+            "Name the shop's folder with STATE_DIR. Another server is upgraded by its own means.",
+        )
+    with _supervised(state) as supervisor:
+        recovery.require_whole(state)
+        secrets, programs = read_secrets(state), os.environ.get("OLD_POSTGRES", "")
+        try:
+            upgrade(supervisor, find_place(state), secrets, programs)
+        except Stopped:
+            say("Interrupted. Nothing was changed.")
+            raise
+    return 0
 
 
 def _shops_folder() -> Path:

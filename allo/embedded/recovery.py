@@ -11,7 +11,7 @@ from allo.embedded.bank import PROJECT, bank_secrets
 from allo.embedded.errors import RunnerError
 from allo.embedded.placement import remove_servers
 from allo.embedded.servers import start_servers
-from allo.embedded.state import Secrets, keep_secrets, read_secrets
+from allo.embedded.state import Secrets, has_database, keep_secrets, read_secrets
 from allo.embedded.supervisor import Supervisor
 from allo.recovery import archive
 
@@ -31,7 +31,7 @@ def back_up(
 ) -> int:
     """Of a shop that does not run: its servers run for the time of the backup."""
     require_whole(state)
-    if not (state / "servers" / "postgres").exists():
+    if not has_database(state):
         raise RunnerError(f"There is no shop in {state}.", "Name its folder with STATE_DIR.")
     return _with_servers(supervisor, state, read_secrets(state), environ, command)
 

@@ -81,8 +81,13 @@ def keep_secrets(folder: Path, secrets: Secrets) -> Secrets:
     return secrets
 
 
+def has_database(folder: Path) -> bool:
+    """Also one whose upgrade was interrupted at its very end."""
+    return any((folder / "servers" / name).exists() for name in ("postgres", "postgres.upgraded"))
+
+
 def _refuse_lost_secrets(folder: Path, path: Path) -> None:
-    if (folder / "servers" / "postgres").exists():
+    if has_database(folder):
         raise RunnerError(
             f"{path} is gone, and with it the passwords of the database beside it.",
             "Restore it, or remove the state folder to begin afresh.",

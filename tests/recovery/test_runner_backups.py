@@ -39,11 +39,15 @@ def backup(shop: Path) -> Path:
     return path
 
 
-def runner(state: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def runner(state: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "allo.embedded", *arguments], cwd=PROJECT, text=True,
-        env=clean_environment(STATE_DIR=str(state)), capture_output=True, check=False,
-    )  # fmt: skip
+        [sys.executable, "-m", "allo.embedded", *arguments],
+        cwd=PROJECT,
+        env=clean_environment(STATE_DIR=str(state), **environment),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
 def names(folder: Path) -> set[str]:
