@@ -3,6 +3,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 ARGS ?=
+BACKUP ?=
 
 RUN := $(VENV)/bin/python
 PIP := $(RUN) -m pip install -qq --disable-pip-version-check --no-input
@@ -14,13 +15,23 @@ PRODUCTION := PRODUCTION=1 ALLOWED_HOSTS=allo.example PAYMENT_PROVIDER=none \
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help up test check check-django format lock bench scale lighthouse browser nginx clean
+.PHONY: help up backup restore upgrade test check check-django format lock bench scale lighthouse browser nginx clean
 
 help: ## This list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
 
 up: $(VENV)/.runtime ## Start the shop (PORT=8000, STATE_DIR=var); Ctrl-C stops it
 	@$(RUN) -m allo.embedded up --with-parent
+
+backup: $(VENV)/.runtime ## Write a backup of the shop into one file (BACKUP=file)
+	@$(RUN) -m allo.embedded backup $(if $(BACKUP),'$(BACKUP)')
+
+restore: $(VENV)/.runtime ## Make a new state folder from a backup (BACKUP=file, STATE_DIR=var)
+	@test -n '$(BACKUP)' || { echo 'Name the backup: make restore BACKUP=file'; exit 1; }
+	@$(RUN) -m allo.embedded restore '$(BACKUP)'
+
+upgrade: $(VENV)/.runtime ## Move the shop's data to a new PostgreSQL (OLD_POSTGRES=bin folder)
+	@$(RUN) -m allo.embedded upgrade
 
 # The tests' database need not survive a power cut. Killed servers find what they wrote all the same.
 test: $(VENV)/.development browser nginx ## Run the tests (ARGS="-k name")

@@ -2,6 +2,7 @@ import os
 import re
 from collections.abc import Iterator
 from math import inf
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from xdist.scheduler import LoadScopeScheduling
 from allo.redis_client import redis_client
 from allo.web.worker import broker
 from tests import prepared
+from tests.running import state_folder
 
 
 def pytest_sessionstart() -> None:
@@ -107,6 +109,13 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _ByFile:
 def _broker_is_tried() -> None:
     """Also after a test in which it failed."""
     broker.failed_at = float("-inf")
+
+
+@pytest.fixture
+def state() -> Iterator[Path]:
+    """A state folder that is to be."""
+    with state_folder() as folder:
+        yield folder
 
 
 @pytest.fixture

@@ -48,12 +48,12 @@ def database() -> str:
 @contextmanager
 def prepared_shop(**environment: str) -> Iterator[Shop]:
     with state_folder() as state:
-        _copy_to(state)
+        copy_prepared(state)
         with started(state, (), environment) as shop:
             yield shop
 
 
-def _copy_to(state: Path) -> None:
+def copy_prepared(state: Path) -> None:
     folder = Path(os.environ[VARIABLE])
     _once(folder, "state", _prepare)
     # With owners and permissions, which Python's own copies leave out.

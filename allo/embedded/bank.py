@@ -23,6 +23,12 @@ def bank_variables(bank: Address | None, secrets: Secrets) -> dict[str, str]:
     return {
         "PAYMENT_PROVIDER": "bank",
         "BANK_URL": bank.url.removesuffix("/"),
+        **bank_secrets(secrets),
+    }
+
+
+def bank_secrets(secrets: Secrets) -> dict[str, str]:
+    return {
         "BANK_SECRET": secrets.bank_secret,
         "BANK_WEBHOOK_SECRET": secrets.bank_webhook_secret,
     }

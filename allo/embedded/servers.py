@@ -8,6 +8,7 @@ from allo.embedded.placement import Place, find_place
 from allo.embedded.postgres import APP, OWNER, Cluster
 from allo.embedded.state import Secrets
 from allo.embedded.supervisor import Supervisor
+from allo.embedded.upgrade import keep_programs
 from allo.embedded.valkey import valkey_service, valkey_url
 
 Variables = dict[str, str]
@@ -21,14 +22,19 @@ def start_servers(
     secrets: Secrets,
     environ: Mapping[str, str],
     settings: Mapping[str, str] | None = None,
+    *,
+    lasting: bool = False,
 ) -> Variables:
-    """Start each server whose address `environ` does not give; return the addresses."""
+    """Start each server whose address `environ` does not give; return the addresses. With `lasting`
+    the programs of PostgreSQL are kept beside its data."""
     addresses = {name: url for name in ("DATABASE_URL", "REDIS_URL") if (url := environ.get(name))}
     if len(addresses) == 2:
         return addresses
     place = find_place(state)
     if "DATABASE_URL" not in addresses:
         addresses |= _start_postgres(supervisor, Cluster(place, settings or {}), secrets)
+        if lasting:
+            keep_programs(place)
     if "REDIS_URL" not in addresses:
         addresses |= _start_valkey(supervisor, place, secrets)
     return addresses

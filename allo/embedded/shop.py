@@ -91,7 +91,7 @@ def _start(
     secrets = read_secrets(state)
     address, live, bank = addresses.shop, addresses.live, addresses.bank
     variables = {
-        **start_servers(supervisor, state, secrets, environ),
+        **start_servers(supervisor, state, secrets, environ, lasting=True),
         "SECRET_KEY": environ.get("SECRET_KEY") or secrets.secret_key,
         "STATE_DIR": str(state),
         "HOST": address.host,

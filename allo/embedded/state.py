@@ -29,6 +29,10 @@ class Secrets:
     bank_webhook_secret: str = field(default_factory=_random)
 
 
+class InUse(RunnerError):
+    """Another runner has locked the state folder."""
+
+
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Lock the state folder for this runner; the kernel unlocks it however the runner ends."""
@@ -38,7 +42,7 @@ def locked(folder: Path) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             lock.seek(0)
-            raise RunnerError(
+            raise InUse(
                 f"{folder} is in use by another runner, process {lock.read()}.",
                 "Stop that one, or start this one with another STATE_DIR and PORT.",
             ) from None
@@ -60,7 +64,7 @@ def read_secrets(folder: Path) -> Secrets:
     path = folder / "secrets.json"
     if not path.exists():
         _refuse_lost_secrets(folder, path)
-        return _kept(path, Secrets())
+        return keep_secrets(folder, Secrets())
     try:
         found = json.loads(path.read_text())
         secrets = Secrets(**found)
@@ -69,16 +73,21 @@ def read_secrets(folder: Path) -> Secrets:
             f"{path} is damaged.", "Restore it, or remove the state folder to begin afresh."
         ) from None
     # An earlier version stored fewer of them.
-    return secrets if asdict(secrets) == found else _kept(path, secrets)
+    return secrets if asdict(secrets) == found else keep_secrets(folder, secrets)
 
 
-def _kept(path: Path, secrets: Secrets) -> Secrets:
-    write_private(path, json.dumps(asdict(secrets), indent=2) + "\n")
+def keep_secrets(folder: Path, secrets: Secrets) -> Secrets:
+    write_private(folder / "secrets.json", json.dumps(asdict(secrets), indent=2) + "\n")
     return secrets
 
 
+def has_database(folder: Path) -> bool:
+    """Also one whose upgrade was interrupted at its very end."""
+    return any((folder / "servers" / name).exists() for name in ("postgres", "postgres.upgraded"))
+
+
 def _refuse_lost_secrets(folder: Path, path: Path) -> None:
-    if (folder / "servers" / "postgres").exists():
+    if has_database(folder):
         raise RunnerError(
             f"{path} is gone, and with it the passwords of the database beside it.",
             "Restore it, or remove the state folder to begin afresh.",
@@ -96,6 +105,14 @@ def read_log_bytes(environ: Mapping[str, str]) -> int:
 def write_environment(path: Path, variables: Mapping[str, str]) -> None:
     """Write the addresses with which `manage.py` alone finds the private servers."""
     write_private(path, "".join(f"{name}='{value}'\n" for name, value in variables.items()))
+
+
+def names_another(file: Path, folder: Path) -> str:
+    """The state folder that such a file was written for, if it is not `folder`; else nothing."""
+    lines = file.read_text().splitlines() if file.exists() else []
+    found = dict(line.split("=", 1) for line in lines if "=" in line)
+    named = found.get("STATE_DIR", "").removeprefix("'").removesuffix("'")
+    return named if named and Path(named).resolve() != folder else ""
 
 
 def write_private(path: Path, text: str) -> None:

@@ -8,16 +8,27 @@ from pathlib import Path
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
+from allo.embedded.state import names_another
+
 BASE_DIR = Path(__file__).resolve().parents[2]
 
 env = environ.Env()
 STATE_DIR = Path(env.str("STATE_DIR", default=str(BASE_DIR / "var"))).resolve()
 _given = "DATABASE_URL" in os.environ
-environ.Env.read_env(STATE_DIR / "allo.env", overwrite=False)
+_left = STATE_DIR / "allo.env"
+# A copy of a state folder would lead to the servers of the original.
+_is_of_another = names_another(_left, STATE_DIR)
+if _is_of_another and not _given:
+    raise ImproperlyConfigured(
+        f"{_left} is of another folder, {_is_of_another}: this one was copied or moved, and would"
+        " use the servers of that one. Start it with `make up`, which writes this file anew."
+    )
+if not _is_of_another:
+    environ.Env.read_env(_left, overwrite=False)
 
-# Commands that change the schema connect as its owner. The shop connects as a role with fewer
-# rights, and its processes must not know the owner's password.
-OWNER_COMMANDS = {"migrate", "prepare", "grant_privileges"}
+# Commands that change the schema, or copy all of it, connect as its owner. The shop connects as a
+# role with fewer rights, and its processes must not know the owner's password.
+OWNER_COMMANDS = {"migrate", "prepare", "grant_privileges", "backup", "restore"}
 AS_OWNER = len(sys.argv) > 1 and sys.argv[1] in OWNER_COMMANDS
 if not AS_OWNER:
     os.environ.pop("MIGRATION_DATABASE_URL", None)

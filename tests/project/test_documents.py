@@ -115,7 +115,7 @@ def test_nothing_speaks_of_a_document_that_is_not_in_the_repository() -> None:
 # --- settings -----------------------------------------------------------------------------------
 
 READERS = ("allo/settings", "allo/gunicorn.py", "allo/gunicorn_live.py", "allo/embedded",
-           "checkout/bank")  # fmt: skip
+           "allo/recovery", "checkout/bank")  # fmt: skip
 # `env.int("NAME"`, `os.environ.get("NAME"`, `_port(environ, "NAME"`, `setting="LIVE_PORT"`
 READ = re.compile(
     r'(?:\benv\.\w+\(|environ(?:\.get\(|\[|, )|setting=|setting: str = )\s*"([A-Z_]+)"'

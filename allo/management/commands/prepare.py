@@ -8,7 +8,7 @@ from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.staticfiles.finders import get_finders
 from django.core.management import call_command
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandParser
 from django.db import connection, transaction
 from django.db.migrations.executor import MigrationExecutor
 
@@ -27,11 +27,17 @@ class Command(BaseCommand):
     # `make check` runs the checks; here they would take a third of a warm start.
     requires_system_checks = []
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--no-samples", dest="samples", action="store_false", help="add no sample catalogue"
+        )
+
+    def handle(self, *, samples: bool = True, **options: Any) -> None:
         self._migrate()
         call_command("grant_privileges", stdout=StringIO())
         self._keep_timeouts()
-        call_command("seed_catalogue", stdout=self.stdout)
+        if samples:
+            call_command("seed_catalogue", stdout=self.stdout)
         self._collect_static()
         self._ensure_admin()
 

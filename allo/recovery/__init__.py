@@ -1,0 +1,1 @@
+"""Backups: one file with all that a shop cannot do without, and the way back from it."""
