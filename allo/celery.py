@@ -4,14 +4,16 @@ import logging
 import os
 from typing import Any
 
+# Before the other imports, one of which reads the settings.
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "allo.settings")
+
 from celery import Celery, Task
 from celery.exceptions import Ignore
 
+from allo.metrics import counters
 from allo.postgresql.faults import fault_of, name_of
 
 logger = logging.getLogger(__name__)
-
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "allo.settings")
 
 
 class ClockTask(Task):  # type: ignore[type-arg]
@@ -22,12 +24,16 @@ class ClockTask(Task):  # type: ignore[type-arg]
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         try:
-            return super().__call__(*args, **kwargs)
+            done = super().__call__(*args, **kwargs)
         except Exception as error:
-            if not (fault := fault_of(error)):
+            fault = fault_of(error)
+            counters.TASKS.labels(self.name, fault.value if fault else "error").inc()
+            if not fault:
                 raise
             logger.warning("%s was not done: %s: %s", self.name, fault.value, name_of(error))
             raise Ignore from error
+        counters.TASKS.labels(self.name, "ok").inc()
+        return done
 
 
 app = Celery("allo", task_cls=ClockTask)

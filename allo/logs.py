@@ -3,6 +3,8 @@
 import logging
 import re
 
+from allo import request_id
+
 # A line may contain what a client sent; a header can be 8 kB long.
 LONGEST = 200
 # Signed links carry them in their query: a key opens an order or an account, a place or a ticket of
@@ -21,6 +23,14 @@ class OneLine(logging.Filter):
             record.args = record.exc_info = record.exc_text = None
         if SECRETS.search(message := record.getMessage()):
             record.msg, record.args = SECRETS.sub(r"\1=…", message), None
+        return True
+
+
+class WithRequestId(logging.Filter):
+    """Adds `request_id` to each line: all lines of a request have the same."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.request_id = request_id.current()
         return True
 
 

@@ -2,7 +2,7 @@ from django.contrib import admin
 from django.contrib.sitemaps.views import sitemap
 from django.urls import include, path
 
-from allo.site import pages
+from allo.site import metrics, pages
 from allo.site.sitemaps import SITEMAPS
 
 handler400 = "allo.site.errors.bad_request"
@@ -28,4 +28,5 @@ urlpatterns = [
     path("sitemap.xml", sitemap, {"sitemaps": SITEMAPS}, name="sitemap"),
     path("livez", pages.livez),
     path("readyz", pages.readyz),
+    path("metrics", metrics.page),
 ]

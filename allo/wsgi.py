@@ -11,6 +11,7 @@ os.environ.setdefault("DATABASE_POOL_SIZE", os.environ.get("WEB_THREADS", "16"))
 import allo.celery  # noqa: F401
 from allo.web.pressure import pressure
 from allo.web.shared.front import front
+from allo.web.watched import watched
 
 
 def _keep_rooms() -> None:
@@ -20,4 +21,4 @@ def _keep_rooms() -> None:
     Keeper().run()
 
 
-application = pressure.counting(front(), beside=_keep_rooms)
+application = watched(pressure.counting(front(), beside=_keep_rooms))

@@ -20,6 +20,7 @@ from allo.live.rooms.door import Address
 from allo.live.rooms.keeper import Keeper
 from allo.live.rooms.store import topic_of
 from allo.live.tokens import Listening, read
+from allo.metrics import counters
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -144,6 +145,7 @@ class Application:
     ) -> None:
         network = self._network_of(scope)
         if self._is_full(network):
+            counters.STREAMS_REFUSED.inc()
             later = (b"retry-after", str(RETRY_AFTER_SECONDS).encode())
             return await _short(send, 503, [*headers, later])
         try:
@@ -160,6 +162,7 @@ class Application:
     ) -> None:
         client = self.hub.join(listening)
         self._streams_of[network] += 1
+        counters.STREAMS.inc()
         try:
             await send({"type": "http.response.start", "status": 200, "headers": STREAM + headers})
             await _write(send, self._reconnect())
@@ -168,6 +171,7 @@ class Application:
             await _write(send, b"", more=False)
         finally:
             self.hub.leave(client)
+            counters.STREAMS.dec()
             self._streams_of[network] -= 1
             if not self._streams_of[network]:
                 del self._streams_of[network]

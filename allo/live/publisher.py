@@ -14,6 +14,7 @@ from django.utils.module_loading import import_string
 
 from allo.live import channel
 from allo.live.message import Message, keep_newest
+from allo.metrics import counters
 from allo.redis_client import redis_client
 
 logger = logging.getLogger(__name__)
@@ -102,6 +103,7 @@ class Publisher:
             self._complain(error)
 
     def _complain(self, error: Exception) -> None:
+        counters.NOT_PUBLISHED.inc()
         if time.monotonic() - self._complained_at > COMPLAIN_EVERY_SECONDS:
             self._complained_at = time.monotonic()
             logger.warning("no live updates: %s", type(error).__name__)

@@ -9,6 +9,7 @@ from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
+from allo.metrics import counters
 from allo.outbox import letters
 from allo.outbox.models import Message, pause_after
 
@@ -37,8 +38,10 @@ def send_due() -> int:
             _send(message)
         except Exception as error:
             _put_off(message, error)
+            counters.MAILS.labels("failed").inc()
         else:
             _mark_sent(message)
+            counters.MAILS.labels("sent").inc()
             sent += 1
     return sent
 

@@ -16,6 +16,8 @@ from typing import Any
 from psycopg_pool import ConnectionPool, PoolTimeout
 from psycopg_pool.base import AttemptWithBackoff
 
+from allo.metrics import counters
+
 # In seconds.
 TRUSTED = 1.0
 REMEMBERED = 1.0
@@ -35,6 +37,10 @@ class Pool(ConnectionPool[Any]):
     _timed_out_at = -inf
 
     def getconn(self, timeout: float | None = None) -> Any:
+        with counters.POOL_WAIT.time():
+            return self._getconn(timeout)
+
+    def _getconn(self, timeout: float | None) -> Any:
         deadline = time.monotonic() + self._patience(timeout)
         try:
             connection = super().getconn(deadline - time.monotonic())

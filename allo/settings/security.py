@@ -38,8 +38,8 @@ TICKET_COOKIE_NAME = "__Host-allo_ticket_" if HTTPS else "allo_ticket_"
 CODE_COOKIE_NAME = "__Host-allo_code" if HTTPS else "allo_code"
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
-# Health probes reach the process directly, not through the HTTPS proxy.
-SECURE_REDIRECT_EXEMPT = [r"^(livez|readyz)$"]
+# Health probes and Prometheus reach the process directly, not through the HTTPS proxy.
+SECURE_REDIRECT_EXEMPT = [r"^(livez|readyz|metrics)$"]
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES else None
 X_FRAME_OPTIONS = "DENY"

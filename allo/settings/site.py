@@ -31,6 +31,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "allo.web.watched.ViewMiddleware",
     "allo.web.shared.acts.ActMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -132,22 +133,3 @@ for _address in STAFF_EMAILS:
         raise ImproperlyConfigured(f'STAFF_EMAILS has "{_address}". {_error}') from None
 # Where each mail is a file as well; it may contain codes and signed links.
 MAIL_FOLDER = None if PRODUCTION else STATE_DIR / "mail"
-
-# --- Logs ---------------------------------------------------------------------------------------
-
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
-    "filters": {"one_line": {"()": "allo.logs.OneLine"}},
-    "handlers": {
-        "stderr": {
-            "class": "logging.StreamHandler",
-            "formatter": "line",
-            "filters": ["one_line"],
-        }
-    },
-    "root": {"handlers": ["stderr"], "level": env.str("LOG_LEVEL", default="INFO")},
-    # Stripe's SDK writes two lines for each call.
-    "loggers": {"axes": {"level": "WARNING"}, "stripe": {"level": "WARNING"}},
-}

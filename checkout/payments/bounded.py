@@ -9,6 +9,8 @@ from typing import Any
 import requests
 import stripe
 
+from allo.metrics import counters
+
 READ_BYTES = 65_536
 
 
@@ -39,9 +41,12 @@ class BoundedClient(stripe.HTTPClient):
                 method, url, headers=headers, data=post_data, timeout=self._left(), stream=True
             )
             with response:
-                return self._content(response), response.status_code, response.headers
-        except requests.RequestException as error:
+                content = self._content(response)
+        except (requests.RequestException, stripe.APIConnectionError) as error:
+            counters.PAYMENT_CALLS.labels("unreachable").inc()
             raise unreachable(str(error)) from error
+        counters.PAYMENT_CALLS.labels(counters.class_of(response.status_code)).inc()
+        return content, response.status_code, response.headers
 
     def _content(self, response: requests.Response) -> bytes:
         content = bytearray()

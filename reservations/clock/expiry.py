@@ -10,6 +10,7 @@ from django.db.models.functions import Cast
 from django.utils import timezone
 
 from allo.live.events import Event
+from allo.metrics import counters
 from allo.postgresql import trips
 from allo.postgresql.faults import is_locked
 from allo.postgresql.trips import Statement
@@ -90,6 +91,7 @@ def _expire(due: Due, run: Sweep, *, wait: bool = False) -> set[int]:
     expired, lateness, *changed = row
     events = _events(*changed)
     transaction.on_commit(lambda: publish(events), robust=True)
+    counters.RESERVATIONS.labels(Happened.EXPIRED.value).inc(expired)
     run.expired += expired
     run.max_lateness_seconds = max(run.max_lateness_seconds, lateness)
     return wanted - locked

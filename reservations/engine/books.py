@@ -63,7 +63,8 @@ class Books:
         self.after: list[Also] = []
         self.replied: list[tuple[Once, Reply, UUID | None]] = []
         self.refused: Counter[tuple[str, str]] = Counter()
-        self._happened: list[ReservationEvent] = []
+        self.outcomes: Counter[tuple[str, str]] = Counter()  # by verb and word
+        self.happened: list[ReservationEvent] = []
         self._reservations: dict[UUID, Reservation] = {}
         self._pending: dict[str, list[Reservation]] = defaultdict(list)
 
@@ -206,13 +207,13 @@ class Books:
             self.units_around[place] += units
 
     def _note(self, happened: Happened, of: Reservation, *, before: str = "") -> None:
-        self._happened.append(ReservationEvent(happened, of.id, of.holder, self.now, before))
+        self.happened.append(ReservationEvent(happened, of.id, of.holder, self.now, before))
 
     @property
     def events(self) -> list[Event]:
         """The events of this transaction, to be published after its commit."""
         changed = (stock for stock in self.stocks.values() if stock.shows)
-        return [*(self._stock_changed(stock) for stock in changed), *self._happened]
+        return [*(self._stock_changed(stock) for stock in changed), *self.happened]
 
     def _stock_changed(self, stock: Stock) -> StockChanged:
         total, reserved = stock.total - stock.sold_now, stock.reserved + stock.held_now

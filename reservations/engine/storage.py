@@ -10,6 +10,7 @@ from collections.abc import Collection, Container, Iterable, Iterator, Sequence
 from typing import Any
 from uuid import UUID
 
+from allo.metrics import counters
 from allo.postgresql import trips
 from allo.postgresql.trips import Rows, Statement
 from reservations.engine import counting, locks, sql
@@ -34,7 +35,8 @@ def open_books(commands: Sequence[Command], patience: Patience) -> Books:
     free."""
     wanted = _wanted(commands)
     statements = _statements(commands, wanted, patience)
-    found = dict(zip(statements, trips.run(list(statements.values())), strict=True))
+    with counters.LOCKING.time():
+        found = dict(zip(statements, trips.run(list(statements.values())), strict=True))
     books = Books(found["now"][0][0], (Stock(*row) for row in found["stocks"]))
     for pk, *product in found.get("prices", ()):
         # A row whose lock was skipped is not in the books.

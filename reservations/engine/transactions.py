@@ -9,6 +9,7 @@ from typing import TypeVar
 from django.conf import settings
 from django.db import Error, connection, transaction
 
+from allo.metrics import counters
 from allo.postgresql.faults import (
     LOCK_NOT_AVAILABLE,
     fault_of,
@@ -18,7 +19,7 @@ from allo.postgresql.faults import (
 )
 from inventory import events
 from inventory.models import Inventory
-from reservations.engine import refused
+from reservations.engine import counted, refused
 from reservations.engine.books import Books
 from reservations.engine.combining import Combiner, Later
 from reservations.engine.commands import Command
@@ -98,11 +99,12 @@ def _run(commands: list[Command], key: Hashable) -> Sequence[Served]:
     if key is None:
         return _guarded(commands, _briefly)
     if not isinstance(key, int):  # not of an inventory row
-        return list(map(_not_later, _guarded(commands, _after_above)))
+        return list(map(_not_later, commands, _guarded(commands, _after_above)))
     # A wide command would keep this row locked while it waits for another, and the callers of this
     # row alone would wait with it.
     narrow = iter(_guarded([c for c in commands if not c.is_wide], _patiently))
-    wide = map(_not_later, _guarded([c for c in commands if c.is_wide], _briefly))
+    wide_ones = [c for c in commands if c.is_wide]
+    wide = map(_not_later, wide_ones, _guarded(wide_ones, _briefly))
     return [next(wide if command.is_wide else narrow) for command in commands]
 
 
@@ -114,7 +116,7 @@ def _guarded(
         return serve(commands) if commands else []
     except Exception as error:
         if not _may_do_alone(commands, error):
-            return [refusal_of(error)] * len(commands)
+            return [_failed(commands, error)] * len(commands)
         logger.warning("%d commands are retried one by one: %s", len(commands), name_of(error))
     return [_alone(command) for command in commands]
 
@@ -171,18 +173,25 @@ def _alone(command: Command) -> Done | Exception:
     try:
         (outcome,) = _transact([command], Patience.BRIEF if command.is_wide else Patience.FULL)
     except Exception as error:
-        return refusal_of(error)
+        return _failed([command], error)
     assert not isinstance(outcome, Later)
     return outcome
 
 
-def _not_later(outcome: Served) -> Served:
+def _failed(commands: list[Command], error: Exception) -> Exception:
+    refusal = refusal_of(error)
+    counted.failed(commands, refusal)
+    return refusal
+
+
+def _not_later(command: Command, outcome: Served) -> Served:
     """It has waited already."""
-    return Busy() if isinstance(outcome, Later) else outcome
+    return _failed([command], Busy()) if isinstance(outcome, Later) else outcome
 
 
 def _transact(commands: Sequence[Command], patience: Patience) -> list[Served]:
     ours = not connection.in_atomic_block
+    counters.BATCH.observe(len(commands))
     with transaction.atomic():
         books = open_books(commands, patience)
         outcomes = [_serve(books, command, patience) for command in commands]
@@ -190,6 +199,7 @@ def _transact(commands: Sequence[Command], patience: Patience) -> list[Served]:
     # Now, or when the caller's transaction commits. Robust: an error here must not undo anything.
     transaction.on_commit(lambda: events.publish(books.events), robust=True)
     transaction.on_commit(lambda: refused.publish(books), robust=True)
+    transaction.on_commit(lambda: counted.publish(books), robust=True)
     return outcomes
 
 
@@ -219,11 +229,14 @@ def _decide(books: Books, command: Command) -> Done | ReservationError:
     once = command.once
     try:
         if once and (reply := books.reply_before(once)):
+            counted.note(books, command, counted.REPLAYED)
             return reply
         outcome: Outcome = _outcome(books, command)
+        counted.note(books, command, counted.OK)
     except ReservationError as refusal:
         outcome = refusal
         refused.note(books, command, refusal)
+        counted.note(books, command, refusal.code)
     passing = isinstance(outcome, IdempotencyConflict) or getattr(outcome, "transient", False)
     return outcome if once is None or passing else books.keep_reply(once, outcome)
 

@@ -17,6 +17,7 @@ from allo.postgresql.trips import Statement
 from catalog.models import Product
 from inventory import events
 from inventory.models import Inventory
+from reservations.engine import counted
 from reservations.engine.books import Also, Books
 from reservations.engine.commands import Command
 from reservations.engine.faults import refusing_faults
@@ -100,6 +101,7 @@ class LockedList:
         for row, needs in changed:
             self.books.stock(row).set_needs(needs)
         transaction.on_commit(lambda: events.publish(self.books.events), robust=True)
+        transaction.on_commit(lambda: counted.publish(self.books), robust=True)
 
     def _serve(self) -> None:
         """W5. In the order of the list. An entry that does not fit is passed over and stays: no

@@ -13,6 +13,7 @@ from django.db import connection, transaction
 from django.db.migrations.executor import MigrationExecutor
 
 from allo.embedded.state import write_private
+from allo.metrics import collecting
 from allo.postgresql import timeouts
 from allo.staff import roles
 
@@ -40,6 +41,7 @@ class Command(BaseCommand):
             call_command("seed_catalogue", stdout=self.stdout)
         self._collect_static()
         self._ensure_admin()
+        collecting.forget_other_versions()
 
     def _migrate(self) -> None:
         executor = MigrationExecutor(connection)

@@ -20,6 +20,7 @@ from allo.web.bodies import readable
 from allo.web.shared import holes
 from allo.web.shared.keys import NOWHERE, Environ, Key, Shareable, environ_of, shareable
 from allo.web.shared.store import Crowded, Store
+from allo.web.watched import UNKNOWN, VIEW
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +46,7 @@ class Answer:
     content_type: str
     headers: Headers
     body: bytes
+    view: str = ""
     is_nowhere: bool = False
 
     @cached_property
@@ -102,6 +104,7 @@ class Front:
         except Crowded:
             start_response("503 Service Unavailable", _crowded_headers())
             return [b"Very busy right now. Please try again in a moment.\n"]
+        environ[VIEW] = answer.view
         if answer.sets_cookie:
             logger.error("not shared, as it sets a cookie: %s", wanted.key.path)
             return self._application(environ, start_response)
@@ -113,7 +116,8 @@ class Front:
 
     def _render(self, key: Key) -> Answer:
         started: list[tuple[str, Headers]] = []
-        response = self._application(environ_of(key), lambda *said: started.append(said[:2]))
+        environ = environ_of(key)
+        response = self._application(environ, lambda *said: started.append(said[:2]))
         try:
             body = b"".join(response)
         finally:
@@ -122,7 +126,9 @@ class Front:
         ((status, headers),) = started
         kind = next((value for name, value in headers if name.lower() == "content-type"), "")
         kept = [(name, value) for name, value in headers if name.lower() not in _REPLACED]
-        return Answer(status, kind, kept, body, is_nowhere=key.path == NOWHERE)
+        return Answer(
+            status, kind, kept, body, environ.get(VIEW, UNKNOWN), is_nowhere=key.path == NOWHERE
+        )
 
 
 def _send(answer: Answer, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:

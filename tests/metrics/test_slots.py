@@ -1,0 +1,51 @@
+"""Processes count into files of their own, which are as many as there were processes at once."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from tests.running import PROJECT
+
+
+def family(state: Path, **more: str) -> list[list[Any]]:
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.metrics.family"],
+        cwd=PROJECT,
+        env=os.environ | {"METRICS_DIR": str(state / "metrics")} | more,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def counted(times: float, streams: float) -> dict[str, float]:
+    return {
+        "allo_verbs_total": times,
+        "allo_batch_commands_count": times,
+        "allo_live_streams": streams,
+    }
+
+
+def test_what_all_processes_counted_is_added_up_and_outlives_them(tmp_path) -> None:
+    assert family(tmp_path) == [
+        [True, counted(3, 3), 9],
+        # What a dead process had is over; what it counted is not.
+        [True, counted(3, 2), 9],
+        # The one in its place takes its files.
+        [True, counted(4, 3), 9],
+    ]
+    (folder,) = (tmp_path / "metrics").iterdir()
+    # As after a loss of power.
+    (folder / "counter_1.db").write_bytes(b"\xff" * 5000)
+    # Parent, first and its successor went on counting in their files, and the second in its own.
+    assert family(tmp_path)[-1] == [True, counted(8 - 2, 3) | {"allo_batch_commands_count": 8}, 9]
+
+
+def test_without_a_folder_each_process_counts_for_itself(tmp_path) -> None:
+    (tmp_path / "metrics").touch()
+    first, *_ = family(tmp_path)
+    assert first == [False, counted(1, 1), 0]
