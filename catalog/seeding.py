@@ -12,13 +12,22 @@ from django.utils import timezone
 from django.utils.text import slugify
 from PIL import Image, UnidentifiedImageError
 
-from catalog.models import Category, CategorySlug, Product, ProductSlug
+from catalog.models import Category, CategorySlug, Product, ProductPicture, ProductSlug
 
 FOLDER = Path(__file__).parent / "seed"
 
 
 class SeedError(Exception):
     """A file of the seed is missing or broken; the message names it."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A further picture of a product."""
+
+    picture: Path
+    alt: str
+    dominant_hex: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +38,7 @@ class Item:
     category: str
     price_paise: int
     picture: Path
+    views: list[View]
     stock: dict[str, int]
     texts: dict[str, str]
 
@@ -52,7 +62,8 @@ def read(folder: Path = FOLDER) -> list[Item]:
     except (ValueError, KeyError, TypeError) as error:
         raise SeedError(f"{path} is not a catalogue: {error!r}") from error
     for item in items:
-        _check(item.picture)
+        for picture in (item.picture, *(view.picture for view in item.views)):
+            _check(picture)
     return items
 
 
@@ -62,6 +73,10 @@ def _item(position: int, row: dict[str, Any], folder: Path) -> Item:
         category=row["category"],
         price_paise=int(row["price_inr"]) * 100,
         picture=folder / "products" / row["image"],
+        views=[
+            View(folder / "products" / view["image"], str(view["alt"]), str(view["dominant_hex"]))
+            for view in row.get("more", ())
+        ],
         stock={code: int(units) for code, units in row["stock"].items()},
         texts={name: str(row[name]) for name in _TEXTS},
     )
@@ -84,20 +99,35 @@ def missing(items: Iterable[Item]) -> list[Item]:
 
 
 def plant(items: list[Item]) -> None:
-    """Creates the products, with their categories in the order of the file."""
+    """Creates the products with their pictures, and their categories in the order of the file."""
     categories = _categories(item.category for item in items)
     now = timezone.now()
-    Product.objects.bulk_create(
+    planted = Product.objects.bulk_create(
         Product(
             category=categories[item.category],
             position=item.position,
             price_paise=item.price_paise,
-            image=ContentFile(item.picture.read_bytes(), name=item.picture.name),
+            image=_file(item.picture),
             published_at=now,
             **item.texts,
         )
         for item in items
     )
+    ProductPicture.objects.bulk_create(
+        ProductPicture(
+            product=product,
+            position=place,
+            image=_file(view.picture),
+            alt=view.alt,
+            dominant_hex=view.dominant_hex,
+        )
+        for product, item in zip(planted, items, strict=True)
+        for place, view in enumerate(item.views, start=1)
+    )
+
+
+def _file(picture: Path) -> "ContentFile[bytes]":
+    return ContentFile(picture.read_bytes(), name=picture.name)
 
 
 def _categories(names: Iterable[str]) -> dict[str, Category]:

@@ -2,15 +2,14 @@
 
 from catalog.models.category import Category
 from catalog.models.drop import Drop
-from catalog.models.product import (
-    MOST_GST,
-    UNRANKED,
-    Product,
-    ProductQuerySet,
+from catalog.models.pictures import (
+    Pictured,
+    ProductPicture,
     ReplacedPicture,
     picture_path,
     sized,
 )
+from catalog.models.product import MOST_GST, UNRANKED, Product, ProductQuerySet
 from catalog.models.slugs import CategorySlug, ProductSlug
 from catalog.models.words import SearchText, SearchWord
 
@@ -20,7 +19,9 @@ __all__ = [
     "Category",
     "CategorySlug",
     "Drop",
+    "Pictured",
     "Product",
+    "ProductPicture",
     "ProductQuerySet",
     "ProductSlug",
     "ReplacedPicture",
