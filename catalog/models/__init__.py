@@ -6,6 +6,7 @@ from catalog.models.pictures import (
     Pictured,
     ProductPicture,
     ReplacedPicture,
+    picture_name,
     picture_path,
     sized,
 )
@@ -27,6 +28,7 @@ __all__ = [
     "ReplacedPicture",
     "SearchText",
     "SearchWord",
+    "picture_name",
     "picture_path",
     "sized",
 ]

@@ -1,5 +1,5 @@
 from hashlib import sha256
-from typing import Protocol
+from typing import Any
 
 from django.core.files.base import File
 from django.core.validators import RegexValidator
@@ -13,19 +13,17 @@ def sized(name: str, width: int) -> str:
     return f"{stem}-{width}.{digest}.{suffix}"
 
 
-class _Shown(Protocol):
-    image: "File[bytes]"
-
-    @property
-    def picture_slug(self) -> str: ...
-
-
-def picture_path(shown: _Shown, filename: str) -> str:
+def picture_name(slug: str, content: "File[bytes]", filename: str) -> str:
     """A name with a hash of the content, so that a picture can be cached for ever."""
     digest = sha256()
-    for chunk in shown.image.chunks():
+    for chunk in content.chunks():
         digest.update(chunk)
-    return f"products/{shown.picture_slug}.{digest.hexdigest()[:12]}.{filename.rpartition('.')[2]}"
+    return f"products/{slug}.{digest.hexdigest()[:12]}.{filename.rpartition('.')[2]}"
+
+
+def picture_path(shown: Any, filename: str) -> str:
+    """The name of the picture of a product, or of a further one."""
+    return picture_name(shown.picture_slug, shown.image, filename)
 
 
 class Pictured(models.Model):

@@ -27,10 +27,20 @@ TIDAL = {
     "dimensions_cm": "18 × 18 × 30",
     "price_inr": 3850,
     "image": "tidal.webp",
+    "width": 8,
+    "height": 10,
     "alt": "A vase",
     "dominant_hex": "#c2c4be",
     "stock": {"blr-01": 6, "nag-02": 0},
-    "more": [{"image": "tidal-2.webp", "alt": "Its rim", "dominant_hex": "#a1b2c3"}],
+    "more": [
+        {
+            "image": "tidal-2.webp",
+            "width": 250,
+            "height": 300,
+            "alt": "Its rim",
+            "dominant_hex": "#a1b2c3",
+        }
+    ],
 }
 
 
@@ -74,6 +84,9 @@ def test_the_shop_opens_with_its_whole_catalogue() -> None:
     assert (runs[0], runs[1], max(runs)) == (4, 7, 12)
     assert set(Product.objects.values_list("width", "height")) == {(1600, 2000)}
     assert not Product.objects.filter(pictures=None).exists()
+    for shown in (*Product.objects.all(), *ProductPicture.objects.all()):
+        with shown.image.open() as file, Image.open(file) as image:
+            assert (shown.width, shown.height) == image.size
     assert list(audit_stock()) == []
 
 
@@ -139,6 +152,11 @@ def test_products_added_to_the_file_are_seeded(folder) -> None:
     ]
 
 
+def cut_off(folder: Path) -> None:
+    picture = folder / "products/tidal-2.webp"
+    picture.write_bytes(picture.read_bytes()[:-1])
+
+
 @pytest.mark.parametrize(
     ("break_it", "named"),
     [
@@ -146,7 +164,8 @@ def test_products_added_to_the_file_are_seeded(folder) -> None:
         (lambda f: (f / "catalog.json").write_text("[{]"), "catalog.json is not a catalogue"),
         (lambda f: catalogue(f, {"slug": "x"}), "catalog.json is not a catalogue: KeyError"),
         (lambda f: (f / "products/tidal.webp").unlink(), "tidal.webp: No such file"),
-        (lambda f: (f / "products/tidal.webp").write_text("no"), "tidal.webp is not a picture"),
+        (lambda f: (f / "products/tidal.webp").write_text("no"), "tidal.webp is not a whole"),
+        (cut_off, "tidal-2.webp is not a whole"),
         (lambda f: (f / "products/tidal-2.webp").unlink(), "tidal-2.webp: No such file"),
     ],
 )
