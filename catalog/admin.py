@@ -21,7 +21,7 @@ from allo.web.worker import ask
 from catalog import pictures
 from catalog.events import publish_pages
 from catalog.forms import BEST_MATCH
-from catalog.models import Category, CategorySlug, Product, ProductQuerySet, ProductSlug, sized
+from catalog.models import Category, CategorySlug, Product, ProductQuerySet, ProductSlug
 from catalog.openings import in_words
 from catalog.product_form import ProductForm
 from catalog.slugs import refuse_used
@@ -139,11 +139,9 @@ class ProductAdmin(Questions[Product]):
 
     @admin.display
     def picture(self, row: Product) -> SafeString:
-        name = row.image.name or ""
-        small = sized(name, 400) if row.widths and 400 in row.widths else name
         return format_html(
             '<img class="thumb" src="{}" width="40" height="50" alt="" loading="lazy">',
-            row.image.storage.url(small),
+            row.url_at(80),
         )
 
     @admin.display(ordering="price_paise")

@@ -21,10 +21,11 @@ from PIL import Image
 from allo import confined
 from allo.confined import MEGABYTE, Failed, Limits, TooMuch
 from allo.web.uploads import MOST_BYTES, MOST_MEGABYTES
-from catalog.models import Product, ReplacedPicture, sized
+from catalog.models import Pictured, Product, ProductPicture, ReplacedPicture, sized
 from catalog.redrawing import webp
 
-WIDTHS = (400, 800, 1600)
+# From a thumbnail to half of a wide screen, so that no screen loads much more than it shows.
+WIDTHS = (200, 400, 640, 960, 1280)
 
 logger = logging.getLogger(__name__)
 
@@ -68,15 +69,15 @@ def redraw(file: IO[bytes], size: int) -> Picture:
     return Picture(content, words["dominant_hex"])
 
 
-def make_sizes(product: Product) -> list[int]:
+def make_sizes(picture: Pictured) -> list[int]:
     """Writes the picture in each smaller width, and returns these widths."""
-    storage: Storage = product.image.storage
+    storage: Storage = picture.image.storage
     made = []
     # Safe to open here: the shop itself encoded this file.
-    with storage.open(product.image.name) as file, Image.open(file, formats=["WEBP"]) as image:
+    with storage.open(picture.image.name) as file, Image.open(file, formats=["WEBP"]) as image:
         for width in (width for width in WIDTHS if width < image.width):
             content = ContentFile(webp(_narrowed(image, width)))
-            storage.save(sized(product.image.name, width), content)
+            storage.save(sized(picture.image.name, width), content)
             made.append(width)
     return made
 
@@ -115,7 +116,7 @@ def _remove(pk: int) -> bool:
     row = ReplacedPicture.objects.select_for_update(skip_locked=True).filter(pk=pk).first()
     if row is None:
         return False
-    if not Product.objects.filter(image=row.name).exists():
+    if not any(has.objects.filter(image=row.name).exists() for has in (Product, ProductPicture)):
         for path in (row.name, *(sized(row.name, width) for width in row.widths)):
             with suppress(OSError):
                 default_storage.delete(path)

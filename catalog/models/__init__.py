@@ -2,15 +2,15 @@
 
 from catalog.models.category import Category
 from catalog.models.drop import Drop
-from catalog.models.product import (
-    MOST_GST,
-    UNRANKED,
-    Product,
-    ProductQuerySet,
+from catalog.models.pictures import (
+    Pictured,
+    ProductPicture,
     ReplacedPicture,
+    picture_name,
     picture_path,
     sized,
 )
+from catalog.models.product import MOST_GST, UNRANKED, Product, ProductQuerySet
 from catalog.models.slugs import CategorySlug, ProductSlug
 from catalog.models.words import SearchText, SearchWord
 
@@ -20,12 +20,15 @@ __all__ = [
     "Category",
     "CategorySlug",
     "Drop",
+    "Pictured",
     "Product",
+    "ProductPicture",
     "ProductQuerySet",
     "ProductSlug",
     "ReplacedPicture",
     "SearchText",
     "SearchWord",
+    "picture_name",
     "picture_path",
     "sized",
 ]

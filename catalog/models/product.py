@@ -1,9 +1,8 @@
 from datetime import datetime, timedelta
-from hashlib import sha256
 from math import ceil
 from typing import Self
 
-from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Case, Index, Q, QuerySet, Value, When
 from django.db.models.functions import Now
@@ -13,21 +12,7 @@ from django.utils import timezone
 from allo.web.names import name_is_visible
 from catalog import search, triggers
 from catalog.models.category import Category
-
-
-def picture_path(product: "Product", filename: str) -> str:
-    """A name with a hash of the content, so that a picture can be cached for ever."""
-    digest = sha256()
-    for chunk in product.image.chunks():
-        digest.update(chunk)
-    return f"products/{product.slug}.{digest.hexdigest()[:12]}.{filename.rpartition('.')[2]}"
-
-
-def sized(name: str, width: int) -> str:
-    """The file name of the picture in this width; it has the hash too."""
-    stem, digest, suffix = name.rsplit(".", 2)
-    return f"{stem}-{width}.{digest}.{suffix}"
-
+from catalog.models.pictures import Pictured
 
 UNRANKED = 9
 # India's highest rate of GST; most goods have 5 or 18, some are exempt.
@@ -57,7 +42,7 @@ class ProductQuerySet(QuerySet["Product"]):
         return found.annotate(relevance=Case(*whens, default=len(ranks)))
 
 
-class Product(models.Model):
+class Product(Pictured):
     slug = models.SlugField(max_length=80, unique=True)
     name = models.CharField(max_length=80, validators=[name_is_visible])
     category = models.ForeignKey(Category, models.PROTECT)
@@ -79,18 +64,6 @@ class Product(models.Model):
         blank=True,
         validators=[MinValueValidator(1)],
         help_text="Units held and bought together. Empty: no limit.",
-    )
-    image = models.ImageField(upload_to=picture_path, width_field="width", height_field="height")
-    width = models.PositiveSmallIntegerField(editable=False)
-    height = models.PositiveSmallIntegerField(editable=False)
-    # The widths that exist besides the picture itself; None until they have been made.
-    widths = models.JSONField(null=True, default=None, editable=False)
-    alt = models.CharField("alternative text", max_length=200)
-    dominant_hex = models.CharField(
-        "placeholder colour",
-        max_length=7,
-        default="#808080",
-        validators=[RegexValidator(r"^#[0-9a-f]{6}$")],
     )
     position = models.PositiveIntegerField(default=0, help_text="Place in the shop's own order.")
     published_at = models.DateTimeField(
@@ -156,25 +129,5 @@ class Product(models.Model):
         return ceil(left.total_seconds())
 
     @property
-    def srcset(self) -> str:
-        """The `srcset` with every width of the picture; "" while there is only one."""
-        if not self.widths:
-            return ""
-        storage, name = self.image.storage, self.image.name or ""
-        sizes = [f"{storage.url(sized(name, width))} {width}w" for width in self.widths]
-        return ", ".join([*sizes, f"{self.image.url} {self.width}w"])
-
-
-class ReplacedPicture(models.Model):
-    """A picture that no product has any more but whose files are still kept: see
-    `catalog.pictures.retire`."""
-
-    name = models.CharField(max_length=100, unique=True)
-    widths = models.JSONField(default=list)
-    replaced_at = models.DateTimeField(db_default=Now(), db_index=True)
-
-    class Meta:
-        default_permissions = ()
-
-    def __str__(self) -> str:
-        return self.name
+    def picture_slug(self) -> str:
+        return self.slug

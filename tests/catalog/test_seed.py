@@ -1,6 +1,7 @@
 """The opening catalogue: once, whole, and through the ledger."""
 
 import json
+from collections import Counter
 from io import StringIO
 from pathlib import Path
 
@@ -8,7 +9,8 @@ import pytest
 from django.core.management import CommandError, call_command
 from PIL import Image
 
-from catalog.models import Category, Product
+from catalog import tasks
+from catalog.models import Category, Product, ProductPicture
 from inventory.availability import with_stock
 from inventory.models import Inventory, StockMovement, Warehouse
 from reservations.clock.audit import audit_stock
@@ -25,9 +27,20 @@ TIDAL = {
     "dimensions_cm": "18 × 18 × 30",
     "price_inr": 3850,
     "image": "tidal.webp",
+    "width": 8,
+    "height": 10,
     "alt": "A vase",
     "dominant_hex": "#c2c4be",
     "stock": {"blr-01": 6, "nag-02": 0},
+    "more": [
+        {
+            "image": "tidal-2.webp",
+            "width": 250,
+            "height": 300,
+            "alt": "Its rim",
+            "dominant_hex": "#a1b2c3",
+        }
+    ],
 }
 
 
@@ -40,6 +53,7 @@ def _media(settings, tmp_path) -> None:
 def folder(tmp_path) -> Path:
     (tmp_path / "products").mkdir()
     Image.new("RGB", (8, 10)).save(tmp_path / "products" / "tidal.webp")
+    Image.new("RGB", (250, 300)).save(tmp_path / "products" / "tidal-2.webp")
     return catalogue(tmp_path, TIDAL)
 
 
@@ -66,7 +80,13 @@ def test_the_shop_opens_with_its_whole_catalogue() -> None:
         ("hyd-01", "Hyderabad"),
     ]
     assert Inventory.objects.count() == 424
-    assert sum(product.total == 0 for product in with_stock(Product.objects.all())) == 4
+    runs = Counter(product.total for product in with_stock(Product.objects.all()))
+    assert (runs[0], runs[1], max(runs)) == (4, 7, 12)
+    assert set(Product.objects.values_list("width", "height")) == {(1600, 2000)}
+    assert not Product.objects.filter(pictures=None).exists()
+    for shown in (*Product.objects.all(), *ProductPicture.objects.all()):
+        with shown.image.open() as file, Image.open(file) as image:
+            assert (shown.width, shown.height) == image.size
     assert list(audit_stock()) == []
 
 
@@ -77,6 +97,23 @@ def test_a_product_is_as_the_file_says(folder) -> None:
     assert (tidal.category.name, tidal.category.slug) == ("Vases & jars", "vases-jars")
     assert (tidal.width, tidal.height) == (8, 10)
     assert Path(tidal.image.path).read_bytes() == (folder / "products/tidal.webp").read_bytes()
+    further = tidal.pictures.get()
+    assert (further.alt, further.dominant_hex, further.width) == ("Its rim", "#a1b2c3", 250)
+
+
+def test_sizes_are_made_of_each_picture_in_the_order_in_which_visitors_see_them(
+    folder, monkeypatch
+) -> None:
+    seed(catalogue(folder, TIDAL, {**TIDAL, "slug": "reef", "position": 1}))
+    monkeypatch.setattr(tasks, "SECONDS", -1)  # one picture in each run
+    for products, further in (
+        ([[], None], [None, None]),
+        ([[], []], [None, None]),
+        ([[], []], [[200], None]),
+    ):
+        tasks.make_sizes()
+        assert list(Product.objects.values_list("widths", flat=True)) == products
+        assert [row.widths for row in ProductPicture.objects.order_by("pk")] == further
 
 
 def test_stock_opens_through_the_ledger(folder) -> None:
@@ -90,13 +127,18 @@ def test_stock_opens_through_the_ledger(folder) -> None:
 
 
 def test_a_second_run_changes_nothing(folder) -> None:
+    """Nor does one of a later version: what the shop has made of its products stays."""
     seed(folder)
     Product.objects.update(name="Renamed by staff")
+    ProductPicture.objects.all().delete()
     before = list(Product.objects.values())
+    Image.new("RGB", (16, 20)).save(folder / "products" / "tidal.webp")
+    catalogue(folder, {**TIDAL, "stock": {"blr-01": 2, "nag-02": 1}})
     assert seed(folder) == "Catalogue: all 1 products are there\n"
     assert list(Product.objects.values()) == before
     assert StockMovement.objects.count() == 1
-    assert len(list((folder / "media/products").iterdir())) == 1
+    assert not ProductPicture.objects.exists()
+    assert len(list((folder / "media/products").iterdir())) == 2
 
 
 def test_products_added_to_the_file_are_seeded(folder) -> None:
@@ -110,6 +152,11 @@ def test_products_added_to_the_file_are_seeded(folder) -> None:
     ]
 
 
+def cut_off(folder: Path) -> None:
+    picture = folder / "products/tidal-2.webp"
+    picture.write_bytes(picture.read_bytes()[:-1])
+
+
 @pytest.mark.parametrize(
     ("break_it", "named"),
     [
@@ -117,7 +164,9 @@ def test_products_added_to_the_file_are_seeded(folder) -> None:
         (lambda f: (f / "catalog.json").write_text("[{]"), "catalog.json is not a catalogue"),
         (lambda f: catalogue(f, {"slug": "x"}), "catalog.json is not a catalogue: KeyError"),
         (lambda f: (f / "products/tidal.webp").unlink(), "tidal.webp: No such file"),
-        (lambda f: (f / "products/tidal.webp").write_text("no"), "tidal.webp is not a picture"),
+        (lambda f: (f / "products/tidal.webp").write_text("no"), "tidal.webp is not a whole"),
+        (cut_off, "tidal-2.webp is not a whole"),
+        (lambda f: (f / "products/tidal-2.webp").unlink(), "tidal-2.webp: No such file"),
     ],
 )
 def test_a_missing_or_broken_file_is_named(folder, break_it, named) -> None:

@@ -94,7 +94,7 @@ def test_the_sizes_are_made_outside_the_request_and_offered_to_the_browser(manag
     assert (product.width, product.widths, product.srcset) == (1600, None, "")
     tasks.make_sizes()
     product = Product.objects.get()
-    assert product.widths == [400, 800]
+    assert product.widths == [200, 400, 640, 960, 1280]
     for width in product.widths:
         name = sized(product.image.name, width)
         with product.image.storage.open(name) as file, Image.open(file) as image:
@@ -111,7 +111,7 @@ def test_a_missing_picture_file_stops_no_other(manager) -> None:
     tasks.make_sizes()
     assert dict(Product.objects.values_list("slug", "widths")) == {
         "tidal": [],
-        "moon-bowl": [400, 800],
+        "moon-bowl": [200, 400, 640],
     }
 
 
@@ -165,8 +165,8 @@ def test_the_old_picture_stays_for_a_week_in_all_sizes_where_open_pages_find_it(
     new = replace_picture(manager, old, photograph(700, 700))
     ReplacedPicture.objects.update(replaced_at=Now() - timedelta(days=6, hours=23))
     tasks.remove_replaced_pictures()
-    assert old.widths == [400, 800]
-    for width in (None, 400, 800):
+    assert old.widths == [200, 400, 640]
+    for width in (None, 200, 400, 640):
         name = sized(old.image.name, width) if width else old.image.name
         assert fetched(old.image.storage.url(name))[0] == 200
     a_week_later()

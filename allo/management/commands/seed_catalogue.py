@@ -25,9 +25,10 @@ class Command(BaseCommand):
     def handle(self, *, folder: Path, **options: Any) -> None:
         try:
             items = seeding.read(folder)
+            wanted = seeding.missing(items)
+            seeding.check(wanted)
         except seeding.SeedError as error:
             raise CommandError(str(error)) from error
-        wanted = seeding.missing(items)
         warehouses = self._warehouses(items)
         for start in range(0, len(wanted), BATCH):
             self._seed(wanted[start : start + BATCH], warehouses)
