@@ -106,6 +106,7 @@ class Product(models.Model):
     # annotated in `reservations.availability`
     total: int
     available: int
+    run: int
     next_lapse_at: datetime | None
     stock_rows: list[str]
     read_at: datetime

@@ -78,7 +78,7 @@ def test_a_filter_that_was_not_sent_is_sent_by_itself(
     complaints.expect("ERR_INTERNET_DISCONNECTED|htmx:(sendError|afterRequest)")
     page = new_context().new_page()
     page.goto("/")
-    search = page.get_by_role("main").get_by_role("searchbox")
+    search = page.get_by_role("searchbox")
     page.context.set_offline(True)
     search.fill("vase")
     expect(page.locator(".lost")).to_contain_text("No connection to the shop.")
