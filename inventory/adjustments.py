@@ -20,8 +20,9 @@ MAX_UNITS = 1_000_000_000
 PORTION = 2000
 
 CHANGE_TOTALS = """
-    UPDATE inventory_inventory AS row SET total_units = row.total_units + change.delta
-    FROM unnest(%s::bigint[], %s::int[]) AS change(id, delta)
+    UPDATE inventory_inventory AS row
+    SET total_units = row.total_units + change.delta, run_units = row.run_units + change.run
+    FROM unnest(%s::bigint[], %s::int[], %s::int[]) AS change(id, delta, run)
     WHERE row.id = change.id
     RETURNING row.id, row.product_id, row.total_units, row.reserved_units, clock_timestamp(),
         row.list_needs
@@ -67,10 +68,13 @@ def write(
     events: list[StockChanged] = []
     with connection.cursor() as cursor:
         for portion in portions(adjustments):
-            deltas: Counter[int] = Counter()
+            deltas, runs = Counter[int](), Counter[int]()
             for adjustment in portion:
                 deltas[adjustment.inventory_id] += adjustment.delta
-            cursor.execute(CHANGE_TOTALS, [list(deltas), list(deltas.values())])
+                if adjustment.reason not in StockMovement.NOT_OF_RUN:
+                    runs[adjustment.inventory_id] += adjustment.delta
+            changes = [[*deltas], [*deltas.values()], [runs[row] for row in deltas]]
+            cursor.execute(CHANGE_TOTALS, changes)
             events += [StockChanged(*row) for row in cursor.fetchall()]
             cursor.execute(WRITE_LINES, [actor.pk if actor else None, *_columns(portion)])
             written += [pk for (pk,) in cursor.fetchall()]

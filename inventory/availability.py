@@ -27,8 +27,10 @@ Products = TypeVar("Products", bound=ProductQuerySet)
 
 
 def with_stock(products: Products) -> Products:
-    """Annotates `total` and `available`: units over all warehouses."""
-    return products.annotate(total=_sum_of(F("total_units")), available=_sum_of(FREE))
+    """Annotates `total`, `available` and `run`: units over all warehouses."""
+    return products.annotate(
+        total=_sum_of(F("total_units")), available=_sum_of(FREE), run=_sum_of(F("run_units"))
+    )
 
 
 def with_rows(products: Products) -> Products:

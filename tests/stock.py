@@ -37,7 +37,9 @@ def stocked(units: int, *, product: str = "tidal", warehouse: str = "blr-01") ->
             "published_at": timezone.now(),
         },
     )
-    row = Inventory.objects.create(product=item, warehouse=shelf, total_units=units)
+    row = Inventory.objects.create(
+        product=item, warehouse=shelf, total_units=units, run_units=units
+    )
     if units:
         StockMovement.objects.create(inventory=row, delta=units, reason="opening")
     return row

@@ -79,6 +79,7 @@ class Product(Pictured):
     # annotated in `reservations.availability`
     total: int
     available: int
+    run: int
     next_lapse_at: datetime | None
     stock_rows: list[str]
     read_at: datetime

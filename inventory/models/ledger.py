@@ -24,6 +24,8 @@ class StockMovement(models.Model):
         WRITTEN_OFF = "written_off", "Written off"
         SOLD = "sold"
 
+    # These leave the size of a run as it is.
+    NOT_OF_RUN = (Reason.SOLD, Reason.RETURNED)
     # The reasons for which staff adjust stock.
     ADJUSTMENTS = (
         Reason.COUNTED,

@@ -33,6 +33,14 @@ class Inventory(models.Model):
     warehouse = models.ForeignKey(Warehouse, models.PROTECT)
     total_units = models.IntegerField(default=0, editable=False)
     reserved_units = models.IntegerField(default=0, editable=False)
+    # Of how many a page counts what is left: sales and returns leave it as it is.
+    run_units = models.IntegerField(
+        "run",
+        default=0,
+        db_default=0,
+        editable=False,
+        help_text="All that came in, without what was damaged, lost, moved or written off.",
+    )
     low_stock_threshold = models.PositiveIntegerField(
         "low from",
         default=2,

@@ -16,7 +16,7 @@ from reservations.shop.panel import next_lapse_of
 
 register = template.Library()
 
-# At this number or fewer the number itself is shown.
+# From this number down, few are left.
 FEW = 5
 
 
@@ -30,12 +30,12 @@ def hears_stock(products: Iterable[int]) -> SafeString:
 @register.inclusion_tag("includes/_stock_words.html")
 def stock_words(product: Product) -> dict[str, Any]:
     """What there is of a product `with_stock_and_lapse`, in words that are true."""
+    state = "opening" if product.opens_later else stock_state(product.total, product.available)
     return {
-        "state": "opening"
-        if product.opens_later
-        else stock_state(product.total, product.available),
+        "state": "coming" if state == "sold_out" and not product.run else state,
         "product": product,
         "available": product.available,
+        "run": max(product.run, product.available),
         "next_lapse_at": product.next_lapse_at,
         "now": timezone.now(),
     }
@@ -59,7 +59,8 @@ def stock_state(total: int, available: int) -> str:
 @register.simple_tag
 def numbers_of(product: Product) -> SafeString:
     """For scripts: the numbers of a product `with_stock_and_lapse`, and when they were read."""
-    return _numbers(product.stock_rows, product.next_lapse_at, product.read_at)
+    numbers = _numbers(product.stock_rows, product.next_lapse_at, product.read_at)
+    return format_html('{} data-run="{}"', numbers, product.run)
 
 
 @register.simple_tag

@@ -23,23 +23,3 @@ addEventListener("htmx:afterSettle", ({ detail: { elt } }) => {
     instead.scrollIntoView();
   }
 });
-
-// Without a network the page stays, and says so until the shop answers.
-const lost = Object.assign(document.createElement("p"), { className: "lost", role: "status" });
-let late;
-
-function stay({ target }) {
-  if (document.activeElement === document.body && pressed.form === target) pressed.focus();
-  const place = document.querySelector("dialog[open]") ?? document.body;
-  if (lost.parentNode !== place) place.append(lost);
-  late = setTimeout(() => (lost.textContent ||= announcer.dataset.lost), 100);
-}
-
-function back() {
-  clearTimeout(late);
-  lost.textContent = "";
-}
-
-for (const it of ["offline", "htmx:sendError", "htmx:timeout"]) addEventListener(it, stay);
-addEventListener("online", back);
-addEventListener("htmx:afterRequest", ({ detail: { xhr } }) => xhr?.status && back());

@@ -10,7 +10,8 @@ document.addEventListener("click", (event) => {
   if (link) {
     event.preventDefault();
     opener = link.id;
-    document.getElementById(link.dataset.dialog).showModal();
+    const dialog = document.getElementById(link.dataset.dialog);
+    if (!dialog.open) dialog.showModal();
   } else if (open && (target === open || target.closest("[data-close]"))) {
     event.preventDefault();
     open.close();
@@ -31,22 +32,4 @@ document.addEventListener(
 document.addEventListener("htmx:responseError", ({ target }) => {
   if (target.matches("[data-dialog]")) location.assign(target.href);
   if (target.matches("form[method=post]")) target.submit();
-});
-
-// If it does not answer, stay: the browser's page for that would lose this one.
-for (const failure of ["htmx:sendError", "htmx:timeout"]) {
-  document.addEventListener(failure, ({ target }) => {
-    if (target.matches("[data-dialog]")) document.querySelector("dialog[open]")?.close();
-  });
-}
-
-// The same for a form without htmx, if the browser takes itself to be offline, which it also does
-// next to a shop on its own machine.
-document.addEventListener("submit", async (event) => {
-  const { target } = event;
-  if (navigator.onLine || event.defaultPrevented) return;
-  event.preventDefault();
-  const answer = await fetch(target.action, { method: "HEAD" }).catch(() => {});
-  if (answer) target.submit();
-  else dispatchEvent(new Event("htmx:sendError"));
 });

@@ -17,13 +17,11 @@ filters.addEventListener("htmx:configRequest", (event) => {
   shown = wanted;
 });
 
-// Below the hero the results would change outside the viewport. What failed may be sent again.
+// The results may be outside the viewport. What failed may be sent again.
 filters.addEventListener("htmx:afterRequest", ({ detail: { successful } }) => {
   if (!successful) shown = null;
-  if (filters.getBoundingClientRect().top > innerHeight / 3) filters.scrollIntoView();
+  const { top } = filters.getBoundingClientRect();
+  if (top < 0 || top > innerHeight / 3) filters.scrollIntoView();
 });
 
-const search = () => filters.elements.q.focus({ preventScroll: true });
-
-document.querySelector("a.search").onclick = search;
-if (location.hash === "#id_q") search();
+if (location.hash === "#id_q") filters.elements.q.focus({ preventScroll: true });

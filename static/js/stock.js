@@ -6,7 +6,7 @@ const SET_BACK = 6e7;
 const UNSURE = 2e6;
 const NUMBERS_EVERY = 10_000;
 const FEW = 5;
-const ICONS = { in_stock: "full", few: "few", all_held: "clock", sold_out: "none" };
+const ICONS = { in_stock: "full", few: "few", all_held: "clock", sold_out: "none", coming: "none" };
 
 const tell = (name, detail) => document.dispatchEvent(new CustomEvent(name, { detail }));
 const all = (selector, where = document) => [...where.querySelectorAll(selector)];
@@ -44,15 +44,17 @@ function timeOf(lapse) {
   return time;
 }
 
-function words(state, left, lapse) {
-  if (state === "few") return [`${left} left`];
-  if (state !== "all_held") return [state === "in_stock" ? "In stock" : "Sold out"];
+function words(state, left, run, lapse) {
+  if (left > 0) return [`${left} of ${Math.max(left, run)} left`];
+  if (state !== "all_held") return [state === "coming" ? "Coming" : "Sold out"];
   return lapse ? ["All held – next may free up ", timeOf(lapse)] : ["All held"];
 }
 
 // Changed in its place, a longer text would count as a shift of the layout.
 function write(it, state, left, lapse) {
-  const says = state === "few" ? `${left}` : state;
+  const run = Number(it.dataset.run);
+  if (state === "sold_out" && !run) state = "coming";
+  const says = left > 0 ? `${left}` : state;
   const old = it.firstElementChild;
   const until = Number(old.querySelector("time")?.dataset.until ?? 0);
   if (old.dataset.says === says && (state !== "all_held" || until === (lapse ?? 0))) return;
@@ -62,7 +64,7 @@ function write(it, state, left, lapse) {
   stock.dataset.says = says;
   const use = stock.querySelector("use");
   use.setAttribute("href", use.getAttribute("href").replace(/#.*/, `#${ICONS[state]}`));
-  stock.lastElementChild.replaceChildren(...words(state, left, lapse));
+  stock.lastElementChild.replaceChildren(...words(state, left, run, lapse));
   it.replaceWith(fresh);
 }
 

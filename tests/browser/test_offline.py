@@ -1,4 +1,5 @@
-"""A lost network keeps the page, says so, and picks up again: nothing is lost or done twice."""
+"""A lost network keeps the page, says so, and sends what was pressed once it is back: nothing is
+lost or done twice."""
 
 import re
 
@@ -21,7 +22,7 @@ from tests.running import Shop
 
 pytestmark = pytest.mark.browser
 
-WORDS = "No connection to the shop. What you typed is still here"
+WORDS = "No connection to the shop. Nothing is lost"
 
 
 @pytest.fixture
@@ -47,7 +48,6 @@ def test_what_is_pressed_without_a_network_is_kept_and_done_once_with_one(
     expect(reserve).to_be_focused()
     expect(form.get_by_label("How many")).to_have_value("2")
     page.context.set_offline(False)
-    reserve.click()
     expect(heading(page, f"{shelf.product} is held for you")).to_be_visible()
     assert units(shop, shelf) == (shelf.units, 2)
 
@@ -62,7 +62,6 @@ def test_what_is_pressed_without_a_network_is_kept_and_done_once_with_one(
     page.evaluate("dispatchEvent(new Event('offline'))")
     assert page.evaluate("document.activeElement === document.body"), "nobody pressed anything"
     page.context.set_offline(False)
-    page.get_by_role("button", name="More time").click()
     expect(page.get_by_text("1 extension left")).to_be_visible()
     expect(notice(page)).to_be_hidden()
     pay_button(page).click()
@@ -84,23 +83,31 @@ def test_what_was_done_without_an_answer_is_not_done_again(page: Page, shop: Sho
     form.get_by_role("button", name="Reserve", exact=True).click()
     expect(notice(page)).to_be_visible()
     assert units(shop, shelf) == (shelf.units, 1)
-    form.get_by_role("button", name="Reserve", exact=True).click()
     expect(heading(page, f"{shelf.product} is held for you")).to_be_visible()
     assert units(shop, shelf) == (shelf.units, 1)
 
 
-def test_a_dialog_that_cannot_be_filled_is_closed_and_opens_later(page: Page, shop: Shop) -> None:
+def test_a_dialog_that_cannot_be_filled_waits_and_closing_it_takes_that_back(
+    page: Page, shop: Shop
+) -> None:
     shelf = untouched(shop)
     page.goto(shelf.address)
     link = page.get_by_role("link", name="Reserve", exact=True)
     page.context.set_offline(True)
     link.click()
-    expect(notice(page)).to_be_visible()
-    expect(page.get_by_role("dialog")).to_be_hidden()
+    expect(page.get_by_role("dialog").get_by_role("status")).to_contain_text(WORDS)
+    page.context.set_offline(False)
+    expect(page.locator("#reserve-form")).to_be_visible()
+
+    page.reload()
+    page.context.set_offline(True)
+    link.click()
+    expect(page.get_by_role("dialog").get_by_role("status")).to_contain_text(WORDS)
+    page.keyboard.press("Escape")
     expect(link).to_be_focused()
     page.context.set_offline(False)
-    link.click()
-    expect(page.locator("#reserve-form")).to_be_visible()
+    expect(notice(page)).to_be_hidden()
+    expect(page.get_by_role("dialog")).to_be_hidden()
 
 
 def test_a_form_that_the_browser_sends_waits_for_the_network_too(page: Page, shop: Shop) -> None:
@@ -115,15 +122,16 @@ def test_a_form_that_the_browser_sends_waits_for_the_network_too(page: Page, sho
     expect(notice(page)).to_be_visible()
     expect(page).to_have_url(first)
     page.context.set_offline(False)
-    again.click()
     expect(heading(page, f"{shelf.product} is held for you")).to_be_visible()
     expect(page).not_to_have_url(re.compile(first))
     assert units(shop, shelf) == (shelf.units, 1)
 
 
-def test_a_page_without_a_form_says_that_it_may_be_old(page: Page) -> None:
+def test_a_link_is_followed_once_the_network_is_back(page: Page) -> None:
     page.goto("/docs/design/")
     page.context.set_offline(True)
     expect(notice(page)).to_be_visible()
+    page.get_by_role("link", name="Allo, the shop").click()
+    expect(page).to_have_url(re.compile("/docs/design/$"))
     page.context.set_offline(False)
-    expect(notice(page)).to_be_hidden()
+    expect(heading(page, "Few of each. Held for you.")).to_be_visible()

@@ -8,7 +8,9 @@ from django.utils import timezone
 
 from catalog import paging
 from catalog.models import Category, Product
-from inventory.models import Inventory
+from inventory.adjustments import Adjustment
+from inventory.models import Inventory, StockMovement
+from inventory.services import apply
 from reservations import services
 from reservations.engine.commands import Holder
 from tests.shopping import HTMX
@@ -256,10 +258,10 @@ def test_odd_searches_find_nothing_without_an_error(client, query) -> None:
 @pytest.mark.parametrize(
     ("units", "held", "words"),
     [
-        (9, 0, "In stock"),
-        (6, 1, "5 left"),
-        (1, 0, "1 left"),
-        (0, 0, "Sold out"),
+        (9, 0, "9 of 9 left"),
+        (6, 1, "5 of 6 left"),
+        (1, 0, "1 of 1 left"),
+        (0, 0, "Coming"),
         (1, 1, "All held – next may free up"),
     ],
 )
@@ -268,6 +270,16 @@ def test_a_card_shows_the_stock_in_each_state(client, units, held, words) -> Non
     if held:
         services.reserve(product_id=row.product_id, quantity=held, holder=Holder("session:a"))
     assert words in client.get("/").content.decode()
+
+
+def test_what_was_sold_is_of_the_run_and_what_was_damaged_is_not(client) -> None:
+    row = stocked(7)
+    held = services.reserve(product_id=row.product_id, quantity=1, holder=Holder("session:a"))
+    services.confirm(reservation_id=held.pk)
+    apply(adjustments=[Adjustment(row.pk, -2, StockMovement.Reason.DAMAGED, "Dropped")])
+    assert "4 of 5 left" in client.get("/").content.decode()
+    apply(adjustments=[Adjustment(row.pk, -4, StockMovement.Reason.LOST, "Gone")])
+    assert "Sold out" in client.get("/").content.decode()
 
 
 def test_a_hold_past_its_time_may_free_up_any_moment(client) -> None:

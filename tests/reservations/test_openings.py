@@ -193,7 +193,7 @@ def test_a_card_says_when_it_opens_and_then_what_is_left(client) -> None:
     assert "js/opening" in card
     opens_now()
     card = client.get("/").content.decode()
-    assert "In stock" in card
+    assert " left</span>" in card
     assert "js/opening" not in card
 
 

@@ -305,11 +305,11 @@ def test_a_shopper_with_a_hold_sees_it_in_the_shared_page(client, renderings, ro
 
 
 def test_an_own_act_shows_at_once(client, row, renderings) -> None:
-    assert "5 left" in ask("/p/tidal/").body.decode()
+    assert "5 of 5 left" in ask("/p/tidal/").body.decode()
     press_reserve(client, row, 2)
     assert client.cookies[ACTED].value == "1"
     assert client.cookies[HOLDS].value == "1"
-    assert "3 left" in client.get("/p/tidal/").content.decode()
+    assert "3 of 5 left" in client.get("/p/tidal/").content.decode()
     assert renderings == ["/p/tidal/", FORM, "/p/tidal/"]
     del client.cookies[ACTED]
     client.get("/p/tidal/")
