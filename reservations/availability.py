@@ -44,8 +44,9 @@ def with_live_holds(rows: Rows) -> Rows:
 
 
 def with_stock_and_lapse(products: Products) -> Products:
-    """Annotates `total`, `available` and `run`, units over all warehouses; `stock_rows` and `read_at`; and
-    `next_lapse_at`: when the first hold may lapse, for products of which no unit is free."""
+    """Annotates `total`, `available` and `run`, units over all warehouses; `stock_rows` and
+    `read_at`; and `next_lapse_at`: when the first hold may lapse, for products of which no unit is
+    free."""
     lapses = with_next_lapse(availability.rows_of_each()).order_by().values("product")
     first = Subquery(lapses.annotate(first=Min("next_lapse_at")).values("first"))
     return availability.with_rows(availability.with_stock(products)).annotate(

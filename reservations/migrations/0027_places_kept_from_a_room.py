@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ('catalog', '0013_drops'),
         ('inventory', '0008_waiting_list_needs'),
-        ('reservations', '0022_name_the_lists'),
+        ('reservations', '0025_days_are_counted'),
     ]
 
     operations = [
