@@ -3,6 +3,7 @@ from django.contrib.sitemaps.views import sitemap
 from django.urls import include, path
 
 from allo.site import metrics, pages
+from allo.site.models import Page
 from allo.site.sitemaps import SITEMAPS
 
 handler400 = "allo.site.errors.bad_request"
@@ -22,6 +23,7 @@ urlpatterns = [
     path("docs/", pages.docs, name="docs"),
     path("docs/design/", pages.docs_design, name="docs_design"),
     path("docs/<slug:slug>/", pages.docs, name="docs_page"),
+    *(path(f"{slug}/", pages.page, {"slug": slug}, name=slug) for slug in Page.Slug.values),
     path("privacy/", pages.docs, {"slug": "privacy"}, name="privacy"),
     path("media/<path:path>", pages.media),
     path("robots.txt", pages.robots, name="robots"),

@@ -10,6 +10,7 @@ INSTALLED_APPS = [
     "allo.outbox",
     "allo.codes",
     "allo.accounts",
+    "allo.site",
     "checkout",
     "reservations",
     "inventory",

@@ -15,6 +15,7 @@ from django.views.static import serve
 
 from allo.site import docs as documents
 from allo.site import health
+from allo.site.models import Page
 from allo.web.parts import always_fresh
 from allo.web.shared.keys import Sharing
 from allo.web.shared.pages import shared
@@ -43,6 +44,24 @@ def docs(request: HttpRequest, slug: str = "") -> HttpResponse:
 @shared(Sharing())
 def docs_design(request: HttpRequest) -> HttpResponse:
     return render(request, "docs/design.html")
+
+
+@require_safe
+@always_fresh
+@shared(Sharing())
+def page(request: HttpRequest, slug: str) -> HttpResponse:
+    """A page that staff write, such as "Delivery"."""
+    found = Page.objects.get(slug=slug)
+    context = {"page": found, "document": documents.render(found.body), "seller": _seller(slug)}
+    return render(request, "page.html", context)
+
+
+def _seller(slug: str) -> dict[str, str] | None:
+    """As on an invoice; None where it is not asked for, or not set."""
+    if slug not in {Page.Slug.CONTACT, Page.Slug.TERMS} or not settings.SELLER_NAME:
+        return None
+    names = {"name": "SELLER_NAME", "address": "SELLER_ADDRESS", "gstin": "SELLER_GSTIN"}
+    return {key: getattr(settings, name) for key, name in names.items()}
 
 
 @require_safe

@@ -4,13 +4,15 @@ from django.contrib.sitemaps import GenericSitemap, Sitemap
 from django.urls import reverse
 
 from allo.site.docs import SOURCES
+from allo.site.models import Page
 from catalog.models import Product
 
 
 class PageSitemap(Sitemap):  # type: ignore[type-arg]  # generic for type checkers alone
     def items(self) -> list[str]:
         documents = [source.url for source in SOURCES]
-        return [reverse("catalog:grid"), *documents, reverse("api:docs")]
+        written = [reverse(slug) for slug in Page.Slug.values]
+        return [reverse("catalog:grid"), *written, *documents, reverse("api:docs")]
 
     def location(self, item: str) -> str:
         return item

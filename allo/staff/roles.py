@@ -36,6 +36,7 @@ VIEW = (
     "reservations.view_staffaction",
     "reservations.view_sweep",
     "reservations.view_waitingentry",
+    "site.view_page",
 )
 STOCK = (
     "inventory.receive_stock",
@@ -60,6 +61,7 @@ CATALOGUE = (
     "catalog.delete_product",
     "catalog.publish_product",
 )
+PAGES = ("site.change_page",)
 MAIL = ("outbox.retry_message",)
 # Money back, also by ending the order.
 MONEY_BACK = ("checkout.refund_order", "checkout.cancel_order")
@@ -96,6 +98,7 @@ ROLES = {
     + MONEY_BACK
     + FULFIL
     + CATALOGUE
+    + PAGES
     + TOKENS
     + BOOKS,
 }

@@ -42,6 +42,7 @@ SECTIONS = {
     "Catalogue": (
         "catalog.Product",
         "catalog.Category",
+        "site.Page",
         "catalog.ProductSlug",
         "catalog.CategorySlug",
     ),

@@ -1,0 +1,27 @@
+from django.contrib import admin
+from django.db.models.functions import Now
+from django.http import HttpRequest
+
+from allo.admin_kit.base import ModelAdmin
+from allo.admin_kit.editing import AnyModelForm
+from allo.site.models import Page
+
+
+@admin.register(Page)
+class PageAdmin(ModelAdmin[Page]):
+    """The pages in the shop's footer: each is there in every shop, so none is added or deleted."""
+
+    list_display = ("title", "slug", "changed_at")
+    fields = ("title", "body")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Page | None = None) -> bool:
+        return False
+
+    def save_model(
+        self, request: HttpRequest, obj: Page, form: AnyModelForm, change: bool
+    ) -> None:
+        super().save_model(request, obj, form, change)
+        Page.objects.filter(pk=obj.pk).update(changed_at=Now())

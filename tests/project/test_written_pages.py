@@ -1,0 +1,55 @@
+"""The pages that staff write: in the footer of every page, in Markdown, which runs nothing."""
+
+import pytest
+from django.contrib.auth.models import Group, User
+from django.urls import reverse
+
+from allo.site.models import Page
+from tests.staff.test_editing import opened
+
+pytestmark = pytest.mark.django_db
+
+
+def test_every_page_is_there_and_in_the_footer(client) -> None:
+    footer = client.get("/").content.decode().partition("<footer")[2]
+    for slug in Page.Slug.values:
+        address = reverse(slug)
+        assert f'href="{address}"' in footer
+        page = client.get(address)
+        assert page.status_code == 200
+        assert f"<title>{Page.objects.get(slug=slug).title} – Allo</title>" in page.content.decode()
+        assert f"{address}</loc>" in client.get("/sitemap.xml").content.decode()
+
+
+def test_the_seller_is_named_where_it_is_set(client, settings) -> None:
+    assert "Who we are" not in client.get("/contact/").content.decode()
+    settings.SELLER_NAME, settings.SELLER_ADDRESS = "Allo & Daughters", "1 MG Road, Bengaluru"
+    assert "Allo &amp; Daughters<br>1 MG Road, Bengaluru" in client.get("/contact/").content.decode()
+
+
+def test_html_and_script_in_a_page_are_shown_as_text(client) -> None:
+    evil = '# A\n\n<img src=x onerror=alert(1)> [go](javascript:alert(1)) **bold**'
+    Page.objects.filter(slug="about").update(title="<b>A</b>", body=evil)
+    body = client.get("/about/").content.decode()
+    assert "&lt;img src=x onerror=alert(1)&gt;" in body
+    assert "<strong>bold</strong>" in body
+    assert "<b>A</b>" not in body
+    assert 'href="javascript' not in body
+
+
+@pytest.mark.parametrize(("role", "status"), [("Manager", 302), ("Support", 403)])
+def test_managers_write_pages_and_nobody_adds_or_deletes_one(client, role, status) -> None:
+    person = User.objects.create_user(role, is_staff=True)
+    person.groups.add(Group.objects.get(name=role))
+    client.force_login(person)
+    page = Page.objects.get(slug="returns")
+    form = opened(client, page) | {"title": "Sending it back"}
+    answer = client.post(reverse("admin:site_page_change", args=[page.pk]), form)
+    assert answer.status_code == status
+    for address in (
+        reverse("admin:site_page_add"), reverse("admin:site_page_delete", args=[page.pk])
+    ):  # fmt: skip
+        assert client.post(address).status_code == 403
+    page.refresh_from_db()
+    assert (page.title == "Sending it back") == (status == 302)
+    assert "14 days" in page.body
