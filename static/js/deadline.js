@@ -1,4 +1,4 @@
-// The checkout's deadline: a bar, a visible warning, and announcements at three moments.
+// The checkout's deadline: a bar, the title, a visible warning, and announcements at three moments.
 const MARKS = [
   [120, "2 minutes left"],
   [30, "30 seconds left"],
@@ -12,6 +12,9 @@ document.addEventListener("allo:left", ({ target: time, detail: left }) => {
   page.dataset.left = left <= 120 ? "little" : "enough";
   const whole = time.dataset.until - time.dataset.since;
   page.querySelector(".clock-bar").style.scale = `${Math.min(left / whole, 1)} 1`;
+  // In another tab the title is all one sees of the clock.
+  const clock = `${Math.floor(left / 60)}:${String(left % 60).padStart(2, "0")}`;
+  document.title = `${left ? `${clock} – ` : ""}${document.title.replace(/^\d+:\d\d – /, "")}`;
   const mark = MARKS.find(([at]) => left <= at && before.get(time) > at);
   if (mark) document.dispatchEvent(new CustomEvent("allo:announce", { detail: mark[1] }));
   before.set(time, left);
