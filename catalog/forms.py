@@ -16,6 +16,12 @@ SORTS = {
     "-price": ("Price, high to low", ("-price_paise", "position", "pk")),
     "name": ("Name", ("name", "pk")),
 }
+# In paise, the upper bound excluded; each as in the address, in rupees.
+PRICES: dict[str, tuple[str, int, int]] = {
+    "-2000": ("Under ₹\N{NO-BREAK SPACE}2,000", 0, 200_000),
+    "2000-5000": ("₹\N{NO-BREAK SPACE}2,000 to 5,000", 200_000, 500_000),
+    "5000-": ("From ₹\N{NO-BREAK SPACE}5,000", 500_000, 2**31 - 1),
+}
 BEST_MATCH = ("relevance", "position", "pk")
 
 
@@ -30,6 +36,9 @@ class GridForm(forms.Form):
     )
     category = forms.SlugField(required=False)
     in_stock = FlagField(label="In stock", required=False)
+    price = forms.ChoiceField(
+        choices=[(key, label) for key, (label, *_) in PRICES.items()], required=False
+    )
     sort = forms.ChoiceField(
         choices=[(key, label) for key, (label, _) in SORTS.items()], required=False
     )
@@ -50,6 +59,9 @@ class GridForm(forms.Form):
 
     def matching(self, products: ProductQuerySet) -> ProductQuerySet:
         """The products that are searched for; whether there are any in stock is known above."""
+        if price := self.cleaned_data["price"]:
+            _, least, most = PRICES[price]
+            products = products.filter(price_paise__gte=least, price_paise__lt=most)
         return products.matching(self.search) if self.search else products
 
     @property

@@ -248,6 +248,20 @@ def test_a_late_part_of_a_long_list_is_shown_alone(client, monkeypatch) -> None:
 
 
 @pytest.mark.parametrize(
+    ("price", "found"),
+    [("-2000", ["Cup"]), ("2000-5000", ["Jug", "Vase"]), ("5000-", ["Urn"]), ("", None)],
+)
+def test_a_price_selects_what_costs_so_much(client, price, found) -> None:
+    prices = {"cup": 199_999, "jug": 200_000, "urn": 500_000, "vase": 499_999}
+    shelf(*prices)
+    for slug, paise in prices.items():
+        Product.objects.filter(slug=slug).update(price_paise=paise)
+    page = client.get("/", {"price": price, "sort": "name"})
+    assert names(page) == (found or ["Cup", "Jug", "Urn", "Vase"])
+    assert f'<option value="{price}" selected>' in page.content.decode() or not price
+
+
+@pytest.mark.parametrize(
     "query", ["q='", "q=%25_", "q=%5C", "q=" + "x " * 49, "other=1", "q=%F0%9F"]
 )
 def test_odd_searches_find_nothing_without_an_error(client, query) -> None:
