@@ -3,7 +3,7 @@ staff and clock."""
 
 from reservations.models.adopted_holder import AdoptedHolder
 from reservations.models.api_token import ApiToken, rate_is_known
-from reservations.models.clock import AuditRun, Forgotten, Repair, Sweep
+from reservations.models.clock import AuditRun, ClockRun, Forgotten, Repair, Sweep
 from reservations.models.cooldown_lift import CooldownLift
 from reservations.models.idempotency_key import IdempotencyKey
 from reservations.models.list_closure import ListClosure
@@ -22,6 +22,7 @@ __all__ = [
     "AdoptedHolder",
     "ApiToken",
     "AuditRun",
+    "ClockRun",
     "CooldownLift",
     "Forgotten",
     "IdempotencyKey",
