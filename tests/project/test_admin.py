@@ -25,7 +25,7 @@ FILES = {"ReplacedPicture", "StockImportFile"}
 # The search index, which triggers write: nothing to show.
 INDEXES = {"SearchText", "SearchWord"}
 # They only count: the numbers are those of orders, and how far the clock has come.
-COUNTERS = {"InvoiceCounter", "Forgotten"}
+COUNTERS = {"InvoiceCounter", "Forgotten", "ClockRun"}
 # Staff see addresses in the orders that go there, and browsers on the page of their account.
 OWN = {"Address", "AdoptedHolder"}
 # Whoever has them is signed in: nobody is shown those of others.
