@@ -5,10 +5,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from celery.schedules import crontab
+from celery.beat import ScheduleEntry, Scheduler
+from celery.schedules import crontab, schedule
 from django.db import connection
 from django.utils import timezone
 
+from allo import celery
+from allo.web.worker import ask
 from reservations.clock import turns
 from reservations.clock.tasks import expire_due
 from reservations.models import ClockRun, Sweep
@@ -60,6 +63,27 @@ def test_of_eight_workers_at_once_one_has_the_turn() -> None:
     for _ in range(3):
         assert Counter(all_at_once(8, take)) == {False: 7, True: 1}
         began(10)
+
+
+def length() -> int:
+    """Of the queue of this test process."""
+    with celery.app.connection_for_read() as broker:
+        declared = broker.default_channel.queue_declare(celery.app.conf.task_default_queue)
+        return int(declared.message_count)
+
+
+def test_while_no_worker_takes_anything_the_queue_grows_to_a_bound(monkeypatch, caplog) -> None:
+    before = length()
+    monkeypatch.setattr(celery, "LONGEST_QUEUE", before + 2)
+    entry = ScheduleEntry("x", expire_due.name, schedule=schedule(10), app=celery.app)
+    beat = Scheduler(celery.app, lazy=True)
+    assert ask(expire_due)
+    for _ in range(2):
+        beat.apply_async(entry, producer=beat.producer, advance=False)
+    assert length() == before + 2
+    assert not ask(expire_due)
+    assert length() == before + 2
+    assert caplog.text.count("expire_due was not queued: no worker takes any task") == 2
 
 
 def test_each_task_of_the_clock_has_a_period(settings) -> None:
