@@ -19,8 +19,8 @@ def settle_one(payment_id: str) -> None:
 
 
 @shared_task
-def audit_money() -> None:
-    audit.run_audit()
+def audit_money(whole: bool = False) -> None:
+    audit.run_audit(whole=whole)
 
 
 def ask_to_settle(payment_id: UUID) -> None:

@@ -11,6 +11,7 @@ from django.db import connection, transaction
 from django.test import TransactionTestCase
 from xdist.scheduler import LoadScopeScheduling
 
+from allo.celery import app as celery_app
 from allo.redis_client import redis_client
 from allo.web.worker import broker
 from tests import prepared
@@ -70,7 +71,9 @@ TransactionTestCase._fixture_teardown = _truncate_what_was_written  # type: igno
 
 
 def _part_from_other_tests(worker: str) -> None:
-    """Test processes share one Valkey; each has a database number and a channel of its own."""
+    """Test processes share one Valkey; each has a database number, a channel and a queue of its
+    own."""
+    celery_app.conf.task_default_queue = f"tasks.{worker}"
     django_settings.LIVE_CHANNEL = os.environ["LIVE_CHANNEL"] = f"allo.{worker}"
     django_settings.REDIS_URL += (
         f"{'&' if '?' in django_settings.REDIS_URL else '?'}db={worker[2:]}"

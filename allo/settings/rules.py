@@ -73,3 +73,5 @@ for _name, _least in {
     if globals()[_name] < _least:
         raise ImproperlyConfigured(f"{_name} is {globals()[_name]}; give {_least} or more.")
 KEEP_AUDITS_DAYS = env.int("KEEP_AUDITS_DAYS", default=365)
+# After how long the nightly audit looks at all history again.
+AUDIT_WHOLE_DAYS = env.int("AUDIT_WHOLE_DAYS", default=7)

@@ -20,6 +20,11 @@ from reservations.models import Sweep
 SERVER = """
     SELECT current_setting('transaction_read_only'), current_setting('transaction_timeout', true)
 """
+UNLIMITED = (None, "0")
+FREEZES = (
+    "The database sets no limit to a transaction (transaction_timeout, of PostgreSQL 17 and newer),"
+    " so a process that freezes keeps its locks for 10 seconds or longer."
+)
 # With work_mem at 64 kB the server writes this megabyte to a temporary file, then drops it.
 LITTLE_MEMORY = "SET LOCAL work_mem = '64kB'"
 WRITE_A_MEGABYTE = "SELECT count(*) FROM generate_series(1, 40000)"
@@ -34,6 +39,7 @@ def report() -> dict[str, Any]:
     try:
         warnings += _money()
         facts = {**_server(), "unapplied_migrations": _unapplied(), **_sweep(), **_mail()}
+        warnings += [FREEZES] if facts["transaction_timeout"] in UNLIMITED else []
     except Error as error:
         facts = {"database": type(error).__name__}
     ready = facts["database"] == facts.get("storage") == "ok" and not facts["unapplied_migrations"]

@@ -27,5 +27,5 @@ def prune() -> None:
 
 
 @shared_task
-def audit_stock() -> None:
-    audit.run_audit()
+def audit_stock(whole: bool = False) -> None:
+    audit.run_audit(whole=whole)

@@ -3,7 +3,7 @@ and the records of staff and clock."""
 
 from reservations.models.adopted_holder import AdoptedHolder
 from reservations.models.api_token import ApiToken, rate_is_known
-from reservations.models.clock import AuditRun, Forgotten, Repair, Sweep
+from reservations.models.clock import AuditRun, ClockRun, Forgotten, Repair, Sweep
 from reservations.models.cooldown_lift import CooldownLift
 from reservations.models.days import CountedDay, DayCount
 from reservations.models.idempotency_key import IdempotencyKey
@@ -23,6 +23,7 @@ __all__ = [
     "AdoptedHolder",
     "ApiToken",
     "AuditRun",
+    "ClockRun",
     "CooldownLift",
     "CountedDay",
     "DayCount",

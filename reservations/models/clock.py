@@ -25,7 +25,8 @@ class Sweep(models.Model):
 
 
 class AuditRun(models.Model):
-    """One audit of some books. `findings` are sentences; none means that the books balance."""
+    """One audit of some books. `findings` are sentences; none means that the books balance. History
+    before `since` was left out; None is a whole audit."""
 
     class Books(models.TextChoices):
         STOCK = "stock"
@@ -36,6 +37,7 @@ class AuditRun(models.Model):
     )
     started_at = models.DateTimeField()
     finished_at = models.DateTimeField(db_index=True)
+    since = models.DateTimeField(null=True, blank=True)
     findings = models.JSONField(default=list)
 
     class Meta:
@@ -72,6 +74,19 @@ class Repair(models.Model):
 
     def __str__(self) -> str:
         return f"reserved {self.found} corrected to {self.held}"
+
+
+class ClockRun(models.Model):
+    """When the clock last began a task: see `reservations.clock.turns`."""
+
+    task = models.CharField(max_length=100, primary_key=True)
+    began_at = models.DateTimeField()
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.task} at {self.began_at:%H:%M:%S}"
 
 
 class Forgotten(models.Model):

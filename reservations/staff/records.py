@@ -8,6 +8,8 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
+from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
@@ -84,9 +86,9 @@ class AuditRunAdmin(ReadOnlyAdmin[AuditRun]):
     """All audits with their findings, and a button to start one."""
 
     change_list_template = "admin/reservations/auditrun/change_list.html"
-    list_display = ("finished_at", "books", "result", "took")
+    list_display = ("finished_at", "books", "covers", "result", "took")
     sortable_by = ()
-    fields = ("books", "started_at", "finished_at", "result", "found")
+    fields = ("books", "started_at", "finished_at", "covers", "result", "found")
 
     @admin.display
     def result(self, run: AuditRun) -> SafeString:
@@ -96,6 +98,12 @@ class AuditRunAdmin(ReadOnlyAdmin[AuditRun]):
     def found(self, run: AuditRun) -> SafeString | str:
         lines = format_html_join("", '<li class="code">{}</li>', ((line,) for line in run.findings))
         return format_html('<ol class="findings">{}</ol>', lines) if run.findings else "None"
+
+    @admin.display
+    def covers(self, run: AuditRun) -> str:
+        if run.since is None:
+            return "Everything"
+        return f"Sales since {date_format(timezone.localtime(run.since), 'DATETIME_FORMAT')}"
 
     @admin.display
     def took(self, run: AuditRun) -> str:
@@ -112,11 +120,11 @@ class AuditRunAdmin(ReadOnlyAdmin[AuditRun]):
         return super().changelist_view(request, {**may, **(extra_context or {})})
 
     def run(self, request: HttpRequest) -> HttpResponse:
-        """Queues the audits for the worker, since they take long over a long history."""
+        """Queues whole audits for the worker, since they take long over a long history."""
         if not request.user.has_perm("reservations.run_audit"):
             raise PermissionDenied
         if request.method == "POST":
-            if all(ask(task) for task in audits):
+            if all(ask(task, True) for task in audits):
                 messages.success(request, "The audits have been requested. Reload in a moment.")
             else:
                 messages.error(request, "The worker cannot be reached right now.")

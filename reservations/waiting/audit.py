@@ -12,7 +12,8 @@ _ENTRIES = """
 """
 
 # Whoever held a unit where somebody was content with one took what was for the list. Of larger
-# needs nothing is said: a hold may have grown while fewer were available.
+# needs nothing is said: a hold may have grown while fewer were available. The second condition on
+# `since` follows from the first, and is found by an index.
 _OFF_THE_LIST = """
     , waited AS (
         SELECT product_id, warehouse_id, range_agg(tstzrange(confirmed_at, until, '()')) AS times
@@ -24,7 +25,8 @@ _OFF_THE_LIST = """
         AND (waited.warehouse_id IS NULL OR waited.warehouse_id = row.warehouse_id)
     JOIN reservations_reservation AS held ON held.inventory_id = row.id
     WHERE held.created_at <@ waited.times
-        AND held.holder NOT LIKE 'list:%' AND held.holder <> 'nobody'
+        AND held.created_at >= %(since)s AND (held.ended_at IS NULL OR held.ended_at >= %(since)s)
+        AND left(held.holder, 5) <> 'list:' AND held.holder <> 'nobody'
 """
 
 # Only an offer that was made while somebody earlier was open can have passed over that one, so the
@@ -61,7 +63,7 @@ CHECKS = {
     "W1": _ENTRIES + _OFF_THE_LIST,
     "W2": """
         SELECT 'reservation ' || id, holder, 'an entry whose offer it is'
-        FROM reservations_reservation AS held WHERE ended_at IS NULL AND holder LIKE 'list:%'
+        FROM reservations_reservation AS held WHERE ended_at IS NULL AND left(holder, 5) = 'list:'
             AND NOT EXISTS (SELECT FROM reservations_waitingentry WHERE offer_id = held.id)
     """,
     "W3": """

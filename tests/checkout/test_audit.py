@@ -77,6 +77,8 @@ def test_audit_money_names_each_broken_row(capsys) -> None:
         at = value(f"SELECT cancelled_at::text FROM checkout_order WHERE id = '{orders['P8'].pk}'")
         with pytest.raises(SystemExit) as exit_:
             call_command("audit_money")
+        now, hour = timezone.now(), timedelta(hours=1)
+        recent, later = (sorted(map(str, audit_money(at))) for at in (now - hour, now + hour))
     assert exit_.value.code == 1
     printed = capsys.readouterr().out.splitlines()
     assert AuditRun.objects.get(books="money").findings == printed
@@ -95,6 +97,9 @@ def test_audit_money_names_each_broken_row(capsys) -> None:
         f"P8 order {number['P8']}: found paid, cancelled at {at}, expected cancelled",
     ]
     assert sorted(printed) == sorted(expected)
+    # Of sales, those since then alone.
+    assert recent == sorted(expected)
+    assert later == sorted(line for line in expected if not line.startswith("P1"))
 
 
 def test_books_of_money_that_balance_have_no_findings(capsys) -> None:
@@ -133,7 +138,12 @@ def test_what_was_sold_before_there_were_orders_has_none() -> None:
 
 
 def test_the_nightly_audit_of_money_keeps_its_findings() -> None:
+    """And looks at everything again, since there are some."""
+    audit_task()
     services.confirm(reservation_id=hold(stocked(5)).pk)
     audit_task()
-    [kept] = AuditRun.objects.all()
-    assert (kept.books, len(kept.findings)) == ("money", 1)
+    audit_task()
+    runs = AuditRun.objects.order_by("pk")
+    assert [(run.books, len(run.findings), run.since is None) for run in runs] == [
+        ("money", 0, True), ("money", 1, False), ("money", 1, True)
+    ]  # fmt: skip

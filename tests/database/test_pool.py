@@ -1,6 +1,9 @@
 """The pool while the server is unreachable, when it is back, and after a failover."""
 
 import time
+from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
+from threading import get_ident
 from typing import Any
 
 import psycopg_pool.pool
@@ -55,6 +58,36 @@ def test_after_a_pool_timeout_the_next_caller_is_refused_at_once(away, monkeypat
         with pytest.raises(PoolTimeout):
             the_pool().getconn()
     assert waits == [0.3, pools.AT_ONCE, pools.AT_ONCE]
+
+
+@pytest.mark.parametrize("rows_known", [True, False])
+def test_without_a_database_each_of_eight_callers_is_refused_within_one_wait(
+    away, monkeypatch, rows_known
+) -> None:
+    """Those who share a batch, and those who look for the product's rows first."""
+    waits: dict[int, list[float]] = defaultdict(list)
+    patience = Pool._patience
+
+    def noted(pool, timeout):
+        waits[get_ident()].append(patience(pool, timeout))
+        return waits[get_ident()][-1]
+
+    monkeypatch.setattr(Pool, "_patience", noted)
+    monkeypatch.setattr(pools, "REMEMBERED", 60.0)
+    the_pool().open()
+
+    def reserve(n: int) -> None:
+        verb: Any = services.reserve_in if rows_known else services.reserve
+        what: dict[str, Any] = {"rows": (1 + n % 2,)} if rows_known else {"product_id": 1}
+        with pytest.raises((Busy, Error)):
+            verb(quantity=1, holder=Holder(f"session:{n}"), **what)
+
+    with ThreadPoolExecutor(8) as callers:
+        list(callers.map(reserve, range(8)))
+    assert len(waits) <= 8
+    assert all(sum(each) <= 0.3 + pools.AT_ONCE for each in waits.values())
+    if rows_known:
+        assert sum(wait == 0.3 for each in waits.values() for wait in each) == 1
 
 
 def test_one_dead_connection_drains_the_pool(pooled, monkeypatch) -> None:

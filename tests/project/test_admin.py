@@ -25,7 +25,7 @@ FILES = {"ReplacedPicture", "StockImportFile"}
 # The search index, which triggers write: nothing to show.
 INDEXES = {"SearchText", "SearchWord"}
 # They only count: the numbers are those of orders, how far the clock has come, and the trends.
-COUNTERS = {"InvoiceCounter", "Forgotten", "CountedDay", "DayCount"}
+COUNTERS = {"InvoiceCounter", "Forgotten", "CountedDay", "DayCount", "ClockRun"}
 # Staff see addresses in the orders that go there, and browsers on the page of their account.
 OWN = {"Address", "AdoptedHolder"}
 # Whoever has them is signed in: nobody is shown those of others.

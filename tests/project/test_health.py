@@ -5,6 +5,7 @@ from django.db import connection
 from django.utils import timezone
 
 from allo.outbox.models import TRIES, Message
+from allo.site import health
 from allo.web import address
 from reservations.models import Sweep
 from tests.outbox.letters import written
@@ -26,6 +27,7 @@ def _knows_all_clients() -> None:
 def test_readyz_reports_every_service(client) -> None:
     ago = timezone.now() - timedelta(seconds=5)
     Sweep.objects.create(started_at=ago, finished_at=ago, expired=0)
+    limited("5min")
     response = client.get("/readyz")
     report = response.json()
     assert response.status_code == 200
@@ -34,13 +36,30 @@ def test_readyz_reports_every_service(client) -> None:
         "ready": True,
         "database": "ok",
         "storage": "ok",
-        "transaction_timeout": "0",
+        "transaction_timeout": "5min",
         "unapplied_migrations": 0,
         "mail_late_seconds": None,
         "redis": "ok",
         "warnings": [],
     }
     assert "no-store" in response.headers["Cache-Control"]
+
+
+@pytest.mark.parametrize("limit", ["0", None])
+def test_a_database_that_limits_no_transaction_is_warned_of(client, monkeypatch, limit) -> None:
+    """It is switched off, or the server is older than PostgreSQL 17 and knows no such setting."""
+    limited("0")
+    if limit is None:
+        unknown = health.SERVER.replace("transaction_timeout", "transaction_timeout_of_18")
+        monkeypatch.setattr(health, "SERVER", unknown)
+    report = client.get("/readyz").json()
+    assert (report["ready"], report["transaction_timeout"]) == (True, limit)
+    assert report["warnings"] == [health.FREEZES]
+
+
+def limited(limit: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET LOCAL transaction_timeout = '{limit}'")
 
 
 def test_before_the_first_sweep_it_is_ready(client) -> None:

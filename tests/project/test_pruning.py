@@ -1,9 +1,11 @@
 """What the clock deletes from the tables of Django and axes, and in which portions."""
 
+import re
 from datetime import timedelta
 
 import pytest
 from axes.models import AccessAttempt, AccessLog
+from django.apps import apps
 from django.contrib.sessions.models import Session
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -14,6 +16,7 @@ from allo.celery import app as celery_app
 from allo.tasks import prune
 from reservations.clock import pruning as of_reservations
 from reservations.models import AuditRun
+from tests.running import PROJECT
 
 pytestmark = pytest.mark.django_db
 
@@ -42,6 +45,48 @@ def test_the_clock_runs_every_task_that_prunes(settings) -> None:
     assert scheduled <= celery_app.tasks.keys()
     assert scheduled >= {name for name in celery_app.tasks if "prune" in name or "remove_" in name}
     assert prune.name in scheduled
+
+
+def growing() -> list[tuple[list[str], str]]:
+    """The tables of each row of the table of what grows, and what bounds them."""
+    page = (PROJECT / "docs/running-it.md").read_text()
+    section = page.partition("## What grows\n")[2].partition("\n## ")[0]
+    cells = [line.strip("| ").split(" | ") for line in section.splitlines() if line[:2] == "| "]
+    tables = [(re.findall(r"`(\w+_\w+)`", first), bound) for first, bound in cells[1:]]
+    return [row for row in tables if row[0]]
+
+
+def parts_of(table: str) -> set[str]:
+    """The tables whose rows are deleted with this one's."""
+    models = [model for model in apps.get_models() if model._meta.db_table == table]
+    return {
+        part.field.model._meta.db_table for model in models for part in model._meta.related_objects
+    }
+
+
+def test_each_table_is_bounded_by_an_age_or_is_named_as_history() -> None:
+    named = [table for tables, _ in growing() for table in tables]
+    there = set(connection.introspection.table_names())
+    assert sorted(named) == sorted(there)
+
+
+def test_the_clock_looks_for_what_is_too_old_in_each_table_with_an_age(settings) -> None:
+    celery_app.loader.import_default_modules()
+    prunes = [name for name in celery_app.tasks if "prune" in name or "remove_" in name]
+    with CaptureQueriesContext(connection) as queries:
+        for name in prunes:
+            celery_app.tasks[name]()
+    asked = {table for query in queries for table in re.findall(r'FROM "(\w+)"', query["sql"])}
+    aged = [tables for tables, bound in growing() if re.match(r"`|deleted", bound)]
+    assert len(aged) == 13
+    for table, *parts in aged:
+        assert table in asked
+        goes = asked | parts_of(table)
+        for part in parts:
+            assert part in goes
+            goes |= parts_of(part)
+    for names in re.findall(r"`([A-Z_]+)`", " ".join(bound for _, bound in growing())):
+        assert hasattr(settings, names), names
 
 
 def test_audits_are_kept_for_a_year() -> None:

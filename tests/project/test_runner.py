@@ -215,7 +215,10 @@ def test_server_that_hangs_is_started_again_and_nobody_else_is_blamed(shop: Shop
     """Each is stopped with all its processes, all at once, as is a worker of the web server."""
     web_worker = shop.processes("allo.gunicorn ")[-1]
     os.kill(web_worker, signal.SIGSTOP)
-    words = {"valkey": "valkey", "postgres": "bin/postgres", "live": "allo.gunicorn_live "}
+    words = {
+        "valkey": "valkey", "postgres": "bin/postgres", "live": "allo.gunicorn_live ",
+        "bank": "checkout.bank",
+    }  # fmt: skip
     before = {name: shop.child(word) for name, word in words.items()}
     for word in words.values():
         shop.pause(word)
@@ -238,6 +241,9 @@ def test_clock_that_hangs_is_started_again(shop: Shop) -> None:
     wait_for(lambda: shop.child("worker") not in {0, before}, seconds=60)
     assert "worker hangs and is ended" in shop.said
     wait_for(lambda: bool(shop.sql("SELECT 1 FROM reservations_sweep LIMIT 1")), seconds=20)
+    # By the header that beat gives to what it queues.
+    begun = shop.sql("SELECT task FROM reservations_clockrun")
+    assert ("reservations.clock.tasks.expire_due",) in begun
 
 
 def test_killed_runner_leaves_no_process_and_the_next_recovers(shop: Shop) -> None:

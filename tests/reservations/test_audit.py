@@ -4,6 +4,7 @@ import re
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import User
@@ -11,6 +12,7 @@ from django.core.management import call_command
 from django.db import IntegrityError, connection
 from django.utils import timezone
 
+from allo.postgresql.auditing import Finding
 from reservations import services
 from reservations.clock.audit import audit_stock, repair_reserved
 from reservations.clock.tasks import audit_stock as audit_task
@@ -159,11 +161,73 @@ def test_a_repair_that_would_promise_what_is_not_there_is_refused() -> None:
     assert not Repair.objects.exists()
 
 
-def test_the_nightly_audit_keeps_its_findings() -> None:
+# --- what happened since the last audit ---------------------------------------------------------
+
+# Sold days ago, or moments before and after a day ago, in one transaction.
+SOLD_AGO = """
+    UPDATE reservations_reservation
+    SET created_at = created_at - {ago}, expires_at = expires_at - {ago}, ended_at = now() - {ago}
+    WHERE id = '{pk}';
+    UPDATE inventory_stockmovement SET created_at = now() - {ago} - interval '2 s'
+    WHERE reference = '{pk}'
+"""
+
+
+def sold(product: str, ago: str) -> uuid.UUID:
+    reservation = hold(stocked(5, product=product), 2)
+    services.confirm(reservation_id=reservation.pk)
+    break_it(SOLD_AGO.format(pk=reservation.pk, ago=f"interval '{ago}'"))
+    return reservation.pk
+
+
+def sales_of(findings: list[Finding]) -> dict[str, str]:
+    return {found.row.split()[-1]: found.found for found in findings if found.invariant == "I5"}
+
+
+def test_since_the_last_audit_the_same_is_found_as_in_all_history() -> None:
+    day = timezone.now() - timedelta(days=1)
+    for ago in ("3 days", "1 day -1 s", "1 hour"):
+        sold(f"sound-{ago[:3]}", ago)
+    assert audit_stock() == audit_stock(day) == []
+    old, new = (str(sold(*named)) for named in (("old", "3 days"), ("new", "1 hour")))
+    gone, fresh = str(uuid.uuid4()), str(uuid.uuid4())
+    row = stocked(5, product="stray")
+    stray = (
+        "INSERT INTO inventory_stockmovement (inventory_id, delta, reason, reference, note,"
+        f" created_at) VALUES ({row.pk}, -1, 'sold', '%s', '', now() - interval '%s')"
+    )
+    break_it(
+        f"DELETE FROM inventory_stockmovement WHERE reference IN ('{old}', '{new}')",
+        stray % (gone, "3 days"), stray % (fresh, "1 hour"),
+    )  # fmt: skip
+    whole, since = audit_stock(), audit_stock(day)
+    assert sales_of(whole).keys() == {old, new, gone, fresh}
+    assert since == [f for f in whole if not {old, gone} & {f.row.split()[-1]}]
+    assert sales_of(since).keys() == {new, fresh}
+
+
+def test_the_nightly_audit_leaves_out_what_the_last_one_found_in_order(settings) -> None:
     stocked(5)
+    audit_task()
+    audit_task()
+    first, second = AuditRun.objects.order_by("pk")
+    assert (first.since, second.since) == (None, first.started_at - timedelta(hours=1))
+    # What is found is looked for everywhere until it is gone.
     break_it("UPDATE inventory_inventory SET total_units = 7")
     audit_task()
-    assert len(AuditRun.objects.get().findings) == 1
+    audit_task()
+    break_it("UPDATE inventory_inventory SET total_units = 5")
+    audit_task()
+    audit_task()
+    last = list(AuditRun.objects.order_by("pk"))[2:]
+    assert [(len(run.findings), run.since is None) for run in last] == [
+        (1, False), (1, True), (0, True), (0, False)
+    ]  # fmt: skip
+    # Once a week everything is looked at, and whenever somebody wants it.
+    AuditRun.objects.update(started_at=timezone.now() - timedelta(days=7, seconds=-60))
+    for whole in (False, False, True):
+        audit_task(whole)
+    assert [run.since is None for run in AuditRun.objects.all()[:3]] == [True, False, True]
 
 
 @pytest.mark.parametrize(
@@ -198,7 +262,12 @@ def test_what_breaks_a_rule_of_the_waiting_list_is_found(monkeypatch, rule, chan
         "first": first.pk, "second": second.pk, "offer": offer_of(first).pk,
     }  # fmt: skip
     break_it(re.sub(r"%\((\w+)\)s", lambda name: f"'{names[name[1]]}'", change))
-    assert rule in {finding.invariant for finding in audit_stock()}
+    found = audit_stock()
+    assert rule in {finding.invariant for finding in found}
+    hour = timedelta(hours=1)
+    assert audit_stock(timezone.now() - hour) == found
+    later = {finding.invariant for finding in audit_stock(timezone.now() + hour)}
+    assert later == {finding.invariant for finding in found} - {"W1"}
 
 
 def test_two_open_entries_of_a_person_are_found() -> None:

@@ -127,16 +127,16 @@ def test_each_page_needs_its_permission(floor, role, door) -> None:
 
 @pytest.mark.parametrize("role", EVERYONE)
 def test_starting_an_audit_needs_the_permission(role, monkeypatch) -> None:
-    asked: list[str] = []
+    asked: list[tuple[str, bool]] = []
 
-    def ask(task: Any) -> bool:
-        asked.append(task.name)
+    def ask(task: Any, whole: bool) -> bool:
+        asked.append((task.name, whole))
         return True
 
     monkeypatch.setattr("reservations.staff.records.ask", ask)
     response = signed_in(role).post("/admin/reservations/auditrun/run/")
     assert response.status_code == (303 if role in MANAGER else 403)
-    both = ["reservations.clock.tasks.audit_stock", "checkout.tasks.audit_money"]
+    both = [("reservations.clock.tasks.audit_stock", True), ("checkout.tasks.audit_money", True)]
     assert asked == (both if role in MANAGER else [])
 
 

@@ -1,0 +1,98 @@
+"""Two beats: what they both queue is done once in its period."""
+
+from collections import Counter
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from celery.beat import ScheduleEntry, Scheduler
+from celery.schedules import crontab, schedule
+from django.db import connection
+from django.utils import timezone
+
+from allo import celery
+from allo.web.worker import ask
+from reservations.clock import turns
+from reservations.clock.tasks import expire_due
+from reservations.models import ClockRun, Sweep
+from tests.stock import all_at_once
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def sweeps(**queued: Any) -> int:
+    """How many there are once the worker has done what was queued."""
+    expire_due.apply(**queued, throw=True)
+    return Sweep.objects.count()
+
+
+def by_beat() -> int:
+    return sweeps(headers={"celery_beat_task": True})
+
+
+def began(seconds: float) -> None:
+    """So long ago."""
+    ClockRun.objects.update(began_at=timezone.now() - timedelta(seconds=seconds))
+
+
+def test_what_two_beats_queue_is_done_once_in_a_period() -> None:
+    assert [by_beat(), by_beat()] == [1, 1]
+    began(7)
+    assert by_beat() == 1
+    # The last one began late, this one in time.
+    began(8)
+    assert [by_beat(), by_beat()] == [2, 2]
+    # The database's clock was set back.
+    began(-3600)
+    assert [by_beat(), by_beat()] == [3, 3]
+
+
+def test_what_an_event_queues_is_always_done() -> None:
+    assert [by_beat(), sweeps(), sweeps()] == [1, 2, 3]
+    expire_due()
+    assert Sweep.objects.count() == 4
+
+
+def test_of_eight_workers_at_once_one_has_the_turn() -> None:
+    def take(_: int) -> bool:
+        try:
+            return turns.take(expire_due.name)
+        finally:
+            connection.close()
+
+    for _ in range(3):
+        assert Counter(all_at_once(8, take)) == {False: 7, True: 1}
+        began(10)
+
+
+def length() -> int:
+    """Of the queue of this test process."""
+    with celery.app.connection_for_read() as broker:
+        declared = broker.default_channel.queue_declare(celery.app.conf.task_default_queue)
+        return int(declared.message_count)
+
+
+def test_while_no_worker_takes_anything_the_queue_grows_to_a_bound(monkeypatch, caplog) -> None:
+    before = length()
+    monkeypatch.setattr(celery, "LONGEST_QUEUE", before + 2)
+    entry = ScheduleEntry("x", expire_due.name, schedule=schedule(10), app=celery.app)
+    beat = Scheduler(celery.app, lazy=True)
+    assert ask(expire_due)
+    for _ in range(2):
+        beat.apply_async(entry, producer=beat.producer, advance=False)
+    assert length() == before + 2
+    assert not ask(expire_due)
+    assert length() == before + 2
+    assert caplog.text.count("expire_due was not queued: no worker takes any task") == 2
+
+
+def test_each_task_of_the_clock_has_a_period(settings) -> None:
+    periods = {
+        name: turns._period(entry["task"]) for name, entry in settings.CELERY_BEAT_SCHEDULE.items()
+    }
+    assert periods["expire-due"] == timedelta(seconds=10)
+    assert periods["prune"] == timedelta(hours=1)
+    assert periods["audit-stock"] == timedelta(days=1)
+    by_hand = {"task": "twice", "schedule": crontab(minute="7,37")}
+    settings.CELERY_BEAT_SCHEDULE = {"twice": by_hand}
+    assert turns._period("twice") == timedelta(minutes=30)
