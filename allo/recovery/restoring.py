@@ -37,14 +37,15 @@ def restore(path: Path, *, other_key: bool, say: Callable[[str], object]) -> Non
     with opened(path) as backup:
         _require_known(backup.manifest)
         _require_same_shop(backup, other_key)
-        bank.require_none(backup, settings.STATE_DIR)
+        has_bank = bank.is_missing(backup, settings.STATE_DIR)
         pictures = media.missing(backup)
         with backup.open(DUMP) as dumped:
             wanted = [line for line in dump.contents(dumped) if " COMMENT - EXTENSION " not in line]
         _require_empty_database(backup.manifest)
         say(f"Pictures: {len(pictures)}")
         media.restore(backup, pictures)
-        bank.restore(backup, settings.STATE_DIR)
+        if has_bank:
+            bank.restore(backup, settings.STATE_DIR)
         say(f"Database: as of {backup.manifest.made_at}")
         # Last: until then the place counts as empty, and one that was interrupted can be repeated.
         with backup.open(DUMP) as dumped:

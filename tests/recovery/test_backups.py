@@ -1,5 +1,6 @@
 """Backups of a shop that goes on selling, on real PostgreSQL, and every one that is refused."""
 
+import io
 import json
 import os
 import resource
@@ -25,7 +26,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 
 from allo.management.commands.prepare import _static_fingerprint
-from allo.recovery import archive
+from allo.recovery import archive, dump
 from allo.recovery.archive import Refusal
 from allo.recovery.restoring import restore
 from allo.recovery.taking import take
@@ -130,6 +131,7 @@ def test_backup_under_load_restores_to_books_that_balance_with_its_pictures_and_
     (state / "static" / ".collected").write_text(_static_fingerprint())
     app = urlsplit(os.environ["APP_DATABASE_URL"])
     with empty_database() as url:
+        _half_is_nothing(path)
         place = {
             "MIGRATION_DATABASE_URL": url, "STATE_DIR": str(state),
             "DATABASE_URL": app._replace(path="/allo_restored").geturl(),
@@ -150,6 +152,29 @@ def test_backup_under_load_restores_to_books_that_balance_with_its_pictures_and_
         assert 'The database "allo_restored" is in use: it has tables.' in again.stderr
 
 
+def _half_is_nothing(path: Path) -> None:
+    """A dump that ends early leaves the database empty; so does one that does not fit."""
+    place = connection.copy()
+    place.settings_dict["NAME"] = "allo_restored"
+    with archive.opened(path) as backup, backup.open(archive.DUMP) as dumped:
+        content = dumped.read()
+    wanted = dump.contents(io.BytesIO(content))
+    try:
+        with pytest.raises(Refusal, match="pg_restore ended with exit code 1"):
+            dump.load(place, io.BytesIO(content[:-5000]), wanted)
+        assert place.introspection.table_names() == []
+        with place.cursor() as cursor:
+            cursor.execute("CREATE TABLE reservations_sweep (id int)")
+        with pytest.raises(Refusal, match="psql ended with exit code 3") as refused:
+            dump.load(place, io.BytesIO(content), wanted)
+        assert 'relation "reservations_sweep" already exists' in refused.value.hint
+        assert place.introspection.table_names() == ["reservations_sweep"]
+        with place.cursor() as cursor:
+            cursor.execute("DROP TABLE reservations_sweep")
+    finally:
+        place.close()
+
+
 # --- what cannot be taken -----------------------------------------------------------------------
 
 
@@ -159,7 +184,7 @@ def test_backup_is_written_over_nothing_and_leaves_no_part(
     with pytest.raises(CommandError, match=r"whole\.zip exists already\."):
         call_command("backup", whole)
     monkeypatch.setenv("POSTGRES_PROGRAMS", str(_failing(tmp_path)))
-    with pytest.raises(CommandError, match="pg_dump could not do its work.\npg_dump: no rights"):
+    with pytest.raises(CommandError, match=r"pg_dump ended with exit code 1\.\npg_dump: no rights"):
         call_command("backup", tmp_path / "backups" / "two.zip")
     assert list((tmp_path / "backups").iterdir()) == []
 
@@ -215,7 +240,7 @@ SPOILED: dict[str, tuple[Callable[[Path, Path], Path], str]] = {
     ),
     "not a dump": (
         lambda b, p: with_members(b, p, {archive.DUMP: b"SELECT 1"}),
-        "pg_restore could not do its work.",
+        "pg_restore ended with exit code 1.",
     ),
     "another format": (
         lambda b, p: with_manifest(b, p, format=2),
@@ -270,14 +295,19 @@ def test_pictures_that_are_here_are_kept_and_never_written_over(whole: Path, set
     assert (settings.MEDIA_ROOT / PICTURE).read_bytes() == b"A picture of a vase"
 
 
-def test_books_of_the_bank_are_never_written_over(
+def test_books_of_the_bank_that_are_here_are_kept_and_never_written_over(
     whole: Path, tmp_path: Path, settings: Any
 ) -> None:
     path = with_members(whole, tmp_path / "bank.zip", {archive.BANK: b"books"})
     settings.STATE_DIR.mkdir(exist_ok=True)
-    (settings.STATE_DIR / "bank.sqlite3").write_bytes(b"others")
-    with pytest.raises(Refusal, match=r"bank\.sqlite3 is here already"):
+    books = settings.STATE_DIR / "bank.sqlite3"
+    books.write_bytes(b"books")
+    with pytest.raises(Refusal, match="is in use"):
         restore(path, other_key=False, say=print)
+    books.write_bytes(b"others")
+    with pytest.raises(Refusal, match=r"others are here already: .*bank\.sqlite3"):
+        restore(path, other_key=False, say=print)
+    assert books.read_bytes() == b"others"
 
 
 def test_a_backup_is_a_zip_that_says_what_it_is(whole: Path, settings: Any) -> None:
