@@ -1,5 +1,6 @@
 """Backups of a shop that goes on selling, on real PostgreSQL, and every one that is refused."""
 
+import fcntl
 import io
 import json
 import os
@@ -189,6 +190,33 @@ def test_backup_is_written_over_nothing_and_leaves_no_part(
     assert list((tmp_path / "backups").iterdir()) == []
 
 
+def test_backup_leaves_another_one_alone_that_writes_the_same_file(
+    whole: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "one.zip"
+    unfinished = tmp_path / "one.zip.unfinished"
+    unfinished.write_bytes(b"of another")
+    with unfinished.open("rb") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        with pytest.raises(Refusal, match="Another backup is writing"):
+            take(path)
+    assert unfinished.read_bytes() == b"of another"
+    # One that was killed holds no lock.
+    take(path)
+    assert [file.name for file in tmp_path.glob("one*")] == ["one.zip"]
+
+
+def test_backup_appears_on_a_disk_that_knows_no_links(
+    whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: Path) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(Path, "hardlink_to", refused)
+    take(tmp_path / "one.zip")
+    assert [file.name for file in tmp_path.glob("one*")] == ["one.zip"]
+
+
 def _failing(folder: Path) -> Path:
     """A program that ends half way."""
     program = folder / "pg_dump"
@@ -247,8 +275,16 @@ SPOILED: dict[str, tuple[Callable[[Path, Path], Path], str]] = {
         "has format 2; Allo 0.5.0 reads format 1.",
     ),
     "a newer Allo": (
-        lambda b, p: with_manifest(b, p, allo="9.1.0", migrations=["allo.0099_later"]),
+        lambda b, p: with_manifest(b, p, allo="0.10.0", migrations=["allo.0099_later"]),
         "such as allo.0099_later.",
+    ),
+    "the same Allo with later changes": (
+        lambda b, p: with_manifest(b, p, migrations=["allo.0099_later"]),
+        "such as allo.0099_later.",
+    ),
+    "an older Allo, in a database in use": (
+        lambda b, p: with_manifest(b, p, allo="0.4.10", migrations=["allo.0000_left_out"]),
+        "is in use: it has tables.",
     ),
     "a newer PostgreSQL": (
         lambda b, p: with_manifest(b, p, postgresql=99),
@@ -275,6 +311,12 @@ def test_backup_that_cannot_be_restored_here_is_refused_and_changes_nothing(
     assert refused.value.hint
     assert said == [f"Reading {path}"]
     assert not settings.STATE_DIR.exists() or not any(settings.MEDIA_ROOT.rglob("*.*"))
+
+
+def test_server_without_the_shops_role_is_refused(whole: Path, settings: Any) -> None:
+    settings.SHOP_ROLE = "no_such_role"
+    with pytest.raises(Refusal, match='This server has no role "no_such_role"'):
+        restore(whole, other_key=False, say=print)
 
 
 def test_backup_of_another_shop_needs_to_be_wanted(whole: Path, settings: Any) -> None:
