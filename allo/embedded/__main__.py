@@ -45,10 +45,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     everything.set_defaults(run=_up)
     backup = verbs.add_parser("backup", help="write a backup of the shop into one file")
-    backup.add_argument("file", type=Path, nargs="?")
+    backup.add_argument("file", type=_file, nargs="?")
     backup.set_defaults(run=_back_up)
     restore = verbs.add_parser("restore", help="make a new state folder from a backup")
-    restore.add_argument("file", type=Path)
+    restore.add_argument("file", type=_file)
     restore.set_defaults(run=_restore)
     newer = verbs.add_parser("upgrade", help="move the data to this version's PostgreSQL")
     newer.set_defaults(run=_upgrade)
@@ -61,6 +61,10 @@ def _parser() -> argparse.ArgumentParser:
     execute.add_argument("command", nargs="+")
     execute.set_defaults(run=_execute)
     return parser
+
+
+def _file(text: str) -> Path:
+    return Path(text).expanduser().absolute()
 
 
 def _setting(text: str) -> tuple[str, str]:
@@ -87,7 +91,7 @@ def _up(options: argparse.Namespace) -> int:
 
 def _back_up(options: argparse.Namespace) -> int:
     state = _shops_folder()
-    command = ("backup", *([str(options.file.absolute())] if options.file else []))
+    command = ("backup", *([str(options.file)] if options.file else []))
     beside_it = {**os.environ, "STATE_DIR": str(state)}
     if "DATABASE_URL" in os.environ:
         return recovery.manage(beside_it, *command)
@@ -102,7 +106,7 @@ def _back_up(options: argparse.Namespace) -> int:
 
 def _restore(options: argparse.Namespace) -> int:
     state = _shops_folder()
-    command = ("restore", str(options.file.absolute()))
+    command = ("restore", str(options.file))
     if "DATABASE_URL" in os.environ:
         return recovery.manage({**os.environ, "STATE_DIR": str(state)}, *command)
     kept = recovery.read_kept(options.file)

@@ -138,6 +138,8 @@ def _home(home: Path, account: Account | None) -> Path:
         )
     if not home.exists():
         _make_home(home, account)
+    if home.is_symlink():
+        _require_not_shared(home)
     home = home.resolve()
     if account and not account.reaches(home):
         raise RunnerError(
@@ -145,6 +147,19 @@ def _home(home: Path, account: Account | None) -> Path:
             "Move the state folder (STATE_DIR) to where it can, or start Allo as its owner.",
         )
     return home
+
+
+def _require_not_shared(link: Path) -> None:
+    """A copy of a state folder has the same link; both would run servers on the same data."""
+    home, state = link.resolve(), link.parent
+    note = home / "state-folder"
+    noted = Path(note.read_text()) if note.exists() else state
+    if noted != state and (noted / link.name).resolve() == home:
+        raise RunnerError(
+            f"{state} is a copy of {noted}: both lead to the same data, {home}.",
+            f"Back the shop in {noted} up, and restore that into a new folder.",
+        )
+    note.write_text(str(state))
 
 
 def _make_home(home: Path, account: Account | None) -> None:

@@ -15,17 +15,24 @@ def store(writer: Writer, state: Path) -> None:
             member.write(connection.serialize())
 
 
-def require_none(backup: Backup, state: Path) -> None:
-    if backup.has_bank and (state / BANK).exists():
+def is_missing(backup: Backup, state: Path) -> bool:
+    """Whether to restore them. Others that are here already are refused."""
+    here = state / BANK
+    if not backup.has_bank or not here.exists():
+        return backup.has_bank
+    if here.read_bytes() != backup.open(BANK).read():
         raise Refusal(
-            f"The backup has books of the bank, and {state / BANK} is here already.",
-            f"{NOTHING_CHANGED} Move that file to another place, or choose another STATE_DIR.",
+            f"The backup has books of the bank, and others are here already: {here}.",
+            f"{NOTHING_CHANGED} Move that file away, or choose another STATE_DIR.",
         )
+    return False
 
 
 def restore(backup: Backup, state: Path) -> None:
-    if backup.has_bank:
-        state.mkdir(parents=True, exist_ok=True)
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
-        with os.fdopen(os.open(state / BANK, flags, 0o600), "wb") as file:
-            file.write(backup.open(BANK).read())
+    state.mkdir(parents=True, exist_ok=True)
+    unfinished = state / f"{BANK}.new"
+    unfinished.unlink(missing_ok=True)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+    with os.fdopen(os.open(unfinished, flags, 0o600), "wb") as file:
+        file.write(backup.open(BANK).read())
+    unfinished.rename(state / BANK)

@@ -1,6 +1,7 @@
 """Restoring a backup into an empty place. Everything that could stand against it is looked at
 before anything is written, and the database is filled in one transaction."""
 
+import re
 import secrets
 from collections.abc import Callable
 from pathlib import Path
@@ -27,7 +28,8 @@ IN_USE = """
     AND NOT EXISTS (SELECT FROM pg_depend WHERE objid = pg_class.oid AND deptype = 'e')
 """
 SERVER = """
-    SELECT current_setting('server_version_num')::int / 10000, current_setting('server_encoding')
+    SELECT current_setting('server_version_num')::int / 10000, current_setting('server_encoding'),
+    EXISTS (SELECT FROM pg_roles WHERE rolname = coalesce(nullif(%s, ''), current_user))
 """
 
 
@@ -37,14 +39,16 @@ def restore(path: Path, *, other_key: bool, say: Callable[[str], object]) -> Non
     with opened(path) as backup:
         _require_known(backup.manifest)
         _require_same_shop(backup, other_key)
-        bank.require_none(backup, settings.STATE_DIR)
+        has_bank = bank.is_missing(backup, settings.STATE_DIR)
         pictures = media.missing(backup)
         with backup.open(DUMP) as dumped:
             wanted = [line for line in dump.contents(dumped) if " COMMENT - EXTENSION " not in line]
-        _require_empty_database(backup.manifest)
+        _require_fitting_server(backup.manifest)
+        _require_empty_database()
         say(f"Pictures: {len(pictures)}")
         media.restore(backup, pictures)
-        bank.restore(backup, settings.STATE_DIR)
+        if has_bank:
+            bank.restore(backup, settings.STATE_DIR)
         say(f"Database: as of {backup.manifest.made_at}")
         # Last: until then the place counts as empty, and one that was interrupted can be repeated.
         with backup.open(DUMP) as dumped:
@@ -52,13 +56,20 @@ def restore(path: Path, *, other_key: bool, say: Callable[[str], object]) -> Non
 
 
 def _require_known(manifest: Manifest) -> None:
+    """An older version may have had migrations that later ones left out."""
     here = {f"{app}.{name}" for app, name in MigrationLoader(None).disk_migrations}
-    if unknown := sorted(set(manifest.migrations) - here):
+    unknown = sorted(set(manifest.migrations) - here)
+    if unknown and not _is_older(manifest.allo, allo_version()):
         raise Refusal(
             f"The backup is of Allo {manifest.allo}, which is newer than this, {allo_version()}:"
             f" its tables have changes that are not known here, such as {unknown[0]}.",
             f"{NOTHING_CHANGED} Restore it with Allo {manifest.allo} or newer.",
         )
+
+
+def _is_older(version: str, other: str) -> bool:
+    numbers = [[int(number) for number in re.findall(r"\d+", text)] for text in (version, other)]
+    return numbers[0] < numbers[1]
 
 
 def _require_same_shop(backup: Backup, other_key: bool) -> None:
@@ -74,12 +85,22 @@ def _require_same_shop(backup: Backup, other_key: bool) -> None:
     )
 
 
-def _require_empty_database(manifest: Manifest) -> None:
+def _require_empty_database() -> None:
     with connection.cursor() as cursor:
-        cursor.execute(SERVER)
-        server, encoding = cursor.fetchone()
         cursor.execute(IN_USE)
         (in_use,) = cursor.fetchone()
+    if in_use:
+        raise Refusal(
+            f'The database "{connection.settings_dict["NAME"]}" is in use: it has tables.',
+            f"{NOTHING_CHANGED} Restore into an empty database.",
+        )
+
+
+def _require_fitting_server(manifest: Manifest) -> None:
+    role = settings.SHOP_ROLE
+    with connection.cursor() as cursor:
+        cursor.execute(SERVER, [role])
+        server, encoding, role_exists = cursor.fetchone()
     if server < manifest.postgresql:
         raise Refusal(
             f"The backup is of PostgreSQL {manifest.postgresql}; this server is {server}.",
@@ -90,8 +111,8 @@ def _require_empty_database(manifest: Manifest) -> None:
             f"This database has the encoding {encoding}; a shop's texts need UTF8.",
             f"{NOTHING_CHANGED} Create it with ENCODING 'UTF8' TEMPLATE template0.",
         )
-    if in_use:
+    if not role_exists:
         raise Refusal(
-            f'The database "{connection.settings_dict["NAME"]}" is in use: it has tables.',
-            f"{NOTHING_CHANGED} Restore into an empty database.",
+            f'This server has no role "{role}", which DATABASE_URL names.',
+            f"{NOTHING_CHANGED} Create it: CREATE ROLE {role} LOGIN PASSWORD '…'.",
         )

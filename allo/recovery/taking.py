@@ -1,14 +1,17 @@
 """Taking a backup: of a shop that goes on selling, into one file that appears when it is whole."""
 
+import fcntl
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import IO
 
 from django.conf import settings
 from django.db import connection
-from django.db.migrations.recorder import MigrationRecorder
+from django.db.migrations.loader import MigrationLoader
 
 from allo.recovery import bank, dump, media
 from allo.recovery.archive import (
@@ -36,29 +39,41 @@ class Taken:
 
 def take(path: Path) -> Taken:
     _require_free(path)
-    unfinished = path.with_name(path.name + ".unfinished")
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished.unlink(missing_ok=True)  # what a backup left that was killed
-    try:
-        pictures = _write(unfinished)
-        tables = _verify(unfinished)
-        _appear(unfinished, path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    unfinished = path.with_name(path.name + ".unfinished")
+    with _locked(unfinished) as file:
+        try:
+            pictures = _write(file)
+            tables = _verify(unfinished)
+            _appear(unfinished, path)
+        finally:
+            unfinished.unlink(missing_ok=True)
     return Taken(path, path.stat().st_size, tables, pictures)
 
 
-def _write(path: Path) -> int:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        with Writer(file, _manifest(), _secrets()) as writer:
-            with writer.member(DUMP) as member:
-                dump.dump(connection, member)
-            # After the database: files of pictures that were replaced stay for days.
-            pictures = media.store(writer)
-            bank.store(writer, settings.STATE_DIR)
-        file.flush()
-        os.fsync(file.fileno())
+@contextmanager
+def _locked(path: Path) -> Iterator[IO[bytes]]:
+    """Also one that a backup left that was killed, but never another's that is under way."""
+    with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Refusal(
+                f"Another backup is writing {path}.", f"{NOTHING_CHANGED} Name another file."
+            ) from None
+        file.truncate()
+        yield file
+
+
+def _write(file: IO[bytes]) -> int:
+    with Writer(file, _manifest(), _secrets()) as writer:
+        with writer.member(DUMP) as member:
+            dump.dump(connection, member)
+        # After the database: files of pictures that were replaced stay for days.
+        pictures = media.store(writer)
+        bank.store(writer, settings.STATE_DIR)
+    file.flush()
+    os.fsync(file.fileno())
     return pictures
 
 
@@ -75,8 +90,9 @@ def _appear(unfinished: Path, path: Path) -> None:
     """Never over another file, not even one that appeared meanwhile."""
     try:
         path.hardlink_to(unfinished)
-    except FileExistsError:
+    except OSError:  # it is there, or this disk knows no links
         _require_free(path)
+        unfinished.rename(path)
     with suppress(OSError):
         folder = os.open(path.parent, os.O_RDONLY)
         os.fsync(folder)
@@ -89,7 +105,8 @@ def _require_free(path: Path) -> None:
 
 
 def _manifest() -> Manifest:
-    applied = MigrationRecorder(connection).applied_migrations()
+    loader = MigrationLoader(connection)
+    applied = loader.applied_migrations.keys() & loader.disk_migrations.keys()
     if not applied:
         raise Refusal("This database has no shop in it.", "`manage.py prepare` makes one.")
     connection.ensure_connection()

@@ -83,7 +83,12 @@ SOURCES = (
     Source(
         "docs/running-it.md",
         "Running it",
-        "Allo in production: processes, PostgreSQL, poolers, backups, health, logs, nginx.",
+        "Allo in production: processes, PostgreSQL, poolers, health, logs, nginx.",
+    ),
+    Source(
+        "docs/backups.md",
+        "Backups",
+        "Backing up and restoring a shop of Allo, and upgrading its PostgreSQL.",
     ),
     Source("docs/settings.md", "Settings", "Every setting of Allo, its default, its meaning."),
     Source(

@@ -18,6 +18,7 @@ import pytest
 from redis import Redis
 from redis.exceptions import AuthenticationError
 
+from allo.recovery import archive
 from tests.running import (
     PROJECT,
     Shop,
@@ -114,6 +115,20 @@ def test_commands_of_the_owner_find_the_password_by_themselves(shop: Shop) -> No
         text=True, check=True, env=clean_environment(STATE_DIR=str(shop.state)),
     )  # fmt: skip
     assert done.stdout == "allo_app has the shop's privileges\n"
+
+
+def test_shop_that_runs_is_backed_up_with_the_books_of_its_bank(shop: Shop) -> None:
+    path = shop.state.with_name("running.zip")
+    done = subprocess.run(
+        [sys.executable, "-m", "allo.embedded", "backup", str(path)], cwd=PROJECT, text=True,
+        capture_output=True, check=False, env=clean_environment(STATE_DIR=str(shop.state)),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    secrets = json.loads((shop.state / "secrets.json").read_text())
+    with archive.opened(path) as backup:
+        assert backup.has_bank
+        kept = vars(backup.secrets)
+    assert kept == {name: secrets[name] for name in kept}
 
 
 def test_the_bank_is_small_and_knows_nothing_of_the_shop(shop: Shop) -> None:

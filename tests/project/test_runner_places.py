@@ -14,7 +14,8 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 
-from allo.embedded.placement import remove_servers
+from allo.embedded.errors import RunnerError
+from allo.embedded.placement import find_place, remove_servers
 from tests.running import (
     PROJECT,
     clean_environment,
@@ -86,6 +87,12 @@ def test_state_folder_that_nobody_can_enter_keeps_its_data_elsewhere(state: Path
         assert run_with_servers(inside) == 1
         assert run_with_servers(inside) == 2
         assert (inside / "servers").readlink().parent == Path("/var/lib/allo")
+        subprocess.run(["cp", "-a", inside, state / "copy"], check=True)
+        with pytest.raises(RunnerError, match=f"{state}/copy is a copy of {inside}: both lead to"):
+            find_place(state / "copy")
+        inside.rename(state / "moved")
+        assert run_with_servers(state / "moved") == 3
+        (state / "moved").rename(inside)
         assert state.stat().st_mode & 0o777 == 0o700
     finally:
         remove_servers(inside)

@@ -1,5 +1,7 @@
 """Backups of a shop that goes on selling, on real PostgreSQL, and every one that is refused."""
 
+import fcntl
+import io
 import json
 import os
 import resource
@@ -25,7 +27,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 
 from allo.management.commands.prepare import _static_fingerprint
-from allo.recovery import archive
+from allo.recovery import archive, dump
 from allo.recovery.archive import Refusal
 from allo.recovery.restoring import restore
 from allo.recovery.taking import take
@@ -130,6 +132,7 @@ def test_backup_under_load_restores_to_books_that_balance_with_its_pictures_and_
     (state / "static" / ".collected").write_text(_static_fingerprint())
     app = urlsplit(os.environ["APP_DATABASE_URL"])
     with empty_database() as url:
+        _half_is_nothing(path)
         place = {
             "MIGRATION_DATABASE_URL": url, "STATE_DIR": str(state),
             "DATABASE_URL": app._replace(path="/allo_restored").geturl(),
@@ -150,6 +153,29 @@ def test_backup_under_load_restores_to_books_that_balance_with_its_pictures_and_
         assert 'The database "allo_restored" is in use: it has tables.' in again.stderr
 
 
+def _half_is_nothing(path: Path) -> None:
+    """A dump that ends early leaves the database empty; so does one that does not fit."""
+    place = connection.copy()
+    place.settings_dict["NAME"] = "allo_restored"
+    with archive.opened(path) as backup, backup.open(archive.DUMP) as dumped:
+        content = dumped.read()
+    wanted = dump.contents(io.BytesIO(content))
+    try:
+        with pytest.raises(Refusal, match="pg_restore ended with exit code 1"):
+            dump.load(place, io.BytesIO(content[:-5000]), wanted)
+        assert place.introspection.table_names() == []
+        with place.cursor() as cursor:
+            cursor.execute("CREATE TABLE reservations_sweep (id int)")
+        with pytest.raises(Refusal, match="psql ended with exit code 3") as refused:
+            dump.load(place, io.BytesIO(content), wanted)
+        assert 'relation "reservations_sweep" already exists' in refused.value.hint
+        assert place.introspection.table_names() == ["reservations_sweep"]
+        with place.cursor() as cursor:
+            cursor.execute("DROP TABLE reservations_sweep")
+    finally:
+        place.close()
+
+
 # --- what cannot be taken -----------------------------------------------------------------------
 
 
@@ -159,9 +185,36 @@ def test_backup_is_written_over_nothing_and_leaves_no_part(
     with pytest.raises(CommandError, match=r"whole\.zip exists already\."):
         call_command("backup", whole)
     monkeypatch.setenv("POSTGRES_PROGRAMS", str(_failing(tmp_path)))
-    with pytest.raises(CommandError, match="pg_dump could not do its work.\npg_dump: no rights"):
+    with pytest.raises(CommandError, match=r"pg_dump ended with exit code 1\.\npg_dump: no rights"):
         call_command("backup", tmp_path / "backups" / "two.zip")
     assert list((tmp_path / "backups").iterdir()) == []
+
+
+def test_backup_leaves_another_one_alone_that_writes_the_same_file(
+    whole: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "one.zip"
+    unfinished = tmp_path / "one.zip.unfinished"
+    unfinished.write_bytes(b"of another")
+    with unfinished.open("rb") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        with pytest.raises(Refusal, match="Another backup is writing"):
+            take(path)
+    assert unfinished.read_bytes() == b"of another"
+    # One that was killed holds no lock.
+    take(path)
+    assert [file.name for file in tmp_path.glob("one*")] == ["one.zip"]
+
+
+def test_backup_appears_on_a_disk_that_knows_no_links(
+    whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: Path) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(Path, "hardlink_to", refused)
+    take(tmp_path / "one.zip")
+    assert [file.name for file in tmp_path.glob("one*")] == ["one.zip"]
 
 
 def _failing(folder: Path) -> Path:
@@ -215,15 +268,23 @@ SPOILED: dict[str, tuple[Callable[[Path, Path], Path], str]] = {
     ),
     "not a dump": (
         lambda b, p: with_members(b, p, {archive.DUMP: b"SELECT 1"}),
-        "pg_restore could not do its work.",
+        "pg_restore ended with exit code 1.",
     ),
     "another format": (
         lambda b, p: with_manifest(b, p, format=2),
         "has format 2; Allo 0.5.0 reads format 1.",
     ),
     "a newer Allo": (
-        lambda b, p: with_manifest(b, p, allo="9.1.0", migrations=["allo.0099_later"]),
+        lambda b, p: with_manifest(b, p, allo="0.10.0", migrations=["allo.0099_later"]),
         "such as allo.0099_later.",
+    ),
+    "the same Allo with later changes": (
+        lambda b, p: with_manifest(b, p, migrations=["allo.0099_later"]),
+        "such as allo.0099_later.",
+    ),
+    "an older Allo, in a database in use": (
+        lambda b, p: with_manifest(b, p, allo="0.4.10", migrations=["allo.0000_left_out"]),
+        "is in use: it has tables.",
     ),
     "a newer PostgreSQL": (
         lambda b, p: with_manifest(b, p, postgresql=99),
@@ -252,6 +313,12 @@ def test_backup_that_cannot_be_restored_here_is_refused_and_changes_nothing(
     assert not settings.STATE_DIR.exists() or not any(settings.MEDIA_ROOT.rglob("*.*"))
 
 
+def test_server_without_the_shops_role_is_refused(whole: Path, settings: Any) -> None:
+    settings.SHOP_ROLE = "no_such_role"
+    with pytest.raises(Refusal, match='This server has no role "no_such_role"'):
+        restore(whole, other_key=False, say=print)
+
+
 def test_backup_of_another_shop_needs_to_be_wanted(whole: Path, settings: Any) -> None:
     settings.SECRET_KEY = "the key of another shop" * 3
     with pytest.raises(Refusal, match=f"is of another shop, {settings.SITE_URL}: its SECRET_KEY"):
@@ -270,14 +337,19 @@ def test_pictures_that_are_here_are_kept_and_never_written_over(whole: Path, set
     assert (settings.MEDIA_ROOT / PICTURE).read_bytes() == b"A picture of a vase"
 
 
-def test_books_of_the_bank_are_never_written_over(
+def test_books_of_the_bank_that_are_here_are_kept_and_never_written_over(
     whole: Path, tmp_path: Path, settings: Any
 ) -> None:
     path = with_members(whole, tmp_path / "bank.zip", {archive.BANK: b"books"})
     settings.STATE_DIR.mkdir(exist_ok=True)
-    (settings.STATE_DIR / "bank.sqlite3").write_bytes(b"others")
-    with pytest.raises(Refusal, match=r"bank\.sqlite3 is here already"):
+    books = settings.STATE_DIR / "bank.sqlite3"
+    books.write_bytes(b"books")
+    with pytest.raises(Refusal, match="is in use"):
         restore(path, other_key=False, say=print)
+    books.write_bytes(b"others")
+    with pytest.raises(Refusal, match=r"others are here already: .*bank\.sqlite3"):
+        restore(path, other_key=False, say=print)
+    assert books.read_bytes() == b"others"
 
 
 def test_a_backup_is_a_zip_that_says_what_it_is(whole: Path, settings: Any) -> None:
