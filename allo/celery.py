@@ -10,6 +10,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "allo.settings")
 from celery import Celery, Task
 from celery.exceptions import Ignore
 
+from allo import request_id
 from allo.metrics import counters
 from allo.postgresql.faults import fault_of, name_of
 
@@ -17,12 +18,15 @@ logger = logging.getLogger(__name__)
 
 
 class ClockTask(Task):  # type: ignore[type-arg]
-    """A task that fails because of the database is run again by the clock. One line in the log each
+    """All lines of a run in the log have its id.
+
+    A task that fails because of the database is run again by the clock. One line in the log each
     time, not a traceback every few seconds while the database is unreachable."""
 
     abstract = True
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        request_id.begin(self.request.id or "")
         try:
             done = super().__call__(*args, **kwargs)
         except Exception as error:
