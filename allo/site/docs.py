@@ -85,6 +85,11 @@ SOURCES = (
         "Running it",
         "Allo in production: processes, PostgreSQL, poolers, backups, health, logs, nginx.",
     ),
+    Source(
+        "docs/monitoring.md",
+        "Monitoring",
+        "Metrics of Allo for Prometheus, alerts and what to do, ids of requests, reported errors.",
+    ),
     Source("docs/settings.md", "Settings", "Every setting of Allo, its default, its meaning."),
     Source(
         "docs/privacy.md",
