@@ -11,6 +11,7 @@ from celery import Celery, Task
 from celery.exceptions import Ignore
 from kombu.exceptions import OperationalError
 
+from allo import request_id
 from allo.metrics import counters
 from allo.postgresql.faults import fault_of, name_of
 
@@ -23,7 +24,9 @@ LONGEST_QUEUE = 50_000
 
 
 class ClockTask(Task):  # type: ignore[type-arg]
-    """A task that fails because of the database is run again by the clock. One line in the log each
+    """All lines of a run in the log have its id.
+
+    A task that fails because of the database is run again by the clock. One line in the log each
     time, not a traceback every few seconds while the database is unreachable.
 
     What beat queued is done once in its period, however many beats there are; what an event queued
@@ -34,6 +37,7 @@ class ClockTask(Task):  # type: ignore[type-arg]
     abstract = True
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        request_id.begin(self.request.id or "")
         try:
             if not self._has_its_turn():
                 return None

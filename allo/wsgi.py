@@ -9,6 +9,7 @@ os.environ.setdefault("DATABASE_POOL_SIZE", os.environ.get("WEB_THREADS", "16"))
 
 # Loads the Celery application, so that tasks queued by pages reach the workers.
 import allo.celery  # noqa: F401
+from allo.reporting import report_of
 from allo.web.pressure import pressure
 from allo.web.shared.front import front
 from allo.web.watched import watched
@@ -21,4 +22,6 @@ def _keep_rooms() -> None:
     Keeper().run()
 
 
+# gunicorn's own errors, which go to no other logger.
+report_of("gunicorn.error")
 application = watched(pressure.counting(front(), beside=_keep_rooms))

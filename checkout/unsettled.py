@@ -32,18 +32,21 @@ class Unsettled:
 
 
 def unsettled() -> Unsettled:
-    disputed = Charge.objects.filter(disputed_at__gt=Now() - RECENT)
     return Unsettled(
         _few(late_charges()),
         _few(late_refunds()),
         _few(failed_refunds()),
-        _few(disputed),
+        _few(disputed_charges()),
         _few(wrong_charges()),
     )
 
 
 def late_charges() -> QuerySet[Charge]:
     return Charge.objects.filter(settled_at=None, created_at__lt=Now() - LATE)
+
+
+def disputed_charges() -> QuerySet[Charge]:
+    return Charge.objects.filter(disputed_at__gt=Now() - RECENT)
 
 
 def wrong_charges() -> QuerySet[Charge]:

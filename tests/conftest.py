@@ -11,6 +11,7 @@ from django.db import connection, transaction
 from django.test import TransactionTestCase
 from xdist.scheduler import LoadScopeScheduling
 
+from allo import request_id
 from allo.celery import app as celery_app
 from allo.redis_client import redis_client
 from allo.web.worker import broker
@@ -112,6 +113,12 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _ByFile:
 def _broker_is_tried() -> None:
     """Also after a test in which it failed."""
     broker.failed_at = float("-inf")
+
+
+@pytest.fixture(autouse=True)
+def _no_request_has_begun() -> None:
+    """The last one of the test before stays the thread's."""
+    request_id._current.set(request_id.NONE)
 
 
 @pytest.fixture

@@ -145,4 +145,6 @@ def _broken(_request: HttpRequest, error: Exception) -> HttpResponse:
     # Without the database's message, in which PostgreSQL quotes whole rows.
     words = None if isinstance(error, Error) else error
     logger.error("an API call failed: %s", name_of(error), exc_info=words)
-    return Problem(problems.INTERNAL).response
+    response = Problem(problems.INTERNAL).response
+    response._has_been_logged = True  # type: ignore[attr-defined]
+    return response

@@ -30,6 +30,11 @@ PROBLEM: dict[str, Any] = {
             "type": "string",
             "description": "Where the buyer approves the payment.",
         },
+        "request_id": {
+            "type": "string",
+            "description": "Of this request, as in X-Request-ID: name it to the shop's staff. What"
+            " an Idempotency-Key keeps is without it.",
+        },
         "scope": {"type": "string", "description": "The scope that the API token lacks."},
         "errors": {
             "type": "array",

@@ -7,12 +7,14 @@ from typing import Any
 
 from django.http import HttpResponse
 
+from allo import request_id
 from allo.postgresql.faults import Fault
 
 MEDIA_TYPE = "application/problem+json"
 # Where each code is explained: a reference relative to the API's address.
 TYPE = "/api/docs#{code}"
 NEVER_STORED = "private, no-store"
+IN_FLIGHT = 425
 # The longest body of a call.
 MOST_BYTES = 16_384
 
@@ -108,7 +110,8 @@ class Problem(Exception):
 
     @property
     def response(self) -> HttpResponse:
-        response = respond(self.kind.status, self.kind.body(self.detail, self.fields))
+        body = self.kind.body(self.detail, {**self.fields, **_request()})
+        response = respond(self.kind.status, body)
         if seconds := self.fields.get("retry_after"):
             response.headers["Retry-After"] = str(seconds)
         for name, value in self.headers.items():
@@ -123,6 +126,19 @@ def rate_limited(seconds: int) -> Problem:
 def unavailable(fault: Fault) -> Problem:
     kind = UNAVAILABLE[fault]
     return Problem(kind, **kind.fields)
+
+
+def of_this_request(status: int, body: str) -> str:
+    """The body with the request's id, unless it may be one that a key keeps: each retry gets that
+    one byte for byte."""
+    if status < 500 and status != IN_FLIGHT:
+        return body
+    return json.dumps({**json.loads(body), **_request()}, separators=(",", ":"))
+
+
+def _request() -> dict[str, str]:
+    current = request_id.current()
+    return {} if current == request_id.NONE else {"request_id": current}
 
 
 def respond(status: int, body: str) -> HttpResponse:

@@ -16,6 +16,19 @@ if METRICS_TOKEN and not re.fullmatch(r"[!-~]{20,200}", METRICS_TOKEN):
         "METRICS_TOKEN is a secret: give 20 to 200 letters, digits or signs, without spaces."
     )
 
+# Where errors are reported, by Sentry's protocol: see `allo.reporting`.
+SENTRY_DSN = env.str("SENTRY_DSN", default="")
+if SENTRY_DSN:
+    from sentry_sdk.utils import BadDsn, Dsn
+
+    try:
+        Dsn(SENTRY_DSN)
+    except (BadDsn, ValueError):
+        # Without its text, in which its key would be.
+        raise ImproperlyConfigured(
+            "SENTRY_DSN is no DSN: give what your server shows, such as https://key@host/1."
+        ) from None
+
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -27,13 +40,15 @@ LOGGING = {
         "request_id": {"()": "allo.logs.WithRequestId"},
     },
     "handlers": {
+        # The first: the filters of the other replace words of its records.
+        "reporter": {"class": "allo.reporting.Reporter"},
         "stderr": {
             "class": "logging.StreamHandler",
             "formatter": "line",
             "filters": ["one_line", "request_id"],
-        }
+        },
     },
-    "root": {"handlers": ["stderr"], "level": env.str("LOG_LEVEL", default="INFO")},
+    "root": {"handlers": ["reporter", "stderr"], "level": env.str("LOG_LEVEL", default="INFO")},
     # Stripe's SDK writes two lines for each call.
     "loggers": {"axes": {"level": "WARNING"}, "stripe": {"level": "WARNING"}},
 }

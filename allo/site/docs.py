@@ -90,6 +90,11 @@ SOURCES = (
         "Backups",
         "Backing up and restoring a shop of Allo, and upgrading its PostgreSQL.",
     ),
+    Source(
+        "docs/monitoring.md",
+        "Monitoring",
+        "Metrics of Allo for Prometheus, alerts and what to do, ids of requests, reported errors.",
+    ),
     Source("docs/settings.md", "Settings", "Every setting of Allo, its default, its meaning."),
     Source(
         "docs/privacy.md",

@@ -3,11 +3,13 @@ database: a page for browsers, a problem for callers of the API."""
 
 import logging
 import sys
+from http import HTTPStatus
 
 from django.http import HttpRequest, HttpResponse, UnreadablePostError
 from django.template import loader
 from django.views import defaults
 
+from allo import request_id
 from allo.api_kit import problems
 from allo.api_kit.problems import Problem
 from allo.postgresql.faults import Fault, fault_of, name_of
@@ -49,21 +51,25 @@ def broken(request: HttpRequest) -> HttpResponse:
         return bad_request(request, error)
     if _is_api(request):
         return Problem(problems.INTERNAL).response
-    return defaults.server_error(request)
+    return _page(HTTPStatus.INTERNAL_SERVER_ERROR, "500.html")
 
 
 def _unavailable(request: HttpRequest, fault: Fault) -> HttpResponse:
     if _is_api(request):
         return _logged(problems.unavailable(fault).response)
     kind = problems.UNAVAILABLE[fault]
-    # Without `request`: with it the template would query the database again.
-    page = loader.render_to_string("503.html", {"code": kind.code})
-    response = HttpResponse(page, status=kind.status)
+    response = _page(kind.status, "503.html", code=kind.code)
     response.headers["Retry-After"] = str(kind.fields["retry_after"])
     # htmx requested a part of the page; the rest of it, and that part, stay as they are.
     response.headers["HX-Reswap"] = "none"
     response.headers["Cache-Control"] = problems.NEVER_STORED
     return _logged(response)
+
+
+def _page(status: int, template: str, **facts: str) -> HttpResponse:
+    """Without `request`: with it the template would query the database again."""
+    facts["request_id"] = request_id.current()
+    return HttpResponse(loader.render_to_string(template, facts), status=status)
 
 
 def _logged(response: HttpResponse) -> HttpResponse:

@@ -82,7 +82,7 @@ NOT_PENDING = Kind(
 )
 EXPIRED = Kind(410, "reservation_expired", "Reservation expired", "The time to pay has passed.")
 IN_FLIGHT = Kind(
-    425,
+    problems.IN_FLIGHT,
     "in_flight",
     "In flight",
     "A request with this key is still running.",
@@ -206,7 +206,8 @@ def respond(verb: Verb[...], once: Once | None, render: Render, **asked: object)
 
 def response(answer: Reply) -> HttpResponse:
     if answer.status >= 400:
-        response = problems.respond(answer.status, answer.body)
+        body = problems.of_this_request(answer.status, answer.body)
+        response = problems.respond(answer.status, body)
         if seconds := json.loads(answer.body).get("retry_after"):
             response.headers["Retry-After"] = str(seconds)
     else:

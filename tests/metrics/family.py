@@ -16,6 +16,7 @@ from allo.metrics import counters
 from allo.metrics.collecting import Counted
 
 WANTED = {"allo_verbs_total", "allo_batch_commands_count", "allo_live_streams"}
+BUCKETS = "allo_batch_commands_bucket"
 
 
 def child(work: Callable[[], None]) -> int:
@@ -43,13 +44,11 @@ def end(pid: int) -> None:
 
 
 def report() -> None:
-    samples = {
-        sample.name: sample.value
-        for metric in Counted().collect()
-        for sample in metric.samples
-        if sample.name in WANTED
-    }
-    print(json.dumps([counters.IS_SHARED, samples, len(list(counters.FOLDER.glob("*.db")))]))
+    found = [sample for metric in Counted().collect() for sample in metric.samples]
+    samples = {sample.name: sample.value for sample in found if sample.name in WANTED}
+    buckets = [sample.value for sample in found if sample.name == BUCKETS]
+    files = len(list(counters.FOLDER.glob("*.db")))
+    print(json.dumps([counters.IS_SHARED, samples, buckets, files]))
 
 
 def main() -> None:

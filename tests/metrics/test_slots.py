@@ -30,22 +30,28 @@ def counted(times: float, streams: float) -> dict[str, float]:
     }
 
 
+def batches(of_three: float) -> list[float]:
+    """The buckets up to 1, 2, 4 and so on."""
+    return [0, 0, *[of_three] * 6]
+
+
 def test_what_all_processes_counted_is_added_up_and_outlives_them(tmp_path) -> None:
     assert family(tmp_path) == [
-        [True, counted(3, 3), 9],
+        [True, counted(3, 3), batches(3), 9],
         # What a dead process had is over; what it counted is not.
-        [True, counted(3, 2), 9],
+        [True, counted(3, 2), batches(3), 9],
         # The one in its place takes its files.
-        [True, counted(4, 3), 9],
+        [True, counted(4, 3), batches(4), 9],
     ]
     (folder,) = (tmp_path / "metrics").iterdir()
     # As after a loss of power.
     (folder / "counter_1.db").write_bytes(b"\xff" * 5000)
     # Parent, first and its successor went on counting in their files, and the second in its own.
-    assert family(tmp_path)[-1] == [True, counted(8 - 2, 3) | {"allo_batch_commands_count": 8}, 9]
+    lost = counted(8 - 2, 3) | {"allo_batch_commands_count": 8}
+    assert family(tmp_path)[-1] == [True, lost, batches(8), 9]
 
 
 def test_without_a_folder_each_process_counts_for_itself(tmp_path) -> None:
     (tmp_path / "metrics").touch()
     first, *_ = family(tmp_path)
-    assert first == [False, counted(1, 1), 0]
+    assert first == [False, counted(1, 1), batches(1), 0]

@@ -185,6 +185,37 @@ def test_a_kept_page_has_the_clock_of_now(nginx: int) -> None:
     assert len(said) == 1
 
 
+def test_each_answer_has_the_id_that_nginx_logs(nginx: int, folder: Path) -> None:
+    ids = [ask(nginx, path, User_Agent="watcher").headers.get_all("X-Request-ID") or []
+           for path in ("/", "/", "/p/tidal/", "/orders/AL-7K3M-9QTX/")]  # fmt: skip
+    own = [one for (one,) in ids]
+    assert len(set(own)) == 4
+
+    def logged() -> list[str]:
+        lines = (folder / "public.log").read_text().splitlines()
+        return [line.split()[2] for line in lines if '"watcher"' in line]
+
+    wait_for(lambda: sorted(logged()) == sorted(own), seconds=30)
+
+
+def test_metrics_are_of_all_processes_and_for_this_machine_alone(nginx: int, shop: Shop) -> None:
+    assert ask(nginx, "/metrics").status == 401
+    assert ask(nginx, "/metrics", X_Forwarded_For="127.0.0.1").status == 401
+
+    def has(line: str) -> bool:
+        found = ask(shop.port, "/metrics").text
+        assert "allo_database_up 1.0" in found
+        return re.search(f"^{line}$", found, re.MULTILINE) is not None
+
+    # Counted by the live process, by the worker and by the web server.
+    with asking(nginx, "/live/room/7/events?place=x"):
+        pass
+    wait_for(lambda: has("allo_live_streams 0.0"), seconds=30)
+    task = r'allo_tasks_total\{outcome="ok",task="reservations.clock.tasks.expire_due"\} [1-9].*'
+    wait_for(lambda: has(task), seconds=60)
+    assert has(r'allo_responses_total\{status="2xx",view="catalog:grid"\} [1-9].*')
+
+
 def test_pages_listen_on_their_own_origin(nginx: int) -> None:
     page = ask(nginx, "/p/tidal/")
     assert 'data-live-url="/live/"' in page.text
