@@ -1,5 +1,6 @@
 """The waiting list: who gets what becomes free, one caller at a time, on real PostgreSQL."""
 
+import re
 from datetime import timedelta
 from threading import Event
 from typing import Any
@@ -10,6 +11,7 @@ from django.db import connection
 from django.utils import timezone
 
 from allo.outbox.models import Message
+from allo.redis_client import redis_client
 from catalog.models import Product
 from inventory import serving
 from inventory.models import Inventory, StockMovement
@@ -28,8 +30,11 @@ from reservations.list_exceptions import (
     TooManyEntries,
 )
 from reservations.models import Reservation, WaitingEntry
-from reservations.waiting import lists, services
+from reservations.room_keeping import keep
+from reservations.waiting import links, lists, services
 from tests import stock_room
+from tests.joining import opened as link_opened
+from tests.live.rooms import Room
 from tests.reservations.test_database_refuses import refused_by
 from tests.reservations.test_verbs import hold, units
 from tests.stock import pass_time, stocked
@@ -487,6 +492,63 @@ def test_open_pages_hear_what_everybody_can_take(monkeypatch) -> None:
     verbs.change(reservation_id=held.pk, quantity=1)
     services.leave(entry_id=entry.pk)
     assert heard == ["3 3", "3 2", "3 3", "3 1"]
+
+
+def test_whoever_sees_a_place_hears_that_it_moves(monkeypatch, client) -> None:
+    row, held = all_held(2)
+    heard: list[str] = []
+    monkeypatch.setattr("reservations.waiting.lists.publish", lambda *topics: heard.extend(topics))
+    topic = f"list:{row.product_id}"
+
+    def hears() -> bool:
+        try:
+            return heard == [topic]
+        finally:
+            heard.clear()
+
+    first, second = joined(row, "a"), joined(row, "b")
+    assert heard == [topic, topic]
+    heard.clear()
+    page = link_opened(second, client).get(links.path_to(second)).content.decode()
+    assert re.search(rf'data-live="holder:\w+ {topic}:', page)
+    joined(row, "c", confirmed=False)
+    services.confirm(entry_id=second.pk)
+    assert services.serve(row.product_id) == 0
+    assert heard == []
+    services.leave(entry_id=first.pk)
+    assert hears()
+    verbs.change(reservation_id=held.pk, quantity=1)
+    assert services.serve(row.product_id) == 1
+    assert hears()
+    page = client.get(links.path_to(second)).content.decode()
+    assert (topic in page, "It is your&nbsp;turn." in page) == (False, True)
+    services.close(product_id=row.product_id, reason="x", by=User.objects.create_user("mira"))
+    assert hears()
+
+
+def test_who_was_on_the_list_before_is_served_before_those_in_the_waiting_room() -> None:
+    """What the list takes is not in the room's supply, and a room never has to wait for it."""
+    row, held = all_held(3)
+    earlier = joined(row, "earlier")
+    large = joined(row, "large", 3, exactly=True)
+    Product.objects.update(opens_at=timezone.now() - timedelta(seconds=5))
+    try:
+        assert keep(row.product_id)
+        room = Room(row.product_id)
+        place = room.join("visitor")
+        verbs.change(reservation_id=held.pk, quantity=1)
+        assert keep(row.product_id)
+        # For the list until it is served; then the rest is for the room: too few for the other.
+        assert room.now().supply == 0
+        assert services.serve(row.product_id) == 1
+        assert (now(earlier), now(large)) == (("offered", 1), ("waiting", None))
+        assert keep(row.product_id)
+        assert (room.now().supply, room.seen(place)) == (1, ["waiting"])
+        verbs.release(reservation_id=held.pk)
+        assert services.serve(row.product_id) == 0
+        assert hold(row, 2, "session:let-in").is_pending
+    finally:
+        redis_client().delete(*redis_client().keys("*room*"))
 
 
 # --- what is kept ---------------------------------------------------------------------------------
