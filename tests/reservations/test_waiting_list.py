@@ -192,7 +192,7 @@ def test_the_first_is_served_first_and_who_does_not_fit_keeps_the_place() -> Non
     assert (needs(row), services.place_of(first)) == (4, 1)
 
 
-@pytest.mark.parametrize("end", ["declines", "lapses", "buys"])
+@pytest.mark.parametrize("end", ["declines", "lapses", "lapses, and the mail is late", "buys"])
 def test_who_was_served_is_off_the_list_and_the_next_has_its_turn(end) -> None:
     """A shopper who bought and cancelled is not served again, nor stands in anybody's way."""
     row, held = all_held()
@@ -200,18 +200,25 @@ def test_who_was_served_is_off_the_list_and_the_next_has_its_turn(end) -> None:
     verbs.release(reservation_id=held.pk)
     assert services.serve(row.product_id) == 1
     offer = offer_of(first)
+    if "late" not in end:
+        Message.objects.update(sent_at=offer.created_at, context={})
     with pytest.raises(AlreadyWaiting):
         joined(row, "A")
     if end == "declines":
         verbs.release(reservation_id=offer.pk)
-    elif end == "lapses":
+    elif "lapses" in end:
         pass_time(3601)
     else:
         verbs.confirm(reservation_id=offer.pk)
         stock_room.adjust(inventory_id=row.pk, delta=1, reason=Reason.RETURNED, note="cancelled")
     expire_due()
-    became = {"declines": "declined", "lapses": "lapsed", "buys": "bought"}[end]
+    became = {"declines": "declined", "lapses": "lapsed", "buys": "bought"}[end.partition(",")[0]]
     assert (now(first), now(second)) == ((became, 1), ("offered", 1))
+    # Once, to whoever did not end it; a mail of the offer that is late says that it has ended.
+    expire_due()
+    told = Message.objects.filter(kind="list_ended").values_list("key", flat=True)
+    assert list(told) == ([f"list_ended:{first.pk}"] if end == "lapses" else [])
+    assert WaitingEntry.objects.filter(followed_up=True).get() == first
     assert now(joined(row, "a")) == ("waiting", None)
 
 
