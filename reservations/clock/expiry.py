@@ -19,6 +19,7 @@ from inventory.locks import locking
 from reservations.engine import locks, sql
 from reservations.engine.events import Happened, ReservationEvent
 from reservations.models import Reservation, Sweep
+from reservations.waiting import endings
 from reservations.waiting import services as waiting
 
 # Large enough to be fast, small enough that a shopper waits only milliseconds for a batch's rows.
@@ -40,7 +41,8 @@ Due = QuerySet[Reservation, tuple[str, int]]
 
 def expire_due(*, batch: int = BATCH) -> Sweep:
     """Expires what is past its time, one batch per transaction, records the run, and serves the
-    waiting lists: units may be free for them, of which a process that died told nobody.
+    waiting lists: units may be free for them, of which a process that died told nobody. Those
+    whose offers have ended get a mail.
 
     Any number may run at once: each skips the rows that others have locked, waits briefly for each
     of these at its end, and leaves those it cannot lock to the next run.
@@ -55,6 +57,7 @@ def expire_due(*, batch: int = BATCH) -> Sweep:
     run.finished_at = timezone.now()
     run.save(force_insert=True)
     waiting.serve_all()
+    endings.follow_up()
     return run
 
 

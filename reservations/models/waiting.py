@@ -95,6 +95,8 @@ class WaitingEntry(models.Model):
     offer = models.OneToOneField(Reservation, models.PROTECT, null=True)
     offered_at = models.DateTimeField(null=True)
     offered_units = models.PositiveIntegerField(null=True)
+    # What follows from the offer's end is done.
+    followed_up = models.BooleanField(default=False, db_default=False, editable=False)
 
     objects = WaitingEntryQuerySet.as_manager()
 
@@ -153,6 +155,11 @@ class WaitingEntry(models.Model):
                 fields=("product", "warehouse", "needs"), condition=OPEN, name="open_entry_by_needs"
             ),
             models.Index(fields=("email_key", "-created_at"), name="entry_by_person"),
+            models.Index(
+                fields=("offered_at",),
+                condition=Q(offer__isnull=False, followed_up=False),
+                name="offer_to_follow_up",
+            ),
             models.Index(
                 fields=("created_at",), condition=Q(confirmed_at=None), name="entry_unconfirmed"
             ),

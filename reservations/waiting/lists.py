@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import Max, Q
 
+from allo.live import publish
 from allo.live.message import MICROSECOND
 from allo.outbox import services as outbox
 from allo.postgresql import trips
@@ -66,6 +67,11 @@ def _refusing_what_left_the_shop() -> Iterator[None]:
         raise Busy from error
 
 
+def list_topic(product_id: int) -> str:
+    """On it, pages hear that places on the list have changed, or how many there are."""
+    return f"list:{product_id}"
+
+
 class LockedList:
     """A list that this transaction has locked, with all rows of its product."""
 
@@ -74,6 +80,7 @@ class LockedList:
         self.books = books
         self.offered: list[tuple[WaitingEntry, Reservation]] = []
         self._places = places
+        self._changed = False
 
     def put_on(self, entry: WaitingEntry) -> None:
         """At the place that it claims, unless another entry was put there; else at the end."""
@@ -83,6 +90,7 @@ class LockedList:
             entry.waiting_since = self._end_of(others)
         entry.confirmed_at = self.books.now
         entry.save(update_fields=["confirmed_at", "waiting_since"])
+        self._changed = True
 
     def _end_of(self, others: WaitingEntryQuerySet) -> datetime:
         """Also if the clock was set back, as by a failover to another server."""
@@ -91,7 +99,7 @@ class LockedList:
 
     def end(self, entries: WaitingEntryQuerySet, how: WaitingEntry.End) -> None:
         """At the time of the offers that are made in their place."""
-        entries.update(ended_at=self.books.now, ended_as=how)
+        self._changed |= entries.update(ended_at=self.books.now, ended_as=how) > 0
 
     def settle(self) -> None:
         self._serve()
@@ -100,8 +108,13 @@ class LockedList:
         (changed,) = trips.run([Statement(sql.NEEDS, [list(self._places)])])
         for row, needs in changed:
             self.books.stock(row).set_needs(needs)
-        transaction.on_commit(lambda: events.publish(self.books.events), robust=True)
-        transaction.on_commit(lambda: counted.publish(self.books), robust=True)
+        transaction.on_commit(self._publish, robust=True)
+
+    def _publish(self) -> None:
+        events.publish(self.books.events)
+        counted.publish(self.books)
+        if self._changed or self.offered:
+            publish(list_topic(self.product_id))
 
     def _serve(self) -> None:
         """W5. In the order of the list. An entry that does not fit is passed over and stays: no

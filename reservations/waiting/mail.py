@@ -1,6 +1,7 @@
 """The mail to those on the waiting list; its templates are in `templates/mail/`."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
 from allo.outbox import services as outbox
@@ -11,7 +12,7 @@ from reservations.waiting.links import link_to
 
 Facts = Mapping[str, Any]
 
-JOIN = "list_join"
+JOIN, OFFER = "list_join", "list_offer"
 
 
 def join_letter(entry: WaitingEntry, once: str) -> Message:
@@ -21,12 +22,30 @@ def join_letter(entry: WaitingEntry, once: str) -> Message:
 
 def offer_letter(entry: WaitingEntry, offer: Reservation) -> Message:  # noqa: ARG001
     """W7. One for each offer, written in its transaction."""
-    return _letter("list_offer", entry, str(entry.pk))
+    return _letter(OFFER, entry, str(entry.pk))
 
 
 def closed_letter(entry: WaitingEntry) -> Message:
     """To each who waited when staff closed the list."""
     return _letter("list_closed", entry, str(entry.pk))
+
+
+def offers_sent(entries: Iterable[WaitingEntry]) -> list[WaitingEntry]:
+    """Those whose offer, which has ended, was in a mail before: a later mail says that it ended."""
+    keys = {f"{OFFER}:{entry.pk}": entry for entry in entries}
+    sent = Message.objects.filter(key__in=keys, sent_at__isnull=False).values_list("key", "sent_at")
+    return [keys[key] for key, at in sent if at and at < _end_of(keys[key])]
+
+
+def _end_of(entry: WaitingEntry) -> datetime:
+    assert entry.offer, "it was made an offer"
+    assert entry.offer.ended_at, "that has ended"
+    return entry.offer.ended_at
+
+
+def ended_letter(entry: WaitingEntry) -> Message:
+    """To somebody whose offer lapsed or was taken back."""
+    return _letter("list_ended", entry, str(entry.pk))
 
 
 def _letter(kind: str, entry: WaitingEntry, name: str) -> Message:
@@ -53,5 +72,6 @@ def of_closed(context: Facts) -> Facts:
 
 
 register(JOIN, of_entry)
-register("list_offer", of_entry)
+register(OFFER, of_entry)
+register("list_ended", of_entry)
 register("list_closed", of_closed)

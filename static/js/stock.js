@@ -6,7 +6,7 @@ const SET_BACK = 6e7;
 const UNSURE = 2e6;
 const NUMBERS_EVERY = 10_000;
 const FEW = 5;
-const ICONS = { in_stock: "full", few: "few", all_held: "clock", sold_out: "none", coming: "none" };
+const ICONS = { in_stock: "full", few: "few", all_held: "clock", sold_out: "none", coming: "none", gone: "none" };
 
 const tell = (name, detail) => document.dispatchEvent(new CustomEvent(name, { detail }));
 const all = (selector, where = document) => [...where.querySelectorAll(selector)];
@@ -45,6 +45,7 @@ function timeOf(lapse) {
 }
 
 function words(state, left, run, lapse) {
+  if (state === "gone") return ["Not in the shop any more"];
   if (left > 0) return [`${left} of ${Math.max(left, run)} left`];
   if (state !== "all_held") return [state === "coming" ? "Coming" : "Sold out"];
   return lapse ? ["All held – next may free up ", timeOf(lapse)] : ["All held"];
@@ -54,7 +55,7 @@ function words(state, left, run, lapse) {
 function write(it, state, left, lapse) {
   const run = Number(it.dataset.run);
   if (state === "sold_out" && !run) state = "coming";
-  const says = left > 0 ? `${left}` : state;
+  const says = left > 0 && state !== "gone" ? `${left}` : state;
   const old = it.firstElementChild;
   const until = Number(old.querySelector("time")?.dataset.until ?? 0);
   if (old.dataset.says === says && (state !== "all_held" || until === (lapse ?? 0))) return;
@@ -74,7 +75,7 @@ function show(product, wait = 0) {
   const left = its.reduce((sum, row) => sum + row.total - row.held, 0);
   const [lapse] = its.map((row) => row.lapse).filter(Boolean).sort((a, b) => a - b);
   const shut = document.querySelector(`[data-opens="${product}"]`);
-  const state = shut ? "opening" : left > FEW ? "in_stock" : left > 0 ? "few" : total > 0 ? "all_held" : "sold_out";
+  const state = missing.get(product) === 404 ? "gone" : shut ? "opening" : left > FEW ? "in_stock" : left > 0 ? "few" : total > 0 ? "all_held" : "sold_out";
   for (const it of all(`[data-stock="${product}"]`)) write(it, state, left, lapse);
   const time = lapse && timeOf(lapse);
   tell("allo:shown", { product, its, state, time, wait });
@@ -87,6 +88,36 @@ document.addEventListener("allo:stock", ({ detail: { detail, wait } }) => {
   keep(...detail);
   show(detail[0], wait);
 });
+
+// A card that the list read anew is without: its product is out of the shop, or elsewhere in the list
+// now. Each is looked for once, until it is back.
+const missing = new Map();
+
+async function lookFor(page) {
+  for (const link of all(".card-name a")) {
+    const { stock } = link.closest(".card").querySelector("[data-stock]").dataset;
+    if (page.querySelector(`[data-stock="${stock}"]`)) {
+      missing.delete(stock);
+    } else if (!missing.has(stock)) {
+      missing.set(stock, 0);
+      const answer = await fetch(link.href, { method: "HEAD" }).catch(() => {});
+      if (answer) missing.set(stock, answer.status);
+      else missing.delete(stock);
+      show(stock);
+    }
+  }
+}
+
+// A card whose product gets an opening: there was nothing in it that counts down.
+function shut(page) {
+  for (const time of all(".card time[data-opens]", page)) {
+    const { opens } = time.dataset;
+    for (const it of all(`.card [data-stock="${opens}"]:not(:has([data-opens]))`)) {
+      it.replaceChildren(...time.closest("[data-stock]").cloneNode(true).childNodes);
+      import(time.closest(".card").querySelector("script").src);
+    }
+  }
+}
 
 // The shared page, read anew: numbers and words, for #stock.
 let readAt = 0;
@@ -102,12 +133,14 @@ document.addEventListener(
     if (gone || answer?.ok) tell("allo:gone", gone);
     if (!answer?.ok) return;
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    lookFor(page);
     const at = Math.max(0, ...all("[data-at]", page).map((it) => Number(it.dataset.at)));
     if (!isNews(at, { at: readAt })) return;
     readAt = at;
     for (const it of all("[data-same]", page)) {
       for (const own of all(`[data-same="${it.dataset.same}"]`)) set(own, it.textContent);
     }
+    shut(page);
     tell("allo:read", page);
     read(page).forEach((product) => show(product));
   },

@@ -99,7 +99,7 @@ WITHHELD = {
     Contact: set(),
     Order: {"id", "holder", "account_id", "by_program"},
     Address: {"id", "account_id"},
-    WaitingEntry: {"product_id", "warehouse_id", "needs", "email_key"},
+    WaitingEntry: {"product_id", "warehouse_id", "needs", "email_key", "followed_up"},
     Message: {
         "id", "key", "context", "claimed_at", "tries", "next_try_at", "error",
     },

@@ -346,6 +346,8 @@ def test_open_pages_say_that_a_product_was_taken_out_of_the_shop_until_it_is_bac
     reserve.focus()
     visit(elsewhere, f"{shelf.address}reserve/")
     form = elsewhere.locator("#reserve-form")
+    grid = page.context.new_page()
+    visit(grid, f"/?q={shelf.product}")
     do("from catalog.models import Product; from catalog.events import publish_pages")
     do("from django.db.models.functions import Now")
     do(f"its = Product.objects.filter(slug={shelf.slug!r}); keys = [its.get().pk]")
@@ -358,10 +360,12 @@ def test_open_pages_say_that_a_product_was_taken_out_of_the_shop_until_it_is_bac
     expect(reserve).to_be_hidden()
     expect(shelves(page).get_by_role("list", name="Stock by warehouse")).to_be_hidden()
     expect(form.get_by_role("button", name="Reserve")).to_be_hidden()
+    expect(card(grid, shelf)).to_contain_text("Not in the shop any more", timeout=PUSHED + 1000)
     do("its.update(published_at=Now()); publish_pages(keys)")
     expect(reserve).to_be_visible(timeout=PUSHED + 1000)
     expect(form.get_by_role("button", name="Reserve")).to_be_visible(timeout=PUSHED + 1000)
     expect(form.get_by_text(says)).to_be_hidden()
+    expect(card(grid, shelf)).not_to_contain_text("Not in the shop", timeout=PUSHED + 1000)
 
 
 # --- without push -------------------------------------------------------------------------------

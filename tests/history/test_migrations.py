@@ -12,13 +12,15 @@ from checkout.models import Contact, Order, Refund
 from inventory.models import StockImport, StockImportRow
 from reservations import services
 from reservations.clock.audit import audit_stock, run_audit
-from reservations.models import AuditRun, Reservation, StaffAction
+from reservations.models import AuditRun, Reservation, StaffAction, WaitingEntry
 from reservations.staff.verbs import release
+from reservations.waiting.services import serve
 from tests.checkout.orders import brought, opened, refund
 from tests.migrations import before
 from tests.reservations.test_verbs import hold
 from tests.shopping import holding, press
 from tests.stock import stocked
+from tests.waiting import joined, offer_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -113,3 +115,23 @@ def test_upgrade_of_a_shop_in_use_audits_clean(client) -> None:
     brought(waiting, "paid")
     assert (waiting.shipping_gst_percent, waiting.shipping_gst_paise) == (None, 0)
     assert Refund.objects.get().done_at == Refund.objects.get().created_at != done.done_at
+
+
+def test_places_and_offers_of_before_are_known_as_they_were() -> None:
+    row = stocked(1)
+    held = hold(row)
+    entries = [joined(row, name) for name in ("first", "second", "third")]
+    unconfirmed = joined(row, "fourth", confirmed=False)
+    services.release(reservation_id=held.pk)
+    serve(row.product_id)
+    services.release(reservation_id=offer_of(entries[0]).pk)
+    serve(row.product_id)
+    with before("reservations", "0027_places_kept_from_a_room"):
+        pass
+    found = WaitingEntry.objects.in_bulk([entry.pk for entry in entries])
+    places = [found[entry.pk] for entry in entries]
+    assert [it.waiting_since for it in places] == [it.confirmed_at for it in places]
+    # The first has declined; nobody gets a mail about what ended before.
+    assert [it.followed_up for it in places] == [True, False, False]
+    assert WaitingEntry.objects.get(pk=unconfirmed.pk).waiting_since is None
+    assert audit_stock() == []

@@ -14,6 +14,7 @@ from catalog.models import Product
 from catalog.templatetags.money import inr
 from checkout.models import Order
 from reservations import services as reservations
+from reservations.clock.expiry import expire_due
 from reservations.exceptions import Busy, Storage
 from reservations.models import AdoptedHolder, Reservation, WaitingEntry
 from reservations.staff import verbs as by_staff
@@ -315,7 +316,7 @@ def test_an_offer_that_lapsed_says_so_and_cannot_be_paid(client) -> None:
     assert "Tidal went to the next on the waiting list at" in checkout
 
 
-def test_what_staff_took_back_says_why(client) -> None:
+def test_what_staff_took_back_says_why(client, settings) -> None:
     row = stocked(1)
     held = all_held(row)
     entry = waiting(row)
@@ -329,6 +330,15 @@ def test_what_staff_took_back_says_why(client) -> None:
     )
     page = shown(opened(entry, client), entry)
     assert "Our staff ended what was held for you. It turned out to be damaged." in page
+    Message.objects.update(sent_at=offer.created_at, context={})
+    with mailbox(settings) as box:
+        expire_due()
+        expire_due()
+        [mail] = sent(box)
+    assert mail["Subject"] == "Your offer has ended: Tidal"
+    words = text_of(mail)
+    assert "Our staff have ended that. Nothing was charged" in words
+    assert client.get(link_in(mail)).headers["Location"] == links.path_to(entry)
 
 
 def test_a_product_out_of_the_shop_offers_nothing_and_says_so(client) -> None:

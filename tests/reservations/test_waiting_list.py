@@ -1,5 +1,6 @@
 """The waiting list: who gets what becomes free, one caller at a time, on real PostgreSQL."""
 
+import re
 from datetime import timedelta
 from threading import Event
 from typing import Any
@@ -10,6 +11,7 @@ from django.db import connection
 from django.utils import timezone
 
 from allo.outbox.models import Message
+from allo.redis_client import redis_client
 from catalog.models import Product
 from inventory import serving
 from inventory.models import Inventory, StockMovement
@@ -28,8 +30,11 @@ from reservations.list_exceptions import (
     TooManyEntries,
 )
 from reservations.models import Reservation, WaitingEntry
-from reservations.waiting import lists, services
+from reservations.room_keeping import keep
+from reservations.waiting import links, lists, services
 from tests import stock_room
+from tests.joining import opened as link_opened
+from tests.live.rooms import Room
 from tests.reservations.test_database_refuses import refused_by
 from tests.reservations.test_verbs import hold, units
 from tests.stock import pass_time, stocked
@@ -187,7 +192,7 @@ def test_the_first_is_served_first_and_who_does_not_fit_keeps_the_place() -> Non
     assert (needs(row), services.place_of(first)) == (4, 1)
 
 
-@pytest.mark.parametrize("end", ["declines", "lapses", "buys"])
+@pytest.mark.parametrize("end", ["declines", "lapses", "lapses, and the mail is late", "buys"])
 def test_who_was_served_is_off_the_list_and_the_next_has_its_turn(end) -> None:
     """A shopper who bought and cancelled is not served again, nor stands in anybody's way."""
     row, held = all_held()
@@ -195,18 +200,25 @@ def test_who_was_served_is_off_the_list_and_the_next_has_its_turn(end) -> None:
     verbs.release(reservation_id=held.pk)
     assert services.serve(row.product_id) == 1
     offer = offer_of(first)
+    if "late" not in end:
+        Message.objects.update(sent_at=offer.created_at, context={})
     with pytest.raises(AlreadyWaiting):
         joined(row, "A")
     if end == "declines":
         verbs.release(reservation_id=offer.pk)
-    elif end == "lapses":
+    elif "lapses" in end:
         pass_time(3601)
     else:
         verbs.confirm(reservation_id=offer.pk)
         stock_room.adjust(inventory_id=row.pk, delta=1, reason=Reason.RETURNED, note="cancelled")
     expire_due()
-    became = {"declines": "declined", "lapses": "lapsed", "buys": "bought"}[end]
+    became = {"declines": "declined", "lapses": "lapsed", "buys": "bought"}[end.partition(",")[0]]
     assert (now(first), now(second)) == ((became, 1), ("offered", 1))
+    # Once, to whoever did not end it; a mail of the offer that is late says that it has ended.
+    expire_due()
+    told = Message.objects.filter(kind="list_ended").values_list("key", flat=True)
+    assert list(told) == ([f"list_ended:{first.pk}"] if end == "lapses" else [])
+    assert WaitingEntry.objects.filter(followed_up=True).get() == first
     assert now(joined(row, "a")) == ("waiting", None)
 
 
@@ -487,6 +499,63 @@ def test_open_pages_hear_what_everybody_can_take(monkeypatch) -> None:
     verbs.change(reservation_id=held.pk, quantity=1)
     services.leave(entry_id=entry.pk)
     assert heard == ["3 3", "3 2", "3 3", "3 1"]
+
+
+def test_whoever_sees_a_place_hears_that_it_moves(monkeypatch, client) -> None:
+    row, held = all_held(2)
+    heard: list[str] = []
+    monkeypatch.setattr("reservations.waiting.lists.publish", lambda *topics: heard.extend(topics))
+    topic = f"list:{row.product_id}"
+
+    def hears() -> bool:
+        try:
+            return heard == [topic]
+        finally:
+            heard.clear()
+
+    first, second = joined(row, "a"), joined(row, "b")
+    assert heard == [topic, topic]
+    heard.clear()
+    page = link_opened(second, client).get(links.path_to(second)).content.decode()
+    assert re.search(rf'data-live="holder:\w+ {topic}:', page)
+    joined(row, "c", confirmed=False)
+    services.confirm(entry_id=second.pk)
+    assert services.serve(row.product_id) == 0
+    assert heard == []
+    services.leave(entry_id=first.pk)
+    assert hears()
+    verbs.change(reservation_id=held.pk, quantity=1)
+    assert services.serve(row.product_id) == 1
+    assert hears()
+    page = client.get(links.path_to(second)).content.decode()
+    assert (topic in page, "It is your&nbsp;turn." in page) == (False, True)
+    services.close(product_id=row.product_id, reason="x", by=User.objects.create_user("mira"))
+    assert hears()
+
+
+def test_who_was_on_the_list_before_is_served_before_those_in_the_waiting_room() -> None:
+    """What the list takes is not in the room's supply, and a room never has to wait for it."""
+    row, held = all_held(3)
+    earlier = joined(row, "earlier")
+    large = joined(row, "large", 3, exactly=True)
+    Product.objects.update(opens_at=timezone.now() - timedelta(seconds=5))
+    try:
+        assert keep(row.product_id)
+        room = Room(row.product_id)
+        place = room.join("visitor")
+        verbs.change(reservation_id=held.pk, quantity=1)
+        assert keep(row.product_id)
+        # For the list until it is served; then the rest is for the room: too few for the other.
+        assert room.now().supply == 0
+        assert services.serve(row.product_id) == 1
+        assert (now(earlier), now(large)) == (("offered", 1), ("waiting", None))
+        assert keep(row.product_id)
+        assert (room.now().supply, room.seen(place)) == (1, ["waiting"])
+        verbs.release(reservation_id=held.pk)
+        assert services.serve(row.product_id) == 0
+        assert hold(row, 2, "session:let-in").is_pending
+    finally:
+        redis_client().delete(*redis_client().keys("*room*"))
 
 
 # --- what is kept ---------------------------------------------------------------------------------

@@ -24,6 +24,7 @@ from reservations.shop.holders import holders_of
 from reservations.shop.panel import stock_of
 from reservations.shop.waiting.access import by_key, entry_of, let_in, remember
 from reservations.waiting import links, services
+from reservations.waiting.lists import list_topic
 
 State = WaitingEntry.State
 ENDED = (NotWaiting, NotPending, ReservationExpired)
@@ -145,11 +146,17 @@ def _page(
         "title": TITLES[entry.state],
         "refusal": refusal,
         "closed": services.closure_of(entry.product_id),
-        "topics": [holder_topic(entry.holder)],
+        "topics": _topics(entry),
         "now": timezone.now(),
         **(_waiting(entry) if entry.is_open else {}),
     }
     return render(request, "reservations/waiting/place.html", context, status=status)
+
+
+def _topics(entry: WaitingEntry) -> list[str]:
+    """What becomes of it, and while it waits, what moves its place."""
+    of_list = [list_topic(entry.product_id)] if entry.is_open else []
+    return [holder_topic(entry.holder), *of_list]
 
 
 def _waiting(entry: WaitingEntry) -> dict[str, Any]:
