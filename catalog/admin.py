@@ -8,6 +8,7 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -44,6 +45,9 @@ class CategoryAdmin(ModelAdmin[Category]):
     list_display = ("name", "slug", "position")
     search_fields = ("name",)
     prepopulated_fields = {"slug": ("name",)}
+
+    def view_on_site(self, obj: Category) -> str:
+        return f"{reverse('catalog:grid')}?category={obj.slug}"
 
 
 class KeptSlugAdmin(ReadOnlyAdmin[Any]):
@@ -162,7 +166,7 @@ class ProductAdmin(Questions[Product]):
     # --- one of them ----------------------------------------------------------------------------
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        return () if _may_publish(request) else ("published_at", "opens_at")
+        return () if request.user.has_perm(PUBLISH) else ("published_at", "opens_at")
 
     def get_form(self, request: HttpRequest, *args: Any, **more: Any) -> Any:
         """Removes the links to edit a category: here one is only chosen or added."""
@@ -237,10 +241,6 @@ def _say_opening(request: HttpRequest, product: Product) -> None:
     opens_at = product.opens_at
     when = f"opens on {in_words(opens_at)}" if opens_at else "has no opening any more"
     messages.info(request, f"{product.name} {when}. Pages that are open show it within seconds.")
-
-
-def _may_publish(request: HttpRequest) -> bool:
-    return request.user.has_perm(PUBLISH)
 
 
 def _count(products: list[Product]) -> str:

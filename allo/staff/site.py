@@ -19,57 +19,8 @@ from django_htmx.middleware import HtmxDetails
 
 from allo.staff.dashboard import dashboard
 from allo.staff.login import ChangePasswordForm
+from allo.staff.menu import sections
 from reservations.shop import holders
-
-# The sections in their order; a model that is not listed here is under "More".
-SECTIONS = {
-    "Selling": (
-        "checkout.Order",
-        "checkout.OrderLine",
-        "checkout.OrderEvent",
-        "reservations.Reservation",
-        "catalog.Drop",
-        "reservations.StaffAction",
-        "reservations.AdoptedHolder",
-        "reservations.CooldownLift",
-        "reservations.WaitingEntry",
-        "reservations.ListClosure",
-        "checkout.Contact",
-        "accounts.Account",
-        "accounts.DeletedAccount",
-    ),
-    "Money": ("checkout.Payment", "checkout.Charge", "checkout.Refund"),
-    "Catalogue": (
-        "catalog.Product",
-        "catalog.Category",
-        "site.Page",
-        "catalog.ProductSlug",
-        "catalog.CategorySlug",
-    ),
-    "Stock": (
-        "inventory.Inventory",
-        "inventory.StockMovement",
-        "inventory.StockImport",
-        "inventory.StockImportRow",
-        "inventory.LowStock",
-        "inventory.Warehouse",
-    ),
-    "Books": (
-        "reservations.AuditRun",
-        "reservations.Repair",
-        "reservations.Sweep",
-        "reservations.IdempotencyKey",
-        "outbox.Message",
-    ),
-    "Access": (
-        "auth.User",
-        "auth.Group",
-        "reservations.ApiToken",
-        "admin.LogEntry",
-        "axes.AccessAttempt",
-        "axes.AccessLog",
-    ),
-}
 
 
 class StaffSite(AdminSite):
@@ -82,7 +33,7 @@ class StaffSite(AdminSite):
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         context = super().each_context(request)
-        return context | {"sections": sections(context["available_apps"])}
+        return context | {"sections": sections(context["available_apps"], request)}
 
     def index(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
@@ -156,18 +107,3 @@ def _get(request: HttpRequest, path: str, query: str) -> HttpRequest:
     asked.htmx = HtmxDetails(asked)  # type: ignore[attr-defined]
     asked._messages = default_storage(asked)  # type: ignore[attr-defined]
     return asked
-
-
-def sections(apps: list[Any]) -> list[dict[str, Any]]:
-    """The models that this user may see, by section instead of by app."""
-    models = {
-        f"{app['app_label']}.{model['object_name']}": model
-        for app in apps
-        for model in app["models"]
-    }
-    found = {
-        name: [models.pop(label) for label in labels if label in models]
-        for name, labels in SECTIONS.items()
-    }
-    found["More"] = list(models.values())
-    return [{"name": name, "models": listed} for name, listed in found.items() if listed]

@@ -26,9 +26,9 @@ class StockMovementAdmin(
     Searched[StockMovement], StreamedExport[StockMovement], ReadOnlyAdmin[StockMovement]
 ):
     list_filter = (
+        "reason",
         ProductFilter,
         "inventory__warehouse",
-        "reason",
         ActorFilter,
         DayFilter,
         RowFilter,

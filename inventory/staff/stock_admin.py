@@ -48,7 +48,7 @@ class InventoryAdmin(
     list_display: tuple[str, ...] = (
         "product", "warehouse", "total_units", "reserved_units", "available", "low_stock_threshold",
     )  # fmt: skip
-    list_filter = ("warehouse", "product__category", StockFilter)
+    list_filter = (StockFilter, "warehouse", "product__category")
     list_select_related = ("product", "warehouse")
     search_fields = ("product",)
     fields: ClassVar[Any] = (

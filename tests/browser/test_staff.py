@@ -118,13 +118,16 @@ def test_support_finds_by_product_filter(sign_in: SignIn, held: tuple[Page, Shel
     shopper, shelf = held
     page = sign_in("support")
     page.goto(LIST)
+    page.get_by_text("More filters").click()
     field = page.get_by_label("Product", exact=True)
     field.press_sequentially(shelf.product[:5])
     expect(page.locator(f'#product-names option[value="{shelf.product}"]')).to_have_count(1)
     field.fill(shelf.product)
-    page.get_by_role("button", name="Filter").click()
+    page.get_by_role("button", name="Filter", exact=True).click()
     expect(page.get_by_role("row", name=re.compile(id_of(shopper)[:8]))).to_be_visible()
     expect(page.locator("#result_list tbody tr")).to_have_count(1)
+    page.get_by_role("link", name=f"Without Product: {shelf.product}").click()
+    expect(page.get_by_role("link", name="Without Product")).to_have_count(0)
 
 
 # --- viewer and stock keeper ----------------------------------------------------------------------

@@ -271,6 +271,7 @@ def test_all_of_it_works_without_javascript(sign_in: SignIn, shop: Shop) -> None
     press(page, "Adjust")
     said(page, f"total {shelf.units} → {shelf.units + 1}")
     page.goto("/admin/inventory/stockmovement/")
+    page.get_by_text("More filters").click()
     page.get_by_role("textbox", name="Actor").fill("keeper")
     page.get_by_role("search", name="By actor").get_by_role("button").click()
     expect(page.locator("#result_list .field-note").first).to_have_text("Shelf 3")

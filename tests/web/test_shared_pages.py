@@ -19,6 +19,7 @@ from catalog.models import Product
 from inventory.models import Inventory
 from reservations.shop.holders import live_holds
 from tests.shopping import hidden, holding, press_reserve
+from tests.staff.people import NOBODY, signed_in
 from tests.stock import stocked
 
 pytestmark = pytest.mark.django_db
@@ -337,6 +338,17 @@ def test_staff_preview_what_is_not_in_the_shop_and_nobody_else_does(admin_client
     viewer = Client()
     viewer.force_login(User.objects.create_user("viewer"))
     assert viewer.get("/p/tidal/?preview").status_code == 404
+
+
+def test_staff_alone_find_the_way_to_the_admin(admin_client, row, renderings) -> None:
+    product = f'href="/admin/catalog/product/{row.product_id}/change/"'
+    without_a_role = signed_in(NOBODY)
+    for path, its_page in (("/", 'href="/admin/"'), ("/p/tidal/", product)):
+        assert its_page in admin_client.get(path).content.decode()
+        assert 'href="/admin/"' in without_a_role.get(path).content.decode()
+        assert "/admin/" not in ask(path).body.decode()
+    assert product not in without_a_role.get("/p/tidal/").content.decode()
+    assert renderings == ["/", "/p/tidal/"]
 
 
 def test_a_session_without_holds_gets_the_shared_parts_and_the_way_to_its_account(
