@@ -45,6 +45,25 @@ def test_sold_out_is_still_a_page(client) -> None:
     assert "in_stock=1" in response.content.decode()
 
 
+def test_pictures_are_shown_in_their_order_each_a_link_to_its_file(client) -> None:
+    product = stocked(1).product
+    alone = client.get("/p/tidal/").content.decode()
+    assert "/media/products/tidal.webp" in alone
+    assert "Picture 1 of" not in alone
+    for position, words in ((2, "Its foot"), (1, "Its rim")):
+        product.pictures.create(
+            image=f"products/{position}.webp", width=9, height=9, alt=words, position=position
+        )
+    page = client.get("/p/tidal/").content.decode()
+    views = re.findall(r'id="enlarge-\d" href="(.+?)".+?alt="(.+?)"', page, re.DOTALL)
+    assert views == [
+        ("/media/products/tidal.webp", "A vase"),
+        ("/media/products/1.webp", "Its rim"),
+        ("/media/products/2.webp", "Its foot"),
+    ]
+    assert page.count('href="#view-') == 3
+
+
 def test_related_are_others_of_its_category(client) -> None:
     for slug in ("tidal", "oak", "elm", "ash", "fir", "yew"):
         stocked(1, product=slug)
