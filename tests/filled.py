@@ -1,5 +1,5 @@
-"""`python -m tests.filled`: a delivery, since the tests of a run share a shop and its first runs are
-small."""
+"""`python -m tests.filled`: a delivery, since the tests of a run share a shop and its first
+runs are small."""
 
 import os
 
