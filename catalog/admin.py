@@ -18,15 +18,14 @@ from allo.admin_kit.flags import flag
 from allo.admin_kit.questions import Questions, Verb, named
 from allo.postgresql import timeouts
 from allo.web.parts import SeeOther
-from allo.web.worker import ask
 from catalog import pictures
 from catalog.events import publish_pages
 from catalog.forms import BEST_MATCH
 from catalog.models import Category, CategorySlug, Product, ProductQuerySet, ProductSlug
 from catalog.openings import in_words
+from catalog.picture_admin import add_further, save_picture, thumbnails
 from catalog.product_form import ProductForm
 from catalog.slugs import refuse_used
-from catalog.tasks import make_sizes
 from catalog.templatetags.money import inr
 
 PUBLISH = "catalog.publish_product"
@@ -126,7 +125,7 @@ class ProductAdmin(Questions[Product]):
                 )
             },
         ),
-        ("Picture", {"fields": ("image", "alt")}),
+        ("Pictures", {"fields": ("shown_pictures", "image", "alt", "further")}),
         ("Words", {"fields": ("tagline", "description", "material", "dimensions_cm")}),
     )
 
@@ -165,8 +164,13 @@ class ProductAdmin(Questions[Product]):
 
     # --- one of them ----------------------------------------------------------------------------
 
+    @admin.display(description="Now")
+    def shown_pictures(self, row: Product) -> SafeString | str:
+        return thumbnails(row) if row.pk else "None yet"
+
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        return () if request.user.has_perm(PUBLISH) else ("published_at", "opens_at")
+        closed = () if request.user.has_perm(PUBLISH) else ("published_at", "opens_at")
+        return ("shown_pictures", *closed)
 
     def get_form(self, request: HttpRequest, *args: Any, **more: Any) -> Any:
         """Removes the links to edit a category: here one is only chosen or added."""
@@ -200,13 +204,12 @@ class ProductAdmin(Questions[Product]):
         if change and "opens_at" in form.changed_data:
             _say_opening(request, obj)
         if "image" in form.changed_data:
-            # If it cannot be queued, the clock's next run makes the sizes.
-            transaction.on_commit(partial(ask, make_sizes))
-            if replaced and replaced[0] != obj.image.name:
-                pictures.retire(*replaced)
+            save_picture(obj, replaced)
+        add_further(obj, form.cleaned_data.get("further") or [])
 
     def delete_model(self, request: HttpRequest, obj: Product) -> None:
-        pictures.retire(obj.image.name or "", obj.widths)
+        for shown in (obj, *obj.pictures.all()):
+            pictures.retire(shown.image.name or "", shown.widths)
         transaction.on_commit(partial(publish_pages, [obj.pk]), robust=True)
         super().delete_model(request, obj)
 

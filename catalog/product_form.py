@@ -12,6 +12,8 @@ from catalog import pictures
 from catalog.models import Product
 from catalog.slugs import refuse_used
 
+MOST_AT_ONCE = 10
+
 
 class PictureField(forms.FileField):
     """Re-encodes an uploaded picture; see `catalog.pictures`."""
@@ -28,11 +30,46 @@ class PictureField(forms.FileField):
         if file is None:
             return None
         try:
-            picture = pictures.redraw(file, file.size)
+            return _redrawn(file)
         except pictures.PictureError as error:
             raise forms.ValidationError(str(error)) from error
-        redrawn = ContentFile(picture.content, name="picture.webp")
-        redrawn.dominant_hex = picture.dominant_hex  # type: ignore[attr-defined]
+
+
+def _redrawn(file: "File[Any]") -> "ContentFile[bytes]":
+    picture = pictures.redraw(file, file.size)
+    redrawn = ContentFile(picture.content, name="picture.webp")
+    redrawn.dominant_hex = picture.dominant_hex  # type: ignore[attr-defined]
+    return redrawn
+
+
+class Several(forms.FileInput):
+    allow_multiple_selected = True
+
+    def value_from_datadict(self, data: Any, files: Any, name: str) -> Any:
+        """None if none was chosen, as for one file."""
+        return super().value_from_datadict(data, files, name) or None
+
+
+class PicturesField(forms.FileField):
+    """Several pictures at once: all of them, or none, with the reason for each that is refused."""
+
+    widget = Several
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.widget.attrs.setdefault("accept", "image/jpeg,image/png,image/webp")
+
+    def clean(self, data: "list[File[Any]] | None", initial: Any = None) -> list[Any]:  # noqa: ARG002 - as for one file
+        if len(data or ()) > MOST_AT_ONCE:
+            raise forms.ValidationError(f"At most {MOST_AT_ONCE} pictures at a time.")
+        redrawn, refused = [], []
+        for file in data or ():
+            try:
+                redrawn.append(_redrawn(file))
+            except pictures.PictureError as error:
+                refused.append(f"{file.name}: {error}")
+        if refused:
+            raise forms.ValidationError(refused)
         return redrawn
 
 
@@ -55,6 +92,12 @@ class ProductForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for typ
         " 1600 pixels wide or more.",
     )
 
+    further = PicturesField(
+        label="Add pictures",
+        required=False,
+        help_text=f"Up to {MOST_AT_ONCE} at a time; choose several. They come after those above,"
+        " each of which leads to a page for its words and its place.",
+    )
     published_at = _moment("Published from", "When it appears in the shop. Empty: it does not.")
     opens_at = _moment(
         "Opens",

@@ -20,7 +20,8 @@ from tests.server import environment_of_database
 VARIABLE = "PREPARED_STATE"
 # The owner of the tables prepares, for the shop's role.
 PREPARE = """
-    MIGRATION_DATABASE_URL="$DATABASE_URL" DATABASE_URL="$APP_DATABASE_URL" "$0" manage.py prepare
+    export DATABASE_URL="$APP_DATABASE_URL" MIGRATION_DATABASE_URL="$DATABASE_URL"
+    "$0" manage.py prepare && "$0" -m tests.filled
 """
 
 

@@ -101,7 +101,7 @@ STORAGES = {
         # A picture's name contains a hash of its content, so the same name is the same picture.
         "OPTIONS": {"allow_overwrite": True},
     },
-    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+    "staticfiles": {"BACKEND": "allo.web.static_files.StaticFiles"},
 }
 # Open pages still refer to a picture that was replaced.
 REPLACED_PICTURES_DAYS = env.int("REPLACED_PICTURES_DAYS", default=7)

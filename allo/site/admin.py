@@ -20,8 +20,6 @@ class PageAdmin(ModelAdmin[Page]):
     def has_delete_permission(self, request: HttpRequest, obj: Page | None = None) -> bool:
         return False
 
-    def save_model(
-        self, request: HttpRequest, obj: Page, form: AnyModelForm, change: bool
-    ) -> None:
+    def save_model(self, request: HttpRequest, obj: Page, form: AnyModelForm, change: bool) -> None:
         super().save_model(request, obj, form, change)
         Page.objects.filter(pk=obj.pk).update(changed_at=Now())

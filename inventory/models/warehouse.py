@@ -1,6 +1,11 @@
+from datetime import date, timedelta
+
 from django.db import models
+from django.utils import timezone
 
 from allo.web.names import name_is_visible
+
+SUNDAY = 7
 
 
 class Warehouse(models.Model):
@@ -11,9 +16,27 @@ class Warehouse(models.Model):
         help_text="As shoppers read it, for example Bengaluru.",
     )
     position = models.PositiveSmallIntegerField(default=0)
+    days_to_arrive = models.PositiveSmallIntegerField(
+        null=True,
+        blank=True,
+        help_text="Days but for Sundays, until a parcel paid for today arrives at the latest."
+        " Empty: the shop does not say.",
+    )
 
     class Meta:
         ordering = ("position", "code")
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def arrives_by(self) -> date | None:
+        """The day by which a parcel arrives that is paid for today, in the shop's time zone."""
+        if self.days_to_arrive is None:
+            return None
+        day = timezone.localdate()
+        left = self.days_to_arrive
+        while left:
+            day += timedelta(days=1)
+            left -= day.isoweekday() != SUNDAY
+        return day

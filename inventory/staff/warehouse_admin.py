@@ -9,7 +9,7 @@ from inventory.models import Inventory, StockMovement, Warehouse
 
 @admin.register(Warehouse)
 class WarehouseAdmin(Kept[Warehouse]):
-    list_display = ("name", "code", "position")
+    list_display = ("name", "code", "position", "days_to_arrive")
     list_editable = ("position",)
     search_fields = ("name", "code")
 

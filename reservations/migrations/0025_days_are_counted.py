@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('inventory', '0008_waiting_list_needs'),
-        ('reservations', '0022_name_the_lists'),
+        ('reservations', '0024_turns_of_the_clock'),
     ]
 
     operations = [

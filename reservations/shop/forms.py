@@ -77,6 +77,7 @@ class ReserveForm(StockForm):
             kwargs["initial"] = held | (kwargs.get("initial") or {})
         super().__init__(stock, *args, **kwargs)
         self.holds = holds
+        self.each_paise = holds[0].unit_paise if holds else product.price_paise if product else 0
         own = product.max_per_customer if product else None
         self.share = share_of(sum(row.total_units for row in stock))
         most = most_of(settings.RESERVATION_MAX_UNITS, self.share, own)
@@ -91,6 +92,12 @@ class ReserveForm(StockForm):
         """Each row, and the quantity of it that the shopper holds."""
         mine = {hold.inventory_id: hold.quantity for hold in self.holds}
         return [(row, mine.get(row.pk, 0)) for row in self.stock]
+
+    @property
+    def total_paise(self) -> int:
+        """Of the quantity that the form shows, or of one if that is no number."""
+        asked = str(self["quantity"].value() or "")
+        return self.each_paise * (int(asked) if asked.isdecimal() and len(asked) < 8 else 1)
 
     @property
     def shown(self) -> str:

@@ -19,9 +19,14 @@ from reservations.availability import shown
 
 GRID = Sharing(
     query={
-        "q": "", "category": "", "in_stock": "", "price": "", "sort": "featured", "page": "1",
+        "q": "",
+        "category": "",
+        "in_stock": "",
+        "price": "",
+        "sort": "featured",
+        "page": "1",
         "after": "",
-    },  # fmt: skip
+    },
     targets=("results",),
     is_rare=lambda asked: "q" in asked or "after" in asked or "page" in asked,
 )

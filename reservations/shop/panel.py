@@ -86,3 +86,11 @@ def mine(request: HttpRequest, product: Product) -> str:
 def holds_of(request: HttpRequest, product: Product) -> list[Reservation]:
     """What this shopper holds of the product, soonest to lapse first."""
     return [hold for hold in live_holds(request) if hold.inventory.product_id == product.pk]
+
+
+def tallies(request: HttpRequest, product_id: str) -> str:
+    """What each warehouse has and how much of it is held, for staff who may see stock."""
+    user = request.user
+    if not (user.is_staff and user.has_perm("inventory.view_inventory")):
+        return ""
+    return render_to_string("reservations/_tallies.html", {"stock": _stock(int(product_id))})

@@ -10,12 +10,14 @@ from allo.web.flag_field import flag
 from allo.web.parts import always_fresh
 from allo.web.shared.keys import Sharing
 from allo.web.shared.pages import shared
-from catalog.models import Product, ProductQuerySet
+from catalog.models import Product, ProductPicture, ProductQuerySet
 from catalog.slugs import follow_renames
 from reservations.availability import with_stock_and_lapse
 from reservations.shop.panel import with_list_closed
 
 RELATED = 4
+# How wide a picture is; static/css/pages/gallery.css lays them out.
+SIZES = "(min-width: 150rem) 30vw, (min-width: 60rem) 55vw, (min-width: 40rem) 50vw, 100vw"
 
 
 def _previewed(request: HttpRequest) -> bool:
@@ -37,6 +39,8 @@ def product(request: HttpRequest, slug: str) -> HttpResponse:
     related = _related(product.category_id, product.pk)
     context = {
         "product": product,
+        "views": [product, *_further(product.pk)],
+        "sizes": SIZES,
         "related": related,
         "related_keys": [other.pk for other in related],
         "preview": preview,
@@ -77,3 +81,4 @@ def _named(slug: str) -> ProductQuerySet:
 _by_slug = Compiled(_named, str)
 _published_by_slug = Compiled(lambda slug: _named(slug).published(), str)
 _related = Compiled(_others, int, int)
+_further = Compiled(lambda product: ProductPicture.objects.filter(product=product), int)

@@ -2,6 +2,7 @@ from typing import Any
 from uuid import uuid4
 
 from django import template
+from django.conf import settings
 from django.http import HttpRequest
 from django.middleware.csrf import get_token
 from django.utils.html import format_html_join
@@ -11,7 +12,7 @@ from allo.web.shared.holes import hole
 from allo.web.shared.keys import SHARED
 from catalog.models import Product
 from reservations.admission import ends
-from reservations.shop.panel import header_holds, mine, mine_of, panel
+from reservations.shop.panel import header_holds, mine, mine_of, panel, tallies
 
 register = template.Library()
 
@@ -30,6 +31,22 @@ def my_holds(context: dict[str, Any], product: Product) -> SafeString:
     request = context["request"]
     inside = mine(request, product)
     return mark_safe(hole(request, "mine", str(product.pk), mine_of, inside))  # noqa: S308
+
+
+@register.simple_tag(takes_context=True)
+def staff_tallies(context: dict[str, Any], product: Product) -> SafeString:
+    """For staff who may see the stock: codes of warehouses, and what is left and held in each."""
+    request, about = context["request"], str(product.pk)
+    inside = "" if SHARED in request.META else tallies(request, about)
+    return mark_safe(hole(request, "tallies", about, tallies, inside))  # noqa: S308 - from a template
+
+
+@register.simple_tag
+def hold_length() -> str:
+    """How long a reservation holds: "10 minutes"."""
+    seconds: int = settings.RESERVATION_TTL_SECONDS
+    number, unit = (seconds, "second") if seconds % 60 else (seconds // 60, "minute")
+    return f"{number} {unit}{'' if number == 1 else 's'}"
 
 
 @register.filter

@@ -5,9 +5,9 @@ const all = (selector) => [...document.querySelectorAll(selector)];
 function write(it, { total, held }) {
   const left = total - held;
   const choice = it.querySelector("input");
-  const none = choice ? "All held" : "None left";
-  const words = left > 0 ? `${left} left` : total ? none : "Sold out";
-  const text = it.matches(".shelf") && held ? `${words}, ${held} held` : words;
+  const words = left > 0 ? `${left} left` : total ? "All held" : "Sold out";
+  const text = it.matches(".tally") ? `${left} left, ${held} held` : words;
+  if (it.matches(".shelf")) it.classList.toggle("shelf-none", left < 1);
   const place = it.querySelector("[data-left]");
   if (place.textContent !== text) {
     // In its place: changed in place, a longer text would count as a shift of the layout.
@@ -18,12 +18,6 @@ function write(it, { total, held }) {
   if (choice && !choice.checked && choice !== document.activeElement) {
     choice.disabled = left < 1 && !("mine" in it.dataset);
   }
-  const bar = it.querySelector("svg");
-  if (!bar) return;
-  bar.setAttribute("width", total * 9);
-  bar.setAttribute("viewBox", `0 0 ${total} 1`);
-  bar.children[0].setAttribute("d", `M0 .5h${left}`);
-  bar.children[1].setAttribute("d", `M${left} .5h${held}`);
 }
 
 let gone = false;

@@ -1,4 +1,4 @@
-// The − and + buttons beside a number field.
+// The − and + buttons beside a number field, and what that many cost.
 document.addEventListener("click", ({ target }) => {
   const button = target.closest("[data-step]");
   const input = button?.parentElement.querySelector("input");
@@ -7,3 +7,14 @@ document.addEventListener("click", ({ target }) => {
   else input.stepDown();
   input.dispatchEvent(new Event("change", { bubbles: true }));
 });
+
+document.addEventListener("input", ({ target }) => total(target));
+document.addEventListener("change", ({ target }) => total(target));
+
+function total(input) {
+  const words = input.form?.querySelector("[data-each]");
+  if (!words || input.name !== "quantity" || !input.validity.valid) return;
+  const paise = words.dataset.each * input.value;
+  const least = { minimumFractionDigits: paise % 100 ? 2 : 0 };
+  words.value = `₹\u00A0${(paise / 100).toLocaleString("en-IN", least)}`;
+}

@@ -36,22 +36,20 @@ async (lines) => {
 }
 """
 # Of all that numbers change in panel, dialog and cards: whether it is in sight, what can be chosen,
-# its icon, its bar and its words. A time that ticks is compared as a time.
+# its icon and its words. A time that ticks is compared as a time.
 SHOWN = """
 () => [...document.querySelectorAll("[data-stock], [data-row], [data-when]")].map((it) => {
     const copy = it.cloneNode(true);
     for (const time of copy.querySelectorAll("time")) time.textContent = Number(time.dataset.until);
     for (const hidden of copy.querySelectorAll("[hidden]")) hidden.remove();
     const says = it.querySelector("[data-says]");
-    const bar = it.querySelector("svg.shelf-bar");
     return [
         it.dataset.stock ?? it.dataset.row ?? it.dataset.when,
         // A form that someone may be filling in stays.
         it.querySelector("input") ? "a form" : it.hidden ? "hidden" : "in sight",
         says && `${says.className} ${says.dataset.says} ${says.querySelector("use").href.baseVal}`,
         it.querySelector("input[type=radio]")?.disabled,
-        bar && `${bar.getAttribute("width")} ${bar.getAttribute("viewBox")}`,
-        [...(bar?.children ?? [])].map((path) => path.getAttribute("d")).join(),
+        it.className,
         copy.textContent.replace(/\\s+/g, " ").trim(),
     ].join(" | ");
 })

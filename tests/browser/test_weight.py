@@ -18,11 +18,12 @@ COUNTED = {"document", "stylesheet", "script", "font"}
 OWN_SCRIPT = re.compile(r"/static/js/[\w-]+\.\w+\.js$")
 
 
-def test_the_grid_is_light_and_its_own_scripts_are_few(page: Page) -> None:
+@pytest.mark.parametrize("address", ["/", "/p/tidal/"])
+def test_a_page_is_light_and_its_own_scripts_are_few(page: Page, address: str) -> None:
     finished: list[Request] = []
     # Playwright accepts only functions written in Python.
     page.on("requestfinished", lambda request: finished.append(request))  # noqa: PLW0108
-    page.goto("/")
+    page.goto(address)
     page.wait_for_load_state("load")
     weights = {
         request.url: request.sizes()["responseBodySize"]
@@ -38,5 +39,5 @@ def test_the_grid_is_light_and_its_own_scripts_are_few(page: Page) -> None:
     }
     later = {url: own.pop(url) for url in [*own] if "/js/stock." in url}
     assert len(own) > 6
-    assert sum(own.values()) <= 22_000, own
+    assert sum(own.values()) <= 20_000, own
     assert sum(later.values()) <= 6_000, later

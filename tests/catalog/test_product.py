@@ -1,12 +1,16 @@
 import json
 import re
+from datetime import date
 
 import pytest
+from django.utils import timezone
 
 from catalog.models import Category, Product
+from inventory.models import Warehouse
 from reservations import services
 from reservations.engine.commands import Holder
 from reservations.models import Reservation
+from tests.staff.people import signed_in
 from tests.stock import stocked
 
 pytestmark = pytest.mark.django_db
@@ -43,6 +47,59 @@ def test_sold_out_is_still_a_page(client) -> None:
     assert response.status_code == 200
     assert "Sold out" in response.content.decode()
     assert "in_stock=1" in response.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("days", "today", "words"),
+    [
+        (None, "2026-11-27", None),
+        (0, "2026-11-27", "Fri 27 Nov"),
+        (1, "2026-11-28", "Mon 30 Nov"),
+        (4, "2026-11-27", "Wed 2 Dec"),
+    ],
+)
+def test_a_row_says_by_when_a_parcel_arrives_sundays_left_out(
+    client, monkeypatch, days, today, words
+) -> None:
+    row = stocked(2)
+    stocked(0, warehouse="del-01")
+    Warehouse.objects.update(name="Bengaluru", days_to_arrive=days)
+    monkeypatch.setattr(timezone, "localdate", lambda: date.fromisoformat(today))
+    page = client.get("/p/tidal/").content.decode()
+    shelf = re.search(rf'<li class="shelf" data-row="{row.pk}">(.+?)</li>', page, re.DOTALL)
+    assert shelf
+    text = re.sub(r"<[^>]+>", "", shelf[1]).split("\n")
+    said = f"Bengaluru, arrives by {words}" if words else "Bengaluru"
+    assert [line.strip() for line in text if line.strip()] == [said, "2 left"]
+    assert 'class="shelf shelf-none"' in page
+
+
+def test_codes_and_what_is_held_are_for_staff_alone(client) -> None:
+    row = stocked(3)
+    services.reserve(product_id=row.product_id, quantity=1, holder=Holder("session:a"))
+    for shopper in (client, signed_in("Support")):
+        page = shopper.get("/p/tidal/").content.decode()
+        assert "2 left" in page
+        assert ("blr-01</a>" in page, "2 left, 1 held" in page) == (shopper is not client,) * 2
+
+
+def test_pictures_are_shown_in_their_order_each_a_link_to_its_file(client) -> None:
+    product = stocked(1).product
+    alone = client.get("/p/tidal/").content.decode()
+    assert "/media/products/tidal.webp" in alone
+    assert "Picture 1 of" not in alone
+    for position, words in ((2, "Its foot"), (1, "Its rim")):
+        product.pictures.create(
+            image=f"products/{position}.webp", width=9, height=9, alt=words, position=position
+        )
+    page = client.get("/p/tidal/").content.decode()
+    views = re.findall(r'id="enlarge-\d" href="(.+?)".+?alt="(.+?)"', page, re.DOTALL)
+    assert views == [
+        ("/media/products/tidal.webp", "A vase"),
+        ("/media/products/1.webp", "Its rim"),
+        ("/media/products/2.webp", "Its foot"),
+    ]
+    assert page.count('href="#view-') == 3
 
 
 def test_related_are_others_of_its_category(client) -> None:

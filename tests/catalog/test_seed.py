@@ -1,6 +1,8 @@
 """The opening catalogue: once, whole, and through the ledger."""
 
 import json
+import os
+import threading
 from collections import Counter
 from io import StringIO
 from pathlib import Path
@@ -9,8 +11,8 @@ import pytest
 from django.core.management import CommandError, call_command
 from PIL import Image
 
-from catalog import tasks
-from catalog.models import Category, Product, ProductPicture
+from catalog import pictures, tasks
+from catalog.models import Category, Pictured, Product, ProductPicture
 from inventory.availability import with_stock
 from inventory.models import Inventory, StockMovement, Warehouse
 from reservations.clock.audit import audit_stock
@@ -106,6 +108,14 @@ def test_sizes_are_made_of_each_picture_in_the_order_in_which_visitors_see_them(
 ) -> None:
     seed(catalogue(folder, TIDAL, {**TIDAL, "slug": "reef", "position": 1}))
     monkeypatch.setattr(tasks, "SECONDS", -1)  # one picture in each run
+    priorities = []
+
+    def noted(picture: Pictured) -> list[int]:
+        priorities.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
+        return make_sizes(picture)
+
+    make_sizes, own = pictures.make_sizes, os.getpriority(os.PRIO_PROCESS, 0)
+    monkeypatch.setattr(pictures, "make_sizes", noted)
     for products, further in (
         ([[], None], [None, None]),
         ([[], []], [None, None]),
@@ -114,6 +124,8 @@ def test_sizes_are_made_of_each_picture_in_the_order_in_which_visitors_see_them(
         tasks.make_sizes()
         assert list(Product.objects.values_list("widths", flat=True)) == products
         assert [row.widths for row in ProductPicture.objects.order_by("pk")] == further
+    assert priorities == [19, 19, 19]
+    assert os.getpriority(os.PRIO_PROCESS, 0) == own < 19
 
 
 def test_stock_opens_through_the_ledger(folder) -> None:

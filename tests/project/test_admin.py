@@ -36,7 +36,9 @@ MODELS = [
     for model in apps.get_app_config(app).get_models()
     if model.__name__ not in FILES | INDEXES | COUNTERS | OWN | SECRETS
 ]
-WRITABLE = {"ApiToken", "Category", "CooldownLift", "Product", "Warehouse"}
+WRITABLE = {
+    "ApiToken", "Category", "CooldownLift", "Product", "ProductPicture", "Warehouse",
+}  # fmt: skip
 
 
 def page(model, name: str, *args: object) -> str:

@@ -24,11 +24,13 @@ def test_every_page_is_there_and_in_the_footer(client) -> None:
 def test_the_seller_is_named_where_it_is_set(client, settings) -> None:
     assert "Who we are" not in client.get("/contact/").content.decode()
     settings.SELLER_NAME, settings.SELLER_ADDRESS = "Allo & Daughters", "1 MG Road, Bengaluru"
-    assert "Allo &amp; Daughters<br>1 MG Road, Bengaluru" in client.get("/contact/").content.decode()
+    assert (
+        "Allo &amp; Daughters<br>1 MG Road, Bengaluru" in client.get("/contact/").content.decode()
+    )
 
 
 def test_html_and_script_in_a_page_are_shown_as_text(client) -> None:
-    evil = '# A\n\n<img src=x onerror=alert(1)> [go](javascript:alert(1)) **bold**'
+    evil = "# A\n\n<img src=x onerror=alert(1)> [go](javascript:alert(1)) **bold**"
     Page.objects.filter(slug="about").update(title="<b>A</b>", body=evil)
     body = client.get("/about/").content.decode()
     assert "&lt;img src=x onerror=alert(1)&gt;" in body

@@ -20,7 +20,7 @@ from django.urls import reverse
 from allo.admin_kit.editing import SeenForm
 from allo.staff.login import SetPasswordForm
 from catalog.admin import ProductAdmin
-from catalog.models import Category, Product
+from catalog.models import Category, Product, ProductPicture
 from inventory.models import Warehouse
 from tests.running import wait_for
 from tests.staff.forms import sent
@@ -58,6 +58,9 @@ def make(model: type[Model]) -> Any:
     match model.__name__:
         case "Product":
             return stocked(3).product
+        case "ProductPicture":
+            product = stocked(3).product
+            return product.pictures.create(image="products/1.webp", width=9, height=9, alt="Side")
         case "Category":
             return Category.objects.create(name="Bowls", slug="bowls", position=1)
         case "Warehouse":
@@ -74,7 +77,7 @@ FORMS = {
     Warehouse: ("name", "code"),
     User: ("first_name", "last_name"),
 }
-EDITABLE = (*FORMS, Group)
+EDITABLE = (*FORMS, ProductPicture, Group)
 
 
 def test_every_form_that_changes_a_row_is_of_this_kind(rf) -> None:

@@ -36,8 +36,10 @@ LIST = "/admin/catalog/product/"
 
 
 @pytest.fixture(autouse=True)
-def _files(settings, tmp_path) -> None:
+def _files(settings, tmp_path, monkeypatch) -> None:
     settings.MEDIA_ROOT = tmp_path
+    # The sizes are made inside the test's transaction, which may not be idle for long.
+    monkeypatch.setattr(tasks, "_after_all_others", lambda: None)
 
 
 @pytest.fixture
@@ -204,6 +206,65 @@ def test_a_picture_being_put_back_in_a_transaction_is_not_removed(manager, setti
         clock.start()
         clock.join()
     assert Path(old.image.name).name in files(settings)
+
+
+def test_ten_pictures_are_added_at_once_and_each_has_its_words_and_place(
+    manager, settings, django_capture_on_commit_callbacks
+) -> None:
+    manager.post(f"{LIST}add/", form())
+    product = Product.objects.get()
+    ten = [photograph(220 + n, 220) for n in range(10)]
+    several = [upload(ten[0]), upload(b"GIF89a", "1.gif"), upload(b"no")]
+    refused = saved(manager, product, further=several)
+    [first, second] = errors(refused)["further"]
+    assert first == "1.gif: This is not a JPEG, PNG or WebP picture."
+    assert second.startswith("photo.jpg: ")
+    eleven = [upload(picture) for picture in (*ten, ten[0])]
+    assert errors(saved(manager, product, further=eleven))["further"] == [
+        "At most 10 pictures at a time."
+    ]
+    assert not product.pictures.exists()
+    with django_capture_on_commit_callbacks(execute=True):
+        again = [upload(picture) for picture in ten]
+        assert saved(manager, product, further=again).status_code == 302
+    rows = list(product.pictures.all())
+    assert [(row.position, row.width, row.alt) for row in rows] == [
+        (n, 219 + n, f"Moon bowl: picture {n + 1}") for n in range(1, 11)
+    ]
+    page = manager.get(f"{LIST}{product.pk}/change/").content.decode()
+    assert f"/admin/catalog/productpicture/{rows[3].pk}/change/" in page
+
+
+def test_a_further_picture_is_moved_described_replaced_and_deleted(manager, settings) -> None:
+    manager.post(f"{LIST}add/", form())
+    product = Product.objects.get()
+    saved(manager, product, further=[upload(photograph(220, 220)), upload(photograph(230, 230))])
+    first, second = product.pictures.all()
+    address = f"/admin/catalog/productpicture/{second.pk}/change/"
+    page = manager.get(address)
+    answer = manager.post(
+        address,
+        sent(page, "productpicture_form", alt="Its foot", position="0", image=upload(photograph())),
+    )
+    assert answer.headers["Location"] == f"{LIST}{product.pk}/change/"
+    assert [(row.alt, row.width) for row in product.pictures.all()] == [
+        ("Its foot", 900),
+        (first.alt, 220),
+    ]
+    tasks.make_sizes()
+    manager.post(f"/admin/catalog/productpicture/{first.pk}/delete/", {"post": "yes"})
+    assert list(ReplacedPicture.objects.values_list("name", "widths")) == [
+        (second.image.name, []),
+        (first.image.name, [200]),
+    ]
+    a_week_later()
+    assert {name for name in files(settings) if "-" not in name.removeprefix("moon-bowl")} == {
+        Path(row.image.name).name for row in (product, *product.pictures.all())
+    }
+    assert Client().get(address).status_code == 302
+    reader = Client()
+    reader.force_login(person("Viewer"))
+    assert reader.post(address, {}).status_code == 403
 
 
 def test_without_the_broker_a_picture_is_kept_all_the_same(

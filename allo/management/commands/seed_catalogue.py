@@ -11,7 +11,13 @@ from inventory.adjustments import Adjustment
 from inventory.models import Inventory, StockMovement, Warehouse
 from inventory.services import apply
 
-CITIES = {"blr": "Bengaluru", "del": "Delhi", "mum": "Mumbai", "hyd": "Hyderabad"}
+# By the first part of a warehouse's code: its city, and the days until a parcel arrives.
+CITIES = {
+    "blr": ("Bengaluru", 3),
+    "del": ("Delhi", 4),
+    "mum": ("Mumbai", 3),
+    "hyd": ("Hyderabad", 4),
+}
 # A batch is one transaction: after any failure the next run continues from there.
 BATCH = 25
 
@@ -61,8 +67,7 @@ class Command(BaseCommand):
 
 
 def _warehouse(position: int, code: str) -> Warehouse:
-    name = CITIES.get(code.partition("-")[0], code)
-    warehouse, _ = Warehouse.objects.get_or_create(
-        code=code, defaults={"name": name, "position": position}
-    )
+    name, days = CITIES.get(code.partition("-")[0], (code, None))
+    given = {"name": name, "position": position, "days_to_arrive": days}
+    warehouse, _ = Warehouse.objects.get_or_create(code=code, defaults=given)
     return warehouse

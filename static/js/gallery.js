@@ -1,0 +1,56 @@
+// A product's pictures: which one is in sight, and the dialog with the large ones. Without this
+// script the lists scroll all the same, and a picture leads to its file.
+const [small, large] = document.querySelectorAll(".gallery-views, .zoom-views");
+const zoom = document.getElementById("zoom-dialog");
+const thumbs = [...document.querySelectorAll(".gallery-thumb")];
+
+const place = (list) => Math.round((list.scrollLeft / list.scrollWidth) * list.children.length);
+
+function turn(list, to, behavior = "auto") {
+  const [first] = list.children;
+  const it = list.children[Math.min(Math.max(to, 0), list.children.length - 1)];
+  list.scrollTo({ left: it.offsetLeft - first.offsetLeft, behavior });
+}
+
+let seen = 0;
+
+large.addEventListener("scroll", () => zoom.open && (seen = place(large)));
+small.addEventListener("scroll", () => {
+  thumbs.forEach((it, at) => it.setAttribute("aria-current", at === place(small)));
+});
+
+// Fits the screen, or is as large as it is, with the place that was pressed in the middle.
+function enlarge(button, { clientX, clientY, detail }) {
+  const before = button.firstElementChild.getBoundingClientRect();
+  const across = detail ? (clientX - before.x) / before.width : 0.5;
+  const down = detail ? (clientY - before.y) / before.height : 0.5;
+  const close = button.getAttribute("aria-pressed") !== "true";
+  button.setAttribute("aria-pressed", close);
+  const box = button.parentElement;
+  box.scrollTo(
+    close ? across * box.scrollWidth - box.clientWidth / 2 : 0,
+    close ? down * box.scrollHeight - box.clientHeight / 2 : 0,
+  );
+}
+
+document.addEventListener("click", (event) => {
+  const { target } = event;
+  const thumb = target.closest(".gallery-thumb");
+  const view = target.closest(".gallery-view a");
+  const button = target.closest(".zoom-picture");
+  const step = target.closest("[data-turn]");
+  if (thumb) {
+    event.preventDefault();
+    turn(small, thumbs.indexOf(thumb));
+  } else if (view && zoom.open) {
+    seen = [...small.children].indexOf(view.parentElement);
+    turn(large, seen, "instant");
+  } else if (button) enlarge(button, event);
+  else if (step) turn(large, seen + Number(step.dataset.turn));
+  else if (target.matches(".zoom-view")) zoom.close();
+});
+
+zoom.addEventListener("close", () => {
+  for (const it of zoom.querySelectorAll("[aria-pressed=true]")) it.setAttribute("aria-pressed", "false");
+  turn(small, seen, "instant");
+});
