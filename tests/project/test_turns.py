@@ -68,15 +68,16 @@ def test_of_eight_workers_at_once_one_has_the_turn() -> None:
 def length() -> int:
     """Of the queue of this test process."""
     with celery.app.connection_for_read() as broker:
-        declared = broker.default_channel.queue_declare(celery.app.conf.task_default_queue)
-        return int(declared.message_count)
+        channel: Any = broker.default_channel
+        return int(channel.queue_declare(celery.app.conf.task_default_queue).message_count)
 
 
 def test_while_no_worker_takes_anything_the_queue_grows_to_a_bound(monkeypatch, caplog) -> None:
     before = length()
     monkeypatch.setattr(celery, "LONGEST_QUEUE", before + 2)
-    entry = ScheduleEntry("x", expire_due.name, schedule=schedule(10), app=celery.app)
-    beat = Scheduler(celery.app, lazy=True)
+    app: Any = celery.app
+    entry = ScheduleEntry("x", expire_due.name, schedule=schedule(10), app=app)
+    beat = Scheduler(app, lazy=True)
     assert ask(expire_due)
     for _ in range(2):
         beat.apply_async(entry, producer=beat.producer, advance=False)

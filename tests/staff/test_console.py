@@ -12,7 +12,7 @@ from django.test import Client
 from django.urls import reverse
 
 from allo.admin_kit.base import ModelAdmin
-from allo.postgresql.auditing import findings
+from allo.postgresql.auditing import EVER, findings
 from inventory.models import Inventory
 from reservations import services
 from reservations.clock.audit import CHECKS, audit_stock
@@ -204,7 +204,7 @@ def test_a_release_asks_first_then_frees_and_records_actor_and_reason(support, f
 def audit_stock_in_tests() -> list[object]:
     """The audit's checks alone: an audit needs a transaction of its own."""
     with connection.cursor() as cursor:
-        return list(findings(cursor, CHECKS))
+        return list(findings(cursor, CHECKS, {"since": EVER}))
 
 
 def test_staff_may_extend_beyond_the_shoppers_limit(support, floor, settings) -> None:
