@@ -2,7 +2,7 @@ from django.db import migrations
 
 
 class Migration(migrations.Migration):
-    """Gave the roles what they do with orders, which `0011_roles_close_lists` does now: it needs
+    """Gave the roles what they do with orders, which `0012_roles_see_webhooks` does now: it needs
     permissions that later migrations declare."""
 
     dependencies = [

@@ -1,17 +1,13 @@
 from django.db import migrations
 
-from allo.staff import roles
-
-
-def apply(apps, schema_editor):
-    roles.apply(apps)
-
 
 class Migration(migrations.Migration):
-    # What declares the permissions that `allo.staff.roles` names.
+    """Let the roles close waiting lists, which `0012_roles_see_webhooks` does now: it needs
+    permissions that later migrations declare."""
+
     dependencies = [
         ("allo", "0010_roles_lift_cooldowns"),
         ("reservations", "0020_waiting_list"),
     ]
 
-    operations = [migrations.RunPython(apply, migrations.RunPython.noop)]
+    operations = []

@@ -12,3 +12,4 @@ from allo.settings.money import *
 from allo.settings.rules import *
 from allo.settings.security import *
 from allo.settings.site import *
+from allo.settings.webhooks import *

@@ -60,6 +60,7 @@ SECTIONS = {
         "reservations.IdempotencyKey",
         "outbox.Message",
     ),
+    "Webhooks": ("outbox.Webhook", "outbox.Delivery", "outbox.Event"),
     "Access": (
         "auth.User",
         "auth.Group",

@@ -10,6 +10,7 @@ from collections.abc import Collection, Container, Iterable, Iterator, Sequence
 from typing import Any
 from uuid import UUID
 
+from allo.outbox.hooks.writing import WANTED
 from allo.postgresql import trips
 from allo.postgresql.trips import Rows, Statement
 from reservations.engine import counting, locks, sql
@@ -23,7 +24,7 @@ from reservations.exceptions import IdempotencyConflict
 from reservations.models import IdempotencyKey, Reservation
 
 FIELDS = [field.attname for field in Reservation._meta.concrete_fields]
-NOW_AND_PENDING_OF = sql.NOW_AND_PENDING_OF.format(fields=", ".join(FIELDS))
+NOW_AND_PENDING_OF = sql.NOW_AND_PENDING_OF.format(wanted=WANTED, fields=", ".join(FIELDS))
 # How many dead holds are expired per statement while the row is locked, until enough is available.
 EXPIRE_AT_ONCE = 200
 COMMIT = Statement("COMMIT")
@@ -35,12 +36,14 @@ def open_books(commands: Sequence[Command], patience: Patience) -> Books:
     wanted = _wanted(commands)
     statements = _statements(commands, wanted, patience)
     found = dict(zip(statements, trips.run(list(statements.values())), strict=True))
-    books = Books(found["now"][0][0], (Stock(*row) for row in found["stocks"]))
+    now, heard, *_ = found["now"][0]
+    books = Books(now, (Stock(*row) for row in found["stocks"]))
+    books.telling.wanted = heard
     for pk, *product in found.get("prices", ()):
         # A row whose lock was skipped is not in the books.
         if stock := books.stocks.get(pk):
             stock.describe(*product)
-    pending = (row for _, *row in found["now"] if row[0])
+    pending = (row for _, _, *row in found["now"] if row[0])
     for row in (*found.get("reservations", ()), *pending):
         books.remember(Reservation.from_db("default", FIELDS, row))
     counting.fill(books, found)
@@ -152,6 +155,7 @@ def write(books: Books, *, commit: bool) -> None:
     statements += _making_room(books, replaced.values())
     if steps := [Statement(*step) for step in _steps(books, replaced)]:
         statements.append(sql.in_one(steps))
+    statements += books.telling.statements()
     statements += _also(books.after)
     if commit:
         statements.append(COMMIT)

@@ -12,6 +12,7 @@ from inventory.models import StockMovement
 from reservations.models import IdempotencyKey
 from reservations.waiting import services
 from tests.checkout.orders import brought, opened, refund
+from tests.hooks.hearing import hears
 from tests.joining import waiting
 from tests.reservations.test_verbs import hold
 from tests.shopping import holding, key, press, press_reserve
@@ -36,7 +37,7 @@ MODELS = [
     for model in apps.get_app_config(app).get_models()
     if model.__name__ not in FILES | INDEXES | COUNTERS | OWN | SECRETS
 ]
-WRITABLE = {"ApiToken", "Category", "CooldownLift", "Product", "Warehouse"}
+WRITABLE = {"ApiToken", "Category", "CooldownLift", "Product", "Warehouse", "Webhook"}
 
 
 def page(model, name: str, *args: object) -> str:
@@ -46,6 +47,7 @@ def page(model, name: str, *args: object) -> str:
 @pytest.fixture
 def _history() -> None:
     actor = User.objects.create_user("asha")
+    hears()
     closed = stocked(0, product="jug")
     waiting(closed)
     services.close(product_id=closed.product_id, reason="No more vases", by=actor)

@@ -181,5 +181,5 @@ def test_an_account_without_a_role_sees_no_numbers(day) -> None:
 def test_few_queries_however_much_there_is(day, django_assert_max_num_queries) -> None:
     client = signed_in("Viewer")
     client.get("/admin/")
-    with django_assert_max_num_queries(22):
+    with django_assert_max_num_queries(23):
         client.get("/admin/")
