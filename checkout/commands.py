@@ -167,6 +167,7 @@ class Decide(Command):
         right = not given_up and money.left == order.total_paise and money.currency == "INR"
         if order.state == State.OPEN and right and bags.sell_all(books, self.lines):
             order.state = State.PLACED
+            statements.tell_placed(books, self.order_id)
             return Charge.Decision.TAKE
         return Charge.Decision.GIVE_BACK
 

@@ -1,4 +1,4 @@
-"""The events of orders, from which live updates are made."""
+"""The events of orders, from which live updates are made, and what webhooks get."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,7 +8,9 @@ from django.db import transaction
 
 from allo.live.events import publish_events
 from allo.live.message import Message, micros
+from allo.outbox.hooks import writing
 from checkout.models import Order
+from checkout.orders import statements
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +27,16 @@ def order_topic(pk: UUID) -> str:
     return f"order:{pk}"
 
 
-def publish_order(order: Order, at: datetime | None) -> None:
-    """After the commit, to the pages that show it; `at` by the database's clock."""
+def publish_order(order: Order, at: datetime | None, kind: str = "") -> None:
+    """After the commit, to the pages that show it; `at` by the database's clock. With a `kind` to
+    webhooks as well, as it is now in this transaction."""
     assert at is not None
     event = OrderChanged(order.pk, at)
     transaction.on_commit(lambda: publish_events([event]), robust=True)
+    if kind:
+        tell(order, kind)
+
+
+def tell(order: Order, kind: str) -> None:
+    """Webhooks alone."""
+    writing.write(statements.TOLD, [[kind], [order.pk]])

@@ -12,7 +12,7 @@ from django.db.models import Count, F, Max
 from django.db.models.functions import Now
 
 from checkout import due, mail
-from checkout.events import publish_order
+from checkout.events import publish_order, tell
 from checkout.models import Charge, Order, Payment, Refund
 from checkout.orders import reading, serials
 from checkout.payments.base import Fact, Money, Returned, ReturnState, Seen
@@ -53,7 +53,14 @@ def refund_is(refund: Refund, returned: Returned) -> bool:
     moved = forward.update(state=state, reference=returned.reference)
     if moved and state is ReturnState.DONE:
         mail.refunded(refund)
+        _tell_refunded(refund)
     return bool(moved)
+
+
+def _tell_refunded(refund: Refund) -> None:
+    """Money that bought nothing was never the order's."""
+    if refund.charge.decision == Charge.Decision.TAKE:
+        tell(refund.charge.order, "order.refunded")
 
 
 @transaction.atomic
@@ -100,13 +107,15 @@ def _made_there(charge: Charge, returned: Returned) -> None:
     if charge.refunded_paise + returned.amount > charge.amount:
         asked = Refund.objects.filter(charge=charge, state=Refund.State.ASKED)
         asked.update(state=Refund.State.FAILED)
-    Refund.objects.create(
+    made = Refund.objects.create(
         charge=charge,
         amount=returned.amount,
         reason="Made at the provider",
         state=returned.state,
         reference=returned.reference,
     )
+    if returned.state is ReturnState.DONE:
+        _tell_refunded(made)
 
 
 def _give_back(charge: Charge, now: datetime) -> None:
@@ -137,7 +146,7 @@ def _pay(order: Order, charge: Charge) -> None:
     order.refresh_from_db()
     # P7. In the transaction of the move to `paid`.
     mail.receipt(order)
-    publish_order(order, order.paid_at)
+    publish_order(order, order.paid_at, "order.paid")
     if settings.SELLER_GSTIN:
         serials.give_number(order)
 

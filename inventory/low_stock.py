@@ -1,4 +1,4 @@
-"""Writes a mail to staff when a row becomes low, once each time.
+"""Writes a mail to staff, and an event for webhooks, when a row becomes low, once each time.
 
 Run by the clock, not by the sale, which must stay fast.
 """
@@ -6,13 +6,30 @@ Run by the clock, not by the sale, which must stay fast.
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models.functions import Now
 
 from allo.outbox import services as outbox
+from allo.outbox.hooks import writing
 from inventory.models import Inventory, LowStock
 
 ROWS_NAMED = 100
+NOTE = """
+    INSERT INTO inventory_lowstock (inventory_id) SELECT unnest(%s::bigint[])
+    ON CONFLICT DO NOTHING RETURNING inventory_id
+"""
+TOLD = """
+    SELECT row.id AS n, 'stock.low' AS kind, 'stock:' || row.id AS subject,
+        clock_timestamp() AS at, jsonb_build_object(
+            'product', product.slug, 'name', product.name, 'warehouse', warehouse.code,
+            'total_units', row.total_units, 'reserved_units', row.reserved_units,
+            'available', row.total_units - row.reserved_units, 'low_from', row.low_stock_threshold
+        ) AS data
+    FROM inventory_inventory AS row
+    JOIN catalog_product AS product ON product.id = row.product_id
+    JOIN inventory_warehouse AS warehouse ON warehouse.id = row.warehouse_id
+    WHERE row.id = ANY(%s::bigint[])
+"""
 
 
 def watch() -> int:
@@ -20,10 +37,17 @@ def watch() -> int:
     many rows."""
     low = Inventory.objects.low()
     LowStock.objects.exclude(inventory__in=low).delete()
-    LowStock.objects.bulk_create(
-        [LowStock(inventory=row) for row in low.filter(lowstock=None)], ignore_conflicts=True
-    )
+    _note([row.pk for row in low.filter(lowstock=None)])
     return _notify() if settings.STAFF_EMAILS else 0
+
+
+@transaction.atomic
+def _note(rows: list[int]) -> None:
+    """Of two workers one writes the row and its event."""
+    if rows:
+        with connection.cursor() as cursor:
+            new = cursor.execute(NOTE, [rows]).fetchall()
+        writing.write(TOLD, [[row for (row,) in new]])
 
 
 @transaction.atomic

@@ -120,11 +120,14 @@ def _add(responses: dict[int, Any], kind: Kind) -> None:
     examples[kind.code] = {"summary": kind.title, "value": kind.example}
 
 
-def complete(api: NinjaAPI, security_schemes: Mapping[str, Any]) -> dict[str, Any]:
+def complete(
+    api: NinjaAPI, security_schemes: Mapping[str, Any], webhooks: Mapping[str, Any]
+) -> dict[str, Any]:
     """The whole schema as plain JSON."""
     schema: dict[str, Any] = json.loads(json.dumps(api.get_openapi_schema(path_prefix="api/")))
     schema["components"]["schemas"]["Problem"] = PROBLEM
     schema["components"]["securitySchemes"] = dict(security_schemes)
+    schema["webhooks"] = dict(webhooks)
     if not schema["servers"]:
         del schema["servers"]
     return schema

@@ -10,7 +10,7 @@ def apply(apps, schema_editor):
 class Migration(migrations.Migration):
     # What declares the permissions that `allo.staff.roles` names.
     dependencies = [
-        ("allo", "0011_roles_close_lists"),
+        ("allo", "0012_roles_see_webhooks"),
         ("site", "0001_pages_of_a_shop"),
     ]
 

@@ -6,4 +6,4 @@ class OutboxConfig(AppConfig):
     name = "allo.outbox"
 
     def ready(self) -> None:
-        autodiscover_modules("mail")
+        autodiscover_modules("mail", "webhooks")

@@ -13,3 +13,4 @@ from allo.settings.rules import *
 from allo.settings.security import *
 from allo.settings.site import *
 from allo.settings.watching import *
+from allo.settings.webhooks import *

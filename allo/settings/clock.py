@@ -53,6 +53,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 60,
         "options": {"expires": 59},
     },
+    "deliver-events": {
+        "task": "allo.outbox.tasks.deliver_events",
+        "schedule": 2,
+        "options": {"expires": 1.5},
+    },
     "prune-messages": {"task": "allo.outbox.tasks.prune", "schedule": crontab(minute=57)},
     "prune-codes": {"task": "allo.codes.tasks.prune", "schedule": crontab(minute=17)},
     # An upload queues this at once; the schedule is for files whose worker was not running, or

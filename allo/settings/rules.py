@@ -55,6 +55,7 @@ KEEP_IMPORTS_DAYS = env.int("KEEP_IMPORTS_DAYS", default=30)
 KEEP_IMPORT_LINES_DAYS = env.int("KEEP_IMPORT_LINES_DAYS", default=365)
 KEEP_SIGN_INS_DAYS = env.int("KEEP_SIGN_INS_DAYS", default=90)
 KEEP_MESSAGES_DAYS = env.int("KEEP_MESSAGES_DAYS", default=90)
+KEEP_EVENTS_DAYS = env.int("KEEP_EVENTS_DAYS", default=30)
 KEEP_DROPPED_ORDERS_DAYS = env.int("KEEP_DROPPED_ORDERS_DAYS", default=30)
 KEEP_DRAFTS_DAYS = env.int("KEEP_DRAFTS_DAYS", default=30)
 KEEP_NETWORKS_DAYS = env.int("KEEP_NETWORKS_DAYS", default=30)
@@ -64,6 +65,8 @@ KEEP_VISITORS_DAYS = env.int("KEEP_VISITORS_DAYS", default=180)
 ORDER_RETENTION_YEARS = env.int("ORDER_RETENTION_YEARS", default=8)
 # Below these the shop would forget what it still works with.
 for _name, _least in {
+    # Events are tried for a day.
+    "KEEP_EVENTS_DAYS": 2,
     "KEEP_DROPPED_ORDERS_DAYS": 2,
     "KEEP_DRAFTS_DAYS": 2,
     "KEEP_NETWORKS_DAYS": 2,

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_safe
 from allo.api_kit import fresh, openapi
 from allo.api_kit.api import Api
 from allo.api_kit.problems import MOST_BYTES
+from allo.site import webhooks
 from allo.site.docs import SOURCES
 from allo.site.reference import Reference
 from allo.web.parts import always_fresh
@@ -43,7 +44,7 @@ SHARED = {"products", "product", "warehouses"}
 
 @lru_cache(maxsize=1)
 def schema() -> dict[str, Any]:
-    return openapi.complete(api, SECURITY_SCHEMES)
+    return openapi.complete(api, SECURITY_SCHEMES, webhooks.schemas())
 
 
 @lru_cache(maxsize=1)

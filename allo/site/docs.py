@@ -111,6 +111,11 @@ SOURCES = (
         "API",
         "Who may call Allo's JSON API, and its tokens, keys, lists, caching and refusals.",
     ),
+    Source(
+        "docs/webhooks.md",
+        "Webhooks",
+        "What other systems hear of Allo's events: signatures, order, tries, the catalogue.",
+    ),
 )
 
 

@@ -55,9 +55,19 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
+class Event:
+    """What a webhook posts."""
+
+    name: str
+    says: SafeString
+    body: SafeString
+
+
+@dataclass(frozen=True, slots=True)
 class Reference:
     says: list[SafeString]
     groups: list[tuple[str, list[Call]]]
+    events: list[Event]
     problems: list[tuple[str, str, str]]
 
     @classmethod
@@ -68,7 +78,9 @@ class Reference:
                 call = _call(schema, path, method, operation)
                 groups.setdefault(operation["tags"][0], []).append(call)
         paragraphs = schema["info"]["description"].split("\n\n")
-        return cls([*map(inline, paragraphs)], [*groups.items()], _problems(schema))
+        return cls(
+            [*map(inline, paragraphs)], [*groups.items()], _events(schema), _problems(schema)
+        )
 
 
 def _call(schema: Json, path: str, method: str, operation: Json) -> Call:
@@ -162,6 +174,18 @@ def _problems(schema: Json) -> list[tuple[str, str, str]]:
         for code, example in content.get("examples", {}).items()
     }
     return [(code, status, title) for status, code, title in sorted(found)]
+
+
+def _events(schema: Json) -> list[Event]:
+    found = ((name, item["post"]) for name, item in schema["webhooks"].items())
+    return [
+        Event(
+            name,
+            inline(post["summary"]),
+            _json(post["requestBody"]["content"]["application/json"]["example"]),
+        )
+        for name, post in found
+    ]
 
 
 def _json(value: Any) -> SafeString:

@@ -10,5 +10,7 @@ class StaffConfig(AdminConfig):
         super().ready()
         import_module("allo.staff.attempts")
         import_module("allo.staff.messages")
+        import_module("allo.staff.webhooks")
+        import_module("allo.staff.deliveries")
         # Loads the shop's Celery application, so that tasks queued by the admin reach its broker.
         import_module("allo.celery")

@@ -15,7 +15,7 @@ from django.db.models.functions import Coalesce, Now, TruncHour
 from django.utils import timezone
 
 from allo.admin_kit.chart import Chart, Column
-from allo.outbox.models import Message
+from allo.outbox.models import Delivery, Message, Webhook
 from checkout.staff import today
 from checkout.unsettled import unsettled
 from inventory.models import Inventory
@@ -179,6 +179,18 @@ def _mail() -> dict[str, Any]:
     return {"late": found.get("waiting"), "given_up": "given up" in found}
 
 
+def _webhooks() -> dict[str, Any]:
+    """What is wrong with them; nothing if the shop has none."""
+    kept = {webhook.pk: webhook for webhook in Webhook.objects.kept()}
+    if not kept:
+        return {}
+    return {
+        "paused": any(webhook.paused_at for webhook in kept.values()),
+        "late": Delivery.objects.late().first(),
+        "given_up": Delivery.objects.given_up().filter(webhook__in=kept).exists(),
+    }
+
+
 PARTS: dict[str, Callable[[], dict[str, Any]]] = {
     "checkout.view_order": today.orders,
     "checkout.view_charge": lambda: {"unsettled": unsettled()},
@@ -189,4 +201,5 @@ PARTS: dict[str, Callable[[], dict[str, Any]]] = {
     },
     "reservations.view_auditrun": lambda: {"audits": _audits()},
     "outbox.view_message": lambda: {"mail": _mail()},
+    "outbox.view_delivery": lambda: {"webhooks": _webhooks()},
 }

@@ -35,7 +35,7 @@ SECTIONS = {
         "auth.User",
         "auth.Group",
     ),
-    "Settings": ("site.Page", "reservations.ApiToken"),
+    "Settings": ("site.Page", "reservations.ApiToken", "outbox.Webhook"),
 }
 RECORDS = "Records"
 # Pages that are no list of a model: section, name, view, and the permission for it.

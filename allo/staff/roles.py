@@ -27,7 +27,10 @@ VIEW = (
     "inventory.view_stockimportrow",
     "inventory.view_stockmovement",
     "inventory.view_warehouse",
+    "outbox.view_delivery",
+    "outbox.view_event",
     "outbox.view_message",
+    "outbox.view_webhook",
     "reservations.view_apitoken",
     "reservations.view_auditrun",
     "reservations.view_idempotencykey",
@@ -63,6 +66,9 @@ CATALOGUE = (
 )
 PAGES = ("site.change_page",)
 MAIL = ("outbox.retry_message",)
+AGAIN = ("outbox.send_again",)
+# What another system hears of everything is for those who decide which systems there are.
+WEBHOOKS = ("outbox.add_webhook", "outbox.change_webhook")
 # Money back, also by ending the order.
 MONEY_BACK = ("checkout.refund_order", "checkout.cancel_order")
 # What somebody sees who packs: orders and where their stock is, and no API tokens or audits.
@@ -89,12 +95,14 @@ ROLES = {
     "Viewer": VIEW,
     "Stock keeper": VIEW + STOCK,
     "Packer": PARCELS + FULFIL,
-    "Support": VIEW + HOLDS + LISTS + MAIL + MONEY_BACK,
+    "Support": VIEW + HOLDS + LISTS + MAIL + AGAIN + MONEY_BACK,
     "Manager": VIEW
     + STOCK
     + HOLDS
     + LISTS
     + MAIL
+    + AGAIN
+    + WEBHOOKS
     + MONEY_BACK
     + FULFIL
     + CATALOGUE

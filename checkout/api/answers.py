@@ -6,8 +6,8 @@ from allo.api_kit.fresh import encode
 from allo.api_kit.problems import Kind
 from checkout.models import Order
 from checkout.payments.base import AuthenticationNeeded
-from reservations.api import answers
 from reservations.engine.idempotency import Reply
+from reservations.facts import facts as facts_of
 from reservations.models import Reservation
 
 PAYMENT_REQUIRED = Kind(
@@ -65,7 +65,7 @@ def to_approve(needed: AuthenticationNeeded) -> Reply:
 
 def facts(reservation: Reservation, order: str | None) -> dict[str, Any]:
     inventory = reservation.inventory
-    said = answers.facts(reservation, inventory.product.slug, inventory.warehouse.code)
+    said = facts_of(reservation, inventory.product.slug, inventory.warehouse.code)
     return {**said, "order": order}
 
 

@@ -22,8 +22,9 @@ from reservations.api import openapi
 from reservations.api.acting import act
 from reservations.api.callers import Merchant, Scope
 from reservations.api.guard import ApiRequest, Guard
-from reservations.api.openapi import ENDED, EXAMPLE
+from reservations.api.openapi import ENDED
 from reservations.models import Reservation
+from reservations.webhooks import HELD as EXAMPLE
 
 router = Router(tags=["Reservations"])
 

@@ -67,7 +67,7 @@ def restock_and_cancel(
     order.refresh_from_db()
     OrderEvent.objects.create(order=order, what="cancel", who=actor, note=note)
     mail.cancelled(order)
-    publish_order(order, order.cancelled_at)
+    publish_order(order, order.cancelled_at, "order.cancelled")
 
 
 def _lock(order: Order) -> None:

@@ -27,7 +27,7 @@ LONGEST_NOTE = 200
 def pack(order: Order, *, actor: User, note: str = "") -> None:
     _move(order, State.PAID, State.PACKED)
     _record(order, "pack", actor, note)
-    publish_order(order, order.packed_at)
+    publish_order(order, order.packed_at, "order.packed")
 
 
 @transaction.atomic
@@ -53,7 +53,8 @@ def ship(
         _move(order, State.PACKED, State.SHIPPED)
     _record(order, "ship", actor, f"From {warehouse.name}. {note}".strip())
     mail.shipped(order, warehouse.code)
-    publish_order(order, order.order_lines.aggregate(at=Max("shipped_at"))["at"])
+    sent_at = order.order_lines.aggregate(at=Max("shipped_at"))["at"]
+    publish_order(order, sent_at, "order.shipped")
 
 
 @transaction.atomic
@@ -91,14 +92,14 @@ def hand_over(order: Order, *, actor: User, note: str = "") -> None:
     _move(order, State.PACKED, State.SHIPPED)
     _move(order, State.SHIPPED, State.DELIVERED)
     _record(order, "hand over", actor, note)
-    publish_order(order, order.delivered_at)
+    publish_order(order, order.delivered_at, "order.delivered")
 
 
 @transaction.atomic
 def deliver(order: Order, *, actor: User, note: str = "") -> None:
     _move(order, State.SHIPPED, State.DELIVERED)
     _record(order, "deliver", actor, note)
-    publish_order(order, order.delivered_at)
+    publish_order(order, order.delivered_at, "order.delivered")
 
 
 @dataclass(frozen=True, slots=True)

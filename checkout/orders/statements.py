@@ -3,7 +3,8 @@
 from typing import Any
 from uuid import UUID
 
-from reservations.engine.books import Books
+from allo.outbox.hooks import writing
+from reservations.engine.books import Also, Books
 from reservations.engine.locks import Above
 
 ORDERS, CHARGES, PAYMENTS, UNCLOSED = "orders", "charges", "payments", "unclosed payments"
@@ -83,6 +84,41 @@ CHARGE = """
     FROM unnest(%s::uuid[], %s::uuid[], %s::text[], %s::text[], %s::bigint[], %s::text[],
         %s::text[], %s::text[]) AS charge
 """
+_TIME = """to_char({0} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""
+_TIMES = ", ".join(
+    f"'{state}_at', {_TIME.format(f'sale.{state}_at')}"
+    for state in ("placed", "paid", "packed", "shipped", "delivered", "cancelled")
+)
+# What webhooks get of orders: nothing of the buyer, nor how to follow a parcel.
+_TOLD = """
+    SELECT told.n, told.kind, sale.id::text AS subject, clock_timestamp() AS at, jsonb_build_object(
+        'number', sale.number, 'state', sale.state, 'total_paise', sale.total_paise,
+        'shipping_paise', sale.shipping_paise, 'currency', 'INR', {times},
+        'refunded_paise', (
+            SELECT coalesce(sum(charge.refunded_paise), 0) FROM checkout_charge AS charge
+            WHERE charge.order_id = sale.id AND charge.decision = 'take'
+        ),
+        'lines', (
+            SELECT jsonb_agg(jsonb_build_object(
+                'reservation', line.reservation_id, 'product', product.slug, 'name', line.name,
+                'warehouse', warehouse.code, 'quantity', line.quantity,
+                'unit_paise', line.unit_paise, 'total_paise', line.unit_paise * line.quantity,
+                'shipped_at', {shipped_at}
+            ) ORDER BY line.id)
+            FROM checkout_orderline AS line
+            JOIN reservations_reservation AS held ON held.id = line.reservation_id
+            JOIN inventory_inventory AS row ON row.id = held.inventory_id
+            JOIN catalog_product AS product ON product.id = row.product_id
+            JOIN inventory_warehouse AS warehouse ON warehouse.id = row.warehouse_id
+            WHERE line.order_id = sale.id AND line.active
+        )
+    ) AS data
+    FROM unnest(%s::text[], %s::uuid[]) WITH ORDINALITY AS told(kind, id, n)
+    JOIN checkout_order AS sale ON sale.id = told.id
+"""
+TOLD = _TOLD.format(times=_TIMES, shipped_at=_TIME.format("line.shipped_at"))
+WRITE_TOLD = writing.statement(TOLD)
+PLACED = "order.placed"
 
 
 class OrderRow:
@@ -126,3 +162,9 @@ def given_up(payment_id: UUID) -> Above:
 
 def unclosed_payments_of(order_id: UUID) -> Above:
     return Above(5, UNCLOSED, READ_UNCLOSED, (order_id,), many=True)
+
+
+def tell_placed(books: Books, order_id: UUID) -> None:
+    """Webhooks. After the charge, whose trigger places the order."""
+    if PLACED in books.telling.wanted:
+        books.after.append(Also(WRITE_TOLD, (PLACED, order_id), rank=7))

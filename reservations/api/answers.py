@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -29,6 +28,7 @@ from reservations.exceptions import (
     ReservationError,
     WaitingRoom,
 )
+from reservations.facts import facts, instant
 from reservations.models import Reservation
 from reservations.services import Verb
 
@@ -136,28 +136,6 @@ KINDS = {
 Render = Callable[[Outcome], Reply]
 
 
-def facts(reservation: Reservation, product: str, warehouse: str) -> dict[str, Any]:
-    """The id comes first, where `address` reads it."""
-    return {
-        "id": str(reservation.pk),
-        "status": str(reservation.status),
-        "product": product,
-        "name": reservation.name,
-        "warehouse": warehouse,
-        "quantity": reservation.quantity,
-        "unit_paise": reservation.unit_paise,
-        "total_paise": reservation.total_paise,
-        "currency": "INR",
-        "created_at": _instant(reservation.created_at),
-        "expires_at": _instant(reservation.expires_at),
-        "ended_at": reservation.ended_at and _instant(reservation.ended_at),
-        "ended_by": reservation.ended_by,
-        "withdrawn": reservation.withdrawn or None,
-        "renewals": reservation.renewals,
-        "renewals_left": reservation.renewals_left,
-    }
-
-
 def address(reservation_id: UUID | str) -> str:
     return f"/api/reservations/{reservation_id}"
 
@@ -229,8 +207,8 @@ _SAID: dict[type[ReservationError], Callable[[Any], dict[str, Any]]] = {
     AlreadyHeld: lambda it: {"id": str(it.reservation_id), "quantity": it.quantity},
     QuantityChanged: lambda it: {"quantity": it.quantity},
     PriceChanged: lambda it: {"unit_paise": it.unit_paise, "price_paise": it.now_paise},
-    CoolingDown: lambda it: {"until": _instant(it.until)},
-    NotOpen: lambda it: {"opens_at": _instant(it.opens_at), "retry_after": it.seconds},
+    CoolingDown: lambda it: {"until": instant(it.until)},
+    NotOpen: lambda it: {"opens_at": instant(it.opens_at), "retry_after": it.seconds},
     LimitReached: lambda it: {"limit": it.limit, "maximum": it.maximum},
     NotPending: lambda it: {"reservation_status": str(it.status), "ended_by": it.ended_by},
 }
@@ -240,7 +218,3 @@ def shut_out(refusal: WaitingRoom, slug: str) -> HttpResponse:
     """With the address at which a person takes a place."""
     room = settings.SITE_URL + reverse("reservations:wait", args=[slug])
     return response(Reply(WAITING_ROOM.status, WAITING_ROOM.body(str(refusal), {"room": room})))
-
-
-def _instant(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -16,9 +16,10 @@ from reservations.api import answers, openapi
 from reservations.api.acting import act, once_of
 from reservations.api.callers import INSUFFICIENT_SCOPE, Scope
 from reservations.api.guard import ApiRequest, Guard
-from reservations.api.openapi import ENDED, EXAMPLE, TOKEN
+from reservations.api.openapi import ENDED, TOKEN
 from reservations.api.schemas import Held, NewlyHeld, Quantity, Wanted
 from reservations.exceptions import InsufficientStock, WaitingRoom
+from reservations.webhooks import HELD as EXAMPLE
 
 router = Router(tags=["Reservations"])
 

@@ -8,26 +8,9 @@ from allo.api_kit import openapi, problems
 from allo.web.idempotency_key import PATTERN, REPLAY
 from reservations.api import answers
 from reservations.api.callers import INSUFFICIENT_SCOPE, INVALID_KEY, INVALID_TOKEN
+from reservations.webhooks import ENDED as ENDED_ONE
 
-EXAMPLE = {
-    "id": "7f3c5d0a-6c3e-4b7e-9a51-2f8d3f0c9b11",
-    "status": "pending",
-    "product": "tidal",
-    "name": "Tidal",
-    "warehouse": "blr-01",
-    "quantity": 2,
-    "unit_paise": 385000,
-    "total_paise": 770000,
-    "currency": "INR",
-    "created_at": "2026-11-23T06:30:00.120000Z",
-    "expires_at": "2026-11-23T06:40:00.120000Z",
-    "ended_at": None,
-    "ended_by": None,
-    "withdrawn": None,
-    "renewals": 0,
-    "renewals_left": 2,
-}
-ENDED = {"ended_at": "2026-11-23T06:33:10.480000Z", "ended_by": "holder"}
+ENDED = {name: ENDED_ONE[name] for name in ("ended_at", "ended_by")}
 TOKEN = "hold_fzxdCmw-S36aUS-NPwybEQ:1xOqhY:u3zGm0l2b6r2h5k7m9p1s3v5x7z9B1D3F5H7J9L1N3P"  # noqa: S105
 
 KEY = {

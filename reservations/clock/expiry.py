@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from allo.live.events import Event
 from allo.metrics import counters
+from allo.outbox.hooks.writing import WANTED, is_wanted
 from allo.postgresql import trips
 from allo.postgresql.faults import is_locked
 from allo.postgresql.trips import Statement
@@ -18,6 +19,7 @@ from inventory.events import StockChanged, publish
 from inventory.locks import locking
 from reservations.engine import locks, sql
 from reservations.engine.events import Happened, ReservationEvent
+from reservations.engine.telling import KINDS, Telling
 from reservations.models import Reservation, Sweep
 from reservations.waiting import endings
 from reservations.waiting import services as waiting
@@ -26,6 +28,8 @@ from reservations.waiting import services as waiting
 BATCH = 1000
 # At most so many events per batch; other open pages see the end by their own countdown.
 MOST_PUBLISHED = 100
+# With webhooks that hear of each end, more is written while its rows are locked.
+BATCH_WHEN_HEARD = 100
 # Ids per lookup. Each lookup first skips the index entries that this run has expired, so few large
 # lookups are cheaper.
 LOOK_AHEAD = 10 * BATCH
@@ -34,6 +38,9 @@ LOOK_AHEAD = 10 * BATCH
 # server may undo the last batches, but none that a later commit was built on. What is undone is
 # still due, and the next sweep expires it.
 COMMIT_SOON = "SET LOCAL synchronous_commit = off"
+COMMIT_ON_DISK = "SET LOCAL synchronous_commit TO DEFAULT"
+EXPIRE_DUE = sql.EXPIRE_DUE.format(wanted=WANTED)
+EXPIRED = KINDS[Happened.EXPIRED]
 
 # Ids as text, as they are only passed on.
 Due = QuerySet[Reservation, tuple[str, int]]
@@ -48,6 +55,7 @@ def expire_due(*, batch: int = BATCH) -> Sweep:
     of these at its end, and leaves those it cannot lock to the next run.
     """
     run = Sweep(started_at=timezone.now(), expired=0)
+    batch = min(batch, BATCH_WHEN_HEARD) if is_wanted(EXPIRED) else batch
     passed_over: set[int] = set()
     while due := _due().exclude(inventory__in=passed_over)[:LOOK_AHEAD]:
         for start in range(0, len(due), batch):
@@ -90,9 +98,11 @@ def _expire(due: Due, run: Sweep, *, wait: bool = False) -> set[int]:
             cursor.execute(locks.PATIENCE, [f"{locks.BRIEFLY_MS}"])
         locked = set(locking(wanted, skip_locked=not wait).values_list("pk", flat=True))
         ids = [pk for pk, row in due if row in locked]
-        ((row,),) = trips.run([Statement(sql.EXPIRE_DUE, [ids, MOST_PUBLISHED, MOST_PUBLISHED])])
-    expired, lateness, *changed = row
-    events = _events(*changed)
+        ((row,),) = trips.run([Statement(EXPIRE_DUE, [ids, MOST_PUBLISHED])])
+        expired, lateness, at, stocks, ended, holders, heard = row
+        if ended and EXPIRED in heard:
+            _tell(ended, at)
+    events = _events(at, stocks, ended, holders)
     transaction.on_commit(lambda: publish(events), robust=True)
     counters.RESERVATIONS.labels(Happened.EXPIRED.value).inc(expired)
     run.expired += expired
@@ -100,11 +110,22 @@ def _expire(due: Due, run: Sweep, *, wait: bool = False) -> set[int]:
     return wanted - locked
 
 
+def _tell(ids: list[UUID], at: datetime) -> None:
+    """Webhooks, as the engine tells them. They may hear of it as soon as it is committed, so it is
+    on the disk by then."""
+    with connection.cursor() as cursor:
+        cursor.execute(COMMIT_ON_DISK)
+    telling = Telling([EXPIRED])
+    for reservation in Reservation.objects.filter(pk__in=ids).order_by("expires_at", "pk"):
+        telling.tell(EXPIRED, reservation, at)
+    trips.run(list(telling.statements()))
+
+
 def _events(
     at: datetime, stocks: list[dict[str, Any]] | None, ids: list[UUID], holders: list[str]
 ) -> list[Event]:
     """The events of what the statement changed, as the engine makes them."""
-    ended = zip(ids, holders, strict=True)
+    ended = zip(ids[:MOST_PUBLISHED], holders, strict=True)
     return [
         *(StockChanged(at=at, **stock) for stock in stocks or ()),
         *(ReservationEvent(Happened.EXPIRED, pk, holder, at) for pk, holder in ended),

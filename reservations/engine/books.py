@@ -15,6 +15,7 @@ from reservations.engine.events import Happened, ReservationEvent
 from reservations.engine.holder import around, places_around
 from reservations.engine.idempotency import Name, Once, Outcome, Reply
 from reservations.engine.stock import Stock
+from reservations.engine.telling import Telling
 from reservations.exceptions import IdempotencyConflict, InFlight, NotPending, ReservationExpired
 from reservations.models import Reservation
 
@@ -64,6 +65,7 @@ class Books:
         self.replied: list[tuple[Once, Reply, UUID | None]] = []
         self.refused: Counter[tuple[str, str]] = Counter()
         self.outcomes: Counter[tuple[str, str]] = Counter()  # by verb and word
+        self.telling = Telling()
         self.happened: list[ReservationEvent] = []
         self._reservations: dict[UUID, Reservation] = {}
         self._pending: dict[str, list[Reservation]] = defaultdict(list)
@@ -208,6 +210,7 @@ class Books:
 
     def _note(self, happened: Happened, of: Reservation, *, before: str = "") -> None:
         self.happened.append(ReservationEvent(happened, of.id, of.holder, self.now, before))
+        self.telling.note(happened, of, self.now)
 
     @property
     def events(self) -> list[Event]:

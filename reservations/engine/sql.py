@@ -123,11 +123,12 @@ REPLIES = """
 """
 
 # Run last: the time that decides about expiry must be read after every lock is taken. Returns at
-# least one row. LATERAL with OFFSET 0 looks each holder up by itself. The condition is `ended_at IS
-# NULL`, not `status = 'pending'`, so that only the index by holder fits: a plan made while few rows
-# were pending could choose another pending index, and read all of it during a drop.
+# least one row, with what webhooks want to hear of. LATERAL with OFFSET 0 looks each holder up by
+# itself. The condition is `ended_at IS NULL`, not `status = 'pending'`, so that only the index by
+# holder fits: a plan made while few rows were pending could choose another pending index, and read
+# all of it during a drop.
 NOW_AND_PENDING_OF = """
-    SELECT clock_timestamp(), found.*
+    SELECT clock_timestamp(), {wanted}, found.*
     FROM (VALUES (1)) AS always
     LEFT JOIN (
         unnest(%s::text[]) AS asked(holder)
@@ -223,6 +224,6 @@ EXPIRE_DUE = """
     )
     SELECT count(*), coalesce(extract(epoch FROM clock_timestamp() - min(expires_at)), 0)::float,
         clock_timestamp(), (SELECT json_agg(row_to_json(stock)) FROM stock),
-        ARRAY(SELECT id FROM expired LIMIT %s), ARRAY(SELECT holder FROM expired LIMIT %s)
+        ARRAY(SELECT id FROM expired), ARRAY(SELECT holder FROM expired LIMIT %s), {wanted}
     FROM expired
 """

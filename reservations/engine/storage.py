@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from allo.metrics import counters
+from allo.outbox.hooks.writing import WANTED
 from allo.postgresql import trips
 from allo.postgresql.trips import Rows, Statement
 from reservations.engine import counting, locks, sql
@@ -24,7 +25,7 @@ from reservations.exceptions import IdempotencyConflict
 from reservations.models import IdempotencyKey, Reservation
 
 FIELDS = [field.attname for field in Reservation._meta.concrete_fields]
-NOW_AND_PENDING_OF = sql.NOW_AND_PENDING_OF.format(fields=", ".join(FIELDS))
+NOW_AND_PENDING_OF = sql.NOW_AND_PENDING_OF.format(wanted=WANTED, fields=", ".join(FIELDS))
 # How many dead holds are expired per statement while the row is locked, until enough is available.
 EXPIRE_AT_ONCE = 200
 COMMIT = Statement("COMMIT")
@@ -37,12 +38,14 @@ def open_books(commands: Sequence[Command], patience: Patience) -> Books:
     statements = _statements(commands, wanted, patience)
     with counters.LOCKING.time():
         found = dict(zip(statements, trips.run(list(statements.values())), strict=True))
-    books = Books(found["now"][0][0], (Stock(*row) for row in found["stocks"]))
+    now, heard, *_ = found["now"][0]
+    books = Books(now, (Stock(*row) for row in found["stocks"]))
+    books.telling.wanted = heard
     for pk, *product in found.get("prices", ()):
         # A row whose lock was skipped is not in the books.
         if stock := books.stocks.get(pk):
             stock.describe(*product)
-    pending = (row for _, *row in found["now"] if row[0])
+    pending = (row for _, _, *row in found["now"] if row[0])
     for row in (*found.get("reservations", ()), *pending):
         books.remember(Reservation.from_db("default", FIELDS, row))
     counting.fill(books, found)
@@ -154,6 +157,7 @@ def write(books: Books, *, commit: bool) -> None:
     statements += _making_room(books, replaced.values())
     if steps := [Statement(*step) for step in _steps(books, replaced)]:
         statements.append(sql.in_one(steps))
+    statements += books.telling.statements()
     statements += _also(books.after)
     if commit:
         statements.append(COMMIT)

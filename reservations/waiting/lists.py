@@ -25,6 +25,7 @@ from reservations.engine.faults import refusing_faults
 from reservations.engine.locks import Patience
 from reservations.engine.stock import Stock
 from reservations.engine.storage import open_books, write
+from reservations.engine.telling import OFFER_MADE
 from reservations.exceptions import Busy
 from reservations.models import Reservation, WaitingEntry, WaitingEntryQuerySet
 from reservations.waiting import mail, sql
@@ -128,6 +129,7 @@ class LockedList:
                     Also(sql.OFFERED, (entry.pk, offer.pk, offer.created_at, units))
                 )
                 self.offered.append((entry, offer))
+                self.books.telling.tell(OFFER_MADE, offer, self.books.now)
 
     def _something_available(self) -> bool:
         return any(stock.available for stock in self.books.stocks.values())

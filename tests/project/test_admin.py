@@ -12,6 +12,7 @@ from inventory.models import StockMovement
 from reservations.models import IdempotencyKey
 from reservations.waiting import services
 from tests.checkout.orders import brought, opened, refund
+from tests.hooks.hearing import hears
 from tests.joining import waiting
 from tests.reservations.test_verbs import hold
 from tests.shopping import holding, key, press, press_reserve
@@ -37,7 +38,8 @@ MODELS = [
     if model.__name__ not in FILES | INDEXES | COUNTERS | OWN | SECRETS
 ]
 WRITABLE = {
-    "ApiToken", "Category", "CooldownLift", "Product", "ProductPicture", "Warehouse",
+    "ApiToken", "Category", "CooldownLift", "Page", "Product", "ProductPicture", "Warehouse",
+    "Webhook",
 }  # fmt: skip
 
 
@@ -48,6 +50,7 @@ def page(model, name: str, *args: object) -> str:
 @pytest.fixture
 def _history() -> None:
     actor = User.objects.create_user("asha")
+    hears()
     closed = stocked(0, product="jug")
     waiting(closed)
     services.close(product_id=closed.product_id, reason="No more vases", by=actor)

@@ -11,7 +11,7 @@ from django.core.management import get_commands
 
 from allo.api_kit import problems
 from allo.api_kit.problems import Kind
-from allo.site import docs
+from allo.site import api, docs
 from allo.site.docs import SOURCES, Source
 from allo.staff.roles import ROLES, STOCK
 from checkout.api import answers as paying
@@ -180,6 +180,16 @@ def test_every_role_is_documented_with_the_permissions_for_stock() -> None:
     assert ROLES.keys() <= roles
     words = set(CODE.findall(DOCUMENTS["docs/staff.md"]))
     assert {name.partition(".")[2] for name in STOCK} <= words
+
+
+def test_every_event_of_webhooks_is_documented_as_the_schema_has_it() -> None:
+    documented = {
+        name: cells[0] for name, cells in named("docs/webhooks.md").items() if "." in name
+    }
+    schema = api.schema()["webhooks"]
+    said = {name: item["post"]["summary"].removesuffix(".") for name, item in schema.items()}
+    test = {"webhook.test": documented["webhook.test"]}
+    assert documented == {name: says[0].lower() + says[1:] for name, says in said.items()} | test
 
 
 @pytest.mark.django_db

@@ -3,6 +3,7 @@
 import pytest
 from django.contrib.auth.models import Group, User
 
+from allo.outbox.models import Webhook
 from catalog.models import Category, Product
 from inventory.models import Warehouse
 from reservations.models import ApiToken, Reservation
@@ -45,6 +46,7 @@ def test_a_name_in_any_script_is_accepted(client, name) -> None:
     [
         ("catalog/product", Product), ("catalog/category", Category),
         ("inventory/warehouse", Warehouse), ("reservations/apitoken", ApiToken),
+        ("outbox/webhook", Webhook),
     ],
 )  # fmt: skip
 def test_invisible_names_in_the_admin_are_refused(admin_client, invisible, address, model) -> None:

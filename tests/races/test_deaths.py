@@ -7,12 +7,13 @@ import sys
 
 import pytest
 
-from allo.outbox.models import Message
+from allo.outbox.models import Delivery, Event, Message
 from reservations import services
 from reservations.clock.audit import audit_stock
 from reservations.clock.expiry import expire_due
 from reservations.exceptions import InsufficientStock, WaitingList
 from reservations.models import AdoptedHolder, IdempotencyKey, Reservation
+from tests.hooks.hearing import hears
 from tests.races.doomed import adopt, hold
 from tests.reservations.test_verbs import hold as made
 from tests.running import PROJECT, clean_environment, state_folder
@@ -33,23 +34,27 @@ def killed(what: str, point: str, row: int) -> None:
 
 
 def test_killed_before_commit_there_is_no_hold_and_the_key_is_free() -> None:
+    hears()
     row = stocked(5)
     killed("hold", "before-commit", row.pk)
     assert not Reservation.objects.exists()
     assert not IdempotencyKey.objects.exists()
+    assert not Event.objects.exists()
     answer = hold(row.pk, "k0")
     assert (answer.status, answer.replayed) == (201, False)
     assert audit_stock() == []
 
 
 def test_killed_after_commit_the_retry_gets_the_stored_answer() -> None:
+    hears()
     row = stocked(5)
     killed("hold", "after-commit", row.pk)
     reservation = Reservation.objects.get()
+    assert Delivery.objects.waiting().get().subject == str(reservation.pk)
     answer = hold(row.pk, "k0")
     assert (answer.status, answer.replayed) == (201, True)
     assert json.loads(answer.body) == {"id": str(reservation.pk)}
-    assert Reservation.objects.count() == 1
+    assert Reservation.objects.count() == Event.objects.count() == 1
     assert audit_stock() == []
 
 

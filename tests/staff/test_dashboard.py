@@ -183,5 +183,5 @@ def test_few_queries_however_much_there_is(day, django_assert_max_num_queries) -
     count_days()
     client = signed_in("Viewer")
     client.get("/admin/")
-    with django_assert_max_num_queries(26):
+    with django_assert_max_num_queries(27):
         client.get("/admin/")

@@ -1,0 +1,72 @@
+"""What staff do with webhooks. Each is one transaction."""
+
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.db.models import F
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from allo.outbox.hooks import signing
+from allo.outbox.hooks.addresses import checked
+from allo.outbox.hooks.catalogue import TEST
+from allo.outbox.models import Delivery, Event, Webhook
+
+
+def create(*, name: str, url: str, kinds: list[str], by: User) -> Webhook:
+    """With a secret of its own. Raises `BadAddress`."""
+    return Webhook.objects.create(
+        name=name, url=checked(url), kinds=kinds, secret=signing.new_secret(), created_by=by
+    )
+
+
+def rotate(webhook: Webhook) -> str:
+    """The new secret. The one before signs as well, for `OVERLAP`."""
+    secret = signing.new_secret()
+    kept = Webhook.objects.kept().filter(pk=webhook.pk)
+    kept.update(secret_before=F("secret"), secret=secret, rotated_at=Now())
+    return secret
+
+
+def pause(webhook: Webhook) -> bool:
+    """Its events go on to be written, and wait. False if it is not live."""
+    live = Webhook.objects.live().filter(pk=webhook.pk)
+    return bool(live.update(paused_at=Now(), paused_why="Staff paused it"))
+
+
+def resume(webhook: Webhook) -> bool:
+    """From the first event that waits. False if it is not paused."""
+    paused = Webhook.objects.kept().filter(pk=webhook.pk, paused_at__isnull=False)
+    return bool(
+        paused.update(
+            paused_at=None, paused_why="", failures=0, failing_since=None, next_try_at=Now()
+        )
+    )
+
+
+def end(webhook: Webhook) -> bool:
+    """For ever; what waits is given up, and its secrets are forgotten. False if it has ended."""
+    with transaction.atomic():
+        ended = Webhook.objects.kept().filter(pk=webhook.pk)
+        done = ended.update(ended_at=Now(), secret="", secret_before="")
+        Delivery.objects.waiting().filter(webhook=webhook).update(given_up_at=Now())
+    return bool(done)
+
+
+def test(webhook: Webhook) -> Delivery:
+    """Sends it an event that means nothing."""
+    with transaction.atomic():
+        event = Event.objects.create(
+            kind=TEST,
+            subject=f"webhook:{webhook.pk}",
+            at=timezone.now(),
+            data={"webhook": webhook.name},
+        )
+        return Delivery.objects.create(event=event, webhook=webhook, subject=event.subject)
+
+
+def send_again(delivery: Delivery) -> Delivery:
+    """The same event once more, by itself: what came or waits after it does not wait for it."""
+    subject = f"again:{delivery.pk}"
+    return Delivery.objects.create(
+        event_id=delivery.event_id, webhook_id=delivery.webhook_id, subject=subject
+    )

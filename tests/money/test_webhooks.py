@@ -1,0 +1,80 @@
+"""What webhooks are told of an order that the bank took the money for."""
+
+import pytest
+from django.contrib.auth.models import User
+
+from allo.outbox.hooks.catalogue import kinds
+from allo.outbox.models import Event
+from checkout.orders import cancelling, fulfilling
+from checkout.orders.fulfilling import Part
+from tests.hooks.hearing import hears, last, told
+from tests.money.buying import buy
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+# Of people, and of who may do what.
+SECRETS = (
+    "Asha",
+    "asha",
+    "visitor:",
+    "anonymous:",
+    "Church",
+    "98450",
+    "hold_",
+    "Blue Dart",
+    "BD 1",
+)
+
+
+def test_an_order_is_told_from_its_sale_to_its_return(bank, client) -> None:
+    hears()
+    actor = User.objects.create_user("packer")
+    sold = buy(bank, client)
+    sold.pays()
+    assert sold.settle() == "paid"
+    order = sold.order
+    assert told()[-3:] == ["reservation.confirmed", "order.placed", "order.paid"]
+    placed, paid = last("order.placed"), last("order.paid")
+    assert (placed["state"], paid["state"]) == ("placed", "paid")
+    assert (placed["paid_at"], placed["placed_at"]) == (None, paid["placed_at"])
+    [line] = paid["lines"]
+    assert line == {
+        "reservation": str(sold.hold.pk), "product": "tidal", "name": "Tidal",
+        "warehouse": "blr-01", "quantity": 1, "unit_paise": 385_000, "total_paise": 385_000,
+        "shipped_at": None,
+    }  # fmt: skip
+    fulfilling.pack(order, actor=actor)
+    fulfilling.refund(
+        order, parts=[Part(85_000)], seen_left=385_000, reason="A scratch", actor=actor
+    )
+    sold.settle()
+    cancelling.cancel(order, reason="Late", actor=actor)
+    sold.settle()
+    kinds_told = [kind for kind in told() if kind.startswith("order.")]
+    assert kinds_told[2:] == [
+        "order.packed", "order.refunded", "order.cancelled", "order.refunded"
+    ]  # fmt: skip
+    refunds = Event.objects.filter(kind="order.refunded").order_by("pk")
+    assert [each.data["refunded_paise"] for each in refunds] == [85_000, 385_000]
+    assert {each.subject for each in Event.objects.filter(kind__startswith="order.")} == {
+        str(order.pk)
+    }
+
+    other = buy(bank, client, row=sold.row)
+    other.pays()
+    other.settle()
+    fulfilling.pack(other.order, actor=actor)
+    shelf = sold.row.warehouse
+    fulfilling.ship(other.order, warehouse=shelf, carrier="Blue Dart", tracking="BD 1", actor=actor)
+    fulfilling.deliver(other.order, actor=actor)
+    assert told()[-3:] == ["order.packed", "order.shipped", "order.delivered"]
+    assert last("order.shipped")["lines"][0]["shipped_at"]
+    _each_example_has_the_fields_of_the_event()
+    everything = str(list(Event.objects.values_list("data", flat=True)))
+    assert not [secret for secret in SECRETS if secret in everything]
+
+
+def _each_example_has_the_fields_of_the_event() -> None:
+    for kind in kinds():
+        if event := Event.objects.filter(kind=kind.name).last():
+            assert event.data.keys() == kind.example.keys(), kind.name
