@@ -26,7 +26,6 @@ from django.core.files.storage import default_storage
 from django.core.management import CommandError, call_command
 from django.db import connection
 
-from allo.management.commands.prepare import _static_fingerprint
 from allo.recovery import archive, dump
 from allo.recovery.archive import Refusal
 from allo.recovery.restoring import restore
@@ -128,8 +127,6 @@ def test_backup_under_load_restores_to_books_that_balance_with_its_pictures_and_
     assert [file.name for file in path.parent.iterdir()] == ["one.zip"]
 
     state = tmp_path / "restored"
-    (state / "static").mkdir(parents=True)
-    (state / "static" / ".collected").write_text(_static_fingerprint())
     app = urlsplit(os.environ["APP_DATABASE_URL"])
     with empty_database() as url:
         _half_is_nothing(path)
