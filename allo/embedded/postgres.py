@@ -21,8 +21,8 @@ from allo.embedded.state import Secrets
 # In the folder of the servers: the cluster in use, one that is being made, and one that takes the
 # place of the first in a moment.
 FOLDER, UNFINISHED, UPGRADED = "postgres", "postgres.new", "postgres.upgraded"
-OLDER = """`make upgrade` moves the data over, and keeps the old data aside. That takes about a
-minute for each gigabyte, in which the shop is closed. Nothing has been changed yet."""
+OLDER = """`make upgrade` moves the data over, and keeps the old data aside. That takes minutes
+for each gigabyte, in which the shop is closed. Nothing has been changed yet."""
 NEWER = "Start the version of Allo that wrote it, or restore a backup. Nothing was changed."
 DATABASE = "allo"
 OWNER = "allo_owner"

@@ -9,6 +9,8 @@ from typing import Any
 
 from allo.recovery.archive import MANIFEST
 
+PICTURE = "products/tidal.0123456789ab.webp"
+
 
 def with_members(backup: Path, path: Path, members: Mapping[str, bytes | None]) -> Path:
     """A copy in which these members have another content; None leaves one out."""

@@ -97,9 +97,7 @@ def test_shop_of_an_older_postgres_is_moved_by_one_command_that_may_be_killed(
     assert looked.stdout.splitlines()[-6:] == [
         "The books balance.", "The books balance.", "(18,)", "('1234ms',)", units, "(True,)",
     ]  # fmt: skip
-    assert (
-        "is of PostgreSQL 18.6 already: there is nothing to do." in runner(state, "upgrade").stdout
-    )
+    assert "already: there is nothing to do." in runner(state, "upgrade").stdout
 
 
 # --- what is refused ----------------------------------------------------------------------------

@@ -30,15 +30,18 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
-            "--no-samples", dest="samples", action="store_false", help="add no sample catalogue"
+            "--database-only",
+            action="store_true",
+            help="tables, privileges and timeouts: no catalogue, no static files, no login",
         )
 
-    def handle(self, *, samples: bool = True, **options: Any) -> None:
+    def handle(self, *, database_only: bool = False, **options: Any) -> None:
         self._migrate()
         call_command("grant_privileges", stdout=StringIO())
         self._keep_timeouts()
-        if samples:
-            call_command("seed_catalogue", stdout=self.stdout)
+        if database_only:
+            return
+        call_command("seed_catalogue", stdout=self.stdout)
         self._collect_static()
         self._ensure_admin()
         collecting.forget_other_versions()

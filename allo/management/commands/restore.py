@@ -9,7 +9,7 @@ from allo.recovery.restoring import restore
 
 
 class Command(BaseCommand):
-    help = "Restores a backup into an empty database, prepares it, and audits its books."
+    help = "Restores a backup into an empty database, brings it up to date, and audits its books."
     requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -26,7 +26,7 @@ class Command(BaseCommand):
         except (Refusal, OSError) as error:
             raise CommandError(explained(error)) from error
         # Tables of an older version are brought up to date; privileges are not in a backup.
-        call_command("prepare", samples=False, stdout=self.stdout)
+        call_command("prepare", database_only=True, stdout=self.stdout)
         self._audit()
         self.stdout.write("The shop is restored.")
 
