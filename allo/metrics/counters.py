@@ -109,6 +109,12 @@ MAILS = Counter(
     ["outcome"],
     registry=REGISTRY,
 )
+DELIVERIES = Counter(
+    "allo_deliveries",
+    "Tries to deliver an event to a webhook, by what became of them.",
+    ["outcome"],
+    registry=REGISTRY,
+)
 PAYMENT_CALLS = Counter(
     "allo_payment_calls",
     "Calls of the payment provider, by class of status.",

@@ -3,9 +3,9 @@
 from functools import lru_cache
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
-from allo.outbox.models import Message
+from allo.outbox.models import Delivery, Message, Webhook
 from checkout import unsettled
 from reservations.models import AuditRun, Reservation, Sweep, WaitingEntry
 
@@ -33,6 +33,8 @@ TABLES: dict[str, tuple[str, str]] = {
     "allo_audit_findings": ("What the last audit found.", "books"),
     "allo_waiting_entries": ("Places on waiting lists.", ""),
     "allo_mail_late_seconds": ("Age of the oldest late mail.", ""),
+    "allo_delivery_late_seconds": ("Age of the oldest late event of a webhook.", ""),
+    "allo_webhooks_paused": ("Webhooks that were paused.", ""),
     "allo_money_unsettled": ("Money that people have to look at.", "what"),
 }
 
@@ -95,6 +97,8 @@ def questions() -> dict[Name, Sql]:
         **_of_books(AuditRun.Books.MONEY),
         ("allo_waiting_entries", ""): _few(WaitingEntry.objects.open(), MOST_PLACES),
         ("allo_mail_late_seconds", ""): _late(Message.objects.late(), "created_at"),
+        ("allo_delivery_late_seconds", ""): _late(Delivery.objects.late(), "created_at"),
+        ("allo_webhooks_paused", ""): _few(Webhook.objects.kept().filter(~Q(paused_at=None))),
         ("allo_money_unsettled", "charges"): _few(unsettled.late_charges()),
         ("allo_money_unsettled", "refunds"): _few(unsettled.late_refunds()),
         ("allo_money_unsettled", "failed_refunds"): _few(unsettled.failed_refunds()),

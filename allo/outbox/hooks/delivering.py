@@ -17,6 +17,7 @@ from django.db import connection, transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
+from allo.metrics import counters
 from allo.outbox.hooks import catalogue, notices, posting, signing
 from allo.outbox.hooks.addresses import BadAddress
 from allo.outbox.hooks.posting import Answer, Unreachable
@@ -116,6 +117,7 @@ class Outcome(NamedTuple):
 
 def _try(webhook: Webhook, delivery: Delivery) -> bool:
     outcome = _outcome(webhook, delivery)
+    counters.DELIVERIES.labels("delivered" if outcome.is_delivered else "failed").inc()
     (_delivered if outcome.is_delivered else _failed)(webhook, delivery, outcome)
     return outcome.is_delivered
 
