@@ -1,5 +1,6 @@
 """Another system, which webhooks post to: a real HTTP server, on a port of its own."""
 
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -86,9 +87,15 @@ def drips(handler: Handler) -> None:
 
 
 @contextmanager
-def receiver(answer: Callable[[Handler], None] | None = None) -> Iterator[Receiver]:
+def receiver(
+    answer: Callable[[Handler], None] | None = None, tls: ssl.SSLContext | None = None
+) -> Iterator[Receiver]:
     kept = Receiver(answer or answers())
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        if tls:
+            server.socket = tls.wrap_socket(
+                server.socket, server_side=True, do_handshake_on_connect=False
+            )
         vars(server)["receiver"] = kept
         server.daemon_threads = True
         kept.port = server.server_address[1]

@@ -1,10 +1,12 @@
 """Each event is delivered, whatever the receiver does, and to nobody else."""
 
 import signal
+import ssl
 import subprocess
 import sys
 import time
 from datetime import timedelta
+from pathlib import Path
 from threading import Thread
 
 import pytest
@@ -120,6 +122,24 @@ def test_a_redirect_leads_nowhere(there) -> None:
         tell("a", n="1")
         assert delivering.deliver_due() == 0
         assert (len(first.posts), there.posts) == (1, [])
+
+
+def test_a_certificate_has_to_be_valid_and_of_the_name(monkeypatch) -> None:
+    certificate = Path(__file__).with_name("localhost.pem")
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(certificate)
+    with receiver(tls=tls) as there:
+        webhook = hears(url=f"https://localhost:{there.port}/")
+        tell("a", n="1")
+        assert delivering.deliver_due() == 0
+        assert "certificate is not valid: self-signed" in Delivery.objects.get().error
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+        Webhook.objects.update(url=f"https://127.0.0.1:{there.port}/", next_try_at=timezone.now())
+        assert delivering.deliver_due() == 0
+        assert "IP address mismatch" in Delivery.objects.get().error
+        Webhook.objects.update(url=webhook.url, next_try_at=timezone.now())
+        assert delivering.deliver_due() == 1
+        assert there.kinds == ["reservation.created"]
 
 
 def test_of_a_receiver_that_is_down_for_an_hour_nothing_is_lost_and_the_order_stays() -> None:

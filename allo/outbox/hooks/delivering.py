@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import F
-from django.db.models.functions import Now
+from django.db.models.functions import Coalesce, Now
 
 from allo.metrics import counters
 from allo.outbox.hooks import catalogue, notices, posting, signing
@@ -176,7 +176,7 @@ def _failed(webhook: Webhook, delivery: Delivery, outcome: Outcome) -> None:
         claimed_at=None,
         next_try_at=Now() + rest,
         failures=F("failures") + 1,
-        failing_since=webhook.failing_since or Now(),
+        failing_since=Coalesce("failing_since", Now()),
     )
     _pause_if_hopeless(webhook, gone=outcome.status == GONE)
 

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.functions import RandomUUID
 from django.db import models
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Now
 
 from allo.outbox.models.message import LATE
@@ -153,7 +153,10 @@ class DeliveryQuerySet(QuerySet["Delivery"]):
         elder = Delivery.objects.waiting().filter(
             webhook=OuterRef("webhook"), subject=OuterRef("subject"), pk__lt=OuterRef("pk")
         )
-        return self.waiting().filter(~Exists(elder), next_try_at__lte=Now())
+        # Looked up for each row: as a join of all that waits it took half a minute for a subject
+        # with twenty thousand events.
+        oldest = Subquery(elder.order_by("pk").values("pk")[:1])
+        return self.waiting().filter(next_try_at__lte=Now()).alias(elder=oldest).filter(elder=None)
 
     def next_of(self, webhook: Webhook) -> "Delivery | None":
         ready = self.ready().filter(webhook=webhook).select_related("event")
