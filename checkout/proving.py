@@ -93,9 +93,11 @@ def _compare(form: BuyerForm, asked: Asked, digest: str) -> Asked | None:
 
 def _send(request: HttpRequest, form: BuyerForm, asked: Asked, digest: str) -> Asked:
     try:
-        if wait := seconds_to_wait(settings.CODE_RATE, "code", client_network(request)):
+        network = client_network(request)
+        if wait := seconds_to_wait(settings.CODE_RATE, "code", network):
             raise codes.TooManyCodes(wait)
-        codes.ask(purpose=ORDER, email=asked.email, browser=digest, kind="order_code")
+        asks = {"browser": digest, "network": network, "kind": "order_code"}
+        codes.ask(purpose=ORDER, email=asked.email, **asks)
     except codes.TooManyCodes as refusal:
         form.add_error("email", str(refusal))
         return Asked(asked.email, asked.cookie, HTTPStatus.TOO_MANY_REQUESTS, is_sent=False)

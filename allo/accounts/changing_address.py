@@ -56,7 +56,8 @@ def change(request: Request, account: Account) -> HttpResponse:
         return _asking(request, account, form, status=UNPROCESSABLE)
     secret, digest = browser.of_next_code(request)
     try:
-        _ask(account, form.cleaned_data["email"], digest)
+        asked_by = {"browser": digest, "network": client_network(request)}
+        _ask(account, form.cleaned_data["email"], asked_by)
     except codes.TooManyCodes as refusal:
         form.add_error(None, str(refusal))
         response = _asking(request, account, form, status=HTTPStatus.TOO_MANY_REQUESTS)
@@ -68,11 +69,11 @@ def change(request: Request, account: Account) -> HttpResponse:
 
 
 @transaction.atomic
-def _ask(account: Account, email: str, digest: str) -> None:
+def _ask(account: Account, email: str, asked_by: dict[str, str]) -> None:
     """Both codes, or none."""
     old = account.user.email
-    codes.ask(purpose=OLD, email=old, browser=digest, kind="old_address_code", about=key_of(email))
-    codes.ask(purpose=NEW, email=email, browser=digest, kind="new_address_code")
+    codes.ask(purpose=OLD, email=old, kind="old_address_code", about=key_of(email), **asked_by)
+    codes.ask(purpose=NEW, email=email, kind="new_address_code", **asked_by)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

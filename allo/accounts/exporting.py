@@ -50,7 +50,7 @@ ENTRY = (
     "ended_at", "ended_as",
 )  # fmt: skip
 MESSAGE = ("kind", "to", "created_at", "sent_at")
-CODE = ("purpose", "email", "asked_at", "used_at")
+CODE = ("purpose", "email", "network", "asked_at", "used_at")
 LOG = ("attempt_time", "logout_time", "ip_address", "user_agent")
 SIGN_IN = ("device", "at")
 

@@ -46,6 +46,7 @@ def _ask(request: Request, form: AskForm, there: str) -> HttpResponse:
             purpose=SIGN_IN,
             email=form.cleaned_data["email"],
             browser=digest,
+            network=client_network(request),
             kind="sign_in_code",
             about=there,
         )

@@ -29,6 +29,9 @@ class EmailCode(models.Model):
     browser = models.CharField(max_length=64)
     email = models.CharField(max_length=LONGEST, help_text="As it was typed.")
     email_key = models.CharField(max_length=LONGEST)
+    network = models.CharField(
+        max_length=43, blank=True, default="", db_default="", help_text="It was asked for from."
+    )
     about = models.CharField(
         max_length=LONGEST_PAGE,
         blank=True,

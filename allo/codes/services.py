@@ -17,9 +17,11 @@ from allo.outbox.addresses import key_of as address_key
 Purpose = EmailCode.Purpose
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
-# Codes for one address, and for one browser. With five tries each, nobody guesses more than a
-# hundred of a million codes a day for one address, from however many browsers and networks.
+# Codes for one address, those of them from one network, and for one browser. With five tries each,
+# nobody guesses more than a hundred of a million codes a day for one address, from however many
+# browsers and networks. And no network uses up an address's codes: its person gets some elsewhere.
 MOST_FOR_ADDRESS = ((6, HOUR), (20, DAY))
+MOST_FROM_NETWORK = ((4, HOUR), (12, DAY))
 MOST_FOR_BROWSER = ((10, HOUR),)
 
 # A pair of numbers never equals the single number of another advisory lock.
@@ -56,40 +58,45 @@ class WrongCode(Exception):
 
 
 @transaction.atomic
-def ask(*, purpose: Purpose, email: str, browser: str, kind: str, about: str = "") -> EmailCode:
+def ask(
+    *, purpose: Purpose, email: str, browser: str, network: str, kind: str, about: str = ""
+) -> EmailCode:
     """Sends a code to a checked address, by a mail of this `kind`. Whose address it is matters only
     when the mail is made, so the answer is the same for all. Raises `TooManyCodes`."""
     key = address_key(email)
     with connection.cursor() as cursor:
         cursor.execute(_LOCK, [_ADDRESS, key, _BROWSER, browser])
-    _within_limits(key, browser)
+    _within_limits(key, browser, network)
     code = EmailCode(
-        id=uuid4(), purpose=purpose, browser=browser, email=email, email_key=key, about=about
-    )
+        id=uuid4(), purpose=purpose, browser=browser, email=email, email_key=key,
+        network=network, about=about,
+    )  # fmt: skip
     EmailCode.objects.bulk_create([code])
     outbox.put(key=f"{kind}:{code.pk}", kind=kind, to=email, context={"code": str(code.pk)})
     return code
 
 
-def _within_limits(key: str, browser: str) -> None:
+def _within_limits(key: str, browser: str, network: str) -> None:
     recent = EmailCode.objects.filter(
         Q(email_key=key) | Q(browser=browser), asked_at__gt=Now() - DAY
     )
-    rows = list(recent.values_list("email_key", "browser", "asked_at", Now()))
+    rows = list(recent.values_list("email_key", "browser", "network", "asked_at", Now()))
+    of_address = [row for row in rows if row[0] == key]
     waits = [
-        *_waits((row for row in rows if row[0] == key), MOST_FOR_ADDRESS),
-        *_waits((row for row in rows if row[1] == browser), MOST_FOR_BROWSER),
+        *_waits(of_address, MOST_FOR_ADDRESS),
+        *_waits([row for row in of_address if row[2] == network], MOST_FROM_NETWORK),
+        *_waits([row for row in rows if row[1] == browser], MOST_FOR_BROWSER),
     ]
     if seconds := max(waits, default=0):
         raise TooManyCodes(seconds)
 
 
 def _waits(
-    rows: Iterable[tuple[str, str, datetime, datetime]],
+    rows: Iterable[tuple[str, str, str, datetime, datetime]],
     limits: Iterable[tuple[int, timedelta]],
 ) -> Iterable[int]:
     """Seconds until each limit that is reached allows one more. `rows` are newest first."""
-    ages = [now - asked_at for _, _, asked_at, now in rows]
+    ages = [now - asked_at for *_, asked_at, now in rows]
     for most, span in limits:
         if len(ages) >= most and ages[most - 1] < span:
             yield int((span - ages[most - 1]).total_seconds()) + 1

@@ -17,10 +17,8 @@ from typing import ClassVar
 from uuid import UUID, uuid4
 
 from django.conf import settings
-from django.http import Http404, HttpRequest, HttpResponse
-from django.middleware.csrf import CsrfViewMiddleware
+from django.http import Http404, HttpRequest
 
-from allo.api_kit import problems
 from allo.api_kit.problems import Kind, Problem
 from allo.web.address import UNKNOWN, client_network
 from allo.web.idempotency_key import is_random_uuid
@@ -28,7 +26,6 @@ from allo.web.rate import seconds_to_wait
 from inventory.shelves import Shelves
 from reservations import services
 from reservations.admission import Door
-from reservations.api import tokens
 from reservations.engine.commands import Holder
 from reservations.models import ApiToken, Reservation
 from reservations.shop import holders, room
@@ -51,12 +48,6 @@ INSUFFICIENT_SCOPE = Kind(
     "This token may not do that.",
     {"scope": "reserve"},
 )
-# A call with one of these may be forged by another site.
-_COOKIES = {
-    settings.SESSION_COOKIE_NAME,
-    settings.CSRF_COOKIE_NAME,
-    settings.VISITOR_COOKIE_NAME,
-}
 NO_RESERVATION = "no reservation of yours with this id"
 
 
@@ -213,46 +204,3 @@ class Merchant(Caller):
 
     def key_owner(self, holder: str) -> str:  # noqa: ARG002
         return self.name
-
-
-def caller_of(request: HttpRequest) -> Caller:
-    """Raises `Problem` for an invalid token, or for cookies without the CSRF token."""
-    if authorization := request.META.get("HTTP_AUTHORIZATION"):
-        return _bearer(request, authorization)
-    if not _COOKIES & request.COOKIES.keys():
-        return Nobody(request)
-    _check_csrf(request)
-    return Browser(request) if holders.names_here(request) else Nobody(request)
-
-
-def _bearer(request: HttpRequest, authorization: str) -> Caller:
-    scheme, _, token = authorization.partition(" ")
-    token = token.strip()
-    if scheme.lower() == "bearer":
-        if token.startswith(tokens.MERCHANT) and (merchant := tokens.merchant_of(token)):
-            return Merchant(request, merchant)
-        if token.startswith(tokens.HOLD) and (held := tokens.held_by(token)):
-            return Bearer(request, held)
-    # Slows down guessing of tokens. A valid token from the same network is still accepted.
-    if wait := seconds_to_wait(settings.LOGIN_RATE, "wrong-token", client_network(request)):
-        raise problems.rate_limited(wait)
-    raise Problem(INVALID_TOKEN, headers={"WWW-Authenticate": 'Bearer error="invalid_token"'})
-
-
-class _Csrf(CsrfViewMiddleware):
-    def _reject(self, request: HttpRequest, reason: str) -> HttpResponse:  # noqa: ARG002
-        return Problem(problems.CSRF_FAILED).response
-
-
-def _reached(_request: HttpRequest) -> HttpResponse:
-    return HttpResponse()
-
-
-_csrf = _Csrf(_reached)
-
-
-def _check_csrf(request: HttpRequest) -> None:
-    """Browsers send cookies with forged requests too, so a call with cookies needs the CSRF
-    token."""
-    if _csrf.process_view(request, _reached, (), {}):
-        raise Problem(problems.CSRF_FAILED)

@@ -8,7 +8,8 @@ from django.http import HttpRequest
 from allo.api_kit import problems, strict_json
 from allo.api_kit.problems import Problem
 from allo.web.idempotency_key import is_proper, sent_key
-from reservations.api.callers import INVALID_KEY, Caller, Scope, caller_of
+from reservations.api.callers import INVALID_KEY, Caller, Scope
+from reservations.api.recognition import caller_of
 
 
 class ApiRequest(HttpRequest):

@@ -8,6 +8,7 @@ from typing import Any
 from django.db import connection, transaction
 from django.db.models import Q
 from django.db.models.functions import Now
+from django.utils.crypto import salted_hmac
 
 from allo.outbox import services as outbox
 from allo.outbox.addresses import key_of
@@ -18,6 +19,8 @@ from reservations.waiting import mail, services
 
 # To one address, so that nobody fills a mailbox.
 MOST_MAILS = ((6, timedelta(hours=1)), (20, timedelta(days=1)))
+# Of these from one network, so that nobody uses up what another may ask for elsewhere.
+MOST_FROM_NETWORK = ((4, timedelta(hours=1)), (12, timedelta(days=1)))
 # A pair of numbers never equals the single number of another advisory lock. It is taken before all
 # others, and nobody who holds one of those waits for it.
 _ADDRESS = 8033
@@ -32,9 +35,10 @@ def ask(*, email: str, once: str, **asked: Any) -> None:
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [_ADDRESS, key_of(email)])
-    _check_mails(email)
+    place = _place_of(asked["network"])
+    _check_mails(email, place)
     entry = _entry(email=email, confirmed=False, **asked)
-    outbox.put_all([mail.join_letter(entry, _digest(entry, once))])
+    outbox.put_all([mail.join_letter(entry, place + _digest(entry, once))])
 
 
 def _entry(**asked: Any) -> WaitingEntry:
@@ -44,12 +48,19 @@ def _entry(**asked: Any) -> WaitingEntry:
         return refusal.entry
 
 
-def _check_mails(email: str) -> None:
+def _check_mails(email: str, place: str) -> None:
     to_it = Q(to__iexact=email) | Q(to__iexact=key_of(email))
     written = Message.objects.filter(to_it, kind=mail.JOIN)
-    for most, span in MOST_MAILS:
-        if written.filter(created_at__gt=Now() - span).count() >= most:
-            raise TooManyMails
+    from_here = written.filter(key__startswith=f"{mail.JOIN}:{place}")
+    for mails, limits in ((written, MOST_MAILS), (from_here, MOST_FROM_NETWORK)):
+        for most, span in limits:
+            if mails.filter(created_at__gt=Now() - span).count() >= most:
+                raise TooManyMails
+
+
+def _place_of(network: str) -> str:
+    """In a mail's key, which does not tell the network."""
+    return f"{salted_hmac('reservations.waiting.asking', network).hexdigest()[:12]}."
 
 
 def _digest(entry: WaitingEntry, once: str) -> str:

@@ -161,7 +161,7 @@ def test_what_is_no_new_address_is_refused(client, typed) -> None:
 
 
 def test_either_both_codes_are_sent_or_none(client) -> None:
-    for _ in range(6):
+    for _ in range(4):
         signed_in(NEW, client=Client())
     page = ask(client)
     assert page.status_code == 429

@@ -1,5 +1,6 @@
 """Codes by mail, apart from what they are good for."""
 
+from contextlib import suppress
 from threading import Barrier
 from uuid import uuid4
 
@@ -19,8 +20,12 @@ from tests.stock import all_at_once
 SIGN_IN = Purpose.SIGN_IN
 
 
-def asked(browser: str = "b", email: str = "asha@example.org") -> EmailCode:
-    return ask(purpose=SIGN_IN, email=email, browser=browser, kind="sign_in_code")
+def asked(
+    browser: str = "b", email: str = "asha@example.org", network: str | None = None
+) -> EmailCode:
+    """Each browser has a network of its own, unless one is named."""
+    network = browser if network is None else network
+    return ask(purpose=SIGN_IN, email=email, browser=browser, network=network, kind="sign_in_code")
 
 
 def typed(digits: str, browser: str = "b") -> str:
@@ -84,6 +89,22 @@ def test_an_hour_later_one_may_ask_again_but_not_more_than_twenty_times_a_day() 
         asked("one more")
     pass_minutes(20 * 60)
     asked("one more")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("hours", "each"), [(1, 4), (4, 12)])
+def test_no_network_uses_up_the_codes_of_an_address(hours, each) -> None:
+    """Whatever a stranger asks for, its person gets one elsewhere."""
+    sent = 0
+    for hour in range(hours):
+        for n in range(10):
+            with suppress(TooManyCodes):
+                asked(f"{hour} {n}", network="stranger")
+                sent += 1
+        pass_minutes(61 if hour + 1 < hours else 0)
+    assert sent == each
+    asked("mine", network="home")
+    asked("mine", network="stranger", email="ravi@example.org")
 
 
 @pytest.mark.django_db
@@ -212,8 +233,8 @@ def test_without_the_lock_more_would(monkeypatch) -> None:
     counted = Barrier(8)
     within = services._within_limits
 
-    def all_count_first(key: str, browser: str) -> None:
-        within(key, browser)
+    def all_count_first(*asks: str) -> None:
+        within(*asks)
         counted.wait(10)
 
     monkeypatch.setattr(services, "_LOCK", "SELECT %s, %s, %s, %s")

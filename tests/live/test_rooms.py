@@ -2,13 +2,14 @@
 
 import asyncio
 import random
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from django.core.signing import BadSignature
 from redis.client import PubSub
+from redis.exceptions import RedisError
 
 from allo.live.rooms import passes, store
 from allo.live.rooms.keeper import Keeper
@@ -19,6 +20,7 @@ from tests.live import rooms
 from tests.live.rooms import PAGE, Room, moment
 
 ROOM = 7
+T = TypeVar("T")
 
 
 @pytest.fixture
@@ -432,12 +434,11 @@ def test_each_waiting_visitor_takes_less_than_a_kilobyte_of_redis(room: Room) ->
 def test_a_page_is_not_filled_before_it_has_arrived(
     room: Room, settings: Any, monkeypatch: Any
 ) -> None:
-    """While one reads it, another who looks reads it too."""
+    """While a step reads it, somebody who looks reads it too."""
     room.open(60)
     place = room.join("me")
 
-    async def both() -> bytes:
-        keeper = Keeper(settings.REDIS_URL)
+    async def both(keeper: Keeper) -> bytes:
         asked, goes_on, get = asyncio.Event(), asyncio.Event(), keeper._redis.get
 
         async def late(key: str) -> Any:
@@ -447,13 +448,57 @@ def test_a_page_is_not_filled_before_it_has_arrived(
             return await get(key)
 
         monkeypatch.setattr(keeper._redis, "get", late)
-        async with keeper._redis, keeper._steps, asyncio.timeout(10):
-            first = asyncio.create_task(keeper.look(place))
-            await asked.wait()
-            assert await keeper.look(place)
-            page = keeper.room(room.number).page
-            goes_on.set()
-            await first
+        step = asyncio.create_task(keeper._keep(keeper.room(room.number)))
+        await asked.wait()
+        assert await keeper.look(place)
+        page = keeper.room(room.number).page
+        goes_on.set()
+        await step
         return page
 
-    assert asyncio.run(both()) == PAGE
+    assert with_keeper(settings.REDIS_URL, both) == PAGE
+
+
+def test_many_who_look_at_once_share_few_calls_and_each_gets_its_own(
+    room: Room, settings: Any, monkeypatch: Any
+) -> None:
+    room.open(60)
+    places = [room.join(f"{n}") for n in range(300)]
+    seen = store.seen
+    sizes: list[int] = []
+
+    def counted(number: int, asked: list[Place]) -> Any:
+        sizes.append(len(asked))
+        return seen(number, asked)
+
+    monkeypatch.setattr(store, "seen", counted)
+
+    async def look(keeper: Keeper) -> list[Any]:
+        gone = asyncio.create_task(keeper.look(places[0]))
+        asked = asyncio.gather(*map(keeper.look, places))
+        await asyncio.sleep(0)
+        gone.cancel()  # its page was closed
+        return await asked
+
+    scores = [look[1].score for look in with_keeper(settings.REDIS_URL, look)]
+    assert scores == [place.score for place in places]
+    assert len(sizes) <= 4
+    assert sum(sizes) == 301
+
+
+def test_all_who_look_while_redis_is_away_hear_of_it(room: Room) -> None:
+    async def look(keeper: Keeper) -> list[Any]:
+        places = [room.place(f"{n}", 0.5) for n in range(9)]
+        return await asyncio.gather(*map(keeper.look, places), return_exceptions=True)
+
+    errors = with_keeper("redis://127.0.0.1:1/0", look)
+    assert [isinstance(error, RedisError) for error in errors] == [True] * 9
+
+
+def with_keeper(url: str, act: Callable[[Keeper], Awaitable[T]]) -> T:
+    async def run_it() -> T:
+        keeper = Keeper(url)
+        async with keeper._redis, keeper._steps, asyncio.timeout(10):
+            return await act(keeper)
+
+    return asyncio.run(run_it())

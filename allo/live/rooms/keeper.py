@@ -4,6 +4,7 @@ step, and builds a room again that Redis has lost."""
 import asyncio
 import logging
 import time
+from asyncio import Future, Task
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
@@ -31,6 +32,7 @@ FORGOTTEN_SECONDS = 60.0
 TIMEOUT_SECONDS = 1.0
 MAX_CONNECTIONS, WAITING_SECONDS = 8, 10
 T = TypeVar("T")
+Look = tuple[Numbers, Seen] | None
 
 
 class Open:
@@ -52,6 +54,9 @@ class Room:
         # And the version of the page here.
         self.page, self.version = b"", ""
         self.touched_at = time.monotonic()
+        # Who asks what became of a place, and what answers them.
+        self.asking: list[tuple[Place, Future[Look]]] = []
+        self.answering: Task[None] | None = None
         # By visitor; those whose presence is oldest first, and those of whom nothing was said yet.
         self.open: dict[str, Open] = {}
         self.new: list[Open] = []
@@ -111,15 +116,45 @@ class Keeper:
         room.touched_at = time.monotonic()
         return room
 
-    async def look(self, place: Place) -> tuple[Numbers, Seen] | None:
+    async def look(self, place: Place) -> Look:
         """What became of the place; None if nobody knows the room. Raises `RedisError`."""
         room = self.room(place.room)
-        found = await self._run(store.seen(room.number, [place]))
+        answer: Future[Look] = asyncio.get_running_loop().create_future()
+        room.asking.append((place, answer))
+        if room.answering is None:
+            room.answering = asyncio.create_task(self._answer(room))
+        return await answer
+
+    async def _answer(self, room: Room) -> None:
+        """Whoever comes while Redis is asked shares the next call: in a rush nearly all do."""
+        try:
+            while asked := room.asking[:PLACES_AT_ONCE]:
+                del room.asking[:PLACES_AT_ONCE]
+                await self._answer_all(room, asked)
+        finally:
+            room.answering = None
+
+    async def _answer_all(self, room: Room, asked: list[tuple[Place, Future[Look]]]) -> None:
+        try:
+            looks = await self._look(room, [place for place, _ in asked])
+        except Exception as error:  # any error: nobody waits for ever
+            for _, answer in asked:
+                if not answer.done():  # its page has gone
+                    answer.set_exception(error)
+        else:
+            for (_, answer), look in zip(asked, looks, strict=True):
+                if not answer.done():
+                    answer.set_result(look)
+
+    async def _look(self, room: Room, places: list[Place]) -> list[Look]:
+        found = await self._run(store.seen(room.number, places))
         if found is None and await self._build_again(room):
-            found = await self._run(store.seen(room.number, [place]))
+            found = await self._run(store.seen(room.number, places))
         # Those of the last step may be from before what the page comes again for.
         await self._take(room, await self._run(store.numbers(room.number)))
-        return (room.numbers, found[0]) if found and room.numbers and room.page else None
+        if not (found and room.numbers and room.page):
+            return [None] * len(places)
+        return [(room.numbers, seen) for seen in found]
 
     def ticket(self, place: Place, seen: Seen) -> Ticket:
         ticket = Ticket(place.room, place.visitor, seen.score, seen.ends)
