@@ -264,7 +264,7 @@ def test_a_further_picture_is_moved_described_replaced_and_deleted(manager, sett
     ]
     a_week_later()
     assert {name for name in files(settings) if "-" not in name.removeprefix("moon-bowl")} == {
-        Path(row.image.name).name for row in (product, *product.pictures.all())
+        Path(row.image.name).name for row in (swapped, *product.pictures.all())
     }
     assert Client().get(address).status_code == 302
     reader = Client()
