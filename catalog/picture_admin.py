@@ -53,8 +53,26 @@ def thumbnails(product: Product) -> SafeString:
     return format_html('<ul class="pictures">{}{}</ul>', own, format_html_join("", link, further))
 
 
+def show_first(row: ProductPicture) -> None:
+    """The product's own picture and this one change places."""
+    shown = tuple(field.name for field in Pictured._meta.get_fields())
+    products, further = (
+        Product.objects.filter(pk=row.product_id),
+        ProductPicture.objects.filter(pk=row.pk),
+    )
+    # Another picture may be on its way to the first place too.
+    before = products.select_for_update(no_key=True).values(*shown).get()
+    products.update(**further.values(*shown).get())
+    further.update(**before)
+
+
 class PictureForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for type checkers alone
-    image = PictureField(label="Picture", required=False)
+    image = PictureField(label="Picture")
+    first = forms.BooleanField(
+        label="Show it first",
+        required=False,
+        help_text="In the grid too. The product's first picture so far takes this one's place.",
+    )
 
     class Meta:
         model = ProductPicture
@@ -72,6 +90,8 @@ class ProductPictureAdmin(ModelAdmin[ProductPicture]):
     """Reached from the product, with the permissions for it; added there too."""
 
     form = PictureForm
+    fields = ("shown", "image", "alt", "position", "first")
+    readonly_fields = ("shown",)
     list_display = ("alt", "product", "position")
     list_select_related = ("product",)
     save_on_top = False
@@ -91,6 +111,13 @@ class ProductPictureAdmin(ModelAdmin[ProductPicture]):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return request.user.has_perm(CHANGE)
 
+    @admin.display(description="Now")
+    def shown(self, row: ProductPicture) -> SafeString:
+        return format_html(
+            '<img class="picture" src="{}" width="{}" height="{}" alt="">',
+            row.url_at(400), row.width, row.height,
+        )  # fmt: skip
+
     def _changeform_view(self, request: HttpRequest, *args: Any) -> HttpResponse:
         # As for products: nothing is locked before the picture is drawn anew.
         if request.method == "POST":
@@ -106,6 +133,8 @@ class ProductPictureAdmin(ModelAdmin[ProductPicture]):
         super().save_model(request, obj, form, change)
         if "image" in form.changed_data:
             save_picture(obj, before)
+        if form.cleaned_data.get("first"):
+            show_first(obj)
         transaction.on_commit(partial(publish_pages, [obj.product_id]), robust=True)
 
     def delete_model(self, request: HttpRequest, obj: ProductPicture) -> None:

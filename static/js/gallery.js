@@ -15,9 +15,12 @@ function turn(list, to, behavior = "auto") {
 let seen = 0;
 
 large.addEventListener("scroll", () => zoom.open && (seen = place(large)));
-small.addEventListener("scroll", () => {
+function mark() {
   thumbs.forEach((it, at) => it.setAttribute("aria-current", at === place(small)));
-});
+}
+
+small.addEventListener("scroll", mark);
+mark();
 
 // Fits the screen, or is as large as it is, with the place that was pressed in the middle.
 function enlarge(button, { clientX, clientY, detail }) {

@@ -141,10 +141,10 @@ def test_a_number_is_announced_now_and_then_and_a_new_state_at_once(page: Page, 
     rows = [line.split() for (line,) in shop.sql(NUMBERS.format(slug=shelf.slug))]
 
     def say(units: int) -> None:
-        """So many units in one warehouse, and none in the others."""
+        """So many units in one warehouse, and none in the others, which say so first."""
         for place, row in enumerate(rows):
             row[3:] = [str(int(row[3]) + 1), str(0 if place else units), "0"]
-        page.evaluate(SAY, [" ".join(row) for row in rows])
+        page.evaluate(SAY, [" ".join(row) for row in reversed(rows)])
 
     say(4)
     expect(announcer).to_contain_text("4 of ")

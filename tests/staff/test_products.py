@@ -24,7 +24,7 @@ from PIL import Image
 from allo.web.fields import TextField
 from allo.web.uploads import MOST_BYTES
 from catalog import pictures, redrawing, tasks
-from catalog.models import Category, Product, ReplacedPicture, sized
+from catalog.models import Category, Product, ProductPicture, ReplacedPicture, sized
 from tests.shopping import holding, press_reserve
 from tests.staff.forms import sent
 from tests.staff.people import person, signed_in
@@ -252,6 +252,11 @@ def test_a_further_picture_is_moved_described_replaced_and_deleted(manager, sett
         (first.alt, 220),
     ]
     tasks.make_sizes()
+    main, further = Product.objects.get(), ProductPicture.objects.get(pk=second.pk)
+    manager.post(address, sent(manager.get(address), "productpicture_form", first="on"))
+    swapped, moved = Product.objects.get(), ProductPicture.objects.get(pk=second.pk)
+    assert (swapped.alt, swapped.srcset) == ("Its foot", further.srcset)
+    assert (moved.alt, moved.srcset) == (main.alt, main.srcset)
     manager.post(f"/admin/catalog/productpicture/{first.pk}/delete/", {"post": "yes"})
     assert list(ReplacedPicture.objects.values_list("name", "widths")) == [
         (second.image.name, []),
@@ -259,7 +264,7 @@ def test_a_further_picture_is_moved_described_replaced_and_deleted(manager, sett
     ]
     a_week_later()
     assert {name for name in files(settings) if "-" not in name.removeprefix("moon-bowl")} == {
-        Path(row.image.name).name for row in (product, *product.pictures.all())
+        Path(row.image.name).name for row in (swapped, *product.pictures.all())
     }
     assert Client().get(address).status_code == 302
     reader = Client()
