@@ -93,7 +93,7 @@ class Cluster:
         single = self._program(
             "postgres", "--single", "-D", unfinished, "-c", "exit_on_error=on", "postgres"
         )
-        run_tool(single, _roles_and_database(secrets))
+        run_tool(single, roles_and_database(secrets))
         unfinished.rename(self.data)
 
     def _check(self) -> None:
@@ -162,7 +162,7 @@ class Cluster:
         return f"postgresql://{role}:{password}@/{DATABASE}?host={self.place.sockets}"
 
 
-def _roles_and_database(secrets: Secrets) -> str:
+def roles_and_database(secrets: Secrets) -> str:
     """One statement per line, as the single-user mode reads them."""
     return (
         f"ALTER ROLE postgres PASSWORD '{secrets.superuser_password}';\n"

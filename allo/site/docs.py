@@ -85,6 +85,16 @@ SOURCES = (
         "Running it",
         "Allo in production: processes, PostgreSQL, poolers, backups, health, logs, nginx.",
     ),
+    Source(
+        "docs/server.md",
+        "A server",
+        "From a bare Debian to a shop with HTTPS: PostgreSQL, Redis, nginx and systemd.",
+    ),
+    Source(
+        "docs/more-machines.md",
+        "More machines",
+        "Allo on more than one machine: standby, Patroni, pgbouncer, object storage, sentinels.",
+    ),
     Source("docs/settings.md", "Settings", "Every setting of Allo, its default, its meaning."),
     Source(
         "docs/privacy.md",
