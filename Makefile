@@ -60,6 +60,7 @@ format: $(VENV)/.development ## Put code and templates into shape
 lock: $(VENV)/.runtime ## Compile requirements*.txt anew from pyproject.toml
 	@$(PIP) uv
 	@$(COMPILE) -o requirements.txt
+	@$(COMPILE) --extra s3 -c requirements.txt -o requirements-s3.txt
 	@$(COMPILE) --extra dev -c requirements.txt -o requirements-dev.txt
 
 bench: $(VENV)/.development ## Measure reservations per second

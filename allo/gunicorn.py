@@ -63,7 +63,7 @@ def on_starting(server: Any) -> None:
     if not is_loopback(os.environ.get("HOST") or "127.0.0.1"):
         server.log.warning(
             "HOST lets other machines connect. Never let the internet do so without a proxy in"
-            " front, such as allo/nginx.conf: some tens of slow clients would stop the shop."
+            " front, such as allo/deploy/nginx.conf: some tens of slow clients would stop the shop."
         )
 
 

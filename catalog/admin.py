@@ -1,3 +1,4 @@
+import logging
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -18,6 +19,7 @@ from allo.admin_kit.flags import flag
 from allo.admin_kit.questions import Questions, Verb, named
 from allo.postgresql import timeouts
 from allo.web.parts import SeeOther
+from allo.web.storing import NotStored
 from catalog import pictures
 from catalog.events import publish_pages
 from catalog.forms import BEST_MATCH
@@ -29,6 +31,12 @@ from catalog.slugs import refuse_used
 from catalog.templatetags.money import inr
 
 PUBLISH = "catalog.publish_product"
+NOT_STORED = (
+    "The picture could not be stored, and nothing was saved. Try again in a minute; if it fails"
+    " again, whoever runs the shop finds the reason in its log."
+)
+
+logger = logging.getLogger(__name__)
 
 
 class CategoryForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for type checkers alone
@@ -190,7 +198,13 @@ class ProductAdmin(Questions[Product]):
         # nothing is locked before that is done.
         if request.method == "POST":
             timeouts.lift()
-        response: HttpResponse = super()._changeform_view(request, *args)  # type: ignore[misc]
+        try:
+            response: HttpResponse = super()._changeform_view(request, *args)  # type: ignore[misc]
+        except NotStored as error:
+            logger.warning("%s", error)
+            transaction.set_rollback(True)
+            messages.error(request, NOT_STORED)
+            return SeeOther(request.get_full_path())
         return response
 
     def view_on_site(self, obj: Product) -> str | None:

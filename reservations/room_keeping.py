@@ -8,6 +8,7 @@ import os
 import socket
 import time
 from datetime import datetime, timedelta
+from urllib.parse import urljoin
 
 from django.conf import settings
 from django.db import Error, connection, connections
@@ -149,11 +150,12 @@ def _is_moved(product: Product, known: Numbers) -> bool:
 
 def _open(product: Product) -> None:
     assert product.opens_at
+    shop = settings.SITE_URL if settings.LIVE_ORIGIN else ""
     page = render(
         name=product.name,
         home=settings.SITE_URL + product.get_absolute_url(),
-        picture=product.image.url,
-        shop=settings.SITE_URL if settings.LIVE_ORIGIN else "",
+        picture=urljoin(shop, product.image.url),
+        shop=shop,
     )
     back = settings.SITE_URL + reverse("reservations:enter", args=[product.slug])
     store.run(store.open_room(product.pk, opens_at=product.opens_at, back=back, page=page))

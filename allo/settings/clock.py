@@ -1,18 +1,39 @@
 """Celery, and the clock's schedule."""
 
+from typing import Any
+
 from celery.schedules import crontab
 
+from allo.redis_client import Sentinels
 from allo.settings.live import REDIS_URL
 from allo.settings.rules import EXPIRY_SWEEP_SECONDS
 
-CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://", 1)
+
+def broker_url(url: str) -> str:
+    """REDIS_URL as Celery reads it: a URL for each sentinel."""
+    if not (sentinels := Sentinels.of(url)):
+        return url.replace("unix://", "redis+socket://", 1)
+    account, at, _ = url.removeprefix("sentinel://").rpartition("@")
+    database = sentinels.connection["db"]
+    return ";".join(f"sentinel://{account}{at}{h}:{p}/{database}" for h, p in sentinels.hosts)
+
+
+def broker_options(url: str) -> dict[str, Any]:
+    options: dict[str, Any] = {
+        "socket_timeout": 5,
+        "socket_connect_timeout": 5,
+        "health_check_interval": 10,
+        "retry_on_timeout": True,
+    }
+    if sentinels := Sentinels.of(url):
+        options["master_name"] = sentinels.service
+        options["sentinel_kwargs"] = {"password": sentinels.password, "socket_timeout": 1}
+    return options
+
+
+CELERY_BROKER_URL = broker_url(REDIS_URL)
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-CELERY_BROKER_TRANSPORT_OPTIONS = {
-    "socket_timeout": 5,
-    "socket_connect_timeout": 5,
-    "health_check_interval": 10,
-    "retry_on_timeout": True,
-}
+CELERY_BROKER_TRANSPORT_OPTIONS = broker_options(REDIS_URL)
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False

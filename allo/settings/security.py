@@ -6,6 +6,7 @@ from csp.constants import NONE, SELF
 
 from allo.settings.environment import HTTPS, TRUSTED_PROXIES, env
 from allo.settings.live import LIVE_ORIGIN
+from allo.settings.media import MEDIA_ORIGIN
 
 # The shop itself, and the live process if it has another origin.
 _own = [SELF, *filter(None, [LIVE_ORIGIN])]
@@ -15,7 +16,7 @@ CONTENT_SECURITY_POLICY = {
         "default-src": [NONE],
         "script-src": [SELF],
         "style-src": [SELF],
-        "img-src": [SELF, "data:"],
+        "img-src": [SELF, "data:", *filter(None, [MEDIA_ORIGIN])],
         "media-src": ["blob:"],
         "font-src": [SELF],
         "connect-src": _own,

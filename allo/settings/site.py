@@ -93,16 +93,6 @@ USE_TZ = True
 STATIC_URL = "static/"
 STATIC_ROOT = STATE_DIR / "static"
 STATICFILES_DIRS = [BASE_DIR / "static"]
-MEDIA_URL = "media/"
-MEDIA_ROOT = STATE_DIR / "media"
-STORAGES = {
-    "default": {
-        "BACKEND": "django.core.files.storage.FileSystemStorage",
-        # A picture's name contains a hash of its content, so the same name is the same picture.
-        "OPTIONS": {"allow_overwrite": True},
-    },
-    "staticfiles": {"BACKEND": "allo.web.static_files.StaticFiles"},
-}
 # Open pages still refer to a picture that was replaced.
 REPLACED_PICTURES_DAYS = env.int("REPLACED_PICTURES_DAYS", default=7)
 WHITENOISE_MAX_AGE = 3600

@@ -95,6 +95,16 @@ SOURCES = (
         "Monitoring",
         "Metrics of Allo for Prometheus, alerts and what to do, ids of requests, reported errors.",
     ),
+    Source(
+        "docs/server.md",
+        "A server",
+        "From a bare Debian to a shop with HTTPS: PostgreSQL, Redis, nginx and systemd.",
+    ),
+    Source(
+        "docs/more-machines.md",
+        "More machines",
+        "Allo on more than one machine: standby, Patroni, pgbouncer, object storage, sentinels.",
+    ),
     Source("docs/settings.md", "Settings", "Every setting of Allo, its default, its meaning."),
     Source(
         "docs/privacy.md",

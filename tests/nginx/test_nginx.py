@@ -1,4 +1,4 @@
-"""`allo/nginx.conf` in Debian's nginx, in front of the real shop."""
+"""`allo/deploy/nginx.conf` in Debian's nginx, in front of the real shop."""
 
 import http.client
 import os
@@ -48,7 +48,7 @@ HASHED = re.compile(r"/static/css/site\.[0-9a-f]{12}\.css")
 
 def site(shop: Shop, port: int) -> str:
     """The file itself, without the directives that need a certificate."""
-    text = (PROJECT / "allo/nginx.conf").read_text()
+    text = (PROJECT / "allo/deploy/nginx.conf").read_text()
     for there, here in (
         ("127.0.0.1:8000", f"127.0.0.1:{shop.port}"),
         ("127.0.0.1:8001", f"127.0.0.1:{shop.variables()['LIVE_PORT']}"),

@@ -15,12 +15,14 @@ django.setup()
 
 from tests import prepared  # noqa: E402
 from tests.running import state_folder  # noqa: E402
-from tests.scale import standby  # noqa: E402
+from tests.scale import patroni, pooler, standby  # noqa: E402
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
 SECTIONS = {
     "A standby is promoted": standby.report,
     "A standby freezes": standby.frozen,
+    "Patroni": patroni.report,
+    "pgbouncer": pooler.report,
 }
 
 

@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException
-from itertools import count
-from math import inf
+from itertools import count, pairwise
 from threading import Event, Thread
 from typing import Any, NamedTuple
 from uuid import uuid4
@@ -76,9 +75,10 @@ class Load:
             self.released.add(answer["id"])
         return True
 
-    def pause_after(self, moment: float) -> float:
-        """Seconds from this moment to the first 201 of a call that began after it."""
-        return min((end for begun, end in self.successes if begun > moment), default=inf) - moment
+    def longest_pause(self, since: float) -> float:
+        """Seconds without a 201 to a call that began after this moment."""
+        ends = sorted(end for begun, end in self.successes if begun > since)
+        return max(later - earlier for earlier, later in pairwise([since, *ends]))
 
     def per_second(self) -> float:
         ends = [end for _, end in self.successes]

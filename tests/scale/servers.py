@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -16,7 +17,7 @@ from django.core.management import call_command
 from django.test import override_settings
 
 from allo.embedded.placement import Place, find_place, own_folder
-from allo.embedded.postgres import APP, DATABASE, ENVIRONMENT, OWNER, Cluster
+from allo.embedded.postgres import APP, DATABASE, ENVIRONMENT, OWNER, Cluster, roles_and_database
 from allo.embedded.processes import Program, launch, run_tool
 from allo.embedded.state import Secrets
 from tests import prepared
@@ -68,12 +69,12 @@ class Server:
             return bool(self.sql("SELECT true"))
         return False
 
-    def sql(self, statement: str, *values: Any) -> list[Any]:
+    def sql(self, statement: str, *values: Any, database: str = DATABASE) -> list[Any]:
         """As the superuser."""
         password = self.world.secrets.superuser_password
         with psycopg.connect(
             host=LOOPBACK, port=self.port, user="postgres", password=password,
-            dbname=DATABASE, autocommit=True, connect_timeout=2,
+            dbname=database, autocommit=True, connect_timeout=2,
         ) as connection:  # fmt: skip
             cursor = connection.execute(statement, values)
             return cursor.fetchall() if cursor.description else []
@@ -124,13 +125,13 @@ class Server:
         if self.process is None:
             return
         # The children notice their parent's death and end, a busy one only after its work.
-        for pid in (self.process.pid, *self._children()):
+        for pid in (self.process.pid, *self.children()):
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         self.process.wait(10)
         self.process = None
 
-    def _children(self) -> list[int]:
+    def children(self) -> list[int]:
         """PostgreSQL's processes work in the folder of their data."""
         found = []
         for entry in Path("/proc").glob("[0-9]*"):
@@ -172,10 +173,15 @@ class World:
         cluster.ensure(self.secrets)
         (cluster.data / "pg_hba.conf").write_text(ACCESS)
         server = self._server("first", cluster.data).start()
-        self._fill(server)
+        self.fill(server)
         return server
 
-    def _fill(self, server: Server) -> None:
+    def make_database(self, server: Server) -> None:
+        """With the shop's roles, on a server that another program has made."""
+        for statement in roles_and_database(self.secrets).splitlines():
+            server.sql(statement, database="postgres")
+
+    def fill(self, server: Server) -> None:
         """With the shop's tables, which a run of the tests has made already."""
         dump = self.logs / "dump"
         source = environment_of_database(prepared.database())["DATABASE_URL"]
@@ -216,6 +222,12 @@ def world(folder: Path) -> Iterator[World]:
         yield here
     finally:
         here.stop()
+
+
+def listens(port: int) -> bool:
+    with suppress(OSError), socket.create_connection((LOOPBACK, port), timeout=1):
+        return True
+    return False
 
 
 def _run(command: list[Any], environment: Mapping[str, str]) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs, urlencode, urlsplit
 
+from django.conf import settings
 from django.core.signing import BadSignature
 from redis.exceptions import RedisError
 
@@ -27,7 +28,7 @@ PAGE: Headers = [
 ]
 LATER = (b"retry-after", str(page.SOON).encode())
 POLICY = (
-    "default-src 'none'; script-src {0}; style-src {0}; img-src {0} data:; font-src {0};"
+    "default-src 'none'; script-src {0}; style-src {0}; img-src {1} data:; font-src {0};"
     " connect-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
 )
 
@@ -77,10 +78,11 @@ def _with(back: str, ticket: str) -> bytes:
 
 
 def _policy(numbers: Numbers | None) -> tuple[bytes, bytes]:
-    """The shop's files may have another origin than the live process."""
+    """The shop's files may have another origin than the live process, and its pictures one more."""
     shop = urlsplit(numbers.back if numbers else "")
     origin = f"{shop.scheme}://{shop.netloc}" if shop.netloc else "'self'"
-    return b"content-security-policy", POLICY.format(origin).encode()
+    pictures = f"{origin} {settings.MEDIA_ORIGIN}".strip()
+    return b"content-security-policy", POLICY.format(origin, pictures).encode()
 
 
 async def _answer(send: Send, status: int, body: bytes, *more: tuple[bytes, bytes]) -> None:

@@ -9,9 +9,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
-from redis.asyncio import BlockingConnectionPool, Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
+from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from allo.live.message import Message
@@ -19,6 +17,7 @@ from allo.live.rooms import store
 from allo.live.rooms.answers import Numbers, Seen
 from allo.live.rooms.passes import Place, Ticket
 from allo.live.rooms.store import Call, run_async
+from allo.redis_client import async_client
 
 logger = logging.getLogger(__name__)
 
@@ -235,12 +234,10 @@ class Keeper:
 
 
 def _client(url: str, connections: int) -> Redis:
-    pool = BlockingConnectionPool.from_url(
+    return async_client(
         url,
-        max_connections=connections,
-        timeout=WAITING_SECONDS,
-        socket_timeout=TIMEOUT_SECONDS,
-        socket_connect_timeout=TIMEOUT_SECONDS,
-        retry=Retry(NoBackoff(), 0),
+        connect=TIMEOUT_SECONDS,
+        answer=TIMEOUT_SECONDS,
+        connections=connections,
+        wait=WAITING_SECONDS,
     )
-    return Redis.from_pool(pool)

@@ -1,0 +1,2 @@
+class NotStored(Exception):
+    """A file could not be stored now: the storage is away, or refuses this shop."""
