@@ -56,6 +56,32 @@ def apply(
         return write(adjustments, actor, lambda done: progress(len(rows) + done))
 
 
+def put_first(
+    *,
+    product_id: int,
+    units: Mapping[int, int],
+    reference: uuid.UUID | None = None,
+    note: str = "",
+    actor: User | None = None,
+) -> list[int]:
+    """A product's first units in warehouses, by the warehouse's key, each in a row that is made if
+    there is none. Raises `Refused` if one has units by now, `AlreadyDone`, `Busy`, `Storage`."""
+    with refusing_faults(), transaction.atomic():
+        rows = _rows_at({(product_id, warehouse) for warehouse in units})
+        first = [
+            Adjustment(
+                inventory_id=rows[product_id, warehouse],
+                delta=number,
+                reason=StockMovement.Reason.OPENING,
+                note=note,
+                reference=reference,
+                seen=0,
+            )
+            for warehouse, number in units.items()
+        ]
+        return apply(adjustments=first, actor=actor)
+
+
 @dataclass(frozen=True, slots=True)
 class Move:
     """Units to be moved from a row to another warehouse."""

@@ -22,6 +22,7 @@ from inventory.staff.acting import StockActions
 from inventory.staff.filters import (
     StockFilter,
 )
+from inventory.staff.first_stock import FirstStockPage
 from inventory.staff.ledger import with_balances
 
 Row = TypeVar("Row", bound=Model)
@@ -38,7 +39,11 @@ class FoundByProduct(Searched[Row]):
 
 
 class InventoryAdmin(
-    FoundByProduct[Inventory], StockActions, StreamedExport[Inventory], ReadOnlyAdmin[Inventory]
+    FoundByProduct[Inventory],
+    FirstStockPage,
+    StockActions,
+    StreamedExport[Inventory],
+    ReadOnlyAdmin[Inventory],
 ):
     """Totals are never typed: they change through `inventory.services`, with a reason.
 

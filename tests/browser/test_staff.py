@@ -251,6 +251,7 @@ PAGES = (
     "/admin/reservations/auditrun/",
     "/admin/reservations/sweep/",
     "/admin/catalog/product/add/",
+    "/admin/inventory/inventory/first/{product}/",
     "/admin/catalog/product/{product}/delete/",
     "/admin/catalog/product/unpublish/?id={product}",
     "/admin/catalog/category/",
