@@ -155,7 +155,9 @@ let timer;
 function look() {
   const news = [];
   for (const it of all("main [data-stock]")) {
-    const { says } = it.firstElementChild.dataset;
+    const { says: number } = it.firstElementChild.dataset;
+    // Of many, only that there are many.
+    const says = number > FEW ? "in_stock" : number;
     const before = said.get(it.dataset.stock) ?? says;
     if (before === says) said.set(it.dataset.stock, says);
     else news.push([it, says, !(before > 0 && says > 0)]);
