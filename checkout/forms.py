@@ -1,12 +1,14 @@
 """What a buyer types: who it is for, and where it goes."""
 
 import unicodedata
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
 import phonenumbers
 from django import forms
 from django.core.exceptions import ValidationError
+from django.utils.safestring import SafeString
 from localflavor.in_.forms import INZipCodeField
 from localflavor.in_.in_states import STATE_CHOICES
 
@@ -18,7 +20,9 @@ from checkout.contacts import Typed
 from checkout.models import Contact, Order
 from checkout.orders.drafts import Buyer
 
-REGIONS = sorted(STATE_CHOICES, key=lambda choice: choice[1])
+REGIONS = [("", "Choose one"), *sorted(STATE_CHOICES, key=lambda choice: choice[1])]
+_CODES = {letters for letters, _ in REGIONS}
+UNKNOWN = "?"
 # What an address needs; `line2` may stay empty.
 NEEDED = ("line1", "city", "region", "pin")
 ADDRESS = ("line1", "line2", "city", "region", "pin")
@@ -56,6 +60,25 @@ def _text(field: str, autocomplete: str, **more: Any) -> Text:
     )
 
 
+class RegionSelect(forms.Select):
+    """Its options take as long to render as all other fields of the form, so each state of it is
+    rendered once."""
+
+    def render(
+        self, name: str, value: Any, attrs: dict[str, Any] | None = None, *_: Any, **__: Any
+    ) -> SafeString:
+        every = self.build_attrs(self.attrs, attrs)
+        chosen = value or ""
+        # What is no choice chooses none; it may be long, and is not kept.
+        known = chosen if chosen in _CODES else UNKNOWN
+        return _region_options(name, known, tuple(every.items()))
+
+
+@lru_cache(maxsize=256)
+def _region_options(name: str, value: str, attrs: tuple[tuple[str, Any], ...]) -> SafeString:
+    return forms.Select(dict(attrs), choices=REGIONS).render(name, value)
+
+
 class BuyerForm(forms.Form):
     """The buyer, and the address unless the order is collected at the warehouse."""
 
@@ -89,9 +112,9 @@ class BuyerForm(forms.Form):
     )
     region = forms.ChoiceField(
         label="State",
-        choices=[("", "Choose one"), *REGIONS],
+        choices=REGIONS,
         required=False,
-        widget=forms.Select({"autocomplete": "address-level1"}),
+        widget=RegionSelect({"autocomplete": "address-level1"}),
     )
     pin = INZipCodeField(
         label="PIN code",

@@ -3,10 +3,12 @@
 from datetime import timedelta
 
 import pytest
+from django.forms import Select
 from django.test import Client
 from django.utils import timezone
 
 from catalog.models import Product
+from checkout.forms import BuyerForm, _region_options
 from checkout.models import Contact, Order
 from inventory.models import Inventory
 from reservations import services
@@ -39,6 +41,19 @@ def test_the_checkout_shows_what_is_held_where_and_until_when(client) -> None:
     assert f'datetime="{local.isoformat()}"' in body
     assert f"{local:%H:%M}" in body
     assert "₹\N{NO-BREAK SPACE}7,700" in body
+
+
+@pytest.mark.parametrize("region", [None, "", "KA", "<b>"])
+def test_the_states_are_rendered_once_as_django_renders_them(region) -> None:
+    wrong = {"region": region, "pin": "x"}
+    for form in (BuyerForm(initial={"region": region}), BuyerForm(wrong), BuyerForm(wrong)):
+        form.is_valid()
+        ours = str(form["region"])
+        kept = _region_options.cache_info().misses
+        widget = form.fields["region"].widget
+        plain = Select(widget.attrs, choices=widget.choices)
+        assert ours == str(form["region"]) == form["region"].as_widget(plain)
+        assert _region_options.cache_info().misses == kept
 
 
 def test_confirming_sells_what_was_held(client) -> None:
