@@ -29,7 +29,7 @@ def test_an_open_page_shows_the_expiry_and_the_stock_comes_back(
     expect(hasty_page.get_by_role("link", name=re.compile("held"))).to_be_hidden()
     hasty_page.goto(shelf.address)
     expect(hasty_page.get_by_role("region", name="Price and stock")).to_contain_text(
-        f"{shelf.units} of "
+        f"{shelf.units} left"
     )
 
 
@@ -44,7 +44,7 @@ def test_a_time_that_all_see_makes_no_page_ask(
     hold(hasty_page, shelf)
     words = looking.get_by_role("region", name="Price and stock").locator("[data-stock]")
     expect(words).to_contain_text("next may free up in")
-    expect(words).to_contain_text("1 of 1 left", timeout=6_000)
+    expect(words).to_contain_text("1 of ", timeout=6_000)
     # The script itself is loaded when it is first needed.
     assert [url for url in asked if "/static/js/stock." not in url] == []
 
