@@ -1,5 +1,5 @@
 """Static files as they are served: compressed, with a hash in each name, and scripts without their
-comments, which readers of the repository need and browsers do not."""
+comments and indentation, which readers of the repository need and browsers do not."""
 
 import re
 from typing import Any
@@ -7,8 +7,9 @@ from typing import Any
 from django.core.files.base import ContentFile
 from whitenoise.storage import CompressedManifestStaticFilesStorage
 
-# A line of nothing else, so that no string is taken for a comment.
-COMMENT = re.compile(rb"^ *//.*\n", re.MULTILINE)
+# A comment has a line of its own, so that no string is taken for one; and no string has two lines,
+# so that what begins a line is no part of one: a test looks.
+FOR_READERS = re.compile(rb"^ *//.*\n|^ +", re.MULTILINE)
 
 
 class StaticFiles(CompressedManifestStaticFilesStorage):  # type: ignore[misc]
@@ -24,4 +25,4 @@ def _served(name: str | None, content: Any) -> Any:
     if not (name or "").startswith("js/"):
         return content
     content.seek(0)
-    return ContentFile(COMMENT.sub(b"", content.read()))
+    return ContentFile(FOR_READERS.sub(b"", content.read()))

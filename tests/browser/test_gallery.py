@@ -8,9 +8,6 @@ from tests.browser.conftest import NewContext, screen
 
 pytestmark = pytest.mark.browser
 
-IN_SIGHT = "it => { const [a, b] = [it, it.closest('ol')].map(e => e.getBoundingClientRect());\
- return Math.abs(a.x - b.x) < 2 }"
-
 
 def test_pictures_are_turned_and_shown_large_and_the_page_stays_where_it_is(
     new_context: NewContext,
@@ -43,5 +40,4 @@ def test_pictures_are_turned_and_shown_large_and_the_page_stays_where_it_is(
 
 
 def in_sight(page: Page, selector: str) -> None:
-    expect(page.locator(selector)).to_be_visible()
-    page.wait_for_function(f"({IN_SIGHT})(document.querySelector('{selector}'))")
+    expect(page.locator(selector)).to_be_in_viewport(ratio=0.6)

@@ -1,0 +1,26 @@
+"""Scripts are served without comments and indentation, and are the same programs."""
+
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.core.files.base import ContentFile
+
+from allo.web.static_files import StaticFiles
+
+SCRIPTS = sorted((Path(settings.BASE_DIR) / "static/js").glob("*.js"))
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
+def test_no_string_of_a_script_has_two_lines(script: Path) -> None:
+    """So that only what readers need is taken away."""
+    assert [line for line in script.read_text().splitlines() if line.count("`") % 2] == []
+    assert "/*" not in script.read_text()
+
+
+def test_what_is_served_has_no_comments_and_a_name_of_its_own(tmp_path: Path) -> None:
+    storage = StaticFiles(location=tmp_path)
+    written = ContentFile(b'// Why.\nif (a) {\n  // And this.\n  go("// stays");\n}\n')
+    assert storage.file_hash("js/a.js", written) != storage.file_hash("css/a.css", written)
+    storage.save("js/a.js", written)
+    assert (tmp_path / "js/a.js").read_text() == 'if (a) {\ngo("// stays");\n}\n'
