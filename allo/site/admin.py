@@ -22,4 +22,5 @@ class PageAdmin(ModelAdmin[Page]):
 
     def save_model(self, request: HttpRequest, obj: Page, form: AnyModelForm, change: bool) -> None:
         super().save_model(request, obj, form, change)
-        Page.objects.filter(pk=obj.pk).update(changed_at=Now())
+        if form.changed_data:
+            Page.objects.filter(pk=obj.pk).update(changed_at=Now())

@@ -1,10 +1,10 @@
 """The pages that staff write: in the footer of every page, in Markdown, which runs nothing."""
 
 import pytest
-from django.contrib.auth.models import Group, User
 from django.urls import reverse
 
 from allo.site.models import Page
+from tests.staff.people import signed_in
 from tests.staff.test_editing import opened
 
 pytestmark = pytest.mark.django_db
@@ -40,10 +40,8 @@ def test_html_and_script_in_a_page_are_shown_as_text(client) -> None:
 
 
 @pytest.mark.parametrize(("role", "status"), [("Manager", 302), ("Support", 403)])
-def test_managers_write_pages_and_nobody_adds_or_deletes_one(client, role, status) -> None:
-    person = User.objects.create_user(role, is_staff=True)
-    person.groups.add(Group.objects.get(name=role))
-    client.force_login(person)
+def test_managers_write_pages_and_nobody_adds_or_deletes_one(role, status) -> None:
+    client = signed_in(role)
     page = Page.objects.get(slug="returns")
     form = opened(client, page) | {"title": "Sending it back"}
     answer = client.post(reverse("admin:site_page_change", args=[page.pk]), form)

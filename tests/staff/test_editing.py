@@ -18,6 +18,8 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from allo.admin_kit.editing import SeenForm
+from allo.outbox.models import Webhook
+from allo.site.models import Page
 from allo.staff.login import SetPasswordForm
 from catalog.admin import ProductAdmin
 from catalog.models import Category, Product, ProductPicture
@@ -54,20 +56,30 @@ def changed_meanwhile(now: str, yours: str) -> str:
     return f"Somebody changed this meanwhile. It is now: {now}. Yours is: {yours}."
 
 
+def _further_picture() -> ProductPicture:
+    further = {"image": "products/1.webp", "width": 9, "height": 9, "alt": "Side"}
+    return stocked(3).product.pictures.create(**further)
+
+
+def _webhook() -> Webhook:
+    heard = {"kinds": ["order.paid"], "secret": "whsec_AA=="}
+    return Webhook.objects.create(name="Till", url="https://example.org/", **heard)
+
+
+MAKE: dict[type[Model], Callable[[], Any]] = {
+    Product: lambda: stocked(3).product,
+    ProductPicture: _further_picture,
+    Category: lambda: Category.objects.create(name="Bowls", slug="bowls", position=1),
+    Warehouse: lambda: Warehouse.objects.create(code="blr-09", name="Bengaluru", position=1),
+    Page: lambda: Page.objects.get(slug="about"),
+    Webhook: _webhook,
+    Group: lambda: Group.objects.create(name="Packers"),
+    User: lambda: User.objects.create_user("mia", first_name="Mia", is_staff=True),
+}
+
+
 def make(model: type[Model]) -> Any:
-    match model.__name__:
-        case "Product":
-            return stocked(3).product
-        case "ProductPicture":
-            product = stocked(3).product
-            return product.pictures.create(image="products/1.webp", width=9, height=9, alt="Side")
-        case "Category":
-            return Category.objects.create(name="Bowls", slug="bowls", position=1)
-        case "Warehouse":
-            return Warehouse.objects.create(code="blr-09", name="Bengaluru", position=1)
-        case "Group":
-            return Group.objects.create(name="Packers")
-    return User.objects.create_user("mia", first_name="Mia", is_staff=True)
+    return MAKE[model]()
 
 
 # A text, and another field, of every model that has a form to change it.
@@ -76,8 +88,9 @@ FORMS = {
     Category: ("name", "slug"),
     Warehouse: ("name", "code"),
     User: ("first_name", "last_name"),
+    Page: ("title", "body"),
 }
-EDITABLE = (*FORMS, ProductPicture, Group)
+EDITABLE = (*FORMS, ProductPicture, Webhook, Group)
 
 
 def test_every_form_that_changes_a_row_is_of_this_kind(rf) -> None:
