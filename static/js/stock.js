@@ -55,7 +55,7 @@ function words(state, left, run, lapse) {
 function write(it, state, left, lapse) {
   const run = Number(it.dataset.run);
   if (state === "sold_out" && !run) state = "coming";
-  const says = left > 0 && state !== "gone" ? `${left}` : state;
+  const says = state === "in_stock" || state === "few" ? `${left}` : state;
   const old = it.firstElementChild;
   const until = Number(old.querySelector("time")?.dataset.until ?? 0);
   if (old.dataset.says === says && (state !== "all_held" || until === (lapse ?? 0))) return;

@@ -15,7 +15,7 @@ from django.test import Client
 from allo.accounts import exporting
 from allo.accounts.models import Account, SignIn
 from allo.codes.models import EmailCode
-from allo.outbox.models import Message
+from allo.outbox.models import Delivery, Message, Webhook
 from checkout import addresses
 from checkout.models import (
     Address,
@@ -69,7 +69,8 @@ EXPORTED = {
 # About staff, and merchants: shoppers have no password, and do nothing in the admin.
 OF_STAFF = {
     AccessAttempt, AccessAttemptExpiration, AccessFailureLog, CooldownLift, LogEntry, ApiToken,
-    ListClosure, StaffAction, StockImport, StockImportFile, StockImportRow, StockMovement,
+    Delivery, ListClosure, StaffAction, StockImport, StockImportFile, StockImportRow, StockMovement,
+    Webhook,
 }  # fmt: skip
 # Answers to what a browser did, for a day; what they say is in what they are about.
 REPLIES = {IdempotencyKey}

@@ -45,6 +45,28 @@ def untouched(shop: Shop, *, least: int = 3, most: int = 9) -> Shelf:
     return Shelf(*row)
 
 
+def rare(shop: Shop) -> Shelf:
+    """A product of which there is one unit in one warehouse, and none elsewhere."""
+    shelf = untouched(shop)
+    shop.sql(
+        f"""
+        WITH row AS (
+            SELECT row.id, (warehouse.name = '{shelf.warehouse}')::int AS wanted, total_units
+            FROM inventory_inventory AS row
+            JOIN catalog_product AS product ON product.id = product_id
+            JOIN inventory_warehouse AS warehouse ON warehouse.id = warehouse_id
+            WHERE slug = '{shelf.slug}'
+        ), movement AS (
+            INSERT INTO inventory_stockmovement (inventory_id, delta, reason, note, created_at)
+            SELECT id, wanted - total_units, 'adjusted', '', now() FROM row
+            WHERE wanted != total_units
+        )
+        UPDATE inventory_inventory AS it SET total_units = wanted FROM row WHERE it.id = row.id
+        """
+    )
+    return Shelf(shelf.slug, shelf.product, shelf.warehouse, 1)
+
+
 def units(shop: Shop, shelf: Shelf) -> tuple[int, int]:
     """Total and reserved units of the shelf, by the database."""
     [row] = shop.sql(

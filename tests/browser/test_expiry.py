@@ -6,8 +6,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Complaints, NewContext
-from tests.browser.shopping import heading, hold, pay_button, units, untouched
-from tests.browser.test_live import rare, visit
+from tests.browser.shopping import heading, hold, pay_button, rare, units, untouched
+from tests.browser.test_live import visit
 from tests.running import Shop, wait_for
 
 pytestmark = pytest.mark.browser

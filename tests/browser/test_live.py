@@ -13,7 +13,7 @@ from playwright.sync_api import Locator, Page, expect
 from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
 
 from tests.browser.conftest import Complaints, NewContext
-from tests.browser.shopping import POLLED, PUSHED, Shelf, confirm, heading, hold, untouched
+from tests.browser.shopping import POLLED, PUSHED, Shelf, confirm, heading, hold, rare, untouched
 from tests.running import PROJECT, Shop, clean_environment
 
 pytestmark = pytest.mark.browser
@@ -124,28 +124,6 @@ def card(page: Page, shelf: Shelf) -> Locator:
     return page.locator(".card").filter(
         has=page.get_by_role("link", name=shelf.product, exact=True)
     )
-
-
-def rare(shop: Shop) -> Shelf:
-    """A product of which there is one unit in one warehouse, and none elsewhere."""
-    shelf = untouched(shop)
-    shop.sql(
-        f"""
-        WITH row AS (
-            SELECT row.id, (warehouse.name = '{shelf.warehouse}')::int AS wanted, total_units
-            FROM inventory_inventory AS row
-            JOIN catalog_product AS product ON product.id = product_id
-            JOIN inventory_warehouse AS warehouse ON warehouse.id = warehouse_id
-            WHERE slug = '{shelf.slug}'
-        ), movement AS (
-            INSERT INTO inventory_stockmovement (inventory_id, delta, reason, note, created_at)
-            SELECT id, wanted - total_units, 'adjusted', '', now() FROM row
-            WHERE wanted != total_units
-        )
-        UPDATE inventory_inventory AS it SET total_units = wanted FROM row WHERE it.id = row.id
-        """
-    )
-    return Shelf(shelf.slug, shelf.product, shelf.warehouse, 1)
 
 
 # --- by push ------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import NewContext
-from tests.browser.shopping import Shelf, hold, untouched
+from tests.browser.shopping import Shelf, hold, rare, untouched
 from tests.running import Shop
 
 pytestmark = pytest.mark.browser
@@ -133,7 +133,7 @@ def pages_of(shelf: Shelf) -> tuple[str, ...]:
 
 
 def test_a_number_is_announced_now_and_then_and_a_new_state_at_once(page: Page, shop: Shop) -> None:
-    shelf = untouched(shop)
+    shelf = rare(shop)
     page.clock.install()
     page.add_init_script(STREAM)
     page.goto(shelf.address)

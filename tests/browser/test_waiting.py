@@ -10,8 +10,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.axe import faults
 from tests.browser.conftest import Complaints, NewContext, screen
-from tests.browser.shopping import Shelf, confirm, heading, hold
-from tests.browser.test_live import rare
+from tests.browser.shopping import Shelf, confirm, heading, hold, rare
 from tests.running import Shop, wait_for
 
 pytestmark = pytest.mark.browser

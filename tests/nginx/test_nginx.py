@@ -281,8 +281,8 @@ def test_only_staff_may_send_large_bodies(nginx: int, path: str, size: int, stat
     assert ask(nginx, path, method="POST", body=b"x" * size).status == status
 
 
-def test_staff_may_not_send_more_than_20_megabytes(nginx: int) -> None:
-    assert ask(nginx, "/admin/", method="POST", Content_Length=str(21 * 2**20)).status == 413
+def test_staff_may_not_send_more_than_ten_pictures_need(nginx: int) -> None:
+    assert ask(nginx, "/admin/", method="POST", Content_Length=str(111 * 2**20)).status == 413
 
 
 def test_the_log_has_no_key_of_a_link_in_mail_and_no_place_of_a_waiting_room(

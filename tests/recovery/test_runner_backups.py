@@ -79,7 +79,9 @@ def test_restore_that_is_killed_is_no_shop_and_is_repeated_to_the_whole_shop(
     done = runner(state, "restore", str(backup))
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.count("The books balance.") == 2
-    assert names(state) == {"lock", "log", "media", "secrets.json", "servers"}
+    assert names(state) == {
+        "lock", "log", "media", "metrics", "secrets.json", "servers",
+    }  # fmt: skip
     assert pictures(state) == pictures(shop)
     assert len(pictures(state)) > 100
     before, after = (json.loads((place / "secrets.json").read_text()) for place in (shop, state))
