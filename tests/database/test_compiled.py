@@ -18,8 +18,8 @@ def test_a_compiled_query_finds_the_same_rows_and_is_built_once(
 ) -> None:
     stocked(3, product="other")
     row = stocked(3)
-    Product.objects.filter(pk=row.product_id).update(widths=[400, 600])
     held = holding(client, row, 2)
+    Product.objects.filter(pk=row.product_id).update(widths=[400, 600])
     built = []
 
     def by_key(key):

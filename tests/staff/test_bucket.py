@@ -91,7 +91,7 @@ def test_while_the_bucket_is_away_nothing_is_saved_and_staff_see_why(bucket) -> 
         tasks.make_sizes()
     bucket.is_busy = False
     tasks.make_sizes()
-    assert Product.objects.get().widths == [400, 800]
+    assert Product.objects.get().widths == [200, 400, 640]
 
 
 def test_a_picture_of_the_waiting_room_may_come_from_another_origin(settings) -> None:

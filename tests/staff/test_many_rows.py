@@ -132,7 +132,7 @@ def test_a_page_over_a_long_history_uses_indexes_and_few_queries(staff, name) ->
     address = ADDRESSES[name]()
     with CaptureQueriesContext(connection) as queries:
         assert staff.get(address).status_code == 200
-    assert len(queries) <= (20 if name == "today" else PLAIN)
+    assert len(queries) <= (27 if name == "today" else PLAIN)
     for query in queries.captured_queries:
         assert_bounded(query["sql"])
 
