@@ -8,6 +8,7 @@ import sys
 import pytest
 from botocore.exceptions import ClientError
 from django.core.files.storage import default_storage
+from django.db import connection
 from django.test import Client
 
 from allo.live.rooms.door import _policy
@@ -34,6 +35,14 @@ def settings_of(**environment: str) -> subprocess.CompletedProcess[str]:
         [sys.executable, "-c", READ], cwd=PROJECT, env=os.environ | environment,
         capture_output=True, text=True, check=False,
     )  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def _patient(db) -> None:
+    """Sizes are made at the lowest priority, while a test's transaction is open: with other tests
+    beside it that takes longer than the shop allows."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
 
 
 @pytest.fixture
