@@ -102,7 +102,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def _is_slow(item: pytest.Item) -> bool:
-    return any(item.iter_markers("race")) or any(item.iter_markers("runner"))
+    """It starts processes, or commits: tables are emptied after it."""
+    database = item.get_closest_marker("django_db")
+    commits = database is not None and bool(database.kwargs.get("transaction"))
+    return commits or any(item.iter_markers("race")) or any(item.iter_markers("runner"))
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _ByFile:

@@ -70,12 +70,9 @@ def join(
         network=network,
         waiting_since=since,
     )
-    limits.check("RESERVATION_MAX_UNITS", quantity, settings.RESERVATION_MAX_UNITS)
-    limits.check("max_per_customer", quantity, entry.product.max_per_customer or 0)
-    _check_open(entry.product)
-    _check_not_closed(product_id)
+    _check_list_of(entry)
     checks = [_check_has_to_wait, _check_network, _check_person]
-    # The person last, unless the address is proved: who may not join learns the same of anybody's.
+    # The person last, unless the address is proved: a refusal must not tell who is on the list.
     for check in reversed(checks) if confirmed else checks:
         check(entry)
     with transaction.atomic():
@@ -192,6 +189,15 @@ def closure_of(product_id: int) -> ListClosure | None:
 
 
 # --- rules --------------------------------------------------------------------------------------
+
+
+def _check_list_of(entry: WaitingEntry) -> None:
+    """Whether anybody may join this list for so many."""
+    product = entry.product
+    limits.check("RESERVATION_MAX_UNITS", entry.quantity, settings.RESERVATION_MAX_UNITS)
+    limits.check("max_per_customer", entry.quantity, product.max_per_customer or 0)
+    _check_open(product)
+    _check_not_closed(product.pk)
 
 
 def _check_open(product: Product) -> None:

@@ -61,6 +61,7 @@ async def read_by_live(url: str) -> Any:
         return await redis.get("written")
 
 
+@pytest.mark.race
 def test_after_a_failover_web_live_and_worker_use_the_replica(settings, tmp_path) -> None:
     ports = [free_port(), free_port()]
     with valkey_at(ports[0], tmp_path) as first, valkey_at(ports[1], tmp_path):

@@ -53,7 +53,7 @@ class Room:
         # And the version of the page here.
         self.page, self.version = b"", ""
         self.touched_at = time.monotonic()
-        # Who asks what became of a place, and what answers them.
+        # Pages that wait to hear what became of their place, and the task that answers them.
         self.asking: list[tuple[Place, Future[Look]]] = []
         self.answering: Task[None] | None = None
         # By visitor; those whose presence is oldest first, and those of whom nothing was said yet.
