@@ -1,10 +1,15 @@
+from typing import Any, ClassVar
+
 from django.contrib import admin
+from django.contrib.admin.widgets import AdminTextareaWidget
+from django.db import models
 from django.db.models.functions import Now
 from django.http import HttpRequest
 
 from allo.admin_kit.base import ModelAdmin
 from allo.admin_kit.editing import AnyModelForm
 from allo.site.models import Page
+from allo.web.fields import TextField
 
 
 @admin.register(Page)
@@ -13,6 +18,9 @@ class PageAdmin(ModelAdmin[Page]):
 
     list_display = ("title", "slug", "changed_at")
     fields = ("title", "body")
+    formfield_overrides: ClassVar[dict[Any, Any]] = {
+        models.TextField: {"form_class": TextField, "widget": AdminTextareaWidget({"rows": 24})},
+    }
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

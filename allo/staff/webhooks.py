@@ -39,10 +39,14 @@ OPEN = {
 }
 
 
+def _plain(markdown: str) -> str:
+    return markdown.replace("`", "")
+
+
 class WebhookForm(forms.ModelForm):  # type: ignore[type-arg]
     kinds = forms.MultipleChoiceField(
         label="Events",
-        choices=lambda: [(kind.name, f"{kind.name}: {kind.says}") for kind in kinds()],
+        choices=lambda: [(kind.name, f"{kind.name}: {_plain(kind.says)}") for kind in kinds()],
         widget=forms.CheckboxSelectMultiple,
     )
 
