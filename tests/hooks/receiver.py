@@ -12,6 +12,7 @@ from typing import Any
 import standardwebhooks
 
 from tests.hooks.hearing import SECRET
+from tests.listening import listening
 
 
 @dataclass
@@ -91,18 +92,11 @@ def receiver(
     answer: Callable[[Handler], None] | None = None, tls: ssl.SSLContext | None = None
 ) -> Iterator[Receiver]:
     kept = Receiver(answer or answers())
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        if tls:
-            server.socket = tls.wrap_socket(
-                server.socket, server_side=True, do_handshake_on_connect=False
-            )
-        vars(server)["receiver"] = kept
-        server.daemon_threads = True
-        kept.port = server.server_address[1]
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        try:
-            yield kept
-        finally:
-            server.shutdown()
-            thread.join()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    if tls:
+        server.socket = tls.wrap_socket(
+            server.socket, server_side=True, do_handshake_on_connect=False
+        )
+    vars(server)["receiver"] = kept
+    with listening(server) as kept.port:
+        yield kept

@@ -46,6 +46,10 @@ class Purchase:
         session = self.payment.session_ref
         return self.bank.books("intent", session=str(session))[::-1]
 
+    def moves(self) -> list[list[tuple[str, int]]]:
+        """What happened to each of the `intents`, and of how many paise."""
+        return [self.bank.moves(intent["id"]) for intent in self.intents()]
+
     def settle(self) -> str:
         return settle(self.payment.pk).state
 

@@ -4,6 +4,7 @@ import pytest
 
 from checkout.payments import providers
 from tests.bank import HOOK_SECRET, KEY, BankProcess, running_bank
+from tests.money.buying import Purchase, buy
 from tests.smtp import Mailbox, mail_server, send_to
 
 
@@ -22,6 +23,14 @@ def bank(bank_process: BankProcess, settings) -> Iterator[BankProcess]:
     providers.provider.cache_clear()
     yield bank_process
     providers.provider.cache_clear()
+
+
+@pytest.fixture
+def paid(bank, client) -> Purchase:
+    purchase = buy(bank, client)
+    purchase.pays()
+    assert purchase.settle() == "paid"
+    return purchase
 
 
 @pytest.fixture

@@ -15,28 +15,15 @@ from inventory.exceptions import AlreadyDone
 from inventory.models import StockMovement
 from reservations import services
 from tests.checkout.orders import brought, move, opened
-from tests.money.buying import SOLD, Purchase, buy
+from tests.money.buying import SOLD, buy
 from tests.reservations.test_verbs import hold
 from tests.stock import stocked
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-@pytest.fixture
-def paid(bank, client) -> Purchase:
-    purchase = buy(bank, client)
-    purchase.pays()
-    assert purchase.settle() == "paid"
-    return purchase
-
-
 def refunds() -> list[tuple[str, int]]:
     return list(Refund.objects.order_by("created_at").values_list("state", "amount"))
-
-
-def moves(purchase: Purchase) -> list[tuple[str, int]]:
-    (intent,) = purchase.intents()
-    return purchase.bank.moves(intent["id"])
 
 
 def due_now() -> None:
@@ -49,7 +36,7 @@ def test_a_refund_is_asked_for_and_sent_once(paid) -> None:
     for _ in range(2):
         assert paid.settle() == "paid"
     assert refunds() == [("done", 100_000)]
-    assert moves(paid) == [*SOLD, ("refunded", 100_000)]
+    assert paid.moves() == [[*SOLD, ("refunded", 100_000)]]
     assert refunding.left_of(paid.order) == 285_000
 
 
@@ -70,7 +57,7 @@ def test_a_refund_survives_an_outage_of_the_provider(paid) -> None:
     due_now()
     clock.settle_due()
     assert refunds() == [("done", 385_000)]
-    assert moves(paid) == [*SOLD, ("refunded", 385_000)]
+    assert paid.moves() == [[*SOLD, ("refunded", 385_000)]]
 
 
 NOTICES = {
@@ -98,7 +85,7 @@ def test_a_refund_whose_answer_was_lost_is_made_once_even_if_keys_were_forgotten
     clock.settle_due()
     assert refunds() == [("done", 100_000)]
     times = 2 if len(removed) == len(NOTICES) else 1
-    assert moves(paid) == [*SOLD, *[("refunded", 100_000)] * times]
+    assert paid.moves() == [[*SOLD, *[("refunded", 100_000)] * times]]
 
 
 def test_a_failed_refund_can_be_refunded_again(paid) -> None:

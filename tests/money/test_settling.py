@@ -20,10 +20,6 @@ pytestmark = pytest.mark.django_db(transaction=True)
 AUTHORISED, VOID = ("authorised", 385_000), ("canceled", 385_000)
 
 
-def moves(purchase: Purchase) -> list[list[tuple[str, int]]]:
-    return [purchase.bank.moves(row["id"]) for row in purchase.intents()]
-
-
 def decisions(purchase: Purchase) -> list[tuple[str, str, int]]:
     """Decision, fact and what was refunded of each charge."""
     charges = Charge.objects.filter(order=purchase.order_id).order_by("pk")
@@ -49,10 +45,10 @@ def test_nothing_is_captured_before_the_sale_is_committed(bank, client, monkeypa
     monkeypatch.setattr("checkout.settle.opening.decide_about", dies)
     with pytest.raises(Died):
         purchase.settle()
-    assert moves(purchase) == [[AUTHORISED]]
+    assert purchase.moves() == [[AUTHORISED]]
     monkeypatch.undo()
     assert purchase.settle() == "paid"
-    assert moves(purchase) == [SOLD]
+    assert purchase.moves() == [SOLD]
 
 
 class Died(Exception):
@@ -77,7 +73,7 @@ def test_a_dead_hold_is_never_captured(bank, client, way, end) -> None:
         withdraw(purchase)
     assert purchase.settle() == "dropped"
     assert purchase.units == (5, 0)
-    what = [name for (name, _) in moves(purchase)[0]]
+    what = [name for (name, _) in purchase.moves()[0]]
     if way == "card":
         assert "captured" not in what
         assert decisions(purchase) == [("give_back", "void", 0)]

@@ -8,7 +8,7 @@ from checkout.models import Order, Refund
 from checkout.orders import cancelling, fulfilling
 from checkout.orders.fulfilling import Part
 from inventory.models import StockMovement
-from tests.money.buying import SOLD, Purchase, buy
+from tests.money.buying import SOLD
 from tests.staff.people import signed_in
 from tests.stock import all_at_once
 
@@ -17,28 +17,15 @@ pytestmark = pytest.mark.django_db(transaction=True)
 LIST = "/admin/checkout/order/"
 
 
-@pytest.fixture
-def paid(bank, client) -> Purchase:
-    purchase = buy(bank, client)
-    purchase.pays()
-    assert purchase.settle() == "paid"
-    return purchase
-
-
-def moves(purchase: Purchase) -> list[tuple[str, int]]:
-    (intent,) = purchase.intents()
-    return purchase.bank.moves(intent["id"])
-
-
 def test_what_support_refunds_and_cancels_moves_at_the_bank(paid) -> None:
     support = signed_in("Support")
     named = {"id": paid.order_id, "reason": "A scratch"}
     support.post(f"{LIST}refund/", {**named, "rupees": "850", "seen_left": 385_000})
     assert paid.settle() == "paid"
-    assert moves(paid) == [*SOLD, ("refunded", 85_000)]
+    assert paid.moves() == [[*SOLD, ("refunded", 85_000)]]
     support.post(f"{LIST}cancel/", {**named, "seen": "paid"})
     assert paid.settle() == "cancelled"
-    assert moves(paid) == [*SOLD, ("refunded", 85_000), ("refunded", 300_000)]
+    assert paid.moves() == [[*SOLD, ("refunded", 85_000), ("refunded", 300_000)]]
     assert paid.units == (5, 0)
 
 

@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from tests.listening import listening
+
 
 @dataclass
 class Receiver:
@@ -56,13 +58,7 @@ class _Handler(BaseHTTPRequestHandler):
 @contextmanager
 def receiver(status: int = 200, answer: bytes = b"thank you") -> Iterator[Receiver]:
     kept = Receiver(status, answer)
-    with ThreadingHTTPServer(("127.0.0.1", 0), _Handler) as server:
-        server.receiver = kept  # type: ignore[attr-defined]
-        kept.port = server.server_address[1]
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        try:
-            yield kept
-        finally:
-            server.shutdown()
-            thread.join()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+    server.receiver = kept  # type: ignore[attr-defined]
+    with listening(server) as kept.port:
+        yield kept
