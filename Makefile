@@ -69,7 +69,7 @@ bench: $(VENV)/.development ## Measure reservations per second
 scale: $(VENV)/.development ## Let servers of PostgreSQL fail under load, and measure what it costs
 	@$(RUN) -m allo.embedded exec -- $(RUN) -m tests.scale $(ARGS)
 
-lighthouse: $(VENV)/.development browser ## Score four pages as a phone (needs npm)
+lighthouse: $(VENV)/.development browser ## Score pages as a phone (needs npm)
 	@$(RUN) -m tests.lighthouse
 
 browser: $(VENV)/.development

@@ -1,4 +1,5 @@
-"""Scripts are served without comments and indentation, and are the same programs."""
+"""Scripts are served without comments and indentation, and are the same programs; a style sheet has
+in it what it imports."""
 
 from pathlib import Path
 
@@ -8,7 +9,8 @@ from django.core.files.base import ContentFile
 
 from allo.web.static_files import StaticFiles
 
-SCRIPTS = sorted((Path(settings.BASE_DIR) / "static/js").glob("*.js"))
+CSS = Path(settings.BASE_DIR) / "static/css"
+SCRIPTS = sorted((CSS.parent / "js").glob("*.js"))
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
@@ -24,3 +26,12 @@ def test_what_is_served_has_no_comments_and_a_name_of_its_own(tmp_path: Path) ->
     assert storage.file_hash("js/a.js", written) != storage.file_hash("css/a.css", written)
     storage.save("js/a.js", written)
     assert (tmp_path / "js/a.js").read_text() == 'if (a) {\ngo("// stays");\n}\n'
+
+
+def test_a_sheet_has_in_it_what_it_imports(tmp_path: Path) -> None:
+    storage = StaticFiles(location=tmp_path)
+    storage.save("css/shop.css", ContentFile(b'@import "reset.css";\n@import "base.css";\nb {}\n'))
+    reset, base = ((CSS / name).read_text() for name in ("reset.css", "base.css"))
+    assert (tmp_path / "css/shop.css").read_text() == f"{reset}{base}b {{}}\n"
+    with pytest.raises(FileNotFoundError):
+        storage.save("css/b.css", ContentFile(b'@import "nothing.css";\n'))
