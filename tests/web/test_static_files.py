@@ -1,15 +1,18 @@
 """Scripts are served without comments and indentation, and are the same programs; a style sheet has
 in it what it imports."""
 
+import re
 from pathlib import Path
 
 import pytest
 from django.conf import settings
 from django.core.files.base import ContentFile
+from django.core.files.storage import FileSystemStorage
 
 from allo.web.static_files import StaticFiles
 
 CSS = Path(settings.BASE_DIR) / "static/css"
+FONTS = CSS.parent / "fonts"
 SCRIPTS = sorted((CSS.parent / "js").glob("*.js"))
 
 
@@ -29,9 +32,22 @@ def test_what_is_served_has_no_comments_and_a_name_of_its_own(tmp_path: Path) ->
 
 
 def test_a_sheet_has_in_it_what_it_imports(tmp_path: Path) -> None:
+    shop = FileSystemStorage(CSS.parent)
+    names = [f"{path.parent.name}/{path.name}" for path in (*CSS.glob("*.css"), *FONTS.glob("*"))]
     storage = StaticFiles(location=tmp_path)
-    storage.save("css/shop.css", ContentFile(b'@import "reset.css";\n@import "base.css";\nb {}\n'))
-    reset, base = ((CSS / name).read_text() for name in ("reset.css", "base.css"))
-    assert (tmp_path / "css/shop.css").read_text() == f"{reset}{base}b {{}}\n"
-    with pytest.raises(FileNotFoundError):
-        storage.save("css/b.css", ContentFile(b'@import "nothing.css";\n'))
+    for name in names:
+        with shop.open(name) as file:
+            storage.save(name, file)
+    assert not [
+        error
+        for *_, error in storage.post_process({n: (shop, n) for n in names})
+        if error is not True
+    ]
+    sheet = (tmp_path / storage.stored_name("css/shop.css")).read_text()
+    imported = re.findall(r'@import "(.+)"', (CSS / "shop.css").read_text())
+    assert len(imported) == 7
+    heads = [(CSS / name).read_text().splitlines()[0] for name in imported]
+    assert sorted(heads, key=sheet.index) == heads
+    assert "@import" not in sheet
+    for font in re.findall(r'url\("\.\./(fonts/.+?)"\)', sheet):
+        assert (tmp_path / font).exists()
