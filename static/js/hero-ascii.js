@@ -129,10 +129,9 @@ function press() {
 }
 
 async function begin() {
-  // Fetched at once, drawn late.
-  const data = fetch(stage.dataset.video).then((response) => response.blob());
-  // Start after all that the page needs.
+  // On a slow line the film would keep away what the page needs.
   if (document.readyState !== "complete") await new Promise((on) => addEventListener("load", on));
+  const data = fetch(stage.dataset.video, { priority: "low" }).then((response) => response.blob());
   await document.fonts.load('16px "Geist Mono"');
   film = document.createElement("video");
   Object.assign(film, { muted: true, loop: true, playsInline: true, preload: "auto" });
