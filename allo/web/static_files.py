@@ -3,6 +3,8 @@ comments and indentation, which readers of the repository need and browsers do n
 sheet with those that it imports in it, as each request costs a slow line its round trip."""
 
 import re
+from functools import partial
+from pathlib import PurePath
 from typing import Any
 
 from django.core.files.base import ContentFile
@@ -25,24 +27,20 @@ class StaticFiles(CompressedManifestStaticFilesStorage):  # type: ignore[misc]
 
     def _served(self, name: str | None, content: Any) -> Any:
         """Files of the shop's own folders are changed; a library's are served as they are."""
-        change = {"js": _without_comments, "css": self._with_imports}
-        if not (changed := change.get((name or "").partition("/")[0])):
-            return content
-        content.seek(0)
-        return ContentFile(changed(content.read()))
+        path = PurePath(name or "")
+        if path.is_relative_to("js"):
+            content.seek(0)
+            return ContentFile(FOR_READERS.sub(b"", content.read()))
+        if path.is_relative_to("css"):
+            content.seek(0)
+            return ContentFile(IMPORT.sub(partial(self._imported, path), content.read()))
+        return content
 
-    def _with_imports(self, sheet: bytes) -> bytes:
-        return IMPORT.sub(self._imported, sheet)
-
-    def _imported(self, found: re.Match[bytes]) -> bytes:
-        """All are in one folder, so that the addresses in them stay true. Django goes over the
-        sheets until nothing changes: one that is not there yet is there the next time."""
-        name = f"css/{found[1].decode()}"
+    def _imported(self, sheet: PurePath, found: re.Match[bytes]) -> bytes:
+        """Of the same folder, so that the addresses in it stay true. Django goes over the sheets
+        until nothing changes: one that is not there yet is there the next time."""
+        name = str(sheet.with_name(found[1].decode()))
         if not self.exists(name):
             return found[0]
-        with self.open(name) as sheet:
-            return bytes(sheet.read())
-
-
-def _without_comments(script: bytes) -> bytes:
-    return FOR_READERS.sub(b"", script)
+        with self.open(name) as imported:
+            return bytes(imported.read())

@@ -45,7 +45,7 @@ def test_a_sheet_has_in_it_what_it_imports(tmp_path: Path) -> None:
     ]
     sheet = (tmp_path / storage.stored_name("css/shop.css")).read_text()
     imported = re.findall(r'@import "(.+)"', (CSS / "shop.css").read_text())
-    assert len(imported) == 7
+    assert len(imported) == 8
     heads = [(CSS / name).read_text().splitlines()[0] for name in imported]
     assert sorted(heads, key=sheet.index) == heads
     assert "@import" not in sheet
