@@ -13,6 +13,9 @@ COMPILE := $(RUN) -m uv pip compile --quiet --universal --python-version 3.11 --
 PRODUCTION := PRODUCTION=1 ALLOWED_HOSTS=allo.example PAYMENT_PROVIDER=none \
 	SECRET_KEY=only-for-the-check-of-the-production-settings-0123456789
 
+# Whoever sets it would wait for each of the shop's processes to compile all its modules anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help up backup restore upgrade test check check-django format lock bench scale lighthouse browser nginx clean
