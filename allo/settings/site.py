@@ -75,6 +75,8 @@ TEMPLATES = [
     }
 ]
 
+FORM_RENDERER = "allo.web.form_renderer.Renderer"
+
 # --- Shared pages ----------------------------------------------------------------------------
 
 # Off, each page is rendered for each request.
