@@ -48,11 +48,14 @@ class Pictured(models.Model):
     @property
     def srcset(self) -> str:
         """The `srcset` with every width of the picture; "" while there is only one."""
-        if not self.widths:
-            return ""
+        files = [*self.sizes, (self.image.url, self.width)] if self.widths else []
+        return ", ".join(f"{url} {width}w" for url, width in files)
+
+    @property
+    def sizes(self) -> list[tuple[str, int]]:
+        """The address and the width of each smaller file."""
         storage, name = self.image.storage, self.image.name or ""
-        sizes = [f"{storage.url(sized(name, width))} {width}w" for width in self.widths]
-        return ", ".join([*sizes, f"{self.image.url} {self.width}w"])
+        return [(storage.url(sized(name, width)), width) for width in self.widths or ()]
 
     def url_at(self, width: int) -> str:
         """The address of the smallest file that is at least this wide, or of the widest."""

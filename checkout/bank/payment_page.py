@@ -112,7 +112,7 @@ def _time_left(bank: Bank, session: Row) -> Html:
     at = datetime.fromtimestamp(end, bank.zone)
     words = f"{left // 60} minutes" if left >= 120 else f"{left} seconds"
     moment = tag("time", f"{at:%H:%M}", datetime=at.isoformat())
-    return joined("Pay by ", moment, f": {words} were left when this page opened.")
+    return joined("Pay by ", moment, f": {words} remained when this page opened.")
 
 
 def _open(bank: Bank, session: Row) -> list[Html]:

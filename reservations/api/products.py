@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
+from django.db.models import prefetch_related_objects
 from django.http import Http404, HttpRequest, HttpResponse
 from ninja import Query, Router
 from pydantic import BaseModel, ConfigDict
@@ -14,7 +15,7 @@ from allo.api_kit.api import invalid
 from allo.api_kit.pages import LISTED, PageNumber, around, page_of, refuse_unknown
 from catalog import paging, search
 from catalog.forms import GridForm
-from catalog.models import Category, Product, ProductQuerySet
+from catalog.models import Category, Pictured, Product, ProductQuerySet
 from catalog.slugs import NoSuchCategory, follow_categories, follow_renames
 from inventory.availability import selected
 from inventory.models import Inventory
@@ -52,11 +53,21 @@ class CategoryOut(BaseModel):
     name: str
 
 
+class Size(BaseModel):
+    """The same picture in a smaller width."""
+
+    url: str
+    width: int
+
+
 class Picture(BaseModel):
+    """`sizes` are the smaller files of it, the narrowest first; empty until they have been made."""
+
     url: str
     width: int
     height: int
     alt: str
+    sizes: list[Size]
 
 
 class StockOut(BaseModel):
@@ -72,7 +83,8 @@ class StockOut(BaseModel):
 class ProductOut(BaseModel):
     """A product. If every unit is held, `next_lapse_at` is when the first hold may lapse. One
     customer may hold and have bought `max_per_customer` units together; null is no limit. Nobody
-    can hold any before `opens_at`; null is no opening."""
+    can hold any before `opens_at`; null is no opening. `pictures` are all of it in their order, and
+    `image` is the first of them."""
 
     model_config = ConfigDict(title="Product")
 
@@ -89,6 +101,7 @@ class ProductOut(BaseModel):
     opens_at: datetime | None
     url: str
     image: Picture
+    pictures: list[Picture]
     available: int
     next_lapse_at: datetime | None
     stock: list[StockOut]
@@ -101,6 +114,16 @@ class ProductPage(BaseModel):
     results: list[ProductOut]
 
 
+PICTURE = {
+    "url": "/media/products/tidal.0123456789ab.webp",
+    "width": 800,
+    "height": 1000,
+    "alt": "A tall vase in two blues",
+    "sizes": [
+        {"url": "/media/products/tidal-200.0123456789ab.webp", "width": 200},
+        {"url": "/media/products/tidal-400.0123456789ab.webp", "width": 400},
+    ],
+}
 PRODUCT = {
     "slug": "tidal",
     "name": "Tidal",
@@ -114,12 +137,8 @@ PRODUCT = {
     "max_per_customer": None,
     "opens_at": None,
     "url": "/p/tidal/",
-    "image": {
-        "url": "/media/products/tidal.0123456789ab.webp",
-        "width": 800,
-        "height": 1000,
-        "alt": "A tall vase in two blues",
-    },
+    "image": PICTURE,
+    "pictures": [PICTURE],
     "available": 5,
     "next_lapse_at": None,
     "stock": [
@@ -196,6 +215,7 @@ def _products_from(
 
 
 def _with_stock(products: list[Product]) -> list[dict[str, Any]]:
+    prefetch_related_objects(products, "pictures")
     rows = Inventory.objects.with_free().filter(product__in=products)
     stock = defaultdict(list)
     for row in rows.select_related("warehouse").order_by("warehouse__position", "pk"):
@@ -212,6 +232,7 @@ def _with_stock(products: list[Product]) -> list[dict[str, Any]]:
 def _facts(product: Product, stock: list[dict[str, Any]]) -> dict[str, Any]:
     available = sum(row["available"] for row in stock)
     lapse = None if available else product.next_lapse_at
+    pictures = [_picture(shown) for shown in (product, *product.pictures.all())]
     return {
         "slug": product.slug,
         "name": product.name,
@@ -225,15 +246,21 @@ def _facts(product: Product, stock: list[dict[str, Any]]) -> dict[str, Any]:
         "max_per_customer": product.max_per_customer,
         "opens_at": product.opens_at and _instant(product.opens_at),
         "url": product.get_absolute_url(),
-        "image": {
-            "url": product.image.url,
-            "width": product.width,
-            "height": product.height,
-            "alt": product.alt,
-        },
+        "image": pictures[0],
+        "pictures": pictures,
         "available": available,
         "next_lapse_at": lapse and _instant(lapse),
         "stock": stock,
+    }
+
+
+def _picture(shown: Pictured) -> dict[str, Any]:
+    return {
+        "url": shown.image.url,
+        "width": shown.width,
+        "height": shown.height,
+        "alt": shown.alt,
+        "sizes": [{"url": url, "width": width} for url, width in shown.sizes],
     }
 
 

@@ -1,7 +1,7 @@
 // The checkout's deadline: a bar, the title, a visible warning, and announcements at three moments.
 const MARKS = [
-  [120, "2 minutes left"],
-  [30, "30 seconds left"],
+  [120, "2 minutes remaining"],
+  [30, "30 seconds remaining"],
   [0, "The time has run out"],
 ];
 const before = new WeakMap();

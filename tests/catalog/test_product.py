@@ -1,6 +1,7 @@
 import json
 import re
 from datetime import date
+from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -100,6 +101,17 @@ def test_pictures_are_shown_in_their_order_each_a_link_to_its_file(client) -> No
         ("/media/products/2.webp", "Its foot"),
     ]
     assert page.count('href="#view-') == 3
+    Product.objects.update(image="products/tidal.0123456789ab.webp", widths=[200, 400])
+    served = client.get("/api/products/tidal").json()
+    assert served["pictures"][0] == served["image"]
+    assert served["image"]["sizes"] == [
+        {"url": f"/media/products/tidal-{width}.0123456789ab.webp", "width": width}
+        for width in (200, 400)
+    ]
+    assert [(one["url"], one["alt"], one["sizes"]) for one in served["pictures"][1:]] == [
+        ("/media/products/1.webp", "Its rim", []),
+        ("/media/products/2.webp", "Its foot", []),
+    ]
 
 
 def test_related_are_others_of_its_category(client) -> None:
@@ -124,11 +136,22 @@ def test_search_engines_read_price_and_availability(client) -> None:
     }
     gone = offer(client, "gone")
     assert (gone["price"], gone["availability"]) == ("0.05", "https://schema.org/OutOfStock")
+    _, way = graph(client, "tidal")
+    steps = [(step["position"], step["name"], step.get("item")) for step in way["itemListElement"]]
+    assert steps == [
+        (1, "Shop", "http://testserver/"),
+        (2, "Vases", "http://testserver/?category=vases"),
+        (3, "Tidal", None),
+    ]
 
 
 def offer(client, slug: str) -> dict[str, str]:
+    found: dict[str, str] = graph(client, slug)[0]["offers"]
+    return found
+
+
+def graph(client, slug: str) -> Any:
     body = client.get(f"/p/{slug}/").content.decode()
     found = re.search(r'<script type="application/ld\+json">(.*?)</script>', body, re.DOTALL)
     assert found
-    offer: dict[str, str] = json.loads(found[1])["offers"]
-    return offer
+    return json.loads(found[1])["@graph"]
