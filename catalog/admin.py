@@ -110,7 +110,7 @@ class ProductAdmin(Questions[Product]):
     form = ProductForm
     list_display = ("picture", "name", "category", "price", "position", "shown")
     list_display_links = ("name",)
-    list_filter = (PublishedFilter, "category")
+    list_filter = (PublishedFilter, "category", "colour")
     list_select_related = ("category",)
     search_fields = ("name",)  # shows the field; what it finds is up to `get_search_results`
     prepopulated_fields = {"slug": ("name",)}
@@ -134,7 +134,7 @@ class ProductAdmin(Questions[Product]):
             },
         ),
         ("Pictures", {"fields": ("shown_pictures", "image", "alt", "further")}),
-        ("Words", {"fields": ("tagline", "description", "material", "dimensions_cm")}),
+        ("Words", {"fields": ("tagline", "description", "material", "colour", "dimensions_cm")}),
     )
 
     # --- the list -------------------------------------------------------------------------------

@@ -3,9 +3,11 @@ from functools import cached_property
 from typing import Any
 
 from django import forms
+from django.db.models import Q
 
 from allo.web.flag_field import FlagField
 from catalog import search
+from catalog.choices import COLOURS, MATERIALS, PRICES
 from catalog.models import UNRANKED, ProductQuerySet
 
 # Each ends with a unique field: see `catalog.paging`.
@@ -15,12 +17,6 @@ SORTS = {
     "price": ("Price, low to high", ("price_paise", "position", "pk")),
     "-price": ("Price, high to low", ("-price_paise", "position", "pk")),
     "name": ("Name", ("name", "pk")),
-}
-# In paise, the upper bound excluded; each as in the address, in rupees.
-PRICES: dict[str, tuple[str, int, int]] = {
-    "-2000": ("Under ₹\N{NO-BREAK SPACE}2,000", 0, 200_000),
-    "2000-5000": ("₹\N{NO-BREAK SPACE}2,000 to 5,000", 200_000, 500_000),
-    "5000-": ("From ₹\N{NO-BREAK SPACE}5,000", 500_000, 2**31 - 1),
 }
 BEST_MATCH = ("relevance", "position", "pk")
 
@@ -39,6 +35,8 @@ class GridForm(forms.Form):
     price = forms.ChoiceField(
         choices=[(key, label) for key, (label, *_) in PRICES.items()], required=False
     )
+    material = forms.ChoiceField(choices=[*MATERIALS.items()], required=False)
+    colour = forms.ChoiceField(choices=[*COLOURS.items()], required=False)
     sort = forms.ChoiceField(
         choices=[(key, label) for key, (label, _) in SORTS.items()], required=False
     )
@@ -57,11 +55,24 @@ class GridForm(forms.Form):
         words = self.cleaned_data["q"]
         return _as_begun(search.read(words), self.data.get("after", "")) if words else None
 
-    def matching(self, products: ProductQuerySet) -> ProductQuerySet:
-        """The products that are searched for; whether there are any in stock is known above."""
-        if price := self.cleaned_data["price"]:
+    def conditions(self) -> dict[str, Q]:
+        """What each filter that is set wants of a product, by its name; whether there are any in
+        stock is known above."""
+        typed = self.cleaned_data
+        wanted = {}
+        if slug := typed["category"]:
+            wanted["category"] = Q(category__slug=slug)
+        if price := typed["price"]:
             _, least, most = PRICES[price]
-            products = products.filter(price_paise__gte=least, price_paise__lt=most)
+            wanted["price"] = Q(price_paise__gte=least, price_paise__lt=most)
+        if material := typed["material"]:
+            wanted["material"] = Q(materials__contains=[material])
+        if colour := typed["colour"]:
+            wanted["colour"] = Q(colour=colour)
+        return wanted
+
+    def searched(self, products: ProductQuerySet) -> ProductQuerySet:
+        """Those that the search finds, whatever the filters."""
         return products.matching(self.search) if self.search else products
 
     @property

@@ -107,9 +107,9 @@ class ProductForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for typ
     class Meta:
         model = Product
         fields = (
-            "name", "slug", "category", "tagline", "description", "material", "dimensions_cm",
-            "gst_percent", "max_per_customer", "image", "alt", "position", "published_at",
-            "opens_at",
+            "name", "slug", "category", "tagline", "description", "material", "colour",
+            "dimensions_cm", "gst_percent", "max_per_customer", "image", "alt", "position",
+            "published_at", "opens_at",
         )  # fmt: skip
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -67,7 +67,7 @@ class Item:
         return self.texts["slug"]
 
 
-_TEXTS = ("slug", "name", "tagline", "description", "material", "dimensions_cm")
+_TEXTS = ("slug", "name", "tagline", "description", "material", "colour", "dimensions_cm")
 
 
 def read(folder: Path = FOLDER) -> list[Item]:

@@ -69,7 +69,7 @@ OF_PRODUCT = (
         name="product_is_searched",
         when=pgtrigger.After,
         operation=pgtrigger.UpdateOf(
-            "name", "slug", "category_id", "tagline", "material", "description"
+            "name", "slug", "category_id", "tagline", "material", "colour", "description"
         ),
         func="PERFORM catalog_index(ARRAY[NEW.id]); RETURN NULL;",
     ),

@@ -1,7 +1,7 @@
 """How many units there are of products. Stock is read from its own rows, never by a lookup from the
 product: `catalog` knows nothing of `inventory`."""
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import (
@@ -54,15 +54,17 @@ def is_free() -> Exists:
     return Exists(rows_of_each().filter(~FOR_LIST, total_units__gt=F("reserved_units")))
 
 
-def in_stock(products: Products) -> Products:
-    """The products of which a unit is free."""
-    return products.filter(is_free())
+def conditions(form: GridForm) -> dict[str, Any]:
+    """What each filter of the grid that is set wants of a product, by its name."""
+    wanted: dict[str, Any] = {**form.conditions()}
+    if form.cleaned_data["in_stock"]:
+        wanted["in_stock"] = is_free()
+    return wanted
 
 
 def selected(products: ProductQuerySet, form: GridForm) -> ProductQuerySet:
-    """The products that the grid's form selects, in all categories."""
-    found = form.matching(products)
-    return in_stock(found) if form.cleaned_data["in_stock"] else found
+    """The products that the grid's form searches for and does not filter out."""
+    return form.searched(products).filter(*conditions(form).values())
 
 
 def _sum_of(units: Combinable) -> Coalesce:

@@ -2,15 +2,18 @@ from datetime import datetime, timedelta
 from math import ceil
 from typing import Self
 
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-from django.db.models import Case, Index, Q, QuerySet, Value, When
+from django.db.models import Case, F, Func, Index, Q, QuerySet, Value, When
 from django.db.models.functions import Now
 from django.urls import reverse
 from django.utils import timezone
 
 from allo.web.names import name_is_visible
 from catalog import search, triggers
+from catalog.choices import COLOURS
 from catalog.models.category import Category
 from catalog.models.pictures import Pictured
 
@@ -49,6 +52,20 @@ class Product(Pictured):
     tagline = models.CharField(max_length=160)
     description = models.TextField(max_length=2000)
     material = models.CharField(max_length=120, blank=True)
+    # Those of `MATERIALS` that the words name.
+    materials = models.GeneratedField(
+        expression=Func(F("material"), function="catalog_materials"),
+        output_field=ArrayField(models.TextField()),
+        db_persist=True,
+    )
+    colour = models.CharField(
+        max_length=20,
+        choices=[*COLOURS.items()],
+        blank=True,
+        default="",
+        db_default="",
+        help_text="What it is filtered by and found under. Empty: in no colour's list.",
+    )
     dimensions_cm = models.CharField("dimensions (cm)", max_length=60, blank=True)
     price_paise = models.PositiveIntegerField("price (paise)", help_text="100 paise are one rupee.")
     gst_percent = models.PositiveSmallIntegerField(
@@ -97,14 +114,18 @@ class Product(Pictured):
             models.CheckConstraint(
                 condition=Q(max_per_customer__gt=0), name="max_per_customer_gt_zero"
             ),
+            models.CheckConstraint(condition=Q(colour__in=["", *COLOURS]), name="colour_known"),
         )
-        # Each order of the grid, so that a page reads what it shows and not all that it could.
+        # Each order and choice of the grid, so that a page reads what it shows and not all that it
+        # could.
         indexes = (
             Index(fields=("position", "id"), name="product_by_place"),
             Index(fields=("-published_at", "position", "id"), name="product_by_newest"),
             Index(fields=("price_paise", "position", "id"), name="product_by_price"),
             Index(fields=("-price_paise", "position", "id"), name="product_by_price_down"),
             Index(fields=("name", "id"), name="product_by_name"),
+            Index(fields=("colour", "position", "id"), name="product_by_colour"),
+            GinIndex(fields=("materials",), name="product_by_material", fastupdate=False),
         )
         permissions = (("publish_product", "Can publish products"),)
         triggers = triggers.OF_PRODUCT

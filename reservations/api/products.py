@@ -3,47 +3,26 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from django.db.models import prefetch_related_objects
 from django.http import Http404, HttpRequest, HttpResponse
-from ninja import Query, Router
+from ninja import Router
 from pydantic import BaseModel, ConfigDict
 
 from allo.api_kit import fresh, openapi, problems
 from allo.api_kit.api import invalid
 from allo.api_kit.pages import LISTED, PageNumber, around, page_of, refuse_unknown
-from catalog import paging, search
+from catalog import paging
 from catalog.forms import GridForm
 from catalog.models import Category, Pictured, Product, ProductQuerySet
 from catalog.slugs import NoSuchCategory, follow_categories, follow_renames
 from inventory.availability import selected
 from inventory.models import Inventory
+from reservations.api.product_query import After, Colour, Material, Price, Slug, Words
 from reservations.availability import shown, with_stock_and_lapse
 
 router = Router(tags=["Products"])
-
-After = Annotated[
-    str,
-    Query(
-        max_length=200,
-        pattern=r"^[^\x00-\x1f\x7f]*$",
-        description="From the address in `next`: where the page before ended, so that nothing is"
-        " skipped or repeated while stock changes.",
-    ),
-]
-# No NUL or other control characters, like the grid's form.
-Words = Annotated[
-    str,
-    Query(
-        max_length=search.LONGEST,
-        pattern=r"^[^\x00-\x1f\x7f]*$",
-        description="Words to search for.",
-    ),
-]
-Slug = Annotated[
-    str | None, Query(pattern="^[-a-zA-Z0-9_]{1,80}$", description="A category's slug.")
-]
 
 
 class CategoryOut(BaseModel):
@@ -83,8 +62,8 @@ class StockOut(BaseModel):
 class ProductOut(BaseModel):
     """A product. If every unit is held, `next_lapse_at` is when the first hold may lapse. One
     customer may hold and have bought `max_per_customer` units together; null is no limit. Nobody
-    can hold any before `opens_at`; null is no opening. `pictures` are all of it in their order, and
-    `image` is the first of them."""
+    can hold any before `opens_at`; null is no opening. `colour` is empty if none is set. `pictures`
+    are all of it in their order, and `image` is the first of them."""
 
     model_config = ConfigDict(title="Product")
 
@@ -94,6 +73,7 @@ class ProductOut(BaseModel):
     tagline: str
     description: str
     material: str
+    colour: str
     dimensions_cm: str
     price_paise: int
     currency: Literal["INR"]
@@ -131,6 +111,7 @@ PRODUCT = {
     "tagline": "A vase with a waterline.",
     "description": "Thrown in one piece, glazed twice.",
     "material": "Stoneware",
+    "colour": "blue",
     "dimensions_cm": "14 × 14 × 28",
     "price_paise": 385000,
     "currency": "INR",
@@ -162,6 +143,9 @@ def products(  # noqa: PLR0917 - ninja passes them by name
     q: Words = "",
     category: Slug = None,
     in_stock: Literal["true", "false", "1", "0", ""] = "false",
+    price: Price = None,
+    material: Material = None,
+    colour: Colour = None,
     sort: Literal["featured", "newest", "price", "-price", "name"] = "featured",
     page: PageNumber = 1,
     after: After = "",
@@ -169,17 +153,23 @@ def products(  # noqa: PLR0917 - ninja passes them by name
     """What the shop sells, filtered and sorted as on its front page, a page at a time, with the
     units that are available in each warehouse. A search (`q`) forgives accents and small mistakes,
     and what is `featured` comes best match first."""
-    refuse_unknown(request, {"q", "category", "in_stock", "sort", "page", "after"})
-    form = GridForm(
-        {"q": q, "category": category or "", "in_stock": in_stock, "sort": sort, "after": after}
-    )
+    chosen = {
+        "q": q,
+        "category": category or "",
+        "in_stock": in_stock,
+        "price": price or "",
+        "material": material or "",
+        "colour": colour or "",
+        "sort": sort,
+        "after": after,
+    }
+    refuse_unknown(request, {*chosen, "page"})
+    form = GridForm(chosen)
     if not form.is_valid():
         raise invalid((field, str(errors[0])) for field, errors in form.errors.items())
+    if category and not Category.objects.filter(slug=category).exists():
+        raise NoSuchCategory(category)
     found = selected(Product.objects.published(), form)
-    if category:
-        if not Category.objects.filter(slug=category).exists():
-            raise NoSuchCategory(category)
-        found = found.filter(category__slug=category)
     return fresh.answer(request, _products_from(request, found, form.order, str(page), after))
 
 
@@ -240,6 +230,7 @@ def _facts(product: Product, stock: list[dict[str, Any]]) -> dict[str, Any]:
         "tagline": product.tagline,
         "description": product.description,
         "material": product.material,
+        "colour": product.colour,
         "dimensions_cm": product.dimensions_cm,
         "price_paise": product.price_paise,
         "currency": "INR",

@@ -14,8 +14,17 @@ from catalog import paging
 from catalog.forms import GridForm
 from catalog.models import Category, Product, ProductQuerySet
 from catalog.slugs import NoSuchCategory, follow_categories
-from inventory.availability import selected
+from inventory.availability import conditions, selected
 from reservations.availability import shown
+from reservations.shop import facets
+
+RARE = {"q", "after", "page"}
+
+
+def _is_rare(asked: dict[str, str]) -> bool:
+    """Searches, later pages and combinations of filters, of which there are thousands."""
+    return not RARE.isdisjoint(asked) or len(asked) > 2
+
 
 GRID = Sharing(
     query={
@@ -23,16 +32,15 @@ GRID = Sharing(
         "category": "",
         "in_stock": "",
         "price": "",
+        "material": "",
+        "colour": "",
         "sort": "featured",
         "page": "1",
         "after": "",
     },
     targets=("results",),
-    is_rare=lambda asked: "q" in asked or "after" in asked or "page" in asked,
+    is_rare=_is_rare,
 )
-
-# Longer lists are "over" this long: to count them would be to read them.
-MOST_COUNTED = 5000
 
 
 @require_safe
@@ -54,12 +62,9 @@ def grid(request: Request) -> HttpResponse:
 
 def _grid_context(request: Request, form: GridForm) -> dict[str, Any]:
     products = selected(Product.objects.published(), form)
-    slug = form.cleaned_data["category"]
-    if slug:
-        products = products.filter(category__slug=slug)
-    categories = list(Category.objects.with_total(products, MOST_COUNTED))
-    category = _chosen(categories, slug)
-    total = categories[0].total if categories else 0
+    categories, counts = facets.counted(form)
+    category = _chosen(categories, form.cleaned_data["category"])
+    total = _total(products, form, counts)
     page = _page(request, form, products)
     active = form.active()
     return {
@@ -68,8 +73,10 @@ def _grid_context(request: Request, form: GridForm) -> dict[str, Any]:
         "shown": shown(page.keys),
         "page_size": paging.SIZE,
         "total": total,
-        "most_counted": MOST_COUNTED,
-        "categories": categories,
+        "most_counted": facets.MOST_COUNTED,
+        "counts": counts,
+        "categories": _categories(categories, category, counts),
+        "facets": facets.of(form, counts),
         "category": category,
         "active": active,
         "next_url": _url({**active, **page.following}) if page.following else None,
@@ -77,6 +84,20 @@ def _grid_context(request: Request, form: GridForm) -> dict[str, Any]:
         "others": _others(form, active, total),
         "hero": not active and page.number == 1,
     }
+
+
+def _total(products: ProductQuerySet, form: GridForm, counts: facets.Counts | None) -> int:
+    if counts is not None:
+        return counts.get("", 0)
+    filtered = conditions(form)
+    return paging.counted(products, facets.MOST_COUNTED) if filtered else facets.MOST_COUNTED + 1
+
+
+def _categories(
+    categories: list[Category], category: Category | None, counts: facets.Counts | None
+) -> list[facets.Choice]:
+    labels = [("", "Everything"), *((each.slug, each.name) for each in categories)]
+    return facets.choices("category", labels, counts, category.slug if category else "")
 
 
 def _chosen(categories: list[Category], slug: str) -> Category | None:

@@ -1,5 +1,5 @@
 // The grid's filters: addresses without empty fields, one history entry per list, results scrolled
-// into view, and the header's search.
+// into view, numbers that follow the results, and the header's search.
 const filters = document.getElementById("filters");
 
 const address = (fields) => {
@@ -22,6 +22,21 @@ filters.addEventListener("htmx:afterRequest", ({ detail: { successful } }) => {
   if (!successful) shown = null;
   const { top } = filters.getBoundingClientRect();
   if (top < 0 || top > innerHeight / 3) filters.scrollIntoView();
+});
+
+// How many products each choice would show: those that would show none cannot be chosen.
+addEventListener("htmx:afterSettle", () => {
+  const { counts } = document.getElementById("results").dataset;
+  const known = new Map(counts?.split(" ").map((choice) => choice.split(":")));
+  for (const choice of filters.querySelectorAll(".chip input, [data-label]")) {
+    const { checked, selected, dataset, parentElement, value } = choice;
+    const found = counts && (known.get(`${choice.name ?? parentElement.name}=${value}`) ?? "0");
+    const number = parentElement.querySelector("small");
+    choice.disabled = found === "0" && !checked && !selected;
+    choice.hidden = choice.disabled && !number;
+    if (number) number.textContent = found ?? "";
+    else choice.text = found ? `${dataset.label} (${found})` : dataset.label;
+  }
 });
 
 if (location.hash === "#id_q") filters.elements.q.focus({ preventScroll: true });

@@ -10,7 +10,7 @@ from allo.postgresql import timeouts
 from catalog import search
 from catalog.forms import SORTS, GridForm
 from catalog.models import Category, Product, SearchText
-from reservations.shop import grid
+from reservations.shop import facets
 from tests.server import rows_read
 from tests.stock import stocked
 
@@ -178,7 +178,7 @@ READ = ("catalog_%", "inventory_%")
 def test_a_search_of_many_products_reads_only_what_it_shows(client, monkeypatch) -> None:
     """A rare word, and one that every product has, in every order."""
     monkeypatch.setattr(search, "MOST_RANKED", 500)
-    monkeypatch.setattr(grid, "MOST_COUNTED", 500)
+    monkeypatch.setattr(facets, "MOST_COUNTED", 500)
     tidal = product("tidal", name="Tidal")
     timeouts.lift()
     with connection.cursor() as cursor:

@@ -26,6 +26,7 @@ TIDAL = {
     "tagline": "Shouldered stoneware vase",
     "description": "Thrown in one piece.",
     "material": "Stoneware",
+    "colour": "blue",
     "dimensions_cm": "18 × 18 × 30",
     "price_inr": 3850,
     "image": "tidal.webp",
