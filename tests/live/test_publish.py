@@ -16,7 +16,9 @@ from django.db import transaction
 from django.test import Client
 from django.urls import reverse
 from redis import Redis
+from redis.backoff import NoBackoff
 from redis.client import PubSub
+from redis.retry import Retry
 
 from allo import live
 from allo.live import channel, publisher
@@ -263,7 +265,7 @@ def test_while_redis_hangs_nobody_waits_and_nothing_piles_up(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        hung = Redis(port=silent.getsockname()[1], socket_timeout=60, retry=None)
+        hung = Redis(port=silent.getsockname()[1], socket_timeout=60, retry=Retry(NoBackoff(), 0))
         monkeypatch.setattr(publisher, "redis_client", lambda: hung)
         mine = publisher.Publisher()
         mine.add([Message("product:first", 1)])
