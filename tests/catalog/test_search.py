@@ -1,9 +1,11 @@
 """A search finds what was meant, the best first, wherever products are searched."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from django.db import connection
+from django.template.autoreload import reset_loaders
 from django.utils import timezone
 
 from allo.postgresql import timeouts
@@ -219,8 +221,16 @@ def test_more_of_a_list_comes_in_the_order_in_which_it_began(
     assert names(client.get(page.context["next_url"])) == [*shown, *names(more)]
 
 
+@pytest.fixture
+def rendered_anew() -> Iterator[None]:
+    """What is rendered once in a process is forgotten, before and after."""
+    reset_loaders()
+    yield
+    reset_loaders()
+
+
 def test_every_search_field_takes_as_much_as_a_search_may_have(
-    client, admin_client, monkeypatch
+    client, admin_client, monkeypatch, rendered_anew
 ) -> None:
     assert GridForm.base_fields["q"].max_length == search.LONGEST  # type: ignore[attr-defined]
     monkeypatch.setattr(search, "LONGEST", 7)
