@@ -189,8 +189,7 @@ def _one_order(holds: Sequence[Reservation], orders: Mapping[UUID, Order]) -> Or
 
 def _open_orders(holds: Sequence[Reservation]) -> dict[UUID, Order]:
     """By hold."""
-    paying_for = [hold.pk for hold in holds if hold.paying_since]
-    found = opening.open_orders(paying_for) if paying_for else []
+    found = opening.open_orders(holds)
     return {line.reservation_id: order for order in found for line in order.order_lines.all()}
 
 

@@ -1,11 +1,14 @@
 """When to look at a payment again, and which ones the clock looks at now."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db.models import Exists, F, Min, OuterRef, Q
 from django.db.models.functions import Now
 
+from allo.postgresql.compiled import Compiled
+from allo.postgresql.rows import write
 from checkout.models import Charge, Order, OrderLine, Payment, Refund
 from checkout.payments.base import Fact, Hint, Seen, SessionState
 
@@ -23,14 +26,15 @@ def pause_after(looks: int) -> timedelta:
     return timedelta(seconds=min(FIRST_PAUSE * 2 ** min(looks, 20), LONGEST_PAUSE))
 
 
-def put_off(payment: Payment, order: Order, seen: Seen, now: datetime) -> None:
-    """Writes when to look again, and closes a payment with which nothing can happen any more. Its
-    row is locked."""
-    money_moves = _money_moves(payment, seen)
+def put_off(payment: Payment, order: Order, charges: Sequence[Charge], seen: Seen) -> bool:
+    """Writes when to look again, and closes a payment with which nothing can happen any more.
+    Returns whether money moves. All these rows are locked."""
+    money_moves = _money_moves(charges, seen)
     if not payment.closed_at and not money_moves and _is_over(payment, order, seen):
-        payment.closed_at = now
-    payment.look_at = _next_look(payment, order, now, money_moves=money_moves)
-    payment.save(update_fields=["closed_at", "look_at"])
+        payment.closed_at = payment.now
+    look_at = _next_look(payment, order, payment.now, money_moves=money_moves)
+    write(payment, closed_at=payment.closed_at, look_at=look_at)
+    return money_moves
 
 
 def chosen(limit: int) -> list[Payment]:
@@ -67,10 +71,13 @@ def hinted(hint: Hint) -> UUID | None:
     return payment_id
 
 
+_SOON = ENDED | Q(reservation__expires_at__lte=Now() + CLOSE_BEFORE)
+_ending = Compiled(lambda order: OrderLine.objects.filter(_SOON, order=order, active=True), UUID)
+
+
 def is_about_to_end(order: Order) -> bool:
     """A hold of it ends within moments, or has ended."""
-    soon = ENDED | Q(reservation__expires_at__lte=Now() + CLOSE_BEFORE)
-    return order.order_lines.filter(soon, active=True).exists()
+    return bool(_ending(order.pk))
 
 
 def _is_over(payment: Payment, order: Order, seen: Seen) -> bool:
@@ -79,14 +86,15 @@ def _is_over(payment: Payment, order: Order, seen: Seen) -> bool:
     return seen.session is not SessionState.OPEN
 
 
-def _money_moves(payment: Payment, seen: Seen) -> bool:
+def _money_moves(charges: Sequence[Charge], seen: Seen) -> bool:
     """Whether money is on its way, in either direction, or is still to be decided about: others
     may keep what has to be locked for that."""
-    charges = Charge.objects.filter(payment=payment).values_list("reference", "settled_at")
-    settled = dict(charges)
+    settled = {charge.reference: charge.settled_at for charge in charges}
     undecided = (m for m in seen.money if m.fact is not Fact.VOID and m.reference not in settled)
-    asked = Refund.objects.filter(charge__payment=payment, state=Refund.State.ASKED)
-    return not all(settled.values()) or any(undecided) or asked.exists()
+    # What was asked for counts as refunded.
+    refunded = [charge.pk for charge in charges if charge.refunded_paise]
+    asked = Refund.objects.filter(charge__in=refunded, state=Refund.State.ASKED)
+    return not all(settled.values()) or any(undecided) or (bool(refunded) and asked.exists())
 
 
 def _next_look(

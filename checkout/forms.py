@@ -112,7 +112,8 @@ class BuyerForm(forms.Form):
     )
     region = forms.ChoiceField(
         label="State",
-        choices=REGIONS,
+        # A form copies its fields, but not what a function returns.
+        choices=lambda: REGIONS,
         required=False,
         widget=RegionSelect({"autocomplete": "address-level1"}),
     )

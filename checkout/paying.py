@@ -33,7 +33,7 @@ def order(
     """Opens an order of the holds, or finds the one that they are on. The reply is the order's
     address, or a refusal."""
     replaced = []
-    for before in opening.open_orders(hold.id for hold in shown):
+    for before in opening.open_orders(holds):
         # Its money may have arrived since: then there is nothing left to order.
         now = looking.look(before)
         if now.state in Order.SOLD or opening.is_same(now, shown, buyer):
@@ -43,7 +43,9 @@ def order(
     asked = {"holds": [str(hold) for hold in shown], "buyer": str(buyer)}
     once = once_for(request, draft.holder, "checkout:order", asked, _answer(draft))
     try:
-        reply = opening.open_order(draft=draft, holds=shown, replaces=replaced, once=once)
+        reply = opening.open_order(
+            draft=draft, held=holds, holds=shown, replaces=replaced, once=once
+        )
     except ReservationError as refusal:
         return refusals.answer(refusal)
     for before in replaced:

@@ -5,12 +5,13 @@ payment, its charges, the counter of invoices. No stock or reservation is locked
 """
 
 from datetime import datetime
+from typing import NamedTuple
 
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Count, F, Max
-from django.db.models.functions import Now
 
+from allo.postgresql.rows import write
 from checkout import due, mail
 from checkout.events import publish_order, tell
 from checkout.models import Charge, Order, Payment, Refund
@@ -22,9 +23,16 @@ from checkout.payments.base import Fact, Money, Returned, ReturnState, Seen
 MOST_RETURNS = 33
 
 
+class Recorded(NamedTuple):
+    """The order as it is now, and whether money is on its way or is still to be decided about."""
+
+    order: Order
+    money_moves: bool
+
+
 @transaction.atomic
-def record(payment: Payment, seen: Seen) -> Order:
-    """Writes what is new, and when to look again; returns the order as it is now."""
+def record(payment: Payment, seen: Seen) -> Recorded:
+    """Writes what is new, and when to look again."""
     (order,) = reading.locked_order(payment.order_id)
     (payment,) = reading.locked_payment(payment.pk)
     money = {each.reference: each for each in seen.money}
@@ -35,10 +43,9 @@ def record(payment: Payment, seen: Seen) -> Order:
         _give_back(charge, payment.now)
     # All payments of a year wait for its counter, so it is locked when all else is.
     for charge in charges:
-        _pay(order, charge)
-        _settle(order, charge)
-    due.put_off(payment, order, seen, payment.now)
-    return order
+        _pay(order, charge, payment.now)
+        _settle(order, charge, payment.now)
+    return Recorded(order, due.put_off(payment, order, charges, seen))
 
 
 @transaction.atomic
@@ -83,10 +90,10 @@ def _see(charge: Charge, money: Money) -> None:
     if money.disputed_at and not charge.disputed_at:
         new["disputed_at"] = money.disputed_at
     if new:
-        Charge.objects.filter(pk=charge.pk).update(**new)
+        write(charge, **new)
     for returned in money.refunds:
         _see_refund(charge, returned)
-    if new or money.refunds:
+    if money.refunds:
         charge.refresh_from_db()
 
 
@@ -138,20 +145,19 @@ def _is_time_to_return(charge: Charge, now: datetime) -> bool:
     return tries < MOST_RETURNS and not waits
 
 
-def _pay(order: Order, charge: Charge) -> None:
+def _pay(order: Order, charge: Charge, now: datetime) -> None:
     taken = charge.decision == Charge.Decision.TAKE and charge.fact == Fact.CAPTURED
     if not taken or order.state != Order.State.PLACED:
         return
-    Order.objects.filter(pk=order.pk).update(state=Order.State.PAID, paid_at=Now())
-    order.refresh_from_db()
+    write(order, state=Order.State.PAID, paid_at=now)
     # P7. In the transaction of the move to `paid`.
     mail.receipt(order)
-    publish_order(order, order.paid_at, "order.paid")
+    publish_order(order, now, "order.paid")
     if settings.SELLER_GSTIN:
         serials.give_number(order)
 
 
-def _settle(order: Order, charge: Charge) -> None:
+def _settle(order: Order, charge: Charge, now: datetime) -> None:
     """Its money is where it belongs: nothing has to be done any more."""
     if charge.settled_at:
         return
@@ -162,4 +168,4 @@ def _settle(order: Order, charge: Charge) -> None:
         returned = charge.refunded_paise == charge.amount and not asked
         settled = charge.fact == Fact.VOID or (charge.fact == Fact.CAPTURED and returned)
     if settled:
-        Charge.objects.filter(pk=charge.pk).update(settled_at=Now())
+        write(charge, settled_at=now)

@@ -3,14 +3,17 @@
 1. Look at the provider: without a lock or a transaction, with a time limit.
 2. Decide, in one transaction of the engine: the money is taken and everything is sold, or it is
    given back.
-3. Record what was seen: what became of charges and refunds, and with that of the order.
-4. Follow: capture (and record that), void, refund. Each call is keyed and can be repeated.
-5. Look again until there is nothing to do.
+3. Capture what is taken.
+4. Record what was seen and captured: what became of charges and refunds, and with that of the
+   order.
+5. Follow: void, refund. Each call can be repeated.
+6. Look again until there is nothing to do.
 
 A process may die between any two steps: the next look goes on from what is recorded.
 """
 
 import logging
+from collections.abc import Iterator
 from uuid import UUID
 
 from checkout import closing, due, recording
@@ -19,6 +22,7 @@ from checkout.orders import opening, reading
 from checkout.orders.cancelling import cancel_lapsed
 from checkout.payments.base import Fact, Money, Provider, Refused, Seen, SessionState
 from checkout.payments.providers import provider
+from checkout.recording import Recorded
 from reservations.exceptions import Busy
 
 logger = logging.getLogger(__name__)
@@ -36,12 +40,10 @@ def settle(payment_id: UUID) -> Order:
         (payment,) = reading.payment(payment_id)
         seen = _look(payment)
         decided = _decide(payment, seen)
-        order = recording.record(payment, seen)
-        if captured := _capture(payment):
-            order = recording.record(payment, seen.now(captured))
-        if not _follow(payment, order, seen) and decided:
+        recorded = _capture_and_record(payment, seen)
+        if not _follow(payment, recorded, seen) and decided:
             break
-    return order
+    return recorded.order
 
 
 def _look(payment: Payment) -> Seen:
@@ -53,7 +55,7 @@ def _look(payment: Payment) -> Seen:
 def _decide(payment: Payment, seen: Seen) -> bool:
     """False if others keep what has to be locked: what was seen is still there at the next look."""
     order = payment.order
-    known = set(Charge.objects.filter(order=order).values_list("reference", flat=True))
+    known = {charge.reference for charge in reading.charges(order.pk)}
     secured = [money for money in seen.money if money.fact is not Fact.VOID]
     try:
         if new := tuple(money for money in secured if money.reference not in known):
@@ -69,24 +71,38 @@ def _a_hold_ended(order: Order) -> bool:
     return order.order_lines.filter(due.ENDED, active=True).exists()
 
 
-def _capture(payment: Payment) -> list[Money]:
-    """Captures what is taken; returns what the provider says of it, so that it need not be looked
+def _capture_and_record(payment: Payment, seen: Seen) -> Recorded:
+    """In one transaction what was seen and what was captured since; what was seen also if the
+    provider cannot be reached any more."""
+    captured: list[Money] = []
+    try:
+        captured.extend(_captured(payment, seen))
+    finally:
+        recorded = recording.record(payment, seen.now(captured))
+    return recorded
+
+
+def _captured(payment: Payment, seen: Seen) -> Iterator[Money]:
+    """Captures what is taken; yields what the provider says of it, so that it need not be looked
     at again."""
-    captured = []
-    for charge in reading.charges_to_capture(payment.pk):
+    waits = {money.reference for money in seen.money if money.fact is Fact.AUTHORISED}
+    for charge in reading.charges_to_capture(payment.pk) if waits else ():
+        if charge.reference not in waits:
+            continue
         try:
             # P4. The decision is committed: it was read in a transaction of its own.
-            captured.append(provider(payment.provider).capture(charge.reference, charge.amount))
+            yield provider(payment.provider).capture(charge.reference, charge.amount)
         except Refused as refusal:
             # It lapsed, or was voided there: the next look says which.
             logger.warning("charge %d: %s", charge.pk, refusal)
-    return captured
 
 
-def _follow(payment: Payment, order: Order, seen: Seen) -> bool:
+def _follow(payment: Payment, recorded: Recorded, seen: Seen) -> bool:
     """Whether something was done, or refused, so that it is worth to look again."""
-    bank = provider(payment.provider)
+    bank, order = provider(payment.provider), recorded.order
     acted = _close(payment, order, seen)
+    if not recorded.money_moves:
+        return acted
     for charge in reading.unsettled_charges(payment.pk):
         acted |= _follow_charge(bank, charge, order)
     for refund in reading.asked_refunds(payment.pk):

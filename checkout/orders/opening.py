@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from datetime import datetime
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 from django.conf import settings
 from django.db import transaction
@@ -31,9 +31,12 @@ from reservations.engine.transactions import perform_bag, perform_once
 from reservations.models import Reservation
 
 
-def open_orders(holds: Iterable[UUID]) -> list[Order]:
+def open_orders(holds: Iterable[Reservation]) -> list[Order]:
     """The open orders that have one of these reservations on a line."""
-    lines = OrderLine.objects.filter(reservation__in=list(holds), active=True)
+    paid_for = [hold.pk for hold in holds if hold.paying_since]
+    if not paid_for:
+        return []
+    lines = OrderLine.objects.filter(reservation__in=paid_for, active=True)
     orders = Order.objects.filter(state=Order.State.OPEN, pk__in=lines.values("order"))
     return list(orders.prefetch_related("order_lines__reservation"))
 
@@ -66,13 +69,18 @@ def is_same(order: Order, holds: Sequence[Hold], buyer: Buyer) -> bool:
 
 
 def open_order(
-    *, draft: Draft, holds: Sequence[Hold], replaces: Sequence[Order] = (), once: Once
+    *,
+    draft: Draft,
+    held: Sequence[Reservation],
+    holds: Sequence[Hold],
+    replaces: Sequence[Order] = (),
+    once: Once,
 ) -> Reply:
-    """Opens the order and its first payment under the form's key. Raises what is not stored."""
-    held = Reservation.objects.filter(pk__in=[hold.id for hold in holds])
+    """Opens the order of what is `held`, as the buyer saw it (`holds`), and its first payment,
+    under the form's key. Raises what is not stored."""
     lines = [line for order in replaces for line in order.order_lines.all()]
     command = OpenOrder(
-        **_locks([*held.only("inventory"), *(line.reservation for line in lines)]),
+        **_locks([*held, *(line.reservation for line in lines)]),
         above=(statements.orders(*(order.pk for order in replaces)),) if replaces else (),
         draft=draft,
         holds=tuple(holds),

@@ -9,6 +9,7 @@ from checkout.models import Charge, Order, OrderLine, Payment, Refund
 
 _lines = OrderLine.objects.order_by("pk")
 _stock = "reservation__inventory"
+_charges = Charge.objects.order_by("created_at")
 _unsettled = Charge.objects.filter(settled_at=None).order_by("pk")
 _taken = Charge.objects.filter(decision=Charge.Decision.TAKE, fact=Charge.Fact.AUTHORISED)
 _asked = Refund.objects.filter(state=Refund.State.ASKED).order_by("created_at")
@@ -27,6 +28,7 @@ active_lines = Compiled(
 # The latest first.
 payments = Compiled(lambda order: Payment.objects.filter(order=order).order_by("-created_at"), UUID)
 payment = Compiled(lambda pk: Payment.objects.select_related("order").filter(pk=pk), UUID)
+charges = Compiled(lambda order: _charges.filter(order=order), UUID)
 # Of a payment.
 unsettled_charges = Compiled(lambda payment: _unsettled.filter(payment=payment), UUID)
 charges_to_capture = Compiled(lambda payment: _taken.filter(payment=payment).order_by("pk"), UUID)

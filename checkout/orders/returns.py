@@ -30,8 +30,10 @@ def moves_of(charge: Charge) -> Iterator[Moved]:
             kind = "released_second"
         yield Moved(kind, charge.amount, charge.currency, charge.created_at)
         return
-    refunds = [refund for refund in charge.refunds.all() if refund.state != Refund.State.FAILED]
+    refunds = charge.refunds.all() if charge.refunded_paise else ()
     for refund in refunds:
+        if refund.state == Refund.State.FAILED:
+            continue
         done = refund.state == Refund.State.DONE
         kind = ("refunded" if taken else "back") if done else "on_its_way"
         yield Moved(kind, refund.amount, charge.currency, refund.done_at or refund.created_at)

@@ -8,6 +8,7 @@ from hashlib import sha256
 
 import phonenumbers
 from django.conf import settings
+from django.db.models import prefetch_related_objects
 from django.utils import timezone
 from localflavor.in_.in_states import STATE_CHOICES
 
@@ -61,7 +62,10 @@ class Shown:
 
     @cached_property
     def charges(self) -> list[Charge]:
-        return list(self.order.charges.order_by("created_at").prefetch_related("refunds"))
+        charges = reading.charges(self.order.pk)
+        # Those that failed are not shown.
+        prefetch_related_objects([one for one in charges if one.refunded_paise], "refunds")
+        return charges
 
     @property
     def on_delivery(self) -> bool:
@@ -183,7 +187,7 @@ class Shown:
             steps.append(Step("On its way", order.shipped_at))
         return [*steps, Step("Collected" if collects else "Delivered", order.delivered_at)]
 
-    @property
+    @cached_property
     def seen(self) -> str:
         """A hash of what the page shows, by which polling detects a change."""
         state = (

@@ -88,7 +88,8 @@ def _paid_order(bank: BankProcess, row: int) -> UUID:
         gst_percents={hold.pk: 18},
     )
     once = Once(hold.holder, "bench", str(uuid4()), b"", lambda _: Reply(200, ""))
-    opening.open_order(draft=draft, holds=[Hold(hold.pk, 1, hold.unit_paise)], once=once)
+    seen = Hold(hold.pk, 1, hold.unit_paise)
+    opening.open_order(draft=draft, held=[hold], holds=[seen], once=once)
     payment = opening.payable(Order.objects.get(pk=draft.order_id))
     assert payment is not None
     payment = opening.begun(payment)

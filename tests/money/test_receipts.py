@@ -1,5 +1,6 @@
 """The receipt of a paid order: one, and not lost while the mail server is down."""
 
+from datetime import datetime
 from math import inf
 from uuid import uuid4
 
@@ -71,10 +72,10 @@ GUARDS = {
 }
 
 
-def without_looking_at_the_state(order: Order, charge: Charge) -> None:
+def without_looking_at_the_state(order: Order, charge: Charge, now: datetime) -> None:
     if order.state == Order.State.PAID:
         mail.receipt(order)
-    pay(order, charge)
+    pay(order, charge, now)
 
 
 @pytest.mark.parametrize("removed", [[], *([guard] for guard in GUARDS), [*GUARDS]], ids=", ".join)

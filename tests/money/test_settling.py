@@ -1,6 +1,7 @@
 """From the money that appears at the bank to its end: sold for it, or given back."""
 
 import pytest
+from django.db.models.functions import Now
 from django.test import Client
 
 from allo.outbox.models import Message
@@ -160,10 +161,12 @@ def test_an_authorisation_that_lapses_before_the_capture_cancels_and_restocks(
     purchase = buy(bank, client)
     reference = purchase.pays()
     with monkeypatch.context() as dying:
-        dying.setattr("checkout.settle.recording.record", dies)
+        dying.setattr("checkout.payments.stripe.Stripe.capture", dies)
         with pytest.raises(Died):
             purchase.settle()
     assert (purchase.order.state, purchase.units) == ("placed", (4, 0))
+    # What was seen is recorded all the same, and when to look again.
+    assert Payment.objects.filter(look_at__gt=Now()).exists()
     bank.control(f"intents/{reference}/lapse")
     assert purchase.settle() == "cancelled"
     assert purchase.units == (5, 0)
