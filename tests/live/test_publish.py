@@ -231,6 +231,11 @@ def test_what_staff_change_of_a_product_is_requested_anew(
         assert admin_client.post(address, sent).status_code in {302, 303}
         (message,) = said(f"product:{product.pk}")
         assert (message.key, message.numbers) == ("page", "")
+    renamed = opened(admin_client, product.category, name="Vessels")
+    address = reverse("admin:catalog_category_change", args=[product.category_id])
+    assert admin_client.post(address, renamed).status_code == 302
+    (message,) = said("categories:all")
+    assert (message.key, message.numbers) == ("page", "")
 
 
 def test_a_short_command_says_it_before_it_ends(heard: Heard) -> None:
