@@ -19,7 +19,7 @@ from redis.client import PubSub
 
 from allo import live
 from allo.live import channel, publisher
-from allo.live.message import Message
+from allo.live.message import EVERYTHING, Message
 from reservations import availability, services
 from reservations.clock import expiry
 from reservations.engine.events import holder_topic
@@ -163,6 +163,25 @@ def test_a_failure_to_publish_breaks_nothing(monkeypatch: pytest.MonkeyPatch) ->
     pass_time(601)
     assert expiry.expire_due().expired == 1
     assert units(row) == (7, 0)
+
+
+def test_after_messages_were_lost_every_page_requests_all_anew(
+    said: Said, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish = publisher._publish
+
+    def broken(_messages: object) -> None:
+        raise ConnectionError
+
+    monkeypatch.setattr(publisher, "_publish", broken)
+    mine = publisher.Publisher()
+    mine.add([Message("test:lost", 1)])
+    mine.flush()
+    monkeypatch.setattr(publisher, "_publish", publish)
+    for n in range(2):
+        mine.add([Message("test:later", n)])
+        mine.flush()
+    assert [it.key for it in said(EVERYTHING)] == ["page"]
 
 
 def test_a_change_of_stock_is_published_in_numbers(said: Said) -> None:
