@@ -21,7 +21,7 @@ from allo.postgresql import timeouts
 from allo.web.parts import SeeOther
 from allo.web.storing import NotStored
 from catalog import pictures
-from catalog.events import publish_pages
+from catalog.events import publish_categories, publish_pages
 from catalog.forms import BEST_MATCH
 from catalog.models import Category, CategorySlug, Product, ProductQuerySet, ProductSlug
 from catalog.openings import in_words
@@ -55,6 +55,11 @@ class CategoryAdmin(ModelAdmin[Category]):
 
     def view_on_site(self, obj: Category) -> str:
         return f"{reverse('catalog:grid')}?category={obj.slug}"
+
+    def save_model(self, request: HttpRequest, obj: Category, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        if change:
+            transaction.on_commit(publish_categories, robust=True)
 
 
 class KeptSlugAdmin(ReadOnlyAdmin[Any]):

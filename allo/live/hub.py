@@ -8,7 +8,7 @@ fast a drop sells. Streams with equal topics are one group, for which each messa
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from allo.live.message import EVERYTHING, Message, keep_newest
 from allo.live.streams import BEAT, Batch, Client, Group, Name, line, state
@@ -96,7 +96,8 @@ class Hub:
             yield self._all()
             return
         for name, message in self._newest.items():
-            if message.topic in listening.topics and message.at >= since * 1e6:
+            is_heard = message.topic == EVERYTHING or message.topic in listening.topics
+            if is_heard and message.at >= since * 1e6:
                 yield name, as_event(message, 1)
 
     def _all(self) -> tuple[Name, bytes]:
@@ -134,7 +135,7 @@ class Hub:
         self._remember(messages)
         heard: defaultdict[Group, dict[Name, bytes]] = defaultdict(dict)
         for name, message in messages.items():
-            if groups := self._listening.get(message.topic):
+            if groups := self._groups_of(message.topic):
                 words = as_event(message, sum(len(group.clients) for group in groups))
                 for group in groups:
                     heard[group][name] = words
@@ -142,6 +143,11 @@ class Hub:
             group.put(Batch(lines))
         # The loop runs it after all the streams that have just been woken.
         loop.call_soon(self._have_sent)
+
+    def _groups_of(self, topic: str) -> Collection[Group]:
+        if topic == EVERYTHING:
+            return self._groups.values()
+        return self._listening.get(topic, ())
 
     def _have_sent(self) -> None:
         took = asyncio.get_running_loop().time() - self._sent_at

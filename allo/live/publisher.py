@@ -13,7 +13,7 @@ from django.db import connections
 from django.utils.module_loading import import_string
 
 from allo.live import channel
-from allo.live.message import Message, keep_newest
+from allo.live.message import EVERYTHING, Message, keep_newest
 from allo.metrics import counters
 from allo.redis_client import redis_client
 
@@ -43,6 +43,7 @@ class Publisher:
         self._waiting: Waiting = {}
         self._to_follow: Waiting = {}
         self._added_at = float("-inf")
+        self._has_lost = False
         self._something = Condition()
         self._sending = Lock()
         self._thread: Thread | None = None
@@ -51,6 +52,8 @@ class Publisher:
         with self._something:
             if len(self._waiting) < MAX_WAITING:
                 keep_newest(self._waiting, messages)
+            else:
+                self._has_lost = True
             if self._thread is None:
                 self._thread = Thread(target=self._run, name="allo.live", daemon=True)
                 self._thread.start()
@@ -97,9 +100,13 @@ class Publisher:
             connections.close_all()
 
     def _send(self, messages: Iterable[Message]) -> None:
+        """What was lost before is not known any more: after it every page requests all anew."""
+        again = [Message(EVERYTHING, time.time_ns() // 1000)] if self._has_lost else []
+        self._has_lost = False
         try:
-            _publish(messages)
+            _publish([*messages, *again])
         except Exception as error:  # any error: the thread has to go on
+            self._has_lost = True
             self._complain(error)
 
     def _complain(self, error: Exception) -> None:

@@ -68,6 +68,8 @@ class Choice:
     label: str
     products: int | None
     is_set: bool
+    # By which an open page finds its label when staff change it; see static/js/stock.js.
+    same: str = ""
 
     @property
     def is_empty(self) -> bool:

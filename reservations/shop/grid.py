@@ -1,5 +1,6 @@
 """The shop's front page: its products with their stock."""
 
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 
@@ -97,7 +98,9 @@ def _categories(
     categories: list[Category], category: Category | None, counts: facets.Counts | None
 ) -> list[facets.Choice]:
     labels = [("", "Everything"), *((each.slug, each.name) for each in categories)]
-    return facets.choices("category", labels, counts, category.slug if category else "")
+    keys = {each.slug: f"category-{each.pk}" for each in categories}
+    choices = facets.choices("category", labels, counts, category.slug if category else "")
+    return [replace(choice, same=keys.get(choice.value, "")) for choice in choices]
 
 
 def _chosen(categories: list[Category], slug: str) -> Category | None:

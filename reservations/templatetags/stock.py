@@ -9,7 +9,7 @@ from django.utils.safestring import SafeString
 
 from allo.live.message import micros
 from allo.live.tokens import sign_shared
-from catalog.events import product_topic
+from catalog.events import CATEGORIES, product_topic
 from catalog.models import Product
 from inventory.models import Inventory
 from reservations.shop.panel import next_lapse_of
@@ -22,9 +22,14 @@ FEW = 5
 
 @register.simple_tag
 def hears_stock(products: Iterable[int]) -> SafeString:
-    """`data-hears`: a page that anyone may keep open listens to the stock of these products."""
+    """`data-hears`: a page that anyone may keep open listens to the stock of these products, and to
+    the names of categories."""
     topics = [product_topic(product) for product in products]
-    return format_html('data-hears="{}"', sign_shared(topics)) if topics else SafeString()
+    return (
+        format_html('data-hears="{}"', sign_shared([*topics, CATEGORIES]))
+        if topics
+        else SafeString()
+    )
 
 
 @register.inclusion_tag("includes/_stock_words.html")

@@ -126,9 +126,7 @@ document.addEventListener(
   "refresh",
   async ({ target: { id, dataset } }) => {
     if (id !== "stock") return;
-    const part = dataset.part && !/[?&]page=/.test(location.search);
-    const headers = part ? { "HX-Request": "true", "HX-Target": dataset.part } : {};
-    const answer = await fetch(dataset.from ?? location.href, { headers }).catch(() => {});
+    const answer = await fetch(dataset.from ?? location.href).catch(() => {});
     const gone = answer?.status === 404;
     if (gone || answer?.ok) tell("allo:gone", gone);
     if (!answer?.ok) return;
@@ -138,8 +136,14 @@ document.addEventListener(
     if (!isNews(at, { at: readAt })) return;
     readAt = at;
     for (const it of all("[data-same]", page)) {
-      for (const own of all(`[data-same="${it.dataset.same}"]`)) set(own, it.textContent);
+      for (const own of all(`[data-same="${it.dataset.same}"]`)) {
+        set(own, it.textContent);
+        // Old addresses still lead there.
+        if (own.href && it.href) own.href = it.href;
+      }
     }
+    // deadline.js puts the time before it.
+    if (!dataset.from && !document.title.endsWith(page.title)) document.title = page.title;
     shut(page);
     tell("allo:read", page);
     read(page).forEach((product) => show(product));

@@ -313,6 +313,28 @@ def test_a_new_price_is_read_by_every_page_once(
     expect(card(elsewhere, shelf)).to_contain_text(price, timeout=PUSHED + 1000)
 
 
+def test_open_pages_follow_a_category_to_its_new_name_and_address(
+    page: Page, elsewhere: Page, shop: Shop, do: Do
+) -> None:
+    shelf = untouched(shop)
+    visit(page, shelf.address)
+    link = page.locator(".crumbs a").last
+    name, slug = link.inner_text(), str(link.get_attribute("href")).partition("=")[2]
+    visit(elsewhere, f"/?category={slug}")
+    do("from catalog.models import Category; from catalog.events import publish_categories")
+    do(f"its = Category.objects.filter(slug={slug!r}); key = its.get().pk")
+    do("its.update(name='Vessels', slug='vessels'); publish_categories()")
+    try:
+        expect(link).to_have_text("Vessels", timeout=PUSHED + 1000)
+        expect(link).to_have_attribute("href", re.compile(r"/\?category=vessels$"))
+        expect(page.locator("#related-title")).to_have_text("More vessels")
+        expect(elsewhere.locator("h1")).to_have_text("Vessels", timeout=PUSHED + 1000)
+        expect(elsewhere.locator(".chips")).to_contain_text("Vessels")
+        expect(elsewhere).to_have_title("Vessels – Allo")
+    finally:
+        do(f"Category.objects.filter(pk=key).update(name={name!r}, slug={slug!r})")
+
+
 def test_open_pages_say_that_a_product_was_taken_out_of_the_shop_until_it_is_back(
     page: Page, elsewhere: Page, shop: Shop, do: Do, complaints: Complaints
 ) -> None:

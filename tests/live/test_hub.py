@@ -66,6 +66,11 @@ async def test_only_streams_that_listen_to_a_topic_get_it():
     await sends(mine, message)
     with pytest.raises(TimeoutError):
         await heard(other, 0.05)
+    lost = Message(EVERYTHING, now())
+    hub.changed([lost])
+    for client in (mine, other):
+        await sends(client, lost)
+    assert (await heard(hub.join(listening("holder:c", ago=1))))[0] == lost.line
 
 
 @run

@@ -22,7 +22,7 @@ from redis.retry import Retry
 
 from allo import live
 from allo.live import channel, publisher
-from allo.live.message import Message
+from allo.live.message import EVERYTHING, Message
 from reservations import availability, services
 from reservations.clock import expiry
 from reservations.engine.events import holder_topic
@@ -168,6 +168,25 @@ def test_a_failure_to_publish_breaks_nothing(monkeypatch: pytest.MonkeyPatch) ->
     assert units(row) == (7, 0)
 
 
+def test_after_messages_were_lost_every_page_requests_all_anew(
+    said: Said, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish = publisher._publish
+
+    def broken(_messages: object) -> None:
+        raise ConnectionError
+
+    monkeypatch.setattr(publisher, "_publish", broken)
+    mine = publisher.Publisher()
+    mine.add([Message("test:lost", 1)])
+    mine.flush()
+    monkeypatch.setattr(publisher, "_publish", publish)
+    for n in range(2):
+        mine.add([Message("test:later", n)])
+        mine.flush()
+    assert [it.key for it in said(EVERYTHING)] == ["page"]
+
+
 def test_a_change_of_stock_is_published_in_numbers(said: Said) -> None:
     rows = [stocked(5, warehouse=f"w-{n}") for n in range(2)]
     row = next(row for row in rows if row.pk != row.product_id)
@@ -234,6 +253,11 @@ def test_what_staff_change_of_a_product_is_requested_anew(
         assert admin_client.post(address, sent).status_code in {302, 303}
         (message,) = said(f"product:{product.pk}")
         assert (message.key, message.numbers) == ("page", "")
+    renamed = opened(admin_client, product.category, name="Vessels")
+    address = reverse("admin:catalog_category_change", args=[product.category_id])
+    assert admin_client.post(address, renamed).status_code == 302
+    (message,) = said("categories:all")
+    assert (message.key, message.numbers) == ("page", "")
 
 
 def test_a_short_command_says_it_before_it_ends(heard: Heard) -> None:

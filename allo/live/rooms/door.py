@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Awaitable, Callable
+from functools import lru_cache
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -78,11 +79,16 @@ def _with(back: str, ticket: str) -> bytes:
 
 
 def _policy(numbers: Numbers | None) -> tuple[bytes, bytes]:
+    return b"content-security-policy", _policy_for(numbers.back if numbers else "")
+
+
+@lru_cache(maxsize=64)
+def _policy_for(back: str) -> bytes:
     """The shop's files may have another origin than the live process, and its pictures one more."""
-    shop = urlsplit(numbers.back if numbers else "")
+    shop = urlsplit(back)
     origin = f"{shop.scheme}://{shop.netloc}" if shop.netloc else "'self'"
     pictures = f"{origin} {settings.MEDIA_ORIGIN}".strip()
-    return b"content-security-policy", POLICY.format(origin, pictures).encode()
+    return POLICY.format(origin, pictures).encode()
 
 
 async def _answer(send: Send, status: int, body: bytes, *more: tuple[bytes, bytes]) -> None:

@@ -2,7 +2,8 @@
 
 import math
 from datetime import UTC, datetime
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.template import Context, Engine
@@ -12,13 +13,34 @@ from allo.live.rooms.answers import Numbers, Seen
 
 NOW, HEAD, STATE = b"room:now", b"<!-- room:head -->", b"<!-- room:state -->"
 # Without a script a page comes again after so many seconds: soon when its turn is near, and in any
-# case before its visitor counts as absent.
-SOON, LATER = 3, 15
+# case well before its visitor counts as absent. The farther back, the rarer: at most so many pages
+# come in a second.
+SOON, LATER, LATEST = 3, 15, 30
+PAGES_PER_SECOND = 50
 # How far from the present pace an estimate reaches, up and down.
 SPREAD = 1.5
+# Frames differ in words, not in the numbers of one visitor: there are few at a time.
+FRAMES_KEPT = 128
+# Around a number's name, in a frame. No text of a page has it.
+MARK = "\0"
+NAMES = ("score", "place", "estimate", "supply", "held", "waiting")
 
 # The live process has no installed apps, whose templates Django's own loader would look for.
 _engine = Engine(dirs=[str(settings.BASE_DIR / "templates")])
+
+
+class Frame(NamedTuple):
+    """What many visitors see alike, with names in place of their numbers."""
+
+    state: str
+    opens_at: float
+    moved_from: float | None
+    has_estimate: bool
+    scarce: bool
+    stock: str
+    words: str
+    onward: str
+    refresh: int
 
 
 def render(*, name: str, home: str, picture: str = "", shop: str = "") -> bytes:
@@ -30,12 +52,19 @@ def render(*, name: str, home: str, picture: str = "", shop: str = "") -> bytes:
 
 def fill(page: bytes, numbers: Numbers, seen: Seen) -> bytes:
     """The page as one visitor sees it."""
-    context = _context(numbers, seen)
-    return (
-        page.replace(NOW, f"{numbers.now:.3f}".encode())
-        .replace(HEAD, _part("rooms/_head.html", context))
-        .replace(STATE, _part("rooms/_state.html", context))
-    )
+    words = estimate(seen.rank, numbers.pace)
+    values = {
+        "now": f"{numbers.now:.3f}",
+        "score": f"{seen.score:.17g}",
+        "place": str(seen.rank + 1),
+        "estimate": words,
+        "supply": str(numbers.supply),
+        "held": str(numbers.held),
+        # A visitor who has just come is not in the numbers yet.
+        "waiting": str(max(numbers.waiting, seen.rank + 1)),
+    }
+    pieces = _pieces(page, _frame(numbers, seen, bool(words)))
+    return "".join([values[it] if n % 2 else it for n, it in enumerate(pieces)]).encode()
 
 
 def lost(page: bytes) -> bytes:
@@ -63,23 +92,33 @@ def estimate(rank: int, pace: float) -> str:
     return f"{low} to {high} minutes" if low else f"less than {high} minutes"
 
 
-def _context(numbers: Numbers, seen: Seen) -> dict[str, Any]:
-    opens_at = datetime.fromtimestamp(numbers.opens_at, UTC)
-    moved = numbers.moved_from
-    return {
-        "state": numbers.phase if seen.state == "waiting" else seen.state,
-        "numbers": numbers,
-        "seen": seen,
-        "place": seen.rank + 1,
-        # A visitor who has just come is not in the numbers yet.
-        "waiting": max(numbers.waiting, seen.rank + 1),
-        "opens_at": opens_at,
+def _frame(numbers: Numbers, seen: Seen, has_estimate: bool) -> Frame:
+    return Frame(
+        state=numbers.phase if seen.state == "waiting" else seen.state,
+        opens_at=numbers.opens_at,
+        moved_from=numbers.moved_from,
+        has_estimate=has_estimate,
+        scarce=0 < numbers.supply <= seen.rank,
+        stock=_stock(numbers),
+        words=numbers.words,
+        onward=numbers.onward,
+        refresh=_refresh(numbers, seen),
+    )
+
+
+# Nearly all the time of an answer would be spent on rendering.
+@lru_cache(maxsize=FRAMES_KEPT)
+def _pieces(page: bytes, frame: Frame) -> list[str]:
+    """The page between the numbers, and by turns with their names."""
+    moved = frame.moved_from
+    context = frame._asdict() | {
+        "opens_at": datetime.fromtimestamp(frame.opens_at, UTC),
         "moved_from": moved and datetime.fromtimestamp(moved, UTC),
-        "estimate": estimate(seen.rank, numbers.pace),
-        "scarce": 0 < numbers.supply <= seen.rank,
-        "stock": _stock(numbers),
-        "refresh": _refresh(numbers, seen),
+        "number": {name: f"{MARK}{name}{MARK}" for name in NAMES},
     }
+    head, state = (_part(f"rooms/{name}.html", context) for name in ("_head", "_state"))
+    filled = page.replace(NOW, f"{MARK}now{MARK}".encode(), 1)
+    return filled.replace(HEAD, head).replace(STATE, state).decode().split(MARK)
 
 
 def _stock(numbers: Numbers) -> str:
@@ -91,10 +130,17 @@ def _stock(numbers: Numbers) -> str:
 def _refresh(numbers: Numbers, seen: Seen) -> int:
     if seen.state != "waiting":
         return 0
+    # In a long line not all come in the second of the opening: those first who are let in first.
+    turn = seen.rank / PAGES_PER_SECOND
     until = numbers.opens_at - numbers.now
     if until > 0:
-        return max(1, min(LATER, math.ceil(until)))
-    return SOON if seen.rank < SOON * numbers.pace or numbers.waiting < numbers.supply else LATER
+        return max(1, min(math.ceil(until + turn), _later(turn)))
+    is_near = seen.rank < SOON * numbers.pace or numbers.waiting < numbers.supply
+    return SOON if is_near else _later(turn)
+
+
+def _later(turn: float) -> int:
+    return max(LATER, min(LATEST, math.ceil(turn)))
 
 
 def _part(name: str, context: dict[str, Any]) -> bytes:
