@@ -20,6 +20,7 @@ from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
 from ninja.parser import Parser
 
+from allo import reporting
 from allo.api_kit import problems, strict_json
 from allo.api_kit.problems import Problem
 from allo.postgresql.faults import fault_of, name_of
@@ -144,7 +145,8 @@ def _broken(_request: HttpRequest, error: Exception) -> HttpResponse:
         return problems.unavailable(fault).response
     # Without the database's message, in which PostgreSQL quotes whole rows.
     words = None if isinstance(error, Error) else error
-    logger.error("an API call failed: %s", name_of(error), exc_info=words)
+    more = {reporting.CAUSE: error}
+    logger.error("an API call failed: %s", name_of(error), exc_info=words, extra=more)
     response = Problem(problems.INTERNAL).response
     response._has_been_logged = True  # type: ignore[attr-defined]
     return response

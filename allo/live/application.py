@@ -12,7 +12,9 @@ from urllib.parse import parse_qs
 
 from django.core.signing import BadSignature
 
+from allo import request_id
 from allo.live.hub import Hub
+from allo.live.lasting import lasting
 from allo.live.listener import listen
 from allo.live.message import Message
 from allo.live.rooms import door
@@ -74,6 +76,7 @@ class Application:
         if scope["type"] == "lifespan":
             await self._live(receive, send)
         elif scope["type"] == "http":
+            request_id.begin()
             await self._answer(scope, send)
 
     def stop(self) -> None:
@@ -86,15 +89,17 @@ class Application:
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
         self._tasks = [
-            asyncio.create_task(listen(self._redis_url, self.hub, self._hear)),
-            asyncio.create_task(self._beat()),
-            asyncio.create_task(self._keeper.run()),
+            asyncio.create_task(lasting(task))
+            for task in (self._listen, self._beat, self._keeper.run)
         ]
         await send({"type": "lifespan.startup.complete"})
         await receive()
         for task in self._tasks:
             task.cancel()
         await send({"type": "lifespan.shutdown.complete"})
+
+    async def _listen(self) -> None:
+        await listen(self._redis_url, self.hub, self._hear)
 
     def _hear(self, messages: list[Message]) -> None:
         self.hub.changed(messages)

@@ -10,7 +10,9 @@ from typing import Any
 from django.db.backends.base.base import NO_DB_ALIAS
 from django.db.backends.postgresql import base
 from django.db.utils import DatabaseErrorWrapper
+from psycopg import IsolationLevel
 
+from allo.postgresql.answers import Connection, before_transaction
 from allo.postgresql.faults import READ_ONLY, Fault, fault_of, sqlstate_of
 from allo.postgresql.pool import Pool
 
@@ -32,7 +34,10 @@ class DatabaseWrapper(base.DatabaseWrapper):
         if self.alias not in pools:
             kwargs = {**self.get_connection_params(), "autocommit": True}
             configure: Any = self._configure_connection
-            pool = Pool(kwargs=kwargs, open=False, configure=configure, **options)
+            pool = Pool(
+                kwargs=kwargs, connection_class=Connection, open=False, configure=configure,
+                **options,
+            )  # fmt: skip
             # Several threads may get here at once; only one sets it.
             pools.setdefault(self.alias, pool)
         return pools[self.alias]
@@ -45,6 +50,20 @@ class DatabaseWrapper(base.DatabaseWrapper):
         params = super().get_connection_params()
         params.pop("transaction_timeout", None)
         return params
+
+    def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
+        if self.pool:
+            return super().get_new_connection(conn_params)
+        connection = Connection.connect(**conn_params)
+        level = self.settings_dict["OPTIONS"].get("isolation_level", IsolationLevel.READ_COMMITTED)
+        self.isolation_level = connection.isolation_level = level
+        return connection
+
+    def _set_autocommit(self, autocommit: bool) -> None:
+        with self.wrap_database_errors:
+            if not autocommit:
+                before_transaction(self.connection)
+            self.connection.autocommit = autocommit
 
     def _configure_connection(self, connection: Any) -> bool:
         """Sets the timeout after connecting: an older server refuses connections whose `options`

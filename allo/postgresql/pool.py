@@ -56,6 +56,12 @@ class Pool(ConnectionPool[Any]):
         vars(connection)["taken_at"] = time.monotonic()
         return connection
 
+    def leave_server(self) -> None:
+        """It does not answer: for a moment callers are refused at once, and none gets one of the
+        connections that are there."""
+        self._timed_out_at = time.monotonic()
+        self.drain()
+
     def _patience(self, timeout: float | None) -> float:
         patience = self.timeout if timeout is None else timeout
         away = time.monotonic() - self._timed_out_at < REMEMBERED

@@ -21,6 +21,9 @@ if 0 < TRANSACTION_TIMEOUT_MS <= LOCK_TIMEOUT_MS:
         f"TRANSACTION_TIMEOUT_MS is {TRANSACTION_TIMEOUT_MS}: a transaction that waits for a lock,"
         f" for LOCK_TIMEOUT_MS ({LOCK_TIMEOUT_MS}) at the most, needs longer than that."
     )
+# After so long a silence a second connection finds out whether PostgreSQL is there: see
+# `allo.postgresql.answers`. The owner's commands wait as long as it takes.
+ANSWER_TIMEOUT_MS = 0 if AS_OWNER else env.int("ANSWER_TIMEOUT_MS", default=3000)
 # By their names in PostgreSQL, in milliseconds. A lock that is not free in time raises `Busy`; a
 # client that froze keeps its locks for one transaction timeout at most.
 TIMEOUTS = {

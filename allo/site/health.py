@@ -9,7 +9,7 @@ from django.utils import timezone
 from redis import RedisError
 
 from allo.outbox.models import Message
-from allo.postgresql import base
+from allo.postgresql import answers, base
 from allo.postgresql.faults import Fault, fault_of
 from allo.redis_client import redis_client
 from allo.web.address import met_unknown
@@ -25,6 +25,7 @@ FREEZES = (
     "The database sets no limit to a transaction (transaction_timeout, of PostgreSQL 17 and newer),"
     " so a process that freezes keeps its locks for 10 seconds or longer."
 )
+WAITS = "Commits wait for a standby that does not answer: nothing is sold."
 # With work_mem at 64 kB the server writes this megabyte to a temporary file, then drops it.
 LITTLE_MEMORY = "SET LOCAL work_mem = '64kB'"
 WRITE_A_MEGABYTE = "SELECT count(*) FROM generate_series(1, 40000)"
@@ -38,7 +39,11 @@ def report() -> dict[str, Any]:
     warnings = _warnings()
     try:
         warnings += _money()
-        facts = {**_server(), "unapplied_migrations": _unapplied(), **_sweep(), **_mail()}
+        waits = _commits_wait()
+        warnings += [WAITS] if waits else []
+        # No transaction begins meanwhile, and pages that only read go on.
+        facts = {**_server(), "storage": "ok" if waits else _storage()}
+        facts |= {"unapplied_migrations": _unapplied(), **_sweep(), **_mail()}
         warnings += [FREEZES] if facts["transaction_timeout"] in UNLIMITED else []
     except Error as error:
         facts = {"database": type(error).__name__}
@@ -62,12 +67,17 @@ def _money() -> list[str]:
     return [f"{said} The front page of the admin leads to them."]
 
 
+def _commits_wait() -> bool:
+    with connection.cursor() as cursor:
+        return answers.commits_wait(cursor.connection)
+
+
 def _server() -> dict[str, Any]:
     with connection.cursor() as cursor:
         cursor.execute(SERVER)
         read_only, limit = cursor.fetchone()
     database = "read only" if read_only == "on" else "ok"
-    return {"database": database, "storage": _storage(), "transaction_timeout": limit}
+    return {"database": database, "transaction_timeout": limit}
 
 
 def _storage() -> str:

@@ -1,11 +1,14 @@
 """Nothing is posted to an address that is not public, however it is written or found."""
 
 import socket
+from threading import BoundedSemaphore, Event
+from typing import Any
 
 import pytest
 
-from allo.outbox.hooks import posting
+from allo.outbox.hooks import addresses, posting
 from allo.outbox.hooks.addresses import BadAddress, checked, found, is_public
+from tests.hooks.receiver import receiver
 
 PRIVATE = (
     "127.0.0.1", "127.8.8.8", "0.0.0.0", "10.0.0.1", "172.16.0.1", "192.168.1.1",  # noqa: S104
@@ -91,16 +94,16 @@ def test_for_trials_this_machine_is_an_address_and_its_network_is_not(settings) 
     settings.WEBHOOK_PRIVATE = True
     assert checked("http://127.0.0.1:8000/x") == "http://127.0.0.1:8000/x"
     assert checked("http://[::1]:8000/x") == "http://[::1]:8000/x"
-    assert found("127.0.0.1", 80) == ["127.0.0.1"]
+    assert found("127.0.0.1", 80, 5) == ["127.0.0.1"]
     for host in ("10.0.0.1", "169.254.169.254"):
         with pytest.raises(BadAddress):
-            found(host, 80)
+            found(host, 80, 5)
 
 
 @pytest.mark.parametrize("host", ["127.1", "2130706433", "0x7f.1", "0177.0.0.1", "localhost"])
 def test_other_notations_are_refused_as_they_are_looked_up(host) -> None:
     with pytest.raises(BadAddress, match="not public"):
-        found(host, 443)
+        found(host, 443, 5)
 
 
 def test_a_name_that_leads_elsewhere_after_it_was_saved_is_refused_before_a_connection(
@@ -130,6 +133,36 @@ def test_the_address_that_was_checked_is_the_one_that_is_connected_to(monkeypatc
     with pytest.raises(posting.Unreachable, match="takes no connection"):
         posting.post("https://hooks.example.org/", b"{}", {}, 5)
     assert connected == ["8.8.8.8"]
+
+
+@pytest.mark.parametrize("places", [1, 2])
+def test_a_look_up_that_is_not_answered_takes_no_longer_than_a_try(
+    monkeypatch, settings, places
+) -> None:
+    """Its thread is left to itself; without another one, the next look-up waits for its place."""
+    settings.WEBHOOK_PRIVATE = True
+    look_up, go_on = socket.getaddrinfo, Event()
+
+    def slow(host: str, *arguments: Any, **named: Any) -> list[Any]:
+        if host == "slow.example.org":
+            go_on.wait(30)
+        return look_up("127.0.0.1", *arguments, **named)
+
+    free = BoundedSemaphore(places)
+    monkeypatch.setattr(addresses, "_free", free)
+    monkeypatch.setattr(socket, "getaddrinfo", slow)
+    with receiver() as hook:
+        with pytest.raises(posting.Unreachable, match=r"No whole answer within 0\.1 s"):
+            posting.post(f"http://slow.example.org:{hook.port}/", b"{}", {}, 0.1)
+        if places == 1:
+            with pytest.raises(posting.Unreachable, match="No whole answer"):
+                posting.post(hook.url, b"{}", {}, 0.1)
+            go_on.set()
+        assert posting.post(hook.url, b"{}", {}, 10).status == 200
+        go_on.set()
+        for _ in range(places):
+            assert free.acquire(timeout=30)
+    assert len(hook.posts) == 1
 
 
 def leads_to(monkeypatch: pytest.MonkeyPatch, each: list[list[str]]) -> None:

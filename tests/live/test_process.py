@@ -19,6 +19,7 @@ from django.test import override_settings
 
 from allo import live
 from allo.live import tokens
+from tests.relay import Relay, relaying
 from tests.running import PROJECT, free_port, wait_for
 
 ORIGIN = "http://shop.example"
@@ -58,8 +59,14 @@ def _health(port: int) -> int:
 
 
 @pytest.fixture(scope="module")
-def port() -> Iterator[int]:
-    with process() as (_, port):
+def relay() -> Iterator[Relay]:
+    with relaying() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def port(relay: Relay) -> Iterator[int]:
+    with process(SENTRY_DSN=relay.dsn) as (_, port):
         yield port
 
 
@@ -99,6 +106,22 @@ def test_a_stream_delivers_a_change_within_a_second(port: int) -> None:
         live.publish("test:0", "test:2")
         assert until(stream, b"test:").startswith(b"data: 0 test:2 page ")
         assert time.monotonic() - started < 1
+
+
+def test_an_error_of_what_is_heard_is_reported_and_the_next_change_is_delivered(
+    port: int, relay: Relay
+) -> None:
+    with asking(port, stream_of("test:1")) as stream:
+        until(stream, b"event: up")
+        live.publish("used:asha@example.org")
+        until(stream, b"event: up")
+        live.publish("test:1")
+        assert b"test:1 page " in until(stream, b"test:")
+    wait_for(lambda: bool(relay.events()), seconds=20)
+    (event,) = relay.events()
+    assert event["logger"] == "allo.live.lasting"
+    assert [found["type"] for found in event["exception"]["values"]] == ["ValueError"]
+    assert "asha" not in relay.sent[0]
 
 
 def test_another_origin_may_not_read(port: int) -> None:

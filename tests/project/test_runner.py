@@ -19,6 +19,7 @@ from redis import Redis
 from redis.exceptions import AuthenticationError
 
 from allo.recovery import archive
+from tests.relay import Relay, relaying
 from tests.running import (
     PROJECT,
     Shop,
@@ -39,8 +40,16 @@ pytestmark = pytest.mark.runner
 
 
 @pytest.fixture(scope="module")
-def shop() -> Iterator[Shop]:
-    with running_shop(EXPIRY_SWEEP_SECONDS="1", LOG_MAX_BYTES="50000") as shop:
+def relay() -> Iterator[Relay]:
+    with relaying() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def shop(relay: Relay) -> Iterator[Shop]:
+    with running_shop(
+        EXPIRY_SWEEP_SECONDS="1", LOG_MAX_BYTES="50000", SENTRY_DSN=relay.dsn
+    ) as shop:
         yield shop
 
 
@@ -160,6 +169,40 @@ def test_no_password_is_in_a_command_or_a_log(shop: Shop) -> None:
     assert len(seen) > 10
     for name, secret in secrets.items():
         assert not [text for text in seen if secret in text], name
+
+
+def test_errors_of_web_and_worker_are_reported_without_what_they_are_about(
+    shop: Shop, relay: Relay
+) -> None:
+    shop.sql("ALTER TABLE reservations_reservation RENAME TO elsewhere")
+    try:
+        failed = [_fail(shop) for _ in range(8)]
+        wait_for(lambda: _reported(relay) >= {*failed, ""}, seconds=20)
+    finally:
+        shop.sql("ALTER TABLE elsewhere RENAME TO reservations_reservation")
+    of_requests = [each for each in relay.events() if each["tags"]["request_id"] in failed]
+    causes = {each["exception"]["values"][0]["type"] for each in of_requests}
+    assert causes == {"UndefinedTable"}
+    assert not [sent for sent in relay.sent if "asha" in sent]
+    # Whose id is in the log beside the whole error.
+    wait_for(lambda: failed[0] in (shop.state / "log" / "web.log").read_text(), seconds=5)
+
+
+def _fail(shop: Shop) -> str:
+    """The id of a request that fails, which tells of a person."""
+    with closing(http.client.HTTPConnection("127.0.0.1", shop.port, timeout=10)) as web:
+        headers = {"Content-Type": "application/json", "User-Agent": "asha"}
+        body = json.dumps({"product": "tidal", "quantity": 1})
+        web.request("POST", "/api/reservations?mail=asha@example.org", body, headers)
+        response = web.getresponse()
+        assert response.status == 500, response.read()
+        return response.headers["X-Request-ID"]
+
+
+def _reported(relay: Relay) -> set[str]:
+    """The ids of requests; "" for those of tasks, which are UUIDs."""
+    found = [event["tags"]["request_id"] for event in relay.events()]
+    return {"" if len(name) == 36 else name for name in found}
 
 
 def test_log_is_rotated_while_it_is_written_and_keeps_a_short_line_of_each_fault(

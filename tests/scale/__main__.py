@@ -20,7 +20,7 @@ from tests.scale import patroni, pooler, standby  # noqa: E402
 RESULTS = Path(__file__).with_name("RESULTS.md")
 SECTIONS = {
     "A standby is promoted": standby.report,
-    "A standby freezes": standby.frozen,
+    "A primary is silent": standby.silences,
     "Patroni": patroni.report,
     "pgbouncer": pooler.report,
 }

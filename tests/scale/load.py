@@ -12,10 +12,10 @@ from threading import Event, Thread
 from typing import Any, NamedTuple
 from uuid import uuid4
 
-from reservations.models import Reservation
+from reservations.models import IdempotencyKey, Reservation
 
 CALLERS = 16
-CREATED, OK = 201, 200
+CREATED, OK, BUSY = 201, 200, 503
 RELEASED = Reservation.Status.RELEASED
 # Of the last that were acknowledged.
 REPLAYED = 50
@@ -37,6 +37,9 @@ class Load:
     # Those acknowledged by 201, by their key.
     held: dict[str, Hold] = field(default_factory=dict)
     released: set[str] = field(default_factory=set)
+    # What was requested under the key of each call that got 503, and when.
+    refused: dict[str, str] = field(default_factory=dict)
+    refusals: list[tuple[float, float]] = field(default_factory=list)
     # When each 201 came, and when it was requested.
     successes: list[tuple[float, float]] = field(default_factory=list)
     answers: Counter[str] = field(default_factory=Counter)
@@ -67,6 +70,9 @@ class Load:
         begun = time.monotonic()
         status, answer = caller.hold(key, product)
         self.answers[f"{status}"] += 1
+        if status == BUSY:
+            self.refused[key] = product
+            self.refusals.append((begun, time.monotonic()))
         if status != CREATED:
             return False
         self.held[key] = Hold(answer["id"], product)
@@ -86,9 +92,15 @@ class Load:
 
     def await_successes(self, number: int, since: float = 0) -> None:
         """Until so many 201 came to calls that began after this moment."""
+        self._await(self.successes, number, since)
+
+    def await_refusals(self, number: int, since: float) -> None:
+        self._await(self.refusals, number, since)
+
+    def _await(self, calls: list[tuple[float, float]], number: int, since: float) -> None:
         deadline = time.monotonic() + PATIENCE_SECONDS
-        while sum(begun > since for begun, _ in [*self.successes]) < number:
-            assert time.monotonic() < deadline, (self.answers, "no more 201")
+        while sum(begun > since for begun, _ in [*calls]) < number:
+            assert time.monotonic() < deadline, (self.answers, "no more of these")
             time.sleep(0.02)
 
     def broken_promises(self) -> list[str]:
@@ -99,6 +111,16 @@ class Load:
         lost = [f"lost {hold.pk}" for hold in self.held.values() if hold.pk not in states]
         undone = [f"undone {pk}" for pk in self.released if states.get(pk) not in {None, RELEASED}]
         return lost + undone
+
+    def retry_refused(self) -> tuple[int, int]:
+        """How many calls that got 503 were carried out all the same; and how many hold after a
+        retry of those and of some others."""
+        done = IdempotencyKey.objects.filter(key__in=self.refused).values_list("key", flat=True)
+        tried = {*done, *[*self.refused][:CALLERS]}
+        caller = _Caller(self.ports[0])
+        statuses = [caller.hold_at_last(key, self.refused[key]) for key in tried]
+        caller.close()
+        return len(done), statuses.count(CREATED)
 
     def not_replayed(self) -> list[str]:
         """Keys whose retry gets another answer than before."""
@@ -127,6 +149,14 @@ class _Caller:
         body = json.dumps({"product": product, "quantity": 1})
         headers = {"Content-Type": "application/json", "Idempotency-Key": key}
         return self._ask("/api/reservations", body, headers)
+
+    def hold_at_last(self, key: str, product: str) -> str | int:
+        """As a client does it: again, as long as the answer is 503."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while (status := self.hold(key, product)[0]) == BUSY:
+            assert time.monotonic() < deadline, "busy for ever"
+            time.sleep(AGAIN_SECONDS)
+        return status
 
     def release(self, answer: dict[str, Any]) -> str | int:
         headers = {"Authorization": f"Bearer {answer['token']}"}

@@ -111,25 +111,21 @@ class Server:
     def promote(self) -> None:
         self.sql("SELECT pg_promote()")
 
-    def freeze_receiver(self) -> None:
-        """The standby answers, but takes nothing in any more."""
-        [(pid,)] = self.sql("SELECT pid FROM pg_stat_wal_receiver")
-        os.kill(pid, signal.SIGSTOP)
-
-    def thaw_receiver(self) -> None:
-        [(pid,)] = self.sql("SELECT pid FROM pg_stat_wal_receiver")
-        os.kill(pid, signal.SIGCONT)
-
     def kill(self) -> None:
         """As if the machine had lost its power: all of its processes at once."""
         if self.process is None:
             return
         # The children notice their parent's death and end, a busy one only after its work.
-        for pid in (self.process.pid, *self.children()):
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        self.signal(signal.SIGKILL)
         self.process.wait(10)
         self.process = None
+
+    def signal(self, number: int) -> None:
+        """To all of its processes, the first one first: it would start others."""
+        assert self.process
+        for pid in (self.process.pid, *self.children()):
+            with suppress(ProcessLookupError):
+                os.kill(pid, number)
 
     def children(self) -> list[int]:
         """PostgreSQL's processes work in the folder of their data."""

@@ -1,16 +1,11 @@
 """Errors of the shop are reported to a server that speaks Sentry's protocol, and nothing of whom
 they are about."""
 
-import gzip
-import json
 import logging
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 from typing import Any
 from uuid import uuid4
 
-import brotli
 import pytest
 from django.db import connection
 
@@ -18,6 +13,7 @@ from allo.celery import app
 from allo.reporting import MOST_PER_MINUTE, Reporter, client
 from allo.site import docs
 from tests.metrics.counting import counting
+from tests.relay import Relay, relaying
 from tests.running import free_port
 from tests.stock import stocked
 from tests.web.test_watched import ask, log  # noqa: F401
@@ -29,57 +25,22 @@ KEY, LINK = str(uuid4()), "Qm9vVGhpc0lzU2lnbmVk"
 SECRETS = (EMAIL, SESSION, TOKEN, KEY, LINK)
 
 
-UNPACK = {"br": brotli.decompress, "gzip": gzip.decompress}
-
-
-class Receiver(ThreadingHTTPServer):
-    """What the protocol calls a relay: it takes envelopes, each with one event here."""
-
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Taking)
-        self.bodies: list[str] = []
-        self.sent: list[str] = []  # headers too
-
-    @property
-    def dsn(self) -> str:
-        return f"http://public@127.0.0.1:{self.server_address[1]}/7"
-
-    def events(self) -> list[dict[str, Any]]:
-        client(self.dsn).flush(10)
-        return [json.loads(body.splitlines()[2]) for body in self.bodies]
-
-
-class Taking(BaseHTTPRequestHandler):
-    server: Receiver
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        text = UNPACK[self.headers["Content-Encoding"]](body).decode()
-        self.server.bodies.append(text)
-        self.server.sent.append(f"{self.path}\n{self.headers}\n{text}")
-        self.send_response(200)
-        self.end_headers()
-        self.wfile.write(b"{}")
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
 @pytest.fixture
-def receiver(settings) -> Iterator[Receiver]:
+def relay(settings) -> Iterator[Relay]:
     for handler in logging.getLogger().handlers:
         if isinstance(handler, Reporter):
             handler._reported.clear()
     client.cache_clear()
-    with Receiver() as server:
-        Thread(target=server.serve_forever, daemon=True).start()
+    with relaying() as server:
         settings.SENTRY_DSN = server.dsn
         yield server
         client(server.dsn).close(2)
         client.cache_clear()
-        server.shutdown()
+
+
+def reported(relay: Relay) -> list[dict[str, Any]]:
+    client(relay.dsn).flush(10)
+    return relay.events()
 
 
 def ask_broken(monkeypatch: pytest.MonkeyPatch) -> str:
@@ -106,13 +67,13 @@ def leaking(*_: object, **given: Any) -> None:
 
 
 def test_an_error_is_reported_with_its_place_and_its_request_but_nothing_personal(
-    receiver,
+    relay,
     monkeypatch,
     log,  # noqa: F811
 ) -> None:
     with counting(("allo_errors_total", {})) as grown:
         own = ask_broken(monkeypatch)
-    (event,) = receiver.events()
+    (event,) = reported(relay)
     assert grown == [1]
     assert event["tags"] == {"request_id": own}
     assert event["logentry"]["message"] == "%s: %s"
@@ -123,59 +84,59 @@ def test_an_error_is_reported_with_its_place_and_its_request_but_nothing_persona
     # The shop's own log has it, under the same id.
     assert own in log.getvalue()
     assert all(secret in log.getvalue() for secret in (EMAIL, SESSION))
-    assert not [secret for secret in SECRETS if secret in receiver.sent[0]]
+    assert not [secret for secret in SECRETS if secret in relay.sent[0]]
 
 
-def test_what_postgresql_quotes_stays_here(receiver) -> None:
+def test_what_postgresql_quotes_stays_here(relay) -> None:
     row = stocked(3)
     with connection.cursor() as cursor:
         try:
             cursor.execute("SELECT %s::int", [EMAIL])
         except Exception:
             logging.getLogger("reservations").exception("%s of %s", row, EMAIL)
-    (event,) = receiver.events()
+    (event,) = reported(relay)
     assert event["logentry"]["message"] == "%s of %s"
     assert [found["type"] for found in event["exception"]["values"]] == [
         "InvalidTextRepresentation", "DataError",
     ]  # fmt: skip
-    assert EMAIL not in receiver.sent[0]
+    assert EMAIL not in relay.sent[0]
 
 
-def test_a_failed_task_is_reported(receiver) -> None:
+def test_a_failed_task_is_reported(relay) -> None:
     @app.task(name="of the test")
     def failing(email: str) -> None:
         raise ValueError(email)
 
     failing.apply((EMAIL,))
     app.tasks.pop("of the test")
-    (event,) = receiver.events()
+    (event,) = reported(relay)
     assert event["exception"]["values"][-1]["type"] == "ValueError"
-    assert EMAIL not in receiver.sent[0]
+    assert EMAIL not in relay.sent[0]
 
 
-def test_words_that_a_library_has_filled_in_are_not_reported(receiver) -> None:
+def test_words_that_a_library_has_filled_in_are_not_reported(relay) -> None:
     logging.getLogger("some.library").error(f"no answer to {EMAIL}")  # noqa: G004
     logging.getLogger("allo.site").error("the shop's own words")
     logging.getLogger("urllib3.connectionpool").error("of the reporter itself")
     logging.getLogger("allo.site").warning("not an error")
-    first, second = (event["logentry"]["message"] for event in receiver.events())
+    first, second = (event["logentry"]["message"] for event in reported(relay))
     assert first.startswith("some.library, line ")
     assert second == "the shop's own words"
-    assert EMAIL not in receiver.sent[0]
+    assert EMAIL not in relay.sent[0]
 
 
-def test_a_storm_of_errors_is_reported_up_to_a_limit(receiver) -> None:
+def test_a_storm_of_errors_is_reported_up_to_a_limit(relay) -> None:
     with counting(("allo_errors_total", {})) as grown:
         for _ in range(MOST_PER_MINUTE + 5):
             logging.getLogger("allo.site").error("again")
     assert grown == [MOST_PER_MINUTE + 5]
-    assert len(receiver.events()) == MOST_PER_MINUTE
+    assert len(reported(relay)) == MOST_PER_MINUTE
 
 
-def test_without_its_server_nothing_else_fails(receiver, settings, monkeypatch) -> None:
+def test_without_its_server_nothing_else_fails(relay, settings, monkeypatch) -> None:
     client.cache_clear()
     settings.SENTRY_DSN = f"http://public@127.0.0.1:{free_port()}/7"
     ask_broken(monkeypatch)
     client(settings.SENTRY_DSN).close(1)
     client.cache_clear()
-    assert receiver.bodies == []
+    assert relay.bodies == []

@@ -76,7 +76,7 @@ class _Connection(HTTPConnection):
 
     def connect(self) -> None:
         failure: OSError = OSError("no address")
-        for ip in addresses.found(self.host, self.port):
+        for ip in addresses.found(self.host, self.port, left_until(self._ends)):
             try:
                 raw = socket.create_connection((ip, self.port), timeout=left_until(self._ends))
             except OSError as error:
