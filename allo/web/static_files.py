@@ -1,6 +1,6 @@
-"""Static files as they are served: compressed, with a hash in each name, scripts without their
-comments and indentation, which readers of the repository need and browsers do not, and a style
-sheet with those that it imports in it, as each request costs a slow line its round trip."""
+"""Static files as they are served: compressed, with a hash in each name, scripts without what only
+readers of the repository need, and a style sheet with those that it imports in it, as each request
+costs a slow line its round trip."""
 
 import re
 from functools import partial
@@ -8,11 +8,9 @@ from pathlib import PurePath
 from typing import Any
 
 from django.core.files.base import ContentFile
+from rjsmin import jsmin
 from whitenoise.storage import CompressedManifestStaticFilesStorage
 
-# A comment has a line of its own, so that no string is taken for one; and no string has two lines,
-# so that what begins a line is no part of one: a test looks.
-FOR_READERS = re.compile(rb"^ *//.*\n|^ +", re.MULTILINE)
 # As Django writes it, when it has put the hash into the imported name.
 IMPORT = re.compile(rb'^@import url\("([a-z]+\.[0-9a-f]{12}\.css)"\);\n', re.MULTILINE)
 
@@ -30,7 +28,7 @@ class StaticFiles(CompressedManifestStaticFilesStorage):  # type: ignore[misc]
         path = PurePath(name or "")
         if path.is_relative_to("js"):
             content.seek(0)
-            return ContentFile(FOR_READERS.sub(b"", content.read()))
+            return ContentFile(jsmin(content.read()))
         if path.is_relative_to("css"):
             content.seek(0)
             return ContentFile(IMPORT.sub(partial(self._imported, path), content.read()))

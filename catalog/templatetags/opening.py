@@ -12,10 +12,10 @@ register.filter("opening_words", in_words)
 
 @register.simple_tag
 def until_opening(product: Product) -> SafeString:
-    """The attributes of a `<time>` that `opening.js` counts down."""
+    """The attributes of a `<time>` that counts down to the opening: see `opening.js`."""
     assert product.opens_at
     return format_html(
-        'datetime="{}" data-opens="{}" data-opens-at="{}"',
+        'datetime="{}" data-opens="{}" data-opens-at="{}" data-lead="in "',
         product.opens_at.isoformat(),
         product.pk,
         f"{product.opens_at.timestamp():.6f}",

@@ -9,9 +9,10 @@ const now = () => server + performance.now() / 1000;
 const two = (number) => String(number).padStart(2, "0");
 
 function clock(seconds) {
-  const minutes = Math.floor(seconds / 60);
-  if (minutes < 60) return `${minutes}:${two(seconds % 60)}`;
-  return `${Math.floor(minutes / 60)}:${two(minutes % 60)}:${two(seconds % 60)}`;
+  const [minutes, hours] = [60, 3600].map((unit) => Math.floor(seconds / unit));
+  if (hours > 47) return `${Math.floor(hours / 24)} days`;
+  const last = two(seconds % 60);
+  return hours ? `${hours}:${two(minutes % 60)}:${last}` : `${minutes}:${last}`;
 }
 
 function show(time) {

@@ -13,8 +13,8 @@ document.addEventListener("allo:left", ({ target: time, detail: left }) => {
   const whole = time.dataset.until - time.dataset.since;
   page.querySelector(".clock-bar").style.scale = `${Math.min(left / whole, 1)} 1`;
   // In another tab the title is all one sees of the clock.
-  const clock = `${Math.floor(left / 60)}:${String(left % 60).padStart(2, "0")}`;
-  document.title = `${left ? `${clock} – ` : ""}${document.title.replace(/^\d+:\d\d – /, "")}`;
+  const clock = `${Math.floor(left / 60)}:${String(left % 60).padStart(2, "0")} – `;
+  document.title = (left ? clock : "") + document.title.replace(/^\d+:\d\d – /, "");
   const mark = MARKS.find(([at]) => left <= at && before.get(time) > at);
   if (mark) document.dispatchEvent(new CustomEvent("allo:announce", { detail: mark[1] }));
   before.set(time, left);

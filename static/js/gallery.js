@@ -16,7 +16,7 @@ let seen = 0;
 
 large.addEventListener("scroll", () => zoom.open && (seen = place(large)));
 function mark() {
-  thumbs.forEach((it, at) => it.setAttribute("aria-current", at === place(small)));
+  thumbs.forEach((it, at) => (it.ariaCurrent = at === place(small)));
 }
 
 small.addEventListener("scroll", mark);
@@ -27,12 +27,12 @@ function enlarge(button, { clientX, clientY, detail }) {
   const before = button.firstElementChild.getBoundingClientRect();
   const across = detail ? (clientX - before.x) / before.width : 0.5;
   const down = detail ? (clientY - before.y) / before.height : 0.5;
-  const close = button.getAttribute("aria-pressed") !== "true";
-  button.setAttribute("aria-pressed", close);
-  const box = button.parentElement;
+  button.ariaPressed = button.ariaPressed !== "true";
+  // What fits has nothing to scroll.
+  const { parentElement: box } = button;
   box.scrollTo(
-    close ? across * box.scrollWidth - box.clientWidth / 2 : 0,
-    close ? down * box.scrollHeight - box.clientHeight / 2 : 0,
+    across * box.scrollWidth - box.clientWidth / 2,
+    down * box.scrollHeight - box.clientHeight / 2,
   );
 }
 
@@ -54,6 +54,6 @@ document.addEventListener("click", (event) => {
 });
 
 zoom.addEventListener("close", () => {
-  for (const it of zoom.querySelectorAll("[aria-pressed=true]")) it.setAttribute("aria-pressed", "false");
+  for (const it of zoom.querySelectorAll("[aria-pressed=true]")) it.ariaPressed = false;
   turn(small, seen, "instant");
 });

@@ -1,12 +1,18 @@
 // Draws the hero's film as coloured ASCII. The poster stays for reduced motion and save-data, and
 // without a canvas or the film.
-const CELL = 9; // width of a character, in CSS pixels
-const ASPECT = 1.75; // its height over its width
-const MOST_PIXELS = 1_600_000; // a sharper canvas would take too long to draw
+// Width of a character, in CSS pixels.
+const CELL = 9;
+// Its height over its width.
+const ASPECT = 1.75;
+// A sharper canvas would take too long to draw.
+const MOST_PIXELS = 1_600_000;
 const LETTERS = " .:-=+*cloa%#@";
-const SHADES = 16; // of one colour within a letter
-const BODY = 0.3; // the brightness between the letters
-const NIGHT = 0xff030202; // the empty background, as alpha, blue, green, red
+// Of one colour within a letter.
+const SHADES = 16;
+// The brightness between the letters.
+const BODY = 0.3;
+// The empty background, as alpha, blue, green, red.
+const NIGHT = 0xff030202;
 
 const stage = document.querySelector(".hero-stage");
 const toggle = document.querySelector(".hero-toggle");
@@ -17,8 +23,10 @@ const sample = document.createElement("canvas");
 const eye = sample.getContext("2d", { willReadFrequently: true });
 
 let film;
-let grid; // in device pixels, with the frame that is written to
-let waiting = false; // for the film's next frame
+// In device pixels, with the frame that is written to.
+let grid;
+// For the film's next frame.
+let waiting = false;
 let paused = false;
 let seen = true;
 

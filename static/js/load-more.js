@@ -10,7 +10,8 @@ addEventListener("htmx:afterSettle", () => {
   const { children } = document.querySelector(".results .grid");
   const cards = document.querySelectorAll(".results .card").length;
   children[first].querySelector("a, [tabindex]").focus();
-  const detail = `${cards > first ? `${cards - first} more` : "That is all"}, ${cards} shown`;
+  const more = cards > first ? `${cards - first} more` : "That is all";
+  const detail = `${more}, ${cards} shown`;
   document.dispatchEvent(new CustomEvent("allo:announce", { detail }));
   first = undefined;
 });

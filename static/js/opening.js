@@ -2,13 +2,9 @@
 // numbers say. Everything for it is in the page already: many pages turn at once, and ask nothing.
 const all = (selector) => [...document.querySelectorAll(selector)];
 const tell = (name, detail) => document.dispatchEvent(new CustomEvent(name, { detail }));
-const two = (number) => String(number).padStart(2, "0");
-const DAY = 86_400;
 
 // The script that shows numbers, long before it has to.
-const ready = new Promise((over) =>
-  document.readyState === "complete" ? over() : addEventListener("load", over),
-).then(() => import(document.getElementById("stock").dataset.script));
+const ready = import(document.getElementById("stock").dataset.script);
 
 function look() {
   for (const { dataset } of all("time[data-opens]")) dataset.until ??= dataset.opensAt;
@@ -16,24 +12,15 @@ function look() {
 }
 
 function write(time, left) {
-  const hours = Math.floor((left % DAY) / 3600);
-  const parts = [Math.floor(left / DAY), hours, Math.floor(left / 60) % 60, left % 60];
-  const places = [...time.querySelectorAll("b")];
-  if (places.length) {
-    const first = parts.findIndex((part, n) => part || n > 1);
-    places.forEach((place, n) => {
-      set(place, two(parts[n]));
-      place.parentElement.hidden = n < first;
-    });
-    time.classList.toggle("opening-soon", left <= 60);
-    return;
-  }
-  const clock = `${parts[0] * 24 + hours}:${two(parts[2])}:${two(parts[3])}`;
-  set(time, left < 2 * DAY ? `in ${clock}` : `in ${parts[0]} days`);
-}
-
-function set(place, text) {
-  if (place.textContent !== text) place.textContent = text;
+  const hours = Math.floor(left / 3600);
+  const parts = [Math.floor(hours / 24), hours % 24, Math.floor(left / 60) % 60, left % 60];
+  const first = parts.findIndex((part, n) => part || n > 1);
+  [...time.querySelectorAll("b")].forEach((place, n) => {
+    const text = String(parts[n]).padStart(2, "0");
+    if (place.textContent !== text) place.textContent = text;
+    place.parentElement.hidden = n < first;
+  });
+  time.classList.toggle("opening-soon", left <= 60);
 }
 
 function open(product) {
@@ -47,9 +34,10 @@ function open(product) {
 document.addEventListener("allo:left", (event) => {
   const { target: time, detail: left } = event;
   if (!time.dataset.opens) return;
-  event.preventDefault();
-  if (left) write(time, left);
-  else open(time.dataset.opens);
+  // A card's is one line, as of any countdown.
+  if (!left || time.matches(".opening-clock")) event.preventDefault();
+  if (!left) open(time.dataset.opens);
+  else if (event.defaultPrevented) write(time, left);
 });
 
 // The page as it is now: the opening may be at another time, or over.

@@ -123,6 +123,16 @@ def test_related_are_others_of_its_category(client) -> None:
     assert [product.slug for product in related] == ["elm", "ash", "fir", "yew"]
 
 
+def test_cards_of_what_a_browser_remembers_come_in_its_order_and_only_of_the_shop(client) -> None:
+    first, second, hidden = (stocked(1, product=name).product for name in ("elm", "ash", "fir"))
+    Product.objects.filter(pk=hidden.pk).update(published_at=None)
+    page = client.get(f"/viewed/?of={second.pk}.{hidden.pk}.{first.pk}.999999.{second.pk}")
+    assert [product.slug for product in page.context["products"]] == ["ash", "elm"]
+    assert client.get(f"/viewed/?of={hidden.pk}").content.strip() == b""
+    for strange in ("", "0", "x", "1..2", "1.2.3.4.5.6.7", "1234567890", "1%00", "\u0661"):
+        assert client.get(f"/viewed/?of={strange}").status_code == 404
+
+
 def test_search_engines_read_price_and_availability(client) -> None:
     stocked(1)
     stocked(0, product="gone")

@@ -1,17 +1,26 @@
 """Rules for every page of the shop."""
 
 from collections import Counter
+from datetime import timedelta
 from html.parser import HTMLParser
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from django.conf import settings
 from django.contrib.staticfiles import finders
 from django.test import Client
+from django.utils import timezone
 
+from catalog.models import Product
+from tests.scripts import served
 from tests.shopping import Page, holding, press, press_reserve
 from tests.stock import pass_time, stocked
 
 pytestmark = pytest.mark.django_db
+
+SCRIPTS = Path(settings.BASE_DIR) / "static/js"
+MOST_SCRIPT = 25_000
 
 Element = tuple[str, dict[str, str | None]]
 
@@ -33,12 +42,15 @@ def elements(response: Page, *tags: str) -> list[Element]:
 def shop_pages(client: Client) -> dict[str, Page]:
     stocked(3)
     stocked(0, product="gone")
+    later = stocked(2, product="later").product
+    Product.objects.filter(pk=later.pk).update(opens_at=timezone.now() + timedelta(hours=1))
     visits = {
         "grid": "/",
         "grid, later page": "/?page=1",
         "grid, nothing found": "/?q=zzz",
         "product": "/p/tidal/",
         "product, sold out": "/p/gone/",
+        "product, before its opening": "/p/later/",
         "reserve": "/p/tidal/reserve/",
         "no reservations": "/reservations/",
         "empty bag": "/bag/",
@@ -107,6 +119,15 @@ def test_no_page_has_a_script_or_style_of_its_own(pages) -> None:
             assert tag != "style", name
             if tag == "script":
                 assert "src" in attributes or attributes["type"] == "application/ld+json", name
+
+
+def test_the_scripts_of_a_page_are_small(pages) -> None:
+    """All that it may load, unpacked, also what it loads once something has changed."""
+    for name, page in pages.items():
+        found = {a.get("src") or a.get("data-script") for _, a in elements(page, "script", "i")}
+        own = {path for path in found if path and path.startswith("/static/js/")}
+        sizes = {path: len(served(SCRIPTS / path.rpartition("/")[2])) for path in own}
+        assert sum(sizes.values()) <= MOST_SCRIPT, (name, sizes)
 
 
 def test_every_page_is_served_under_the_strict_policy(pages) -> None:

@@ -1,10 +1,8 @@
-"""Scripts are served without comments and indentation, and are the same programs; a style sheet has
-in it what it imports."""
+"""Scripts are served without comments and spaces; a style sheet has in it what it imports."""
 
 import re
 from pathlib import Path
 
-import pytest
 from django.conf import settings
 from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage
@@ -13,22 +11,14 @@ from allo.web.static_files import StaticFiles
 
 CSS = Path(settings.BASE_DIR) / "static/css"
 FONTS = CSS.parent / "fonts"
-SCRIPTS = sorted((CSS.parent / "js").glob("*.js"))
-
-
-@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
-def test_no_string_of_a_script_has_two_lines(script: Path) -> None:
-    """So that only what readers need is taken away."""
-    assert [line for line in script.read_text().splitlines() if line.count("`") % 2] == []
-    assert "/*" not in script.read_text()
 
 
 def test_what_is_served_has_no_comments_and_a_name_of_its_own(tmp_path: Path) -> None:
     storage = StaticFiles(location=tmp_path)
-    written = ContentFile(b'// Why.\nif (a) {\n  // And this.\n  go("// stays");\n}\n')
+    written = ContentFile(b'// Why.\nif (a) {\n  // And this.\n  go("// stays", - -b);\n}\n')
     assert storage.file_hash("js/a.js", written) != storage.file_hash("css/a.css", written)
     storage.save("js/a.js", written)
-    assert (tmp_path / "js/a.js").read_text() == 'if (a) {\ngo("// stays");\n}\n'
+    assert (tmp_path / "js/a.js").read_text().rstrip() == 'if(a){go("// stays",- -b);}'
 
 
 def test_a_sheet_has_in_it_what_it_imports(tmp_path: Path) -> None:

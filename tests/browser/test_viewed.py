@@ -1,0 +1,32 @@
+"""The products that a browser saw last, on the page of another."""
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.axe import faults
+from tests.browser.conftest import NewContext, screen
+
+pytestmark = pytest.mark.browser
+
+
+def test_a_products_page_shows_what_was_seen_before_until_it_is_forgotten(
+    new_context: NewContext,
+) -> None:
+    page = new_context(**screen("360-light")).new_page()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    for address in ("/p/tidal/", "/p/chhatri-lamp/", "/p/tidal/"):
+        page.goto(address)
+    viewed = page.get_by_role("region", name="Recently viewed")
+    expect(page.locator("#viewed")).to_be_visible()
+    expect(viewed).to_have_count(0)
+    assert [url for url in asked if "/viewed/" in url] == []
+    page.locator("#viewed").scroll_into_view_if_needed()
+    expect(viewed.get_by_role("article")).to_have_count(1)
+    expect(viewed.get_by_role("link", name="Chhatri Lamp")).to_be_visible()
+    assert faults(page) == []
+    viewed.get_by_role("button", name="Forget these").press("Enter")
+    expect(viewed).to_have_count(0)
+    expect(page.locator("#main")).to_be_focused()
+    page.reload()
+    expect(page.locator("#viewed")).to_be_hidden()
