@@ -79,7 +79,9 @@ def refund_failed(refund: Refund) -> None:
 
 
 def _lock_charge_of(refund: Refund) -> None:
-    """A charge comes before its refunds: the trigger that sums these would lock it after."""
+    """A charge comes before its refunds: the trigger that sums these would lock it after. And the
+    order before all: its events are numbered in the order of their commits."""
+    reading.locked_order(refund.charge.order_id)
     Charge.objects.select_for_update(no_key=True).get(pk=refund.charge_id)
 
 

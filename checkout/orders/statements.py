@@ -95,8 +95,9 @@ _TOLD = """
         'number', sale.number, 'state', sale.state, 'total_paise', sale.total_paise,
         'shipping_paise', sale.shipping_paise, 'currency', 'INR', {times},
         'refunded_paise', (
-            SELECT coalesce(sum(charge.refunded_paise), 0) FROM checkout_charge AS charge
-            WHERE charge.order_id = sale.id AND charge.decision = 'take'
+            SELECT coalesce(sum(refund.amount), 0) FROM checkout_charge AS charge
+            JOIN checkout_refund AS refund ON refund.charge_id = charge.id
+            WHERE charge.order_id = sale.id AND charge.decision = 'take' AND refund.state = 'done'
         ),
         'lines', (
             SELECT jsonb_agg(jsonb_build_object(

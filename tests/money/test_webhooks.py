@@ -1,14 +1,22 @@
 """What webhooks are told of an order that the bank took the money for."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection, transaction
 
 from allo.outbox.hooks.catalogue import kinds
 from allo.outbox.models import Event
-from checkout.orders import cancelling, fulfilling
+from checkout import recording
+from checkout.models import Order
+from checkout.orders import cancelling, fulfilling, refunding
 from checkout.orders.fulfilling import Part
+from checkout.payments.base import Returned, ReturnState
 from tests.hooks.hearing import hears, last, told
 from tests.money.buying import buy
+from tests.running import wait_for
+from tests.server import somebody_waits
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -63,7 +71,7 @@ def test_an_order_is_told_from_its_sale_to_its_return(bank, client) -> None:
     other = buy(bank, client, row=sold.row)
     other.pays()
     other.settle()
-    fulfilling.pack(other.order, actor=actor)
+    _what_comes_after_a_refund_waits_for_its_commit(other.order, actor)
     shelf = sold.row.warehouse
     fulfilling.ship(other.order, warehouse=shelf, carrier="Blue Dart", tracking="BD 1", actor=actor)
     fulfilling.deliver(other.order, actor=actor)
@@ -72,6 +80,31 @@ def test_an_order_is_told_from_its_sale_to_its_return(bank, client) -> None:
     _each_example_has_the_fields_of_the_event()
     everything = str(list(Event.objects.values_list("data", flat=True)))
     assert not [secret for secret in SECRETS if secret in everything]
+
+
+def _what_comes_after_a_refund_waits_for_its_commit(order: Order, actor: User) -> None:
+    """Else receivers would hear of the refund last, and of the order as it was before."""
+    refund = refunding.refund(order, amount=85_000, reason="A scratch")
+    # Only asked for, so none of the events counts it.
+    refunding.refund(order, amount=10_000, reason="Late")
+    seen = Returned(
+        reference="re_1", refund_id=refund.pk, amount=refund.amount, state=ReturnState.DONE
+    )
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            assert recording.refund_is(refund, seen)
+            packing = pool.submit(packed, order, actor)
+            wait_for(lambda: packing.done() or somebody_waits(), seconds=20)
+            assert not packing.done()
+        packing.result(20)
+    assert told()[-2:] == ["order.refunded", "order.packed"]
+    assert last("order.refunded")["state"] == "paid"
+    assert last("order.packed")["refunded_paise"] == 85_000
+
+
+def packed(order: Order, actor: User) -> None:
+    fulfilling.pack(order, actor=actor)
+    connection.close()
 
 
 def _each_example_has_the_fields_of_the_event() -> None:
