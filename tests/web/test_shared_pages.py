@@ -15,6 +15,7 @@ from allo.web.shared import front as fronts
 from allo.web.shared.front import Front, front
 from allo.web.shared.keys import ACTED, HOLDS, NOWHERE, shareable
 from allo.web.shared.store import Crowded, Store
+from catalog.choices import COLOURS
 from catalog.models import Product
 from inventory.models import Inventory
 from reservations.shop.holders import live_holds
@@ -192,7 +193,7 @@ def test_the_lists_for_programs_are_shared_whatever_the_cookies(renderings) -> N
     assert renderings == ["/api/products"]
 
 
-@pytest.mark.parametrize("path", ["/p/none/", "/?page=0", "/api/products?page=9&colour=red"])
+@pytest.mark.parametrize("path", ["/p/none/", "/?page=0", "/api/products?page=9&size=red"])
 def test_a_refusal_is_not_kept(path, renderings) -> None:
     first, second = ask(path), ask(path)
     assert first.status == second.status != 200
@@ -288,6 +289,9 @@ def test_many_searches_push_nothing_out() -> None:
     ask("/p/tidal/")
     for number in range(50):
         ask(f"/?q=word{number}")
+        ask(f"/suggestions/?q=word{number}")
+    for colour in COLOURS:
+        ask(f"/?colour={colour}&material=wood&sort=name")
     assert [getattr(key, "path", "") for key in front()._store._kept] == ["/p/tidal/"]
     assert len(front()._rare) == 0
 
