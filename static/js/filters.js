@@ -17,11 +17,17 @@ filters.addEventListener("htmx:configRequest", (event) => {
   shown = wanted;
 });
 
-// The results may be outside the viewport. What failed may be sent again.
-filters.addEventListener("htmx:afterRequest", ({ detail: { successful } }) => {
-  if (!successful) shown = null;
+// The results may be outside the viewport. What failed may be sent again. On a phone the search
+// stays in view while it is typed in.
+function reveal() {
   const { top } = filters.getBoundingClientRect();
   if (top < 0 || top > innerHeight / 3) filters.scrollIntoView();
+}
+
+filters.addEventListener("submit", reveal);
+filters.addEventListener("htmx:afterRequest", ({ detail: { requestConfig, successful } }) => {
+  if (!successful) shown = null;
+  if (innerWidth > 767 || requestConfig.triggeringEvent?.type !== "input") reveal();
 });
 
 // How many products each choice would show: those that would show none cannot be chosen.

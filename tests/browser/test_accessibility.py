@@ -43,6 +43,15 @@ def test_each_page_passes_axe(page: Page, complaints: Complaints, address: str) 
     assert faults(page) == []
 
 
+def test_filters_unfolded_and_suggestions_shown(page: Page) -> None:
+    page.goto("/?colour=blue")
+    page.set_viewport_size({"width": 360, "height": 900})
+    page.get_by_text("Filter and sort").click()
+    page.get_by_role("searchbox").press_sequentially("ta")
+    expect(page.get_by_role("group", name="Suggestions").get_by_role("link")).to_have_count(5)
+    assert faults(page) == []
+
+
 def test_the_modal_open_and_refusing(page: Page, shop: Shop, complaints: Complaints) -> None:
     complaints.expect("status of 409")
     shelf = untouched(shop)

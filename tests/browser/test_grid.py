@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.conftest import Complaints, NewContext, screen
 from tests.browser.shopping import heading
@@ -122,20 +122,76 @@ def test_back_and_forward_after_a_swap_restore_each_list(page: Page) -> None:
     assert names(page) == clocks
 
 
+def unfold(page: Page) -> None:
+    """The filters of a phone."""
+    if (fold := page.get_by_text("Filter and sort")).is_visible():
+        fold.click()
+
+
 def test_filters_combine_in_an_address_that_can_be_shared(page: Page) -> None:
     page.goto("/")
     page.get_by_role("searchbox", name="Search the shop").fill("stoneware")
     expect(page).to_have_url(re.compile(r"/\?q=stoneware$"))
+    unfold(page)
     page.get_by_role("checkbox", name="In stock only").check()
     expect(page).to_have_url(re.compile("in_stock=1"))
     page.get_by_label("Sort by").select_option("Price, high to low")
     expect(page).to_have_url(re.compile("sort=-price"))
     found = names(page)
+    # The choices follow the results, which came without them.
+    material = page.get_by_label("Material")
+    expect(material.locator("[value=ceramic]")).to_have_text("Ceramic and stoneware (15)")
+    expect(material.locator("[value=leather]")).to_be_disabled()
+    expect(page.get_by_role("radio", name="Clocks 0")).to_be_disabled()
+    expect(page.get_by_role("radio", name="Everything 15")).to_be_checked()
     elsewhere = page.context.new_page()
     elsewhere.goto(page.url)
     assert names(elsewhere) == found
     expect(elsewhere.get_by_role("searchbox", name="Search the shop")).to_have_value("stoneware")
+    unfold(elsewhere)
     expect(elsewhere.get_by_role("checkbox", name="In stock only")).to_be_checked()
+
+
+def test_results_that_are_awaited_are_dimmed(new_context: NewContext) -> None:
+    page = new_context().new_page()
+    page.goto("/")
+    held: list[Route] = []
+    # Playwright accepts only functions written in Python.
+    page.route("**/?colour=*", lambda route: held.append(route))  # noqa: PLW0108
+    page.get_by_label("Colour").select_option("blue")
+    expect(page.locator("#results")).to_have_css("opacity", "0.5")
+    held[0].continue_()
+    expect(page).to_have_url(re.compile("colour=blue"))
+    expect(page.locator("#results")).to_have_css("opacity", "1")
+
+
+def test_suggestions_are_walked_through_by_keys(new_context: NewContext) -> None:
+    page = new_context().new_page()
+    page.goto("/p/tidal/")
+    search = page.get_by_role("searchbox")
+    suggested = page.get_by_role("group", name="Suggestions").get_by_role("link")
+    search.press_sequentially("ta")
+    expect(suggested.first).to_have_text(re.compile("Table lamps"))
+    expect(page.get_by_role("status").first).to_have_text("5 suggestions")
+    for key, focused in {"ArrowDown": suggested.first, "ArrowUp": search}.items():
+        page.keyboard.press(key)
+        expect(focused).to_be_focused()
+    page.keyboard.press("ArrowUp")
+    expect(suggested.last).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(suggested).to_have_count(0)
+    expect(search).to_be_focused()
+    expect(search).to_have_value("ta")
+    search.press_sequentially("per")
+    expect(suggested).to_have_count(1)
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile(r"/\?q=taper$"))
+    expect(suggested).to_have_count(0)
+    search.fill("taper ring")
+    expect(suggested).to_have_count(1)
+    page.keyboard.press("Enter")
+    expect(suggested).to_have_count(0)
+    expect(page).to_have_url(re.compile(r"/\?q=taper\+ring$"))
 
 
 def test_an_empty_result_says_so_and_links_to_everything(page: Page) -> None:

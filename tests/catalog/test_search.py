@@ -143,6 +143,37 @@ def test_what_is_searched_follows_every_way_of_writing(client) -> None:
 FIELDS = {"name": "Copy", "tagline": "", "price_paise": 1, "image": "x", "width": 1, "height": 1}
 
 
+@pytest.mark.usefixtures("shop")
+@pytest.mark.parametrize(
+    ("q", "offered"),
+    [
+        ("la", [("Lamps", "/?category=lamps")]), ("CAF", [("Café", "/p/cafe-cup/")]),
+        ("cu", [("Cups", "/?category=cups")]), ("c", []), (" t ", []), ("", []),
+        ("tidal vase", []), ("waterline", []), ("'&|!:*(", []), ("\\ %", []), ("nim", []),
+    ],
+)  # fmt: skip
+def test_names_that_begin_with_what_is_typed_are_suggested(client, q, offered) -> None:
+    product("nimbus", name="Nimbus", published_at=None)
+    Category.objects.create(name="Empty", slug="empty")
+    page = client.get("/suggestions/", {"q": q})
+    its = [(one.name, one.address) for one in page.context["suggestions"]]
+    assert its == offered
+    assert page.content.decode().count("<li>") == len(offered)
+
+
+def test_the_first_eight_are_suggested_those_that_begin_so_first(client) -> None:
+    for n in range(9):
+        product(f"tall-oak-{n}", name=f"Tall oak {n}", position=n)
+    product("oak", name="Oak", position=99)
+    names = [one.name for one in client.get("/suggestions/?q=OAK").context["suggestions"]]
+    assert names == ["Oak", *(f"Tall oak {n}" for n in range(7))]
+    markup = '"><img src=x>'
+    Product.objects.update(name=markup)
+    assert "<img" not in client.get("/suggestions/?q=img").content.decode()
+    for bad in ("%00", "x" * 101):
+        assert client.get(f"/suggestions/?q={bad}").status_code == 404
+
+
 def test_any_text_can_be_searched_and_kept(client) -> None:
     odd = "' \\ : & | ! ( ) * <-> $$ %s {} \u202e 🏺 " + "w" * 700
     odd += " " + "क" * 700  # more bytes than a word of the index may have
@@ -160,10 +191,11 @@ MANY = """
     ALTER TABLE catalog_product DISABLE TRIGGER USER;
     WITH made AS (
         INSERT INTO catalog_product (slug, name, category_id, tagline, description, material,
-            dimensions_cm, price_paise, image, width, height, alt, dominant_hex, position,
+            colour, dimensions_cm, price_paise, image, width, height, alt, dominant_hex, position,
             published_at)
         SELECT 'p-' || n, 'Piece ' || n, {category}, '', repeat('words ', 60),
-            '', '', 100, 'x', 1, 1, '', '#808080',
+            CASE WHEN n % 1000 = 0 THEN 'Oak' ELSE '' END,
+            CASE WHEN n % 1000 < 2 THEN 'blue' ELSE '' END, '', 100, 'x', 1, 1, '', '#808080',
             n, now() FROM generate_series(1, 40000) AS n RETURNING id, position
     )
     INSERT INTO catalog_searchtext (product_id, words)
@@ -189,6 +221,7 @@ def test_a_search_of_many_products_reads_only_what_it_shows(client, monkeypatch)
     everything = [f"?sort={sort}" for sort in SORTS]
     # Common words: the words of each product are read once, to count, and nothing of the rest.
     common = [*(f"?q=piece&sort={sort}" for sort in SORTS), "?q=peice", "?q=piece+glaze&page=7"]
+    everything += ["?material=wood", "?colour=blue&price=-2000&sort=name"]
     for query in (*rare, *everything, *common):
         before = rows_read(*READ)
         page = client.get(f"/{query}")
@@ -198,6 +231,9 @@ def test_a_search_of_many_products_reads_only_what_it_shows(client, monkeypatch)
     before = rows_read(*READ)
     client.get("/api/products?q=waterline")
     assert rows_read(*READ) - before < 800
+    before = rows_read(*READ)
+    assert len(client.get("/suggestions/?q=pi").context["suggestions"]) == 8
+    assert rows_read(*READ) - before < 1000
 
 
 @pytest.mark.parametrize(("most", "later", "first"), [(99, 10, "Oak 29"), (10, 99, "Elm 0")])

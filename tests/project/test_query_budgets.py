@@ -52,6 +52,8 @@ def look(django_assert_num_queries) -> Look:
         ("/", 3),
         ("/?q=vase&in_stock=1&category=vases&sort=-price", 4),
         ("/?q=vaze+vasf", 5),
+        ("/?material=glass&colour=blue&price=-2000&in_stock=1", 2),
+        ("/suggestions/?q=va", 1),
         ("/p/vase-0/", 4),
         ("/p/vase-0/reserve/", 2),
         ("/reservations/", 0),

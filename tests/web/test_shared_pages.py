@@ -15,6 +15,7 @@ from allo.web.shared import front as fronts
 from allo.web.shared.front import Front, front
 from allo.web.shared.keys import ACTED, HOLDS, NOWHERE, shareable
 from allo.web.shared.store import Crowded, Store
+from catalog.choices import COLOURS
 from catalog.models import Product
 from inventory.models import Inventory
 from reservations.shop.holders import live_holds
@@ -288,6 +289,9 @@ def test_many_searches_push_nothing_out() -> None:
     ask("/p/tidal/")
     for number in range(50):
         ask(f"/?q=word{number}")
+        ask(f"/suggestions/?q=word{number}")
+    for colour in COLOURS:
+        ask(f"/?colour={colour}&material=wood&sort=name")
     assert [getattr(key, "path", "") for key in front()._store._kept] == ["/p/tidal/"]
     assert len(front()._rare) == 0
 
