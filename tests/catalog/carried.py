@@ -1,0 +1,30 @@
+"""Existing products, categories and their addresses are kept and found after `migrate`."""
+
+from collections.abc import Iterator
+
+from django.db import connection
+from django.test import Client
+
+from catalog.models import Category, CategorySlug, Product, ProductSlug
+from tests.stock import stocked
+
+FIRST = ("catalog", "0004_search")
+
+
+def addresses(client: Client) -> Iterator[None]:
+    """A part of a walk: see `tests/migrations.py`."""
+    stocked(3, product="flow-vase")
+    stocked(3, product="cafe-cup")
+    Product.objects.filter(slug="cafe-cup").update(name="Café")
+    there = set(Product.objects.values_list("slug", flat=True))
+    yield
+    tables = set(connection.introspection.table_names())
+    assert not {"catalog_searchtext", "catalog_productslug", "catalog_categoryslug"} & tables
+    yield
+    assert [product.name for product in client.get("/?q=cafe").context["shown"]] == ["Café"]
+    assert set(ProductSlug.objects.values_list("slug", flat=True)) == there
+    Product.objects.filter(slug="flow-vase").update(slug="flow")
+    assert client.get("/p/flow-vase/").headers["Location"] == "/p/flow/"
+    assert CategorySlug.objects.get().slug == "vases"
+    Category.objects.update(slug="pots")
+    assert client.get("/?category=vases").headers["Location"] == "/?category=pots"
