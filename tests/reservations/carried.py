@@ -30,7 +30,7 @@ OLD = """
     UPDATE inventory_inventory SET reserved_units = 10 WHERE id = ANY(%s::bigint[]);
     INSERT INTO inventory_stockmovement (inventory_id, delta, reason, reference, note)
     SELECT inventory_id, -2, 'sold', id, '' FROM reservations_reservation
-    WHERE status = 'confirmed';
+    WHERE status = 'confirmed' AND inventory_id = ANY(%s::bigint[]);
     UPDATE inventory_inventory SET total_units = total_units - 10 WHERE id = ANY(%s::bigint[])
 """
 
@@ -49,7 +49,7 @@ def holds_and_sales() -> Iterator[None]:
         cursor.execute("SELECT * FROM reservations_reservation")
         assert len(cursor.fetchall()) == there
         assert not {"unit_paise", "name"} & {column.name for column in cursor.description}
-        cursor.execute(OLD, [[row.pk for row in rows]] * 3)
+        cursor.execute(OLD, [[row.pk for row in rows]] * 4)
     yield
     _assert_kept([held, by_shopper, by_us])
     _assert_price_and_name(rows)
