@@ -12,6 +12,8 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.graph import Node
 
+from allo.postgresql import migrating
+
 Target = tuple[str, str | None]
 
 
@@ -55,4 +57,5 @@ def _just_before(node: Node) -> list[Target]:
 
 
 def _migrate(targets: Sequence[Target]) -> None:
-    MigrationExecutor(connection).migrate(targets)
+    with migrating.collecting_less():
+        MigrationExecutor(connection).migrate(targets)
