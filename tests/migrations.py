@@ -1,11 +1,20 @@
-"""Migrates databases of tests, back and forth."""
+"""Migrates databases of tests, back and forth.
 
-from collections.abc import Iterator
+A walk takes seconds, so tests share walks: each of their parts is a generator that writes rows, and
+yields; looks at them where the walk turns, and yields; and looks at what came back.
+"""
+
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from django.core.management import call_command
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
+from django.db.migrations.graph import Node
+
+from allo.postgresql import migrating
+
+Target = tuple[str, str | None]
 
 
 @contextmanager
@@ -14,11 +23,22 @@ def before(app: str, name: str, *others: tuple[str, str]) -> Iterator[None]:
     applied again."""
     nodes = MigrationExecutor(connection).loader.graph.node_map
     wanted = [(app, name), *others]
-    _migrate([p.key for key in wanted for p in nodes[key].parents if p.key[0] == key[0]])
+    _migrate([target for key in wanted for target in _just_before(nodes[key])])
     try:
         yield
     finally:
         _migrate(MigrationExecutor(connection).loader.graph.leaf_nodes())
+
+
+def carry(parts: Sequence[Iterator[None]], first: tuple[str, str], *more: tuple[str, str]) -> None:
+    """Walk all parts back before these migrations, and forth again."""
+    for part in parts:
+        next(part)
+    with before(*first, *more):
+        for part in parts:
+            next(part)
+    for part in parts:
+        assert next(part, "done") == "done"
 
 
 def migrate_unhurried() -> None:
@@ -31,5 +51,11 @@ def migrate_unhurried() -> None:
     options["transaction_timeout"] = limit
 
 
-def _migrate(targets: list[tuple[str, str]]) -> None:
-    MigrationExecutor(connection).migrate(targets)
+def _just_before(node: Node) -> list[Target]:
+    app, _ = node.key
+    return [it.key for it in node.parents if it.key[0] == app] or [(app, None)]
+
+
+def _migrate(targets: Sequence[Target]) -> None:
+    with migrating.collecting_less():
+        MigrationExecutor(connection).migrate(targets)

@@ -1,5 +1,6 @@
 """A filled database is migrated forward and back."""
 
+from collections.abc import Iterator
 from io import BytesIO
 from typing import Any
 
@@ -11,7 +12,7 @@ from django.db.migrations.executor import MigrationExecutor
 from inventory import low_stock
 from inventory.models import StockImport
 from inventory.staff import uploads
-from tests.migrations import before
+from tests.migrations import carry
 from tests.stock import stocked
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -27,29 +28,40 @@ def upload(text: str) -> None:
     uploads.keep(file=BytesIO(text.encode()), file_name=f"{len(text)}.csv", actor=actor)
 
 
-def test_imports_come_through_reading_by_workers_and_back() -> None:
+def imports() -> Iterator[None]:
     stocked(5)
     upload("product,warehouse,change,reason\ntidal,blr-01,1,received\n")
     upload("no heading")
     uploads.read_waiting()
     upload("still waits")
-    with before("inventory", "0004_files_are_read_by_workers"):
-        imports = imports_at("0003_applied_import_is_final")
-        [kept] = imports.objects.all()
-        assert (kept.state, kept.stockimportrow_set.count()) == ("checked", 1)
-        imports.objects.create(file_name="old", row_count=0, error_count=0, actor_id=kept.actor_id)
+    yield
+    old = imports_at("0003_applied_import_is_final")
+    [kept] = old.objects.all()
+    assert (kept.state, kept.stockimportrow_set.count()) == ("checked", 1)
+    old.objects.create(file_name="old", row_count=0, error_count=0, actor_id=kept.actor_id)
+    yield
     assert {(row.state, row.digest, row.remark) for row in StockImport.objects.all()} == {
         ("checked", "", "")
     }
     assert uploads.read_waiting() == 0
 
 
-def test_low_stock_comes_through_the_loss_of_its_claims_and_back(settings) -> None:
-    settings.STAFF_EMAILS = ["stock@example.org"]
-    stocked(1)
+def low_stock_and_its_claims() -> Iterator[None]:
+    stocked(1, product="bowl")
     assert low_stock.watch() == 1
     stocked(1, product="other")
-    with before("inventory", "0007_low_stock_without_claims"), connection.cursor() as cursor:
+    yield
+    with connection.cursor() as cursor:
         cursor.execute("SELECT claim, claimed_at, notified_at IS NULL FROM inventory_lowstock")
         assert cursor.fetchall() == [(None, None, False)]
+    yield
     assert low_stock.watch() == 1
+
+
+def test_imports_come_through_reading_by_workers_and_low_stock_through_the_loss_of_its_claims(
+    settings,
+) -> None:
+    """And back, in one walk."""
+    settings.STAFF_EMAILS = ["stock@example.org"]
+    # Below the migration 0007, which takes the claims away.
+    carry([imports(), low_stock_and_its_claims()], ("inventory", "0004_files_are_read_by_workers"))

@@ -3,7 +3,6 @@
 import pytest
 from django.core import mail
 from django.db import IntegrityError, connection, transaction
-from django.db.migrations.executor import MigrationExecutor
 from django.db.models.functions import Now
 
 from allo.outbox import kinds, pruning, sending, tasks
@@ -142,16 +141,3 @@ def test_the_shops_role_writes_sends_and_prunes_but_sends_nothing_again(settings
             Message.objects.update(sent_at=None)
         pruning.prune()
         outbox.retry_given_up()
-
-
-@pytest.mark.django_db(transaction=True)
-def test_the_outbox_comes_and_goes_with_a_filled_database() -> None:
-    put()
-    leaves = MigrationExecutor(connection).loader.graph.leaf_nodes()
-    MigrationExecutor(connection).migrate([("outbox", None)])
-    try:
-        assert "outbox_message" not in connection.introspection.table_names()
-    finally:
-        MigrationExecutor(connection).migrate(leaves)
-    put()
-    assert sending.send_due() == 1

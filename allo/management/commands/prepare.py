@@ -14,7 +14,7 @@ from django.db.migrations.executor import MigrationExecutor
 
 from allo.embedded.state import write_private
 from allo.metrics import collecting
-from allo.postgresql import timeouts
+from allo.postgresql import migrating, timeouts
 from allo.staff import roles
 from allo.web import static_files
 
@@ -51,7 +51,8 @@ class Command(BaseCommand):
         executor = MigrationExecutor(connection)
         if executor.migration_plan(executor.loader.graph.leaf_nodes()):
             self.stdout.write("Database: migrating")
-            call_command("migrate", interactive=False, verbosity=0)
+            with migrating.collecting_less():
+                call_command("migrate", interactive=False, verbosity=0)
         # Permissions that a later version adds to the roles.
         with transaction.atomic():
             roles.apply()
