@@ -13,7 +13,8 @@ from checkout.orders import statements
 from checkout.orders.drafts import Draft
 from checkout.payments.base import Money
 from reservations.engine import bags
-from reservations.engine.books import Also, Books
+from reservations.engine.also import Also
+from reservations.engine.books import Books
 from reservations.engine.commands import Command
 from reservations.engine.idempotency import Bag
 from reservations.exceptions import BeingPaid

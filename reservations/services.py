@@ -15,7 +15,7 @@ from uuid import UUID
 from allo.postgresql.compiled import Compiled
 from inventory.models import Inventory
 from reservations.engine.adopting import Adopt, HoldsMore
-from reservations.engine.books import Also
+from reservations.engine.also import Also
 from reservations.engine.commands import (
     Change,
     Command,

@@ -9,7 +9,8 @@ from uuid import UUID
 from django.db import connection
 
 from reservations.engine import bags
-from reservations.engine.books import Also, Books
+from reservations.engine.also import Also
+from reservations.engine.books import Books
 from reservations.engine.commands import Command
 from reservations.engine.idempotency import Bag
 from reservations.engine.locks import Above

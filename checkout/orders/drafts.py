@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 from checkout.orders import statements
 from checkout.orders.numbers import new_number
 from checkout.orders.tax import included, percent_of_shipping
-from reservations.engine.books import Also
+from reservations.engine.also import Also
 from reservations.models import Reservation
 
 

@@ -4,7 +4,8 @@ from typing import Any
 from uuid import UUID
 
 from allo.outbox.hooks import writing
-from reservations.engine.books import Also, Books
+from reservations.engine.also import Also
+from reservations.engine.books import Books
 from reservations.engine.locks import Above
 
 ORDERS, CHARGES, PAYMENTS, UNCLOSED = "orders", "charges", "payments", "unclosed payments"

@@ -3,13 +3,14 @@
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 
 from allo.live.events import Event
 from inventory.events import StockChanged
+from reservations.engine.also import Also
 from reservations.engine.cooling import History
 from reservations.engine.events import Happened, ReservationEvent
 from reservations.engine.holder import around, places_around
@@ -20,16 +21,6 @@ from reservations.exceptions import IdempotencyConflict, InFlight, NotPending, R
 from reservations.models import Reservation
 
 Status = Reservation.Status
-
-
-class Also(NamedTuple):
-    """What another app writes in the same transaction: a constant statement over one array per
-    column, and one row. The rows of a batch share the statement. Statements are written in the
-    order of `rank`, best that of their table's locks, then of their first rows."""
-
-    sql: str
-    row: tuple[Any, ...]
-    rank: int = 0
 
 
 class Books:

@@ -14,7 +14,8 @@ from uuid import UUID
 from django.conf import settings
 
 from reservations.engine import limits
-from reservations.engine.books import Also, Books
+from reservations.engine.also import Also
+from reservations.engine.books import Books
 from reservations.engine.holder import NOBODY, Holder
 from reservations.engine.idempotency import Bag, Once
 from reservations.engine.locks import Above

@@ -15,7 +15,8 @@ from allo.outbox.hooks.writing import WANTED
 from allo.postgresql import trips
 from allo.postgresql.trips import Rows, Statement
 from reservations.engine import counting, locks, sql
-from reservations.engine.books import Also, Books
+from reservations.engine.also import Also
+from reservations.engine.books import Books
 from reservations.engine.commands import Command
 from reservations.engine.idempotency import Once, Reply
 from reservations.engine.limits import Uncounted

@@ -2,11 +2,9 @@
 
 import logging
 import time
-from collections.abc import Callable, Collection, Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
-from typing import TypeVar
 
-from django.conf import settings
 from django.db import Error, connection, transaction
 
 from allo.metrics import counters
@@ -19,7 +17,7 @@ from allo.postgresql.faults import (
 )
 from inventory import events
 from inventory.models import Inventory
-from reservations.engine import counted, refused
+from reservations.engine import counted, refused, stuck
 from reservations.engine.books import Books
 from reservations.engine.combining import Combiner, Later
 from reservations.engine.commands import Command
@@ -38,13 +36,8 @@ logger = logging.getLogger(__name__)
 IN_FLIGHT_SECONDS = 5.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.01, 0.25
 
-Result = TypeVar("Result")
 Done = Reservation | Bag | Reply
 Served = Done | Exception | Later
-
-# Keys of lanes whose lock timed out, and until when that is remembered. Not locked: two lanes that
-# write it at once can lose only a hint.
-_stuck: dict[Hashable, float] = {}
 
 
 def perform(command: Command) -> Reservation:
@@ -133,7 +126,7 @@ def _briefly(commands: list[Command]) -> Sequence[Served]:
 
 def _patiently(commands: list[Command]) -> Sequence[Served]:
     rows = {row for command in commands for row in command.rows}
-    return _unless_stuck(rows, lambda patience: _transact(commands, patience))
+    return stuck.wait_for(rows, lambda patience: _transact(commands, patience))
 
 
 def _after_above(commands: list[Command]) -> Sequence[Served]:
@@ -141,23 +134,8 @@ def _after_above(commands: list[Command]) -> Sequence[Served]:
     not stop the other callers of its inventory rows."""
     keys = {lane for command in commands for above in command.above for lane in above.lanes}
     with transaction.atomic():
-        _unless_stuck(keys, lambda patience: wait_for_above(commands, patience))
+        stuck.wait_for(keys, lambda patience: wait_for_above(commands, patience))
     return _briefly(commands)
-
-
-def _unless_stuck(keys: Collection[Hashable], wait: Callable[[Patience], Result]) -> Result:
-    """Later callers of what is stuck wait only briefly: otherwise one transaction that keeps a
-    popular row locked would block every thread of the shop."""
-    now = time.monotonic()
-    for key in [key for key, until in _stuck.copy().items() if until <= now]:
-        _stuck.pop(key, None)
-    known = any(_stuck.pop(key, None) for key in keys)
-    try:
-        return wait(Patience.BRIEF if known else Patience.FULL)
-    except Error as error:
-        if is_locked(error):
-            _stuck.update(dict.fromkeys(keys, time.monotonic() + settings.LOCK_TIMEOUT_MS / 1000))
-        raise
 
 
 def _may_do_alone(commands: list[Command], error: Exception) -> bool:

@@ -19,7 +19,8 @@ from catalog.models import Product
 from inventory import events
 from inventory.models import Inventory
 from reservations.engine import counted
-from reservations.engine.books import Also, Books
+from reservations.engine.also import Also
+from reservations.engine.books import Books
 from reservations.engine.commands import Command
 from reservations.engine.faults import refusing_faults
 from reservations.engine.locks import Patience

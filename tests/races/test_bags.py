@@ -13,6 +13,7 @@ from allo.postgresql.faults import DEADLOCK, sqlstate_of
 from inventory.locks import locking
 from reservations.clock.audit import audit_stock
 from reservations.engine import locks as engine_locks
+from reservations.engine import stuck
 from reservations.engine import transactions as engine
 from reservations.engine.combining import Later
 from reservations.engine.commands import Command, Holder, Reserve
@@ -175,8 +176,8 @@ def test_an_order_that_stays_frozen_is_busy_and_costs_its_row_nothing(settings) 
         freeze_order()
         (refused,) = all_at_once(1, lambda _: perform_bag(sell(holds)))
         assert isinstance(refused, Busy)
-    assert HOT_ORDER in engine._stuck
-    assert [row for row in engine._stuck if row in [h.inventory_id for h in holds]] == []
+    assert HOT_ORDER in stuck._stuck
+    assert [row for row in stuck._stuck if row in [h.inventory_id for h in holds]] == []
     assert perform_bag(sell(holds)).holds[0].status == "confirmed"
 
 
@@ -217,7 +218,7 @@ def test_in_the_lane_of_a_row_a_bag_that_wants_another_locked_row_is_busy() -> N
         list(locking([there.inventory_id]))
         outcomes = in_a_thread([pay(holds), hot(here, 1)], here.inventory_id)
     assert [type(outcome) for outcome in outcomes] == [Busy, Reservation]
-    assert here.inventory_id not in engine._stuck
+    assert here.inventory_id not in stuck._stuck
 
 
 def test_in_the_lane_of_a_row_a_bag_that_fails_repeats_nobody_elses_command() -> None:

@@ -12,7 +12,7 @@ from checkout import contacts
 from checkout.contacts import Typed
 from checkout.models import Contact, Order
 from reservations import services
-from reservations.engine.books import Also
+from reservations.engine.also import Also
 from reservations.engine.combining import Later
 from reservations.engine.commands import Confirm
 from reservations.engine.locks import Patience

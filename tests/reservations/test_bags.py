@@ -17,7 +17,7 @@ from reservations.api import answers
 from reservations.clock.audit import audit_stock
 from reservations.engine import sql, storage
 from reservations.engine import transactions as engine
-from reservations.engine.books import Also
+from reservations.engine.also import Also
 from reservations.engine.commands import Confirm, Holder, Reserve
 from reservations.engine.idempotency import Bag, Once, Outcome, Reply
 from reservations.engine.locks import Above, Patience
