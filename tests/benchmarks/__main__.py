@@ -11,6 +11,7 @@ from itertools import chain, product
 from pathlib import Path
 
 from django.conf import settings
+from django.core.management import call_command
 from django.db import connection
 from django.test import override_settings
 
@@ -45,7 +46,8 @@ def main() -> None:
     measure(allo, rows, processes=1, callers=16, keys=True)
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
-    # Pages are rendered without collecting static files first.
+    # For servers with the shop's own settings. Pages of this process name files as they are.
+    call_command("collectstatic", interactive=False, verbosity=0)
     files = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
     with override_settings(STORAGES={**settings.STORAGES, "staticfiles": files}):
         write(rows, sys.argv[1:])
@@ -64,6 +66,7 @@ def report(rows: list[int], wanted: Collection[str]) -> Iterator[str]:
         "Reservations per second": lambda: throughput(rows),
         "Fairness": fairness.report,
         "Live updates": lambda: chain(live.report(), telling.report(rows)),
+        "Openings": lambda: telling.opening(rows),
         "Waiting rooms": rooms.report,
         "Drops": drop.report,
         "Pages": pages.report,

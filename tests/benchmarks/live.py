@@ -16,8 +16,6 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from urllib.parse import urlencode
 
-from django.core.management import call_command
-
 from allo.live import tokens
 from allo.live.message import Message
 from allo.live.publisher import send
@@ -37,7 +35,6 @@ Heard = dict[int, list[float]]
 
 
 def report() -> Iterator[str]:
-    call_command("collectstatic", interactive=False, verbosity=0)
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     yield (
@@ -86,7 +83,11 @@ def _cell(measured: Measured) -> str:
 
 
 def browse(
-    port: int, *, tells: bool = False, seconds: float = (EVENTS + 1) * EVERY_SECONDS
+    port: int,
+    *,
+    tells: bool = False,
+    seconds: float = (EVENTS + 1) * EVERY_SECONDS,
+    pause: float = 0.02,
 ) -> tuple[Measured, list[float]]:
     """Page views one after the other, with some events meanwhile; returns when each was sent."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
@@ -100,7 +101,7 @@ def browse(
         asked = time.perf_counter()
         _get(connection, PAGE)
         latencies.append(time.perf_counter() - asked)
-        time.sleep(0.02)
+        time.sleep(pause)
     return Measured.of(latencies, passed), sent
 
 
