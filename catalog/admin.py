@@ -17,7 +17,6 @@ from django.utils.safestring import SafeString
 from allo.admin_kit.base import ModelAdmin, ReadOnlyAdmin
 from allo.admin_kit.flags import flag
 from allo.admin_kit.questions import Questions, Verb, named
-from allo.postgresql import timeouts
 from allo.web.parts import SeeOther
 from allo.web.storing import NotStored
 from catalog import pictures
@@ -29,6 +28,7 @@ from catalog.picture_admin import add_further, save_picture, thumbnails
 from catalog.product_form import ProductForm
 from catalog.slugs import refuse_used
 from catalog.templatetags.money import inr
+from catalog.uploading import Uploading
 
 PUBLISH = "catalog.publish_product"
 NOT_STORED = (
@@ -108,7 +108,7 @@ class PublishedFilter(admin.SimpleListFilter):
 
 
 @admin.register(Product)
-class ProductAdmin(Questions[Product]):
+class ProductAdmin(Uploading[Product], Questions[Product]):
     """Products are deleted one by one, and only without history, so there is no delete action."""
 
     verbs = {"publish": Verb("Publish", PUBLISH), "unpublish": Verb("Unpublish", PUBLISH)}
@@ -199,18 +199,13 @@ class ProductAdmin(Questions[Product]):
         return {**super().page_context(request, row), "preview_url": preview}
 
     def _changeform_view(self, request: HttpRequest, *args: Any) -> HttpResponse:
-        # A form that is sent is read in a transaction, and to draw its picture anew takes seconds;
-        # nothing is locked before that is done.
-        if request.method == "POST":
-            timeouts.lift()
         try:
-            response: HttpResponse = super()._changeform_view(request, *args)  # type: ignore[misc]
+            return super()._changeform_view(request, *args)
         except NotStored as error:
             logger.warning("%s", error)
             transaction.set_rollback(True)
             messages.error(request, NOT_STORED)
             return SeeOther(request.get_full_path())
-        return response
 
     def view_on_site(self, obj: Product) -> str | None:
         return obj.get_absolute_url() if obj.is_published else None

@@ -7,19 +7,18 @@ from django import forms
 from django.contrib import admin
 from django.db import transaction
 from django.db.models import Max
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from allo.admin_kit.base import ModelAdmin
-from allo.postgresql import timeouts
 from allo.web.worker import ask
 from catalog import pictures
 from catalog.events import publish_pages
 from catalog.models import Pictured, Product, ProductPicture
 from catalog.product_form import PictureField
 from catalog.tasks import make_sizes
+from catalog.uploading import Uploading
 
 CHANGE = "catalog.change_product"
 
@@ -86,7 +85,7 @@ class PictureForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for typ
 
 
 @admin.register(ProductPicture)
-class ProductPictureAdmin(ModelAdmin[ProductPicture]):
+class ProductPictureAdmin(Uploading[ProductPicture]):
     """Reached from the product, with the permissions for it; added there too."""
 
     form = PictureForm
@@ -117,13 +116,6 @@ class ProductPictureAdmin(ModelAdmin[ProductPicture]):
             '<img class="picture" src="{}" width="{}" height="{}" alt="">',
             row.url_at(400), row.width, row.height,
         )  # fmt: skip
-
-    def _changeform_view(self, request: HttpRequest, *args: Any) -> HttpResponse:
-        # As for products: nothing is locked before the picture is drawn anew.
-        if request.method == "POST":
-            timeouts.lift()
-        response: HttpResponse = super()._changeform_view(request, *args)  # type: ignore[misc]
-        return response
 
     def save_model(
         self, request: HttpRequest, obj: ProductPicture, form: Any, change: bool

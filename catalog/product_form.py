@@ -13,6 +13,8 @@ from catalog.models import Product
 from catalog.slugs import refuse_used
 
 MOST_AT_ONCE = 10
+# static/js/upload.js refuses what is larger before it is sent.
+TAKEN = {"accept": "image/jpeg,image/png,image/webp", "data-megabytes": MOST_MEGABYTES}
 
 
 class PictureField(forms.FileField):
@@ -23,7 +25,7 @@ class PictureField(forms.FileField):
     def __init__(self, **kwargs: Any) -> None:
         kwargs.pop("max_length", None)
         super().__init__(**kwargs)
-        self.widget.attrs.setdefault("accept", "image/jpeg,image/png,image/webp")
+        self.widget.attrs |= TAKEN
 
     def to_python(self, data: "File[Any] | None") -> Any:
         file = super().to_python(data)
@@ -57,7 +59,7 @@ class PicturesField(forms.FileField):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.widget.attrs.setdefault("accept", "image/jpeg,image/png,image/webp")
+        self.widget.attrs |= {**TAKEN, "data-most": MOST_AT_ONCE}
 
     def clean(self, data: "list[File[Any]] | None", initial: Any = None) -> list[Any]:  # noqa: ARG002 - as for one file
         if len(data or ()) > MOST_AT_ONCE:
@@ -88,15 +90,15 @@ class ProductForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for typ
     )
     image = PictureField(
         label="Picture",
-        help_text=f"JPEG, PNG or WebP, up to {MOST_MEGABYTES} MB. Best upright, 4 to 5,"
-        " 1600 pixels wide or more.",
+        help_text=f"Drop it here, or choose it: JPEG, PNG or WebP, up to {MOST_MEGABYTES} MB. Best"
+        " upright, 4 to 5, 1600 pixels wide or more.",
     )
 
     further = PicturesField(
         label="Add pictures",
         required=False,
-        help_text=f"Up to {MOST_AT_ONCE} at a time; choose several. They come after those above,"
-        " each of which leads to a page for its words and its place.",
+        help_text=f"Drop up to {MOST_AT_ONCE} at a time, or choose several. They come after those"
+        " above, each of which leads to a page for its words and its place.",
     )
     published_at = _moment("Published from", "When it appears in the shop. Empty: it does not.")
     opens_at = _moment(

@@ -150,7 +150,7 @@ class BuyerForm(forms.Form):
             return self.cleaned_data
         for field in NEEDED:
             if not self.cleaned_data.get(field) and field not in self.errors:
-                self.add_error(field, "This field is required.")
+                self.add_error(field, self.fields[field].error_messages["required"])
         return self.cleaned_data
 
     def buyer(self) -> Buyer:

@@ -173,7 +173,7 @@ def picture(folder: Path) -> Path:
 def test_a_manager_makes_previews_and_publishes_a_product(
     sign_in: SignIn, page: Page, tmp_path: Path, complaints: Complaints, shop: Shop
 ) -> None:
-    complaints.expect("status of 404")
+    complaints.expect("status of 404|ERR_INTERNET_DISCONNECTED")
     staff = sign_in("manager")
     staff.goto("/admin/catalog/product/add/")
     staff.get_by_label("Name").press_sequentially("Staff bowl")
@@ -193,6 +193,19 @@ def test_a_manager_makes_previews_and_publishes_a_product(
     staff.get_by_role("button", name="Save and continue editing").click()
     expect(staff.get_by_role("status")).to_contain_text("was added")
     editing = staff.url
+    further = staff.locator("#id_further")
+    further.set_input_files([picture(tmp_path)] * 11)
+    expect(staff.get_by_text("At most 10 at a time: you chose 11.")).to_be_visible()
+    assert faults(staff) == []
+    further.set_input_files([picture(tmp_path)] * 2)
+    expect(staff.locator(".chosen li")).to_have_count(2)
+    staff.context.set_offline(True)
+    staff.get_by_role("button", name="Save and continue editing").click()
+    expect(staff.get_by_text("Nothing is lost: press Save again")).to_be_visible()
+    staff.context.set_offline(False)
+    staff.get_by_role("button", name="Save and continue editing").click()
+    expect(staff.get_by_role("status")).to_contain_text("was changed")
+    expect(staff.locator(".pictures li")).to_have_count(3)
     page.goto("/p/staff-bowl/")
     expect(heading(page, "Staff bowl")).to_have_count(0)
     staff.get_by_role("link", name="Preview on the shop").click()

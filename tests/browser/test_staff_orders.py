@@ -39,7 +39,7 @@ def test_an_order_from_the_list_to_the_buyer(
     expect(heading(page, "It is packed.")).to_be_visible()
     staff.get_by_role("link", name="Ship …").click()
     staff.get_by_role("button", name="Ship order").click()
-    expect(staff.get_by_text("This field is required.")).to_be_visible()
+    expect(staff.get_by_text("Fill this in.")).to_be_visible()
     assert faults(staff) == []
     staff.get_by_label("Carrier").fill("Blue Dart")
     staff.get_by_label("Tracking number").fill("BD 4471")

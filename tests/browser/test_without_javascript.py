@@ -81,7 +81,7 @@ def test_mistakes_are_shown_and_the_input_is_kept(
     hold(page, untouched(shop))
     page.get_by_label("Name").fill("Asha Rao")
     pay_button(page).click()
-    expect(page.get_by_role("alert")).to_contain_text("This field is required.")
+    expect(page.get_by_role("alert")).to_contain_text("Fill this in.")
     expect(page.get_by_label("Name")).to_have_value("Asha Rao")
 
 

@@ -137,19 +137,19 @@ def test_the_holds_that_block_a_change_are_named(admin_client) -> None:
 @pytest.mark.parametrize(
     ("verb", "fields", "error"),
     [
-        ("receive", {"units": 0}, "greater than or equal to 1"),
-        ("receive", {"units": ""}, "This field is required"),
+        ("receive", {"units": 0}, "At least 1."),
+        ("receive", {"units": ""}, "Fill this in"),
         ("receive", {"units": "1e2"}, "Enter a whole number"),
-        ("receive", {"units": 10**12}, "less than or equal to"),
-        ("receive", {"units": 1, "note": "\0"}, "Null characters are not allowed"),
-        ("receive", {"units": 1, "note": "x" * 201}, "at most 200 characters"),
+        ("receive", {"units": 10**12}, "At most"),
+        ("receive", {"units": 1, "note": "\0"}, "a character that no text has"),
+        ("receive", {"units": 1, "note": "x" * 201}, "At most 200 characters"),
         ("receive", {"units": 1, "reference": "x"}, "Please correct"),
         ("adjust", {"units": 0, "code": "lost", "note": "x"}, "changes nothing"),
-        ("adjust", {"units": 1, "code": "sold", "note": "x"}, "not one of the available choices"),
-        ("adjust", {"units": 1, "code": "lost"}, "This field is required"),
+        ("adjust", {"units": 1, "code": "sold", "note": "x"}, "Choose one of the list"),
+        ("adjust", {"units": 1, "code": "lost"}, "Fill this in"),
         ("adjust", {"units": -6, "code": "lost", "note": "x"}, "That is 1 more than there are"),
         ("transfer", {"units": 1, "to": "blr-01"}, "It is in blr-01 already"),
-        ("threshold", {"units": -1}, "greater than or equal to 0"),
+        ("threshold", {"units": -1}, "At least 0."),
     ],
 )
 def test_invalid_input_is_explained_beside_its_field(admin_client, verb, fields, error) -> None:

@@ -165,13 +165,13 @@ def test_a_reached_limit_is_explained_in_a_sentence(client, settings) -> None:
 @pytest.mark.parametrize(
     ("quantity", "said"),
     [
-        ("0", "greater than or equal to 1"),
-        ("-1", "greater than or equal to 1"),
-        ("11", "less than or equal to 10"),
-        ("1000000000000", "less than or equal to 10"),
+        ("0", "At least 1."),
+        ("-1", "At least 1."),
+        ("11", "At most 10."),
+        ("1000000000000", "At most 10."),
         ("1.5", "Enter a whole number"),
         ("1e2", "Enter a whole number"),
-        ("", "This field is required"),
+        ("", "Fill this in"),
         ("two", "Enter a whole number"),
     ],
 )

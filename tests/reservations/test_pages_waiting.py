@@ -206,12 +206,12 @@ def test_nobody_waits_before_an_opening(client) -> None:
 @pytest.mark.parametrize(
     ("field", "value", "said"),
     [
-        ("quantity", "0", "greater than or equal to 1"),
-        ("quantity", "11", "less than or equal to 10"),
+        ("quantity", "0", "At least 1."),
+        ("quantity", "11", "At most 10."),
         ("quantity", "x", "Enter a whole number"),
         ("warehouse", "bom-01", "This warehouse does not have it."),
         ("email", "asha", "This is not an e-mail address"),
-        ("email", "", "This field is required."),
+        ("email", "", "Fill this in."),
     ],
 )
 def test_a_mistake_is_named_and_what_was_typed_stays(client, field, value, said) -> None:
