@@ -3,30 +3,26 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from django import forms
 from django.contrib import admin, messages
 from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 from django.http import HttpRequest, HttpResponse
-from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from allo.admin_kit.base import ModelAdmin, ReadOnlyAdmin
 from allo.admin_kit.flags import flag
 from allo.admin_kit.questions import Questions, Verb, named
 from allo.web.parts import SeeOther
 from allo.web.storing import NotStored
-from catalog import pictures
-from catalog.events import publish_categories, publish_pages
+from catalog import category_admin, pictures
+from catalog.events import publish_pages
 from catalog.forms import BEST_MATCH
-from catalog.models import Category, CategorySlug, Product, ProductQuerySet, ProductSlug
+from catalog.models import Product, ProductQuerySet
 from catalog.openings import in_words
 from catalog.picture_admin import add_further, save_picture, thumbnails
 from catalog.product_form import ProductForm
-from catalog.slugs import refuse_used
 from catalog.templatetags.money import inr
 from catalog.uploading import Uploading
 
@@ -36,57 +32,9 @@ NOT_STORED = (
     " again, whoever runs the shop finds the reason in its log."
 )
 
+__all__ = ("ProductAdmin", "category_admin")
+
 logger = logging.getLogger(__name__)
-
-
-class CategoryForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for type checkers alone
-    def clean_slug(self) -> str:
-        slug: str = self.cleaned_data["slug"]
-        refuse_used(slug, self.instance)
-        return slug
-
-
-@admin.register(Category)
-class CategoryAdmin(ModelAdmin[Category]):
-    form = CategoryForm
-    list_display = ("name", "slug", "position")
-    search_fields = ("name",)
-    prepopulated_fields = {"slug": ("name",)}
-
-    def view_on_site(self, obj: Category) -> str:
-        return f"{reverse('catalog:grid')}?category={obj.slug}"
-
-    def save_model(self, request: HttpRequest, obj: Category, form: Any, change: bool) -> None:
-        super().save_model(request, obj, form, change)
-        if change:
-            transaction.on_commit(publish_categories, robust=True)
-
-
-class KeptSlugAdmin(ReadOnlyAdmin[Any]):
-    """Old slugs and where they lead. Read-only: a trigger writes them."""
-
-    owner: str
-    search_fields = ("slug",)
-
-    def get_list_display(self, request: HttpRequest) -> tuple[str, ...]:
-        return ("slug", self.owner)
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        return super().get_queryset(request).select_related(self.owner)
-
-    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """The permission to view their owners is enough."""
-        return request.user.has_perm(f"catalog.view_{self.owner}")
-
-
-@admin.register(CategorySlug)
-class CategorySlugAdmin(KeptSlugAdmin):
-    owner = "category"
-
-
-@admin.register(ProductSlug)
-class ProductSlugAdmin(KeptSlugAdmin):
-    owner = "product"
 
 
 class PublishedFilter(admin.SimpleListFilter):
