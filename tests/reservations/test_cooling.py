@@ -6,6 +6,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.db.models import F
 from django.test import Client
+from django.utils import timezone
 from django.utils.timezone import localtime
 
 from reservations import services
@@ -147,13 +148,55 @@ def test_a_network_keeps_one_unit_whatever_nobody_paid_for_there(settings) -> No
     settings.RESERVATION_MAX_SHARE = 25
     row = stocked(20)
     for n in range(20):
-        lapse(row, f"visitor:{n}", NETWORK)
+        if n % 2:
+            lapse(row, f"visitor:{n}", NETWORK)
+        else:
+            pass_time(60, pk=(held := hold(row, 1, f"visitor:{n}", NETWORK)).pk)
+            services.release(reservation_id=held.pk)
     hold(row, 1, "visitor:late", NETWORK)
     with pytest.raises(LimitReached) as refused:
         hold(row, 1, "visitor:later", NETWORK)
     assert (refused.value.limit, refused.value.maximum) == ("network_share", 1)
     hold(stocked(20, product="reef"), 5, "visitor:later", NETWORK)
     hold(row, 5, "visitor:elsewhere", "192.0.2.2/32")
+
+
+@on_the_shelf
+def test_a_network_keeps_its_share_if_a_hold_ended_soon_by_staff_or_yesterday(
+    settings, django_user_model
+) -> None:
+    settings.RESERVATION_MAX_SHARE, settings.RESERVATION_UNPAID_PER_HALVING = 25, 1
+    row = stocked(20)
+    services.release(reservation_id=hold(row, 1, "visitor:soon", NETWORK).pk)
+    pass_time(300, pk=(taken := hold(row, 1, "visitor:taken", NETWORK)).pk)
+    asha = django_user_model.objects.create_user("asha")
+    by_staff.release(reservation_id=taken.pk, actor=asha, reason="It broke")
+    pass_time(24 * 3600 + 601, pk=(old := hold(row, 1, "visitor:old", NETWORK)).pk)
+    lapsed = Reservation.objects.filter(pk=old.pk)
+    lapsed.update(status="expired", ended_at=F("expires_at"))
+    hold(row, 5, "visitor:late", NETWORK)
+
+
+@on_the_shelf
+def test_the_last_ten_holds_of_two_days_cool_down_until_staff_lift_it_last(
+    settings, django_user_model
+) -> None:
+    settings.RESERVATION_COOL_DOWN_MINUTES = []
+    for n in range(10):
+        lapse(stocked(9, product=f"reef-{n}"), "visitor:a", swept=False)
+    settings.RESERVATION_COOL_DOWN_MINUTES = [5, 30, 120]
+    row, *others = (stocked(9, warehouse=f"w-{n}") for n in range(4))
+    asha = django_user_model.objects.create_user("asha")
+    lift = {"holder": "visitor:a", "reason": "Their bank was down", "actor": asha}
+    CooldownLift.objects.create(created_at=timezone.now() - timedelta(hours=3), **lift)
+    for each in (row, *others):
+        hold(each, 1, "visitor:a")
+    pass_time(601 + 80 * 60)
+    with pytest.raises(CoolingDown) as refused:
+        hold(row, 1, "visitor:a")
+    assert refused.value.unpaid == 4
+    CooldownLift.objects.create(created_at=timezone.now(), **lift)
+    hold(row, 1, "visitor:a")
 
 
 @on_the_shelf
@@ -165,6 +208,8 @@ def test_who_has_bought_is_outside_the_networks_limits_and_a_new_account_is_not(
     hold(row, 2, "visitor:b", NETWORK)
     with pytest.raises(LimitReached):
         hold(row, 1, "user:7", NETWORK)
+    pass_time(601, holder="visitor:b")
+    hold(row, 2, "user:7", NETWORK)
     mine = Holder("user:8", NETWORK, others=("visitor:a",))
     held = services.reserve_in(rows=(row.pk,), quantity=3, holder=mine)
     assert held.address == ""

@@ -128,7 +128,13 @@ def test_the_networks_around_one_hold_some_times_as_much_together(
     commands = [Reserve(rows=(row.pk,), quantity=1, holder=holder) for holder in here]
     in_one_batch = _transact(commands, Patience.NONE)
     assert [type(outcome) for outcome in in_one_batch] == [Reservation, LimitReached]
+    # What was given back or has run out counts no more.
+    services.release(reservation_id=held.pk)
+    hold(row, 1, "visitor:early", held.address)
+    refused(lambda: hold(row, 1, "visitor:late", late), "networks_around", most)
     hold(row, 2, "visitor:elsewhere", elsewhere)
+    pass_time(601, holder="visitor:0")
+    hold(row, 1, "visitor:z", networks.format(0))
     settings.RESERVATION_AROUND_FACTORS = [0, 0]
     hold(row, 1, "visitor:late", late)
 
