@@ -4,7 +4,6 @@ from decimal import Decimal
 from typing import Any
 
 from django import forms
-from django.contrib.admin.widgets import AdminFileWidget
 from django.core.files.base import ContentFile, File
 
 from allo.web.uploads import MOST_MEGABYTES
@@ -20,7 +19,8 @@ TAKEN = {"accept": "image/jpeg,image/png,image/webp", "data-megabytes": MOST_MEG
 class PictureField(forms.FileField):
     """Re-encodes an uploaded picture; see `catalog.pictures`."""
 
-    widget = AdminFileWidget
+    # What it has now is shown above it, without Django's link to the file.
+    widget = forms.FileInput
 
     def __init__(self, **kwargs: Any) -> None:
         kwargs.pop("max_length", None)

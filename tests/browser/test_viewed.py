@@ -5,6 +5,7 @@ from playwright.sync_api import expect
 
 from tests.browser.axe import faults
 from tests.browser.conftest import NewContext, screen
+from tests.browser.test_layout import SETTLED, SHIFTED, WATCH_SHIFTS
 
 pytestmark = pytest.mark.browser
 
@@ -13,6 +14,7 @@ def test_a_products_page_shows_what_was_seen_before_until_it_is_forgotten(
     new_context: NewContext,
 ) -> None:
     page = new_context(**screen("360-light")).new_page()
+    page.add_init_script(WATCH_SHIFTS)
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     for address in ("/p/tidal/", "/p/chhatri-lamp/", "/p/tidal/"):
@@ -24,6 +26,8 @@ def test_a_products_page_shows_what_was_seen_before_until_it_is_forgotten(
     page.locator("#viewed").scroll_into_view_if_needed()
     expect(viewed.get_by_role("article")).to_have_count(1)
     expect(viewed.get_by_role("link", name="Chhatri Lamp")).to_be_visible()
+    page.evaluate(SETTLED)
+    assert sum(page.evaluate(SHIFTED)) == pytest.approx(0, abs=0.005)
     assert faults(page) == []
     viewed.get_by_role("button", name="Forget these").press("Enter")
     expect(viewed).to_have_count(0)

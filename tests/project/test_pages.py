@@ -1,5 +1,6 @@
 """Rules for every page of the shop."""
 
+import re
 from collections import Counter
 from datetime import timedelta
 from html.parser import HTMLParser
@@ -119,6 +120,12 @@ def test_no_page_has_a_script_or_style_of_its_own(pages) -> None:
             assert tag != "style", name
             if tag == "script":
                 assert "src" in attributes or attributes["type"] == "application/ld+json", name
+
+
+def test_no_page_shows_the_marks_of_its_source(pages) -> None:
+    for name, page in pages.items():
+        shown = re.sub(r"<(pre|script)\b.*?</\1>", "", page.content.decode(), flags=re.DOTALL)
+        assert re.findall(r".{0,60}`.{0,60}", shown) == [], name
 
 
 def test_the_scripts_of_a_page_are_small(pages) -> None:

@@ -59,7 +59,7 @@ def test_a_secret_is_shown_once_and_in_no_log() -> None:
         ({"url": "http://hooks.example.org/"}, "begins with https://"),
         ({"url": "https://a:b@hooks.example.org/"}, "without a user"),
         ({"url": "https://x.internal/"}, "no name of a local network"),
-        ({"kinds": []}, "Fill this in"),
+        ({"kinds": []}, "Choose one or more"),
         ({"kinds": ["webhook.test"]}, "Choose from the list"),
         ({"name": "\u200b"}, "no visible character"),
     ],
