@@ -13,9 +13,6 @@ COMPILE := $(RUN) -m uv pip compile --quiet --universal --python-version 3.11 --
 PRODUCTION := PRODUCTION=1 ALLOWED_HOSTS=allo.example PAYMENT_PROVIDER=none \
 	SECRET_KEY=only-for-the-check-of-the-production-settings-0123456789
 
-# Whoever sets it would wait for each of the shop's processes to compile all its modules anew.
-unexport PYTHONDONTWRITEBYTECODE
-
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help up backup restore upgrade test check check-django format lock bench scale lighthouse browser nginx clean
@@ -37,7 +34,9 @@ upgrade: $(VENV)/.runtime ## Move the shop's data to a new PostgreSQL (OLD_POSTG
 	@$(RUN) -m allo.embedded upgrade
 
 # The tests' database need not survive a power cut. Killed servers find what they wrote all the same.
+# They start hundreds of processes, which would compile all modules anew where none may write them.
 test: $(VENV)/.development browser nginx ## Run the tests (ARGS="-k name")
+	@$(RUN) -m compileall -q allo catalog checkout inventory reservations tests
 	@$(RUN) -m tests.in_memory $(RUN) -m allo.embedded exec -c max_connections=300 -c fsync=off -c full_page_writes=off -- $(RUN) -m pytest $(or $(ARGS),--numprocesses=4)
 
 check: $(VENV)/.development ## Lint, types, import contracts, templates, migrations, settings
