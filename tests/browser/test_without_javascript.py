@@ -109,6 +109,8 @@ def test_filters(page: Page) -> None:
     page.get_by_role("checkbox", name="In stock only").check()
     page.get_by_label("Sort by").select_option("Price, low to high")
     page.get_by_role("button", name="Show").click()
-    expect(page).to_have_url(re.compile(r"q=vase&category=vases&in_stock=1&price=&material=&colour=&sort=price"))
+    expect(page).to_have_url(
+        re.compile(r"q=vase&category=vases&in_stock=1&price=&material=&colour=&sort=price")
+    )
     expect(heading(page, "“vase”")).to_be_visible()
     expect(page.get_by_role("radio", name="Vases")).to_be_checked()
