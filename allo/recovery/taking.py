@@ -39,6 +39,7 @@ class Taken:
 
 def take(path: Path) -> Taken:
     _require_free(path)
+    _require_outside_of_media(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(path.name + ".unfinished")
     with _locked(unfinished) as file:
@@ -102,6 +103,16 @@ def _appear(unfinished: Path, path: Path) -> None:
 def _require_free(path: Path) -> None:
     if path.exists():
         raise Refusal(f"{path} exists already.", f"{NOTHING_CHANGED} Name another file.")
+
+
+def _require_outside_of_media(path: Path) -> None:
+    """It would take itself in, until the disk is full; and what is there is served to everybody."""
+    media_root = Path(settings.MEDIA_ROOT).resolve()
+    if path.resolve().is_relative_to(media_root):
+        raise Refusal(
+            f"{path} is among the pictures, which the backup takes in and browsers can load.",
+            f"{NOTHING_CHANGED} Name a file outside of {media_root}.",
+        )
 
 
 def _manifest() -> Manifest:

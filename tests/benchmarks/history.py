@@ -2,14 +2,20 @@
 
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
 from statistics import median
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client, override_settings
+from django.utils import timezone
 
+from allo.recovery.taking import take
+from reservations.clock.audit import audit_stock
 from reservations.engine.commands import Holder
 from reservations.services import reserve_in
 from tests.benchmarks.contenders import allo
@@ -42,6 +48,7 @@ def _report(rows: Sequence[int]) -> Iterator[str]:
     _fill(FEW)
     shopper, staff = _visitors(rows[0])
     pages = _pages(rows[0])
+    books_before = _books()
     before = measure(allo, rows, processes=1, callers=1, keys=False)
     pages_before = {name: _ms(staff if "admin" in at else shopper, at) for name, at in pages}
     _fill(OLD)
@@ -58,6 +65,33 @@ def _report(rows: Sequence[int]) -> Iterator[str]:
     for name, at in pages:
         ms, was = _ms(staff if "admin" in at else shopper, at), pages_before[name]
         yield f"| {name} | {was:.1f} | {ms:.1f} | {ms / was:.2f} |"
+    yield f"\nBooks and backup, in seconds.\n\n| | {FEW:,} old ones | {OLD:,} |\n|---|---|---|"
+    for what, took in _books().items():
+        yield f"| {what} | {books_before[what]} | {took} |"
+
+
+def _books() -> dict[str, str]:
+    """All history, what came since yesterday, and a backup that is read back."""
+    day = timezone.now() - timedelta(days=1)
+    with TemporaryDirectory() as folder, override_settings(MEDIA_ROOT=f"{folder}/media"):
+        file = Path(folder) / "backup.zip"
+        found = {
+            "whole audit of stock": _seconds(lambda: _clean(None)),
+            "audit of stock since the day before": _seconds(lambda: _clean(day)),
+            "backup": _seconds(lambda: take(file)),
+        }
+        found["backup"] += f", {file.stat().st_size / 1e6:,.0f} MB"
+    return found
+
+
+def _clean(since: datetime | None) -> None:
+    assert audit_stock(since) == []
+
+
+def _seconds(run: Callable[[], object]) -> str:
+    started = time.perf_counter()
+    run()
+    return f"{time.perf_counter() - started:.1f}"
 
 
 def _fill(old: int) -> None:

@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
+from typing import Any
 from urllib.parse import urlsplit
 
 import psycopg
@@ -172,6 +173,15 @@ def test_backup_leaves_another_one_alone_that_writes_the_same_file(
     # One that was killed holds no lock.
     take(path)
     assert [file.name for file in tmp_path.glob("one*")] == ["one.zip"]
+
+
+def test_backup_among_the_pictures_is_refused(whole: Path, settings: Any, tmp_path: Path) -> None:
+    media = Path(settings.MEDIA_ROOT)
+    (tmp_path / "link").symlink_to(media)
+    for path in (media / "one.zip", tmp_path / "link" / "daily" / "one.zip"):
+        with pytest.raises(Refusal, match="among the pictures"):
+            take(path)
+    assert not list(media.rglob("one.zip*"))
 
 
 def test_backup_appears_on_a_disk_that_knows_no_links(
