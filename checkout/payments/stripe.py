@@ -80,9 +80,10 @@ class Stripe(StripeReader):
         state lets a capture happen once."""
         with self._calls():
             try:
-                intent = self._api.payment_intents.capture(
-                    reference, {"amount_to_capture": amount, "expand": SEEN_WITH_INTENT}
-                ).to_dict()
+                intent = self._call(
+                    "post", "payment_intents", reference, "capture",
+                    amount_to_capture=amount, expand=SEEN_WITH_INTENT,
+                )  # fmt: skip
             except stripe.InvalidRequestError:
                 intent = self._intent(reference)
                 if (intent["status"], intent["amount_received"]) != ("succeeded", amount):

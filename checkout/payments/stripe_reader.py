@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, tzinfo
 from typing import Any
+from urllib.parse import quote
 from uuid import UUID
 
 import stripe
@@ -28,6 +29,7 @@ PAGES = "https://checkout.stripe.com"
 SEEN_WITH_SESSION = ["payment_intent.latest_charge.refunds"]
 SEEN_WITH_INTENT = ["latest_charge.refunds"]
 SEEN_WITH_EACH_INTENT = ["data.latest_charge.refunds"]
+MOST_LISTED = 100
 
 
 class StripeReader:
@@ -54,10 +56,10 @@ class StripeReader:
         self._zone = zone
         self._http = BoundedClient(seconds, proxies=proxies)
         # Repetitions are the callers': they look first.
-        client = stripe.StripeClient(
+        self._client = stripe.StripeClient(
             key, base_addresses={"api": api}, http_client=self._http, max_network_retries=0
         )
-        self._api = client.v1
+        self._api = self._client.v1
 
     @contextmanager
     def _calls(self) -> Iterator[None]:
@@ -71,15 +73,29 @@ class StripeReader:
                 log.exception("an answer that is not %s's", self.name)
                 raise Unreachable(f"an answer that is not {self.name}'s: {error}") from error
 
+    def _call(self, method: str, *path: str, **parameters: Any) -> dict[str, Any]:
+        """The answer as it came: making the SDK's objects of it took half as long as the call."""
+        address = "/".join(("/v1", *(quote(part, safe="") for part in path)))
+        answer: Any = self._client.raw_request(method, address, **parameters)
+        return dict(answer.data)
+
+    def _listed(self, kind: str, **about: str | list[str]) -> Iterator[Plain]:
+        """All of them, the latest first, `MOST_LISTED` for each call."""
+        beyond: dict[str, str] | None = {}
+        while beyond is not None:
+            page = self._call("get", kind, limit=MOST_LISTED, **about, **beyond)
+            yield from page["data"]
+            beyond = {"starting_after": page["data"][-1]["id"]} if page["has_more"] else None
+
     def look(self, payment_id: UUID, session_ref: str) -> Seen:
         with self._calls():
             if is_intent(session_ref):
                 intent = self._intent(session_ref)
                 state = INTENT_STATES.get(intent["status"], SessionState.OPEN)
                 return Seen(session=state, money=tuple(self._money([intent])))
-            session = self._api.checkout.sessions.retrieve(
-                session_ref, {"expand": SEEN_WITH_SESSION}
-            ).to_dict()
+            session = self._call(
+                "get", "checkout", "sessions", session_ref, expand=SEEN_WITH_SESSION
+            )
             ours = [
                 intent
                 for intent in self._intents(session)
@@ -92,15 +108,15 @@ class StripeReader:
         own, customer = session["payment_intent"], session["customer"]
         found = [own] if own else []
         if customer:
-            listed = self._api.payment_intents.list(
-                {"customer": customer, "limit": 100, "expand": SEEN_WITH_EACH_INTENT}
+            listed = self._listed(
+                "payment_intents", customer=customer, expand=SEEN_WITH_EACH_INTENT
             )
             known = own and own["id"]
-            found += [one.to_dict() for one in listed.auto_paging_iter() if one.id != known][::-1]
+            found += [intent for intent in listed if intent["id"] != known][::-1]
         return found
 
     def _intent(self, reference: str) -> dict[str, Any]:
-        return self._api.payment_intents.retrieve(reference, {"expand": SEEN_WITH_INTENT}).to_dict()
+        return self._call("get", "payment_intents", reference, expand=SEEN_WITH_INTENT)
 
     def _money(self, intents: Iterable[Plain]) -> Iterator[Money]:
         for intent in intents:
@@ -126,11 +142,10 @@ class StripeReader:
         return tuple(returned(refund) for refund in reversed(refunds["data"]))
 
     def _all_refunds(self, reference: str) -> list[Returned]:
-        found = self._api.refunds.list({"payment_intent": reference, "limit": 100})
-        return [returned(refund.to_dict()) for refund in found.auto_paging_iter()][::-1]
+        return [returned(one) for one in self._listed("refunds", payment_intent=reference)][::-1]
 
     def _disputed_at(self, charge: Plain) -> datetime | None:
         if not charge["disputed"]:
             return None
-        disputes = self._api.disputes.list({"charge": charge["id"], "limit": 100})
-        return datetime.fromtimestamp(min(one.created for one in disputes.data), UTC)
+        disputes = self._listed("disputes", charge=charge["id"])
+        return datetime.fromtimestamp(min(one["created"] for one in disputes), UTC)

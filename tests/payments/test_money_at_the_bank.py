@@ -5,6 +5,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from checkout.payments import stripe_reader
 from checkout.payments.base import (
     AuthenticationNeeded,
     Fact,
@@ -142,7 +143,11 @@ def test_a_refund_made_at_the_bank_is_seen_as_nobodys(payment, bank) -> None:
     )
 
 
-def test_more_refunds_than_a_charge_shows_are_all_seen_in_order(payment) -> None:
+@pytest.mark.parametrize("most_listed", [100, 5])
+def test_more_refunds_than_a_charge_shows_are_all_seen_in_order(
+    payment, monkeypatch, most_listed
+) -> None:
+    monkeypatch.setattr(stripe_reader, "MOST_LISTED", most_listed)
     reference, ids = payment.captured(), [uuid4() for _ in range(12)]
     for refund_id in ids:
         payment.provider.refund(reference, refund_id, 100)
