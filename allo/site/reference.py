@@ -36,7 +36,7 @@ class Example:
 @dataclass(frozen=True, slots=True)
 class Answer:
     status: str
-    says: str
+    says: SafeString
     headers: list[str]
     examples: list[Example]
 
@@ -152,7 +152,8 @@ def _curl(path: str, method: str, operation: Json) -> str:
 
 
 def _answer(status: str, found: Json) -> Answer:
-    return Answer(status, found["description"], [*found.get("headers", ())], [*_examples(found)])
+    headers, examples = [*found.get("headers", ())], [*_examples(found)]
+    return Answer(status, inline(found["description"]), headers, examples)
 
 
 def _examples(found: Json) -> Iterator[Example]:

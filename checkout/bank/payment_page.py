@@ -98,11 +98,11 @@ def _summary(bank: Bank, session: Row) -> list[Html]:
         tag("h1", "Order ", tag("span", session["reference"], class_="bank-number")),
         tag("ul", *lines, class_="bank-lines", role="list"),
         tag("p", tag("span", "Total"), tag("strong", total), class_="bank-total"),
-        *([tag("p", _time_left(bank, session))] if session["status"] == "open" else []),
+        *([tag("p", _time_remaining(bank, session))] if session["status"] == "open" else []),
     ]
 
 
-def _time_left(bank: Bank, session: Row) -> Html:
+def _time_remaining(bank: Bank, session: Row) -> Html:
     """Until the shop closes the payment; its own word for that is in the metadata."""
     written = session["metadata"].get("pay_by")
     end = datetime.fromisoformat(written).timestamp() if written else session["expires_at"]

@@ -44,7 +44,7 @@ def test_it_shows_what_is_paid_until_when_and_runs_no_script(bank, page) -> None
     text = re.sub(r"<[^>]+>", " ", answer.text)
     for words in (
         "AL-7K3M-9QTX", "2 × Tidal &lt;lamp&gt; &amp; shade", "₹\xa024,900", "₹\xa0999.50",
-        "Shipping", "₹\xa025,998.50", "14 minutes were left",
+        "Shipping", "₹\xa025,998.50", "14 minutes remained",
     ):  # fmt: skip
         assert words in text, words
     assert answer.headers["Content-Security-Policy"] == (
