@@ -6,7 +6,7 @@ import re
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from email.message import Message
@@ -46,13 +46,13 @@ http {{
 HASHED = re.compile(r"/static/css/site\.[0-9a-f]{12}\.css")
 
 
-def site(shop: Shop, port: int) -> str:
-    """The file itself, without the directives that need a certificate."""
+def behind(web: Iterable[int], live: Iterable[int], state: Path, port: int) -> str:
+    """The file itself, for shops at these ports, without the directives that need a certificate."""
     text = (PROJECT / "allo/deploy/nginx.conf").read_text()
     for there, here in (
-        ("127.0.0.1:8000", f"127.0.0.1:{shop.port}"),
-        ("127.0.0.1:8001", f"127.0.0.1:{shop.variables()['LIVE_PORT']}"),
-        ("/srv/allo/var", str(shop.state)),
+        ("server 127.0.0.1:8000;", _servers(web)),
+        ("server 127.0.0.1:8001;", _servers(live)),
+        ("/srv/allo/var", str(state)),
         ("listen 443 ssl http2;", f"listen 127.0.0.1:{port};"),
         ("listen 443 ssl default_server;", f"listen 127.0.0.1:{port} default_server;"),
         # Beside the log in which these tests look for what they sent.
@@ -66,6 +66,28 @@ def site(shop: Shop, port: int) -> str:
         text = text.replace(there, here)
     text = re.sub(r"server \{\s+listen 80;.*?\n\}\n", "", text, flags=re.DOTALL)
     return re.sub(r"\n +(ssl_|listen 80 )[^;]+;", "", text)
+
+
+def _servers(ports: Iterable[int]) -> str:
+    return " ".join(f"server 127.0.0.1:{port};" for port in ports)
+
+
+@contextmanager
+def serving(root: Path, folder: Path, text: str) -> Iterator[None]:
+    """nginx with this site."""
+    user = "user root root;" if os.geteuid() == 0 else ""
+    (folder / "site.conf").write_text(text)
+    (folder / "nginx.conf").write_text(
+        MAIN.format(user=user, root=root, module=MODULE, folder=folder)
+    )
+    process = subprocess.Popen([root / PROGRAM, "-p", folder, "-c", folder / "nginx.conf"])
+    try:
+        wait_for(lambda: process.poll() is not None or (folder / "pid").exists(), seconds=5)
+        assert process.poll() is None, (folder / "error.log").read_text()
+        yield
+    finally:
+        process.terminate()
+        process.wait(5)
 
 
 @pytest.fixture(scope="module")
@@ -92,19 +114,9 @@ def nginx(shop: Shop, folder: Path) -> Iterator[int]:
     """Its port."""
     root, port = ensure(), free_port()
     assert root
-    user = "user root root;" if os.geteuid() == 0 else ""
-    (folder / "site.conf").write_text(site(shop, port))
-    (folder / "nginx.conf").write_text(
-        MAIN.format(user=user, root=root, module=MODULE, folder=folder)
-    )
-    process = subprocess.Popen([root / PROGRAM, "-p", folder, "-c", folder / "nginx.conf"])
-    try:
-        wait_for(lambda: process.poll() is not None or (folder / "pid").exists(), seconds=5)
-        assert process.poll() is None, (folder / "error.log").read_text()
+    text = behind([shop.port], [int(shop.variables()["LIVE_PORT"])], shop.state, port)
+    with serving(root, folder, text):
         yield port
-    finally:
-        process.terminate()
-        process.wait(5)
 
 
 @dataclass(frozen=True)

@@ -15,12 +15,13 @@ django.setup()
 
 from tests import prepared  # noqa: E402
 from tests.running import state_folder  # noqa: E402
-from tests.scale import patroni, pooler, standby  # noqa: E402
+from tests.scale import patroni, pooler, several, standby  # noqa: E402
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
 SECTIONS = {
     "A standby is promoted": standby.report,
     "A primary is silent": standby.silences,
+    "Several processes": several.report,
     "Patroni": patroni.report,
     "pgbouncer": pooler.report,
 }
