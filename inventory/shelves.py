@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from allo.postgresql.compiled import Compiled
 from catalog.models import Product
 from catalog.slugs import slug_now
 from inventory.models import Inventory
@@ -42,14 +43,19 @@ def forget() -> None:
     _known.clear()
 
 
+_published = Product.objects.published().only("opens_at")
+_product = Compiled(lambda slug: _published.filter(slug=slug), str)
+_in_order = Inventory.objects.select_related("warehouse").order_by("warehouse__position", "pk")
+_rows = Compiled(lambda product: _in_order.filter(product=product), int)
+
+
 def _read(slug: str, until: float) -> Shelves:
-    product = Product.objects.published().filter(slug=slug).only("opens_at").first()
+    product = _product.first(slug)
     if product is None:
         _known.pop(slug, None)
         if now := slug_now(slug):
             return _read(now, until)
         raise Product.DoesNotExist
-    rows = Inventory.objects.filter(product=product).order_by("warehouse__position", "pk")
-    codes = dict(rows.values_list("pk", "warehouse__code"))
+    codes = {row.pk: row.warehouse.code for row in _rows(product.pk)}
     named = {code: row for row, code in codes.items()}
     return Shelves(slug, product.pk, product.opens_at, named, codes, until)
