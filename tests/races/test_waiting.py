@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from threading import Event, Thread
+from unittest.mock import Mock
 
 import pytest
 from django.db import connection
@@ -41,11 +42,18 @@ def broken() -> set[str]:
 
 
 @pytest.mark.usefixtures("_by_hand")
-def test_servers_at_once_make_each_offer_once_and_in_order() -> None:
+def test_servers_at_once_make_each_offer_once_in_order_and_never_without_its_mail(
+    monkeypatch,
+) -> None:
     row = stocked(5)
     held = hold(row, 5)
     entries = [joined(row, f"n{n}") for n in range(8)]
     services.release(reservation_id=held.pk)
+    with monkeypatch.context() as no_mail:
+        no_mail.setattr("reservations.waiting.mail.offer_letter", Mock(side_effect=RuntimeError))
+        with pytest.raises(RuntimeError):
+            waiting.serve(row.product_id)
+    assert {now(entry)[0] for entry in entries} == {"waiting"}
     made = all_at_once(6, lambda _: waiting.serve(row.product_id))
     assert Counter(made) == {0: 5, 5: 1}
     assert [now(entry)[0] for entry in entries] == ["offered"] * 5 + ["waiting"] * 3

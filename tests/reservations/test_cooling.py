@@ -165,8 +165,9 @@ def test_a_network_keeps_one_unit_whatever_nobody_paid_for_there(settings) -> No
 def test_a_network_keeps_its_share_if_a_hold_ended_soon_by_staff_or_yesterday(
     settings, django_user_model
 ) -> None:
-    settings.RESERVATION_MAX_SHARE, settings.RESERVATION_UNPAID_PER_HALVING = 25, 1
+    settings.RESERVATION_MAX_SHARE, settings.RESERVATION_UNPAID_PER_HALVING = 25, 2
     row = stocked(20)
+    lapse(row, "visitor:one", NETWORK)  # with any other it would be halved
     services.release(reservation_id=hold(row, 1, "visitor:soon", NETWORK).pk)
     pass_time(300, pk=(taken := hold(row, 1, "visitor:taken", NETWORK)).pk)
     asha = django_user_model.objects.create_user("asha")

@@ -49,7 +49,9 @@ def test_units_of_all_warehouses_count_held_or_bought_and_what_was_given_back_do
     pass_time(601, pk=lapsed.pk)
     hold(one, 1)
     # Of another product none of these count.
-    hold(stocked(9, product="reef"), 3)
+    reef = stocked(9, product="reef")
+    Product.objects.update(max_per_customer=3)
+    hold(reef, 3)
 
 
 def test_more_of_a_hold_is_refused_and_less_never_nor_to_pay_for_it() -> None:
