@@ -37,25 +37,12 @@ function turn(product, state) {
   (instead?.matches("[tabindex]") ? instead : instead?.querySelector("a,button"))?.focus();
 }
 
-// Another quantity can be reserved again than the page offers: only the server makes that form.
-function offer(product, its, wait) {
-  const again = document.getElementById("again");
-  if (again?.dataset.of !== product || !its.length) return;
-  const left = ({ total, held }) => total - held;
-  const here = its.filter((row) => row.id === again.dataset.here).reduce((_, row) => left(row), 0);
-  const most = here || Math.max(...its.map(left));
-  if (Math.min(most, again.dataset.wanted) === Number(again.dataset.offers)) return;
-  again.dataset.offers = Math.min(most, again.dataset.wanted);
-  setTimeout(() => document.getElementById("again")?.dispatchEvent(new Event("refresh")), wait);
-}
-
 document.addEventListener("allo:shown", ({ detail: { product, its, state, time, wait } }) => {
   for (const it of all(`[data-lapses="${product}"]`)) {
     it.replaceChildren(...(time ? [" The next hold may lapse ", time] : []));
   }
   for (const row of its) for (const it of all(`[data-row="${row.id}"]`)) write(it, row);
   turn(product, state);
-  offer(product, its, wait);
   // A warehouse that the panel does not know.
   const panel = document.querySelector(`#reserve-panel:has([data-stock="${product}"])`);
   if (panel && its.some(({ id }) => !panel.querySelector(`[data-row="${id}"]`))) ask(panel, wait);
@@ -71,7 +58,6 @@ document.addEventListener("allo:read", ({ detail: page }) => {
 document.addEventListener("allo:gone", ({ detail }) => {
   if (detail === gone) return;
   gone = detail;
-  document.getElementById("again")?.dispatchEvent(new Event("refresh"));
   const note = document.querySelector(`[data-when="gone"]`);
   if (!gone || !note) return;
   turn(note.dataset.of);
