@@ -1,5 +1,7 @@
 """Every page and state passes axe up to WCAG 2.2 AA: light and wide, dark and on a phone."""
 
+import re
+
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -47,7 +49,10 @@ def test_filters_unfolded_and_suggestions_shown(page: Page) -> None:
     page.goto("/?colour=blue")
     page.set_viewport_size({"width": 360, "height": 900})
     page.get_by_text("Filter and sort").click()
-    page.get_by_role("searchbox").press_sequentially("ta")
+    with page.expect_response(re.compile(r"//[^/]+/\?.*q=ta")):
+        page.get_by_role("searchbox").press_sequentially("ta")
+    # What is replaced is faint meanwhile.
+    expect(page.locator("#results")).to_have_css("opacity", "1")
     expect(page.get_by_role("group", name="Suggestions").get_by_role("link")).to_have_count(5)
     assert faults(page) == []
 

@@ -74,7 +74,9 @@ def test_the_bag_pays_holds_of_another_open_order_and_that_one_says_so(bank, cli
     later = opening.order_of(hold)
     assert later is not None
     assert (before.order.state, later.order_lines.count()) == ("dropped", 2)
-    assert f"{later.number}</a>, which you made later, took its place." in body(before.page())
+    page = body(before.page())
+    assert f'href="/orders/{later.number}/"' in page
+    assert "</a>, which you made later, took its place." in page
 
 
 def test_dropping_leads_back_to_the_form_with_what_was_typed(bank, client) -> None:

@@ -43,7 +43,7 @@ http {{
     include {folder}/site.conf;
 }}
 """
-HASHED = re.compile(r"/static/css/site\.[0-9a-f]{12}\.css")
+HASHED = re.compile(r"/static/css/shop\.[0-9a-f]{12}\.css")
 
 
 def behind(web: Iterable[int], live: Iterable[int], state: Path, port: int) -> str:
@@ -266,7 +266,7 @@ def test_nginx_serves_pictures_from_disk(nginx: int) -> None:
 def test_a_stream_is_not_buffered(nginx: int, shop: Shop) -> None:
     page = ask(nginx, "/p/tidal/").text
     tokens = re.findall(r'data-hears="([^"]+)"', page)
-    product = re.search(r'data-hears="product:(\d+):', page)
+    product = re.search(r'data-hears="product:(\d+)', page)
     assert product
     query = urlencode([("t", token) for token in tokens])
     with asking(nginx, f"/live/?{query}") as stream:
