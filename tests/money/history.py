@@ -124,10 +124,11 @@ class History:
             self.money("refund", amount=intent["amount"] // (1 + self.nth))
 
     def has_another_amount(self) -> None:
-        """Before the shop has seen any."""
+        """Before the shop has seen any, and before more of it went back than it would be."""
         seen = set(Charge.objects.values_list("reference", flat=True))
         for intent in self.intents(self.number):
-            if intent["status"] in SECURED and intent["id"] not in seen:
+            returned = self.bank.books("refund", intent=intent["id"])
+            if intent["status"] in SECURED and intent["id"] not in seen and not returned:
                 wrong: Row = {"currency": "usd"} if self.nth % 2 else {"amount": 1}
                 self.at_bank(f"intents/{intent['id']}/falsify", **wrong)
 
