@@ -20,7 +20,10 @@ window.EventSource = class extends EventTarget {
     constructor() {
         super();
         streams.push(this);
-        setTimeout(() => this.dispatchEvent(Object.assign(new Event("up"), { lastEventId: "" })));
+        setTimeout(() => this.beat());
+    }
+    beat() {
+        this.dispatchEvent(Object.assign(new Event("up"), { lastEventId: "" }));
     }
     close() {
         streams.splice(streams.indexOf(this), 1);
