@@ -101,8 +101,9 @@ class Publisher:
 
     def _send(self, messages: Iterable[Message]) -> None:
         """What was lost before is not known any more: after it every page requests all anew."""
-        again = [Message(EVERYTHING, time.time_ns() // 1000)] if self._has_lost else []
-        self._has_lost = False
+        with self._something:
+            has_lost, self._has_lost = self._has_lost, False
+        again = [Message(EVERYTHING, time.time_ns() // 1000)] if has_lost else []
         try:
             _publish([*messages, *again])
         except Exception as error:  # any error: the thread has to go on

@@ -13,8 +13,8 @@ from allo.api_kit import fresh, openapi
 from allo.api_kit.api import Api
 from allo.api_kit.problems import MOST_BYTES
 from allo.site import webhooks
-from allo.site.docs import SOURCES
 from allo.site.reference import Reference
+from allo.site.sources import SOURCES
 from allo.web.parts import always_fresh
 from allo.web.shared.keys import Sharing
 from checkout.api.calls import router as purchases

@@ -16,6 +16,7 @@ from django.views.static import serve
 from allo.site import docs as documents
 from allo.site import health
 from allo.site.models import Page
+from allo.site.sources import SOURCES, source_of
 from allo.web.parts import always_fresh
 from allo.web.shared.keys import Sharing
 from allo.web.shared.pages import shared
@@ -30,12 +31,12 @@ _FOR_EVER = "public, max-age=31536000, immutable"
 @always_fresh
 @shared(Sharing())
 def docs(request: HttpRequest, slug: str = "") -> HttpResponse:
-    source = documents.source_of(slug)
+    source = source_of(slug)
     if source is None:
         raise Http404("no such document")
     read = partial(documents.read, source)
     document = cache.get_or_set(f"docs:{source.path}", read, HOUR)
-    context = {"document": document, "source": source, "sources": documents.SOURCES}
+    context = {"document": document, "source": source, "sources": SOURCES}
     return render(request, "docs/page.html", context)
 
 

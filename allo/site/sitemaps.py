@@ -3,8 +3,8 @@ from typing import Any
 from django.contrib.sitemaps import GenericSitemap, Sitemap
 from django.urls import reverse
 
-from allo.site.docs import SOURCES
 from allo.site.models import Page
+from allo.site.sources import SOURCES
 from catalog.models import Product
 
 

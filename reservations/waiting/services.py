@@ -58,8 +58,6 @@ def join(
     Raises `NotOpen`, `NotWanted`, `ListClosed`, `AlreadyWaiting`, `TooManyEntries`, `LimitReached`,
     `Busy`; `BadAddress`; `Product.DoesNotExist` if it is not in the shop.
     """
-    if quantity < 1:
-        raise ValueError(f"nobody waits for {quantity} units")
     entry = WaitingEntry(
         product=Product.objects.published().get(pk=product_id),
         warehouse_id=warehouse_id,
@@ -70,11 +68,7 @@ def join(
         network=network,
         waiting_since=since,
     )
-    _check_list_of(entry)
-    checks = [_check_has_to_wait, _check_network, _check_person]
-    # The person last, unless the address is proved: a refusal must not tell who is on the list.
-    for check in reversed(checks) if confirmed else checks:
-        check(entry)
+    _check(entry, is_proved=confirmed)
     with transaction.atomic():
         entry.save(force_insert=True)
         return confirm(entry_id=entry.pk, names=names) if confirmed else get(entry_id=entry.pk)
@@ -189,6 +183,16 @@ def closure_of(product_id: int) -> ListClosure | None:
 
 
 # --- rules --------------------------------------------------------------------------------------
+
+
+def _check(entry: WaitingEntry, *, is_proved: bool) -> None:
+    if entry.quantity < 1:
+        raise ValueError(f"nobody waits for {entry.quantity} units")
+    _check_list_of(entry)
+    checks = [_check_has_to_wait, _check_network, _check_person]
+    # The person last, unless the address is proved: a refusal must not tell who is on the list.
+    for check in reversed(checks) if is_proved else checks:
+        check(entry)
 
 
 def _check_list_of(entry: WaitingEntry) -> None:

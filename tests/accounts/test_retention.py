@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from allo import pruning, tasks
-from allo.site.docs import SOURCES
+from allo.site.sources import SOURCES
 from checkout import contacts
 from checkout.audit import audit_money
 from checkout.contacts import Typed

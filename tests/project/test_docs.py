@@ -5,7 +5,8 @@ import re
 import pytest
 from django.core.cache import cache
 
-from allo.site.docs import SOURCES, Document, Heading, Source, read, render
+from allo.site.docs import Document, Heading, read, render
+from allo.site.sources import SOURCES, Source
 
 
 def test_headings_get_anchors_and_make_the_contents() -> None:

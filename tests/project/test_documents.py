@@ -12,7 +12,7 @@ from django.core.management import get_commands
 from allo.api_kit import problems
 from allo.api_kit.problems import Kind
 from allo.site import api, docs
-from allo.site.docs import SOURCES, Source
+from allo.site.sources import SOURCES, Source
 from allo.staff.roles import ROLES, STOCK
 from checkout.api import answers as paying
 from reservations.api import answers, callers

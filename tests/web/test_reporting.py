@@ -11,7 +11,7 @@ from django.db import connection
 
 from allo.celery import app
 from allo.reporting import MOST_PER_MINUTE, Reporter, client
-from allo.site import docs
+from allo.site import pages
 from tests.metrics.counting import counting
 from tests.relay import Relay, relaying
 from tests.running import free_port
@@ -45,7 +45,7 @@ def reported(relay: Relay) -> list[dict[str, Any]]:
 
 def ask_broken(monkeypatch: pytest.MonkeyPatch) -> str:
     """A request with all that is secret, whose view fails; returns the request's id."""
-    monkeypatch.setattr(docs, "source_of", leaking)
+    monkeypatch.setattr(pages, "source_of", leaking)
     status, own, _ = ask(
         f"/docs/?key={LINK}&email={EMAIL}",
         HTTP_COOKIE=f"sessionid={SESSION}; allo_visitor={TOKEN}",

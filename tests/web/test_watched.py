@@ -12,7 +12,7 @@ import pytest
 from django.db import connection
 from django.test import RequestFactory
 
-from allo.site import docs
+from allo.site import pages
 from allo.web.shared.front import front
 from allo.web.watched import watched
 from reservations import services
@@ -108,7 +108,7 @@ def test_the_id_of_a_trusted_proxy_is_taken_if_it_is_well_formed(
 
 
 def test_every_line_and_the_page_of_a_failure_name_its_request(monkeypatch, log) -> None:
-    monkeypatch.setattr(docs, "source_of", broken)
+    monkeypatch.setattr(pages, "source_of", broken)
     status, own, page = ask("/docs/")
     assert status == 500
     assert f"<code>{own}</code>" in page.decode()

@@ -5,6 +5,7 @@ Checked as a webhook is saved, and again for each connection: a name may lead el
 
 import re
 import socket
+import time
 from concurrent.futures import Future
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from threading import BoundedSemaphore, Thread
@@ -99,12 +100,13 @@ def found(host: str, port: int, seconds: float) -> list[str]:
 def _looked_up(host: str, port: int, seconds: float) -> list[Any]:
     """In a thread of its own: the system's resolver takes no time limit. A late answer is not
     used."""
+    ends = time.monotonic() + seconds
     if not _free.acquire(timeout=seconds):
         raise TimeoutError
     answer: Future[list[Any]] = Future()
     # The end of the process does not wait for it.
     Thread(target=_look_up, args=(host, port, answer), daemon=True).start()
-    return answer.result(seconds)
+    return answer.result(max(0.0, ends - time.monotonic()))
 
 
 def _look_up(host: str, port: int, answer: "Future[list[Any]]") -> None:
