@@ -191,6 +191,8 @@ def sign_in(new_context: NewContext, people: None) -> SignIn:
         page.get_by_label("Password").fill(PASSWORD)
         page.get_by_role("button", name="Sign in").click()
         expect(page.get_by_role("heading", level=1, name="Today")).to_be_visible()
+        # Django's scripts give buttons their clicks only now.
+        page.wait_for_load_state()
         return page
 
     return as_
