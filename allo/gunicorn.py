@@ -3,14 +3,14 @@
 import gc
 import logging
 import os
+import resource
 import signal
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
-from gunicorn.workers.gthread import ThreadWorker
-
 from allo.embedded.processes import die_with_parent
+from allo.gunicorn_worker import NOBODY, Worker, loads, place_of
 from allo.logs import OneLine
 
 
@@ -19,29 +19,18 @@ def address(port: str) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-class BalancedWorker(ThreadWorker):  # type: ignore[misc]  # it has no types
-    """Accepts a connection only when one of its threads is free. Otherwise the worker that wakes
-    first accepts all connections of a burst, and the others stay idle."""
-
-    @property
-    def worker_connections(self) -> int:
-        """How many connections it may have now; gunicorn's loop checks this before it accepts."""
-        quiet = len(self.keepalived_conns) + len(self.pending_conns)
-        return min(int(self.cfg.worker_connections), quiet + int(self.cfg.threads))
-
-    @worker_connections.setter
-    def worker_connections(self, most: int) -> None:
-        """Ignored: `cfg` has the limit."""
-
-
 # For requests that never reach the shop; also in the live server.
 logging.getLogger("gunicorn.error").addFilter(OneLine())
 
 wsgi_app = "allo.wsgi:application"
 bind = address(os.environ.get("PORT") or "8000")
-worker_class = BalancedWorker
+worker_class = Worker
 workers = int(os.environ.get("WEB_CONCURRENCY") or 2)
 threads = int(os.environ.get("WEB_THREADS") or 16)
+# Of a worker. Those beyond its threads wait in it and not in the kernel, so that it can choose who
+# goes first.
+worker_connections = 2000
+backlog = 4096
 # Safe, as no connection is opened before the fork: the pool opens with the first query.
 preload_app = True
 keepalive = 15
@@ -60,11 +49,18 @@ worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108
 def on_starting(server: Any) -> None:
     """Warns when HOST is public: each slow client occupies one of few threads. A proxy in front
     buffers whole requests before it passes them on."""
+    raise_open_files()
     if not is_loopback(os.environ.get("HOST") or "127.0.0.1"):
         server.log.warning(
             "HOST lets other machines connect. Never let the internet do so without a proxy in"
             " front, such as allo/deploy/nginx.conf: some tens of slow clients would stop the shop."
         )
+
+
+def raise_open_files() -> None:
+    """To the machine's maximum: each connection is one."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def is_loopback(host: str) -> bool:
@@ -74,10 +70,17 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def pre_fork(_server: Any, _worker: Any) -> None:
+def pre_fork(server: Any, worker: Any) -> None:
     """Exempts all loaded modules from garbage collection, which would pause all threads of a worker
     for tens of milliseconds, and copy memory that is shared with the master."""
+    worker.place = place_of(server.WORKERS.values())
+    loads[worker.place] = 0
     gc.freeze()
+
+
+def child_exit(_server: Any, worker: Any) -> None:
+    """What a worker had when it ended keeps no other from accepting."""
+    loads[worker.place] = NOBODY
 
 
 def post_fork(_server: Any, _worker: Any) -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import resource
 import signal
 import socket
 from typing import Any
@@ -10,7 +9,14 @@ from typing import Any
 from gunicorn.asgi.protocol import ASGIProtocol
 from gunicorn.workers import gasgi
 
-from allo.gunicorn import address, control_socket_disable, post_fork, timeout, worker_tmp_dir
+from allo.gunicorn import (
+    address,
+    control_socket_disable,
+    post_fork,
+    raise_open_files,
+    timeout,
+    worker_tmp_dir,
+)
 
 __all__ = ["control_socket_disable", "post_fork", "timeout", "worker_tmp_dir"]
 
@@ -61,9 +67,7 @@ class Protocol(ASGIProtocol):  # type: ignore[misc]  # it has no types
 
 
 def on_starting(_server: Any) -> None:
-    """Raises the limit of open files to the machine's maximum: each stream is one."""
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    raise_open_files()
 
 
 def when_ready(server: Any) -> None:

@@ -3,8 +3,8 @@
 import json
 import random
 import socket
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from http.client import HTTPConnection, HTTPException
@@ -12,6 +12,8 @@ from ipaddress import IPv4Address
 from itertools import count
 from typing import Any, Self
 from uuid import uuid4
+
+import psycopg
 
 from tests.running import Shop, wait_for
 
@@ -169,6 +171,14 @@ def merchant(shop: Shop, *scopes: str, rate: str = "off", max_units: int = 0) ->
             {max_units})
     """)
     return secret
+
+
+@contextmanager
+def somebody_sits_on(shop: Shop, row: int) -> Iterator[None]:
+    with psycopg.connect(shop.owner_url) as connection:
+        connection.execute("SELECT 1 FROM inventory_inventory WHERE id = %s FOR UPDATE", [row])
+        yield
+        connection.rollback()
 
 
 class Crowd:

@@ -4,8 +4,6 @@ import os
 import re
 import signal
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from urllib.parse import urlencode
 from uuid import uuid4
 
@@ -14,7 +12,16 @@ import pytest
 
 from reservations.engine.locks import Space, number
 from tests.api.conftest import NewCaller
-from tests.api.http import Caller, Crowd, Reply, Stock, merchant, reserving, statuses
+from tests.api.http import (
+    Caller,
+    Crowd,
+    Reply,
+    Stock,
+    merchant,
+    reserving,
+    somebody_sits_on,
+    statuses,
+)
 from tests.running import Shop, wait_for
 
 pytestmark = pytest.mark.race
@@ -113,14 +120,6 @@ def test_3_a_key_with_control_characters_stores_nothing(
         (reply,) = crowd.at_once([reserving(slug, Idempotency_Key=f"a{character}b")])
     assert reply.status == 400
     assert stock.row(slug) == (5, 0)
-
-
-@contextmanager
-def somebody_sits_on(shop: Shop, row: int) -> Iterator[None]:
-    with psycopg.connect(shop.owner_url) as connection:
-        connection.execute("SELECT 1 FROM inventory_inventory WHERE id = %s FOR UPDATE", [row])
-        yield
-        connection.rollback()
 
 
 def test_6_a_locked_row_is_busy_and_no_thread_hangs(

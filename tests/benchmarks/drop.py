@@ -1,17 +1,26 @@
 """A whole drop over HTTP: thousands come within seconds, wait in the room, reserve, and pay, give
-back or let lapse, until all is sold."""
+back or let lapse, until all is sold.
+
+The crowd is a process of its own, which takes the time that the shop leaves, as if it were on other
+machines. Those who hold go on in this process, so that the crowd's threads do not count as the
+shop's slowness.
+"""
 
 import http.client
+import multiprocessing
+import os
+import queue
 import random
 import re
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from http.cookies import SimpleCookie
+from typing import Any, NamedTuple
 from urllib.parse import urlencode, urlsplit
 
 from django.db import connection
@@ -35,7 +44,10 @@ PAYS, GIVES_BACK = 0.6, 0.2
 # After what was for nothing.
 AGAIN_SECONDS = 2
 TTL_SECONDS, SWEEP_SECONDS, LONGEST_SECONDS = 30, 10, 300
-CALM_JOURNEYS = 20
+# The first ones find a shop that has compiled nothing yet.
+WARM_UP, CALM_JOURNEYS = 20, 50
+# Of the crowd. The shop has 0.
+NICENESS = 10
 SEE_OTHER, BUSY, FAILED = 303, 503, 500
 # Threads of the generator do little.
 STACK_BYTES = 256 * 1024
@@ -57,24 +69,36 @@ class Drop:
     over: threading.Event = field(default_factory=threading.Event)
 
 
+class Holder(NamedTuple):
+    """Who got something: the crowd hands them over."""
+
+    number: int
+    cookies: dict[str, str]
+    place: str
+    chance: float
+
+
 def report() -> Iterator[str]:
     row = stocked(UNITS, product="drop-whole")
-    calm = stocked(CALM_JOURNEYS, product="drop-calm")
+    calm = stocked(WARM_UP + CALM_JOURNEYS, product="drop-calm")
     with _shop() as (web, live, port):
+        _journeys(Drop("drop-calm", port), WARM_UP)
         before = Drop("drop-calm", port)
-        for number in range(CALM_JOURNEYS):
-            shopper = Shopper(before, number)
-            shopper.pay(shopper.reserve())
+        _journeys(before, CALM_JOURNEYS)
         drop = Drop(row.product.slug, port)
         clocks = {"web": web, "live": live, "PostgreSQL": cpu.database()}
         used = {name: cpu.seconds_of(pid) for name, pid in clocks.items()}
-        ours = time.process_time()
-        seconds = _run(drop, row)
+        seconds, crowd = _run(drop, row)
         used = {name: cpu.seconds_of(pid) - used[name] for name, pid in clocks.items()}
-        used["generator"] = time.process_time() - ours
     assert not Inventory.objects.get(pk=calm.pk).total_units
     row.refresh_from_db()
-    yield from _table(drop, before, row, seconds, used)
+    yield from _table(drop, before, row, seconds, {**used, "the crowd": crowd})
+
+
+def _journeys(drop: Drop, number: int) -> None:
+    for each in range(number):
+        shopper = Shopper(drop, each)
+        shopper.pay(shopper.reserve())
 
 
 @contextmanager
@@ -101,25 +125,52 @@ def _shop() -> Iterator[tuple[int, int, int]]:
         yield web, live.pid, web_port
 
 
-def _run(drop: Drop, row: Inventory) -> float:
-    """Seconds from the opening until all is sold."""
+def _run(drop: Drop, row: Inventory) -> tuple[float, float]:
+    """Seconds from the opening until all is sold, and the CPU seconds of the crowd."""
     opens_at = timezone.now() + timedelta(seconds=WITHIN_SECONDS / 2)
     Product.objects.filter(pk=row.product_id).update(opens_at=opens_at)
     room_keeping.keep_due()
-    threading.stack_size(STACK_BYTES)
-    shoppers = [
-        threading.Thread(target=_take_part, args=(drop, number), daemon=True)
-        for number in range(SHOPPERS)
-    ]
-    for thread in (threading.Thread(target=_tick, args=(drop,), daemon=True), *shoppers):
-        thread.start()
+    connection.close()
+    context = multiprocessing.get_context("fork")
+    holders, (ours, theirs) = context.Queue(), context.Pipe()
+    crowd = context.Process(target=_crowd, args=(drop, holders, theirs), daemon=True)
+    crowd.start()
+    for target in (_tick, _go_on):
+        threading.Thread(target=target, args=(drop, holders), daemon=True).start()
     began = time.monotonic()
     wait_for(lambda: _is_sold(row) or time.monotonic() - began > LONGEST_SECONDS, seconds=600)
+    seconds = time.monotonic() - began - WITHIN_SECONDS / 2
     drop.over.set()
-    return time.monotonic() - began - WITHIN_SECONDS / 2
+    ours.send("over")
+    answers, used = ours.recv()
+    drop.answers += answers
+    crowd.join()
+    return seconds, used
 
 
-def _tick(drop: Drop) -> None:
+def _crowd(drop: Drop, holders: Any, parent: Any) -> None:
+    """A process."""
+    os.nice(NICENESS)
+    threading.stack_size(STACK_BYTES)
+    for number in range(SHOPPERS):
+        threading.Thread(target=_take_part, args=(drop, number, holders), daemon=True).start()
+    parent.recv()
+    drop.over.set()
+    parent.send((drop.answers, time.process_time()))
+
+
+def _go_on(drop: Drop, holders: Any) -> None:
+    while not drop.over.is_set():
+        with suppress(queue.Empty):
+            holder = holders.get(timeout=1)
+            threading.Thread(target=_end, args=(drop, holder), daemon=True).start()
+
+
+def _end(drop: Drop, holder: Holder) -> None:
+    Shopper(drop, holder.number, holder.cookies).end(holder.place, holder.chance)
+
+
+def _tick(drop: Drop, _holders: Any) -> None:
     """In place of the clock and the worker."""
     while not drop.over.wait(SWEEP_SECONDS):
         expire_due()
@@ -159,7 +210,7 @@ def _table(
 # --- a shopper ------------------------------------------------------------------------------------
 
 
-def _take_part(drop: Drop, number: int) -> None:
+def _take_part(drop: Drop, number: int, holders: Any) -> None:
     chance = random.Random(number)
     drop.over.wait(chance.uniform(0, WITHIN_SECONDS))
     shopper = Shopper(drop, number)
@@ -169,17 +220,17 @@ def _take_part(drop: Drop, number: int) -> None:
         except (OSError, http.client.HTTPException):
             continue
         if place:
-            return shopper.end(place, chance.random())
+            holders.put(Holder(number, shopper.cookies, place, chance.random()))
+            return
         drop.over.wait(AGAIN_SECONDS)
-    return None
 
 
 class Shopper:
     """A browser without JavaScript, at a network of its own."""
 
-    def __init__(self, drop: Drop, number: int) -> None:
+    def __init__(self, drop: Drop, number: int, cookies: dict[str, str] | None = None) -> None:
         self._drop = drop
-        self._cookies: dict[str, str] = {}
+        self.cookies = cookies or {}
         self._network = f"10.{number >> 8 & 255}.{number & 255}.1"
         self._home = f"http://127.0.0.1:{drop.web}"
 
@@ -243,7 +294,7 @@ class Shopper:
         headers = {
             "X-Forwarded-For": self._network,
             "Connection": "close",
-            "Cookie": "; ".join(f"{name}={value}" for name, value in self._cookies.items()),
+            "Cookie": "; ".join(f"{name}={value}" for name, value in self.cookies.items()),
             "Content-Type": "application/x-www-form-urlencoded",
         }
         asked = http.client.HTTPConnection(url.netloc, timeout=30)
@@ -255,7 +306,7 @@ class Shopper:
             asked.close()
         self._drop.answers[answer.status] += 1
         for cookie in answer.headers.get_all("Set-Cookie") or ():
-            self._cookies |= {name: said.value for name, said in SimpleCookie(cookie).items()}
+            self.cookies |= {name: said.value for name, said in SimpleCookie(cookie).items()}
         if answer.status == BUSY:
             self._drop.over.wait(int(answer.headers["Retry-After"] or 1))
         return answer.status, answer.headers["Location"] or text
