@@ -7,7 +7,7 @@ from typing import Any
 # Before the other imports, one of which reads the settings.
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "allo.settings")
 
-from celery import Celery, Task
+from celery import Celery, Task, signals
 from celery.exceptions import Ignore
 from kombu.exceptions import OperationalError
 
@@ -76,3 +76,11 @@ app = Celery("allo", task_cls=ClockTask)
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 app.autodiscover_tasks(["reservations.clock"])
+
+
+@signals.worker_process_shutdown.connect
+def _end(**_: object) -> None:
+    """A process of the prefork pool ends without what `atexit` has."""
+    from allo import reporting  # noqa: PLC0415 - not before Django is set up
+
+    reporting.end()

@@ -13,8 +13,11 @@ from redis.asyncio.retry import Retry as AsyncRetry
 from redis.asyncio.sentinel import Sentinel as AsyncSentinel
 from redis.asyncio.sentinel import SentinelConnectionPool
 from redis.backoff import NoBackoff
+from redis.connection import Connection, SSLConnection
 from redis.retry import Retry
 from redis.sentinel import Sentinel
+
+from allo import resolver
 
 TIMEOUT_SECONDS = 0.2
 USUAL_PORT = 26_379
@@ -58,6 +61,31 @@ def _host(text: str) -> tuple[str, int]:
     return name, int(port or USUAL_PORT)
 
 
+class _Impatient(Connection):
+    """The look-up of the server's name has the same time limit as the connection."""
+
+    def _connect(self) -> Any:
+        name, failure = self.host, OSError("no address")
+        try:
+            for ip in resolver.addresses(name, self.port, TIMEOUT_SECONDS):
+                self.host = ip
+                try:
+                    return super()._connect()  # type: ignore[no-untyped-call]
+                except OSError as error:
+                    failure = error
+            raise failure
+        finally:
+            # Its certificate is of the name.
+            self.host = name
+
+
+class _ImpatientTLS(SSLConnection, _Impatient):
+    """The one checks the certificate of what the other one connects to."""
+
+
+IMPATIENT = {Connection: _Impatient, SSLConnection: _ImpatientTLS}
+
+
 @lru_cache(maxsize=1)
 def redis_client() -> Redis:
     """For code that must not wait for Redis: short timeouts, no retries."""
@@ -70,7 +98,11 @@ def redis_client() -> Redis:
         manager = sentinels.manager(Sentinel, TIMEOUT_SECONDS)
         client: Redis = manager.master_for(sentinels.service, **sentinels.connection, **options)
         return client
-    return Redis.from_url(settings.REDIS_URL, **options)
+    client = Redis.from_url(settings.REDIS_URL, **options)
+    pool = client.connection_pool
+    # That of a Unix socket looks nothing up.
+    pool.connection_class = IMPATIENT.get(pool.connection_class, pool.connection_class)
+    return client
 
 
 class _BlockingSentinelPool(SentinelConnectionPool, BlockingConnectionPool):

@@ -7,10 +7,10 @@ text is in the shop's own log, where the report's `request_id` leads.
 
 import atexit
 import logging
+import os
 import time
 from collections import deque
 from functools import lru_cache
-from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
@@ -40,7 +40,6 @@ class Reporter(logging.Handler):
     def __init__(self, level: int = logging.ERROR) -> None:
         super().__init__(level)
         self._reported: deque[float] = deque(maxlen=MOST_PER_MINUTE)
-        self._turn = Lock()
 
     def emit(self, record: logging.LogRecord) -> None:
         # The reporter's own troubles would be reported without end.
@@ -55,12 +54,12 @@ class Reporter(logging.Handler):
                 self.handleError(record)
 
     def _may_report(self) -> bool:
+        """Called by one thread at a time: `logging` locks each handler."""
         now = time.monotonic()
-        with self._turn:
-            if len(self._reported) == MOST_PER_MINUTE and now - self._reported[0] < 60:
-                return False
-            self._reported.append(now)
-            return True
+        if len(self._reported) == MOST_PER_MINUTE and now - self._reported[0] < 60:
+            return False
+        self._reported.append(now)
+        return True
 
 
 def report_of(logger: str) -> None:
@@ -70,11 +69,10 @@ def report_of(logger: str) -> None:
 
 @lru_cache(maxsize=1)
 def client(dsn: str) -> "Client":
-    """Sends from a thread of its own; a forked child starts another. Imported only where there is
-    something to report."""
+    """Sends from a thread of its own. Imported only where there is something to report."""
     from sentry_sdk import Client  # noqa: PLC0415
 
-    made = Client(
+    return Client(
         dsn=dsn,
         environment="production" if settings.PRODUCTION else "development",
         # These would add requests, variables and queries, and replace functions of libraries.
@@ -85,8 +83,19 @@ def client(dsn: str) -> "Client":
         max_breadcrumbs=0,
         before_send=_only_ours,
     )
-    atexit.register(made.close, timeout=END_SECONDS)
-    return made
+
+
+# What waits in the parent's is sent by the parent.
+os.register_at_fork(after_in_child=client.cache_clear)
+
+
+def end() -> None:
+    """Sends what waits, at the end of the process."""
+    if client.cache_info().currsize:
+        client(settings.SENTRY_DSN).close(timeout=END_SECONDS)
+
+
+atexit.register(end)
 
 
 def event_of(record: logging.LogRecord, options: dict[str, Any]) -> Any:

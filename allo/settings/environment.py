@@ -35,6 +35,9 @@ if not AS_OWNER:
 elif not _given:
     environ.Env.read_env(STATE_DIR / "owner.env", overwrite=False)
 
+# A silent name server would be asked for 10 s. glibc reads this at a process's first look-up.
+os.environ["RES_OPTIONS"] = env.str("RES_OPTIONS", default="timeout:1 attempts:2")
+
 PRODUCTION = env.bool("PRODUCTION", default=False)
 DEBUG = env.bool("DEBUG", default=False)
 HTTPS = env.bool("HTTPS", default=PRODUCTION)

@@ -208,11 +208,12 @@ def in_one(statements: list[Statement]) -> Statement:
 
 
 # Status and deadline are checked again under the row locks: the list of ids was read without a
-# lock.
+# lock. The statement begins when all rows are locked, so its time is as good as the clock's, which
+# would be a volatile function: Citus refuses those where rows change.
 EXPIRE_DUE = """
     WITH expired AS (
-        UPDATE reservations_reservation SET status = 'expired', ended_at = clock_timestamp()
-        WHERE id = ANY(%s::uuid[]) AND status = 'pending' AND expires_at <= clock_timestamp()
+        UPDATE reservations_reservation SET status = 'expired', ended_at = statement_timestamp()
+        WHERE id = ANY(%s::uuid[]) AND status = 'pending' AND expires_at <= statement_timestamp()
         RETURNING id, holder, inventory_id, quantity, expires_at
     ), freed AS (
         SELECT inventory_id, sum(quantity) AS units FROM expired GROUP BY inventory_id
@@ -222,8 +223,9 @@ EXPIRE_DUE = """
         RETURNING row.id AS row, row.product_id AS product, row.total_units AS total,
             row.reserved_units AS reserved, row.list_needs
     )
-    SELECT count(*), coalesce(extract(epoch FROM clock_timestamp() - min(expires_at)), 0)::float,
-        clock_timestamp(), (SELECT json_agg(row_to_json(stock)) FROM stock),
+    SELECT count(*),
+        coalesce(extract(epoch FROM statement_timestamp() - min(expires_at)), 0)::float,
+        statement_timestamp(), (SELECT json_agg(row_to_json(stock)) FROM stock),
         ARRAY(SELECT id FROM expired), ARRAY(SELECT holder FROM expired LIMIT %s), {wanted}
     FROM expired
 """

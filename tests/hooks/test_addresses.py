@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from allo.outbox.hooks import addresses, posting
+from allo import resolver
+from allo.outbox.hooks import posting
 from allo.outbox.hooks.addresses import BadAddress, checked, found, is_public
 from tests.hooks.receiver import receiver
 
@@ -149,7 +150,7 @@ def test_a_look_up_that_is_not_answered_takes_no_longer_than_a_try(
         return look_up("127.0.0.1", *arguments, **named)
 
     free = BoundedSemaphore(places)
-    monkeypatch.setattr(addresses, "_free", free)
+    monkeypatch.setattr(resolver, "_free", free)
     monkeypatch.setattr(socket, "getaddrinfo", slow)
     with receiver() as hook:
         with pytest.raises(posting.Unreachable, match=r"No whole answer within 0\.1 s"):

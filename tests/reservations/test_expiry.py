@@ -1,5 +1,6 @@
 """The sweep: everything that is due, in batches, without the rows that others lock, recorded."""
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
@@ -13,7 +14,7 @@ from allo.postgresql.faults import sqlstate_of
 from inventory.events import StockChanged
 from inventory.models import Inventory
 from reservations.clock.audit import audit_stock
-from reservations.clock.expiry import expire_due
+from reservations.clock.expiry import EXPIRE_DUE, expire_due
 from reservations.clock.tasks import expire_due as task
 from reservations.clock.tasks import prune
 from reservations.engine import locks
@@ -73,6 +74,18 @@ def test_the_sweep_yields_the_same_events_as_the_verbs(monkeypatch) -> None:
 def test_a_sweep_with_nothing_to_do_is_on_the_record_too() -> None:
     task()
     assert Sweep.objects.get().expired == 0
+
+
+def test_its_statement_has_no_volatile_function() -> None:
+    """Citus would refuse it."""
+    called = re.findall(r"(\w+)\(", EXPIRE_DUE)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT DISTINCT proname, provolatile FROM pg_proc WHERE proname = ANY(%s)", [called]
+        )
+        kinds = dict(cursor.fetchall())
+    assert "statement_timestamp" in kinds
+    assert "v" not in kinds.values(), kinds
 
 
 def test_batches_end_only_when_nothing_is_due() -> None:

@@ -20,7 +20,7 @@ from reservations.clock.audit import audit_stock
 from tests.running import free_port, wait_for
 from tests.scale import load
 from tests.scale.servers import LOOPBACK, Server, listens, shopping_at, world
-from tests.scale.standby import products, shop_on
+from tests.scale.standby import Standing, products, shop_on, silence_table
 
 SECONDS, ROUNDS = 5.0, 2
 CONFIGURATION = """
@@ -58,12 +58,16 @@ def report(folder: Path) -> Iterator[str]:
             with shopping_at(pooled):
                 limits = [_shown(name) for name in LIMITS]
                 findings = audit_stock()
+            with shop_on(pooled) as web:
+                silences = [*silence_table(Standing(server, server, web, slugs))]
     yield f"{_version(program)}, transaction mode, `max_prepared_statements=200`.\n"
     yield "| | direct | through pgbouncer |\n|---|---|---|"
     for rate in rates:
         yield f"| 201 a second | {rate[0]:,.0f} | {rate[1]:,.0f} |"
     named = ", ".join(f"{name} {limit}" for name, limit in zip(LIMITS, limits, strict=True))
     yield f"\nThrough it: {named}. `audit_stock` found {len(findings)} rows out of balance."
+    yield "\nThe primary acknowledges nothing, as above, and pgbouncer is well:\n"
+    yield from silences
 
 
 def _rate(url: str, slugs: list[str]) -> float:

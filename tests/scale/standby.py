@@ -203,20 +203,24 @@ def silences(folder: Path) -> Iterator[str]:
         " its default. “Unknown” are calls that were refused and carried out all the same; their"
         " retry got what they hold.\n"
     )
+    with standing(folder) as shop:
+        yield from silence_table(shop)
+
+
+def silence_table(shop: Standing) -> Iterator[str]:
     yield (
         "| what happens to the primary | 503 | slowest 503, s | acknowledged and lost | unknown"
         " | held twice | a product's page, s |"
     )
     yield "|---" * 7 + "|"
-    with standing(folder) as shop:
-        for what, fault in FAULTS.items():
-            saw = silence(shop, fault, SUCCESSES, 200)
-            page = f"{saw.page:.2f}" if saw.page < inf else "503"
-            yield (
-                f"| {what} | {saw.refused:,} | {saw.longest:.1f} | {len(saw.broken)}"
-                f" | {saw.unknown} | {saw.wrong} | {page} |"
-            )
-        assert audit_stock() == []
+    for what, fault in FAULTS.items():
+        saw = silence(shop, fault, SUCCESSES, 200)
+        page = f"{saw.page:.2f}" if saw.page < inf else "503"
+        yield (
+            f"| {what} | {saw.refused:,} | {saw.longest:.1f} | {len(saw.broken)}"
+            f" | {saw.unknown} | {saw.wrong} | {page} |"
+        )
+    assert audit_stock() == []
 
 
 def page_seconds(port: int) -> float:

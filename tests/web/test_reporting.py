@@ -2,11 +2,13 @@
 they are about."""
 
 import logging
+import os
 from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from celery import signals
 from django.db import connection
 
 from allo.celery import app
@@ -112,6 +114,23 @@ def test_a_failed_task_is_reported(relay) -> None:
     (event,) = reported(relay)
     assert event["exception"]["values"][-1]["type"] == "ValueError"
     assert EMAIL not in relay.sent[0]
+
+
+def test_a_process_of_a_prefork_pool_reports_for_itself_and_before_it_ends(relay) -> None:
+    """It ends as those of Celery do, without `atexit`."""
+    logging.getLogger("allo.site").error("of the parent")
+    client(relay.dsn).flush(10)
+    child = os.fork()
+    if child == 0:
+        has_the_parents = client.cache_info().currsize
+        try:
+            logging.getLogger("allo.site").error("of the child")
+            signals.worker_process_shutdown.send(sender=None, pid=os.getpid(), exitcode=0)
+        finally:
+            os._exit(has_the_parents)
+    assert os.waitpid(child, 0)[1] == 0
+    said = [event["logentry"]["message"] for event in relay.events()]
+    assert said == ["of the parent", "of the child"]
 
 
 def test_words_that_a_library_has_filled_in_are_not_reported(relay) -> None:

@@ -4,15 +4,12 @@ Checked as a webhook is saved, and again for each connection: a name may lead el
 """
 
 import re
-import socket
-import time
-from concurrent.futures import Future
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
-from threading import BoundedSemaphore, Thread
-from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from django.conf import settings
+
+from allo import resolver
 
 LONGEST = 500
 # Printable ASCII; some programs read a backslash as a slash.
@@ -34,9 +31,6 @@ RESERVED = (
     IPv6Network("2001::/23"), IPv6Network("2002::/16"), IPv6Network("3fff::/20"),
     IPv4Network("192.0.0.0/24"), IPv4Network("192.88.99.0/24"),
 )  # fmt: skip
-
-# Look-ups at once. One that no name server answers keeps its thread for half a minute or so.
-_free = BoundedSemaphore(16)
 
 
 class BadAddress(ValueError):
@@ -89,33 +83,11 @@ def found(host: str, port: int, seconds: float) -> list[str]:
     """The IP addresses behind a name. Raises `BadAddress` if one of them is not public, `OSError`
     if there is none, or not within these seconds. Connect to these, and not to the name: the next
     look-up may find others."""
-    rows = _looked_up(host, port, seconds)
-    ips = list(dict.fromkeys(str(row[4][0]) for row in rows))
+    ips = resolver.addresses(host, port, seconds)
     for ip in ips:
         if not is_public(ip) and not (settings.WEBHOOK_PRIVATE and ip_address(ip).is_loopback):
             raise BadAddress("It leads to an address that is not public.")
     return ips
-
-
-def _looked_up(host: str, port: int, seconds: float) -> list[Any]:
-    """In a thread of its own: the system's resolver takes no time limit. A late answer is not
-    used."""
-    ends = time.monotonic() + seconds
-    if not _free.acquire(timeout=seconds):
-        raise TimeoutError
-    answer: Future[list[Any]] = Future()
-    # The end of the process does not wait for it.
-    Thread(target=_look_up, args=(host, port, answer), daemon=True).start()
-    return answer.result(max(0.0, ends - time.monotonic()))
-
-
-def _look_up(host: str, port: int, answer: "Future[list[Any]]") -> None:
-    try:
-        answer.set_result(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
-    except Exception as error:
-        answer.set_exception(error)
-    finally:
-        _free.release()
 
 
 def is_public(ip: str) -> bool:
