@@ -15,7 +15,7 @@ PRODUCTION := PRODUCTION=1 ALLOWED_HOSTS=allo.example PAYMENT_PROVIDER=none \
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help up backup restore upgrade test check check-django format lock bench scale lighthouse browser nginx clean
+.PHONY: help up backup restore upgrade test check check-beside-types check-django format lock bench scale lighthouse browser nginx clean
 
 help: ## This list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -42,7 +42,11 @@ test: $(VENV)/.development browser nginx ## Run the tests (ARGS="-k name")
 check: $(VENV)/.development ## Lint, types, import contracts, templates, migrations, settings
 	@$(RUN) -m ruff check
 	@$(RUN) -m ruff format --check
-	@$(RUN) -m mypy .
+	@$(RUN) -m mypy . & types=$$!; $(MAKE) --no-print-directory check-beside-types; \
+		beside=$$?; wait $$types && exit $$beside
+
+# What takes no longer than the types, all of it together.
+check-beside-types:
 	@$(VENV)/bin/lint-imports --no-logo
 	@find . -path '*/templates/*.html' -not -path './$(VENV)/*' | xargs $(VENV)/bin/djade --check
 	@$(VENV)/bin/djlint --lint --quiet templates

@@ -1,6 +1,9 @@
 import os
 import re
+import sys
 from collections.abc import Iterator
+from contextlib import suppress
+from importlib import import_module
 from math import inf
 from pathlib import Path
 from typing import Any
@@ -8,7 +11,7 @@ from typing import Any
 import pytest
 from django.conf import settings as django_settings
 from django.db import connection, transaction
-from django.test import TransactionTestCase
+from django.test import TransactionTestCase, override_settings
 from xdist.scheduler import LoadScopeScheduling
 
 from allo import request_id
@@ -16,7 +19,23 @@ from allo.celery import app as celery_app
 from allo.redis_client import redis_client
 from allo.web.worker import broker
 from tests import prepared
-from tests.running import state_folder
+from tests.running import PROJECT, state_folder
+
+# Of this process alone: static files are served from their sources; rate limits are off, as all
+# shoppers of a test share one address; mail makes no files; orders on delivery need no code; and
+# passwords are hashed fast. To set them anew for each test takes longer than many a test.
+PLAIN = {
+    "STORAGES": django_settings.STORAGES
+    | {"staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}},
+    "WHITENOISE_AUTOREFRESH": True,
+    **dict.fromkeys(
+        ("RESERVE_RATE", "API_RATE", "LOGIN_RATE", "PAY_RATE", "FIND_ORDER_RATE", "CODE_RATE"),
+        "off",
+    ),
+    "MAIL_FOLDER": None,
+    "ON_DELIVERY_NEEDS_CODE": False,
+    "PASSWORD_HASHERS": ["django.contrib.auth.hashers.MD5PasswordHasher"],
+}
 
 
 def pytest_sessionstart() -> None:
@@ -37,7 +56,31 @@ def pytest_sessionstart() -> None:
     os.environ["RESERVATION_MAX_SHARE"] = "0"
     django_settings.RESERVATION_COOL_DOWN_MINUTES = []
     os.environ["RESERVATION_COOL_DOWN_MINUTES"] = "off"
+    override_settings(**PLAIN).enable()
     _part_from_other_tests(os.environ.get("PYTEST_XDIST_WORKER", "gw0"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection(session: pytest.Session) -> Iterator[None]:
+    """Lets pytest keep what it makes of a module's asserts, whatever the environment says of other
+    modules. Each process of a whole run takes its share of that before it collects; otherwise all
+    would do all of it."""
+    keeps, sys.dont_write_bytecode = sys.dont_write_bytecode, False
+    try:
+        for file in _share_of(session.config):
+            with suppress(Exception, pytest.skip.Exception):  # told when it is collected
+                import_module(".".join(file.relative_to(PROJECT).with_suffix("").parts))
+        return (yield)
+    finally:
+        sys.dont_write_bytecode = keeps
+
+
+def _share_of(config: pytest.Config) -> list[Path]:
+    worker: dict[str, Any] = getattr(config, "workerinput", {})
+    if not worker or config.args != config.getini("testpaths"):
+        return []
+    files = sorted((PROJECT / "tests").rglob("test_*.py"))
+    return files[int(worker["workerid"][2:]) :: worker["workercount"]]
 
 
 def pytest_configure() -> None:
@@ -154,19 +197,8 @@ def module_db(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def _nothing_collected_and_nobody_counted(settings: Any) -> None:
-    """Static files are served from their sources; rate limits are off, as all shoppers of a test
-    share one address; mail makes no files; orders on delivery need no code; and passwords are
-    hashed fast."""
-    plain = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
-    settings.STORAGES = settings.STORAGES | {"staticfiles": plain}
-    settings.WHITENOISE_AUTOREFRESH = True
-    settings.RESERVE_RATE = settings.API_RATE = settings.LOGIN_RATE = "off"
-    settings.PAY_RATE = settings.FIND_ORDER_RATE = settings.CODE_RATE = "off"
-    settings.MAIL_FOLDER = None
-    settings.ON_DELIVERY_NEEDS_CODE = False
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-    # Each test has its own rows, so cached ones of the previous test are wrong.
+def _no_row_is_kept_of_the_last_test() -> None:
+    """Each test has its own rows, so cached ones are wrong."""
     from inventory.shelves import forget  # noqa: PLC0415 - not before Django is set up
 
     forget()

@@ -1,3 +1,4 @@
+import gc
 from importlib import import_module
 
 from django.contrib.admin.apps import AdminConfig
@@ -14,3 +15,6 @@ class StaffConfig(AdminConfig):
         import_module("allo.staff.deliveries")
         # Loads the shop's Celery application, so that tasks queued by the admin reach its broker.
         import_module("allo.celery")
+        # The settings have turned it off. What is loaded by now needs no look any more.
+        gc.freeze()
+        gc.enable()

@@ -93,6 +93,8 @@ def open_reserve(page: Page, shelf: Shelf) -> Locator:
     page.get_by_role("link", name="Reserve", exact=True).click()
     form = page.locator("#reserve-form")
     expect(form).to_be_visible()
+    # htmx marks what it swapped in until the part sends by it.
+    expect(page.locator(".htmx-added")).to_have_count(0)
     return form
 
 
@@ -107,6 +109,8 @@ def hold(page: Page, shelf: Shelf, quantity: int = 1) -> str:
     choose(form, shelf, quantity)
     form.get_by_role("button", name="Reserve", exact=True).click()
     expect(heading(page, f"{shelf.product} is held for you")).to_be_visible()
+    # Its heading is there before its scripts are.
+    page.wait_for_load_state()
     return page.url
 
 

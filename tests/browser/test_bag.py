@@ -39,6 +39,7 @@ def test_the_total_follows_what_is_ticked_and_only_that_is_ordered(
     hold(page, other)
     page.get_by_role("link", name="Pay for all together").click()
     expect(heading(page, "Your bag")).to_be_visible()
+    page.wait_for_load_state()
     both = total(page)
     tax = page.locator(".receipt-tax [data-sum]")
     tax.evaluate("it => { it.dataset.shipping = 9900 }")

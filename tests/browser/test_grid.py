@@ -158,7 +158,8 @@ def test_results_that_are_awaited_are_dimmed(new_context: NewContext) -> None:
     held: list[Route] = []
     # Playwright accepts only functions written in Python.
     page.route("**/?colour=*", lambda route: held.append(route))  # noqa: PLW0108
-    page.get_by_label("Colour").select_option("blue")
+    with page.expect_request("**/?colour=*"):
+        page.get_by_label("Colour").select_option("blue")
     expect(page.locator("#results")).to_have_css("opacity", "0.5")
     held[0].continue_()
     expect(page).to_have_url(re.compile("colour=blue"))

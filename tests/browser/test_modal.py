@@ -88,6 +88,7 @@ def test_all_the_way_by_keyboard_alone(page: Page, shelf: Shelf) -> None:
     tab_to(page, reserve)
     page.keyboard.press("Enter")
     expect(heading(page, f"{shelf.product} is held for you")).to_be_visible()
+    page.wait_for_load_state()
     for label, text in (
         ("Name", "Asha Rao"), ("E-mail", "asha@example.org"), ("Telephone", "98450 12345"),
         ("Address", "12 MG Road"), ("Town or city", "Bengaluru"), ("State", "Karn"),

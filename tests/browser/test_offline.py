@@ -51,6 +51,7 @@ def test_what_is_pressed_without_a_network_is_kept_and_done_once_with_one(
     expect(heading(page, f"{shelf.product} is held for you")).to_be_visible()
     assert units(shop, shelf) == (shelf.units, 2)
 
+    page.wait_for_load_state()
     page.context.set_offline(True)
     type_buyer(page)
     pay_button(page).click()
@@ -117,6 +118,7 @@ def test_a_form_that_the_browser_sends_waits_for_the_network_too(page: Page, sho
     page.get_by_role("dialog").get_by_role("button").click()
     again = page.get_by_role("button", name="Reserve 1 again")
     expect(again).to_be_visible()
+    page.wait_for_load_state()
     page.context.set_offline(True)
     again.click()
     expect(notice(page)).to_be_visible()

@@ -192,6 +192,7 @@ def test_a_manager_makes_previews_and_publishes_a_product(
     staff.locator("#id_image").set_input_files(picture(tmp_path))
     staff.get_by_role("button", name="Save and continue editing").click()
     expect(staff.get_by_role("status")).to_contain_text("was added")
+    staff.wait_for_load_state()
     editing = staff.url
     further = staff.locator("#id_further")
     further.set_input_files([picture(tmp_path)] * 11)
