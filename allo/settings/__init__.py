@@ -4,12 +4,6 @@
 `make up` are found through the file it leaves in the state folder.
 """
 
-import gc
-
-# What a start loads stays, and to look through it for garbage again and again would take a fifth of
-# the start. `allo.staff.apps`, the last to load anything, turns this on again.
-gc.disable()
-
 from allo.settings.clock import *
 from allo.settings.database import *
 from allo.settings.environment import *

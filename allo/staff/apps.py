@@ -15,6 +15,6 @@ class StaffConfig(AdminConfig):
         import_module("allo.staff.deliveries")
         # Loads the shop's Celery application, so that tasks queued by the admin reach its broker.
         import_module("allo.celery")
-        # The settings have turned it off. What is loaded by now needs no look any more.
+        # `allo.apps` has turned it off. What is loaded by now needs no look any more.
         gc.freeze()
         gc.enable()
