@@ -27,7 +27,7 @@ from catalog.models import Product
 from catalog.slugs import follow_renames
 from inventory.models import Inventory
 from reservations import refusals, services
-from reservations.admission import Door
+from reservations.admission import Entrance
 from reservations.availability import with_stock_and_lapse
 from reservations.engine.commands import Holder
 from reservations.engine.idempotency import Reply
@@ -64,7 +64,7 @@ def _differs(request: Request) -> bool:
 @shared(Sharing(targets=(DIALOG,), parts_only=True), unless=_differs)
 def reserve(request: Request, slug: str) -> HttpResponse:
     product = product_of(slug)
-    entrance = room.door_of(request, product.pk, product.opens_at)
+    entrance = room.entrance_of(request, product.pk, product.opens_at)
     if request.method != "POST":
         return _shown(request, product, entrance)
     key_of(request)
@@ -120,21 +120,21 @@ def reservations(request: HttpRequest) -> HttpResponse:
     return render(request, "reservations/list.html", context)
 
 
-def _shown(request: Request, product: Product, entrance: Door | None) -> HttpResponse:
+def _shown(request: Request, product: Product, entrance: Entrance | None) -> HttpResponse:
     form = _form(request, product, initial=request.GET.dict())
-    if entrance and entrance.knock() and not form.holds:
-        return room_pages.door(request, product)
+    if entrance and entrance.look_up() and not form.holds:
+        return room_pages.entrance_page(request, product)
     return _page(request, product, form, entrance=entrance)
 
 
 def _held(
-    request: Request, product: Product, form: ReserveForm, holder: Holder, entrance: Door | None
+    request: Request, product: Product, form: ReserveForm, holder: Holder, entrance: Entrance | None
 ) -> HttpResponse:
     try:
         answer = _hold(request, product, form, holder, entrance)
     except WaitingRoom as shut:
         refusal = refusals.refusal(refusals.answer(shut))
-        return room_pages.door(request, product, refusal, refusals.CONFLICT)
+        return room_pages.entrance_page(request, product, refusal, refusals.CONFLICT)
     if answer.status != refusals.DONE:
         return replayed(_refused(request, product, form, answer, entrance), answer.replayed)
     response = go_to(request, answer.body)
@@ -147,7 +147,7 @@ def _hold(
     product: Product,
     form: ReserveForm,
     holder: Holder,
-    entrance: Door | None,
+    entrance: Entrance | None,
 ) -> Reply:
     """Raises `WaitingRoom`."""
     if not form.stock:
@@ -157,13 +157,13 @@ def _hold(
     asked = {"product": product.pk, **form.cleaned_data}
     once = once_for(request, holder.name, "reservations:reserve", asked)
     if entrance:
-        entrance.admit(once)
+        entrance.check(once)
     rows = tuple(row.pk for row in ([form.row] if form.row else form.stock))
     quantity = form.cleaned_data["quantity"]
     with pressure.timing():
         answer = reply(services.reserve_in, once, rows=rows, quantity=quantity, holder=holder)
     if entrance and answer.status == refusals.DONE and not answer.replayed:
-        entrance.passed(quantity)
+        entrance.use_ticket(quantity)
     return answer
 
 
@@ -185,7 +185,7 @@ def _change(request: HttpRequest, form: ReserveForm, row: Inventory, seen: int) 
 
 
 def _refused(
-    request: Request, product: Product, form: ReserveForm, answer: Reply, entrance: Door | None
+    request: Request, product: Product, form: ReserveForm, answer: Reply, entrance: Entrance | None
 ) -> HttpResponse:
     """The form again, filled in with what is left, so that one click reserves it."""
     if answer.status == refusals.BUSY and not wants_part(request):
@@ -230,7 +230,7 @@ def _page(
     refusal: Refusal | None = None,
     status: int = 200,
     *,
-    entrance: Door | None = None,
+    entrance: Entrance | None = None,
 ) -> HttpResponse:
     context = {
         "product": product,

@@ -18,7 +18,7 @@ from reservations.exceptions import ReservationError
 from reservations.list_exceptions import ListClosed
 from reservations.models import ListClosure, Reservation, WaitingEntry, WaitingEntryQuerySet
 from reservations.staff.forms import ReasonForm
-from reservations.waiting import services
+from reservations.waiting import rules, services
 
 # The longest lists.
 MOST_SHOWN = 50
@@ -98,7 +98,7 @@ class ListClosureAdmin(ReadOnlyAdmin[ListClosure]):
         product = self._product(request)
         if request.method != "POST":
             return self._question(request, "reopen", product)
-        if closure := services.closure_of(product.pk):
+        if closure := rules.closure_of(product.pk):
             services.reopen(product_id=product.pk, by=_person(request))
             self.log_change(request, closure, f"Reopened the list of {product}")
         messages.success(request, f"Reopened the list of {product}.")
