@@ -46,7 +46,7 @@ DETAILS = {
 @dataclass(frozen=True, slots=True)
 class Refusal:
     """What a page shows of a refusal: the reason, the units that are left, the reservation it is
-    about if the request named several, and the seconds after which it is worth to try again."""
+    about if the request named several, and after how many seconds to try again."""
 
     code: str
     detail: str
@@ -91,7 +91,8 @@ def not_let_in() -> Refusal:
 
 
 def not_known() -> Refusal:
-    """Without a cookie a double click would come from two holders, and hold twice."""
+    """The browser sent no cookie. Without one a double click would come from two holders, and hold
+    twice."""
     return Refusal(
         "not_known",
         "The cookie that identifies your browser was missing. It is set now. Nothing is held yet.",

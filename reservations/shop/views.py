@@ -50,8 +50,8 @@ from reservations.shop.published import product_of, published
 
 
 def _differs(request: Request) -> bool:
-    """Whether the form to reserve is not the one that all see who hold nothing, or has to be as
-    fresh as the event that it follows."""
+    """Whether the response cannot be the shared form of all who hold nothing: this shopper holds
+    something, sent the form, or an event caused the request and it must be as fresh as that."""
     refreshes = wants_part(request) and request.htmx.target != DIALOG
     asks = request.method == "POST" or bool(request.GET)
     return asks or refreshes or room.has_ticket(request) or bool(holders.live_holds(request))
@@ -168,8 +168,8 @@ def _hold(
 
 
 def _change(request: HttpRequest, form: ReserveForm, row: Inventory, seen: int) -> Reply:
-    """Changes the hold on the row to the requested quantity, if it still has the one the form
-    showed."""
+    """Changes the hold on the row to the requested quantity, if it still has the quantity that the
+    form showed."""
     held = next((hold for hold in holders.live_holds(request) if hold.inventory_id == row.pk), None)
     if held is None:
         return refusals.answer(QuantityChanged(0))

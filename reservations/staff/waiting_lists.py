@@ -1,4 +1,4 @@
-"""The waiting lists there are, and closing one with a reason."""
+"""The waiting lists, and the page that closes one with a reason."""
 
 from typing import Any, NamedTuple
 
@@ -20,10 +20,10 @@ from reservations.models import ListClosure, Reservation, WaitingEntry, WaitingE
 from reservations.staff.forms import ReasonForm
 from reservations.waiting import rules, services
 
-# The longest lists.
+# At most so many: the longest.
 MOST_SHOWN = 50
 
-# A product: its primary key and its name.
+# A product's primary key and name.
 Key = tuple[int, str]
 
 
@@ -38,8 +38,8 @@ class CloseForm(ReasonForm):
 
 
 class Listed(NamedTuple):
-    """A product with those who wait for it, or with a closed list. `act` is the address of the page
-    that closes or reopens it; "" for those who may not."""
+    """A product with people who wait for it, or with a closed list. `act` is the address of the
+    page that closes or reopens it; "" for those who may not."""
 
     product: str
     waiting: int
@@ -51,8 +51,8 @@ class Listed(NamedTuple):
 
 @admin.register(ListClosure)
 class ListClosureAdmin(ReadOnlyAdmin[ListClosure]):
-    """The lists that were closed, and above them those there are now. Whoever may see who waits may
-    see it."""
+    """Lists that were closed, and above them the lists of now. Visible to all who may see who
+    waits."""
 
     change_list_template = "admin/reservations/listclosure/change_list.html"
     list_display = ("created_at", "product", "actor", "reason", "reopened_at", "reopened_by")
@@ -119,7 +119,7 @@ class ListClosureAdmin(ReadOnlyAdmin[ListClosure]):
         )
 
     def _product(self, request: HttpRequest) -> Product:
-        """The one that the question's form names, or else the address."""
+        """The product that the question's form names, or else the one in the address."""
         if not _may_close(request):
             raise PermissionDenied
         named = request.POST.get("id") or request.GET.get("id", "")
