@@ -77,7 +77,7 @@ def _due() -> Due:
 
 
 def _expire_in_turn(row: int, batch: int, run: Sweep) -> None:
-    """Waits for the row: a popular one is hardly ever found unlocked, but waiting for its lock takes
+    """Waits for the row: a popular one is hardly ever found unlocked, but waiting for it takes
     only moments."""
     try:
         while due := _due().filter(inventory=row)[:batch]:
