@@ -85,7 +85,7 @@ def rate_limited(seconds: int) -> Refusal:
 def not_let_in() -> Refusal:
     return Refusal(
         "not_let_in",
-        "What leads here works once, for two minutes, and only in the browser that waited. Take a"
+        "This link works once, for two minutes, and only in the browser that waited. Take a"
         " place, or go back to the one you have.",
     )
 
