@@ -134,8 +134,7 @@ OF_ORDER = (
         fact="NOT EXISTS (SELECT FROM checkout_orderline"
         " WHERE order_id = NEW.id AND shipped_at IS NOT NULL)",
     ),
-    # Later it can only be erased: when nobody needs it to send something any more, or the order is
-    # old.
+    # Later it is only erased: when nothing has to be sent to it any more, or the order is old.
     Refuse(
         name="buyer_of_an_order_is_kept",
         operation=UpdateOf(*BUYER),

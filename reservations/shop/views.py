@@ -72,12 +72,20 @@ def reserve(request: Request, slug: str) -> HttpResponse:
     if wait := seconds_to_wait(settings.RESERVE_RATE, "reserve", network, beside=entrance):
         return _slow_down(request, product, wait)
     form = _form(request, product, data=request.POST)
-    if not form.is_valid():
-        return _page(request, product, form, status=422)
     holder = holders.holder_for(request)
-    if holder is None:
-        return _page(request, product, form, refusals.not_known(), status=422)
-    return _held(request, product, form, holder, entrance)
+    if not form.is_valid() or holder is None:
+        refusal = refusals.not_known() if form.is_valid() else None
+        return _page(request, product, form, refusal, status=422)
+    try:
+        answer = _hold(request, product, form, holder, entrance)
+    except WaitingRoom as closed:
+        refusal = refusals.refusal(refusals.answer(closed))
+        return room_pages.entrance_page(request, product, refusal, refusals.CONFLICT)
+    if answer.status != refusals.DONE:
+        return replayed(_refused(request, product, form, answer, entrance), answer.replayed)
+    response = go_to(request, answer.body)
+    room.forget_place(response, request, product.pk)
+    return replayed(response, answer.replayed)
 
 
 @require_safe
@@ -125,21 +133,6 @@ def _shown(request: Request, product: Product, entrance: Entrance | None) -> Htt
     if entrance and entrance.look_up() and not form.holds:
         return room_pages.entrance_page(request, product)
     return _page(request, product, form, entrance=entrance)
-
-
-def _held(
-    request: Request, product: Product, form: ReserveForm, holder: Holder, entrance: Entrance | None
-) -> HttpResponse:
-    try:
-        answer = _hold(request, product, form, holder, entrance)
-    except WaitingRoom as shut:
-        refusal = refusals.refusal(refusals.answer(shut))
-        return room_pages.entrance_page(request, product, refusal, refusals.CONFLICT)
-    if answer.status != refusals.DONE:
-        return replayed(_refused(request, product, form, answer, entrance), answer.replayed)
-    response = go_to(request, answer.body)
-    room.forget_place(response, request, product.pk)
-    return replayed(response, answer.replayed)
 
 
 def _hold(

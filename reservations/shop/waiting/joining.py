@@ -62,10 +62,6 @@ def join(request: Request, slug: str) -> HttpResponse:
     form = _form(request, product, request.POST)
     if not form.is_valid():
         return _page(request, product, form, status=422)
-    return _answer(request, product, form)
-
-
-def _answer(request: Request, product: Product, form: JoinForm) -> HttpResponse:
     asked = {
         "product_id": product.pk,
         "network": client_network(request),

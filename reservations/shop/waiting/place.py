@@ -103,7 +103,10 @@ def _done(request: Request, entry_id: UUID, act: Callable[[WaitingEntry], object
     except ENDED:
         pass  # the page says what became of it
     except ReservationError as refusal:
-        return _refused(request, entry, refusal)
+        answer = refusals.answer(refusal)
+        if answer.status == refusals.BUSY:
+            return busy(request, refusal.code)
+        return _page(request, entry, refusals.refusal(answer), status=answer.status)
     return SeeOther(links.path_to(entry))
 
 
@@ -125,13 +128,6 @@ def _end(entry: WaitingEntry) -> None:
 def _decline(entry: WaitingEntry) -> None:
     if entry.offer_id:
         release(reservation_id=entry.offer_id)
-
-
-def _refused(request: Request, entry: WaitingEntry, refusal: ReservationError) -> HttpResponse:
-    answer = refusals.answer(refusal)
-    if answer.status == refusals.BUSY:
-        return busy(request, refusal.code)
-    return _page(request, entry, refusals.refusal(answer), status=answer.status)
 
 
 def _page(
