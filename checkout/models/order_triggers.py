@@ -1,5 +1,4 @@
-"""What the database enforces for orders, their lines and events, whatever program writes to
-them."""
+"""What the database enforces for orders, their lines and events, whoever writes to them."""
 
 # mypy: allow-untyped-calls
 # pgtrigger is only partly typed.

@@ -13,7 +13,7 @@ from allo.outbox.addresses import LONGEST
 from allo.postgresql.triggers import Refuse, RefuseUnless
 from catalog.models import Product
 from inventory.models import Warehouse
-from reservations.models.reservation import Reservation
+from reservations.models.reservation import OF_LIST, Reservation
 
 # On the list: the address is confirmed, there is no offer yet, and it has not ended.
 OPEN = Q(confirmed_at__isnull=False, offer__isnull=True, ended_at__isnull=True)
@@ -211,7 +211,7 @@ class WaitingEntry(models.Model):
     @property
     def holder(self) -> str:
         """Of its offer."""
-        return f"list:{self.pk}"
+        return f"{OF_LIST}{self.pk}"
 
     @property
     def is_open(self) -> bool:

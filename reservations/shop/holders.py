@@ -100,7 +100,8 @@ def _entries_of(request: HttpRequest) -> list[str]:
     """The holders of offers to this shopper, the latest entries first."""
     known = vars(request)
     if "entry_holders" not in known:
-        opened = [f"list:{pk}" for pk in reversed(request.session.get(OPENED_ENTRIES, []))]
+        last_first = reversed(request.session.get(OPENED_ENTRIES, []))
+        opened = [WaitingEntry(pk=pk).holder for pk in last_first]
         address = address_key_of(request)
         known["entry_holders"] = opened + [
             entry.holder for entry in (_last_entries(address) if address else ())

@@ -16,7 +16,13 @@ from allo.web.parts import SeeOther
 from catalog.models import Product
 from reservations.exceptions import ReservationError
 from reservations.list_exceptions import ListClosed
-from reservations.models import ListClosure, Reservation, WaitingEntry, WaitingEntryQuerySet
+from reservations.models import (
+    OF_LIST,
+    ListClosure,
+    Reservation,
+    WaitingEntry,
+    WaitingEntryQuerySet,
+)
 from reservations.staff.forms import ReasonForm
 from reservations.waiting import rules, services
 
@@ -133,7 +139,7 @@ class ListClosureAdmin(ReadOnlyAdmin[ListClosure]):
         closed = {(closure.product_id, closure.product.name): closure for closure in closures}
         waiting = counted(WaitingEntry.objects.open())
         # By the few reservations that are pending, as entries grow with each day.
-        pending = Reservation.objects.pending().filter(holder__startswith="list:").order_by()
+        pending = Reservation.objects.pending().filter(holder__startswith=OF_LIST).order_by()
         offered = counted(WaitingEntry.objects.filter(offer__in=pending))
         return [
             self._listed(request, key, waiting.get(key, 0), offered.get(key, 0), closed.get(key))
