@@ -1,4 +1,4 @@
-"""What products are filtered by besides their category, by their names in addresses."""
+"""The values of the filters besides the category, with their names in addresses."""
 
 COLOURS = {
     "white": "White",
@@ -16,7 +16,7 @@ COLOURS = {
     "clear": "Clear",
     "multicolour": "Multicolour",
 }
-# The database finds them in the words of `Product.material`, by `catalog_materials`.
+# The database looks for them in the words of `Product.material`, by `catalog_materials`.
 MATERIALS = {
     "wood": "Wood",
     "cane": "Cane and bamboo",
@@ -34,7 +34,7 @@ MATERIALS = {
     "leather": "Leather",
     "wax": "Wax",
 }
-# In paise, the upper bound excluded; each as in the address, in rupees.
+# From (included) to (excluded), in paise. In an address a range is written in rupees.
 PRICES: dict[str, tuple[str, int, int]] = {
     "-2000": ("Under ₹\N{NO-BREAK SPACE}2,000", 0, 200_000),
     "2000-5000": ("₹\N{NO-BREAK SPACE}2,000 to 5,000", 200_000, 500_000),

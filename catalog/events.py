@@ -1,10 +1,10 @@
-"""What pages that show a product hear."""
+"""What pages that show products are told."""
 
 from collections.abc import Iterable
 
 from allo.live import publish
 
-# Of the names and addresses of all categories: each list names them.
+# Tells of the names and addresses of all categories, which every list shows.
 CATEGORIES = "categories:all"
 
 
@@ -13,11 +13,11 @@ def product_topic(product_id: int) -> str:
 
 
 def publish_pages(products: Iterable[int]) -> None:
-    """What pages say of these products has changed, or whether they have any. Call it after the
-    commit."""
+    """Tells the pages of these products that their words have changed, or that a product was
+    published or withdrawn. Call it after the commit."""
     publish(*map(product_topic, products))
 
 
 def publish_categories() -> None:
-    """A category has another name or address. Call it after the commit."""
+    """Tells all lists that a category has another name or address. Call it after the commit."""
     publish(CATEGORIES)

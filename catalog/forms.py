@@ -56,8 +56,8 @@ class GridForm(forms.Form):
         return _as_begun(search.read(words), self.data.get("after", "")) if words else None
 
     def conditions(self) -> dict[str, Q]:
-        """What each filter that is set wants of a product, by its name; whether there are any in
-        stock is known above."""
+        """The condition of each filter that is set, by its name. `in_stock` is not among them, as
+        the app above knows about stock."""
         typed = self.cleaned_data
         wanted = {}
         if slug := typed["category"]:
@@ -72,17 +72,18 @@ class GridForm(forms.Form):
         return wanted
 
     def searched(self, products: ProductQuerySet) -> ProductQuerySet:
-        """Those that the search finds, whatever the filters."""
+        """Those that the search finds, before any filter."""
         return products.matching(self.search) if self.search else products
 
     @property
     def order(self) -> tuple[str, ...]:
-        """A search is sorted by best match, unless another order is set."""
+        """A search without another order is sorted by best match."""
         sort = self.cleaned_data["sort"] or "featured"
         return BEST_MATCH if self.search and sort == "featured" else SORTS[sort][1]
 
 
 def _as_begun(found: search.Search, after: str) -> search.Search:
-    """Sorted by match or not as in the earlier parts of the list, however many match by now."""
+    """The order that the earlier parts of the list had, by best match or not, however many products
+    match now."""
     first, _, relevance = after.rpartition("~")
     return replace(found, ranked=relevance != str(UNRANKED)) if first else found

@@ -1,4 +1,4 @@
-"""Openings: the moment from which a product can be held, in words and as a calendar's entry."""
+"""Openings: the moment from which a product can be reserved, in words and as a calendar entry."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -8,7 +8,7 @@ from catalog.models import Product
 
 MEDIA_TYPE = "text/calendar; charset=utf-8"
 LASTS = timedelta(minutes=15)
-# RFC 5545: octets of a line, without its end.
+# RFC 5545: the most octets in a line, without its end.
 LONGEST = 75
 
 
@@ -60,7 +60,7 @@ def _escaped(text: str) -> str:
 
 
 def _folded(line: str) -> str:
-    """Never within a character, though the limit counts octets."""
+    """Lines are never folded within a character, though the limit counts octets."""
     parts, room = [""], LONGEST
     for character in line:
         if len((parts[-1] + character).encode()) > room:

@@ -22,7 +22,7 @@ MICROSECOND = timedelta(microseconds=1)
 
 
 class NoSuchPart(ValueError):
-    """The address is not that of a part."""
+    """The address does not name a part."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,8 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """The keys of the rows to show, the number of the last part, and the index where it begins."""
+    """The keys of the rows to show, the number of the last part, and the position of the first
+    row."""
 
     keys: list[int]
     number: int
@@ -57,8 +58,8 @@ def place(number: str, after: str, order: Sequence[str]) -> Place:
 
 
 def part(rows: QuerySet[Any], order: Sequence[str], place: Place, *, whole: bool) -> Part:
-    """The part at this place; the last field of `order` has to be unique. A `whole` page also has
-    all earlier parts, so that a reload shows the list as it had grown."""
+    """The part at this place; the last field of `order` has to be unique. A `whole` page also
+    contains all earlier parts, so that a reload shows the list as long as it had grown."""
     start, its_rows = _beginning(rows, order, place, whole=whole)
     found = list(its_rows.order_by(*order).values_list("pk", *_fields(order))[: start + SIZE + 1])
     shown = found[: start + SIZE]
@@ -92,7 +93,7 @@ def counted(rows: QuerySet[Any], most: int) -> int:
 
 
 def _behind(order: Sequence[str], values: Sequence[Any]) -> Q:
-    """The condition of rows after the one with these values."""
+    """The condition for rows after the one with these values."""
     condition, same = Q(), Q()
     for field, name, value in zip(_fields(order), order, values, strict=True):
         after = "lt" if name.startswith("-") else "gt"
@@ -106,7 +107,7 @@ def _fields(order: Sequence[str]) -> list[str]:
 
 
 def _written(values: Sequence[Any]) -> str:
-    """42~7~…, reversed: a name may contain "~", so it comes last."""
+    """As 42~7~…, with the values in reverse order: a name comes last, since it may contain "~"."""
     texts = [
         str((value - EPOCH) // MICROSECOND) if isinstance(value, datetime) else str(value)
         for value in reversed(values)

@@ -1,4 +1,4 @@
-"""Staff's pages of pictures: a product's own, and the further ones."""
+"""The admin's pages of pictures: a product's own, and further ones."""
 
 from functools import partial
 from typing import Any
@@ -24,15 +24,16 @@ CHANGE = "catalog.change_product"
 
 
 def save_picture(row: Pictured, before: tuple[str, list[int] | None] | None) -> None:
-    """After a row was saved with a new picture: queues its sizes, and retires the one before."""
-    # If it cannot be queued, the clock's next run makes the sizes.
+    """After a row was saved with a new picture: queues the making of its sizes, and retires the old
+    one."""
+    # If it cannot be queued, the next run of the clock makes the sizes.
     transaction.on_commit(partial(ask, make_sizes))
     if before and before[0] != row.image.name:
         pictures.retire(*before)
 
 
 def add_further(product: Product, files: list[Any]) -> None:
-    """Adds these pictures behind those that there are."""
+    """Adds these pictures after the existing ones."""
     last = product.pictures.aggregate(last=Max("position", default=0))["last"]
     for place, file in enumerate(files, start=last + 1):
         alt = f"{product.name}: picture {place + 1}"
@@ -42,7 +43,7 @@ def add_further(product: Product, files: list[Any]) -> None:
 
 
 def thumbnails(product: Product) -> SafeString:
-    """Each picture of the product in its order; a further one leads to its page."""
+    """All pictures of the product, in order; a further one links to its page."""
     own = format_html('<li><img src="{}" width="80" height="100" alt=""></li>', product.url_at(160))
     further = (
         (reverse("admin:catalog_productpicture_change", args=[row.pk]), row.url_at(160), row.alt)
@@ -53,13 +54,13 @@ def thumbnails(product: Product) -> SafeString:
 
 
 def show_first(row: ProductPicture) -> None:
-    """The product's own picture and this one change places."""
+    """Swaps this picture with the product's own."""
     shown = tuple(field.name for field in Pictured._meta.get_fields())
     products, further = (
         Product.objects.filter(pk=row.product_id),
         ProductPicture.objects.filter(pk=row.pk),
     )
-    # Another picture may be on its way to the first place too.
+    # Another picture may be moved to the first place at the same moment.
     before = products.select_for_update(no_key=True).values(*shown).get()
     products.update(**further.values(*shown).get())
     further.update(**before)

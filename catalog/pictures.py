@@ -31,7 +31,7 @@ logger = logging.getLogger(__name__)
 
 
 class PictureError(Exception):
-    """Why a file is refused as a picture, in words for the person who sent it."""
+    """Why a file is refused as a picture, in words for the person who uploaded it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class Picture:
 
 
 def limits(size: int) -> Limits:
-    """For 5 kB at most a second and 100 MB, with the interpreter; a megabyte may have as many
+    """For at most 5 kB a second and 100 MB, with the interpreter; one megabyte may contain as many
     pixels as are allowed at all."""
     share = size / MEGABYTE
     return Limits(

@@ -12,14 +12,14 @@ from catalog.models import Product
 from catalog.slugs import refuse_used
 
 MOST_AT_ONCE = 10
-# static/js/upload.js refuses what is larger before it is sent.
+# static/js/upload.js refuses a larger file before it is sent.
 TAKEN = {"accept": "image/jpeg,image/png,image/webp", "data-megabytes": MOST_MEGABYTES}
 
 
 class PictureField(forms.FileField):
     """Re-encodes an uploaded picture; see `catalog.pictures`."""
 
-    # What it has now is shown above it, without Django's link to the file.
+    # The present picture is shown above the field, without Django's link to the file.
     widget = forms.FileInput
 
     def __init__(self, **kwargs: Any) -> None:
@@ -48,12 +48,12 @@ class Several(forms.FileInput):
     allow_multiple_selected = True
 
     def value_from_datadict(self, data: Any, files: Any, name: str) -> Any:
-        """None if none was chosen, as for one file."""
+        """None if no file was chosen, as for a single file."""
         return super().value_from_datadict(data, files, name) or None
 
 
 class PicturesField(forms.FileField):
-    """Several pictures at once: all of them, or none, with the reason for each that is refused."""
+    """Several pictures at once. If one is refused all are, with the reason for each."""
 
     widget = Several
 

@@ -44,7 +44,7 @@ SPACES = {"RGB ": "RGB", "GRAY": "L", "CMYK": "CMYK"}
 
 
 class Refused(Exception):
-    """Why a file is refused as a picture, in words for the person who sent it."""
+    """Why a file is refused as a picture, in words for the person who uploaded it."""
 
 
 def redraw(file: IO[bytes]) -> Image.Image:

@@ -16,15 +16,16 @@ from django.db import connection
 LONGEST = 100
 # Further words are ignored: nobody searches for more.
 MOST_WORDS = 8
-# In shorter words a changed letter makes another word; longer ones are compared by trigrams only.
+# In shorter words a changed letter usually makes another word; longer ones are compared by trigrams
+# only.
 FOLDED_LENGTHS = range(4, 21)
-# From this trigram similarity on a word replaces the typed one; below it (from 0.3) it is
+# From this trigram similarity on, a word replaces the typed one; from 0.3 to this it is only
 # suggested.
 TAKEN_FOR = 0.4
 SUGGESTED = 3
-# Words of this many products and more are alike common.
+# Counts stop here: words that this many products have are equally common.
 COMMON = 100
-# More products than this are not sorted by how well they match: each would have to be read.
+# If more products than this match, they are not sorted by how well: each would have to be read.
 MOST_RANKED = 5000
 
 # Each word as a tsquery condition, whether a product that may be found has it, and whether more
@@ -90,7 +91,7 @@ NEAR = """
 
 @dataclass(frozen=True, slots=True)
 class Near:
-    """A word of some product, compared with the typed one."""
+    """A word of some product, compared with the typed word."""
 
     typed: str
     word: str
@@ -123,11 +124,12 @@ class Search:
     # Other searches that have results.
     suggestions: tuple[str, ...] = ()
     corrected: str = ""
-    # Whether the best match comes first. If too many products match, all rank alike.
+    # Whether the best match comes first. If too many products match, all have the same rank.
     ranked: bool = True
 
     def query(self, weights: str = "*") -> str:
-        """As a tsquery: `weights` are "*" (beginning so, anywhere), "*A" (in the name), "A"…"""
+        """As a tsquery. `weights` are "*" (anywhere, words that begin so), "*A" (the same, in the
+        name), "A" (the whole word in the name), and so on."""
         return " & ".join(f"({term.replace('*', weights)})" for term in self.terms)
 
 

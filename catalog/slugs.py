@@ -14,7 +14,7 @@ View = Callable[..., HttpResponse]
 
 
 class NoSuchCategory(Http404):
-    """A list of a category that has no such slug now."""
+    """A list was requested for a category that no longer exists under this slug."""
 
     def __init__(self, slug: str) -> None:
         super().__init__("no such category")
@@ -22,8 +22,8 @@ class NoSuchCategory(Http404):
 
 
 def slug_now(slug: str) -> str | None:
-    """The current slug of the product that once had this one; None if there is none, or it is
-    current."""
+    """The current slug of the product that once had this one; None if there is none, or if it is
+    the current one."""
     now = ProductSlug.objects.filter(slug=slug).values_list("product__slug", flat=True).first()
     return None if now == slug else now
 
@@ -74,8 +74,8 @@ def moved(request: HttpRequest, slug: str, now: str) -> HttpResponse:
 
 
 def refuse_used(slug: str, of: Product | Category) -> None:
-    """Refuses a slug that another one once had, since old links with it still lead there. Raises
-    `ValidationError`."""
+    """Raises `ValidationError` for a slug that another product or category once had, as old links
+    with it still lead there."""
     others = type(of).objects.filter(slugs__slug=slug).exclude(pk=of.pk)
     if other := others.exclude(slug=slug).first():
         raise ValidationError(

@@ -1,4 +1,4 @@
-"""Categories and products whose names have words that begin with those typed."""
+"""Categories and products with names in which words begin with what was typed."""
 
 from typing import NamedTuple
 from urllib.parse import urlencode
@@ -8,13 +8,13 @@ from django.urls import reverse
 
 from catalog import search
 
-# In characters: what begins with one letter is no suggestion.
+# In characters. Too many words begin with one letter.
 SHORTEST = 2
 MOST, MOST_CATEGORIES = 8, 3
-# Of a word that more products have, the best are chosen among so many.
+# If more products than this have a word, only so many are read, and the best of them are chosen.
 READ = 200
 
-# The products are read by the index of words, first and alone, as in `catalog.search`.
+# The products are found by the index of words first, by itself, as in `catalog.search`.
 SUGGEST = """
     WITH typed AS MATERIALIZED (
         SELECT string_agg(quote_literal(word) || ':*A', ' & ')::tsquery AS in_name,
@@ -47,7 +47,7 @@ SUGGEST = """
 class Suggestion(NamedTuple):
     name: str
     address: str
-    # Of a product; empty for a category itself.
+    # A product's; empty for a category itself.
     category: str
 
 

@@ -34,7 +34,7 @@ def make_sizes() -> None:
 
 
 def _after_all_others() -> None:
-    """The thread gets what shoppers and the clock leave of the machine; Linux has this for each
+    """Gives the thread only the time that shoppers and the clock leave; Linux can do this for a
     thread."""
     os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
 

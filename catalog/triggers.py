@@ -9,7 +9,7 @@ import pgtrigger
 
 
 def _keeping_slugs(owner: str) -> tuple[Any, ...]:
-    """Of a category or a product: its slugs are kept in the transaction of the change, also for
+    """For a category or a product: its slugs are kept in the transaction of the change, also for
     plain SQL, and deleted with it."""
     kept, its = f"catalog_{owner}slug", f"{owner}_id"
     return (
@@ -31,7 +31,7 @@ def _keeping_slugs(owner: str) -> tuple[Any, ...]:
 
 
 def kept_slugs(owner: str) -> tuple[Any, ...]:
-    """Of the table that keeps them: a slug is neither changed nor forgotten."""
+    """For the table of slugs: a slug is neither changed nor deleted."""
     return (
         pgtrigger.Protect(name="slug_stays_as_it_was", operation=pgtrigger.Update),
         pgtrigger.Trigger(

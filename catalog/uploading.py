@@ -1,4 +1,4 @@
-"""Staff's forms with pictures, which static/js/upload.js sends."""
+"""The admin's forms with pictures, which static/js/upload.js sends."""
 
 from typing import Any, TypeVar
 
@@ -19,12 +19,13 @@ class Uploading(ModelAdmin[Row]):
         js = (Script("js/upload.js", type="module"),)
 
     def _changeform_view(self, request: HttpRequest, *args: Any) -> HttpResponse:
-        # A form that is sent is read in a transaction, and to draw its picture anew takes seconds;
-        # nothing is locked before that is done.
+        # Django reads the form in a transaction, and re-encoding its picture takes seconds: nothing
+        # must be locked before that is done.
         if request.method == "POST":
             timeouts.lift()
         response: HttpResponse = super()._changeform_view(request, *args)  # type: ignore[misc]
         if request.htmx and isinstance(response, HttpResponseRedirectBase):  # type: ignore[attr-defined]
-            # The script goes there itself: its request would use up the message for the next page.
+            # The script opens the next page itself. If its request followed a redirect, that would
+            # use up the message for the page.
             return HttpResponseClientRedirect(response.url)
         return response

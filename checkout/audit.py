@@ -8,9 +8,9 @@ from allo.postgresql.auditing import Finding, audit
 from reservations.clock import audit_runs
 from reservations.models import AuditRun
 
-# What was sold before there were orders has none. Django's own record of the migration that made
-# them is the one moment that every database has, a restored one too. If the migration is not found,
-# all sales are judged, which shows.
+# Sales from before there were orders have none. When that was is known from Django's record of the
+# migration that made orders, which every database has, a restored one too. Without that record all
+# sales are checked, and the old ones reported.
 SINCE = """
     SELECT coalesce(max(applied), '-infinity') FROM django_migrations
     WHERE app = 'checkout' AND name = '0005_orders_and_their_money'
@@ -20,8 +20,8 @@ YOUNG = "now() - make_interval(days => %(days)s) + interval '1 hour'"
 
 # Each returns (row, found, expected) for every row that breaks the invariant.
 CHECKS = {
-    # Only a whole audit compares all sales with all orders.
-    # A merchant's program collects its own money, so what its token sold has no order here.
+    # Only a whole audit compares all sales with all orders. A sale by a merchant's token has no
+    # order, as its program collects its own money.
     "P1": f"""
         SELECT 'reservation ' || held.id, 'sold in ' || count(bought.id) || ' orders', '1'
         FROM reservations_reservation AS held
@@ -79,7 +79,7 @@ CHECKS = {
         SELECT 'refund ' || reference, count(*) || ' of this reference', '1'
         FROM checkout_refund WHERE reference IS NOT NULL GROUP BY reference HAVING count(*) > 1
     """,
-    # An order without an address for mail gets none.
+    # An order whose buyer gave no e-mail address gets no receipt.
     "P7": f"""
         SELECT 'order ' || number, state || ', no receipt', 'a message receipt:' || id
         FROM checkout_order AS bought WHERE paid_at > {YOUNG} AND email <> ''
@@ -90,7 +90,8 @@ CHECKS = {
         LEFT JOIN checkout_order AS bought ON key = 'receipt:' || bought.id
         WHERE left(key, 8) = 'receipt:' AND paid_at IS NULL
     """,  # noqa: S608 - constants
-    # An order that left a final state still has its time. That a decision was changed shows in P2.
+    # A changed state or decision leaves traces: the order still has the time of the final state,
+    # and a changed decision breaks P2.
     "P8": """
         SELECT 'order ' || number, state || ', ' || final || ' at ' || at, final
         FROM checkout_order, LATERAL (VALUES ('dropped', dropped_at), ('delivered', delivered_at),

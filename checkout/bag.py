@@ -1,4 +1,4 @@
-"""The bag: all that a shopper holds, paid for together."""
+"""The bag: all that a shopper holds, to be paid for together."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -38,7 +38,7 @@ from reservations.shop.keys import key_of
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
     """A hold as the bag shows it. `order` is the open order that it is on; `refusal` says why it
-    was not ordered just now."""
+    could not be ordered just now."""
 
     hold: Reservation
     ticked: bool
@@ -77,7 +77,7 @@ def pay(request: Request) -> HttpResponse:
 def _not_yet(
     request: Request, chosen: Sequence[Reservation], form: BuyerForm
 ) -> HttpResponse | None:
-    """Why this form does not order now: too many did, or a code has to be typed."""
+    """Why this form does not order yet: too many attempts, or a code has to be typed first."""
     if wait := limits.to_pay(request):
         refusal = refusals.rate_limited(wait)
         return _again(request, chosen, form, refusal, status=refusals.TOO_MANY)
@@ -99,7 +99,7 @@ def _order(request: Request, chosen: Sequence[Reservation], form: BuyerForm) -> 
 
 
 def _chosen(request: Request) -> list[Reservation]:
-    """Raises `Http404` for what is not this shopper's."""
+    """The holds that the form chose. Raises `Http404` if one of them is not this shopper's."""
     try:
         ticked = {UUID(name) for name in request.POST.getlist("hold")}
     except ValueError:
@@ -116,7 +116,7 @@ def _again(
     status: int = 422,
     asked: proving.Asked | None = None,
 ) -> HttpResponse:
-    """The bag with what was typed and ticked. What has ended meanwhile stays in sight."""
+    """The bag, with what was typed and ticked. Holds that ended meanwhile are still shown."""
     look_again(request)
     holds = live_holds(request)
     live = {hold.pk for hold in holds}
@@ -194,6 +194,6 @@ def _open_orders(holds: Sequence[Reservation]) -> dict[UUID, Order]:
 
 
 def _seen(holds: Sequence[Reservation]) -> str:
-    """A hash of what the page shows, by which polling detects a change."""
+    """A hash of what the page shows, by which its polling detects a change."""
     state = [(hold.pk, hold.quantity, hold.expires_at, hold.paying_since) for hold in holds]
     return sha256(str(state).encode()).hexdigest()[:16]

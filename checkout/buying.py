@@ -1,4 +1,4 @@
-"""What the pages show on which one orders: the buyer's form, and what it comes to."""
+"""What the pages show on which a shopper orders: the buyer's form, and the amounts."""
 
 import re
 from collections.abc import Sequence
@@ -23,8 +23,8 @@ def form_context(
     holds: Sequence[Reservation],
     ticked: Sequence[Reservation] | None = None,
 ) -> dict[str, Any]:
-    """`ticked` are those of them that are to be ordered. Without a form it is filled in with what
-    was typed before."""
+    """`ticked` are the holds that are to be ordered. Without a form, it is filled in with what was
+    typed before."""
     saved = list(addresses.of(request))
     form = form or BuyerForm(initial=_initial(request, contacts.for_page_of(holds[0]), saved))
     names = sorted({hold.inventory.warehouse.name for hold in holds})
@@ -44,8 +44,8 @@ def form_context(
 def _initial(
     request: HttpRequest, contact: Contact | None, saved: Sequence[Address]
 ) -> dict[str, str]:
-    """What was typed before, else what the account knows; an address that the shopper chose
-    replaces both. Most have it sent."""
+    """What was typed before, or else what the account has; an address that the shopper chose
+    replaces both. Delivery is the default."""
     typed = {field: getattr(contact, field) for field in contacts.FIELDS} if contact else {}
     chosen = [row for row in saved if str(row.pk) == request.GET.get("address")]
     if not contact and request.user.is_authenticated:
@@ -57,8 +57,8 @@ def _initial(
 
 
 def remember(request: HttpRequest, form: BuyerForm) -> None:
-    """Saves the address that was bought with, if the buyer ticked that. A full address book is no
-    reason to stop a sale."""
+    """Saves the address of the purchase, if the buyer ticked that. A full address book must not
+    stop a sale."""
     typed = form.cleaned_data
     account = addresses.account_of(request)
     if account and typed["remember"] and typed["line1"]:
@@ -73,8 +73,8 @@ def shown(request: HttpRequest, field: str = "quantity") -> int | None:
 
 
 def shown_hold(request: HttpRequest, hold: Reservation, name: str = "") -> Hold:
-    """The hold as the form showed it, in fields that end with `name`; what it does not say is as it
-    is now."""
+    """The hold as the form showed it, from fields whose names end with `name`; a field that is
+    missing has the value of now."""
     quantity, unit_paise = (shown(request, f"{it}{name}") for it in ("quantity", "unit_paise"))
     return Hold(
         hold.pk,

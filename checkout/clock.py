@@ -1,4 +1,4 @@
-"""What the clock does for money: it settles what is due, whatever else failed."""
+"""What the clock does for money: it settles what is due. One failure does not stop the others."""
 
 import logging
 from concurrent.futures import ThreadPoolExecutor
@@ -13,8 +13,8 @@ from reservations.exceptions import ReservationError
 
 logger = logging.getLogger(__name__)
 
-# Looks at once, since each mostly waits for the provider; and looks of one run, which are as many
-# as take less than the time to the next.
+# How many payments are looked at in parallel, since each mostly waits for the provider, and how
+# many in one run, so that a run ends before the next begins.
 AT_ONCE, OF_ONE_RUN = 8, 100
 
 
@@ -27,7 +27,7 @@ def settle_due() -> int:
 
 
 def settle_one(payment_id: UUID) -> None:
-    """A provider that cannot be reached, or a database that is busy, is asked again later."""
+    """If the provider cannot be reached, or the database is busy, the clock looks again later."""
     try:
         settle.settle(payment_id)
     except (ProviderError, ReservationError) as error:

@@ -8,7 +8,8 @@ from checkout.payments.providers import provider
 
 
 def close(payment: Payment) -> None:
-    """Also one whose money is taken may be named: it stays as it is. Raises `ProviderError`."""
+    """The payment may also be one whose money is taken: that stays as it is. Raises
+    `ProviderError`."""
     if payment.session_ref is None:
         return
     bank = provider(payment.provider)
@@ -18,12 +19,10 @@ def close(payment: Payment) -> None:
 
 @transaction.atomic
 def _give_up(payment: Payment) -> bool:
-    """Decides that money of this payment is never taken. False if it was.
-
-    It may be paid at any moment until it is closed. Without this decision another request could
-    take its money for the order, after which closing it would let that money go.
-    """
-    # Rank 4. What is decided about money is decided under this lock.
+    """Decides that money of this payment is never taken; returns False if some was taken already.
+    Until the payment is closed it may be paid at any moment. Without this decision another request
+    could take that money for the order, and closing would then void it."""
+    # Rank 4. Everything about the order's money is decided under this lock.
     Order.objects.select_for_update(no_key=True).get(pk=payment.order_id)
     if Charge.objects.filter(payment=payment, decision=Charge.Decision.TAKE).exists():
         return False

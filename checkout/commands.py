@@ -1,5 +1,5 @@
-"""What decides about orders under the locks of the engine: opening, dropping, and selling for
-money that is secured. Plain code, as `reservations.engine.commands`."""
+"""Commands about orders that the engine runs under its locks: opening, dropping, and selling for
+money that is secured. They are plain code, like `reservations.engine.commands`."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -24,7 +24,7 @@ State = Order.State
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """A reservation as the page showed it that orders or pays for it."""
+    """A reservation that is to be ordered or paid for, as the page showed it."""
 
     id: UUID
     quantity: int
@@ -41,8 +41,8 @@ class OpenBefore:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenOrder(Command):
-    """Order `holds`, which last for the time to pay from now on. The open orders that have one of
-    them, `replaces`, are dropped in the same transaction."""
+    """Order `holds`, which from now on last for the time to pay. The open orders in `replaces`,
+    which contain some of them, are dropped in the same transaction."""
 
     draft: Draft
     holds: tuple[Hold, ...]
@@ -70,8 +70,8 @@ class OpenOrder(Command):
 
 
 class OrderByProgram(OpenOrder):
-    """`OpenOrder` under a program's key. An order that was opened meanwhile may come to nothing, so
-    that refusal is not stored under it."""
+    """`OpenOrder` under a program's key. An order that another request opened meanwhile may still
+    be dropped, so the refusal is not stored under the key."""
 
     __slots__ = ()
 
@@ -112,7 +112,7 @@ class PayAgain(Command):
         if not unclosed:
             return
         session_ref = books.above[statements.PAYMENTS][self.before][1]
-        # One with a session is closed at the provider first.
+        # A payment with a session is closed at the provider first.
         if unclosed != [self.before] or session_ref is not None:
             raise Overtaken
         books.before.append(Also(statements.CLOSED, (self.before,), rank=5))
@@ -120,7 +120,7 @@ class PayAgain(Command):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DropOrder(Command):
-    """End an open order without a sale: its living holds go on, and can be ordered again. With
+    """End an open order without a sale. Its live holds stay held, and can be ordered again. With
     `if_dead` only if one of its holds has ended."""
 
     order: OpenBefore
@@ -138,11 +138,11 @@ class DropOrder(Command):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decide(Command):
-    """Decide about money that was seen: take it for the whole order, or give it back.
+    """Decide about money that was found: take it for the whole order, or give it back.
 
-    The first that is right is taken if every hold is live and has its line's quantity: then all are
-    sold. Whatever else appears is given back: late, a second time, wrong, of a payment that was
-    given up, or already refunded at the provider.
+    The first charge that is right is taken, if every hold is live and has its line's quantity: then
+    all are sold. All other money is given back: it came late, a second time, in a wrong amount, for
+    a payment that was given up, or was already refunded at the provider.
     """
 
     order_id: UUID

@@ -11,8 +11,8 @@ from checkout.models import Contact
 from reservations.models import Reservation
 
 # The lock waits for a running confirmation and then reads the row again, so a late draft finds the
-# reservation confirmed and writes nothing. Nor does one that comes days after the end: the clock
-# does not come back to where it has forgotten the drafts.
+# reservation confirmed and writes nothing. A draft that comes days after the end is not written
+# either, since the clock has already passed it when it forgets drafts.
 _KEEP = """
     INSERT INTO checkout_contact (reservation_id, {columns}, changed_at)
     SELECT held.id, {typed}, clock_timestamp()
@@ -30,7 +30,7 @@ LATEST = 20
 
 
 class Typed(NamedTuple):
-    """What a shopper typed at a reservation's checkout, cut to the columns' lengths."""
+    """What a shopper typed at the checkout of a reservation, cut to the lengths of the columns."""
 
     reservation_id: UUID
     name: str = ""
@@ -54,14 +54,14 @@ KEEP = _KEEP.format(
 
 
 def keep(*typed: Typed) -> None:
-    """Stores drafts. A confirmed reservation keeps the contact it was sold with."""
+    """Stores drafts. The contact of a confirmed reservation does not change."""
     with connection.cursor() as cursor:
         cursor.execute(KEEP, [list(values) for values in zip(*typed, strict=True)])
 
 
 def for_page_of(reservation: Reservation) -> Contact | None:
-    """The reservation's own contact, else the last that its holder typed for one of the latest
-    reservations, so that it survives an expired hold."""
+    """The reservation's own contact, or else the last one that its holder typed for one of the
+    latest reservations: so what was typed survives an expired hold."""
     return _last_typed.first(reservation.pk, reservation.holder)
 
 

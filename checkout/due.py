@@ -13,8 +13,8 @@ from checkout.models import Charge, Order, OrderLine, Payment, Refund
 from checkout.payments.base import Fact, Hint, Seen, SessionState
 
 FIRST_PAUSE, LONGEST_PAUSE = 5, 3600
-# So long before the first hold ends nobody can begin to pay any more: what was begun before arrives
-# in time.
+# From this long before the first hold ends, nobody can begin to pay: what was begun before can
+# still arrive in time.
 CLOSE_BEFORE = timedelta(seconds=20)
 # Money may still appear after a payment has ended, for example from a slow bank.
 LOOK_BACK = timedelta(days=5)
@@ -27,8 +27,8 @@ def pause_after(looks: int) -> timedelta:
 
 
 def put_off(payment: Payment, order: Order, charges: Sequence[Charge], seen: Seen) -> bool:
-    """Writes when to look again, and closes a payment with which nothing can happen any more.
-    Returns whether money moves. All these rows are locked."""
+    """Writes when to look again, and closes a payment to which nothing more can happen. Returns
+    whether money is on its way. The caller has locked these rows."""
     money_moves = _money_moves(charges, seen)
     if not payment.closed_at and not money_moves and _is_over(payment, order, seen):
         payment.closed_at = payment.now
@@ -38,32 +38,32 @@ def put_off(payment: Payment, order: Order, charges: Sequence[Charge], seen: See
 
 
 def chosen(limit: int) -> list[Payment]:
-    """Those that are due, the soonest end first: their time has come, or a hold of their order
-    ended by other means than time."""
+    """The payments that are due, the soonest end first: their time has come, or a hold of their
+    order was ended early."""
     dead = OrderLine.objects.filter(ENDED, order=OuterRef("pk"), active=True)
     died = Order.objects.filter(Exists(dead), state=Order.State.OPEN)
-    # Each read from an index of its own: with an OR all payments that there ever were would be.
+    # Two queries, each by its own index: with an OR PostgreSQL would read all payments ever made.
     due = Payment.objects.filter(look_at__lte=Now()).values("pk")
     either = due.union(Payment.objects.filter(order__in=died).values("pk"), all=True)
     return list(Payment.objects.filter(pk__in=either).order_by("expires_at")[:limit])
 
 
 def claim(payment: Payment) -> bool:
-    """Puts it off before it is looked at, so that of two clocks one looks, and a provider that is
-    down is asked ever more rarely."""
+    """Writes the next time before it is looked at, so that only one of two clocks looks, and a
+    provider that is down is asked more and more rarely."""
     mine = Payment.objects.filter(pk=payment.pk, looks=payment.looks, look_at=payment.look_at)
     later = Now() + pause_after(payment.looks)
     return bool(mine.update(looks=F("looks") + 1, look_at=later))
 
 
 def now_due(payment_id: UUID) -> None:
-    """Something may have happened at the provider."""
+    """Makes it due: something may have happened at the provider."""
     Payment.objects.filter(pk=payment_id).update(look_at=Now(), looks=0)
 
 
 def hinted(hint: Hint) -> UUID | None:
-    """Makes the payment due that a webhook is about, and returns it. Money that was never seen is
-    of a payment at which the clock still looks."""
+    """Makes the payment due that a webhook is about, and returns it. For money that was not seen
+    yet, that is a payment at which the clock still looks."""
     seen = Charge.objects.filter(reference=hint.reference).values_list("payment", flat=True)
     payment_id = hint.payment_id or (seen.first() if hint.reference else None)
     if payment_id:
@@ -76,7 +76,7 @@ _ending = Compiled(lambda order: OrderLine.objects.filter(_SOON, order=order, ac
 
 
 def is_about_to_end(order: Order) -> bool:
-    """A hold of it ends within moments, or has ended."""
+    """Whether one of its holds ends within moments, or has ended."""
     return bool(_ending(order.pk))
 
 
@@ -87,8 +87,8 @@ def _is_over(payment: Payment, order: Order, seen: Seen) -> bool:
 
 
 def _money_moves(charges: Sequence[Charge], seen: Seen) -> bool:
-    """Whether money is on its way, in either direction, or is still to be decided about: others
-    may keep what has to be locked for that."""
+    """Whether money is on its way, in either direction, or is still to be decided about, as when
+    others keep what has to be locked for the decision."""
     settled = {charge.reference: charge.settled_at for charge in charges}
     undecided = (m for m in seen.money if m.fact is not Fact.VOID and m.reference not in settled)
     # What was asked for counts as refunded.

@@ -1,4 +1,4 @@
-"""The events of orders, from which live updates are made, and what webhooks get."""
+"""The events of orders: messages for live pages, and what webhooks get."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -28,8 +28,8 @@ def order_topic(pk: UUID) -> str:
 
 
 def publish_order(order: Order, at: datetime | None, kind: str = "") -> None:
-    """After the commit, to the pages that show it; `at` by the database's clock. With a `kind` to
-    webhooks as well, as it is now in this transaction."""
+    """Tells the pages that show it, after the commit; `at` is by the database's clock. With a
+    `kind`, webhooks get the order as it is now in this transaction."""
     assert at is not None
     event = OrderChanged(order.pk, at)
     transaction.on_commit(lambda: publish_events([event]), robust=True)
@@ -38,5 +38,5 @@ def publish_order(order: Order, at: datetime | None, kind: str = "") -> None:
 
 
 def tell(order: Order, kind: str) -> None:
-    """Webhooks alone."""
+    """Tells webhooks only."""
     writing.write(statements.TOLD, [[kind], [order.pk]])

@@ -6,7 +6,7 @@ from reservations.exceptions import BeingPaid, ReservationError
 
 
 class OrderedAlready(ReservationError):
-    """The money for it arrived meanwhile: it is on the order `order_id`."""
+    """The money for it arrived meanwhile: it is sold on the order `order_id`."""
 
     code = "ordered_already"
 
@@ -16,8 +16,8 @@ class OrderedAlready(ReservationError):
 
 
 class Overtaken(BeingPaid):
-    """Another request changed how it is paid meanwhile. That may fail, so this answer is not
-    stored: look again."""
+    """Another request changed how it is paid meanwhile. That request may fail, so this refusal is
+    not stored: look again."""
 
     transient = True
 

@@ -1,4 +1,4 @@
-"""What the clock forgets of those who bought, or nearly did."""
+"""What the clock forgets about those who bought or began to."""
 
 from datetime import timedelta
 
@@ -15,7 +15,7 @@ from reservations.models import Reservation
 
 UNSOLD = (Reservation.Status.RELEASED, Reservation.Status.EXPIRED)
 SOLD = (Reservation.Status.CONFIRMED,)
-# At least as long as years are.
+# No year is longer.
 YEAR = timedelta(days=366)
 
 
@@ -26,7 +26,7 @@ def forget_drafts() -> None:
 
 
 def forget_buyers() -> None:
-    """Orders and sales stay, without the person. An order comes before what it sold."""
+    """Orders and sales stay, without the person. An order is forgotten before what it sold."""
     ago = timezone.now() - settings.ORDER_RETENTION_YEARS * YEAR
     walk("buyers", Order.objects.all(), "opened_at", ago, _forget_buyers)
     walk_ended("buyers", ago, forget_contacts, of=SOLD)
@@ -45,9 +45,10 @@ def _forget_buyers(old: QuerySet[Order]) -> None:
 
 
 def delete_dropped() -> None:
-    """Orders that were never paid, with all that is of them."""
+    """Deletes orders that were never paid, with all their parts."""
     ago = timezone.now() - timedelta(days=settings.KEEP_DROPPED_ORDERS_DAYS)
-    # Made before it was dropped: the first condition bounds what the index is read for.
+    # An order is made before it is dropped: the first condition bounds how much of the index is
+    # read.
     old = Order.objects.filter(opened_at__lt=ago, dropped_at__lt=ago)
     while delete_unpaid(old):
         pass
@@ -55,17 +56,17 @@ def delete_dropped() -> None:
 
 @transaction.atomic
 def delete_unpaid(orders: QuerySet[Order]) -> int:
-    """Deletes a portion of those that were dropped without money; returns how many. One whose
-    payment is still looked at is kept: its money could arrive."""
+    """Deletes a portion of the orders that were dropped without money; returns how many. One whose
+    payment is still looked at is kept, as its money could arrive."""
     unpaid = orders.filter(
         ~Exists(Charge.objects.filter(order=OuterRef("pk"))),
         ~Exists(Payment.objects.filter(order=OuterRef("pk"), look_at__isnull=False)),
         state=Order.State.DROPPED,
     )
-    # What a transaction with money has locked is left to the next run, and what became true before
-    # the lock was free is seen by the second statement.
+    # Rows that a transaction about money has locked are left to the next run. The conditions are
+    # checked again by the second statement, which sees what was committed meanwhile.
     portion = unpaid.order_by().select_for_update(of=("self",), skip_locked=True)
     keys = list(portion.values_list("pk", flat=True)[: pruning.PORTION])
-    # A trigger of the order deletes its parts. Django would look for each of them first.
+    # A trigger of the order deletes its parts; Django would query each kind of part first.
     deleted: int = unpaid.filter(pk__in=keys).order_by()._raw_delete("default")
     return deleted

@@ -1,4 +1,4 @@
-"""What a buyer types: who it is for, and where it goes."""
+"""What a buyer types: who buys, and where it is sent."""
 
 import unicodedata
 from functools import lru_cache
@@ -29,15 +29,16 @@ ADDRESS = ("line1", "line2", "city", "region", "pin")
 
 
 class Text(forms.CharField):
-    """One line, in Unicode's composed form: the same name is the same text on every device."""
+    """One line, in Unicode's composed form, so that the same name is the same text on every
+    device."""
 
     def to_python(self, value: Any) -> str:
         return unicodedata.normalize("NFC", super().to_python(value) or "")
 
 
 class PhoneField(forms.CharField):
-    """A telephone number of any country, stored as +919845012345; without a country it is one of
-    India."""
+    """A telephone number of any country, stored as +919845012345. Without a country code it is one
+    of India."""
 
     def clean(self, value: Any) -> str:
         typed = super().clean(value)
@@ -54,22 +55,22 @@ def _text(field: str, autocomplete: str, **more: Any) -> Text:
     column: Any = Order._meta.get_field(field)
     return Text(
         max_length=column.max_length,
-        # In the direction of what is typed.
+        # So that the text is shown in the direction of its script.
         widget=forms.TextInput({"autocomplete": autocomplete, "dir": "auto"}),
         **more,
     )
 
 
 class RegionSelect(forms.Select):
-    """Its options take as long to render as all other fields of the form, so each state of it is
-    rendered once."""
+    """Its options take as long to render as all other fields of the form, so it is rendered once
+    for each selected state."""
 
     def render(
         self, name: str, value: Any, attrs: dict[str, Any] | None = None, *_: Any, **__: Any
     ) -> SafeString:
         every = self.build_attrs(self.attrs, attrs)
         chosen = value or ""
-        # What is no choice chooses none; it may be long, and is not kept.
+        # An invalid value selects nothing, and is not cached, as it may be long.
         known = chosen if chosen in _CODES else UNKNOWN
         return _region_options(name, known, tuple(every.items()))
 
@@ -131,7 +132,7 @@ class BuyerForm(forms.Form):
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
         if not self.is_bound:
-            # A refresh of the page by htmx keeps what is being typed.
+            # When htmx refreshes the page, these fields keep what is being typed.
             for field in self.fields.values():
                 field.widget.attrs["hx-preserve"] = "true"
 
@@ -142,7 +143,7 @@ class BuyerForm(forms.Form):
         return pin
 
     def clean(self) -> dict[str, Any]:
-        """What is collected needs no address, and keeps none."""
+        """An order that is collected needs no address, and stores none."""
         if self.cleaned_data.get("delivery") == Contact.Delivery.COLLECT:
             for field in ADDRESS:
                 self.cleaned_data[field] = ""

@@ -14,12 +14,12 @@ Facts = Mapping[str, Any]
 
 
 def of_order(context: Facts) -> Facts:
-    """The link is made here, so it is stored nowhere."""
+    """The facts of an order's mail. The link is made here, so it is stored nowhere."""
     return _facts(Order.objects.get(pk=context["order"]))
 
 
 def of_parcel(context: Facts) -> Facts:
-    """What is kept in the warehouse with the code `parcel` leaves together."""
+    """The lines that are kept in the warehouse with the code `parcel` leave together."""
     facts = of_order(context)
     lines = facts["shown"].lines
     sent = [line for line in lines if _warehouse(line).code == context["parcel"]]
@@ -49,7 +49,7 @@ def _facts(order: Order) -> Facts:
 
 
 def _buyer(shown: Shown) -> list[str]:
-    """The lines of name and address: one line each, whatever was typed."""
+    """Name and address, each on one line, whatever was typed."""
     order = shown.order
     town = f"{order.city} {order.pin}"
     parts = (order.name, order.line1, order.line2, town, shown.region)
@@ -57,7 +57,7 @@ def _buyer(shown: Shown) -> list[str]:
 
 
 def _why(charge: Charge) -> str:
-    """The reason for which it bought nothing."""
+    """The reason why the money bought nothing."""
     order = charge.order
     if (charge.amount, charge.currency) != (order.total_paise, "INR"):
         return "wrong"

@@ -11,17 +11,17 @@ from allo.web.rate import seconds_to_wait
 
 
 def to_pay(request: HttpRequest) -> int:
-    """An order, and its page at the provider."""
+    """Opening an order, and its page at the provider."""
     return seconds_to_wait(settings.PAY_RATE, "pay", client_network(request))
 
 
 def to_look(request: HttpRequest) -> int:
-    """A look at the provider. It does not use up the attempts to pay: those who come back from
-    having paid are never refused."""
+    """Looking at the provider. It has a limit of its own, so that shoppers who come back after
+    paying are never refused."""
     return seconds_to_wait(settings.PAY_RATE, "look", client_network(request))
 
 
 def to_write(holder: str) -> int:
-    """Whatever else is written about what a shopper holds. How many holders a network can have is
-    bounded by what it may hold, so a limit for each network is not needed."""
+    """Everything else that is written about what a shopper holds. There is no limit for each
+    network, since what a network may hold bounds the number of its holders."""
     return seconds_to_wait(settings.API_RATE, "holder", holder)

@@ -11,17 +11,18 @@ from checkout.payments.base import ProviderError, Unreachable
 from checkout.payments.providers import provider
 from reservations.exceptions import ReservationError
 
-# Threads of a web process that may wait for a provider at once. Others show what is known; the
-# clock looks, and the page hears of it.
+# How many threads of a web process may wait for a provider at once. The others show what is known:
+# the clock looks, and then updates the page.
 PLACES = 4
 _places = BoundedSemaphore(PLACES)
-# Threads that may wait to begin a payment, and for how many seconds others wait for their turn.
+# How many threads may wait to begin a payment, and how many seconds the others wait for their turn.
 TURNS, PATIENCE = 6, 1.0
 _turns = BoundedSemaphore(TURNS)
 
 
 def look(order: Order) -> Order:
-    """Settles the order's latest payment now if there is a place; returns the order as it is."""
+    """Settles the order's latest payment now, if a thread may wait for that; returns the order as
+    it is."""
     payment = reading.payments.first(order.pk)
     if payment and _places.acquire(blocking=False):
         try:

@@ -1,7 +1,5 @@
-"""The mail that buyers get; its templates are in `templates/mail/`.
-
-Each is written in the transaction of what it tells, once for each such event.
-"""
+"""The mail that buyers get; its templates are in `templates/mail/`. Each mail is written in the
+transaction of its event, once for each event."""
 
 from time import time
 from uuid import uuid4
@@ -29,20 +27,20 @@ def cancelled(order: Order) -> None:
 
 
 def shipped(order: Order, parcel: str) -> None:
-    """Of each parcel one, as an order may leave from several warehouses. `parcel` is the code of
-    its warehouse."""
+    """One mail for each parcel, as an order may leave from several warehouses. `parcel` is the code
+    of the warehouse."""
     _write("shipped", order, f"{order.pk}:{parcel}", parcel=parcel)
 
 
 def parcel_corrected(order: Order, parcel: str) -> None:
-    """Each time that staff correct its carrier or number."""
+    """A mail each time that staff correct the carrier or number."""
     _write("parcel_corrected", order, f"{order.pk}:{parcel}:{uuid4()}", parcel=parcel)
 
 
 def refunded(refund: Refund) -> None:
     charge = refund.charge
-    # Money that bought nothing was announced as it was given back. An order on delivery that is
-    # cancelled was never paid: the mail about that says so.
+    # Money that bought nothing had a mail when it was given back. An order on delivery that is
+    # cancelled was never paid: the mail about cancelling says so.
     if charge.decision != Charge.Decision.TAKE or _never_paid(charge):
         return
     _write("refunded", charge.order, str(refund.pk), refund=str(refund.pk))
@@ -59,12 +57,13 @@ def money_comes_back(charge: Charge) -> None:
 
 
 def order_link(order: Order) -> None:
-    """The way to it; one in each `LINK_SECONDS`, so that nobody fills the buyer's mailbox."""
+    """The link to the order; one mail in each `LINK_SECONDS`, so that nobody can fill the buyer's
+    mailbox."""
     _write("order_link", order, f"{order.pk}:{int(time()) // LINK_SECONDS}")
 
 
 def messages_of(order: Order) -> QuerySet[Message]:
-    """All mail about it that is still kept, the latest first."""
+    """All mail about the order that is still kept, the latest first."""
     refunds = Refund.objects.filter(charge__order=order).values_list("pk", flat=True)
     charges = order.charges.values_list("pk", flat=True)
     keys = [f"{kind}:{order.pk}" for kind in ("receipt", "order_cancelled")]
@@ -83,7 +82,7 @@ def _write(kind: str, order: Order, name: str, **more: object) -> None:
     try:
         outbox.put(key=f"{kind}:{name}", kind=kind, to=order.email, context=context)
     except BadAddress:
-        # Forms refuse such addresses. One that came by another way must not stop money.
+        # Forms refuse such addresses. If one came by another way it must not stop the payment.
         return
 
 

@@ -66,7 +66,8 @@ def page(
 
 
 def _order_of(reservation: Reservation) -> Order | None:
-    """The open order that a hold is on; of an ended one the last, whose money may be on its way."""
+    """The open order that a hold is on; for an ended hold the last order, whose money may be on its
+    way."""
     if reservation.is_pending:
         return opening.order_of(reservation) if reservation.paying_since else None
     return Order.objects.filter(order_lines__reservation=reservation).first()
@@ -85,13 +86,13 @@ def _buying(request: Request, reservation: Reservation, form: BuyerForm | None) 
 
 
 def _title(reservation: Reservation) -> str:
-    """The title of the browser's tab. A part includes it, so that the tab never shows an old
-    state."""
+    """The title of the browser's tab. Parts for htmx contain it too, so that the tab never shows an
+    old state."""
     return "Taken back" if reservation.withdrawn else TITLES[reservation.status]
 
 
 def _again(reservation: Reservation) -> dict[str, Any]:
-    """What can be reserved again: in the same warehouse, else in the one with the most."""
+    """What can be reserved again: in the same warehouse, or else in the one where most are free."""
     nothing: dict[str, Any] = {"again": None, "again_quantity": 0, "next_lapse_at": None}
     nothing |= {"stock": [], "keys": []}
     if reservation.status not in (Reservation.Status.EXPIRED, Reservation.Status.RELEASED):
@@ -111,7 +112,7 @@ def _again(reservation: Reservation) -> dict[str, Any]:
 
 
 def _seen(reservation: Reservation, again: dict[str, Any]) -> str:
-    """A hash of what the page shows, by which polling detects a change."""
+    """A hash of what the page shows, by which its polling detects a change."""
     offered = again["again"] and (again["again"].pk, again["again"].available)
     state = (
         reservation.status,

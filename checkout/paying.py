@@ -1,4 +1,4 @@
-"""From a form with holds and a buyer to the page where one pays."""
+"""From a form with holds and a buyer to the page where the shopper pays."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -31,10 +31,10 @@ def order(
     request: HttpRequest, holds: Sequence[Reservation], shown: Sequence[Hold], buyer: Buyer
 ) -> Reply:
     """Opens an order of the holds, or finds the one that they are on. The reply is the order's
-    address, or a refusal."""
+    address or a refusal."""
     replaced = []
     for before in opening.open_orders(holds):
-        # Its money may have arrived since: then there is nothing left to order.
+        # The money may have arrived meanwhile: then there is nothing left to order.
         now = looking.look(before)
         if now.state in Order.SOLD or opening.is_same(now, shown, buyer):
             return Reply(DONE, path_to(now))
@@ -49,14 +49,14 @@ def order(
     except ReservationError as refusal:
         return refusals.answer(refusal)
     for before in replaced:
-        # Its page at the provider is closed soon, so that nobody pays the order that was dropped.
+        # Soon, so that nobody pays at the provider's page for the order that was dropped.
         tasks.ask_to_settle(before.payments.latest("created_at").pk)
     return reply
 
 
 def go_to_pay(request: Request, address: str) -> HttpResponse:
-    """Sends the shopper on from an order's address. While the provider cannot be reached they go to
-    the order's own page, which says so."""
+    """Redirects to where the order is paid. While the provider cannot be reached that is the
+    order's own page, which says so."""
     found = reading.numbered.first(resolve(address).kwargs["number"])
     assert found, "orders are kept"
     try:
@@ -67,8 +67,8 @@ def go_to_pay(request: Request, address: str) -> HttpResponse:
 
 
 def where_to_pay(order: Order) -> str:
-    """The provider's page of an open order; else, and if it needs none, the order's own page.
-    Raises `ProviderError`."""
+    """The provider's page of an open order. If there is none, or none is needed, the order's own
+    page. Raises `ProviderError`."""
     if order.state == Order.State.OPEN:
         payment = _begun(order)
         if payment and payment.url and provider(payment.provider).origin:
@@ -78,7 +78,7 @@ def where_to_pay(order: Order) -> str:
 
 
 def _begun(order: Order) -> Payment | None:
-    """Those who wait for a provider take turns."""
+    """Only some threads at once wait for a provider."""
     if order.by_program:
         with looking.turn(opening.provider_of(order)):
             _end_without_page(order)
@@ -123,7 +123,7 @@ def page(request: HttpRequest, name: str) -> str:
 def drafted(
     holds: Sequence[Reservation], buyer: Buyer, pages: Pages, *, account_id: int | None, **more: Any
 ) -> Draft:
-    """An order by the settings as they are; `more` are other fields of the draft."""
+    """A draft with the present settings; `more` are other fields of the draft."""
     return Draft(
         holder=holds[0].holder,
         account_id=account_id,
@@ -137,7 +137,7 @@ def drafted(
 
 
 def _answer(draft: Draft) -> Callable[[Outcome], Reply]:
-    """What is stored under the form's key: the order's address, or the refusal."""
+    """What is stored under the form's key: the order's address or the refusal."""
     address = reverse("orders:order", args=[draft.number])
 
     def answer(outcome: Outcome) -> Reply:

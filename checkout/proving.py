@@ -1,8 +1,6 @@
-"""The buyer of an order that is paid on delivery confirms the e-mail address first, by a code: else
-anybody could have parcels sent that nobody pays for.
-
-The form that orders has a field for the code. What is typed in its other fields stays there.
-"""
+"""An order that is paid on delivery needs a confirmed e-mail address: otherwise anybody could have
+parcels sent that nobody pays for. The buyer confirms it by a code, in a field of the form that
+orders; what was typed in the other fields stays there."""
 
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -23,7 +21,8 @@ ORDER = codes.Purpose.ORDER
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A code that was sent, or could not be: the form says why. `cookie` is its browser's."""
+    """A code that was sent, or could not be: then the form says why. `cookie` identifies the
+    browser."""
 
     email: str
     cookie: str
@@ -36,8 +35,8 @@ class Asked:
 
 
 def ask_first(request: HttpRequest, form: BuyerForm) -> Asked | None:
-    """What has to be typed before the order of this valid form is opened; None if its address is
-    confirmed, or need not be."""
+    """The code that has to be typed before the order of this valid form is opened; None if the
+    address is confirmed or need not be."""
     email = form.cleaned_data["email"]
     if not is_needed() or _is_accounts(request, email):
         return None
@@ -101,7 +100,7 @@ def _send(request: HttpRequest, form: BuyerForm, asked: Asked, digest: str) -> A
     except codes.TooManyCodes as refusal:
         form.add_error("email", str(refusal))
         return Asked(asked.email, asked.cookie, HTTPStatus.TOO_MANY_REQUESTS, is_sent=False)
-    # What was typed was for an older one.
+    # What was typed was for an older code.
     form.data = {name: form.data[name] for name in form.data if name != "code"}
     form.fields["code"].widget.attrs["autofocus"] = True
     return asked

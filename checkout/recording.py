@@ -1,7 +1,7 @@
 """Records what was seen at a provider: facts about money, and what follows for the order.
 
-Locks are those of ranks 4 to 7 (`reservations.engine.locks`) in their order: the order, the
-payment, its charges, the counter of invoices. No stock or reservation is locked after them.
+Locks are of ranks 4 to 7 (`reservations.engine.locks`), in their order: the order, the payment, its
+charges, the counter of invoices. No stock or reservation is locked after them.
 """
 
 from datetime import datetime
@@ -18,13 +18,13 @@ from checkout.models import Charge, Order, Payment, Refund
 from checkout.orders import reading, serials
 from checkout.payments.base import Fact, Money, Returned, ReturnState, Seen
 
-# How often the return of money that bought nothing is tried: with the pauses between the tries it
-# takes a day. Then staff have to see to it.
+# How often the refund of money that bought nothing is tried. With the pauses between the tries that
+# takes a day; then staff have to act.
 MOST_RETURNS = 33
 
 
 class Recorded(NamedTuple):
-    """The order as it is now, and whether money is on its way or is still to be decided about."""
+    """The order as it is now, and whether money is on its way or still to be decided about."""
 
     order: Order
     money_moves: bool
@@ -41,7 +41,7 @@ def record(payment: Payment, seen: Seen) -> Recorded:
         if charge.reference in money:
             _see(charge, money[charge.reference])
         _give_back(charge, payment.now)
-    # All payments of a year wait for its counter, so it is locked when all else is.
+    # All payments of a year wait for its counter, so it is the last lock.
     for charge in charges:
         _pay(order, charge, payment.now)
         _settle(order, charge, payment.now)
@@ -50,12 +50,12 @@ def record(payment: Payment, seen: Seen) -> Recorded:
 
 @transaction.atomic
 def refund_is(refund: Refund, returned: Returned) -> bool:
-    """Moves the refund to the state that the provider gives it; whether that is new."""
+    """Moves the refund to the state that the provider reports; returns whether that is new."""
     state = returned.state
     if state in (refund.state, Refund.State.ASKED):
         return False
     _lock_charge_of(refund)
-    # Only forward: another look may have seen it later.
+    # Only forward: another look may have seen a later state.
     forward = Refund.objects.filter(pk=refund.pk).exclude(state__in=(state, Refund.State.FAILED))
     moved = forward.update(state=state, reference=returned.reference)
     if moved and state is ReturnState.DONE:
@@ -65,7 +65,7 @@ def refund_is(refund: Refund, returned: Returned) -> bool:
 
 
 def _tell_refunded(refund: Refund) -> None:
-    """Money that bought nothing was never the order's."""
+    """Only for refunds of the order's own money, and not for money that bought nothing."""
     if refund.charge.decision == Charge.Decision.TAKE:
         tell(refund.charge.order, "order.refunded")
 
@@ -79,8 +79,8 @@ def refund_failed(refund: Refund) -> None:
 
 
 def _lock_charge_of(refund: Refund) -> None:
-    """A charge comes before its refunds: the trigger that sums these would lock it after. And the
-    order before all: its events are numbered in the order of their commits."""
+    """A charge is locked before its refunds, as the trigger that sums these locks it; and the order
+    before both, as its events are numbered in the order of their commits."""
     reading.locked_order(refund.charge.order_id)
     Charge.objects.select_for_update(no_key=True).get(pk=refund.charge_id)
 
@@ -110,8 +110,8 @@ def _see_refund(charge: Charge, returned: Returned) -> None:
 
 
 def _made_there(charge: Charge, returned: Returned) -> None:
-    """A refund that was made at the provider. Ours that have only been asked for may have no money
-    left: the provider would refuse them."""
+    """Records a refund that was made at the provider. If it leaves too little money for those that
+    the shop has only asked for, the provider would refuse these: they have failed."""
     charge.refresh_from_db()
     if charge.refunded_paise + returned.amount > charge.amount:
         asked = Refund.objects.filter(charge=charge, state=Refund.State.ASKED)
@@ -128,8 +128,8 @@ def _made_there(charge: Charge, returned: Returned) -> None:
 
 
 def _give_back(charge: Charge, now: datetime) -> None:
-    """Money that bought nothing goes back whole: asked for here, in the transaction that sees that
-    it was deducted, and sent by the next step."""
+    """Money that bought nothing is refunded whole. The refund is written in the transaction that
+    records the money as captured; the next step sends it."""
     left = charge.amount - charge.refunded_paise
     if charge.decision != Charge.Decision.GIVE_BACK or charge.fact != Fact.CAPTURED or not left:
         return
@@ -140,7 +140,7 @@ def _give_back(charge: Charge, now: datetime) -> None:
 
 
 def _is_time_to_return(charge: Charge, now: datetime) -> bool:
-    """The second try comes at once, the others ever more rarely."""
+    """The second try is made at once, the others after longer and longer pauses."""
     failed = charge.refunds.filter(state=Refund.State.FAILED)
     tries, last = failed.aggregate(tries=Count("pk"), last=Max("created_at")).values()
     waits: bool = tries >= 2 and now < last + due.pause_after(tries - 2)
@@ -160,7 +160,7 @@ def _pay(order: Order, charge: Charge, now: datetime) -> None:
 
 
 def _settle(order: Order, charge: Charge, now: datetime) -> None:
-    """Its money is where it belongs: nothing has to be done any more."""
+    """Its money is where it belongs, so nothing is left to do."""
     if charge.settled_at:
         return
     if charge.decision == Charge.Decision.TAKE:

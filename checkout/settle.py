@@ -27,15 +27,15 @@ from reservations.exceptions import Busy
 
 logger = logging.getLogger(__name__)
 
-# What is voided or refunded is seen by the next look.
+# The next look sees what is voided or refunded.
 MOST_LOOKS = 5
-# The address to pay at was given to nobody.
+# Nobody was given the address to pay at.
 NEVER_OPENED = Seen(session=SessionState.EXPIRED, money=())
 
 
 def settle(payment_id: UUID) -> Order:
     """Returns the order as it is afterwards. Raises `ProviderError` if the provider cannot be
-    reached; then, and if the database is too busy to decide, the clock looks again."""
+    reached. Then, and if the database is too busy to decide, the clock looks again."""
     for _ in range(MOST_LOOKS):
         (payment,) = reading.payment(payment_id)
         seen = _look(payment)
@@ -53,7 +53,7 @@ def _look(payment: Payment) -> Seen:
 
 
 def _decide(payment: Payment, seen: Seen) -> bool:
-    """False if others keep what has to be locked: what was seen is still there at the next look."""
+    """False if other transactions keep the locks: the next look sees the same money."""
     order = payment.order
     known = {charge.reference for charge in reading.charges(order.pk)}
     secured = [money for money in seen.money if money.fact is not Fact.VOID]
@@ -72,8 +72,8 @@ def _a_hold_ended(order: Order) -> bool:
 
 
 def _capture_and_record(payment: Payment, seen: Seen) -> Recorded:
-    """In one transaction what was seen and what was captured since; what was seen also if the
-    provider cannot be reached any more."""
+    """In one transaction: what was seen, and what was captured since; if the provider cannot be
+    reached any more, what was captured until then."""
     captured: list[Money] = []
     try:
         captured.extend(_captured(payment, seen))
@@ -83,22 +83,21 @@ def _capture_and_record(payment: Payment, seen: Seen) -> Recorded:
 
 
 def _captured(payment: Payment, seen: Seen) -> Iterator[Money]:
-    """Captures what is taken; yields what the provider says of it, so that it need not be looked
-    at again."""
+    """Captures what is taken; yields the provider's answers, which save another look."""
     waits = {money.reference for money in seen.money if money.fact is Fact.AUTHORISED}
     for charge in reading.charges_to_capture(payment.pk) if waits else ():
         if charge.reference not in waits:
             continue
         try:
-            # P4. The decision is committed: it was read in a transaction of its own.
+            # P4. The decision is committed: a transaction of its own has read it.
             yield provider(payment.provider).capture(charge.reference, charge.amount)
         except Refused as refusal:
-            # It lapsed, or was voided there: the next look says which.
+            # It lapsed, or was voided at the provider: the next look sees which.
             logger.warning("charge %d: %s", charge.pk, refusal)
 
 
 def _follow(payment: Payment, recorded: Recorded, seen: Seen) -> bool:
-    """Whether something was done, or refused, so that it is worth to look again."""
+    """Whether something was done or refused, so that another look is worth it."""
     bank, order = provider(payment.provider), recorded.order
     acted = _close(payment, order, seen)
     if not recorded.money_moves:
@@ -111,8 +110,8 @@ def _follow(payment: Payment, recorded: Recorded, seen: Seen) -> bool:
 
 
 def _close(payment: Payment, order: Order, seen: Seen) -> bool:
-    """Nobody should pay for an order that is dropped, or whose holds are about to end; nor what was
-    given up."""
+    """Closes a payment whose order is dropped, whose holds are about to end, or that was given up,
+    so that nobody pays it."""
     if seen.session is not SessionState.OPEN or payment.session_ref is None:
         return False
     if order.state == Order.State.OPEN and not (payment.given_up_at or due.is_about_to_end(order)):
@@ -132,7 +131,7 @@ def _follow_charge(bank: Provider, charge: Charge, order: Order) -> bool:
         try:
             bank.void(charge.reference)
         except Refused as refusal:
-            # It lapsed, or was captured or voided there: the next look says which.
+            # It lapsed, or was captured or voided at the provider: the next look sees which.
             logger.warning("charge %d: %s", charge.pk, refusal)
     return True
 

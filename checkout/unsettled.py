@@ -1,4 +1,4 @@
-"""Money that is not where it belongs 15 minutes after it moved: people have to look."""
+"""Money that is not where it belongs 15 minutes after it moved, so that staff have to look."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -10,7 +10,7 @@ from django.db.models.functions import Now
 from checkout.models import Charge, Refund
 
 LATE = timedelta(minutes=15)
-# How far back disputes and failed refunds are looked for: there are ever more of them.
+# How far back disputes and failed refunds are looked for, as their number grows for ever.
 RECENT = timedelta(days=90)
 MOST = 1000
 
@@ -27,7 +27,7 @@ class Unsettled:
 
     @property
     def late(self) -> int:
-        """What should have ended by itself."""
+        """What should have ended by itself by now."""
         return self.charges + self.asked + self.failed
 
 
@@ -50,8 +50,8 @@ def disputed_charges() -> QuerySet[Charge]:
 
 
 def wrong_charges() -> QuerySet[Charge]:
-    """What was paid in another amount or currency than was asked for. It goes back by itself, but
-    somebody's payment page, or somebody, is wrong."""
+    """Paid in another amount or currency than was asked for. The money goes back by itself, but
+    either the payment page has a fault, or somebody is cheating."""
     back = Charge.objects.filter(decision=Charge.Decision.GIVE_BACK, created_at__gt=Now() - RECENT)
     return back.filter(~Q(amount=F("order__total_paise")) | ~Q(currency="INR"))
 
@@ -61,7 +61,7 @@ def late_refunds() -> QuerySet[Refund]:
 
 
 def failed_refunds() -> QuerySet[Refund]:
-    """Those after which nobody tried again."""
+    """Failed refunds that nobody has tried again."""
     again = Q(charge=OuterRef("charge"), created_at__gt=OuterRef("created_at"))
     later = Refund.objects.filter(again).exclude(state=Refund.State.FAILED)
     recent = Refund.objects.filter(state=Refund.State.FAILED, created_at__gt=Now() - RECENT)

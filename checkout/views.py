@@ -54,7 +54,7 @@ def confirm(request: Request, reservation_id: UUID) -> HttpResponse:
 
 
 def _not_yet(request: Request, reservation: Reservation, form: BuyerForm) -> HttpResponse | None:
-    """Why this form does not order now: too many did, or a code has to be typed."""
+    """Why this form does not order yet: too many attempts, or a code has to be typed first."""
     if wait := limits.to_pay(request):
         return _slow_down(request, reservation, wait, form)
     if reservation.is_pending and (asked := proving.ask_first(request, form)):
@@ -115,7 +115,7 @@ def contact(request: HttpRequest, reservation_id: UUID) -> HttpResponse:
 
 
 def _not_valid(request: Request, reservation: Reservation, form: BuyerForm) -> HttpResponse:
-    """What has ended is shown as that, and not the form's mistakes."""
+    """If the hold has ended, the page says that instead of the form's errors."""
     if reservation.is_pending:
         return page(request, reservation, form=form, status=422)
     if order := opening.order_of(reservation):

@@ -1,4 +1,4 @@
-"""What webhooks can hear of orders."""
+"""The kinds of events about orders that webhooks can get."""
 
 from typing import Any
 

@@ -55,7 +55,7 @@ def is_free() -> Exists:
 
 
 def conditions(form: GridForm) -> dict[str, Any]:
-    """What each filter of the grid that is set wants of a product, by its name."""
+    """The condition of each filter of the grid that is set, by its name."""
     wanted: dict[str, Any] = {**form.conditions()}
     if form.cleaned_data["in_stock"]:
         wanted["in_stock"] = is_free()

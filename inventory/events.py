@@ -28,7 +28,7 @@ class StockChanged:
 
     @property
     def messages(self) -> tuple[Message, ...]:
-        # What is free for the waiting list alone is as good as held.
+        # Units that are free only for the waiting list count as held.
         taken = self.total if self.is_for_list else self.reserved
         # When nothing is left, pages show when the first hold may lapse.
         nothing_left = taken >= self.total > 0
@@ -38,7 +38,7 @@ class StockChanged:
 
 
 def publish(events: Sequence[Event]) -> None:
-    """To open pages, and what is free for a waiting list to those who serve it. Call it after the
+    """Tells open pages, and has the waiting list served if units are free for it. Call it after the
     commit. It takes microseconds."""
     publish_events(events)
     stock = (event for event in events if isinstance(event, StockChanged))

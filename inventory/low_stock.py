@@ -33,8 +33,7 @@ TOLD = """
 
 
 def watch() -> int:
-    """Finds rows that are low now, and writes to staff of those not written of before; returns how
-    many rows."""
+    """Finds rows that have become low, and writes to staff about them; returns how many."""
     low = Inventory.objects.low()
     LowStock.objects.exclude(inventory__in=low).delete()
     _note([row.pk for row in low.filter(lowstock=None)])
@@ -43,7 +42,7 @@ def watch() -> int:
 
 @transaction.atomic
 def _note(rows: list[int]) -> None:
-    """Of two workers one writes the row and its event."""
+    """Only one of two workers writes the row and its event."""
     if rows:
         with connection.cursor() as cursor:
             new = cursor.execute(NOTE, [rows]).fetchall()
@@ -60,7 +59,7 @@ def _notify() -> int:
     lows = list(rows.select_related("inventory__product", "inventory__warehouse").order_by("pk"))
     if not lows:
         return 0
-    # Of this row and this time there is no other mail.
+    # No other mail is about this row and this time.
     key = f"low_stock:{lows[0].pk}:{lows[0].since.isoformat()}"
     context = _context([low.inventory for low in lows])
     for to in settings.STAFF_EMAILS:

@@ -1,5 +1,5 @@
 """Has the waiting list served soon after units became free for it, from a thread of its own: nobody
-who gives units back waits for that, and nothing but the database is needed."""
+who gives units back has to wait for that, and nothing but the database is needed."""
 
 import logging
 import os
@@ -14,10 +14,8 @@ logger = logging.getLogger(__name__)
 
 
 class Server:
-    """The products to be served, and the one thread that serves them; reset in a forked child.
-
-    What it fails to serve, or what is lost with its process, the next sweep finds.
-    """
+    """The products to be served, and the one thread that serves them; reset in a forked child. If
+    it fails, or its process dies, the next sweep serves them."""
 
     def __init__(self) -> None:
         self._reset()

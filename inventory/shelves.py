@@ -11,7 +11,8 @@ from catalog.models import Product
 from catalog.slugs import slug_now
 from inventory.models import Inventory
 
-# A product just withdrawn, or a warehouse just added, is known to all processes after this time.
+# A product that was withdrawn, or a warehouse that was added, is noticed by all processes after
+# this time.
 REMEMBERED_SECONDS = 5.0
 
 

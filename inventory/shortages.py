@@ -1,4 +1,4 @@
-"""What a row of stock may be short in, as conditions on it."""
+"""Shortages of an inventory row, as conditions on it."""
 
 from django.db.models import F, Q, TextChoices
 
@@ -10,7 +10,7 @@ FULLY_HELD = Q(total_units__gt=0, reserved_units=F("total_units"))
 
 
 class Shortage(TextChoices):
-    """What a row may be short in. One that is sold out may be low as well."""
+    """A shortage of a row. A row that is sold out may be low as well."""
 
     LOW = "low", "Low"
     SOLD_OUT = "sold_out", "Sold out"

@@ -1,4 +1,4 @@
-"""What webhooks can hear of stock."""
+"""The kinds of events about stock that webhooks can get."""
 
 from allo.outbox.hooks.catalogue import register
 

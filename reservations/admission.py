@@ -1,8 +1,8 @@
 """The rules of waiting rooms. A product with an opening has one from `ROOM_OPENS_BEFORE_SECONDS`
 before it until all is sold, nobody waits any more, or `ROOM_LASTS_SECONDS` after it.
 
-A room bounds how many reserve at once, and decides nothing that the books decide. Without Redis
-there is no room, and all limits hold."""
+A room only bounds how many reserve at once: stock and limits are decided under the engine's locks.
+Without Redis there is no room, and all limits hold."""
 
 import logging
 from collections.abc import Iterable
@@ -47,9 +47,9 @@ def ends(opens_at: datetime) -> bool:
 
 
 @dataclass
-class Door:
-    """Whether a shopper may reserve, looked up in Redis in the same trip as the rate limit. The
-    `ticket` is the shopper's own, and its signature holds."""
+class Entrance:
+    """The check at a waiting room: whether this shopper may reserve. The page asks Redis in the
+    same trip as for the rate limit. The `ticket` is the shopper's, with a valid signature."""
 
     room: int
     opens_at: datetime
@@ -67,21 +67,21 @@ class Door:
             self.says = store.check(self.room, self.ticket).read(answer)
 
     @property
-    def is_shut(self) -> bool:
+    def is_closed(self) -> bool:
         return self.says in {"wait", "over"}
 
-    def knock(self) -> bool:
-        """Asks by itself; whether it is shut."""
+    def look_up(self) -> bool:
+        """In a trip of its own; returns whether it is closed."""
         try:
             self.says = store.run(store.check(self.room, self.ticket))
         except RedisError as error:
             logger.warning("no waiting room: %s", type(error).__name__)
-        return self.is_shut
+        return self.is_closed
 
-    def admit(self, once: Once | None) -> None:
-        """Raises `WaitingRoom` if it is shut, but not for a retry of what went through it, which
-        gets the stored answer."""
-        if self.is_shut and not (self.says == "over" and once and stored_reply(once)):
+    def check(self, once: Once | None) -> None:
+        """Raises `WaitingRoom` if it is closed, except for a retry of a call that was let through:
+        that gets the stored answer."""
+        if self.is_closed and not (self.says == "over" and once and stored_reply(once)):
             tallies.add({(tally_of(self.room, self.opens_at), WaitingRoom.code): 1})
             raise WaitingRoom(used=self.says == "over")
 
@@ -92,8 +92,8 @@ class Door:
             return None
         return datetime.fromtimestamp(self.ticket.ends, UTC)
 
-    def passed(self, units: int) -> None:
-        """The ticket ends: these units were held with it."""
+    def use_ticket(self, units: int) -> None:
+        """Ends the ticket, after so many units were held with it."""
         if self.ticket is None or self.says != "in":
             return
         try:
@@ -112,16 +112,16 @@ def is_line(numbers: Numbers | None) -> bool:
 
 
 def check_list(product: Product) -> None:
-    """Whether one may join its waiting list. Raises `RoomFirst`. To be called before the
-    transaction: Redis may be slow, and nothing is locked meanwhile."""
+    """Raises `RoomFirst` if one cannot join its waiting list yet. Call it before the transaction:
+    Redis may be slow, and nothing must be locked meanwhile."""
     if has_room(product.opens_at) and is_waited_for(product):
         raise RoomFirst
 
 
 def kept_place(room: int, names: Iterable[str]) -> datetime | None:
-    """Of somebody with one of these names who was in the room until all was taken: the moment since
-    when this shopper waits. They all do since the room's end, a microsecond apart, in its order; so
-    nobody who joins the list later is before any of them."""
+    """The place on the waiting list of a shopper, by one of these names, who was in the room until
+    all was taken. Those in the room get the times just before its end, a microsecond apart, in its
+    order. So nobody who joins the list later comes before them."""
     try:
         kept = store.run(store.kept(room, names))
     except RedisError as error:

@@ -12,8 +12,8 @@ from catalog.templatetags.money import inr
 
 
 class ReservationError(Exception):
-    """Base of every refusal; `code` is stable, `transient` refusals are worth a retry. `hold` is
-    the reservation it is about, if the request named several."""
+    """Base of every refusal. `code` is stable, and a `transient` refusal is worth a retry. `hold`
+    is the reservation it is about, if the request named several."""
 
     code: ClassVar[str]
     transient: ClassVar[bool] = False
@@ -33,7 +33,7 @@ class InsufficientStock(ReservationError):
 
 
 class WaitingList(ReservationError):
-    """So many are free, but they are for those on the waiting list."""
+    """So many units are available, but they are for those on the waiting list."""
 
     code = "waiting_list"
 
@@ -108,12 +108,12 @@ class LimitReached(ReservationError):
 
 
 class CoolingDown(ReservationError):
-    """So many holds of the product ended `unpaid` that it cannot be held before `until`."""
+    """So many holds of the product ended unpaid that this shopper cannot hold it before `until`."""
 
     code = "cooling_down"
 
     def __init__(self, unpaid: int, until: datetime) -> None:
-        # The minute after, so that nobody comes too early.
+        # The next full minute, so that nobody comes too early.
         shown = localtime(until + timedelta(minutes=1))
         super().__init__(
             f"{unpaid} times lately you held this and did not pay for it. You can hold it again"
@@ -137,8 +137,8 @@ class NotOpen(ReservationError):
 
 
 class WaitingRoom(ReservationError):
-    """The product has a waiting room that has not let the caller in, or whose ticket is `used`. No
-    verb raises it: it is checked where requests come in."""
+    """The product has a waiting room that has not let the caller in, or the caller's ticket is
+    `used`. No verb raises this: it is checked before a verb is called."""
 
     code = "waiting_room"
     transient = True

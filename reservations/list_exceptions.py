@@ -5,7 +5,7 @@ from reservations.models import WaitingEntry
 
 
 class NotWanted(ReservationError):
-    """Nobody has to wait: so many units are free, and for everybody."""
+    """So many units are free for everybody, so nobody has to wait."""
 
     code = "not_wanted"
 
@@ -14,8 +14,8 @@ class NotWanted(ReservationError):
 
 
 class RoomFirst(ReservationError):
-    """People wait for it in its waiting room: what is free or given back is theirs. No verb raises
-    it: it is checked where requests come in."""
+    """People wait for it in its waiting room: what is free or given back is for them. No verb
+    raises this: it is checked before a verb is called."""
 
     code = "room_first"
 
@@ -24,7 +24,7 @@ class RoomFirst(ReservationError):
 
 
 class AlreadyWaiting(ReservationError):
-    """The person is on the list with `entry`, or was offered something and has yet to decide."""
+    """The person is on the list with `entry`, or has an offer that is not decided yet."""
 
     code = "already_waiting"
 
@@ -44,7 +44,7 @@ class ListClosed(ReservationError):
 
 
 class TooManyEntries(ReservationError):
-    """So many are on the list from one network."""
+    """Too many people are on the list from one network."""
 
     code = "too_many_entries"
 
@@ -67,7 +67,7 @@ class NotWaiting(ReservationError):
 
 
 class TooManyMails(ReservationError):
-    """So many mails to confirm a place went to the address lately."""
+    """Too many mails to confirm an entry were sent to the address lately."""
 
     code = "too_many_mails"
 

@@ -46,7 +46,7 @@ DETAILS = {
 @dataclass(frozen=True, slots=True)
 class Refusal:
     """What a page shows of a refusal: the reason, the units that are left, the reservation it is
-    about if the request named several, and the seconds after which it is worth to try again."""
+    about if the request named several, and after how many seconds to try again."""
 
     code: str
     detail: str
@@ -85,13 +85,14 @@ def rate_limited(seconds: int) -> Refusal:
 def not_let_in() -> Refusal:
     return Refusal(
         "not_let_in",
-        "What leads here works once, for two minutes, and only in the browser that waited. Take a"
+        "This link works once, for two minutes, and only in the browser that waited. Take a"
         " place, or go back to the one you have.",
     )
 
 
 def not_known() -> Refusal:
-    """Without a cookie a double click would come from two holders, and hold twice."""
+    """The browser sent no cookie. Without one a double click would come from two holders, and hold
+    twice."""
     return Refusal(
         "not_known",
         "The cookie that identifies your browser was missing. It is set now. Nothing is held yet.",

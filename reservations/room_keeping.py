@@ -1,7 +1,7 @@
-"""Opens the room of a product, sends it what is left, and closes it.
+"""Opens the waiting room of a product, tells it how many units are left, and closes it.
 
 Each web process does so once a second for the rooms that are open, and every few seconds for those
-that are due, as the clock does: where one does not run, the other does."""
+that are due. The clock does so too, in case the web processes do not run."""
 
 import logging
 import os
@@ -24,7 +24,7 @@ from allo.web.pressure import pressure
 from catalog.models import Product
 from inventory.availability import with_stock
 from reservations import admission
-from reservations.waiting.services import closure_of
+from reservations.waiting.rules import closure_of
 
 logger = logging.getLogger(__name__)
 
@@ -39,9 +39,9 @@ SOLD = "All of them are sold."
 ALL_TAKEN = "All of them are sold or held."
 OVER = "Those that are still there can be reserved on the product’s page, without waiting."
 NOBODY_WAITS = "Nobody has to wait any more. Reserve on the product’s page."
-# After these those who waited may go on on the waiting list.
+# Closed for one of these reasons, the room keeps its places for the waiting list.
 TAKEN = {SOLD, ALL_TAKEN}
-# After these a room opens again when the product is back.
+# Closed for one of these reasons, it opens again when the product has an opening again.
 PASSING = {WITHDRAWN, NO_OPENING}
 # After the opening an empty room stays open for a while: more may come.
 FIRST_SECONDS = 60
@@ -99,8 +99,8 @@ def _due() -> set[int]:
 
 
 def keep(room: int, *, renew: bool = False) -> bool:
-    """Opens, informs or closes it, as is due; returns whether it is open. With `renew` its page is
-    made anew. Raises `RedisError`."""
+    """Opens, updates or closes it, as is due; returns whether it is open. With `renew` its page is
+    rendered anew. Raises `RedisError`."""
     product = with_stock(Product.objects.filter(pk=room)).select_related("category").first()
     known = store.run(store.numbers(room))
     if why := _why_over(product, known):
@@ -117,7 +117,7 @@ def keep(room: int, *, renew: bool = False) -> bool:
 
 
 def _why_over(product: Product | None, known: Numbers | None) -> str:
-    """In words for those who wait; "" if a room may be open."""
+    """Why the room is over, in words for those who wait; "" if it may be open."""
     if product is None or not product.is_published:
         return WITHDRAWN
     if product.opens_at is None:
@@ -137,7 +137,7 @@ def _is_calm(known: Numbers) -> bool:
 
 
 def _is_wanted(product: Product, known: Numbers | None) -> bool:
-    """A room that closed for good stays closed, but for an opening that was moved."""
+    """A room that closed for good stays closed, unless the opening was moved."""
     if known is None:
         return admission.has_room(product.opens_at)
     return known.phase != "closed" or known.words in PASSING or _is_moved(product, known)
@@ -174,7 +174,8 @@ def _close(room: int, known: Numbers | None, why: str, product: Product | None) 
 
 
 def _now() -> datetime:
-    """By the clock that orders the waiting list. Nobody joins that while the room is open."""
+    """By the database's clock, which orders the waiting list. Nobody joins that while people wait
+    in the room."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT clock_timestamp()")
         now: datetime = cursor.fetchone()[0]

@@ -33,7 +33,7 @@ for name, says, example in (
     ("reservation.created", "Units are held.", HELD),
     (
         "reservation.changed",
-        "Its quantity is another, staff made it last longer, or its payment began.",
+        "Its quantity was changed, staff extended it, or its payment began.",
         CHANGED,
     ),
     ("reservation.renewed", "Its time began anew.", RENEWED),

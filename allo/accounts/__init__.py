@@ -1,1 +1,2 @@
-"""Accounts of shoppers: no passwords, a code by mail. Staff have other ones, with passwords."""
+"""Accounts of shoppers, who sign in with a code by mail and have no password. Staff have Django's
+users, with passwords."""

@@ -1,4 +1,4 @@
-"""The addresses of an account: saved here, or where one buys."""
+"""The pages for the addresses of an account; an address can also be saved at the checkout."""
 
 from http import HTTPStatus
 
@@ -54,7 +54,7 @@ def edit(request: Request, account: Account, pk: int) -> HttpResponse:
 @require_POST
 @with_account
 def remove(_request: Request, account: Account, pk: int) -> HttpResponse:
-    """Twice is no error: it is gone."""
+    """A second time is no error: it is gone already."""
     Address.objects.filter(account=account.pk, pk=pk).delete()
     return _to_list()
 

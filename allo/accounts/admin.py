@@ -1,4 +1,4 @@
-"""Accounts of shoppers, with the ways to what they hold and bought. No code is shown anywhere."""
+"""Accounts of shoppers, with links to what they hold and bought. No code is shown anywhere."""
 
 from urllib.parse import urlencode
 
@@ -42,7 +42,8 @@ class AccountAdmin(Searched[Account], ReadOnlyAdmin[Account]):
 
     @admin.display(description="Held before signing in")
     def browsers(self, account: Account) -> SafeString | str:
-        """What ended in a browser before it was signed in stays under the browser's name."""
+        """What ended in a browser before the account signed in there is still listed under the
+        browser's name."""
         adopted = AdoptedHolder.objects.filter(account=account.holder).order_by("-created_at")
         names = adopted.values_list("holder", flat=True)[:MOST_BROWSERS]
         links = [_link("reservations_reservation", name, _short(name)) for name in names]
@@ -54,13 +55,13 @@ class AccountAdmin(Searched[Account], ReadOnlyAdmin[Account]):
 
     @admin.display
     def mail(self, account: Account) -> SafeString:
-        """That and when something was sent, and never what it said."""
+        """That something was sent and when, and never its text."""
         return _link("outbox_message", account.user.email, "Messages")
 
 
 @admin.register(DeletedAccount)
 class DeletedAccountAdmin(ReadOnlyAdmin[DeletedAccount]):
-    """That there was one. What it bought stays, and its orders' pages say when it was deleted."""
+    """That there was an account. Its orders stay, and their pages say when it was deleted."""
 
     list_display = ("number", "made_at", "deleted_at")
     sortable_by = ()

@@ -1,5 +1,5 @@
-"""Another e-mail address for an account: codes go to the old one and to the new one, and both are
-typed in the browser that asked."""
+"""Changes an account's e-mail address: a code goes to the old address and one to the new one, and
+both are typed in the browser that asked."""
 
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -70,7 +70,7 @@ def change(request: Request, account: Account) -> HttpResponse:
 
 @transaction.atomic
 def _ask(account: Account, email: str, asked_by: dict[str, str]) -> None:
-    """Both codes, or none."""
+    """Writes both codes, or none."""
     old = account.user.email
     codes.ask(purpose=OLD, email=old, kind="old_address_code", about=key_of(email), **asked_by)
     codes.ask(purpose=NEW, email=email, kind="new_address_code", **asked_by)
@@ -96,13 +96,13 @@ def confirm(request: Request, account: Account) -> HttpResponse:
     if len(now.proved) == 2:
         return _changed(account, now)
     status = 200 if typed else UNPROCESSABLE
-    # What is proved already is asked for no more.
+    # An address that is confirmed already is not asked about again.
     return _typing(request, now, BothCodesForm(now.proved) if typed else form, status=status)
 
 
 def _change(request: Request, account: Account) -> Change | None:
-    """The last change that this browser asked for, if it was this account's and can still be
-    confirmed. Its codes were asked for together."""
+    """The last change that this browser asked for, if it is for this account and can still be
+    confirmed. Both codes were asked for together."""
     mine = browser.browser_of(request)
     old, new = (codes.newest(purpose=purpose, browser=mine) for purpose in (OLD, NEW))
     if old is None or new is None or old.email_key != account.email_key:

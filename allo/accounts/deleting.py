@@ -1,7 +1,6 @@
-"""Deletes an account: what it holds is released, and all that names its person is erased, but for
-the orders that were paid. Those stay as the law asks, without the account, until the clock takes
-the person out of them (`checkout.forgetting`).
-"""
+"""Deletes an account: what it holds is released, and everything that names its person is erased,
+except orders that were paid. Those stay, as the law asks, without the account, until the clock
+removes the person from them (`checkout.forgetting`)."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -39,12 +38,12 @@ class StillPaying(Exception):
 
 
 class IsStaffs(Exception):
-    """The account did something as staff, which is on the record."""
+    """The account did something as staff, and that record is kept."""
 
 
 def delete(account: Account) -> None:
-    """Raises `StillPaying`, `IsStaffs`, `Busy`; what was released and forgotten until then stays
-    so, and a second try goes on."""
+    """Raises `StillPaying`, `IsStaffs`, `Busy`. What was released and erased until then stays so,
+    and a second try continues."""
     _settle(account)
     _release(account)
     _forget(account)
@@ -64,18 +63,18 @@ def _check(order: Order) -> None:
 
 def _release(account: Account) -> None:
     for entry in persons.entries_of(account).open():
-        # What it was offered meanwhile is released with the rest.
+        # An offer that was made meanwhile is released with the rest.
         with suppress(NotWaiting):
             waiting.leave(entry_id=entry.pk)
     for held in persons.reservations_of(account).pending():
-        # Another page may have sold it meanwhile: then it is an order, which stays.
+        # Another page may have sold it meanwhile: then it is on an order, which stays.
         with suppress(NotPending, ReservationExpired):
             services.release(reservation_id=held.pk)
 
 
 def _forget(account: Account) -> None:
-    """What ended becomes nobody's, and loses its network and what was typed for it; a portion at a
-    time, as there may be many."""
+    """Removes the holder, the network and what was typed from reservations that have ended; a
+    portion at a time, as there may be many."""
     ended = persons.reservations_of(account).ended().order_by("pk")
     while keys := list(ended.values_list("pk", flat=True)[: pruning.PORTION]):
         portion = Reservation.objects.filter(pk__in=keys)
@@ -87,8 +86,8 @@ def _forget(account: Account) -> None:
 
 @transaction.atomic
 def _erase(account: Account) -> None:
-    # Orders before the person, as a sign-in that takes over orders locks them. Of two requests one
-    # deletes the account, and the other finds none.
+    # Orders are locked before the person, as by a sign-in that takes over orders. Of two requests
+    # one deletes the account, and the other finds none.
     orders = list(persons.orders_of(account).order_by("pk").select_for_update(no_key=True))
     user = User.objects.select_for_update().filter(pk=account.pk).first()
     if user is None:
@@ -98,7 +97,7 @@ def _erase(account: Account) -> None:
     persons.log_of(user).delete()
     AdoptedHolder.objects.filter(account=account.holder).delete()
     EmailCode.objects.filter(email_key=account.email_key).delete()
-    # Whoever joins with the address at this moment waits without an account.
+    # Somebody who joins with the address at this moment waits without an account.
     persons.entries_of(account).exclude(OPEN).delete()
     DeletedAccount.objects.create(number=account.pk, made_at=account.created_at)
     _tell(user)
@@ -106,7 +105,7 @@ def _erase(account: Account) -> None:
 
 
 def _leave(orders: Sequence[Order]) -> None:
-    """Their pages say to staff why no account is there any more."""
+    """Leaves a note that the orders' pages show to staff: the account was deleted."""
     for order in orders:
         _check(order)
     mine = Order.objects.filter(pk__in=[order.pk for order in orders])

@@ -2,7 +2,7 @@
 
 import re
 
-# The first that matches: most browsers also name those that they descend from.
+# The first that matches. The order matters: most browsers also name those that they descend from.
 BROWSERS = (
     (r"Edg(e|A|iOS)?/", "Edge"),
     (r"OPR/|Opera", "Opera"),

@@ -1,6 +1,6 @@
-"""All that the shop knows of an account's person, as JSON (`docs/privacy.md`).
+"""All that the shop knows about an account's person, as JSON (`docs/privacy.md`).
 
-What opens something is left out: session keys, codes, signed links, digests of cookies. So is what
+Left out is what gives access: session keys, codes, signed links, digests of cookies. So is what
 others wrote for themselves, such as the reasons of staff.
 """
 

@@ -1,4 +1,4 @@
-"""From a proved address to an account that is signed in, and out again."""
+"""Signs in with an address that was confirmed, and out again."""
 
 import logging
 import secrets
@@ -36,7 +36,7 @@ class Taken(Exception):
 
 
 def is_staffs(email: str) -> bool:
-    """Staff have a password, and nobody gets past it by their mail."""
+    """Staff sign in with a password, and nobody can avoid that by reading their mail."""
     spelled = Q(email__iexact=email) | Q(email__iexact=key_of(email))
     return User.objects.filter(spelled, is_staff=True).exists()
 
@@ -51,18 +51,18 @@ def sign_in(request: HttpRequest, response: HttpResponse, email: str) -> None:
     if not user.is_active or user.is_staff or user.is_superuser:
         raise Closed
     if request.user.is_authenticated:
-        # Another account's: what it held here is not this one's.
+        # What another account held in this browser is not this one's.
         sign_out(request, response)
         here: tuple[str, ...] = ()
     else:
-        # Without offers: whoever else has such a link keeps it, and the account of its address
-        # sees it anyway.
+        # Offers are not moved: others who have the link to one keep it, and the account of its
+        # address sees it anyway.
         here = tuple(names_here(request))
     _begin_session(request, user)
     for holder in here:
         _adopt(account, holder)
     if AdoptedHolder.objects.filter(holder__in=here).exclude(account=account.holder).exists():
-        # Another account signed in here before, and its history is the browser's.
+        # Another account signed in here before, so it keeps the browser's history.
         visitor.forget(response)
 
 
@@ -71,19 +71,19 @@ def _adopt(account: Account, holder: str) -> None:
         services.adopt(account=account.holder, visitor=holder)
         adopting.take(account.pk, holder)
     except (Busy, OperationalError):
-        # It stays the browser's, which is the same shopper's, until the next sign-in.
+        # It stays the browser's, which is the same shopper, until the next sign-in.
         logger.warning("account %d: what its browser held is not adopted", account.pk)
 
 
 def account_of(email: str) -> Account:
-    """The account of a proved address."""
+    """The account of an address that was confirmed."""
     accounts = Account.objects.select_related("user").filter(email_key=key_of(email))
     if account := accounts.first():
         return account
     try:
         return _new_account(email)
     except IntegrityError:
-        # Another browser proved the same address at this moment.
+        # Another browser confirmed the same address at this moment.
         return accounts.get()
 
 
@@ -96,7 +96,7 @@ def _new_account(email: str) -> Account:
 
 
 def change_address(account: Account, email: str) -> None:
-    """To one that was proved as well. Raises `Taken`."""
+    """To an address that was confirmed as well. Raises `Taken`."""
     if is_staffs(email):
         raise Taken
     try:
@@ -133,8 +133,8 @@ def sign_out(request: HttpRequest, response: HttpResponse) -> HttpResponse:
 
 
 def end_sessions(account: Account) -> None:
-    """All that there are, listed or not: Django ends those that began before a password changed,
-    also one that nobody can use."""
+    """All of them, listed or not: Django ends sessions that began before a password changed, even
+    an unusable password."""
     Session.objects.filter(sign_in__account=account).delete()
     account.user.set_unusable_password()
     account.user.save(update_fields=["password"])

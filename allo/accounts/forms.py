@@ -32,7 +32,7 @@ class NewAddressForm(forms.Form):
 
 
 class BothCodesForm(forms.Form):
-    """The codes that are not proved yet."""
+    """The codes that are not confirmed yet."""
 
     old = CodeField(label="Code from the old address", required=False)
     new = CodeField(label="Code from the new address", required=False)
@@ -44,7 +44,7 @@ class BothCodesForm(forms.Form):
 
 
 class DeleteForm(forms.Form):
-    """The word is typed, so that nobody deletes an account by a slip."""
+    """A word has to be typed, so that nobody deletes an account by accident."""
 
     word = forms.CharField(
         label='Type "delete"',

@@ -1,4 +1,4 @@
-"""What an account's person takes along, and how they leave."""
+"""The pages to download the data of an account, and to delete it."""
 
 from http import HTTPStatus
 
@@ -30,7 +30,7 @@ def export(_request: Request, account: Account) -> StreamingHttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @with_account
 def delete(request: Request, account: Account) -> HttpResponse:
-    """GET says what happens; POST needs the typed word."""
+    """GET says what will happen; POST needs the typed word."""
     form = DeleteForm(request.POST or None)
     if not form.is_bound or not form.is_valid():
         return _asking(request, account, form)

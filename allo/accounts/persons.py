@@ -1,4 +1,4 @@
-"""All rows that are of an account's person, for what is exported and what is deleted."""
+"""All rows that belong to an account's person, for the download and for deleting."""
 
 from axes.models import AccessLog
 from django.contrib.auth.models import User
@@ -25,7 +25,7 @@ def holders_of(account: Account) -> list[str]:
 
 
 def entries_of(account: Account) -> WaitingEntryQuerySet:
-    """On waiting lists, by its address."""
+    """On waiting lists, under its address."""
     return WaitingEntry.objects.filter(email_key=account.email_key)
 
 

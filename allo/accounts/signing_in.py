@@ -1,4 +1,5 @@
-"""Sign in: ask for a code, type it or follow its link. Known and unknown addresses see the same."""
+"""Sign in: ask for a code, then type it or follow its link. The answer is the same for known and
+unknown addresses."""
 
 from http import HTTPStatus
 
@@ -95,8 +96,8 @@ def _wrong(
 @require_GET
 @never_stored
 def link(request: Request) -> HttpResponse:
-    """The link of the mail. It shows no page of its own, so its address with the key stays neither
-    in the history nor in what the next page is told of it."""
+    """The link of the mail. It redirects at once, so that the address with the key is neither in
+    the history nor sent to the next page as referrer."""
     mine = browser.browser_of(request)
     try:
         proved = codes.follow(purpose=SIGN_IN, browser=mine, key=request.GET.get("key", ""))

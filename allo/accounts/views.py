@@ -26,8 +26,8 @@ View = Callable[..., HttpResponseBase]
 
 
 def with_account(view: View) -> View:
-    """Calls the view with the account that is signed in; others sign in first. Its pages are kept
-    by no browser."""
+    """Calls the view with the account that is signed in; others are redirected to sign in. Browsers
+    do not store its pages."""
 
     @wraps(view)
     def answer(request: Request, *args: Any, **more: Any) -> HttpResponseBase:
@@ -80,7 +80,7 @@ def end_session(request: Request, account: Account, pk: int) -> HttpResponse:
     """Ends another browser's session, or signs this one out."""
     found = SignIn.objects.filter(account=account, pk=pk).select_related("session").first()
     if found is None:
-        # It ended by itself meanwhile, or is somebody else's.
+        # It has ended meanwhile, or belongs to somebody else.
         raise Http404("no such session")
     if found.session_id == request.session.session_key:
         return flow.sign_out(request, _signed_out())

@@ -1,5 +1,5 @@
-"""The filters of a list: the first is in view, the others fold away, and what these are set to
-stands beside them."""
+"""The filters of a list. The first is visible; the others are collapsed, with what they are set to
+beside them."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from django.contrib.admin.views.main import ChangeList
 
 @dataclass(frozen=True, slots=True)
 class Active:
-    """What a folded filter is set to, and the address of the list without it."""
+    """What a collapsed filter is set to, and the address of the list without it."""
 
     title: str
     value: str
@@ -25,7 +25,7 @@ class Filters:
 
 
 def filters_of(changelist: ChangeList) -> Filters:
-    """A filter that one types into is always folded."""
+    """A filter with a text field is always collapsed."""
     specs = list(changelist.filter_specs)
     first = specs[0] if specs and not _is_typed(specs[0], changelist) else None
     folded = specs[1:] if first else specs
@@ -37,7 +37,7 @@ def _is_typed(spec: Any, changelist: ChangeList) -> bool:
 
 
 def _active(spec: Any, changelist: ChangeList) -> Iterator[Active]:
-    """The first choice of a filter is not to filter."""
+    """The first choice of a filter means that it is not set."""
     everything, *choices = spec.choices(changelist)
     if value := everything.get("value"):
         yield Active(spec.title, value, everything["without"])

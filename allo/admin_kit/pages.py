@@ -1,4 +1,4 @@
-"""Pages of the admin: what they show, and to which page they lead back."""
+"""Pages of the admin: what they show, and the page that they lead back to."""
 
 from typing import Any, TypeVar
 from urllib.parse import urlencode, urlsplit

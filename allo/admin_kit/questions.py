@@ -23,7 +23,7 @@ AT_ONCE = 100
 
 
 class Verb(NamedTuple):
-    """One that only shows something does not ask: its links promise no question by "…"."""
+    """A verb that only shows something asks nothing, so its links have no "…"."""
 
     title: str
     permission: str

@@ -57,16 +57,16 @@ class Api(NinjaAPI):
             self.add_exception_handler(error, handler)
 
     @property
-    def doors(self) -> list[URLPattern]:
+    def patterns(self) -> list[URLPattern]:
         """The calls' addresses; each also responds to HEAD, OPTIONS and methods that are not
         allowed."""
         found = [pattern for pattern in self._get_urls() if isinstance(pattern, URLPattern)]
         for pattern in found:
-            pattern.callback = _door(pattern.callback)
+            pattern.callback = _for_all_methods(pattern.callback)
         return [*(p for p in found if p.name != "api-root"), path("<path:_>", _nowhere)]
 
 
-def _door(view: View) -> View:
+def _for_all_methods(view: View) -> View:
     @wraps(view)
     def opened(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         asked = request.method

@@ -11,7 +11,7 @@ from hashlib import sha256
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
-# Longer than a code, so that a page can say that it has run out.
+# Longer than a code lasts, so that a page can say that the code has run out.
 KEPT = timedelta(hours=1)
 _MADE_HERE = re.compile(r"[\w-]{43}", re.ASCII)
 

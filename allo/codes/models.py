@@ -45,7 +45,7 @@ class EmailCode(models.Model):
 
     class Meta:
         ordering = ("-asked_at",)
-        # Nobody of the staff sees codes, nor that there are any.
+        # No member of staff sees codes, nor that there are any.
         default_permissions = ()
         constraints = (
             models.CheckConstraint(condition=Q(tries__lte=TRIES), name="code_has_five_tries"),

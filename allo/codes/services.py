@@ -17,17 +17,18 @@ from allo.outbox.addresses import key_of as address_key
 Purpose = EmailCode.Purpose
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
-# Codes for one address, those of them from one network, and for one browser. With five tries each,
-# nobody guesses more than a hundred of a million codes a day for one address, from however many
-# browsers and networks. And no network uses up an address's codes: its person gets some elsewhere.
+# The most codes for one address, for one address from one network, and for one browser. With five
+# tries for each code, nobody can guess more than a hundred of a million codes a day for one
+# address, from however many browsers and networks. And a stranger cannot use up an address's codes:
+# its owner gets some from elsewhere.
 MOST_FOR_ADDRESS = ((6, HOUR), (20, DAY))
 MOST_FROM_NETWORK = ((4, HOUR), (12, DAY))
 MOST_FOR_BROWSER = ((10, HOUR),)
 
 # A pair of numbers never equals the single number of another advisory lock.
 _ADDRESS, _BROWSER = 8031, 8032
-# Of several requests at once each sees the codes of those before it. Addresses before browsers, so
-# that no two wait for each other.
+# Each of several requests at once sees the codes of those before it. Addresses are locked before
+# browsers, so that no two wait for each other.
 _LOCK = "SELECT pg_advisory_xact_lock(%s, hashtext(%s)), pg_advisory_xact_lock(%s, hashtext(%s))"
 
 
@@ -43,8 +44,8 @@ class TooManyCodes(Exception):
 
 
 class NoCode(Exception):
-    """There is none that this browser could type: it was used, has run out, had its tries, or was
-    asked for in another browser."""
+    """This browser has no code that it could type: it was used, has run out, had five wrong tries,
+    or was asked for in another browser."""
 
 
 class WrongCode(Exception):
@@ -61,8 +62,8 @@ class WrongCode(Exception):
 def ask(
     *, purpose: Purpose, email: str, browser: str, network: str, kind: str, about: str = ""
 ) -> EmailCode:
-    """Sends a code to a checked address, by a mail of this `kind`. Whose address it is matters only
-    when the mail is made, so the answer is the same for all. Raises `TooManyCodes`."""
+    """Sends a code to a checked address, by a mail of this `kind`. Only the worker that makes the
+    mail looks up whose address it is, so the answer is the same for all. Raises `TooManyCodes`."""
     key = address_key(email)
     with connection.cursor() as cursor:
         cursor.execute(_LOCK, [_ADDRESS, key, _BROWSER, browser])
@@ -103,12 +104,12 @@ def _waits(
 
 
 def newest(*, purpose: Purpose, browser: str) -> EmailCode | None:
-    """The one that this browser asked for last, whatever became of it."""
+    """The code that this browser asked for last, whatever became of it."""
     return _of(purpose, browser).first()
 
 
 def last(*, purpose: Purpose, browser: str) -> EmailCode | None:
-    """The same if it can still be typed."""
+    """The same, if it can still be typed."""
     code = newest(purpose=purpose, browser=browser)
     return code if code and is_live(code) else None
 
@@ -122,7 +123,7 @@ def is_live(code: EmailCode) -> bool:
 def prove(*, purpose: Purpose, browser: str, digits: str) -> EmailCode:
     """Uses up the browser's last code. Raises `NoCode`, `WrongCode`."""
     with transaction.atomic():
-        # Locked, so that of two requests one uses it, and that no try is not counted.
+        # Locked, so that only one of two requests uses it, and every try is counted.
         code = _of(purpose, browser).select_for_update().first()
         if code is None or not is_live(code):
             raise NoCode
@@ -148,7 +149,7 @@ def follow(*, purpose: Purpose, browser: str, key: str) -> EmailCode:
 
 
 def was_proved(*, purpose: Purpose, browser: str, email: str, about: str = "") -> bool:
-    """Whether this browser proved this address for this within the last hour."""
+    """Whether this browser confirmed this address for this purpose within the last hour."""
     used = EmailCode.objects.filter(browser=browser, purpose=purpose, used_at__gt=Now() - HOUR)
     return bool(browser) and used.filter(email_key=address_key(email), about=about).exists()
 

@@ -100,7 +100,7 @@ def _back_up(options: argparse.Namespace) -> int:
     try:
         with _supervised(state) as supervisor:
             return recovery.back_up(supervisor, state, os.environ, command)
-    except InUse:  # by a shop that runs
+    except InUse:  # in use by a running shop
         return recovery.manage(beside_it, *command)
 
 

@@ -10,7 +10,7 @@ from allo.embedded.errors import RunnerError
 
 LOOPBACK = "127.0.0.1"
 OFF = {"", "0", "false", "off", "no"}
-# These mean "every interface", which is no address to visit.
+# These mean "every interface"; a browser cannot open them.
 VISITABLE = {"0.0.0.0": LOOPBACK, "::": "::1"}  # noqa: S104
 
 
@@ -30,13 +30,13 @@ class Address:
         return replace(self, setting="LIVE_PORT", health="/live/health")._beside(environ, 1000)
 
     def bank(self, environ: Mapping[str, str]) -> Self:
-        """Where the bank listens; never on another interface than the loopback."""
+        """Where the bank listens; only ever on the loopback interface."""
         bank = replace(self, host=LOOPBACK, setting="BANK_PORT", health="/health")
         return bank._beside(environ, 2000)
 
     def _beside(self, environ: Mapping[str, str], distance: int) -> Self:
-        """With the port that was set, else one derived from the shop's port (so that open pages
-        find it after a restart), else any free one."""
+        """With the given port, or else one derived from the shop's port, so that open pages find it
+        again after a restart; if that is taken, any free one."""
         if chosen := _port(environ, self.setting):
             return replace(self, port=chosen)
         far = self.port + distance > 65535
@@ -44,8 +44,7 @@ class Address:
         return usual if usual._refusal() is None else replace(self, port=self._any_port())
 
     def require_free(self) -> None:
-        """Check this before anything starts, rather than leave it to the log of a failing
-        server."""
+        """Check this before anything starts, as the log of a failing server is hard to find."""
         if reason := self._refusal():
             raise RunnerError(
                 f"Cannot listen on {self.host}, port {self.port}: {reason}.",
@@ -101,7 +100,7 @@ class Address:
 
 @dataclass(frozen=True)
 class Addresses:
-    """`bank` is None if payments go elsewhere."""
+    """`bank` is None if another provider takes the payments."""
 
     shop: Address
     live: Address
@@ -121,7 +120,7 @@ class Addresses:
 
 
 def _bank_is_wanted(environ: Mapping[str, str]) -> bool:
-    """By default, but not in PRODUCTION, which has no default provider."""
+    """By default; in PRODUCTION only if it is named, as there is no default provider."""
     production = environ.get("PRODUCTION", "").lower() not in OFF
     return (environ.get("PAYMENT_PROVIDER") or ("" if production else "bank")) == "bank"
 

@@ -1,4 +1,4 @@
-"""The bank of the shop: a process of its own, with books of its own in the state folder."""
+"""Starts the bank: a process of its own, with its own books in the state folder."""
 
 import sys
 from collections.abc import Mapping
@@ -12,12 +12,12 @@ from allo.embedded.state import Secrets
 PROJECT = Path(__file__).resolve().parents[2]
 HOOK_PATH = "payments/hook/bank/"
 ANSWER_SECONDS = 2.0
-# The bank knows the shop only by what the shop calls it for.
+# Variables of the shop that the bank's process does not get.
 NOT_FOR_THE_BANK = {"DATABASE_URL", "MIGRATION_DATABASE_URL", "REDIS_URL", "SECRET_KEY"}
 
 
 def bank_variables(bank: Address | None, secrets: Secrets) -> dict[str, str]:
-    """With which the shop finds it."""
+    """The variables by which the shop finds the bank."""
     if bank is None:
         return {}
     return {

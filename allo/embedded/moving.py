@@ -1,4 +1,4 @@
-"""Everything in one PostgreSQL, moved to another that runs beside it and is empty."""
+"""Copies everything of one PostgreSQL into another that runs beside it and is empty."""
 
 from dataclasses import dataclass
 from subprocess import DEVNULL, PIPE, Popen
@@ -11,7 +11,7 @@ from allo.embedded.processes import Program, describe_end, launch, run_tool, tel
 from allo.embedded.signals import SignalQueue
 
 SUPERUSER = "postgres"
-# The new one has it already.
+# The new server has this role already.
 MAKES_THE_SUPERUSER = f"CREATE ROLE {SUPERUSER};\n"
 DATABASES = """
     SELECT datname FROM pg_database WHERE datallowconn AND datname NOT IN ('postgres', 'template1')
@@ -20,8 +20,8 @@ DATABASES = """
 
 @dataclass(frozen=True)
 class Move:
-    """`password` is the superuser's at both. The programs are those of the new one, which can read
-    what an older one has."""
+    """`password` is the superuser's on both servers. The programs are those of the new server,
+    which can read an older one's data."""
 
     old: Cluster
     new: Cluster
@@ -36,7 +36,7 @@ class Move:
                 self._database(name)
         with step("Statistics"):
             self.run(self._program(self.new, "vacuumdb", "--all", "--analyze-only", "--quiet"))
-            # So that the server has little to do when it is stopped.
+            # Writes all to disk now, so that the server has little to do when it is stopped.
             self._ask(self.new, "CHECKPOINT")
 
     def _roles(self) -> None:
@@ -78,7 +78,8 @@ class Move:
             running = [launch(first, stdin=DEVNULL, stdout=target, stderr=complaints)]
             if second and (written := running[0].stdout):
                 running.append(launch(second, stdin=written, stdout=DEVNULL, stderr=complaints))
-                # Only the second may hold it: the first notices when that has ended.
+                # Only the second one may hold the pipe, so that the first one notices when that
+                # ends.
                 written.close()
             self._await(running)
             failed = [process.returncode for process in running if process.returncode]

@@ -66,8 +66,8 @@ class Place:
         return self.account is None or self.account.reaches(folder)
 
     def copy(self, package: Distribution, *, linked: bool = False) -> Path:
-        """Make one of all that a wheel installs, unless there is one. With `linked` its files are
-        those of the wheel itself: they take no space, and outlive the wheel."""
+        """Copy all that a wheel installs, unless there is a copy. If it is `linked` its files are
+        hard links to those of the wheel: they take no space, and stay when the wheel is removed."""
         target = self.home / f"{package.name}-{package.version}"
         if not target.exists():
             unfinished = target.with_name(target.name + ".new")
@@ -185,7 +185,7 @@ def _fresh_socket_folder(folder: Path, account: Account | None) -> Path:
     if PLAIN_PATH.fullmatch(str(folder)) and len(str(folder)) <= LONGEST_SOCKET_FOLDER:
         return own_folder(folder, account)
     short = Path(tempfile.mkdtemp(prefix="allo-"))
-    folder.symlink_to(short)  # so that the next start finds and removes it
+    folder.symlink_to(short)  # the next start finds and removes it
     if account:
         os.chown(short, account.uid, account.gid)
     return short
@@ -208,7 +208,7 @@ def _copy(package: Distribution, target: Path, *, linked: bool) -> None:
 def _link(source: str, target: str) -> None:
     try:
         Path(target).hardlink_to(source)
-    except OSError:  # of another disk or another user
+    except OSError:  # on another disk, or another user's
         shutil.copy2(source, target)
 
 

@@ -18,8 +18,8 @@ from allo.embedded.processes import Program, Service, launch, run_tool
 from allo.embedded.signals import SignalQueue
 from allo.embedded.state import Secrets
 
-# In the folder of the servers: the cluster in use, one that is being made, and one that takes the
-# place of the first in a moment.
+# In the servers' folder: the cluster in use, one that is being made, and one that is about to take
+# the place of the first.
 FOLDER, UNFINISHED, UPGRADED = "postgres", "postgres.new", "postgres.upgraded"
 OLDER = """`make upgrade` moves the data over, and keeps the old data aside. That takes minutes
 for each gigabyte, in which the shop is closed. Nothing has been changed yet."""
@@ -61,7 +61,7 @@ POLL_SECONDS = 0.05
 
 @dataclass(frozen=True)
 class Cluster:
-    """The one in use, unless it is given another folder, port, or programs (a `bin` folder)."""
+    """The cluster in use, unless another folder, port or programs (a `bin` folder) are given."""
 
     place: Place
     settings: Mapping[str, str] = field(default_factory=dict)
@@ -80,7 +80,7 @@ class Cluster:
 
     @property
     def major(self) -> str:
-        """Of the programs."""
+        """The major version of the programs."""
         return self.version.partition(".")[0]
 
     @cached_property
@@ -115,7 +115,7 @@ class Cluster:
         run_tool(single, statements)
 
     def finish_upgrade(self) -> None:
-        """Do the last step of an upgrade that was killed between its last two."""
+        """Do the last step of an upgrade that was killed before it."""
         upgraded = self.data.with_name(UPGRADED)
         if not self.data.exists() and upgraded.exists():
             upgraded.rename(self.data)

@@ -39,11 +39,11 @@ class Service(Program):
     ready: Callable[[], bool] | None = None
     ended: Callable[[], object] | None = None
     # Whether it responds; takes at most a few seconds. A process that has not responded for
-    # `silence` seconds is restarted; before its first response it gets longer.
+    # `silence` seconds is restarted; it may take longer until its first response.
     answers: Callable[[], bool] | None = None
     silence: float = 10.0
-    # Whether it responds but does no work; gets for how many seconds it and all before it have
-    # been well.
+    # Whether it responds but does no work. The check is told for how many seconds the process and
+    # all before it have responded.
     stalled: Callable[[float], bool] | None = None
     stop_signal: signal.Signals = signal.SIGTERM
     patience: float = 2.0

@@ -1,4 +1,5 @@
-"""A backup of the shop in a state folder, running or not, and a new state folder from a backup."""
+"""Backs up the shop of a state folder, running or not, and makes a new state folder from a
+backup."""
 
 import os
 import shutil
@@ -15,9 +16,9 @@ from allo.embedded.state import Secrets, has_database, keep_secrets, read_secret
 from allo.embedded.supervisor import Supervisor
 from allo.recovery import archive
 
-# Of a runner, whatever the folder is for.
+# The runner makes these itself; they do not show that a folder contains a shop.
 NOT_OF_A_SHOP = {"lock", "log"}
-# Is there as long as the folder has only a part of a shop.
+# Exists as long as the folder contains only a part of a shop.
 MARK = "restoring"
 
 
@@ -29,7 +30,7 @@ def manage(environ: Mapping[str, str], *command: str) -> int:
 def back_up(
     supervisor: Supervisor, state: Path, environ: Mapping[str, str], command: tuple[str, ...]
 ) -> int:
-    """Of a shop that does not run: its servers run for the time of the backup."""
+    """For a shop that does not run: its servers run for the time of the backup."""
     require_whole(state)
     if not has_database(state):
         raise RunnerError(f"There is no shop in {state}.", "Name its folder with STATE_DIR.")
@@ -37,7 +38,7 @@ def back_up(
 
 
 def read_kept(file: Path) -> Secrets:
-    """The secrets that go with a shop. Those of its servers are made anew."""
+    """The secrets that belong to a shop. Those of its servers are made anew."""
     try:
         with archive.opened(file) as backup:
             found = {name: text for name, text in vars(backup.secrets).items() if text}
@@ -53,7 +54,8 @@ def restore(
     kept: Secrets,
     command: tuple[str, ...],
 ) -> int:
-    """All of it, or an empty folder. One that was killed half way is repeated from the start."""
+    """Restores all of it, or leaves an empty folder. A restore that was killed is repeated from the
+    start."""
     _require_empty(state)
     (state / MARK).touch()
     code = 1

@@ -26,7 +26,7 @@ def start_servers(
     lasting: bool = False,
 ) -> Variables:
     """Start each server whose address `environ` does not give; return the addresses. With `lasting`
-    the programs of PostgreSQL are kept beside its data."""
+    the programs of PostgreSQL are kept beside its data, for later upgrades."""
     addresses = {name: url for name in ("DATABASE_URL", "REDIS_URL") if (url := environ.get(name))}
     if len(addresses) == 2:
         return addresses

@@ -72,7 +72,7 @@ def read_secrets(folder: Path) -> Secrets:
         raise RunnerError(
             f"{path} is damaged.", "Restore it, or remove the state folder to begin afresh."
         ) from None
-    # An earlier version stored fewer of them.
+    # An earlier version stored fewer secrets.
     return secrets if asdict(secrets) == found else keep_secrets(folder, secrets)
 
 
@@ -82,7 +82,7 @@ def keep_secrets(folder: Path, secrets: Secrets) -> Secrets:
 
 
 def has_database(folder: Path) -> bool:
-    """Also one whose upgrade was interrupted at its very end."""
+    """Also true for one whose upgrade was interrupted at its very end."""
     return any((folder / "servers" / name).exists() for name in ("postgres", "postgres.upgraded"))
 
 
@@ -108,7 +108,7 @@ def write_environment(path: Path, variables: Mapping[str, str]) -> None:
 
 
 def names_another(file: Path, folder: Path) -> str:
-    """The state folder that such a file was written for, if it is not `folder`; else nothing."""
+    """The state folder for which such a file was written, if it is not `folder`; else nothing."""
     lines = file.read_text().splitlines() if file.exists() else []
     found = dict(line.split("=", 1) for line in lines if "=" in line)
     named = found.get("STATE_DIR", "").removeprefix("'").removesuffix("'")

@@ -1,8 +1,8 @@
-"""The data of an older major of PostgreSQL, moved to the one of this version of Allo.
+"""Moves the data of an older major version of PostgreSQL to the version that Allo installs now.
 
-The old server, run by the programs that the state folder kept, and a new one beside it; everything
-goes from one to the other, then they change places. Until then the old data are only read, so an
-upgrade that fails or is killed is repeated from its start.
+The old server, run by the programs that the state folder kept, and a new one run beside each other,
+and everything is copied from one to the other. Then they change places. Until then the old data are
+only read, so an upgrade that fails or is killed is repeated from its start.
 """
 
 import os
@@ -23,8 +23,8 @@ OLD_PORT = 5433
 
 
 def keep_programs(place: Place) -> None:
-    """Keep those of today, for the day on which a newer package has taken their place. Older ones
-    are removed unless data of theirs are here."""
+    """Keep the present programs, in case a newer package replaces them. Remove older ones, unless
+    their data are here."""
     package, folder = wheel_folder(*POSTGRES)
     today = place.copy(package, linked=place.reaches(folder))
     majors = {_major(today)} | {path.name.split("-")[1] for path in place.home.glob(f"{FOLDER}-*")}

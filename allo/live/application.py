@@ -17,9 +17,9 @@ from allo.live.hub import Hub
 from allo.live.lasting import lasting
 from allo.live.listener import listen
 from allo.live.message import Message
-from allo.live.rooms import door
-from allo.live.rooms.door import Address
+from allo.live.rooms import serving
 from allo.live.rooms.keeper import Keeper
+from allo.live.rooms.serving import Address
 from allo.live.rooms.store import topic_of
 from allo.live.tokens import Listening, read
 from allo.metrics import counters
@@ -134,7 +134,7 @@ class Application:
         elif address.is_stream:
             await self._stream(scope, send, headers, lambda: self._waiting(address))
         else:
-            await door.show(self._keeper, address, send)
+            await serving.show(self._keeper, address, send)
 
     def _waiting(self, address: Address) -> tuple[Listening, AbstractContextManager[None]]:
         """What the page of a waiting room listens to; while it does, its visitor is there."""

@@ -1,4 +1,4 @@
-"""What a live process does as long as it runs."""
+"""Runs what a live process does as long as it lives."""
 
 import asyncio
 import logging
@@ -10,8 +10,8 @@ AGAIN_SECONDS = 1.0
 
 
 async def lasting(run: Callable[[], Awaitable[None]]) -> None:
-    """Begins again after an error, which is logged: else the streams would stay open and hear
-    nothing any more, and nobody would know."""
+    """Begins again after an error, which is logged. Otherwise the streams would stay open without
+    any message, and nobody would notice."""
     while True:
         try:
             await run()

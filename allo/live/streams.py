@@ -1,4 +1,4 @@
-"""One open stream, and the streams that hear the same."""
+"""One open stream, and the group of streams with the same topics."""
 
 import asyncio
 import time

@@ -22,7 +22,8 @@ ALL = "+Inf"
 
 
 class Counted:
-    """A collector of prometheus-client. Each metric is there, also one that nobody counted yet."""
+    """A collector of prometheus-client. It has every metric, also those that were not counted
+    yet."""
 
     def collect(self) -> Iterable[Any]:
         if not counters.IS_SHARED:
@@ -30,7 +31,7 @@ class Counted:
         files = slots.files_of(counters.FOLDER)
         try:
             found = _metrics(files)
-        except Exception:  # of one that is damaged; a process that takes its number replaces it
+        except Exception:  # damaged; the next process with its number replaces it
             found = _metrics(filter(slots.is_readable, files))
         return [found.get(metric.name) or _empty(metric) for metric in counters.REGISTRY.collect()]
 
@@ -72,7 +73,7 @@ def _metrics(files: Iterable[str]) -> dict[str, Metric]:
 
 
 def _sums(files: Iterable[str]) -> dict[tuple[str, str], float]:
-    """By kind and key. What processes have now is added up as well."""
+    """By kind and key. What processes have now (gauges) is added up as well."""
     sums: defaultdict[tuple[str, str], float] = defaultdict(float)
     for file in files:
         kind = Path(file).name.partition("_")[0]

@@ -51,7 +51,7 @@ class Slot:
         try:
             self._number, self._lock = take(self._folder)
         except OSError as error:
-            # It counts into its parent's files: a number may get lost, but no sale.
+            # It counts into its parent's files: a count may get lost, but no sale fails.
             self._lock = os.open(os.devnull, os.O_RDONLY)
             logger.warning("this process counts with its parent: %s", error.strerror)
 

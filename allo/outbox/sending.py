@@ -90,7 +90,8 @@ def _put_off(message: Message, error: Exception) -> None:
 
 
 def named(error: BaseException) -> str:
-    """Without the error's text, in which a server may quote the mail and its links."""
+    """The name of the error without its text, in which a server may quote the mail and its
+    links."""
     error = error.__cause__ if isinstance(error, Unreachable) and error.__cause__ else error
     refused = next(iter(getattr(error, "recipients", {}).values()), (None,))
     code = getattr(error, "smtp_code", refused[0])

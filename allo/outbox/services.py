@@ -36,7 +36,7 @@ def put_all(messages: Iterable[Message]) -> None:
 
 @transaction.atomic
 def retry_given_up() -> list[Message]:
-    """Begins anew with those that were given up, `ANEW` at the most; returns them."""
+    """Tries those again that were given up, at most `ANEW`; returns them."""
     # Locked, so that of two people at once one is told of each message.
     rows = Message.objects.given_up().order_by("created_at").select_for_update(skip_locked=True)
     anew = list(rows[:ANEW])

@@ -38,7 +38,7 @@ def dump(connection: BaseDatabaseWrapper, to: IO[bytes]) -> None:
 
 
 def contents(dumped: IO[bytes]) -> list[str]:
-    """What a dump says it contains, a line for each thing, in the order of their creation."""
+    """What a dump contains, a line for each object, in the order of their creation."""
     with tempfile.TemporaryFile() as lines:
         with _program("pg_restore", ["--list"], stdin=PIPE, stdout=lines) as process:
             _pour(dumped, process)
@@ -99,7 +99,7 @@ def _program(
     stdin: int = DEVNULL,
     stdout: int | IO[bytes] = DEVNULL,
 ) -> Iterator[Popen[bytes]]:
-    """Run it; raise what it complains of if it fails. It never asks for a password."""
+    """Run it; raise its error output if it fails. It never asks for a password."""
     address, environment = _address(connection) if connection else ([], {})
     command = [str(_folder() / name), *options, *address]
     with tempfile.TemporaryFile() as complaints:

@@ -106,7 +106,8 @@ def _require_free(path: Path) -> None:
 
 
 def _require_outside_of_media(path: Path) -> None:
-    """It would take itself in, until the disk is full; and what is there is served to everybody."""
+    """A backup in the folder of the pictures would include itself until the disk is full, and
+    everybody could load it."""
     media_root = Path(settings.MEDIA_ROOT).resolve()
     if path.resolve().is_relative_to(media_root):
         raise Refusal(

@@ -62,16 +62,16 @@ def openapi_json(request: HttpRequest) -> HttpResponse:
     return fresh.answer(request, schema())
 
 
-def _doors() -> Iterator[URLPattern]:
-    for door in api.doors:
-        if door.name in SHARED:
-            vars(door.callback)["sharing"] = Sharing(strict=True, anyone=True)
-        yield door
+def _calls() -> Iterator[URLPattern]:
+    for pattern in api.patterns:
+        if pattern.name in SHARED:
+            vars(pattern.callback)["sharing"] = Sharing(strict=True, anyone=True)
+        yield pattern
 
 
 app_name = "api"
 urlpatterns = [
     path("docs", docs, name="docs"),
     path("openapi.json", require_safe(openapi_json), name="openapi"),
-    *_doors(),
+    *_calls(),
 ]

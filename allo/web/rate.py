@@ -19,8 +19,8 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600}
 
 
 class Question(Protocol):
-    """What is looked up in Redis in the same trip. An answer may be an exception; without Redis
-    there is none."""
+    """Something else to look up in Redis in the same trip: `ask` queues commands, `hear` gets their
+    answers, which may be exceptions. Without Redis `hear` is not called."""
 
     def ask(self, pipeline: Pipeline) -> None: ...
 

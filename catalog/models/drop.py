@@ -10,7 +10,7 @@ class Drops(Manager.from_queryset(ProductQuerySet)):  # type: ignore[misc]
 
 
 class Drop(Product):
-    """A product with an opening, on staff's pages."""
+    """A product with an opening, in the admin."""
 
     objects = Drops()  # type: ignore[misc]
 

@@ -47,7 +47,7 @@ class Pictured(models.Model):
 
     @property
     def srcset(self) -> str:
-        """The `srcset` with every width of the picture; "" while there is only one."""
+        """The `srcset` with every width of the picture; "" if there is only one."""
         files = [*self.sizes, (self.image.url, self.width)] if self.widths else []
         return ", ".join(f"{url} {width}w" for url, width in files)
 
@@ -58,7 +58,8 @@ class Pictured(models.Model):
         return [(storage.url(sized(name, width)), width) for width in self.widths or ()]
 
     def url_at(self, width: int) -> str:
-        """The address of the smallest file that is at least this wide, or of the widest."""
+        """The address of the smallest file that is at least this wide; if there is none, of the
+        widest."""
         enough = [one for one in self.widths or () if one >= width]
         name = self.image.name or ""
         url: str = self.image.storage.url(sized(name, min(enough)) if enough else name)
@@ -86,7 +87,7 @@ class ProductPicture(Pictured):
 
 
 class ReplacedPicture(models.Model):
-    """A picture that no product has any more but whose files are still kept: see
+    """A picture that no product has any more, whose files are still kept: see
     `catalog.pictures.retire`."""
 
     name = models.CharField(max_length=100, unique=True)

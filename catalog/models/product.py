@@ -27,16 +27,18 @@ class ProductQuerySet(QuerySet["Product"]):
         return self.filter(published_at__lte=Now())
 
     def for_staff(self, words: str) -> Self:
-        """Those that a shopper's search finds, and what is not published too."""
+        """Those that a shopper's search finds, and unpublished ones too."""
         return self.matching(
             search.read(words.replace("\0", "").strip()[: search.LONGEST], hidden=True)
         )
 
     def matching(self, searched: search.Search) -> Self:
-        """Products that have every word of the search somewhere in their text. Annotates
-        `relevance`, the less the better: 0 the words are in the name, 1 in the name something
-        begins with them, 2 in category, material, slug or tagline, 3 in the description too; or
-        `UNRANKED` for all."""
+        """Products that have every word of the search somewhere in their text.
+
+        Annotates `relevance`, the lower the better: 0 if the words are in the name, 1 if words of
+        the name begin with them, 2 if they are in category, material, slug or tagline, 3 for the
+        description. `UNRANKED` for all if too many products match.
+        """
         found = self.filter(search_text__words__has=searched.query())
         if not searched.ranked:
             return found.annotate(relevance=Value(UNRANKED))
@@ -52,7 +54,7 @@ class Product(Pictured):
     tagline = models.CharField(max_length=160)
     description = models.TextField(max_length=2000)
     material = models.CharField(max_length=120, blank=True)
-    # Those of `MATERIALS` that the words name.
+    # The `MATERIALS` that the words name.
     materials = models.GeneratedField(
         expression=Func(F("material"), function="catalog_materials"),
         output_field=ArrayField(models.TextField()),
@@ -89,7 +91,7 @@ class Product(Pictured):
     opens_at = models.DateTimeField(
         "opens", null=True, blank=True, help_text="Nobody can hold any before this moment."
     )
-    # Calendars replace an earlier entry by one that was set later; a trigger keeps it.
+    # Calendars replace an entry by one that was set later; a trigger sets it.
     opening_set_at = models.DateTimeField(db_default=Now(), editable=False)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
@@ -116,8 +118,8 @@ class Product(Pictured):
             ),
             models.CheckConstraint(condition=Q(colour__in=["", *COLOURS]), name="colour_known"),
         )
-        # Each order and choice of the grid, so that a page reads what it shows and not all that it
-        # could.
+        # For each order and filter of the grid, so that a page reads only the products that it
+        # shows.
         indexes = (
             Index(fields=("position", "id"), name="product_by_place"),
             Index(fields=("-published_at", "position", "id"), name="product_by_newest"),

@@ -24,8 +24,8 @@ def until_opening(product: Product) -> SafeString:
 
 @register.filter
 def parts_left(product: Product) -> list[tuple[str, str, bool]]:
-    """Until the opening: days, hours, minutes and seconds, each with its name, and whether it is
-    shown: days and hours are not while they are over."""
+    """The parts of the time until the opening: days, hours, minutes and seconds, each with its name
+    and whether it is shown. Days and hours are hidden once they are 0."""
     minutes, seconds = divmod(max(product.seconds_to_opening, 0), 60)
     hours, minutes = divmod(minutes, 60)
     days, hours = divmod(hours, 24)

@@ -7,5 +7,5 @@ register = template.Library()
 
 @register.simple_tag
 def longest_search() -> int:
-    """The characters that a search may have."""
+    """How many characters a search may have."""
     return search.LONGEST

@@ -1,4 +1,4 @@
-"""What a call that pays answers, beside what all calls about reservations do."""
+"""What a call that pays answers, in addition to what all calls about reservations do."""
 
 from typing import Any
 

@@ -1,8 +1,8 @@
-"""Which payment a request is about: the one under its key, another of the same order, or the first.
+"""Finds the payment that a request is about: the one under its key, another one of the same order,
+or a first one.
 
 The payment's id is stored under the key in the transaction that makes it. A new key makes another
-payment of an order that is open; the one before is closed first, so that one at the most can be
-paid.
+payment of an open order, after the one before is closed, so that at most one can be paid.
 """
 
 import json
@@ -21,7 +21,7 @@ from reservations.engine.transactions import perform_bag, perform_once
 from reservations.exceptions import BeingPaid
 from reservations.models import Reservation
 
-# How often another request may change the payment before this one gives up.
+# How often other requests may change the payment before this one gives up.
 ROUNDS = 4
 
 # A payment, and whether an earlier request under the same key made it.
@@ -32,8 +32,8 @@ def attempt(it: Confirming) -> Attempt | Reply:
     """The request's payment, or the refusal that is stored under its key. Raises a
     `ReservationError` that is not stored, or `ProviderError`."""
     for _ in range(ROUNDS):
-        # Before the key is read: an order that is seen here and was opened under this key is found
-        # by it, and not taken for another request's.
+        # Before the key is read: if this key opened an order that is found here, the key leads to
+        # it, and the order is not mistaken for another request's.
         last = _last_payment(it.found)
         if it.once and (reply := stored_reply(it.once)):
             return _stored(reply)
@@ -45,7 +45,7 @@ def attempt(it: Confirming) -> Attempt | Reply:
 
 
 def _last_payment(found: Reservation) -> Payment | None:
-    """Of the open order that it is on."""
+    """The last payment of the open order that the reservation is on."""
     lines = OrderLine.objects.filter(reservation=found, active=True)
     orders = Order.objects.filter(pk__in=lines.values("order"), state=Order.State.OPEN)
     payments = Payment.objects.filter(order__in=orders).select_related("order")
@@ -59,7 +59,7 @@ def _first(it: Confirming) -> Attempt | Reply:
 
 
 def _next(it: Confirming, last: Payment) -> Attempt | Reply:
-    """Another payment of the order, unless this is a retry without a key."""
+    """Another payment of the order, or the last one for a retry without a key."""
     if not last.order.by_program:
         raise BeingPaid
     if it.once is None and _goes_on(it, last):
@@ -79,7 +79,7 @@ def _made(
 
 
 def _stored(reply: Reply) -> Attempt | Reply:
-    """A refusal is the answer, as is what was stored before there were orders."""
+    """A stored refusal is the answer, as is a reply from before there were orders."""
     payment_id = json.loads(reply.body).get("payment")
     return (_payment(payment_id), reply.replayed) if payment_id else reply
 
@@ -89,7 +89,8 @@ def _payment(pk: UUID | str) -> Payment:
 
 
 def _goes_on(it: Confirming, last: Payment) -> bool:
-    """Whether it can still be paid, in the way of this request. What was declined is over."""
+    """Whether it can still be paid in the way that this request asks for. A declined payment
+    cannot."""
     if last.closed_at or last.given_up_at:
         return False
     if last.session_ref is None:
@@ -101,8 +102,8 @@ def _goes_on(it: Confirming, last: Payment) -> bool:
 
 
 def _end(last: Payment) -> None:
-    """Nobody can pay it any more, and what was paid is sold. One that was not opened at the
-    provider is closed under the locks that make the next."""
+    """Makes sure that nobody can pay it any more; if it was paid, the order is sold. A payment that
+    was not opened at the provider is closed under the locks that make the next one."""
     if last.session_ref:
         closing.close(last)
         settle.settle(last.pk)

@@ -1,4 +1,4 @@
-"""The calls of the API in which a reservation meets its order: reading it, and paying for it."""
+"""The calls of the API about a reservation and its order: reading it, and paying for it."""
 
 from typing import Annotated, Any
 from uuid import UUID

@@ -22,7 +22,7 @@ from reservations.models import Reservation
 
 @dataclass(frozen=True)
 class Confirming:
-    """`said` is the request's body."""
+    """`said` is the body of the request."""
 
     request: ApiRequest
     found: Reservation
@@ -35,15 +35,16 @@ class Confirming:
         return once_about(self.request, self.found, "confirm", self.said, _storing(None))
 
     def once_for(self, payment: UUID) -> Once | None:
-        """`once`, which stores this payment, or the refusal to make it."""
+        """A key under which this payment is stored, or the refusal to make it."""
         return self.once and replace(self.once, render=_storing(payment))
 
     def method_for(self, payment: Payment) -> str | None:
-        """None: the buyer has to pay on the provider's page."""
+        """None if the buyer has to pay on the provider's page."""
         return provider(payment.provider).plain_method if self.method is None else self.method
 
     def draft(self) -> Draft:
-        """Its pages open by a signed link, as a program's buyer has no cookie of the shop."""
+        """The draft of the order. Its pages open by a signed link, since a program's buyer has no
+        cookie of the shop."""
         order_id, user = uuid4(), self.request.user
         key = links.key_of(Order(pk=order_id))
         paid, back = (f"{paying.page(self.request, name)}?key={key}" for name in ("paid", "order"))

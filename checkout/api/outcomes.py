@@ -1,5 +1,5 @@
-"""What becomes of a program's payment. It is read from the state of the payment, its order and the
-reservation, so that each retry gets the same answer, wherever the request before it ended."""
+"""The outcome of a program's payment. It is read from the states of the payment, its order and the
+reservation, so each retry gets the same answer, at whatever step the request before it ended."""
 
 from allo.api_kit.api import invalid
 from checkout import settle
@@ -21,11 +21,9 @@ from reservations.models import Reservation
 
 
 def pay(payment: Payment, method: str | None) -> Reply:
-    """Pays it, if that was not done yet; without a method the buyer does, on the provider's page.
-
-    Raises `ProviderError` while nothing is decided, `Problem` for a method that is none, and a
-    `ReservationError` if the reservation ended without this payment.
-    """
+    """Pays it, if that was not done yet. Without a method, the buyer has to pay on the provider's
+    page. Raises `ProviderError` while the outcome is unknown, `Problem` for an invalid method, and
+    a `ReservationError` if the reservation ended without this payment."""
     try:
         unsold = None if _is_taken(payment) else _try(payment, method)
     except Declined:
@@ -51,7 +49,7 @@ def is_declined(payment: Payment, method: str) -> bool:
 
 
 def _try(payment: Payment, method: str | None) -> Reply | None:
-    """Why it is not sold, if that is known of the payment itself."""
+    """Tries to pay; returns why it is not sold, if the payment itself shows that."""
     try:
         payment = opening.begun(payment, page=method is None)
         if method is None:
@@ -76,7 +74,7 @@ def _call(payment: Payment, method: str) -> None:
 
 def _on_page(payment: Payment) -> Reply | None:
     was_closed = payment.closed_at is not None
-    # Its buyer may have paid since.
+    # Its buyer may have paid meanwhile.
     _settle(payment)
     payment.refresh_from_db()
     if payment.order.state != Order.State.OPEN:
@@ -90,7 +88,7 @@ def _settle(payment: Payment) -> None:
     try:
         settle.settle(payment.pk)
     except ProviderError:
-        # What is decided is; what follows from it is done by the clock.
+        # The decision about the money is committed; the clock does what follows from it.
         if not _is_taken(payment):
             raise
 

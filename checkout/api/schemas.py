@@ -1,4 +1,4 @@
-"""What the calls that pay take and give."""
+"""What calls that pay take and return."""
 
 from typing import Annotated
 
@@ -42,7 +42,7 @@ class BuyerIn(BaseModel):
 
 
 class Purchase(BaseModel):
-    """How the units are paid, and for whom they are."""
+    """How the units are paid, and who buys them."""
 
     model_config = ConfigDict(strict=True, extra="forbid", title="Purchase")
 
@@ -60,8 +60,8 @@ class Purchase(BaseModel):
 
 
 class Bought(Held):
-    """A reservation, and the number of the order that it was sold in. What a merchant's token
-    sold has none."""
+    """A reservation, and the number of the order in which it was sold. A sale by a merchant's token
+    has no order."""
 
     model_config = ConfigDict(title="BoughtReservation")
 
@@ -69,7 +69,7 @@ class Bought(Held):
 
 
 def buyer_of(said: BuyerIn | None) -> Buyer:
-    """As the shop's own form takes it. Raises `Problem`."""
+    """The buyer, checked by the shop's own form. Raises `Problem`."""
     if said is None:
         return Buyer()
     address = said.address.model_dump() if said.address else {}

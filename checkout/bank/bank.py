@@ -9,14 +9,15 @@ from checkout.bank.books import Books
 
 @dataclass(frozen=True)
 class Bank:
-    """`key` is what the shop calls it with. Without a `hook_url` no webhook is sent."""
+    """`key` is the secret key that the shop's calls must carry. Without a `hook_url` no webhook is
+    sent."""
 
     books: Books
     url: str
     key: str
     hook_url: str
     hook_secret: str
-    # Of times on its pages.
+    # The time zone of its pages.
     zone: ZoneInfo
-    # Set when a webhook was written.
+    # Set after a webhook was written.
     news: threading.Event = field(default_factory=threading.Event)

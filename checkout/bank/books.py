@@ -1,4 +1,4 @@
-"""The bank's books, in SQLite. They survive a restart, and a process that is killed."""
+"""The bank's books, in SQLite. They survive restarts and killed processes."""
 
 import json
 import secrets
@@ -14,7 +14,7 @@ from checkout.bank.files import opened
 
 Row = dict[str, Any]
 
-# `seq` is the order in which rows were written; columns of JSON are named in `JSON`.
+# `seq` is the order in which rows were written. Columns of JSON are listed in `JSON`.
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS session (
     seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, created INTEGER NOT NULL,
@@ -93,7 +93,7 @@ class Books:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Nested, it is part of the outer one."""
+        """A nested one is part of the outer one."""
         with self._lock:
             if self._db.in_transaction:
                 yield
@@ -133,7 +133,7 @@ class Books:
         return row
 
     def rows(self, table: str, *, limit: int = -1, **values: Any) -> list[Row]:
-        """Those whose columns have these values, the latest first."""
+        """The rows whose columns have these values, the latest first."""
         where = " AND ".join(f"{name} = :{name}" for name in values) or "1"
         sql = f"SELECT * FROM {table} WHERE {where} ORDER BY seq DESC LIMIT {limit}"  # noqa: S608
         with self._lock:

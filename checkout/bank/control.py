@@ -62,7 +62,7 @@ def run(bank: Bank, method: str, path: str, given: Given) -> Any:
 
 
 def read(bank: Bank, given: Given, table: str) -> list[Row]:
-    """The books, the latest first; of one intent or session only, if it is given."""
+    """The books, the latest entry first; only those of one intent or session, if one is given."""
     if not given.keys() <= FILTERS.get(table, set()):
         raise bad_parameter(f"Unknown filters: {sorted(given)}", "")
     values: Row = {name: text_of(given, name) for name in given}
@@ -98,7 +98,7 @@ def pay(bank: Bank, given: Given, key: str) -> Row:
 
 
 def expire(bank: Bank, _given: Given, key: str) -> Row:
-    """As its own end would."""
+    """As when its own time is over."""
     return sessions.expire(bank, found(bank, "session", key))
 
 

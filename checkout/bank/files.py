@@ -9,11 +9,11 @@ log = logging.getLogger("bank")
 
 
 def opened(path: Path, schema: str) -> sqlite3.Connection:
-    """With the tables of `schema`. If the file has other ones, another version of Allo wrote it: a
-    copy is kept, and new books are begun."""
+    """Opens it, with the tables of `schema`. If the file has other tables, another version of Allo
+    wrote it: it is copied aside, and new books are begun."""
     books = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
     books.row_factory = sqlite3.Row
-    # In WAL a process that is killed loses nothing that was committed.
+    # In WAL mode a killed process loses nothing that was committed.
     books.execute("PRAGMA journal_mode = WAL")
     books.execute("PRAGMA synchronous = NORMAL")
     if (written := _tables(books)) and written != _tables_of(schema):
@@ -24,7 +24,7 @@ def opened(path: Path, schema: str) -> sqlite3.Connection:
 
 def _begin_anew(books: sqlite3.Connection, path: Path) -> None:
     aside = path.with_stem(f"{path.stem}-until-{datetime.now(UTC):%Y%m%d-%H%M%S}")
-    # A copy and no renaming, which would tear the file from its log.
+    # Copied and not renamed, as renaming would separate the file from its log.
     books.execute("VACUUM INTO ?", [str(aside)])
     tables = books.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
     books.execute("BEGIN IMMEDIATE")

@@ -19,9 +19,9 @@ from checkout.bank.objects import Shape
 log = logging.getLogger("bank.hooks")
 
 ANSWER_SECONDS = 5.0
-# After each try that failed; then it is given up.
+# Pauses after each failed try; after the last one the webhook is given up.
 PAUSES = (0.5, 1, 2, 4, 8, 16, 32)
-# How long a message that is to be overtaken waits for the one that does.
+# How long a webhook that is to arrive late waits for the later one.
 OVERTAKEN_SECONDS = 2.0
 
 
@@ -54,7 +54,7 @@ def announce(bank: Bank, kind: str, shape: Shape) -> None:
 
 
 def _overtakes(bank: Bank, now: float) -> bool:
-    """Whether one waits to be overtaken; if so, it is sent right after this one."""
+    """Whether another one waits to be overtaken by this one; it is then sent right after."""
     waiting = [row for row in bank.books.rows("hook", state="due") if row["due"] > now]
     for row in waiting:
         bank.books.change("hook", row["id"], due=now + 0.05)

@@ -1,4 +1,4 @@
-"""What may happen to an attempt to pay, and to what it secured. Each function is part of a
+"""What may happen to an attempt to pay and to the money that it secured. Each function is part of a
 transaction."""
 
 from typing import Any
@@ -10,7 +10,7 @@ from checkout.bank.objects import intent_of
 from checkout.bank.problems import declined, invalid, wrong_state
 
 CARD, UPI = "card", "upi"
-# Named as in Stripe's test mode; "pays" is the bank's own.
+# The names of Stripe's test mode; "pays" is the bank's own.
 PAYMENT_METHODS = {
     "pays", "pm_card_visa", "pm_upi", "pm_card_authenticationRequired", "pm_card_chargeDeclined",
 }  # fmt: skip
@@ -18,7 +18,7 @@ UNPAID = {"requires_payment_method", "requires_action"}
 
 
 def begun(bank: Bank, session: Row) -> Row:
-    """The session's intent. As with Stripe, it and the customer are made when somebody begins to
+    """The session's intent. As with Stripe, intent and customer are made when somebody begins to
     pay."""
     if session["intent"]:
         return bank.books.get("intent", session["intent"])
@@ -44,7 +44,7 @@ def new_intent(bank: Bank, session: Row) -> Row:
 
 
 def authorise(bank: Bank, intent: Row, method: str) -> Row:
-    """Cards are authorised if the shop wants to capture by itself; UPI moves the money at once."""
+    """A card is authorised if the shop captures by itself; UPI moves the money at once."""
     charge = bank.books.add(
         "charge",
         intent=intent["id"],
@@ -120,7 +120,7 @@ def cancel(bank: Bank, intent: Row) -> Row:
 
 
 def lapse(bank: Bank, intent: Row) -> Row:
-    """An authorisation ends by itself."""
+    """The authorisation ends without being captured."""
     if intent["status"] != "requires_capture":
         raise wrong_state("Only an authorisation can lapse.")
     return end(bank, intent, "automatic")
@@ -138,7 +138,7 @@ def end(bank: Bank, intent: Row, reason: str) -> Row:
 
 
 def falsify(bank: Bank, intent: Row, changes: dict[str, Any]) -> Row:
-    """Another amount or currency appears than was to be paid."""
+    """Makes the books show another amount or currency than was to be paid."""
     if not intent["charge"]:
         raise invalid("Nothing was paid yet.")
     charge = bank.books.get("charge", intent["charge"])
@@ -148,7 +148,7 @@ def falsify(bank: Bank, intent: Row, changes: dict[str, Any]) -> Row:
 
 
 def payable(intent: Row) -> Row:
-    """Without a page. Raises `Problem`."""
+    """The intent, if it can be paid without a page. Raises `Problem`."""
     if intent["session"] or intent["status"] not in UNPAID:
         raise wrong_state(
             "This PaymentIntent could not be confirmed because it has a status of"
@@ -171,7 +171,7 @@ def paid_by(bank: Bank, intent: Row, payment_method: str) -> Row:
 
 
 def enter(bank: Bank, intent: Row, what: str, amount: int) -> None:
-    """One line of the bank's ledger of what moved."""
+    """Adds a line to the bank's ledger of what moved."""
     bank.books.add(
         "move", intent=intent["id"], what=what, amount=amount, currency=intent["currency"]
     )

@@ -11,7 +11,7 @@ from checkout.bank.bank import Bank
 from checkout.bank.books import Row
 
 Shape = dict[str, Any]
-# What a charge shows of its refunds; the rest is listed.
+# How many refunds a charge shows; all of them can be listed.
 REFUNDS_SHOWN = 10
 
 
@@ -77,7 +77,7 @@ def intent_of(bank: Bank, row: Row, expand: Sequence[str] = ()) -> Shape:
 def charge_of(bank: Bank, row: Row, expand: Sequence[str] = ()) -> Shape:
     refunds = bank.books.rows("refund", charge=row["id"])
     returned = sum(refund["amount"] for refund in refunds if refund["status"] == "succeeded")
-    # An authorisation that ended is shown as returned.
+    # Money of an authorisation that ended is shown as returned.
     gone = row["amount"] if row["released"] else returned
     shape = {
         "id": row["id"],

@@ -18,7 +18,7 @@ FAILURES = {
     " try again.",
 }
 ACCENT = "button-accent button-wide"
-# What else happens at banks: the words of the button, and what it does.
+# Other things that happen at banks: the words of the button, and what it does.
 ELSE = (
     ("declined", "Decline", "The bank does not pay. You stay here."),
     ("authenticate", "3-D Secure", "You approve or reject it on a page of its own."),
@@ -103,7 +103,7 @@ def _summary(bank: Bank, session: Row) -> list[Html]:
 
 
 def _time_remaining(bank: Bank, session: Row) -> Html:
-    """Until the shop closes the payment; its own word for that is in the metadata."""
+    """The time until the shop closes the payment, which the shop writes into the metadata."""
     written = session["metadata"].get("pay_by")
     end = datetime.fromisoformat(written).timestamp() if written else session["expires_at"]
     left = int(end - time.time())

@@ -4,7 +4,7 @@ from typing import Any
 
 
 class Problem(Exception):
-    """`kept`: whether a repetition under the same key gets it again."""
+    """`kept`: whether a repetition under the same key gets the same answer."""
 
     def __init__(
         self, status: int, type: str, message: str, code: str = "", *, kept: bool = True,  # noqa: A002

@@ -1,4 +1,5 @@
-"""How the API is called: with a key, in time or not, and once under one idempotency key."""
+"""The rules of all calls: the secret key, faults that delay or refuse them, and idempotency
+keys."""
 
 import hashlib
 import hmac
@@ -16,7 +17,7 @@ LONGEST_SLEEP = 60.0
 
 
 class Unanswered(Exception):
-    """What was called for is done, and its caller gets no answer."""
+    """What was asked for is done, but the caller gets no answer."""
 
 
 def answer(bank: Bank, request: Request) -> Response:
@@ -41,7 +42,7 @@ def require_key(bank: Bank, request: Request) -> None:
 
 
 def _once(bank: Bank, request: Request) -> Response:
-    """Under a key that is known, the same call gets the same answer, another one none."""
+    """Under a known key the same call gets the same answer; a different call is refused."""
     key = request.headers.get("Idempotency-Key", "")
     if request.method != "POST" or not key:
         return _done(bank, request)[0]

@@ -36,7 +36,7 @@ def refund(bank: Bank, intent: Row, amount: int | None, metadata: dict[str, str]
 
 
 def fail_refund(bank: Bank, made: Row) -> Row:
-    """Of one that was done: the money comes back to the shop."""
+    """Fails a refund that was done: its money comes back to the shop."""
     if made["status"] == "failed":
         raise invalid("This refund has failed already.")
     made = bank.books.change("refund", made["id"], status="failed")

@@ -1,4 +1,4 @@
-"""The bank's doors: the API, the controls, and pages."""
+"""The bank's HTTP server: the API, the controls, and pages."""
 
 import logging
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -31,7 +31,7 @@ class Handler(BaseHTTPRequestHandler):
     server_version, sys_version = "bank", ""
     # Of an idle connection, in seconds.
     timeout = 20
-    # Head and body are two writes.
+    # Headers and body are two writes.
     disable_nagle_algorithm = True
     server: Server
 
@@ -47,7 +47,7 @@ class Handler(BaseHTTPRequestHandler):
         except Unanswered:
             self.close_connection = True
         except ConnectionError:
-            # The caller did not wait for the answer; what it called for stays done.
+            # The caller did not wait for the answer; what was done stays done.
             self.close_connection = True
 
     def _response(self) -> Response:
@@ -105,14 +105,15 @@ def _routed(bank: Bank, request: Request) -> Response:
 
 
 def _require_own_name(bank: Bank, request: Request) -> None:
-    """A page of the internet can give its own name this machine's address."""
+    """Against DNS rebinding: a web page can make its own host name resolve to this machine's
+    address."""
     own = urlsplit(bank.url).netloc
     if request.headers.get("Host") not in {own, own.replace(HOST, "localhost")}:
         raise Problem(421, "invalid_request_error", f"This is {bank.url}.")
 
 
 def _require_own_page(bank: Bank, request: Request) -> None:
-    """Only a form of the bank's own pages acts; browsers name the page's origin."""
+    """Against forms of other sites: browsers send the origin of the page that a form is on."""
     own = f"//{request.headers['Host']}"
     if urlsplit(request.headers.get("Origin", bank.url))[1] != own[2:]:
         raise Problem(403, "invalid_request_error", "This form is not of the bank's own page.")

@@ -1,4 +1,4 @@
-"""Payment pages: how they end, and in which ways one pays there. Each function is part of a
+"""Payment pages: how they end, and the ways to pay there. Each function is part of a
 transaction."""
 
 import time
@@ -21,7 +21,7 @@ from checkout.bank.intents import (
 from checkout.bank.objects import session_of
 from checkout.bank.problems import invalid, wrong_state
 
-# What the page offers. `late`: the money appears when the session has ended.
+# The ways that the page offers. `late`: the money appears after the session has ended.
 WAYS = ("card", "upi", "declined", "authenticate", "late", "twice")
 
 

@@ -5,12 +5,13 @@ from django.db.models.functions import Now
 
 from checkout.models.order import PIN, IsComposed
 
-# What a buyer types of themselves and of where it goes, but for the e-mail address.
+# What a buyer types about themselves and where it is sent, without the e-mail address.
 SAVED = ("name", "phone", "line1", "line2", "city", "region", "pin")
 
 
 class Address(models.Model):
-    """One that an account has saved, whole and valid, to be offered the next time it buys."""
+    """An address that an account has saved, whole and valid. It is offered at the account's next
+    purchase."""
 
     account = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.CASCADE, related_name="addresses", db_index=False
@@ -26,7 +27,7 @@ class Address(models.Model):
 
     class Meta:
         ordering = ("-used_at", "-pk")
-        # Staff see addresses in the orders that go there.
+        # Staff see addresses only in orders.
         default_permissions = ()
         constraints = (
             # It begins with the account, by which addresses are looked up.
@@ -48,5 +49,5 @@ class Address(models.Model):
         )
 
     def __str__(self) -> str:
-        """Without the address, as logs may keep this."""
+        """Without the address, as this may be in logs."""
         return f"Address {self.pk}"

@@ -13,8 +13,9 @@ LAST_SERIAL = 99_999_999
 
 
 class InvoiceCounter(models.Model):
-    """The last serial number of a financial year, which is named by the year it begins in. It is
-    counted in the transaction that gives the number to an order, so that no number is missing."""
+    """The last serial number of a financial year, which is named by the calendar year in which it
+    begins. It is increased in the transaction that gives the number to an order, so that no number
+    is missing."""
 
     year = models.PositiveSmallIntegerField(primary_key=True)
     last = models.PositiveIntegerField()

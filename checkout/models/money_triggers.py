@@ -1,4 +1,4 @@
-"""What the database holds of payments, charges and refunds, whatever writes to them."""
+"""What the database enforces for payments, charges and refunds, whatever program writes to them."""
 
 # mypy: allow-untyped-calls
 # pgtrigger is only partly typed.
@@ -47,8 +47,8 @@ OF_PAYMENT = (
     goes_with_its_order("payment_goes_with_its_order"),
 )
 
-# Of a charge that is taken. Not deferred, and after the row: by then the engine has confirmed the
-# reservations, in an earlier statement of the same transaction.
+# For a charge that is taken. Checked at once and after the row is written: by then an earlier
+# statement of the same transaction has confirmed the reservations.
 TAKEN = Condition("NEW.decision = 'take'")
 
 OF_CHARGE = (
@@ -142,8 +142,8 @@ OF_CHARGE = (
         ),
     ),
     Refuse(name="decision_is_final", operation=pgtrigger.Update, condition=changed("decision")),
-    # Also what was given back may be captured, by somebody at the provider: a fact is a fact, and
-    # goes back as a refund. The audit names it.
+    # Money that was given back may be captured too, by somebody at the provider. That is recorded
+    # as the fact it is; it goes back as a refund, and the audit reports it.
     Refuse(
         name="fact_only_moves_forward",
         operation=UpdateOf("fact"),
@@ -169,8 +169,8 @@ OF_CHARGE = (
     Refuse(name="charges_are_kept", operation=pgtrigger.Delete),
 )
 
-# The lock of the charge makes refunds of one charge wait for each other, so that each statement
-# after it, which sees what was committed before it began, counts all others.
+# The lock of the charge makes its refunds wait for each other. Each later statement sees what was
+# committed before it began, so it counts all of them.
 LOCK_CHARGE = "PERFORM FROM checkout_charge WHERE id = NEW.charge_id FOR NO KEY UPDATE;"
 SUM_REFUNDS = (
     "UPDATE checkout_charge SET refunded_paise = (SELECT coalesce(sum(amount), 0)"

@@ -23,12 +23,12 @@ class IsComposed(Func):
 
 
 def gst_in(paise: Any, percent: Any) -> Any:
-    """The tax in a price of numeric paise, half a paisa rounded up."""
+    """The tax in a price of numeric paise; half a paisa is rounded up."""
     return Round(paise * percent / (percent + 100))
 
 
 def as_numeric(field: str) -> Any:
-    """Which cannot overflow."""
+    """As numeric, which cannot overflow."""
     return Cast(field, models.DecimalField(max_digits=30, decimal_places=0))
 
 
@@ -36,7 +36,8 @@ STATES = ("open", "dropped", "placed", "paid", "packed", "shipped", "delivered",
 
 
 def _timed(state: str, *reached: str, perhaps: tuple[str, ...] = ()) -> models.CheckConstraint:
-    """The time of a state is set in the states that follow from it, and in no other."""
+    """The time of a state is set in that state and in those that follow from it, and in no
+    other."""
     never = [other for other in STATES if other not in (*reached, *perhaps)]
     condition = Q(("state__in", list(reached)), (f"{state}_at__isnull", False))
     condition |= Q(("state__in", never), (f"{state}_at__isnull", True))
@@ -93,11 +94,11 @@ class Order(models.Model):
     by_program = models.BooleanField(
         default=False, db_default=False, help_text="It was ordered through the API."
     )
-    # The buyer; empty if a program ordered without one.
+    # The buyer. Empty if a program ordered without one.
     name = models.CharField(max_length=120, blank=True, default="", db_default="")
     email = models.CharField("e-mail", max_length=254, blank=True, default="", db_default="")
     phone = models.CharField(max_length=20, blank=True, default="", db_default="")
-    # Where it goes; empty if it is collected at the warehouse.
+    # Where it is sent. Empty if it is collected at the warehouse.
     line1 = models.CharField("address", max_length=120, blank=True, default="", db_default="")
     line2 = models.CharField("second line", max_length=120, blank=True, default="", db_default="")
     city = models.CharField(max_length=80, blank=True, default="", db_default="")
@@ -164,11 +165,11 @@ class Order(models.Model):
                 name="order_by_account",
             ),
             Index(fields=("state", "-opened_at"), name="order_by_state"),
-            # What is to be packed and sent: the first that was paid comes first.
+            # What is to be packed and sent, the first that was paid first.
             Index(
                 fields=("paid_at",), condition=Q(state__in=("paid", "packed")), name="order_to_send"
             ),
-            # What was sold on a day.
+            # For what was sold on a day.
             Index(
                 fields=("paid_at",), condition=Q(paid_at__isnull=False), name="order_by_paid_time"
             ),

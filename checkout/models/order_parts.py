@@ -12,7 +12,7 @@ from reservations.models import Reservation
 
 
 class OrderLine(models.Model):
-    """One reservation of an order, with what it was held at."""
+    """One reservation of an order, with quantity and price as they were held."""
 
     order = models.ForeignKey(Order, models.DO_NOTHING, related_name="order_lines")
     reservation = models.ForeignKey(Reservation, models.PROTECT)

@@ -1,4 +1,4 @@
-"""What the database holds of orders, their lines and events, whatever writes to them."""
+"""What the database enforces for orders, their lines and events, whoever writes to them."""
 
 # mypy: allow-untyped-calls
 # pgtrigger is only partly typed.
@@ -10,7 +10,7 @@ from allo.postgresql.triggers import Refuse, RefuseUnless
 from checkout.models.contact import KEPT_BY_LAW
 from reservations.models.reservation_triggers import FORGOTTEN
 
-# The only moves of an order there are.
+# All moves of an order; any other is refused.
 MOVES = (
     ("open", "placed"),
     ("open", "dropped"),
@@ -38,12 +38,12 @@ def changed(*columns: str) -> Condition:
 
 
 def set_once(*columns: str) -> Condition:
-    """One of them changes that has a value already."""
+    """A condition: one of these columns has a value and is changed."""
     return Condition(_any("(OLD.{0} IS NOT NULL AND OLD.{0} IS DISTINCT FROM NEW.{0})", columns))
 
 
 def only_moves(column: str, moves: tuple[tuple[str, str], ...]) -> Condition:
-    """The column changes in any other way."""
+    """A condition: the column changes in another way than these."""
     known = ", ".join(f"('{old}', '{new}')" for old, new in moves)
     return Condition(
         f"OLD.{column} <> NEW.{column} AND (OLD.{column}, NEW.{column}) NOT IN ({known})"
@@ -110,7 +110,7 @@ OF_ORDER = (
         fact="EXISTS (SELECT FROM checkout_charge WHERE order_id = NEW.id AND decision = 'take'"
         " AND fact = 'captured' AND amount = NEW.total_paise AND currency = 'INR')",
     ),
-    # What was captured is paid first, and then cancelled with a refund.
+    # An order whose money was captured becomes paid first, and is then cancelled with a refund.
     RefuseUnless(
         name="unpaid_is_cancelled_without_money",
         operation=UpdateOf("state"),
@@ -125,7 +125,7 @@ OF_ORDER = (
         fact="NOT EXISTS (SELECT FROM checkout_orderline"
         " WHERE order_id = NEW.id AND active AND shipped_at IS NULL)",
     ),
-    # Nothing that is on its way goes back on the shelf.
+    # What is on its way cannot be put back on the shelf.
     RefuseUnless(
         name="cancelled_is_still_here",
         operation=UpdateOf("state"),
@@ -133,7 +133,7 @@ OF_ORDER = (
         fact="NOT EXISTS (SELECT FROM checkout_orderline"
         " WHERE order_id = NEW.id AND shipped_at IS NOT NULL)",
     ),
-    # Afterwards it is only erased: once nobody needs it to send something, or is old.
+    # Later it is only erased: when nothing has to be sent to it any more, or the order is old.
     Refuse(
         name="buyer_of_an_order_is_kept",
         operation=UpdateOf(*BUYER),
@@ -142,7 +142,7 @@ OF_ORDER = (
             f" OR {REPLACED})"
         ),
     ),
-    # An account may be deleted before what it bought is delivered, but not while it can be paid.
+    # An account may be deleted before its order is delivered, but not while that can be paid.
     Refuse(
         name="account_of_an_order_is_kept",
         operation=UpdateOf("account_id"),

@@ -16,8 +16,11 @@ PROVIDERS = ("bank", "stripe", "none")
 
 
 class Payment(models.Model):
-    """An invitation to pay an order. Its id is the idempotency key of every call, and each call is
-    made from this row alone, so that a retry never differs."""
+    """An invitation to pay an order.
+
+    Its id is the idempotency key of every call to the provider, and each call is made from this row
+    alone, so a retry never differs.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     order = models.ForeignKey(Order, models.DO_NOTHING, related_name="payments")

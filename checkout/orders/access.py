@@ -9,7 +9,7 @@ from checkout.orders import links, reading
 from checkout.orders.numbers import as_written
 from reservations.shop.holders import holders_of
 
-# The orders that a browser opened by signed links, in its session; the last ones.
+# In the session of a browser: the orders that it opened by signed links, the last ones.
 OPENED, MOST_OPENED = "orders_opened", 20
 
 
@@ -22,8 +22,9 @@ def order_of(request: Request, number: str) -> Order:
 
 
 def let_in(request: Request, number: str, key: str) -> Order:
-    """From the signed link in a mail. The browser is remembered, so that the address it shows can
-    be passed on without passing the order on. Raises `Http404`."""
+    """The order of a signed link in a mail. The browser is remembered, so the address that it shows
+    need not contain the key, and whoever gets that address cannot open the order. Raises
+    `Http404`."""
     found = _named(number)
     if found is None or not links.opens(found, key):
         raise Http404("no such order")

@@ -7,10 +7,10 @@ from checkout.models import Order
 
 @transaction.atomic
 def take(account_id: int, holder: str) -> int:
-    """The orders of this holder that are of no account become this account's; they keep their
-    holder. Returns how many."""
+    """Orders of this holder without an account become this account's; they keep their holder.
+    Returns how many."""
     mine = Order.objects.filter(holder=holder, account=None)
-    # Rank 4, in the order of the keys. Another sign-in in this browser takes the others, so whose
-    # they are is read again under the lock.
+    # Rank 4, in the order of the keys. Another sign-in in this browser may take them first, so the
+    # condition is checked again under the lock.
     locked = mine.order_by("pk").select_for_update(no_key=True).values_list("pk", flat=True)
     return mine.filter(pk__in=list(locked)).update(account=account_id)

@@ -1,4 +1,4 @@
-"""Ends an order that was sold: its units go back on the shelf, through the ledger."""
+"""Cancels an order that was sold: its units go back on the shelf, through the ledger."""
 
 from collections.abc import Collection
 from uuid import UUID, uuid5
@@ -27,7 +27,7 @@ def cancel_lapsed(order: Order) -> None:
     try:
         restock_and_cancel(order, of=(Order.State.PLACED,), note="The bank did not pay")
     except (AlreadyDone, NotThatState):
-        return  # another look did it
+        return  # another call did it
 
 
 @transaction.atomic
@@ -38,8 +38,8 @@ def cancel(
     actor: User | None = None,
     of: Collection[str] = Order.CANCELLABLE,
 ) -> None:
-    """Before any of it leaves: its units go back on the shelf, and what is left of its money back
-    to the buyer. Raises as `restock_and_cancel`."""
+    """Before any parcel has left: its units go back on the shelf, and the money that was not
+    refunded yet to the buyer. Raises as `restock_and_cancel`."""
     restock_and_cancel(order, of=of, actor=actor, note=reason)
     if left := refunding.left_of(order):
         refunding.refund(order, amount=left, reason=reason, actor=actor)
@@ -49,11 +49,10 @@ def cancel(
 def restock_and_cancel(
     order: Order, *, of: Collection[str], actor: User | None = None, note: str
 ) -> None:
-    """Raises `NotThatState` if the order is in none of the states `of` any more, a parcel of it
-    has left, or units of it were put back meanwhile, `AlreadyDone` if its units are back already,
-    `Busy`."""
-    # The ledger first, as inventory rows are locked before orders. What another transaction did to
-    # the order meanwhile is seen by the update below, and undoes this.
+    """Raises `NotThatState` if the order is in none of the states `of` any more, a parcel has left,
+    or units were put back meanwhile; `AlreadyDone` if its units are back already; `Busy`."""
+    # The ledger first, as inventory rows are locked before orders. If another transaction changed
+    # the order meanwhile, the update below finds that and everything here is rolled back.
     lines = list(order.order_lines.filter(active=True).select_related("reservation"))
     there = [_returned(line, note) for line in lines if line.quantity > line.returned_units]
     services.apply(adjustments=there, actor=actor)
@@ -71,20 +70,20 @@ def restock_and_cancel(
 
 
 def _lock(order: Order) -> None:
-    """Before it is judged, in a statement of its own: a parcel that is about to leave, under the
-    same lock, is seen only by statements that begin after its commit."""
+    """A statement of its own, before the order is examined: only statements that begin after
+    another's commit see the parcel that it sent under the same lock."""
     list(Order.objects.select_for_update(no_key=True).filter(pk=order.pk))
 
 
 def _returned_units(lines: Collection[OrderLine]) -> dict[int, int]:
-    """As they are now, under the lock of the order."""
+    """Under the order's lock."""
     rows = OrderLine.objects.filter(pk__in=[line.pk for line in lines])
     return dict(rows.values_list("pk", "returned_units"))
 
 
 def _returned(line: OrderLine, note: str) -> Adjustment:
-    """What was not put back before. The reference follows from the line: it comes back once,
-    whatever is retried."""
+    """What was not put back yet. The reference is derived from the line, so a retry cannot put it
+    back twice."""
     return Adjustment(
         inventory_id=line.reservation.inventory_id,
         delta=line.quantity - line.returned_units,

@@ -1,4 +1,4 @@
-"""An order before it is opened: all that is written of it, made before any lock."""
+"""An order before it is opened: all its rows, made before anything is locked."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ from reservations.models import Reservation
 
 @dataclass(frozen=True, slots=True)
 class Buyer:
-    """Whom the order is for. Without an address it is collected at the warehouse."""
+    """Who buys. Without an address the order is collected at the warehouse."""
 
     name: str = ""
     email: str = ""
@@ -32,8 +32,8 @@ class Buyer:
 
 @dataclass(frozen=True, slots=True)
 class Pages:
-    """Where the provider sends the shopper, as absolute addresses with "{number}" for the order's
-    number."""
+    """The absolute addresses to which the provider sends the shopper, with "{number}" for the
+    order's number."""
 
     paid: str
     back: str

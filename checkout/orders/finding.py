@@ -1,6 +1,6 @@
-"""Find my order, by its number and its e-mail address: its link is sent there by mail.
+"""Finds an order by its number and e-mail address, and sends its link to that address.
 
-The answer is always the same, and takes as long, so nobody learns whether there is such an order.
+The answer is always the same and takes as long, so nobody learns whether there is such an order.
 """
 
 from uuid import uuid4
@@ -32,7 +32,8 @@ class FindForm(forms.Form):
     email = MailField()
 
     def clean_number(self) -> str:
-        """Said of any that cannot be a number, so that it tells nothing about orders."""
+        """The error is the same for everything that cannot be a number, so it reveals nothing about
+        orders."""
         if number := as_written(self.cleaned_data["number"]):
             return number
         raise forms.ValidationError("An order number is like AL-7K3M-9QTX: 8 letters and digits.")
@@ -53,12 +54,12 @@ def find(request: Request) -> HttpResponse:
 
 
 def _send_link(number: str, email: str) -> None:
-    """The same steps whether or not there is such an order, so that the time tells nothing
+    """The same steps whether or not there is such an order, so that their time reveals nothing
     either."""
     found = Order.objects.filter(number=number).first()
     meant = found if found and found.email.casefold() == email.casefold() else None
     with transaction.atomic(), connection.cursor() as cursor:
-        # A commit would wait for the disk, and a rollback would not.
+        # Both cases commit: a commit waits for the disk, and a rollback does not.
         cursor.execute("SET LOCAL synchronous_commit = off")
         mail.order_link(meant or Order(email=email))
         transaction.set_rollback(meant is None)

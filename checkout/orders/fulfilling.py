@@ -1,7 +1,7 @@
-"""The steps of staff with an order: packed, sent parcel by parcel, delivered, money back.
+"""The steps of staff with an order: packed, sent parcel by parcel, delivered, refunded.
 
-Each begins from the state that the person saw. If somebody else was faster, nothing happens and
-`NotThatState` or `LeftChanged` says so.
+Each step begins from the state that the person saw. If somebody else was faster, nothing happens,
+and `NotThatState` or `LeftChanged` is raised.
 """
 
 from collections.abc import Sequence
@@ -41,8 +41,8 @@ def ship(
     note: str = "",
 ) -> None:
     """Sends the parcel of one warehouse: all lines that are kept there. With the last parcel the
-    order is shipped; until then it stays packed, and cannot be cancelled any more."""
-    # Of two parcels that are sent at once, the second sees that it is the last.
+    order is shipped. Until then it stays packed, but cannot be cancelled any more."""
+    # The lock: of two parcels that are sent at once, the second one sees that it is the last.
     _lock(order, State.PACKED)
     _send(
         _unsent(order).filter(reservation__inventory__warehouse=warehouse),
@@ -67,8 +67,7 @@ def correct(
     actor: User,
     note: str = "",
 ) -> None:
-    """Replaces the carrier and the number of a parcel that has left; the buyer gets the right
-    ones."""
+    """Replaces carrier and number of a parcel that has left, and tells the buyer."""
     _lock(order, State.PACKED, State.SHIPPED)
     parcel = OrderLine.objects.filter(
         order=order, active=True, shipped_at__isnull=False,
@@ -86,7 +85,7 @@ def correct(
 
 @transaction.atomic
 def hand_over(order: Order, *, actor: User, note: str = "") -> None:
-    """To a buyer who collects it: it is sent and delivered in one step."""
+    """To a buyer who collects it: sent and delivered in one step."""
     _lock(order, State.PACKED)
     _send(_unsent(order))
     _move(order, State.PACKED, State.SHIPPED)
@@ -104,7 +103,7 @@ def deliver(order: Order, *, actor: User, note: str = "") -> None:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Money to give back: for units of a line, or for the order as a whole."""
+    """Money to be refunded: for units of a line, or for the order as a whole."""
 
     paise: int
     line: OrderLine | None = None
@@ -115,10 +114,10 @@ class Part:
 def refund(
     order: Order, *, parts: Sequence[Part], seen_left: int, reason: str, actor: User
 ) -> None:
-    """Gives all the parts back, or none. `seen_left` is what could be refunded, in paise, when the
-    person decided: a form that is sent twice acts once. Raises `LeftChanged`, `TooMuch`,
+    """Refunds all the parts, or none. `seen_left` is what could be refunded, in paise, when the
+    person decided, so a form that is sent twice acts once. Raises `LeftChanged`, `TooMuch`,
     `NothingToRefund`."""
-    # Two people who refund at once wait for each other, so the second sees the first one's refund.
+    # Two people who refund at once wait for each other, so the second one sees the first refund.
     Order.objects.select_for_update(no_key=True).get(pk=order.pk)
     if (left := refunding.left_of(order)) != seen_left:
         raise LeftChanged(left)
@@ -146,7 +145,7 @@ def _send(lines: QuerySet[OrderLine], **parcel: str) -> None:
 
 
 def _move(order: Order, before: str, after: str) -> None:
-    """A conditional update, which waits for whoever moves it just now."""
+    """A conditional update. It waits for a transaction that is moving the order."""
     seen = Order.objects.filter(pk=order.pk, state=before)
     if not seen.update(state=after, **{f"{after}_at": Now()}):
         raise NotThatState

@@ -1,4 +1,4 @@
-"""What an invoice says: lines and shipping with the tax in them, who gets it, what went back."""
+"""What an invoice shows: lines and shipping with their tax, the buyer, and refunds."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,8 +14,8 @@ from checkout.orders.showing import Shown, region_name
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """`taxes` are the parts of its tax, in paise, by `Invoice.taxes`. With the taxable value they
-    are its total, exactly. `quantity` is null for shipping."""
+    """`taxes` are the parts of its tax, in paise, by `Invoice.taxes`. They and the taxable value
+    add up to its total exactly. `quantity` is null for shipping."""
 
     name: str
     quantity: int | None
@@ -30,7 +30,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Credit:
-    """Money that went back, or is on its way."""
+    """A refund, done or on its way."""
 
     at: datetime
     what: str
@@ -44,13 +44,14 @@ class Invoice:
 
     @property
     def seller(self) -> tuple[str, str, str]:
-        """Name, address, GSTIN."""
+        """The seller's name, address and GSTIN."""
         return settings.SELLER_NAME, settings.SELLER_ADDRESS, settings.SELLER_GSTIN
 
     @property
     def place(self) -> str:
-        """The state of supply: where it is sent to. What is collected is handed over where the
-        seller is registered, as a warehouse in another state needs a GSTIN of that state."""
+        """The state of supply: where it is sent to. For an order that is collected it is the state
+        where the seller is registered, as a warehouse in another state needs a GSTIN of that
+        state."""
         return self.order.region or self._seat
 
     @property
@@ -73,7 +74,8 @@ class Invoice:
         return Row(line.name, line.quantity, line.gst_percent, taxes, line.total_paise)
 
     def _shipping(self) -> Iterator[Row]:
-        """Of an order that was charged shipping without tax, the page shows it beside the rows."""
+        """Shipping. For an order whose shipping was charged without tax, the page shows it beside
+        the rows."""
         order = self.order
         if order.shipping_paise and order.shipping_gst_percent is not None:
             taxes = self._shared(order.shipping_gst_paise)
@@ -81,7 +83,7 @@ class Invoice:
 
     @property
     def sums(self) -> tuple[int, ...]:
-        """Taxable value and taxes, of all rows."""
+        """The sums of all rows: taxable value and taxes."""
         columns = [(row.taxable, *row.taxes) for row in self.rows]
         return tuple(map(sum, zip(*columns, strict=True)))
 
@@ -91,7 +93,7 @@ class Invoice:
 
     @property
     def left_paise(self) -> int:
-        """Of the total, after what went back."""
+        """The total less what was refunded."""
         return self.order.total_paise - sum(credit.amount for credit in self.credits)
 
     @property
@@ -99,7 +101,7 @@ class Invoice:
         return state_of(settings.SELLER_GSTIN)
 
     def _shared(self, paise: int) -> tuple[int, ...]:
-        """An odd paisa goes to the first."""
+        """In two halves; the first gets an odd paisa."""
         half = paise // 2
         return (paise,) if len(self.taxes) == 1 else (paise - half, half)
 

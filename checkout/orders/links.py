@@ -6,12 +6,12 @@ from django.urls import reverse
 
 from checkout.models import Order
 
-# A number alone opens nothing: numbers are read out and printed on parcels.
+# The number alone opens nothing, as it is read out and printed on parcels.
 _signer = Signer(salt="checkout.order")
 
 
 def link_to(order: Order, page: str = "order") -> str:
-    """Absolute, for a mail."""
+    """An absolute address, for a mail."""
     return f"{settings.SITE_URL}{path_to(order, page)}?key={key_of(order)}"
 
 

@@ -20,13 +20,14 @@ from checkout.orders.showing import title_of
 from reservations.shop.holders import holders_of, topics_of
 
 NEWEST_FIRST, OLDEST_FIRST = ("-opened_at", "pk"), ("opened_at", "-pk")
-# A scalar, as for EXISTS beside an OR the planner would read the charges of all orders there are.
+# A scalar subquery. For EXISTS beside an OR PostgreSQL would read the charges of all orders.
 ANY_CHARGE = Subquery(Charge.objects.filter(order=OuterRef("pk")).order_by().values("pk")[:1])
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """`newer` and `older` name the orders in the addresses of its neighbours, if any."""
+    """`newer` and `older` are the numbers for the addresses of the pages before and after, if
+    any."""
 
     orders: list[Order]
     newer: str = ""
@@ -59,7 +60,7 @@ def latest(request: Request, number: int) -> list[tuple[Order, str]]:
 
 
 def _mine(request: Request) -> list[Q]:
-    """Each by an index of its own."""
+    """Two queries, each by an index of its own."""
     mine = [Q(holder=holder) for holder in holders_of(request)]
     return [*mine, Q(account=request.user.pk)] if request.user.is_authenticated else mine
 
@@ -100,7 +101,7 @@ def _place(mine: Sequence[Q], number: str) -> Order:
 
 def _found(mine: Sequence[Q], where: Q, order: tuple[str, str]) -> list[Order]:
     """One more than a page shows."""
-    # What was dropped before any money came was no order.
+    # An order that was dropped before any money came is not shown.
     worth_showing = ~Q(state=Order.State.DROPPED) | Q(any_charge__isnull=False)
     known = Order.objects.annotate(any_charge=ANY_CHARGE).filter(worth_showing, where)
     shown = known.order_by(*order).values("pk")

@@ -1,4 +1,4 @@
-"""Order numbers: short enough to be read out, and not to be guessed."""
+"""Order numbers: short enough to be read out, and impossible to guess."""
 
 import secrets
 
@@ -14,8 +14,8 @@ def new_number() -> str:
 
 
 def as_written(typed: str) -> str:
-    """The number that a person means: in any case, with any spaces and dashes, with or without
-    "AL". Empty, which no order has, for what cannot be a number."""
+    """The number that a person means, written in any case, with any spaces and dashes, with or
+    without "AL". Empty, which no order has, for what cannot be a number."""
     plain = "".join(c for c in typed.upper() if c.isascii() and c.isalnum())
     digits = plain.removeprefix("AL").translate(_MISTAKEN)
     return f"AL-{digits[:4]}-{digits[4:]}" if len(digits) == 8 else ""

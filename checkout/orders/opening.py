@@ -1,4 +1,4 @@
-"""From reservations to an open order, and to the address where it is paid."""
+"""Opens an order for reservations, and its payment at the provider."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
@@ -49,19 +49,19 @@ def order_of(reservation: Reservation) -> Order | None:
 
 
 def provider_of(order: Order) -> str:
-    """The name of the one that takes its payment, whatever the setting says now."""
+    """The name of the provider of its payment, whatever the setting says now."""
     return order.payments.latest("created_at").provider
 
 
 def provider_for(held: Reservation) -> str:
-    """The name of the one that takes its payment: of the open order that it is on, else of new
+    """The name of the provider of its payment: of the open order that it is on, or else of new
     ones."""
     order = order_of(held) if held.paying_since else None
     return provider_of(order) if order else settings.PAYMENT_PROVIDER
 
 
 def is_same(order: Order, holds: Sequence[Hold], buyer: Buyer) -> bool:
-    """Whether the open order is the one that these would make."""
+    """Whether the order is open, and these would make the same one."""
     lines = {(line.reservation_id, line.quantity) for line in order.order_lines.filter(active=True)}
     same = lines == {(hold.id, hold.quantity) for hold in holds}
     told = Buyer(**{field.name: getattr(order, field.name) for field in fields(Buyer)})
@@ -76,8 +76,8 @@ def open_order(
     replaces: Sequence[Order] = (),
     once: Once,
 ) -> Reply:
-    """Opens the order of what is `held`, as the buyer saw it (`holds`), and its first payment,
-    under the form's key. Raises what is not stored."""
+    """Opens the order of `held`, as the buyer saw it (`holds`), and its first payment, under the
+    form's key. Raises what is not stored."""
     lines = [line for order in replaces for line in order.order_lines.all()]
     command = OpenOrder(
         **_locks([*held, *(line.reservation for line in lines)]),
@@ -113,7 +113,7 @@ def pay_again(before: Payment, held: Reservation) -> PayAgain:
 
 
 def drop(order: Order, *, if_dead: bool = False) -> None:
-    """Ends an open order without a sale; one that is not open any more stays as it is."""
+    """Ends an open order without a sale. An order that is not open any more stays as it is."""
     lines = reading.active_lines(order.pk)
     perform_bag(
         DropOrder(
@@ -147,21 +147,21 @@ def decide_about(payment: Payment, money: tuple[Money, ...]) -> None:
 
 
 def payable(order: Order) -> Payment | None:
-    """The payment of an open order that can still be paid, made if the last one has ended. None if
-    nobody can begin to pay it any more."""
+    """The payment of an open order that can still be paid; if the last one has ended a new one is
+    made. None if it is too late to begin paying."""
     payment = _unclosed(order)
     if payment:
-        payment.order = order  # which is read already
+        payment.order = order  # read already
     return payment
 
 
 def begun(payment: Payment, *, page: bool = True) -> Payment:
-    """The payment with what is paid at its provider: a page, or what a program pays without one. A
-    closed one stays as it is. Raises `ProviderError`."""
+    """The payment, opened at its provider: with a page, or for a program that pays without one. A
+    closed payment stays as it is. Raises `ProviderError`."""
     if payment.session_ref is None and payment.closed_at is None:
         bank = provider(payment.provider)
         session = (bank.open if page else bank.prepare)(invitation(payment))
-        # Stored before anybody pays. If the payment was closed meanwhile nobody does.
+        # Stored before anybody pays. If the payment was closed meanwhile nobody will.
         unopened = Payment.objects.filter(pk=payment.pk, session_ref=None, closed_at=None)
         opened = {"session_ref": session.reference, "url": session.url}
         if unopened.update(**opened, look_at=Now(), looks=0):
@@ -173,8 +173,8 @@ def begun(payment: Payment, *, page: bool = True) -> Payment:
 
 @transaction.atomic
 def _unclosed(order: Order) -> Payment | None:
-    """The payment that can still be paid, made if there is none."""
-    # Rank 4, so that of two requests one makes it, and none for an order that was dropped since.
+    """The payment that can still be paid; made if there is none."""
+    # Rank 4: of two requests only one makes it, and none for an order that was dropped meanwhile.
     (now,) = reading.locked_order(order.pk)
     payments = reading.payments(order.pk)
     payment = next((one for one in payments if one.closed_at is None), None)
@@ -189,7 +189,7 @@ def _unclosed(order: Order) -> Payment | None:
 
 
 def invitation(payment: Payment) -> Invitation:
-    """From rows that never change, so that a retry says the same."""
+    """Made from rows that never change, so a retry sends the same."""
     order = payment.order
     items = (
         Item(name=line.name, unit_paise=line.unit_paise, quantity=line.quantity)
@@ -214,7 +214,7 @@ def first_end(order: Order) -> datetime:
 
 
 def _locks(holds: Iterable[Reservation]) -> dict[str, Any]:
-    """What a command on these locks: neither ever changes."""
+    """What a command on these holds locks: inventory rows and reservations. Neither changes."""
     found = list(holds)
     return {
         "rows": tuple(sorted({hold.inventory_id for hold in found})),

@@ -1,4 +1,4 @@
-"""What is read on every shopper's way to a paid order, compiled once."""
+"""What every shopper's way to a paid order reads, compiled once."""
 
 from uuid import UUID
 
@@ -29,14 +29,15 @@ active_lines = Compiled(
 payments = Compiled(lambda order: Payment.objects.filter(order=order).order_by("-created_at"), UUID)
 payment = Compiled(lambda pk: Payment.objects.select_related("order").filter(pk=pk), UUID)
 charges = Compiled(lambda order: _charges.filter(order=order), UUID)
-# Of a payment.
+# By payment.
 unsettled_charges = Compiled(lambda payment: _unsettled.filter(payment=payment), UUID)
 charges_to_capture = Compiled(lambda payment: _taken.filter(payment=payment).order_by("pk"), UUID)
 asked_refunds = Compiled(
     lambda payment: _asked.filter(charge__payment=payment).select_related("charge"), UUID
 )
 
-# Locks, inside a transaction and in this order: ranks 4, 5 and 6 (`reservations.engine.locks`).
+# These lock, inside a transaction and in this order: ranks 4, 5 and 6
+# (`reservations.engine.locks`).
 locked_order = Compiled(lambda pk: Order.objects.select_for_update(no_key=True).filter(pk=pk), UUID)
 locked_payment = Compiled(
     lambda pk: (

@@ -1,4 +1,5 @@
-"""Money back from a paid order: asked for here, under its locks, and sent by the clock."""
+"""Refunds of a paid order. They are written here, under the order's locks; the clock makes them at
+the provider."""
 
 from django.contrib.auth.models import User
 from django.db import transaction
@@ -18,8 +19,8 @@ def refund(
     line: OrderLine | None = None,
     units: int = 0,
 ) -> Refund:
-    """Asks for `amount` paise back, for `units` of a line or for the order as a whole. Raises
-    `NothingToRefund` if no money of it was captured, `TooMuch` if less is left."""
+    """Writes a refund of `amount` paise, for `units` of a line or for the order as a whole. Raises
+    `NothingToRefund` if no money of the order was captured, `TooMuch` if less is left."""
     # Ranks 4 to 6, so that two refunds at once see each other.
     Order.objects.select_for_update(no_key=True).get(pk=order.pk)
     charge = _taken(order)

@@ -1,4 +1,4 @@
-"""Units of an order that were refunded go back on the shelf once they are there."""
+"""Puts units of an order that were refunded back on the shelf, once they have arrived."""
 
 from collections.abc import Mapping
 from uuid import uuid5
@@ -15,14 +15,14 @@ from inventory.adjustments import Adjustment
 from inventory.models import StockMovement
 
 State = Order.State
-# What a cancelled one puts back is put back by that.
+# Cancelling an order puts its units back itself.
 RESTOCKABLE = (State.PAID, State.PACKED, State.SHIPPED, State.DELIVERED)
 
 
 @transaction.atomic
 def restock(order: Order, *, units: Mapping[OrderLine, int], actor: User, note: str = "") -> None:
     """`units` by line, as the lines were read when the person decided. Raises `AlreadyDone` or
-    `NotThatState` if somebody put some back meanwhile or cancelled it, and `Busy`."""
+    `NotThatState` if somebody put some back or cancelled the order meanwhile, and `Busy`."""
     # The ledger first, as inventory rows are locked before orders.
     services.apply(
         adjustments=[_returned(line, number, note) for line, number in units.items()], actor=actor
@@ -38,7 +38,8 @@ def restock(order: Order, *, units: Mapping[OrderLine, int], actor: User, note: 
 
 
 def _returned(line: OrderLine, units: int, note: str) -> Adjustment:
-    """The reference follows from what was put back before: of two who saw the same, one acts."""
+    """The reference is derived from what was put back before: of two who saw the same, only one
+    acts."""
     return Adjustment(
         inventory_id=line.reservation.inventory_id,
         delta=units,

@@ -1,4 +1,4 @@
-"""Money that goes back to a buyer, as pages and mail say it."""
+"""Money that goes back to a buyer, as pages and mail describe it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The numbers of invoices: consecutive in each of India's financial years, none missing."""
+"""The numbers of invoices: consecutive in each of India's financial years, with none missing."""
 
 from datetime import datetime
 
@@ -9,7 +9,7 @@ from checkout.models import Order
 
 APRIL = 4
 # The row's lock is kept until the transaction ends, so the next one counts from what was committed,
-# and a number that was rolled back is given again.
+# and a number that was rolled back is used again.
 NEXT = """
     INSERT INTO checkout_invoicecounter AS counter (year, last) VALUES (%s, 1)
     ON CONFLICT (year) DO UPDATE SET last = counter.last + 1 RETURNING last
@@ -17,8 +17,8 @@ NEXT = """
 
 
 def give_number(order: Order) -> None:
-    """To an order that has just been paid. Locks the counter of its year, of rank 7: the last lock
-    of its transaction."""
+    """Gives a number to an order that has just been paid. It locks the counter of the year, rank 7:
+    the last lock of its transaction."""
     assert order.paid_at
     year = financial_year(order.paid_at)
     with connection.cursor() as cursor:
@@ -28,7 +28,7 @@ def give_number(order: Order) -> None:
 
 
 def financial_year(at: datetime) -> int:
-    """The year in which it begins: it lasts from April to March, by the shop's time zone."""
+    """The year in which it begins. It lasts from April to March, in the shop's time zone."""
     day = timezone.localtime(at)
     return day.year if day.month >= APRIL else day.year - 1
 

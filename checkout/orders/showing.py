@@ -1,4 +1,5 @@
-"""What the page of an order says: how far it is, what became of its money, and what one can do."""
+"""What the page of an order shows: how far it is, what became of its money, and what the shopper
+can do."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -31,22 +32,22 @@ TITLES: dict[str, str] = {
     State.DELIVERED: "Delivered",
     State.CANCELLED: "Cancelled",
 }
-# For an order that is collected, or paid on delivery.
+# The names for an order that is collected, or paid on delivery.
 COLLECTED: dict[str, str] = {State.PACKED: "Ready to be collected", State.DELIVERED: "Collected"}
 ON_DELIVERY: dict[str, str] = {State.OPEN: "Being completed", State.PAID: "Ordered"}
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """`at` is null for one that is still to come."""
+    """`at` is null for a step that is still to come."""
 
     name: str
     at: datetime | None
 
 
 class Shown:
-    """An order, with all that its page needs. `returned`: the shopper just came from the payment
-    page."""
+    """An order, with all that its page needs. `returned` means that the shopper just came back from
+    the payment page."""
 
     def __init__(self, order: Order, *, returned: bool = False) -> None:
         self.order = order
@@ -63,7 +64,7 @@ class Shown:
     @cached_property
     def charges(self) -> list[Charge]:
         charges = reading.charges(self.order.pk)
-        # Those that failed are not shown.
+        # Without refunds that failed.
         prefetch_related_objects([one for one in charges if one.refunded_paise], "refunds")
         return charges
 
@@ -90,7 +91,8 @@ class Shown:
 
     @property
     def has_invoice(self) -> bool:
-        """Without a GSTIN the shop cannot write one, also not for an order that has a number."""
+        """Whether an invoice can be shown. Without a GSTIN the shop has none, not even for an order
+        with a number."""
         return bool(self.order.invoice_number and settings.SELLER_GSTIN)
 
     @property
@@ -116,13 +118,13 @@ class Shown:
 
     @property
     def phone(self) -> str:
-        """Grouped, as people write it."""
+        """Grouped as people write it."""
         number = phonenumbers.parse(self.order.phone)
         return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.INTERNATIONAL)
 
     @property
     def ends_at(self) -> datetime:
-        """Of the first of its holds."""
+        """When the first of its holds ends."""
         return min(line.reservation.expires_at for line in self.lines)
 
     @property
@@ -132,7 +134,7 @@ class Shown:
 
     @property
     def returned_paise(self) -> int:
-        """What went back of the order's own money, or is about to."""
+        """What was refunded, or is about to be, of the order's own money."""
         taken = (charge for charge in self.charges if charge.decision == Charge.Decision.TAKE)
         return sum(charge.refunded_paise for charge in taken)
 
@@ -140,7 +142,7 @@ class Shown:
 
     @cached_property
     def dead(self) -> list[Reservation]:
-        """The holds of a dropped order that ended before it was dropped: the reason for that."""
+        """The holds of a dropped order that ended before it was dropped, which is why it was."""
         dropped_at = self.order.dropped_at
         holds = [line.reservation for line in self.lines]
         return [
@@ -149,7 +151,7 @@ class Shown:
 
     @cached_property
     def later(self) -> Order | None:
-        """The order that its pieces are on now."""
+        """The order that its units are on now."""
         holds = [line.reservation_id for line in self.lines]
         others = Order.objects.filter(order_lines__reservation__in=holds, order_lines__active=True)
         return others.exclude(pk=self.order.pk).first() if self.order.dropped_at else None
@@ -163,12 +165,12 @@ class Shown:
 
     @cached_property
     def money(self) -> list[Moved]:
-        """All that went back, or is about to."""
+        """All that was refunded, or is about to be."""
         return [moved for charge in self.charges for moved in moves_of(charge)]
 
     @property
     def parcels(self) -> list[tuple[str, str, list[OrderLine]]]:
-        """Those that have left: carrier, number, and what is in it."""
+        """The parcels that have left: carrier, number, and what is in each."""
         found: dict[tuple[str, str], list[OrderLine]] = {}
         for line in self.lines:
             if line.carrier or line.tracking:
@@ -189,7 +191,7 @@ class Shown:
 
     @cached_property
     def seen(self) -> str:
-        """A hash of what the page shows, by which polling detects a change."""
+        """A hash of what the page shows, by which its polling detects a change."""
         state = (
             self.situation,
             self.money,
@@ -212,7 +214,7 @@ def region_name(letters: str) -> str:
 
 
 def is_living(hold: Reservation) -> bool:
-    """By the clock of this machine: the page that it leads to decides by the database's."""
+    """By the clock of this machine; the page that it leads to decides by the database's."""
     return hold.is_pending and hold.expires_at > timezone.now()
 
 

@@ -16,13 +16,13 @@ LOCK_ORDERS = """
     SELECT id, state, total_paise FROM checkout_order WHERE id = ANY(%s::uuid[])
     ORDER BY id FOR NO KEY UPDATE
 """
-# Charges of an order are written under its lock, so they are complete here.
+# The charges of an order are written under its lock, so these are complete.
 READ_CHARGES = "SELECT order_id, reference FROM checkout_charge WHERE order_id = ANY(%s::uuid[])"
 LOCK_PAYMENTS = """
     SELECT id, session_ref FROM checkout_payment WHERE id = ANY(%s::uuid[])
     ORDER BY id FOR NO KEY UPDATE
 """
-# As charges, they are given up under the lock of their order.
+# Like charges, payments are given up under the lock of their order.
 READ_GIVEN_UP = """
     SELECT id, given_up_at IS NOT NULL FROM checkout_payment WHERE id = ANY(%s::uuid[])
 """
@@ -32,9 +32,9 @@ READ_UNCLOSED = """
     WHERE order_id = ANY(%s::uuid[]) AND closed_at IS NULL
 """
 
-# By rank. Before the decisions: its holds may be on the lines of a new order in the same
-# transaction; a trigger makes its own lines inactive. The payment is due, so that the clock closes
-# its page at the provider.
+# Written in the order of their ranks, and before the decisions: the holds may be on the lines of a
+# new order in the same transaction, and a trigger makes the lines of this one inactive. The payment
+# becomes due, so that the clock closes its page at the provider.
 DROPPED = (
     (
         4,
@@ -90,7 +90,7 @@ _TIMES = ", ".join(
     f"'{state}_at', {_TIME.format(f'sale.{state}_at')}"
     for state in ("placed", "paid", "packed", "shipped", "delivered", "cancelled")
 )
-# What webhooks get of orders: nothing of the buyer, nor how to follow a parcel.
+# What webhooks get about orders: nothing about the buyer, and no tracking number.
 _TOLD = """
     SELECT told.n, told.kind, sale.id::text AS subject, clock_timestamp() AS at, jsonb_build_object(
         'number', sale.number, 'state', sale.state, 'total_paise', sale.total_paise,
@@ -124,7 +124,8 @@ PLACED = "order.placed"
 
 
 class OrderRow:
-    """An order that this transaction has locked: what one command decides the next one sees."""
+    """An order that this transaction has locked. Each command sees what the one before it
+    decided."""
 
     def __init__(self, row: list[Any]) -> None:
         self._row = row
@@ -167,6 +168,6 @@ def unclosed_payments_of(order_id: UUID) -> Above:
 
 
 def tell_placed(books: Books, order_id: UUID) -> None:
-    """Webhooks. After the charge, whose trigger places the order."""
+    """Tells webhooks, after the charge: its trigger places the order."""
     if PLACED in books.telling.wanted:
         books.after.append(Also(WRITE_TOLD, (PLACED, order_id), rank=7))

@@ -1,4 +1,4 @@
-"""The page of an order, and the ways there: from the provider's page, from a mail."""
+"""The page of an order, and the addresses that lead to it from the provider and from mail."""
 
 from collections.abc import Sequence
 from uuid import uuid4
@@ -70,13 +70,13 @@ def pay(request: Request, number: str) -> HttpResponse:
 @require_safe
 @never_stored
 def paid(request: Request, number: str) -> HttpResponse:
-    """Where the provider sends a shopper. Its word is not believed: we look ourselves. A program's
-    buyer, who has no cookie of the shop, comes with the signed link."""
+    """The provider sends the shopper here. That proves no payment: the shop looks itself. A
+    program's buyer, who has no cookie of the shop, comes with the signed link."""
     key = request.GET.get("key")
     found = let_in(request, number, key) if key else order_of(request, number)
     if not limits.to_look(request):
         found = looking.look(found)
-    # Else the clock looks, and the page hears of it.
+    # Otherwise the clock looks, and then updates the page.
     asking = "?returned=1" if found.state == Order.State.OPEN else ""
     return SeeOther(f"{links.path_to(found)}{asking}")
 
@@ -84,7 +84,8 @@ def paid(request: Request, number: str) -> HttpResponse:
 @require_safe
 @never_stored
 def back(request: Request, number: str) -> HttpResponse:
-    """The shopper came back without paying: the holds go on, and what was typed is there."""
+    """The shopper came back without paying. The holds last on, and what was typed is still
+    there."""
     found = order_of(request, number)
     if found.state != Order.State.OPEN:
         return SeeOther(links.path_to(found))
@@ -94,12 +95,12 @@ def back(request: Request, number: str) -> HttpResponse:
 @require_POST
 @never_stored
 def drop(request: Request, number: str) -> HttpResponse:
-    """The shopper does not want to pay it: its holds go on, and can be changed."""
+    """The shopper does not want to pay. The holds last on, and can be changed."""
     found = order_of(request, number)
     if wait := limits.to_write(found.holder):
         return too_many(request, wait)
     if found.state == Order.State.OPEN:
-        # Its money may have arrived: then there is nothing to drop.
+        # The money may have arrived: then there is nothing to drop.
         opening.drop(looking.look(found))
         found.refresh_from_db()
     living = Shown(found).living
@@ -108,7 +109,8 @@ def drop(request: Request, number: str) -> HttpResponse:
 
 
 def _holds(request: Request, order: Order, holds: Sequence[Reservation]) -> str:
-    """Where these can be ordered, by their holder: others came by a signed link."""
+    """Where their holder can order these again; for others, who came by a signed link, the order's
+    page."""
     if order.holder not in holders_of(request):
         return links.path_to(order)
     if len(holds) == 1:
@@ -119,11 +121,10 @@ def _holds(request: Request, order: Order, holds: Sequence[Reservation]) -> str:
 @csrf_exempt
 @require_POST
 def hook(request: Request, name: str) -> HttpResponse:
-    """A provider's message. It is only a hint: we look ourselves, and not while it waits.
-
-    There is no rate limit, which could refuse the provider's own. What anybody can make it cost is
-    reading `MOST_OF_A_HOOK` and one hash of that, less than counting attempts would.
-    """
+    """A provider's message. It is only a hint to look at a payment, and the provider does not wait
+    for that look. There is no rate limit, as it could refuse the provider's own messages. Anybody
+    can send one, but it costs little: reading `MOST_OF_A_HOOK` bytes and a hash of them, less than
+    counting attempts would."""
     try:
         sender = provider(name)
     except LookupError:

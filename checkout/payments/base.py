@@ -1,8 +1,8 @@
 """What a provider of payments does for the shop, in plain data.
 
-Amounts are in paise. A reference is the provider's own name of a thing: `session_ref` that of the
-page on which one pays, `reference` that of the money which then appears. Every call is bounded in
-time; every call that moves money may be repeated, as a process can die before the answer comes.
+Amounts are in paise. A reference is the provider's own id: `session_ref` of the page on which the
+shopper pays, `reference` of the money that then appears. Every call is bounded in time, and every
+call that moves money may be repeated, as a process can die before the answer comes.
 """
 
 from collections.abc import Iterable
@@ -14,12 +14,12 @@ from uuid import UUID
 
 
 class ProviderError(Exception):
-    """The provider did not do what it was called for."""
+    """The provider did not do what was asked for."""
 
 
 class Unreachable(ProviderError):
-    """No answer in time, or none that says anything of the payment: whether it was done is unknown,
-    so look, or repeat the call, later."""
+    """No answer in time, or none about the payment. It may have been done or not: look, or repeat
+    the call, later."""
 
 
 class TooMany(Unreachable):
@@ -27,7 +27,8 @@ class TooMany(Unreachable):
 
 
 class Refused(ProviderError):
-    """It is final: a repetition is refused as well. Such as capturing what has lapsed."""
+    """Final: a repetition is refused as well. For example, an authorisation that lapsed cannot be
+    captured."""
 
     def __init__(self, message: str, code: str = "") -> None:
         super().__init__(message)
@@ -39,11 +40,11 @@ class MethodRefused(Refused):
 
 
 class Declined(ProviderError):
-    """The buyer's bank does not pay."""
+    """The buyer's bank refused to pay."""
 
 
 class AuthenticationNeeded(ProviderError):
-    """The buyer has to approve the payment at `url`. `reference` is to be looked at afterwards."""
+    """The buyer has to approve the payment at `url`. Look at `reference` afterwards."""
 
     def __init__(self, url: str, reference: str) -> None:
         super().__init__("The buyer's bank wants to authenticate the buyer.")
@@ -56,7 +57,7 @@ class BadHook(ProviderError):
 
 
 class Fact(StrEnum):
-    """What is true of money. It is secured when authorised or captured."""
+    """What has become of money. It is secured when authorised or captured."""
 
     AUTHORISED = "authorised"
     CAPTURED = "captured"
@@ -84,10 +85,8 @@ class Item:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Invitation:
-    """Made from what is stored of a payment alone, so that a repeated call never differs.
-
-    `payment_id` is the idempotency key. `expires_at` is when the shop closes the payment.
-    """
+    """Made only from what is stored of a payment, so a repeated call never differs. `payment_id` is
+    the idempotency key. `expires_at` is when the shop closes the payment."""
 
     payment_id: UUID
     order_number: str
@@ -132,7 +131,7 @@ class Money:
 
     @property
     def left(self) -> int:
-        """What does not go back."""
+        """What is not refunded."""
         return self.amount - sum(
             refund.amount for refund in self.refunds if refund.state is not ReturnState.FAILED
         )
@@ -144,34 +143,36 @@ class Seen:
     money: tuple[Money, ...]
 
     def now(self, changed: Iterable[Money]) -> "Seen":
-        """The same, with money that has changed since."""
+        """A copy, with money that has changed since."""
         known = {money.reference: money for money in (*self.money, *changed)}
         return replace(self, money=tuple(known.values()))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hint:
-    """What a webhook is about: a payment, or money by its reference. Empty: not the shop's."""
+    """What a webhook is about: a payment, or money by its reference. Empty if it is not about the
+    shop."""
 
     payment_id: UUID | None = None
     reference: str = ""
 
 
 class Provider(Protocol):
-    """Raises `ProviderError`s only."""
+    """Every method may raise a `ProviderError`, and nothing else."""
 
     @property
     def name(self) -> str: ...
 
     @property
     def origin(self) -> str:
-        """Of its payment page, for the policy of pages that lead there; "" if it has none."""
+        """The origin of its payment page, for the security policy of pages with links to it; "" if
+        it has no page."""
         ...
 
     @property
     def plain_method(self) -> str | None:
-        """How a program pays that names no method. None: its buyer has to pay on the page. "": it
-        takes no methods."""
+        """The method for a program that names none. None if the buyer has to pay on the page, "" if
+        there are no methods."""
         ...
 
     def open(self, invitation: Invitation) -> Session: ...
@@ -185,7 +186,7 @@ class Provider(Protocol):
         ...
 
     def close(self, session_ref: str) -> None:
-        """Nobody can begin to pay any more. What is complete or expired is left as it is."""
+        """From now on nobody can begin to pay. What is complete or expired stays as it is."""
         ...
 
     def capture(self, reference: str, amount: int) -> Money:
@@ -202,13 +203,13 @@ class Provider(Protocol):
         ...
 
     def prepare(self, invitation: Invitation) -> Session:
-        """For programs: what `pay` pays without a page. Nobody else can, so that it is stored
-        before any money moves."""
+        """For programs: what `pay` pays without a page. Nobody can pay it before that, so it can be
+        stored before any money moves."""
         ...
 
     def pay(self, session_ref: str, invitation: Invitation, payment_method: str) -> None:
-        """Tries once to pay what was prepared. Repeated, it answers again how that ended, whatever
-        the method. Raises `Declined`, `AuthenticationNeeded`, `MethodRefused`; `Refused` if it was
+        """Tries once to pay what was prepared. A repetition returns the same outcome, whatever the
+        method. Raises `Declined`, `AuthenticationNeeded`, `MethodRefused`; `Refused` if it was
         closed before."""
         ...
 

@@ -16,12 +16,12 @@ READ_BYTES = 65_536
 
 class BoundedClient(stripe.HTTPClient):
     """The SDK's own client starts its time limit anew for each call, and for each wait within a
-    call. This one gives the calls of one `limit()` what is left of it."""
+    call. Here all calls inside one `limit()` share its time."""
 
     name = "requests"
 
     def __init__(self, seconds: float, *, proxies: bool) -> None:
-        """`proxies`: whether the environment's proxies are used."""
+        """`proxies`: whether to use the environment's proxies."""
         super().__init__()
         self._seconds = seconds
         self._proxies = proxies

@@ -1,5 +1,5 @@
-"""Paid on delivery: no page to pay at, and no money that could be lost. The order is placed at
-once, by a charge with the order's number as its reference."""
+"""Payment on delivery: no page to pay at, and no money that could be lost. The order is placed at
+once, by a charge whose reference is the order's number."""
 
 from typing import NoReturn
 from uuid import UUID
@@ -45,7 +45,7 @@ class PaidOnDelivery:
         return False
 
     def close(self, session_ref: str) -> None:
-        """It has no page."""
+        """There is no page."""
 
     def capture(self, reference: str, amount: int) -> NoReturn:
         raise Refused(f"{amount} of {reference} is collected on delivery")
@@ -54,7 +54,7 @@ class PaidOnDelivery:
         """Nothing was authorised."""
 
     def refund(self, reference: str, refund_id: UUID, amount: int) -> Returned:
-        """Nothing was paid yet, or it is paid back in cash."""
+        """Nothing was paid yet, or it is refunded in cash."""
         reference = str(refund_id)
         return Returned(
             reference=reference, refund_id=refund_id, amount=amount, state=ReturnState.DONE
@@ -64,7 +64,7 @@ class PaidOnDelivery:
         return Session(reference=str(invitation.payment_id), url="")
 
     def pay(self, session_ref: str, invitation: Invitation, payment_method: str) -> None:
-        """It is paid on delivery."""
+        """It is paid when it is delivered."""
 
     def hint(self, body: bytes, signature: str) -> NoReturn:  # noqa: ARG002
         raise BadHook("No provider sends messages.")

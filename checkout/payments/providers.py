@@ -11,10 +11,10 @@ from checkout.payments.none import PaidOnDelivery
 
 @cache
 def provider(name: str) -> Provider:
-    """Raises LookupError for a name that no payment can have."""
+    """Raises LookupError for an unknown name."""
     if name == "none":
         return PaidOnDelivery()
-    # Stripe's SDK takes 30 MB and a quarter of a second, which a shop without it does not spend.
+    # Imported when needed: Stripe's SDK takes 30 MB and a quarter of a second.
     from checkout.payments.stripe import Stripe  # noqa: PLC0415
 
     zone = ZoneInfo(settings.TIME_ZONE)

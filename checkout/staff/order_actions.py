@@ -1,4 +1,4 @@
-"""The admin's pages that do something with orders: each names them, asks, and acts."""
+"""The admin's pages that do something with orders: each lists them, asks, and acts."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -63,7 +63,7 @@ CHANGED = "Somebody changed it meanwhile: it is {state} now."
 
 
 class Meanwhile(Exception):
-    """The order is not what the person saw any more."""
+    """The order is not as the person saw it any more."""
 
 
 class OrderActions(Questions[Order]):
@@ -87,7 +87,7 @@ class OrderActions(Questions[Order]):
         return [verb for verb in self.allowed(request) if OPEN[verb](row)]
 
     def listed_verbs(self, request: HttpRequest, row: Order) -> Sequence[str]:
-        """The next step; the rest is on the order's page."""
+        """The next step only; the others are on the order's page."""
         return [verb for verb in STEPS if OPEN[verb](row)]
 
     def do_columns(self, request: HttpRequest) -> list[Callable[[Order], Any]]:

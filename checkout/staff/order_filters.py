@@ -1,4 +1,5 @@
-"""The lists of orders: what is to be packed comes first, the order that was paid first on top."""
+"""The lists of orders. The first one has those that are to be packed, the first that was paid on
+top."""
 
 import re
 from collections.abc import Iterator

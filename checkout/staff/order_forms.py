@@ -60,7 +60,7 @@ class NoteForm(forms.Form):
         max_length=LONGEST_NOTE,
         validators=[text_is_visible],
         widget=forms.TextInput({"autocomplete": "off"}),
-        help_text="For the record, if there is something to say. Nothing about the buyer.",
+        help_text="For the record, if you have something to add. Do not name the buyer.",
     )
 
     def __init__(self, orders: Sequence[Order], data: Any = None) -> None:

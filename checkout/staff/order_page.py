@@ -67,7 +67,7 @@ class Dossier(Shown):
 
     @cached_property
     def lines(self) -> list[OrderLine]:
-        """As the admin has read them."""
+        """As the admin has read them already."""
         return list(self.order.order_lines.all())
 
     @property

@@ -20,11 +20,11 @@ from checkout.models import Order, OrderLine
 from inventory.models import Warehouse
 from inventory.staff.filters import rows_of_product
 
-# As many days as are summed in a moment.
+# More days would take long to sum.
 MOST_DAYS = 31
 
 
-# Beyond them no calendar has a next day, or no database a midnight.
+# Other dates have no next day in Python's calendar, or no midnight in the database.
 DAYS = (MinValueValidator(date(2000, 1, 1)), MaxValueValidator(date(2999, 12, 31)))
 
 

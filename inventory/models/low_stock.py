@@ -5,9 +5,8 @@ from inventory.models.stock import Inventory
 
 
 class LowStock(models.Model):
-    """A row that is low, from when that was noticed until it no longer is. Staff get one mail.
-
-    A table of its own, since every sale rewrites the `Inventory` row."""
+    """A row that is low, from when the clock noticed it until it no longer is; staff get one mail.
+    It is a table of its own, since every sale rewrites the `Inventory` row."""
 
     inventory = models.OneToOneField(Inventory, models.CASCADE, primary_key=True)
     since = models.DateTimeField(db_default=Now())

@@ -15,7 +15,7 @@ class InventoryQuerySet(QuerySet["Inventory"]):
         return self.annotate(available=AVAILABLE)
 
     def with_free(self) -> Self:
-        """Annotates `available` as all but staff see it: without what is for the waiting list."""
+        """Annotates `available`, without what is for the waiting list: as all but staff see it."""
         return self.annotate(available=FREE)
 
     def with_shortage(self) -> Self:
@@ -33,7 +33,7 @@ class Inventory(models.Model):
     warehouse = models.ForeignKey(Warehouse, models.PROTECT)
     total_units = models.IntegerField(default=0, editable=False)
     reserved_units = models.IntegerField(default=0, editable=False)
-    # Of how many a page counts what is left: sales and returns leave it as it is.
+    # Of how many units a page shows what is left. Sales and returns do not change it.
     run_units = models.IntegerField(
         "run",
         default=0,
@@ -49,7 +49,7 @@ class Inventory(models.Model):
         help_text="Low from this many units down; 0 is never.",
     )
 
-    # Of the waiting list, written under the lock of the row (`reservations.waiting`).
+    # For the waiting list, written under the lock of the row (`reservations.waiting`).
     list_needs = models.PositiveIntegerField(
         default=0,
         db_default=0,

@@ -31,7 +31,7 @@ class Warehouse(models.Model):
 
     @property
     def arrives_by(self) -> date | None:
-        """The day by which a parcel arrives that is paid for today, in the shop's time zone."""
+        """The day by which a parcel arrives if it is paid for today, in the shop's time zone."""
         if self.days_to_arrive is None:
             return None
         day = timezone.localdate()

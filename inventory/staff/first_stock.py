@@ -49,7 +49,7 @@ class FirstStockForm(forms.Form):
         return {warehouse: units for warehouse, units in typed.items() if units}
 
     def refuse(self, refusal: StockError) -> None:
-        """Says it where it belongs: beside the numbers that were refused, or above."""
+        """Shows the refusal where it belongs: beside the numbers that were refused, or above."""
         errors = refusal.errors if isinstance(refusal, Refused) else {}
         warehouses = list(self.units())
         for place, error in errors.items():
@@ -59,8 +59,8 @@ class FirstStockForm(forms.Form):
 
 
 def _form(request: HttpRequest, rows: list[Inventory]) -> FirstStockForm:
-    """Of the warehouses that have none yet. What is sent may be of a form that was sent before, or
-    somebody else may have put some there meanwhile: the service says so."""
+    """For the warehouses that have none yet. The same form may have been sent before, or somebody
+    else may have put some there meanwhile: the service finds that out."""
     if request.method == "POST":
         return FirstStockForm(Warehouse.objects.all(), request.POST)
     with_some = [row.warehouse_id for row in rows]
@@ -92,7 +92,8 @@ class FirstStockPage(ModelAdmin[Inventory]):
         )
 
     def _put(self, request: HttpRequest, product: Product, form: FirstStockForm) -> bool:
-        """Whether it was done, now or by the same form before; else the form says why not."""
+        """Whether the units are there now, put by this request or by the same form before; if not,
+        the form says why."""
         assert isinstance(request.user, User)
         units, cleaned = form.units(), form.cleaned_data
         try:

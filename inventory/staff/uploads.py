@@ -58,7 +58,7 @@ def keep(*, file: IO[bytes], file_name: str, actor: User) -> StockImport:
 
 
 def _refuse_if_full(size: int, actor: User) -> None:
-    # Of two uploads at once each would count without the other.
+    # Otherwise two uploads at once would not count each other.
     locks.uploading()
     unread = StockImportFile.objects.aggregate(
         bytes=Coalesce(Sum(Length("content")), 0),

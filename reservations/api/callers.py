@@ -25,7 +25,7 @@ from allo.web.idempotency_key import is_random_uuid
 from allo.web.rate import seconds_to_wait
 from inventory.shelves import Shelves
 from reservations import services
-from reservations.admission import Door
+from reservations.admission import Entrance
 from reservations.engine.commands import Holder
 from reservations.models import ApiToken, Reservation
 from reservations.shop import holders, room
@@ -92,9 +92,9 @@ class Caller:
         """The holder of a new hold, and what its unpaid units are counted by."""
         raise NotImplementedError
 
-    def entrance(self, shelves: Shelves) -> Door | None:
-        """The door that it has to go through to hold some; None without a waiting room."""
-        return room.door_of(self.request, shelves.product_id, shelves.opens_at)
+    def entrance(self, shelves: Shelves) -> Entrance | None:
+        """The check before it holds some; None without a waiting room."""
+        return room.entrance_of(self.request, shelves.product_id, shelves.opens_at)
 
     def check_key(self, key: str) -> None:
         """Raises `Problem` for a key that other clients might use too."""

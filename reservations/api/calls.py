@@ -58,8 +58,8 @@ def reserve(request: ApiRequest, wanted: Wanted) -> HttpResponse:
         return answers.response(answers.refused(InsufficientStock(0)))
     entrance = caller.entrance(shelves)
     try:
-        if entrance and entrance.knock():
-            entrance.admit(once)
+        if entrance and entrance.look_up():
+            entrance.check(once)
     except WaitingRoom as shut:
         return answers.shut_out(shut, shelves.product)
     with pressure.timing():
@@ -67,7 +67,7 @@ def reserve(request: ApiRequest, wanted: Wanted) -> HttpResponse:
             services.reserve_in, once, render, rows=rows, quantity=wanted.quantity, holder=holder
         )
     if entrance and response.status_code == 201 and REPLAY not in response:
-        entrance.passed(wanted.quantity)
+        entrance.use_ticket(wanted.quantity)
     return response
 
 

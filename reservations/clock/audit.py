@@ -40,8 +40,8 @@ CHECKS = {
                'a final state and its time'
         FROM reservations_reservation WHERE (status = 'pending') <> (ended_at IS NULL)
     """,
-    # Only a whole audit compares all sales with all movements. A sale and its movement are of one
-    # transaction, so if one of them is before `since` and the other after, it is by moments.
+    # Only a whole audit compares all sales with all movements. A sale and its movement are written
+    # in one transaction: if one is before `since` and the other after, they are only moments apart.
     "I5": """
         SELECT 'reservation ' || coalesce(r.id, m.reference), coalesce(r.status, 'no reservation')
                || ', sold ' || coalesce(m.units, 0) || ' in ' || coalesce(m.lines, 0),
@@ -93,7 +93,8 @@ def repair_reserved() -> list[Repair]:
         reserved_units=F("held")
     )
     suspects = list(rows.values_list("pk", flat=True))
-    # Lock every row first, then sum the holds: a sum read before the lock may be out of date.
+    # Lock every row first, then sum the holds: a sum that was read before the lock may be out of
+    # date.
     list(locking(suspects))
     wrong = rows.filter(pk__in=suspects).values_list("pk", "reserved_units", "held")
     repairs = [Repair(inventory_id=pk, found=found, held=held) for pk, found, held in wrong]

@@ -1,8 +1,8 @@
-"""What an audit looks at, and its record.
+"""How much an audit looks at, and its record.
 
-To compare each sale there ever was with its movement takes longer each year, so the clock's audits
-leave out what the last one found in order. Once in a while one looks at everything: a fault in old
-rows is found then.
+Comparing each sale ever made with its movement takes longer each year, so the clock's audits leave
+out what the last one found in order. Once in a while one looks at everything, to find faults in old
+rows.
 """
 
 from collections.abc import Callable
@@ -14,17 +14,17 @@ from django.utils import timezone
 from allo.postgresql.auditing import Finding
 from reservations.models import AuditRun
 
-# What happened before the last audit began may have been committed after it had looked, so the next
-# one goes back further. No transaction of the shop lasts as long.
+# Something that happened before the last audit may have been committed after the audit looked, so
+# the next one begins earlier. No transaction of the shop lasts as long as this.
 OVERLAP = timedelta(hours=1)
-# The clock comes at the same time each night, but for seconds.
+# The clock starts an audit at the same time each night, give or take some seconds.
 PUNCTUAL = timedelta(hours=1)
 
 
 def keep(
     books: AuditRun.Books, audited: Callable[[datetime | None], list[Finding]], *, whole: bool
 ) -> AuditRun:
-    """Audits everything, or what happened since the last audit as far as that suffices."""
+    """Audits everything, or only what happened since the last audit if that is enough."""
     started_at = timezone.now()
     since = None if whole else _since(books, started_at)
     findings = [str(finding) for finding in audited(since)]
@@ -38,8 +38,8 @@ def keep(
 
 
 def _since(books: AuditRun.Books, now: datetime) -> datetime | None:
-    """None for everything: it is due again, or the last audit found something. What it found may be
-    old, and must not be forgotten because the next one does not look there."""
+    """None for everything: that is due again, or the last audit found something. What it found may
+    be old, and must not be forgotten because the next audit does not look there."""
     runs = AuditRun.objects.filter(books=books).order_by("-pk")
     last, last_whole = runs.first(), runs.filter(since=None).first()
     if last is None or last.findings or last_whole is None:

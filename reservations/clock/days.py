@@ -1,7 +1,7 @@
 """Counts what happened to reservations on each of the last days, for the pages of trends.
 
-A day is counted again until it is final, and then read no more: so a run reads what ended today,
-and in the first hour of a day yesterday's.
+A day is counted again until its counts are final, and not read after that. So a run reads what
+ended today, and in the first hour of a day also yesterday.
 """
 
 from collections.abc import Iterator
@@ -13,11 +13,12 @@ from django.utils import timezone
 from allo.postgresql import timeouts
 from reservations.models import CountedDay
 
-# The longest trend, and as long a time before it to compare with.
+# The longest period of a page of trends, and the period before it to compare with.
 SPAN = 60
 
-# Whatever was made on a day is pending or ended on it or later; both are indexed, its making is
-# not. `edges` are the midnights: a moment between the first and the second is on the first day.
+# What was made on a day is pending, or ended on that day or later. Both of these are indexed; the
+# time when it was made is not. `edges` are midnights: a moment between the first and the second is
+# on the first day.
 COUNT = """
     WITH days AS (SELECT %(days)s::date[] AS names, %(edges)s::timestamptz[] AS edges),
     reservation AS (
@@ -64,9 +65,8 @@ def midnight(day: date) -> datetime:
 
 @transaction.atomic
 def count_days() -> None:
-    """Counts the days that are not final. Of several workers one counts at a time, and the others
-    leave it to that one."""
-    # The first run reads the shop's last `SPAN` days. It locks nothing that anybody waits for.
+    """Counts the days that are not final. Only one worker counts at a time; others do nothing."""
+    # The first run reads the last `SPAN` days. It locks nothing that anybody waits for.
     timeouts.lift()
     now = _now()
     wanted = {each.day: each for each in _calendar(now)}
@@ -79,7 +79,7 @@ def count_days() -> None:
 
 
 def _now() -> datetime:
-    """By the database's clock, which the times of reservations are by."""
+    """By the database's clock, as are the times of reservations."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT clock_timestamp()")
         moment: datetime = cursor.fetchone()[0]
@@ -95,8 +95,8 @@ def _calendar(now: datetime) -> Iterator[CountedDay]:
 
 
 def _due(days: list[CountedDay], wanted: dict[date, CountedDay]) -> list[CountedDay]:
-    """All days from the first that is not final, or that began at another moment: the shop's time
-    zone was another then. With the times that they have now."""
+    """All days from the first one that is not final, or that was counted in another time zone of
+    the shop; with the times that they have in the present one."""
     for n, each in enumerate(days):
         now = wanted[each.day]
         if not each.is_final or (each.begins_at, each.ends_at) != (now.begins_at, now.ends_at):

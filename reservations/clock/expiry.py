@@ -26,9 +26,9 @@ from reservations.waiting import services as waiting
 
 # Large enough to be fast, small enough that a shopper waits only milliseconds for a batch's rows.
 BATCH = 1000
-# At most so many events per batch; other open pages see the end by their own countdown.
+# At most so many events per batch; other open pages notice the end by their own countdown.
 MOST_PUBLISHED = 100
-# With webhooks that hear of each end, more is written while its rows are locked.
+# With webhooks for ended reservations more is written while the rows are locked.
 BATCH_WHEN_HEARD = 100
 # Ids per lookup. Each lookup first skips the index entries that this run has expired, so few large
 # lookups are cheaper.
@@ -47,12 +47,12 @@ Due = QuerySet[Reservation, tuple[str, int]]
 
 
 def expire_due(*, batch: int = BATCH) -> Sweep:
-    """Expires what is past its time, one batch per transaction, records the run, and serves the
-    waiting lists: units may be free for them, of which a process that died told nobody. Those
-    whose offers have ended get a mail.
+    """Expires what is past its time, one batch per transaction, and records the run. Then serves
+    the waiting lists, in case a process died before it did, and writes to those whose offers have
+    ended.
 
-    Any number may run at once: each skips the rows that others have locked, waits briefly for each
-    of these at its end, and leaves those it cannot lock to the next run.
+    Any number of runs may overlap: each skips rows that others have locked, waits briefly for each
+    of these at its end, and leaves those that it cannot lock to the next run.
     """
     run = Sweep(started_at=timezone.now(), expired=0)
     batch = min(batch, BATCH_WHEN_HEARD) if is_wanted(EXPIRED) else batch
@@ -70,13 +70,15 @@ def expire_due(*, batch: int = BATCH) -> Sweep:
 
 
 def _due() -> Due:
-    """Due reservations and their rows, oldest first. Read without a lock, so it is only a hint."""
+    """Due reservations and their rows, the oldest first. Read without a lock, so it is only a
+    hint."""
     due = Reservation.objects.due().order_by("expires_at")
     return due.values_list(Cast("pk", TextField()), "inventory")
 
 
 def _expire_in_turn(row: int, batch: int, run: Sweep) -> None:
-    """A busy row is never found unlocked, so queue for its lock, which takes only moments."""
+    """Waits for the row: a popular one is hardly ever found unlocked, but waiting for it takes
+    only moments."""
     try:
         while due := _due().filter(inventory=row)[:batch]:
             _expire(due, run, wait=True)
@@ -111,8 +113,8 @@ def _expire(due: Due, run: Sweep, *, wait: bool = False) -> set[int]:
 
 
 def _tell(ids: list[UUID], at: datetime) -> None:
-    """Webhooks, as the engine tells them. They may hear of it as soon as it is committed, so it is
-    on the disk by then."""
+    """Tells webhooks, as the engine does. They may hear of it as soon as it is committed, so this
+    commit waits for the disk."""
     with connection.cursor() as cursor:
         cursor.execute(COMMIT_ON_DISK)
     telling = Telling([EXPIRED])
@@ -124,7 +126,7 @@ def _tell(ids: list[UUID], at: datetime) -> None:
 def _events(
     at: datetime, stocks: list[dict[str, Any]] | None, ids: list[UUID], holders: list[str]
 ) -> list[Event]:
-    """The events of what the statement changed, as the engine makes them."""
+    """The events of what the statement changed, like those of the engine."""
     ended = zip(ids[:MOST_PUBLISHED], holders, strict=True)
     return [
         *(StockChanged(at=at, **stock) for stock in stocks or ()),

@@ -1,7 +1,7 @@
-"""Forgets who held what has long ended: the row stays, as history, without its network and then
-without its holder.
+"""Forgets who held what has ended long ago: the row stays as history, first without its network,
+later without its holder.
 
-History grows without end, so no run reads it again: `Forgotten` says how far each walk has come.
+History grows without end, so no run reads it again: `Forgotten` stores how far each walk has come.
 """
 
 from collections.abc import Callable
@@ -19,7 +19,7 @@ from reservations.models import AdoptedHolder, Forgotten, Reservation
 from reservations.models.reservation_triggers import HELD_FOR, NOBODY
 
 BEGINNING = datetime.fromisoformat("2000-01-01T00:00:00+00:00")
-# Accounts, and browsers that are an account's, are forgotten when the account is deleted.
+# Holders that are accounts, or browsers of accounts, are forgotten when the account is deleted.
 OF_A_STRANGER = (
     ~Q(holder__startswith="user:")
     & ~Q(holder=NOBODY)
@@ -49,18 +49,18 @@ def forget_visitors(rows: QuerySet[Reservation]) -> None:
 
 
 def forget_holders(rows: QuerySet[Reservation]) -> None:
-    """Of reservations that have ended. In the caller's transaction."""
+    """For reservations that have ended. In the caller's transaction."""
     _locked(rows).update(holder=nobody())
 
 
 def nobody() -> Func:
-    """What is left of a row's holder."""
+    """The value that replaces a holder."""
     pattern, rest = Value(HELD_FOR), Value(rf"\1{NOBODY}")
     return Func(F("holder"), pattern, rest, function="regexp_replace", output_field=TextField())
 
 
 def _locked(rows: QuerySet[Reservation]) -> QuerySet[Reservation]:
-    """In the order of the keys, as all who lock several."""
+    """In the order of the keys, like all that lock several."""
     ids = list(rows.order_by().values_list("pk", flat=True))
     locked = [row.pk for row in locking_reservations(ids).only("pk")]
     return Reservation.objects.filter(pk__in=locked)
@@ -76,24 +76,25 @@ def walk_ended(
     *,
     of: tuple[Reservation.Status, ...] = Reservation.FINAL,
 ) -> None:
-    """Walks over what ended up to a time, each state by itself, in the order of its index."""
+    """Walks over what ended before a time. Each state is walked by itself, in the order of its
+    index."""
     for status in of:
         ended = Reservation.objects.ended().filter(status=status)
         walk(f"{what} of {status}", ended, "ended_at", until, forget)
 
 
 def walk(what: str, rows: QuerySet[Any], by: str, until: datetime, forget: Forget) -> None:
-    """Calls `forget` with the next rows, in the order of their time `by`, until all up to a time
-    have been seen: a portion at a time, each in a transaction of its own."""
+    """Calls `forget` with the next rows, in the order of their time `by`, until all before a time
+    have been seen; a portion at a time, each in its own transaction."""
     while _step(what, rows, by, until, forget):
         pass
 
 
 @transaction.atomic
 def _step(what: str, rows: QuerySet[Any], by: str, until: datetime, forget: Forget) -> bool:
-    """Whether there may be more."""
+    """Returns whether there may be more."""
     Forgotten.objects.get_or_create(what=what, defaults={"until": BEGINNING})
-    # Locked: of two workers one takes a portion at a time.
+    # Locked, so that only one of two workers takes a portion.
     mark = Forgotten.objects.select_for_update().get(what=what)
     if mark.until >= until:
         return False

@@ -1,5 +1,5 @@
-"""Deletes idempotency keys that are past their retry window, old records of the clock, and entries
-of waiting lists that were never confirmed or have ended."""
+"""Deletes idempotency keys that are too old for a retry, old records of the clock, and entries of
+waiting lists that were never confirmed or have ended."""
 
 from datetime import datetime, timedelta
 
@@ -27,7 +27,7 @@ def prune() -> None:
 
 
 def _prune_entries(now: datetime) -> None:
-    """What was offered stays as a reservation, which is forgotten as others are."""
+    """The offer of an entry is a reservation: that stays, and is forgotten like others."""
     unconfirmed = now - timedelta(hours=settings.KEEP_UNCONFIRMED_HOURS)
     ended = now - timedelta(days=settings.KEEP_WAITING_DAYS)
     entries = WaitingEntry.objects.order_by()

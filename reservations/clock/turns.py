@@ -1,4 +1,4 @@
-"""Two beats are harmless: what the clock queues is done once in each of its periods."""
+"""Lets two beats run without harm: what they queue is done once in each of its periods."""
 
 from collections.abc import Iterable
 from datetime import timedelta
@@ -8,8 +8,9 @@ from celery.schedules import crontab
 from django.conf import settings
 from django.db import connection
 
-# One statement, so that of two workers one has the turn. A worker that waited for the other finds a
-# time after its own `now()`; only one that is far ahead is of a clock that was set back.
+# One statement, so only one of two workers gets the turn. A worker that waited for the other finds
+# a time later than its own `now()`, which counts as taken. Only a time far in the future means that
+# the clock was set back.
 TAKE_A_TURN = """
     INSERT INTO reservations_clockrun AS last (task, began_at) VALUES (%(task)s, now())
     ON CONFLICT (task) DO UPDATE SET began_at = now()
@@ -17,13 +18,14 @@ TAKE_A_TURN = """
         OR last.began_at > now() + make_interval(secs => %(least)s)
     RETURNING true
 """
-# A task may begin late by what the worker was busy with, and the next one in time. Above a half, so
-# that two beats never have each their own turn.
+# A task may begin late because the worker was busy, and the next one in time. More than half, so
+# that two beats cannot both have their own turns.
 PUNCTUALITY = 0.75
 
 
 def take(task: str) -> bool:
-    """Whether it is this task's turn. Outside a transaction: the turn is taken before the work."""
+    """Whether this task may run now. Call it outside a transaction: the turn is taken before the
+    work."""
     least = PUNCTUALITY * _period(task).total_seconds()
     with connection.cursor() as cursor:
         cursor.execute(TAKE_A_TURN, {"task": task, "least": least})

@@ -176,7 +176,7 @@ class Books:
         return reservation
 
     def adopt(self, reservation: Reservation, account: str) -> Reservation:
-        """Makes it the account's. What its units count towards stays."""
+        """Makes it the account's. Its units still count towards the same network."""
         before = reservation.holder
         self._pending[before].remove(reservation)
         self._pending[account].append(reservation)

@@ -15,7 +15,7 @@ Status = Reservation.Status
 REMEMBERED = timedelta(hours=24)
 # One that is given back sooner was a mistake, or a change of mind.
 SOON = timedelta(seconds=60)
-# So many unpaid holds are nobody's bad luck.
+# One hold may end unpaid by bad luck.
 UNPAID_AT_LEAST = 2
 
 

@@ -15,7 +15,7 @@ from reservations.engine.stock import Stock
 from reservations.exceptions import CoolingDown, LimitReached
 from reservations.models import Reservation
 
-# Of a product of which there are few.
+# The smallest share, for products with few units.
 LEAST_SHARE = 2
 GONE = (Reservation.Status.RELEASED, Reservation.Status.EXPIRED)
 
@@ -52,8 +52,8 @@ def check(limit: str, wanted: int, maximum: int) -> None:
 
 
 def network_of(books: Books, holder: Holder) -> str:
-    """What its units count towards. Only who has bought something is outside the limits of a
-    network: a new account is made in a moment."""
+    """The network that its units count towards; "" for those who have bought something, whom the
+    limits of a network do not bind. An account alone is not enough: it is made in a moment."""
     known = any(books.histories[name].bought for name in holder.names)
     return "" if known and not holder.is_merchant else holder.network
 
@@ -109,8 +109,8 @@ def _check_share(books: Books, holder: Holder, wanted: Wanted) -> None:
 
 
 def _check_share_of(books: Books, network: str, wanted: Wanted) -> None:
-    """A network is never barred, as a provider's address is thousands of people: what nobody paid
-    for there lessens its share."""
+    """A network is never shut out, as thousands of people may share a provider's address. Holds
+    there that ended unpaid reduce its share."""
     rows = wanted.stock.rows_everywhere
     units, unpaid = books.units_at[network], books.unpaid_at[network]
     most = share_left(share_of(wanted.stock.total_everywhere), sum(unpaid[row] for row in rows))
@@ -124,13 +124,14 @@ def _check_cool(books: Books, holder: Holder, stock: Stock) -> None:
 
 
 def _with_adopted(books: Books, names: Iterable[str]) -> frozenset[str]:
-    """And the browsers that commands before this one have adopted, which is not written yet."""
+    """With the browsers that earlier commands of this batch have adopted, which is not written
+    yet."""
     known = frozenset(names)
     return known | {browser for browser, account in books.adopters.items() if account in known}
 
 
 def _units(books: Books, customer: Customer) -> int:
-    """Held or bought: what was read, as the commands before this one have changed it."""
+    """Held or bought: what was read, and how earlier commands of this batch have changed it."""
     if customer not in books.customers:
         raise Uncounted(customer)
     names, found = books.customers[customer]

@@ -200,8 +200,8 @@ def _advisory(wanted: Wanted) -> Statement | None:
 def _lock(
     compiled: Callable[..., str], locking: Any, keys: list[Any], skip_locked: bool
 ) -> Statement:
-    """Two texts for any number of rows, so that few have to be prepared: for one row, whose plan is
-    faster as it sorts nothing, and for an array, of none too."""
+    """There are only two texts, so that few statements have to be prepared: one for a single row,
+    whose plan is faster as nothing is sorted, and one for an array of any length, 0 included."""
     one = len(keys) == 1
     return Statement(compiled(locking, not one, skip_locked), keys if one else [keys])
 

@@ -1,4 +1,4 @@
-"""How often a drop was refused, by the code of the refusal: for staff, who watch it."""
+"""Counts refused attempts on a product with an opening, by the code of the refusal, for staff."""
 
 from datetime import datetime
 

@@ -11,7 +11,7 @@ from reservations.engine.events import Happened
 from reservations.facts import facts
 from reservations.models import Reservation
 
-# Extended by staff, or on an order, it lasts longer.
+# A hold that staff extended, or that is on an order, lasts longer: that is a change too.
 KINDS = {
     Happened.CREATED: "reservation.created",
     Happened.CHANGED: "reservation.changed",

@@ -70,7 +70,7 @@ def _perform(command: Command) -> Done:
         try:
             return _submit(command)
         except InFlight:
-            if time.monotonic() + pause > give_up:
+            if time.monotonic() >= give_up:
                 raise
         # No lock is held while this sleeps. It has to poll: no process announces its commits.
         time.sleep(pause)

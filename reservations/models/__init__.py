@@ -8,7 +8,7 @@ from reservations.models.cooldown_lift import CooldownLift
 from reservations.models.days import CountedDay, DayCount
 from reservations.models.idempotency_key import IdempotencyKey
 from reservations.models.list_closure import ListClosure
-from reservations.models.reservation import Reservation, ReservationQuerySet
+from reservations.models.reservation import OF_LIST, Reservation, ReservationQuerySet
 from reservations.models.staff_action import StaffAction
 from reservations.models.waiting import (
     IS_OPEN,
@@ -19,6 +19,7 @@ from reservations.models.waiting import (
 
 __all__ = [
     "IS_OPEN",
+    "OF_LIST",
     "OPEN",
     "AdoptedHolder",
     "ApiToken",

@@ -9,8 +9,8 @@ from allo.postgresql.triggers import Refuse
 class AdoptedHolder(models.Model):
     """A browser in which somebody signed in: its holder's reservations are the account's.
 
-    Pending ones got the account as their holder. What has ended keeps its holder, and is the
-    account's by this row. The first account to sign in keeps it.
+    Pending ones got the account as their holder. Those that have ended keep theirs, and count as
+    the account's because of this row. It stays with the first account that signed in.
     """
 
     holder = models.CharField(max_length=80, primary_key=True)

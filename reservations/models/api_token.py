@@ -18,7 +18,7 @@ def rate_is_known(rate: str) -> None:
 
 
 class ApiToken(models.Model):
-    """The API token of a merchant's system. Only a hash of the secret is stored. A plain hash is
+    """The API token of a merchant's system. Only a hash of the secret is stored; a plain hash is
     enough, since 256 random bits cannot be guessed."""
 
     class Scope(models.TextChoices):

@@ -1,4 +1,4 @@
-"""What the clock records: its sweeps, its audits, its repairs, and how far it has forgotten."""
+"""What the clock records: its sweeps, audits and corrections, and how far it has forgotten."""
 
 import pgtrigger
 from django.db import models
@@ -90,8 +90,8 @@ class ClockRun(models.Model):
 
 
 class Forgotten(models.Model):
-    """How far the clock has forgotten what is personal in one kind of row: up to the time `until`
-    of the rows, so that no run reads the history before it again."""
+    """How far the clock has removed personal data from one kind of row: up to the time `until`, so
+    that no run reads earlier rows again."""
 
     what = models.CharField(max_length=40, primary_key=True)
     until = models.DateTimeField()

@@ -8,7 +8,8 @@ from allo.postgresql.triggers import Refuse
 
 
 class CooldownLift(models.Model):
-    """Staff let a holder hold again what it let end unpaid: earlier ends count no more."""
+    """Staff ended a holder's cool-down: holds that ended unpaid before this do not count any
+    more."""
 
     holder = models.CharField(max_length=80, help_text="As in reservations: user:… or visitor:…")
     actor = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, editable=False)
@@ -18,7 +19,7 @@ class CooldownLift(models.Model):
     class Meta:
         ordering = ("-pk",)
         verbose_name = "lifted cool-down"
-        # To see them is to see reservations; to lift one is to add one.
+        # Those who may see reservations may see these.
         default_permissions = ()
         permissions = (("lift_cooldown", "Can lift cool-downs"),)
         constraints = (

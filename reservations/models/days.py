@@ -1,5 +1,5 @@
-"""The days of the shop's calendar, and what happened to reservations on them, as the clock counts
-them: pages of trends read these rows, and not the history."""
+"""The days of the shop's calendar, and how many reservations were made and ended on each, as the
+clock counts them. Pages of trends read these rows, and not the history."""
 
 from datetime import timedelta
 
@@ -8,13 +8,14 @@ from django.db.models import F, Q
 
 from inventory.models import Inventory
 
-# A transaction that began before midnight may commit after it, but no transaction lives this long.
+# A transaction that began before midnight may commit after it; none of the shop's lasts as long as
+# this.
 SETTLED = timedelta(hours=1)
 
 
 class CountedDay(models.Model):
-    """A day in the time zone that it was counted in. What happened until `counted_at` is in its
-    counts; once that is `SETTLED` past its end, they are final."""
+    """A day in the time zone in which it was counted. Its counts contain what happened until
+    `counted_at`; once that is `SETTLED` after its end, they are final."""
 
     day = models.DateField(primary_key=True)
     begins_at = models.DateTimeField()
@@ -37,8 +38,9 @@ class CountedDay(models.Model):
 
 
 class DayCount(models.Model):
-    """Of one row of stock on one day: reservations made, and ended as each final state. A row
-    without any has none. Only of what ended are units and worth final as well."""
+    """Counts of one inventory row on one day: reservations that were made, and that ended in each
+    final state. A row without any has no counts. Units and worth are counted only for reservations
+    that ended."""
 
     day = models.ForeignKey(CountedDay, models.CASCADE, db_index=False)
     inventory = models.ForeignKey(Inventory, models.PROTECT)

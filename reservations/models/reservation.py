@@ -12,6 +12,9 @@ from django.utils import timezone
 from inventory.models import Inventory
 from reservations.models.reservation_triggers import OF_RESERVATION
 
+# An offer of the waiting list is held by this and the id of its entry.
+OF_LIST = "list:"
+
 
 class ReservationQuerySet(QuerySet["Reservation"]):
     def pending(self) -> Self:
@@ -218,7 +221,7 @@ class Reservation(models.Model):
     @property
     def is_offer(self) -> bool:
         """To somebody on the waiting list: what ends goes to the next there."""
-        return self.holder.startswith("list:")
+        return self.holder.startswith(OF_LIST)
 
     @property
     def ended_by(self) -> str | None:

@@ -1,4 +1,4 @@
-"""What the database holds of reservations, whatever writes to them."""
+"""What the database enforces for reservations, whatever program writes to them."""
 
 from typing import Any
 
@@ -6,13 +6,14 @@ import pgtrigger
 
 from allo.postgresql.triggers import Refuse
 
-# What is left of a holder that is forgotten: the program that held for it, if any.
+# The value that replaces a forgotten holder; it still tells which program held for it, if any.
 NOBODY, HELD_FOR = "nobody", "^(token:[0-9]+:)?.*$"
 FORGOTTEN = rf"regexp_replace({{0}}.holder, '{HELD_FOR}', '\1{NOBODY}')"
 
 
 class ChangesWhatEnded(pgtrigger.Condition):
-    """Of a final state only whose it was can change, and only so that nobody knows it any more."""
+    """Of a reservation that has ended only the holder and the network can be removed; this is true
+    of any other change."""
 
     def resolve(self, model: Any) -> str:
         others = pgtrigger.AnyChange(exclude=["holder", "address", "around"]).resolve(model)

@@ -1,4 +1,4 @@
-"""The waiting list: who waits for units of a product, in which order, and what came of it."""
+"""The waiting list: who waits for a product, in which order, and what came of it."""
 
 import uuid
 from typing import Self
@@ -13,11 +13,11 @@ from allo.outbox.addresses import LONGEST
 from allo.postgresql.triggers import Refuse, RefuseUnless
 from catalog.models import Product
 from inventory.models import Warehouse
-from reservations.models.reservation import Reservation
+from reservations.models.reservation import OF_LIST, Reservation
 
-# On the list: with a confirmed address, and neither offered anything nor ended.
+# On the list: the address is confirmed, there is no offer yet, and it has not ended.
 OPEN = Q(confirmed_at__isnull=False, offer__isnull=True, ended_at__isnull=True)
-# What has ended may only get the person's new address.
+# An entry that has ended can only get another address of the person.
 CHANGES_ITS_END = (
     "num_nonnulls(OLD.offer_id, OLD.ended_at) > 0"
     " AND (OLD.offer_id, OLD.ended_at, OLD.ended_as, OLD.confirmed_at, OLD.waiting_since)"
@@ -86,8 +86,8 @@ class WaitingEntry(models.Model):
     network = models.CharField(max_length=43, blank=True)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     confirmed_at = models.DateTimeField(null=True, help_text="When it was put on the list.")
-    # As a rule the same moment. Whoever kept a place from a waiting room has an earlier one: that
-    # of its end, in the order of the room. Before it is confirmed, two may claim the same.
+    # Usually the same. Those who kept a place from a waiting room have an earlier `waiting_since`:
+    # its end, in the order of the room. Until it is confirmed, two entries may claim the same.
     waiting_since = models.DateTimeField(null=True, help_text="The place on the list.")
     ended_at = models.DateTimeField(null=True)
     ended_as = models.CharField(max_length=6, choices=End, blank=True, default="", db_default="")
@@ -95,7 +95,7 @@ class WaitingEntry(models.Model):
     offer = models.OneToOneField(Reservation, models.PROTECT, null=True)
     offered_at = models.DateTimeField(null=True)
     offered_units = models.PositiveIntegerField(null=True)
-    # What follows from the offer's end is done.
+    # Whether the mail about the offer's end was written, if there is one.
     followed_up = models.BooleanField(default=False, db_default=False, editable=False)
 
     objects = WaitingEntryQuerySet.as_manager()
@@ -106,7 +106,7 @@ class WaitingEntry(models.Model):
         verbose_name_plural = "waiting entries"
         constraints = (
             models.CheckConstraint(condition=Q(quantity__gt=0), name="entry_quantity_gt_zero"),
-            # W3. It ends by itself or with its offer, never both.
+            # W3. It ends either by itself or with its offer.
             models.CheckConstraint(
                 condition=Q(offer=None) | Q(confirmed_at__isnull=False, ended_at=None),
                 name="offered_while_waiting",
@@ -211,7 +211,7 @@ class WaitingEntry(models.Model):
     @property
     def holder(self) -> str:
         """Of its offer."""
-        return f"list:{self.pk}"
+        return f"{OF_LIST}{self.pk}"
 
     @property
     def is_open(self) -> bool:

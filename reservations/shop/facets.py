@@ -1,4 +1,4 @@
-"""What a list can be filtered by, each choice with the products that it would show."""
+"""The filters of a list, with the number of products that each choice would show."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass

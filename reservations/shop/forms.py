@@ -11,7 +11,7 @@ from reservations.models import Reservation
 
 # The maximum if no limit is set: more than any row has, and it fits a database integer.
 MOST = 1_000_000
-# A place's name and the quantity held there.
+# The name of a warehouse, and the quantity held there.
 NAME = "[-a-zA-Z0-9_]{1,20}"
 SAW = f"{NAME}:[0-9]{{1,9}}"
 
@@ -53,7 +53,7 @@ class StockForm(forms.Form):
 
 
 def most_of(*limits: int | None) -> int:
-    """The least of these limits; 0 and None are none."""
+    """The least of these limits; 0 and None mean no limit."""
     return min(filter(None, limits), default=MOST)
 
 
@@ -81,9 +81,9 @@ class ReserveForm(StockForm):
         own = product.max_per_customer if product else None
         self.share = share_of(sum(row.total_units for row in stock))
         most = most_of(settings.RESERVATION_MAX_UNITS, self.share, own)
-        # Whether it is the share of a shopper that allows no more.
+        # Whether the share of one shopper is what allows no more.
         self.by_share = most == self.share != own
-        # What is held may be more than one could reserve now, and can be made fewer.
+        # A shopper may hold more than could be reserved now; it can still be reduced.
         most = max(most, *(hold.quantity for hold in holds)) if holds else most
         self.fields["quantity"] = forms.IntegerField(min_value=1, max_value=most, initial=1)
 
@@ -95,7 +95,7 @@ class ReserveForm(StockForm):
 
     @property
     def total_paise(self) -> int:
-        """Of the quantity that the form shows, or of one if that is no number."""
+        """For the quantity that the form shows; for one unit if that is no number."""
         asked = str(self["quantity"].value() or "")
         return self.each_paise * (int(asked) if asked.isdecimal() and len(asked) < 8 else 1)
 

@@ -23,7 +23,7 @@ RARE = {"q", "after", "page"}
 
 
 def _is_rare(asked: dict[str, str]) -> bool:
-    """Searches, later pages and combinations of filters, of which there are thousands."""
+    """Searches, later pages and combinations of filters: there are thousands of them."""
     return not RARE.isdisjoint(asked) or len(asked) > 2
 
 
@@ -56,7 +56,7 @@ def grid(request: Request) -> HttpResponse:
     part = "results" if request.htmx.target == "results" else "cards"
     response = render_part(request, "catalog/grid.html", part, context)
     if part == "results":
-        # The address says what is set, not every field of the form.
+        # The address contains the fields that are set, not every field of the form.
         response.headers["HX-Push-Url"] = _url(context["active"])
     return response
 
@@ -123,8 +123,8 @@ def _page(request: Request, form: GridForm, products: ProductQuerySet) -> paging
 
 
 def _others(form: GridForm, active: dict[str, Any], total: int) -> list[tuple[str, str]]:
-    """Other searches with the same filters, with their addresses: the corrected one, or those that
-    have results if nothing was found."""
+    """Other searches with the same filters, and their addresses: the corrected one, or, if nothing
+    was found, those that have results."""
     if not form.search:
         return []
     words = (form.search.corrected,) if total else form.search.suggestions

@@ -16,7 +16,7 @@ from catalog import paging
 from reservations.models import Reservation, ReservationQuerySet
 
 Order = tuple[str, str]
-# The reservations beyond one that was made at this time and has this key.
+# Selects the reservations that come, in the list, after one with this time and key.
 Beyond = Callable[[datetime, UUID], Q]
 
 NEWEST_FIRST, OLDEST_FIRST = ("-created_at", "pk"), ("created_at", "-pk")
@@ -29,7 +29,7 @@ class NoSuchPage(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """`newer` and `older` name the reservations in the addresses of its neighbours, if any."""
+    """`newer` and `older` are the keys for the addresses of the pages before and after, if any."""
 
     reservations: list[Reservation]
     newer: UUID | None = None
@@ -43,8 +43,8 @@ class Page:
 
 
 def page_of(holders: Sequence[str], before: str = "", after: str = "") -> Page:
-    """The reservations made before or after the one named; without a name the first page. Raises
-    `NoSuchPage`."""
+    """The reservations made before or after the one with this key; without a key the first page.
+    Raises `NoSuchPage`."""
     number = len(holders)
     if before:
         at = _place(holders, before)
@@ -76,7 +76,7 @@ def _page(
 
 
 def _older_than(at: datetime, key: UUID) -> Q:
-    """The first condition follows from the others; it bounds what the index is read for."""
+    """The first condition follows from the others, but bounds how much of the index is read."""
     return Q(created_at__lte=at) & (Q(created_at__lt=at) | Q(pk__gt=key))
 
 
@@ -126,8 +126,8 @@ def _ended_beyond(number: int, beyond: Beyond, order: Order) -> Compiled[Reserva
 
 
 def _a_page_of(holders: Sequence[str], where: Q, order: Order) -> ReservationQuerySet:
-    """One more than a page shows. Of each holder as many are looked up, since an index has the
-    order of one holder's reservations, not of several together."""
+    """One more than a page shows. As many are looked up for each holder, since the index orders the
+    reservations of one holder, and not those of several together."""
     ended = Reservation.objects.ended().filter(where).order_by(*order).values("pk")
     each = [ended.filter(holder=holder)[: paging.SIZE + 1] for holder in holders]
     keys = each[0].union(*each[1:], all=True) if len(each) > 1 else each[0]

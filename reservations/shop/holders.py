@@ -34,14 +34,14 @@ from reservations.shop import visitor
 _KEY = "holder"
 
 
-# The entries of the waiting list that this browser opened by signed links, in its session.
+# The session key of the waiting list's entries that this browser opened by signed links.
 OPENED_ENTRIES = "entries_opened"
 
-# An account may have signed in in any number of browsers; the last ones count.
+# An account may have signed in in any number of browsers; only the last ones count.
 MOST_ADOPTED = 100
-# As may the entries of its address.
+# The same for entries of its address.
 MOST_ENTRIES = 100
-# Of these a page hears when an offer is made, or ends.
+# The entries on whose topics a page listens: those that may get an offer, or have one.
 ENTRIES_HEARD = 5
 
 
@@ -54,7 +54,7 @@ def holders_of(request: HttpRequest) -> tuple[str, ...]:
 
 
 def names_here(request: HttpRequest) -> list[str]:
-    """The account first, and this browser: locks are taken by these names."""
+    """The account first, then this browser: locks are taken on these names."""
     names = (account_of(request), visitor.holder_of(request), request.session.get(_KEY))
     return [name for name in names if name]
 
@@ -83,8 +83,8 @@ _adopted = Compiled(_last_adopted, str)
 
 
 def address_of(request: HttpRequest) -> str:
-    """The address by which the shopper signed in; "" without an account. Staff sign in otherwise,
-    so theirs proves nothing."""
+    """The address with which the shopper signed in; "" without an account. Staff sign in with a
+    password, which proves no address."""
     user = request.user
     if not user.is_authenticated or user.is_staff or "@" not in user.email:
         return ""
@@ -92,7 +92,7 @@ def address_of(request: HttpRequest) -> str:
 
 
 def address_key_of(request: HttpRequest) -> str:
-    """The same for all spellings of it."""
+    """A key that is the same for all spellings of it."""
     return key_of(address) if (address := address_of(request)) else ""
 
 
@@ -100,7 +100,8 @@ def _entries_of(request: HttpRequest) -> list[str]:
     """The holders of offers to this shopper, the latest entries first."""
     known = vars(request)
     if "entry_holders" not in known:
-        opened = [f"list:{pk}" for pk in reversed(request.session.get(OPENED_ENTRIES, []))]
+        last_first = reversed(request.session.get(OPENED_ENTRIES, []))
+        opened = [WaitingEntry(pk=pk).holder for pk in last_first]
         address = address_key_of(request)
         known["entry_holders"] = opened + [
             entry.holder for entry in (_last_entries(address) if address else ())
@@ -119,7 +120,8 @@ _last_entries = Compiled(_entries, str)
 
 @contextmanager
 def earlier_kept(request: HttpRequest) -> Iterator[None]:
-    """Signing in or out may begin a new session: the holder of an earlier version moves there."""
+    """Signing in or out may begin a new session: the holder of an earlier version is moved
+    there."""
     earlier = request.session.get(_KEY)
     yield
     if earlier and _KEY not in request.session:
@@ -147,7 +149,7 @@ def live_holds(request: HttpRequest) -> list[Reservation]:
 
 @lru_cache
 def _live(number: int) -> Compiled[Reservation]:
-    """What this number of holders hold now."""
+    """What holders hold now, for so many of them."""
 
     def held_by(*holders: str) -> ReservationQuerySet:
         pending = Reservation.objects.pending_of(holders).filter(expires_at__gt=Now())
@@ -157,7 +159,7 @@ def _live(number: int) -> Compiled[Reservation]:
 
 
 def look_again(request: HttpRequest) -> None:
-    """Discards the cached `live_holds` after a change."""
+    """Discards the cached `live_holds`, after a change."""
     vars(request).pop("live_holds", None)
 
 

@@ -20,7 +20,7 @@ def once_for(
     asked: Mapping[str, object],
     render: Callable[[Outcome], Reply] = refusals.answer,
 ) -> Once:
-    """`asked` are the form's cleaned values, so that equal requests compare as equal."""
+    """`asked` are the form's cleaned values, so that equal requests are compared as equal."""
     return Once(
         client=holder,
         endpoint=endpoint,
@@ -31,7 +31,7 @@ def once_for(
 
 
 def reply(verb: Verb[...], once: Once, **asked: object) -> Reply:
-    """Runs the verb under the key; a refusal that is not stored also becomes a reply."""
+    """Runs the verb under the key. A refusal that is not stored becomes a reply too."""
     try:
         return verb.once(once, **asked)
     except ReservationError as refusal:
@@ -39,7 +39,8 @@ def reply(verb: Verb[...], once: Once, **asked: object) -> Reply:
 
 
 def key_of(request: HttpRequest) -> str:
-    """The header's key, if a program sends the form; else the hidden field's."""
+    """The key of the header, for a program that sends the form; otherwise that of the hidden
+    field."""
     key = sent_key(request)
     if key is None:
         key = str(request.POST.get("idempotency_key", ""))

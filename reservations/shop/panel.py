@@ -1,4 +1,4 @@
-"""The panel on a product's page: its stock, what the shopper holds of it, and what can be done."""
+"""The panel on a product's page: its stock, what the shopper holds of it, and the buttons."""
 
 from datetime import datetime
 from typing import Any
@@ -17,7 +17,7 @@ from reservations.models import ListClosure, Reservation
 from reservations.shop.forms import ReserveForm
 from reservations.shop.holders import live_holds, topics_of
 
-# What opens the dialog; the other part is a dialog's own refresh.
+# The target of the request that opens the dialog; the form's own refresh has another one.
 DIALOG = "reserve-dialog-body"
 
 
@@ -35,14 +35,15 @@ _stock = Compiled(_rows, int)
 
 
 def next_lapse_of(stock: list[Inventory]) -> datetime | None:
-    """When units may come back, if none is left in any warehouse."""
+    """When units may come back, if none are left in any warehouse."""
     if any(row.available for row in stock):
         return None
     return min(filter(None, (row.next_lapse_at for row in stock)), default=None)
 
 
 def with_list_closed(products: Products) -> Products:
-    """Annotates `list_closed`: why staff closed the waiting list; None while it is open."""
+    """Annotates `list_closed`: staff's reason for closing the waiting list, None while it is
+    open."""
     closed = ListClosure.objects.filter(product=OuterRef("pk"), reopened_at=None)
     return products.annotate(list_closed=Subquery(closed.order_by().values("reason")[:1]))
 
@@ -89,7 +90,7 @@ def holds_of(request: HttpRequest, product: Product) -> list[Reservation]:
 
 
 def tallies(request: HttpRequest, product_id: str) -> str:
-    """What each warehouse has and how much of it is held, for staff who may see stock."""
+    """For staff who may see stock: what each warehouse has, and how much of it is held."""
     user = request.user
     if not (user.is_staff and user.has_perm("inventory.view_inventory")):
         return ""

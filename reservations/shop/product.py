@@ -16,7 +16,7 @@ from reservations.availability import with_stock_and_lapse
 from reservations.shop.panel import with_list_closed
 
 RELATED = 4
-# How wide a picture is; static/css/pages/gallery.css lays them out.
+# The width of a picture on the page, as static/css/pages/gallery.css lays it out.
 SIZES = "(min-width: 150rem) 30vw, (min-width: 60rem) 55vw, (min-width: 40rem) 50vw, 100vw"
 
 
@@ -58,7 +58,7 @@ def _may_preview(request: HttpRequest) -> bool:
 
 
 def _wants_preview(request: HttpRequest) -> bool:
-    """A bare `?preview` is on."""
+    """`?preview` without a value means yes."""
     try:
         return "preview" in request.GET and flag(request.GET["preview"] or "on")
     except ValidationError:

@@ -1,7 +1,7 @@
 """The way into a waiting room and back: a place in its line and later a ticket, in cookies.
 
-Both are signed, and name the shopper as the shop does: the account, or this browser. In another
-browser they are worth nothing. The network has no part in it: a phone that changes it keeps both.
+Both are signed, and valid only for this shopper: the account, or this browser. They do not depend
+on the network, so a phone that changes it keeps them.
 """
 
 import logging
@@ -22,27 +22,29 @@ from allo.live.rooms.passes import Place, Ticket, name_in
 from allo.web.address import client_network
 from catalog.models import Product
 from reservations import admission
-from reservations.admission import Door
+from reservations.admission import Entrance
 from reservations.models import Reservation
 from reservations.room_keeping import keep
 from reservations.shop import holders
 
 logger = logging.getLogger(__name__)
 
-# Redis knows when a ticket ends: a browser's clock may be an hour off.
-# The scores of places taken before the opening are below it; later ones are the second of arrival.
+# Places taken before the opening have scores below it; later ones have the second of their arrival.
 LATE = 1_000_000
+# Longer than a ticket lasts: Redis knows when it ends, and a browser's clock may be wrong.
 TICKET_KEPT = timedelta(minutes=5)
 PLACE_KEPT = timedelta(days=1)
 
 Pass = TypeVar("Pass", Place, Ticket)
 
 
-def door_of(request: HttpRequest, product_id: int, opens_at: datetime | None) -> Door | None:
-    """The door of the product's waiting room; None if it cannot have one now."""
+def entrance_of(
+    request: HttpRequest, product_id: int, opens_at: datetime | None
+) -> Entrance | None:
+    """The check at the product's waiting room; None if it cannot have one now."""
     if opens_at is None or not admission.has_room(opens_at):
         return None
-    return Door(product_id, opens_at, ticket_of(request, product_id))
+    return Entrance(product_id, opens_at, ticket_of(request, product_id))
 
 
 def ticket_of(request: HttpRequest, room: int) -> Ticket | None:
@@ -82,7 +84,7 @@ def page_of(place: Place) -> str:
 
 
 def kept_place(request: HttpRequest, product: Product) -> datetime | None:
-    """The place on the waiting list that this shopper brings from the product's room."""
+    """The place on the waiting list that this shopper kept from the product's waiting room."""
     if product.opens_at is None:
         return None
     return admission.kept_place(product.pk, _names(request, product.pk))
@@ -107,13 +109,13 @@ def keep_ticket(response: HttpResponse, ticket: Ticket) -> None:
 
 
 def forget_place(response: HttpResponse, request: HttpRequest, room: int) -> None:
-    """Its turn is used. The ticket stays, for a second click on the same form."""
+    """After its turn was used. The ticket stays, for a second click on the same form."""
     if _place_cookie(room) in request.COOKIES:
         response.delete_cookie(_place_cookie(room), samesite="Lax")
 
 
 def forget(response: HttpResponse, request: HttpRequest) -> None:
-    """For a browser that is nobody's now."""
+    """Deletes all places and tickets of this browser, when its shopper signs out."""
     ours = (settings.PLACE_COOKIE_NAME, settings.TICKET_COOKIE_NAME)
     for name in request.COOKIES:
         if name.startswith(ours):
@@ -121,8 +123,8 @@ def forget(response: HttpResponse, request: HttpRequest) -> None:
 
 
 def own_address(request: HttpRequest, name: str, slug: str) -> str:
-    """The address of this page under the shop's own name, or "" if it has it: the live process
-    leads back there, and cookies are of one name."""
+    """The address of this page at the host of `SITE_URL`, or "" if it was requested there. The room
+    leads back to that host, and a browser sends cookies only to the host that set them."""
     site = urlsplit(settings.SITE_URL)
     if (request.scheme, request.get_host()) == (site.scheme, site.netloc):
         return ""

@@ -1,4 +1,4 @@
-"""The pages on the shop's side of a waiting room: its door, and where it leads back to."""
+"""The shop's own pages of a waiting room: the one before it, and the address it leads back to."""
 
 from typing import Any
 
@@ -40,12 +40,12 @@ def wait(request: Request, slug: str) -> HttpResponse:
         return go_to(request, elsewhere)
     if request.method == "POST":
         return _take_place(request, product)
-    found = room.door_of(request, product.pk, product.opens_at)
+    found = room.entrance_of(request, product.pk, product.opens_at)
     if found:
-        found.knock()
-    if not product.opens_later and (found is None or not found.is_shut):
+        found.look_up()
+    if not product.opens_later and (found is None or not found.is_closed):
         return go_to(request, _reserve(product))
-    return door(request, product)
+    return entrance_page(request, product)
 
 
 @require_safe
@@ -59,16 +59,16 @@ def enter(request: Request, slug: str) -> HttpResponse:
         return response
     ticket = room.own_ticket(request, product.pk, request.GET.get("ticket", ""))
     if ticket is None:
-        return door(request, product, refusals.not_let_in(), status=FORBIDDEN)
+        return entrance_page(request, product, refusals.not_let_in(), status=FORBIDDEN)
     if not room.is_used(request, product, ticket):
         room.keep_ticket(response, ticket)
     return response
 
 
-def door(
+def entrance_page(
     request: Request, product: Product, refusal: Refusal | None = None, status: int = 200
 ) -> HttpResponse:
-    """What the room is, and a button that takes a place."""
+    """Explains the room, and has the button that takes a place."""
     assert product.opens_at, "only an opening has a room"
     numbers = admission.room_numbers(product)
     context: dict[str, Any] = {
@@ -88,7 +88,7 @@ def _take_place(request: Request, product: Product) -> HttpResponse:
         return too_many(request, wait)
     place = room.join(request, product.pk)
     if place is None:
-        # None is needed any more, or there is none without Redis.
+        # The room is closed, or Redis is away: nobody has to wait.
         return go_to(request, _reserve(product))
     response = go_to(request, room.page_of(place))
     room.keep_place(response, place)

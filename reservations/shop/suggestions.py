@@ -1,4 +1,4 @@
-"""What is suggested while somebody types a search."""
+"""Suggestions while somebody types a search."""
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -9,7 +9,7 @@ from allo.web.shared.pages import shared
 from catalog.forms import GridForm
 from catalog.suggestions import suggested
 
-# Kept apart from popular pages: there are as many as beginnings of words.
+# Not among the popular pages: there are as many as there are beginnings of words.
 SUGGESTIONS = Sharing(query={"q": ""}, anyone=True, is_rare=lambda _: True)
 
 

@@ -1,4 +1,4 @@
-"""Cards of the products that a browser remembers. The shop itself does not keep who saw what."""
+"""Cards of the products that a browser remembers; the shop does not store who saw what."""
 
 import re
 
@@ -19,7 +19,7 @@ _KEYS = re.compile(r"[1-9]\d{0,8}(\.[1-9]\d{0,8}){0,5}", re.ASCII)
 @always_fresh
 @shared(Sharing(query={"of": ""}, is_rare=lambda _: True))
 def viewed(request: HttpRequest) -> HttpResponse:
-    """Nothing, if none of them is in the shop any more."""
+    """Empty if none of them is in the shop any more."""
     of = request.GET.get("of", "")
     if not _KEYS.fullmatch(of):
         raise Http404("no such products")

@@ -27,7 +27,7 @@ from catalog.models import Product
 from catalog.slugs import follow_renames
 from inventory.models import Inventory
 from reservations import refusals, services
-from reservations.admission import Door
+from reservations.admission import Entrance
 from reservations.availability import with_stock_and_lapse
 from reservations.engine.commands import Holder
 from reservations.engine.idempotency import Reply
@@ -50,8 +50,8 @@ from reservations.shop.published import product_of, published
 
 
 def _differs(request: Request) -> bool:
-    """Whether the form to reserve is not the one that all see who hold nothing, or has to be as
-    fresh as the event that it follows."""
+    """Whether the response cannot be the shared form of all who hold nothing: this shopper holds
+    something, sent the form, or an event caused the request and it must be as fresh as that."""
     refreshes = wants_part(request) and request.htmx.target != DIALOG
     asks = request.method == "POST" or bool(request.GET)
     return asks or refreshes or room.has_ticket(request) or bool(holders.live_holds(request))
@@ -64,7 +64,7 @@ def _differs(request: Request) -> bool:
 @shared(Sharing(targets=(DIALOG,), parts_only=True), unless=_differs)
 def reserve(request: Request, slug: str) -> HttpResponse:
     product = product_of(slug)
-    entrance = room.door_of(request, product.pk, product.opens_at)
+    entrance = room.entrance_of(request, product.pk, product.opens_at)
     if request.method != "POST":
         return _shown(request, product, entrance)
     key_of(request)
@@ -72,12 +72,20 @@ def reserve(request: Request, slug: str) -> HttpResponse:
     if wait := seconds_to_wait(settings.RESERVE_RATE, "reserve", network, beside=entrance):
         return _slow_down(request, product, wait)
     form = _form(request, product, data=request.POST)
-    if not form.is_valid():
-        return _page(request, product, form, status=422)
     holder = holders.holder_for(request)
-    if holder is None:
-        return _page(request, product, form, refusals.not_known(), status=422)
-    return _held(request, product, form, holder, entrance)
+    if not form.is_valid() or holder is None:
+        refusal = refusals.not_known() if form.is_valid() else None
+        return _page(request, product, form, refusal, status=422)
+    try:
+        answer = _hold(request, product, form, holder, entrance)
+    except WaitingRoom as closed:
+        refusal = refusals.refusal(refusals.answer(closed))
+        return room_pages.entrance_page(request, product, refusal, refusals.CONFLICT)
+    if answer.status != refusals.DONE:
+        return replayed(_refused(request, product, form, answer, entrance), answer.replayed)
+    response = go_to(request, answer.body)
+    room.forget_place(response, request, product.pk)
+    return replayed(response, answer.replayed)
 
 
 @require_safe
@@ -120,26 +128,11 @@ def reservations(request: HttpRequest) -> HttpResponse:
     return render(request, "reservations/list.html", context)
 
 
-def _shown(request: Request, product: Product, entrance: Door | None) -> HttpResponse:
+def _shown(request: Request, product: Product, entrance: Entrance | None) -> HttpResponse:
     form = _form(request, product, initial=request.GET.dict())
-    if entrance and entrance.knock() and not form.holds:
-        return room_pages.door(request, product)
+    if entrance and entrance.look_up() and not form.holds:
+        return room_pages.entrance_page(request, product)
     return _page(request, product, form, entrance=entrance)
-
-
-def _held(
-    request: Request, product: Product, form: ReserveForm, holder: Holder, entrance: Door | None
-) -> HttpResponse:
-    try:
-        answer = _hold(request, product, form, holder, entrance)
-    except WaitingRoom as shut:
-        refusal = refusals.refusal(refusals.answer(shut))
-        return room_pages.door(request, product, refusal, refusals.CONFLICT)
-    if answer.status != refusals.DONE:
-        return replayed(_refused(request, product, form, answer, entrance), answer.replayed)
-    response = go_to(request, answer.body)
-    room.forget_place(response, request, product.pk)
-    return replayed(response, answer.replayed)
 
 
 def _hold(
@@ -147,7 +140,7 @@ def _hold(
     product: Product,
     form: ReserveForm,
     holder: Holder,
-    entrance: Door | None,
+    entrance: Entrance | None,
 ) -> Reply:
     """Raises `WaitingRoom`."""
     if not form.stock:
@@ -157,19 +150,19 @@ def _hold(
     asked = {"product": product.pk, **form.cleaned_data}
     once = once_for(request, holder.name, "reservations:reserve", asked)
     if entrance:
-        entrance.admit(once)
+        entrance.check(once)
     rows = tuple(row.pk for row in ([form.row] if form.row else form.stock))
     quantity = form.cleaned_data["quantity"]
     with pressure.timing():
         answer = reply(services.reserve_in, once, rows=rows, quantity=quantity, holder=holder)
     if entrance and answer.status == refusals.DONE and not answer.replayed:
-        entrance.passed(quantity)
+        entrance.use_ticket(quantity)
     return answer
 
 
 def _change(request: HttpRequest, form: ReserveForm, row: Inventory, seen: int) -> Reply:
-    """Changes the hold on the row to the requested quantity, if it still has the one the form
-    showed."""
+    """Changes the hold on the row to the requested quantity, if it still has the quantity that the
+    form showed."""
     held = next((hold for hold in holders.live_holds(request) if hold.inventory_id == row.pk), None)
     if held is None:
         return refusals.answer(QuantityChanged(0))
@@ -185,7 +178,7 @@ def _change(request: HttpRequest, form: ReserveForm, row: Inventory, seen: int) 
 
 
 def _refused(
-    request: Request, product: Product, form: ReserveForm, answer: Reply, entrance: Door | None
+    request: Request, product: Product, form: ReserveForm, answer: Reply, entrance: Entrance | None
 ) -> HttpResponse:
     """The form again, filled in with what is left, so that one click reserves it."""
     if answer.status == refusals.BUSY and not wants_part(request):
@@ -230,7 +223,7 @@ def _page(
     refusal: Refusal | None = None,
     status: int = 200,
     *,
-    entrance: Door | None = None,
+    entrance: Entrance | None = None,
 ) -> HttpResponse:
     context = {
         "product": product,

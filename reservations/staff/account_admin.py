@@ -17,9 +17,8 @@ else:
 
 
 class AccountAdmin(Kept[User], Accounts):
-    """An account that holds something is not deleted: nobody could pay or release it any more.
-
-    Registered with the admin's frame: `allo.staff.attempts`."""
+    """An account that holds something cannot be deleted: nobody could pay or release that any more.
+    `allo.staff.attempts` registers it."""
 
     def in_the_way(self, row: User) -> list[str]:
         holder = f"user:{row.pk}"

@@ -1,4 +1,4 @@
-"""The admin's page that releases or extends reservations: it names them, asks for the reason, and
+"""The admin's page that releases or extends reservations: it lists them, asks for the reason, and
 acts."""
 
 from collections.abc import Callable, Sequence

@@ -39,8 +39,8 @@ _LAST = "ffff-ffff-ffff-ffffffffffff"
 _FIRST = "0000-0000-0000-000000000000"
 
 
-# Apps above this one add other names of a reservation: a function from the typed words to a
-# condition, or to None if they are no such name.
+# Apps above this one add other names of a reservation: functions from the typed words to a
+# condition, or to None if the words are no such name.
 also_named: list[Callable[[str], Q | None]] = []
 
 

@@ -1,4 +1,4 @@
-"""The list of those who cool down and why, and lifting it with a reason."""
+"""The list of those who cool down, with the reason, and the page to end a cool-down."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ from reservations.engine.cooling import (
 )
 from reservations.models import CooldownLift, Reservation
 
-# Those that let the most end unpaid.
+# At most so many: those with the most holds that ended unpaid.
 MOST_SHOWN = 50
 
 
@@ -38,8 +38,8 @@ class Cool(NamedTuple):
 
 @admin.register(CooldownLift)
 class CooldownLiftAdmin(Searched[CooldownLift], ReadOnlyAdmin[CooldownLift]):
-    """What was lifted, and above it who is cooling down now. Whoever may see reservations may see
-    it."""
+    """Cool-downs that staff ended, and above them those who cool down now. Visible to all who may
+    see reservations."""
 
     change_list_template = "admin/reservations/cooldownlift/change_list.html"
     list_display = ("created_at", "actor", "holder", "reason")
@@ -72,7 +72,7 @@ class CooldownLiftAdmin(Searched[CooldownLift], ReadOnlyAdmin[CooldownLift]):
 
 
 def cooling_now() -> Iterator[Cool]:
-    """By the rule that refuses them."""
+    """Computed by the rule that refuses them."""
     suspects = _suspects()
     histories, now = _histories({holder for holder, _ in suspects})
     rows = defaultdict(list)
@@ -87,7 +87,7 @@ def cooling_now() -> Iterator[Cool]:
 
 
 def _suspects() -> list[tuple[str, int]]:
-    """Holders, and the products of which they let some end unpaid."""
+    """Holders, and the products of which several of their holds ended unpaid."""
     lately = Reservation.objects.ended().filter(
         status__in=("expired", "released"), withdrawn="", ended_at__gt=Now() - REMEMBERED
     )
@@ -98,7 +98,7 @@ def _suspects() -> list[tuple[str, int]]:
 
 
 def _histories(holders: set[str]) -> tuple[dict[str, History], Any]:
-    """And the database's time."""
+    """The histories of holders, and the database's time."""
     found: dict[str, History] = defaultdict(History)
     with connection.cursor() as cursor:
         cursor.execute(sql.HISTORIES, [list(holders)])

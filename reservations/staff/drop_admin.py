@@ -1,4 +1,4 @@
-"""Staff's pages of drops: the products with an opening, and each of them live."""
+"""The admin's pages of drops: products with an opening, and the numbers of each."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ from reservations.staff.drops import LASTS, live
 
 @admin.register(Drop)
 class DropAdmin(ReadOnlyAdmin[Drop]):
-    """Whoever may see reservations may see drops."""
+    """Visible to all who may see reservations."""
 
     change_form_template = "admin/catalog/drop/change_form.html"
     list_display = ("name", "opens", "state", "units", "free")

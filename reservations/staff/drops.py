@@ -17,7 +17,7 @@ from reservations.models import Reservation
 
 Status = Reservation.Status
 
-# What ended later is the shop's everyday business, and may be much.
+# Later ends are everyday business, and may be many.
 LASTS = timedelta(days=7)
 LATELY = timedelta(minutes=1)
 
@@ -36,7 +36,7 @@ REASONS = {
 
 @dataclass(frozen=True, slots=True)
 class Ends:
-    """Units, and those of the last minute."""
+    """Units in all, and in the last minute."""
 
     units: int = 0
     lately: int = 0
@@ -48,7 +48,7 @@ class Live:
     held: int
     paying: int
     ends: Mapping[str, Ends]
-    # By reason, the most first; None if it is not known.
+    # By reason, the most frequent first; None if it is not known.
     refused: list[tuple[str, int]] | None
     room: Numbers | None
 

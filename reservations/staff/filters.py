@@ -46,7 +46,7 @@ class StateFilter(admin.SimpleListFilter):
 
 
 class ProductFilter(filters.ProductFilter):
-    """A filter with suggestions while one types."""
+    """A filter that suggests products while one types."""
 
     template = "admin/product_filter.html"
 

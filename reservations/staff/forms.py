@@ -13,7 +13,7 @@ class ReasonForm(forms.Form):
         validators=[text_is_visible],
         widget=forms.TextInput({"autocomplete": "off"}),
         error_messages={"required": "Give the reason. It is stored with your name."},
-        help_text="Kept for good with your name. Nothing that says who the shopper is.",
+        help_text="Kept for ever, with your name. Do not name the shopper.",
     )
 
 

@@ -49,14 +49,14 @@ class StaffActionAdmin(
 
 @admin.register(AdoptedHolder)
 class AdoptedHolderAdmin(Searched[AdoptedHolder], ReadOnlyAdmin[AdoptedHolder]):
-    """Whoever may see reservations may see whose they are."""
+    """Visible to all who may see reservations."""
 
     list_display = ("holder", "account", "created_at")
     sortable_by = ()
     search_fields = ("holder", "account")
 
     def found(self, words: str) -> Q:
-        """By either whole name, each from an index."""
+        """By the whole name of either holder, each from an index."""
         return Q(holder=words) | Q(account=words)
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -120,7 +120,7 @@ class AuditRunAdmin(ReadOnlyAdmin[AuditRun]):
         return super().changelist_view(request, {**may, **(extra_context or {})})
 
     def run(self, request: HttpRequest) -> HttpResponse:
-        """Queues whole audits for the worker, since they take long over a long history."""
+        """Queues whole audits for the worker, as they take long if the history is long."""
         if not request.user.has_perm("reservations.run_audit"):
             raise PermissionDenied
         if request.method == "POST":

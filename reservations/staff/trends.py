@@ -1,7 +1,5 @@
-"""Trends: what happened to reservations over the last 7 or 30 days, by day, product and warehouse.
-
-They are read from the days that the clock has counted, so a long history costs a page nothing.
-"""
+"""Trends: what happened to reservations in the last 7 or 30 days, by day, product and warehouse.
+Read from the days that the clock has counted, so a long history costs a page nothing."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -17,7 +15,7 @@ from allo.admin_kit.chart import Chart, Column, Spark
 from reservations.models import CountedDay, DayCount
 
 PERIODS = (7, 30)
-# So many days are labelled one by one.
+# Up to so many days each one has a label.
 FEW = 7
 SERIES = {"held": "Held", "confirmed": "Confirmed", "expired": "Expired"}
 PRODUCT, WAREHOUSE = "inventory__product", "inventory__warehouse"
@@ -40,7 +38,7 @@ class Counts:
 
     @property
     def conversion(self) -> int | None:
-        """Of what ended, the per cent that were confirmed."""
+        """The percentage of those that ended which were confirmed."""
         return round(100 * self.confirmed / self.ended) if self.ended else None
 
     def add(self, row: Mapping[str, Any]) -> None:
@@ -50,7 +48,7 @@ class Counts:
 
 @dataclass
 class Line:
-    """One product or warehouse over the period. `code` is what an address names it by."""
+    """One product or warehouse over the period. `code` names it in addresses."""
 
     code: str
     name: str
@@ -60,12 +58,12 @@ class Line:
 
     @property
     def spark(self) -> Spark:
-        """What was held on each day."""
+        """How much was held on each day."""
         return Spark([self.by_day.get(day, 0) for day in self.days])
 
 
 class Trends:
-    """The last `length` days, today with what has happened by now, and as many before."""
+    """The last `length` days, with what has happened today so far, and as many days before."""
 
     def __init__(self, length: int, counts: QuerySet[DayCount] | None = None) -> None:
         self.length = length
@@ -78,7 +76,7 @@ class Trends:
         self._read()
 
     def _read(self) -> None:
-        """By day and warehouse, of both periods: few rows, from which the totals are summed."""
+        """By day and warehouse, for both periods: few rows, of which the totals are sums."""
         self.now, self.before = Counts(), Counts()
         self._by_day = {day: Counts() for day in self.days}
         self._warehouses: dict[str, Line] = {}
@@ -111,7 +109,7 @@ class Trends:
         return Chart(self._columns(), SERIES)
 
     def _columns(self) -> Iterator[Column]:
-        """On 30 days every third is labelled, counted from today."""
+        """Of 30 days every third has a label, counted back from today."""
         named, each = ("D j M", 1) if self.length <= FEW else ("j M", 3)
         for left, day in zip(reversed(range(self.length)), self.days, strict=True):
             counts = self._by_day[day]
@@ -124,7 +122,7 @@ class Trends:
         return sorted(self._warehouses.values(), key=_most)
 
     def products(self, most: int | None = None) -> list[Line]:
-        """Those with anything, the most held first."""
+        """Those with any reservation, the most held first."""
         names = {"code": F(f"{PRODUCT}__slug"), "name": F(f"{PRODUCT}__name")}
         sums = self._period.values(**names).annotate(**SUMS)
         lines = {}
@@ -136,7 +134,8 @@ class Trends:
         return list(lines.values())
 
     def rows(self) -> Iterable[tuple[Any, ...]]:
-        """Each day of each row of stock: day, product, its name, warehouse, and its counts."""
+        """The counts of each inventory row on each day: day, product, its name, warehouse,
+        numbers."""
         slug, name, code = f"{PRODUCT}__slug", f"{PRODUCT}__name", f"{WAREHOUSE}__code"
         rows = self._period.order_by("day", slug, code)
         return rows.values_list("day", slug, name, code, *_COUNTED)

@@ -17,7 +17,7 @@ from inventory.staff.filters import rows_of_product
 from reservations.models import DayCount, Reservation
 from reservations.staff.trends import PERIODS, Line, Trends
 
-# A page with more products would be read by nobody.
+# Nobody would read a page with more products.
 LISTED = 200
 NAME = "reservations_reservation_trends"
 
@@ -41,7 +41,7 @@ class TrendsForm(forms.Form):
         return Trends(asked["days"], counts)
 
     def about(self, products: list[Line]) -> str:
-        """The heading: of what the trends are."""
+        """The heading: whose trends these are."""
         asked = self.cleaned_data
         product = asked["product"] and len(products) == 1 and products[0].name
         of = [product or asked["product"], asked["warehouse"] and asked["warehouse"].name]

@@ -24,7 +24,7 @@ MOST_MINUTES = 60
 def release(
     *, reservation_id: UUID, actor: User, reason: str, cause: Cause = Cause.OTHER
 ) -> Reservation:
-    """Frees a live hold. Its holder reads the cause; only staff see the reason. Raises
+    """Frees a live hold. Its holder sees the cause; only staff see the reason. Raises
     `ReservationExpired`, `NotPending`, `Busy`."""
     command = Withdraw(rows=_rows(reservation_id), reservation_ids=(reservation_id,), cause=cause)
     return _act(command, StaffAction(action=Action.RELEASED, actor=actor, reason=reason))

@@ -1,4 +1,5 @@
-"""Those on the waiting lists, in their order: to look at, as nobody of the staff reorders them."""
+"""The entries of the waiting lists, in their order. Read-only, as nobody of the staff reorders
+them."""
 
 from typing import Any
 
@@ -53,7 +54,7 @@ class ProductFilter(filters.ProductFilter):
 
 
 def products_named(words: str) -> list[int]:
-    """By id, slug (also an old one) or name; else all that a search finds."""
+    """By id, slug (also an old one) or name; without such a product, all that a search finds."""
     keys = Product.objects.order_by("pk").values_list("pk", flat=True)
     if words.isdecimal() and len(words) < 19:
         return list(keys.filter(pk=int(words)))

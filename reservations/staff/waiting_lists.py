@@ -1,4 +1,4 @@
-"""The waiting lists there are, and closing one with a reason."""
+"""The waiting lists, and the page that closes one with a reason."""
 
 from typing import Any, NamedTuple
 
@@ -16,14 +16,20 @@ from allo.web.parts import SeeOther
 from catalog.models import Product
 from reservations.exceptions import ReservationError
 from reservations.list_exceptions import ListClosed
-from reservations.models import ListClosure, Reservation, WaitingEntry, WaitingEntryQuerySet
+from reservations.models import (
+    OF_LIST,
+    ListClosure,
+    Reservation,
+    WaitingEntry,
+    WaitingEntryQuerySet,
+)
 from reservations.staff.forms import ReasonForm
-from reservations.waiting import services
+from reservations.waiting import rules, services
 
-# The longest lists.
+# At most so many: the longest.
 MOST_SHOWN = 50
 
-# A product: its primary key and its name.
+# A product's primary key and name.
 Key = tuple[int, str]
 
 
@@ -38,8 +44,8 @@ class CloseForm(ReasonForm):
 
 
 class Listed(NamedTuple):
-    """A product with those who wait for it, or with a closed list. `act` is the address of the page
-    that closes or reopens it; "" for those who may not."""
+    """A product with people who wait for it, or with a closed list. `act` is the address of the
+    page that closes or reopens it; "" for those who may not."""
 
     product: str
     waiting: int
@@ -51,8 +57,8 @@ class Listed(NamedTuple):
 
 @admin.register(ListClosure)
 class ListClosureAdmin(ReadOnlyAdmin[ListClosure]):
-    """The lists that were closed, and above them those there are now. Whoever may see who waits may
-    see it."""
+    """Lists that were closed, and above them the lists of now. Visible to all who may see who
+    waits."""
 
     change_list_template = "admin/reservations/listclosure/change_list.html"
     list_display = ("created_at", "product", "actor", "reason", "reopened_at", "reopened_by")
@@ -98,7 +104,7 @@ class ListClosureAdmin(ReadOnlyAdmin[ListClosure]):
         product = self._product(request)
         if request.method != "POST":
             return self._question(request, "reopen", product)
-        if closure := services.closure_of(product.pk):
+        if closure := rules.closure_of(product.pk):
             services.reopen(product_id=product.pk, by=_person(request))
             self.log_change(request, closure, f"Reopened the list of {product}")
         messages.success(request, f"Reopened the list of {product}.")
@@ -119,7 +125,7 @@ class ListClosureAdmin(ReadOnlyAdmin[ListClosure]):
         )
 
     def _product(self, request: HttpRequest) -> Product:
-        """The one that the question's form names, or else the address."""
+        """The product that the question's form names, or else the one in the address."""
         if not _may_close(request):
             raise PermissionDenied
         named = request.POST.get("id") or request.GET.get("id", "")
@@ -133,7 +139,7 @@ class ListClosureAdmin(ReadOnlyAdmin[ListClosure]):
         closed = {(closure.product_id, closure.product.name): closure for closure in closures}
         waiting = counted(WaitingEntry.objects.open())
         # By the few reservations that are pending, as entries grow with each day.
-        pending = Reservation.objects.pending().filter(holder__startswith="list:").order_by()
+        pending = Reservation.objects.pending().filter(holder__startswith=OF_LIST).order_by()
         offered = counted(WaitingEntry.objects.filter(offer__in=pending))
         return [
             self._listed(request, key, waiting.get(key, 0), offered.get(key, 0), closed.get(key))

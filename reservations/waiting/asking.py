@@ -1,5 +1,5 @@
-"""Joining by an address that is not proved yet: the link in a mail leads to the place, which begins
-when it is confirmed there."""
+"""Joining with an address that is not confirmed yet: the link in a mail leads to the entry's page,
+where the person confirms it. Only then is it on the list."""
 
 from datetime import timedelta
 from hashlib import sha256
@@ -19,7 +19,7 @@ from reservations.waiting import mail, services
 
 # To one address, so that nobody fills a mailbox.
 MOST_MAILS = ((6, timedelta(hours=1)), (20, timedelta(days=1)))
-# Of these from one network, so that nobody uses up what another may ask for elsewhere.
+# Of these, requested from one network, so that a stranger cannot use up all of them.
 MOST_FROM_NETWORK = ((4, timedelta(hours=1)), (12, timedelta(days=1)))
 # A pair of numbers never equals the single number of another advisory lock. It is taken before all
 # others, and nobody who holds one of those waits for it.
@@ -28,10 +28,11 @@ _ADDRESS = 8033
 
 @transaction.atomic
 def ask(*, email: str, once: str, **asked: Any) -> None:
-    """Writes the mail, once for the form with the key `once`. A person who waits already gets the
-    link to the place: what the caller sees is the same, so nobody learns who is on the list.
+    """Writes the mail, once for the form with the key `once`. A person who is on the list already
+    gets a mail too, with the link to that entry. The caller sees the same, so nobody learns who is
+    on the list.
 
-    Raises as `services.join` otherwise, and `TooManyMails`.
+    Raises `TooManyMails`, and what `services.join` raises except `AlreadyWaiting`.
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [_ADDRESS, key_of(email)])
@@ -59,10 +60,11 @@ def _check_mails(email: str, place: str) -> None:
 
 
 def _place_of(network: str) -> str:
-    """In a mail's key, which does not tell the network."""
+    """A hash of the network, for a mail's key."""
     return f"{salted_hmac('reservations.waiting.asking', network).hexdigest()[:12]}."
 
 
 def _digest(entry: WaitingEntry, once: str) -> str:
-    """The form's key of one person and product: a client chooses it, and it can be long."""
+    """The form's key, for one person and product. Hashed, as a client chooses it and it can be
+    long."""
     return sha256(f"{entry.product_id} {entry.email_key} {once}".encode()).hexdigest()

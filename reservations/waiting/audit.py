@@ -3,7 +3,7 @@ shows them. Each returns (row, found, expected) for every row that breaks the ru
 
 from reservations.waiting.sql import NEEDED
 
-# From when until when each entry was open: its place may be of an earlier moment.
+# From when until when each entry was open. Its place, `waiting_since`, may be earlier.
 _ENTRIES = """
     WITH entry AS (
         SELECT *, greatest(coalesce(ended_at, offered_at, 'infinity'), confirmed_at) AS until
@@ -11,9 +11,9 @@ _ENTRIES = """
     )
 """
 
-# Whoever held a unit where somebody was content with one took what was for the list. Of larger
-# needs nothing is said: a hold may have grown while fewer were available. The second condition on
-# `since` follows from the first, and is found by an index.
+# A hold that was made while an entry needed one unit there took what was for the list. Entries that
+# need more prove nothing: a hold may have grown while fewer were available. The second condition on
+# `since` follows from the first, and lets PostgreSQL use an index.
 _OFF_THE_LIST = """
     , waited AS (
         SELECT product_id, warehouse_id, range_agg(tstzrange(confirmed_at, until, '()')) AS times
@@ -29,8 +29,8 @@ _OFF_THE_LIST = """
         AND left(held.holder, 5) <> 'list:' AND held.holder <> 'nobody'
 """
 
-# Only an offer that was made while somebody earlier was open can have passed over that one, so the
-# others are not compared with all before them.
+# An offer can have passed over an earlier entry only if one was open then. Only such offers are
+# compared with the entries before them.
 _PASSED_OVER = """
     , suspect AS (
         SELECT *, max(until) OVER (PARTITION BY product_id ORDER BY waiting_since

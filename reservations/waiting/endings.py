@@ -7,19 +7,19 @@ from reservations.models import WaitingEntry
 from reservations.waiting import mail
 
 State = WaitingEntry.State
-# Their people did not end these, and may not know.
+# Ended by somebody else than the person, who gets a mail.
 TOLD = (State.LAPSED, State.TAKEN_BACK)
 AT_ONCE = 500
 
 
 @transaction.atomic
 def follow_up() -> None:
-    """Writes once to each whose offer lapsed or was taken back. The sweep calls it: an offer ends
-    in several ways, and none of them has to know of lists."""
+    """Writes one mail to each person whose offer lapsed or was taken back. The sweep calls it, so
+    that the code that ends reservations need not know of waiting lists."""
     ended = WaitingEntry.objects.filter(
         offer__isnull=False, offer__ended_at__isnull=False, followed_up=False
     ).select_related("offer")
-    # What another sweep follows up now is left to it.
+    # Skips those that another sweep is following up.
     entries = list(ended.select_for_update(of=("self",), skip_locked=True)[:AT_ONCE])
     if not entries:
         return

@@ -1,6 +1,6 @@
-"""The transaction of a waiting list. Everything that changes a list runs in `on_list`, and what
-follows from the change is done before it ends: those whose turn it is get their offers (`Serve`),
-and each inventory row gets the fewest units that somebody takes from it."""
+"""The transaction of a waiting list. Everything that changes a list runs in `on_list`. Before it
+commits, it makes the offers whose turn it is, and writes `list_needs` of each inventory row: the
+fewest units that an open entry takes there."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,7 +31,7 @@ from reservations.exceptions import Busy
 from reservations.models import Reservation, WaitingEntry, WaitingEntryQuerySet
 from reservations.waiting import mail, sql
 
-# In one transaction, as shoppers wait for the rows.
+# At most in one transaction, as shoppers wait for the rows.
 OFFERS_AT_ONCE = 50
 # For so long after its opening a product is a drop, whose offers are shorter.
 DROP = timedelta(hours=24)
@@ -43,24 +43,25 @@ class OnList(Command):
 
 @contextmanager
 def on_list(product_id: int, *, patient: bool = True) -> Iterator["LockedList"]:
-    """Raises `Busy` or `Storage`; then nothing has changed. Unless it is `patient`, since a person
-    waits for it, it waits only briefly while it has a row locked that others wait for."""
+    """Raises `Busy` or `Storage`; then nothing has changed. It is `patient` for a caller whom a
+    person waits for. Otherwise, with several rows, it waits only briefly for each of them: callers
+    wait for those that it has locked."""
     places = dict(Inventory.objects.filter(product=product_id).values_list("pk", "warehouse"))
     with refusing_faults(), _refusing_what_left_the_shop(), transaction.atomic():
-        # The rows first: they are of rank 1, and whoever reserves meets a list there alone. Then
-        # the list: a product may have no rows yet, or get another one now, and the order in which
-        # people join and are served must not depend on that.
+        # The rows have rank 1, and are what reservations lock. The list has a lock of its own, as
+        # a product may have no rows yet, or get another one now: the order in which people join
+        # and are served must not depend on that.
         command = OnList(rows=tuple(places), lists=(product_id,))
         patience = Patience.FULL if patient or len(places) < 2 else Patience.BRIEF
         locked = LockedList(product_id, places, open_books([command], patience))
         yield locked
-        locked.settle()
+        locked.finish()
 
 
 @contextmanager
 def _refusing_what_left_the_shop() -> Iterator[None]:
-    """The product is not locked: staff may withdraw it after it was read (W8). Another try offers
-    nothing."""
+    """W8. Staff may withdraw the product after it was read, as it is not locked. Then the database
+    refuses the offers; the next try makes none."""
     try:
         yield
     except IntegrityError as error:
@@ -70,7 +71,7 @@ def _refusing_what_left_the_shop() -> Iterator[None]:
 
 
 def list_topic(product_id: int) -> str:
-    """On it, pages hear that places on the list have changed, or how many there are."""
+    """Pages that listen to it learn that places on the list, or their number, have changed."""
     return f"list:{product_id}"
 
 
@@ -85,7 +86,7 @@ class LockedList:
         self._changed = False
 
     def put_on(self, entry: WaitingEntry) -> None:
-        """At the place that it claims, unless another entry was put there; else at the end."""
+        """At the place that it claims, unless another entry has it; otherwise at the end."""
         others = WaitingEntry.objects.filter(product=self.product_id, confirmed_at__isnull=False)
         claimed = entry.waiting_since
         if claimed is None or others.filter(waiting_since=claimed).exists():
@@ -95,15 +96,15 @@ class LockedList:
         self._changed = True
 
     def _end_of(self, others: WaitingEntryQuerySet) -> datetime:
-        """Also if the clock was set back, as by a failover to another server."""
+        """Later than all, even if the clock was set back, as by a failover to another server."""
         last: datetime | None = others.aggregate(last=Max("waiting_since"))["last"]
         return max(self.books.now, last + MICROSECOND) if last else self.books.now
 
     def end(self, entries: WaitingEntryQuerySet, how: WaitingEntry.End) -> None:
-        """At the time of the offers that are made in their place."""
+        """At the time that the offers of this transaction get."""
         self._changed |= entries.update(ended_at=self.books.now, ended_as=how) > 0
 
-    def settle(self) -> None:
+    def finish(self) -> None:
         self._serve()
         write(self.books, commit=False)
         outbox.put_all(mail.offer_letter(*offered) for offered in self.offered)
@@ -119,8 +120,8 @@ class LockedList:
             publish(list_topic(self.product_id))
 
     def _serve(self) -> None:
-        """W5. In the order of the list. An entry that does not fit is passed over and stays: no
-        later offer can make it fit, since each leaves fewer units."""
+        """W5. Makes offers in the order of the list. An entry that needs more than is available
+        keeps its place; as each offer leaves fewer units, it need not be looked at again."""
         lasts = self._offers_last() if self._something_available() else None
         for entry in self._who_may_fit() if lasts else ():
             if stock := self._stock_for(entry):
@@ -136,7 +137,8 @@ class LockedList:
         return any(stock.available for stock in self.books.stocks.values())
 
     def _offers_last(self) -> int | None:
-        """Seconds. W8. None: nothing is offered of a product that is withdrawn, or not open yet."""
+        """How many seconds. W8. None if the product is withdrawn or not open yet: then nothing is
+        offered."""
         product = Product.objects.published().only("opens_at").filter(pk=self.product_id).first()
         opens_at = product and product.opens_at
         if product is None or (opens_at and opens_at > self.books.now):
@@ -146,7 +148,7 @@ class LockedList:
         return lasts
 
     def _who_may_fit(self) -> list[WaitingEntry]:
-        """By what is available before anything is offered."""
+        """The first entries whose needs are available before anything is offered."""
         stocks = self.books.stocks.values()
         fits = Q(warehouse=None, needs__lte=max((s.available for s in stocks), default=0))
         for stock in stocks:

@@ -16,7 +16,7 @@ JOIN, OFFER = "list_join", "list_offer"
 
 
 def join_letter(entry: WaitingEntry, once: str) -> Message:
-    """To confirm it; of several with the same `once` there is one."""
+    """Asks to confirm it. Of several with the same `once` only the first is written."""
     return _letter(JOIN, entry, once)
 
 
@@ -31,7 +31,8 @@ def closed_letter(entry: WaitingEntry) -> Message:
 
 
 def offers_sent(entries: Iterable[WaitingEntry]) -> list[WaitingEntry]:
-    """Those whose offer, which has ended, was in a mail before: a later mail says that it ended."""
+    """Of entries whose offers have ended, those whose offer mail was sent before the end. A mail
+    that was sent later said itself that the offer had ended."""
     keys = {f"{OFFER}:{entry.pk}": entry for entry in entries}
     sent = Message.objects.filter(key__in=keys, sent_at__isnull=False).values_list("key", "sent_at")
     return [keys[key] for key, at in sent if at and at < _end_of(keys[key])]
@@ -54,8 +55,8 @@ def _letter(kind: str, entry: WaitingEntry, name: str) -> Message:
 
 
 def of_entry(context: Facts) -> Facts:
-    """As it is when the mail is sent, so that it tells no old state. An offer past its time counts
-    as lapsed. The links are made here, so they are stored nowhere."""
+    """The facts at the time when the mail is sent. An offer past its time counts as lapsed. The
+    links are made here, so they are stored nowhere."""
     entry = WaitingEntry.objects.with_offer().get(pk=context["entry"])
     state = entry.state
     offer = entry.offer and Reservation.objects.with_stock().get(pk=entry.offer.pk)
@@ -66,7 +67,7 @@ def of_entry(context: Facts) -> Facts:
 
 
 def of_closed(context: Facts) -> Facts:
-    """The reason, if nobody has reopened the list since and closed it again."""
+    """The last closure's reason. Staff may have reopened the list and closed it again since."""
     entry = WaitingEntry.objects.with_offer().get(pk=context["entry"])
     return {"product": entry.product, "closure": entry.product.listclosure_set.first()}
 

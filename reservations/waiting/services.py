@@ -6,35 +6,20 @@ from contextlib import suppress
 from datetime import datetime
 from uuid import UUID
 
-from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import connection, transaction
-from django.db.models import F, Q
 from django.db.models.functions import Now
-from django.utils import timezone
 
 from allo.outbox import services as outbox
 from allo.outbox.addresses import checked, key_of
 from catalog.models import Product
-from inventory.free import FOR_LIST
-from inventory.models import Inventory
-from reservations.engine import counting, limits
-from reservations.engine.limits import Customer
-from reservations.exceptions import Busy, NotOpen
-from reservations.list_exceptions import (
-    AlreadyWaiting,
-    ListClosed,
-    NotWaiting,
-    NotWanted,
-    TooManyEntries,
-)
-from reservations.models import OPEN, ListClosure, Reservation, WaitingEntry, WaitingEntryQuerySet
-from reservations.waiting import mail, sql
-from reservations.waiting.lists import OFFERS_AT_ONCE, LockedList, on_list
+from reservations.exceptions import Busy
+from reservations.list_exceptions import NotWaiting
+from reservations.models import OPEN, ListClosure, WaitingEntry
+from reservations.waiting import mail, rules, sql
+from reservations.waiting.lists import OFFERS_AT_ONCE, on_list
 
 State = WaitingEntry.State
-# On the list, or offered something and yet to decide.
-STILL_SERVED = OPEN | Q(offer__status=Reservation.Status.PENDING)
 
 
 def join(
@@ -49,11 +34,11 @@ def join(
     names: Collection[str] = (),
     since: datetime | None = None,
 ) -> WaitingEntry:
-    """Asks for up to `quantity` units, or exactly so many, of any warehouse or of one. It is on the
-    list when `confirmed`, which an account's own address is; otherwise `confirm` puts it there.
-    What is free by then is offered at once. `names` are the shopper's other names as a holder.
-    `since` claims the place of that moment, which one entry gets; without it the place is at the
-    end.
+    """Makes an entry for up to `quantity` units, or `exactly` so many, from one warehouse or from
+    any. It is on the list at once if the address is `confirmed`, as an account's own is; otherwise
+    `confirm` puts it there. What is available then is offered at once. `names` are the shopper's
+    other names as a holder. `since` claims the place of that moment, which only one entry gets;
+    without it the place is at the end.
 
     Raises `NotOpen`, `NotWanted`, `ListClosed`, `AlreadyWaiting`, `TooManyEntries`, `LimitReached`,
     `Busy`; `BadAddress`; `Product.DoesNotExist` if it is not in the shop.
@@ -68,7 +53,7 @@ def join(
         network=network,
         waiting_since=since,
     )
-    _check(entry, is_proved=confirmed)
+    rules.check_new(entry, is_proved=confirmed)
     with transaction.atomic():
         entry.save(force_insert=True)
         return confirm(entry_id=entry.pk, names=names) if confirmed else get(entry_id=entry.pk)
@@ -80,10 +65,10 @@ def confirm(*, entry_id: UUID, names: Collection[str] = ()) -> WaitingEntry:
     with on_list(get(entry_id=entry_id).product_id) as the_list:
         entry = get(entry_id=entry_id)
         if entry.state == State.UNCONFIRMED:
-            _check_not_closed(entry.product_id)
-            _check_person(entry)
-            _check_network(entry)
-            _check_customer(the_list, entry, names)
+            rules.check_not_closed(entry.product_id)
+            rules.check_person(entry)
+            rules.check_network(entry)
+            rules.check_customer(the_list, entry, names)
             the_list.put_on(entry)
         elif entry.state not in (State.WAITING, State.OFFERED):
             raise NotWaiting(entry.state)
@@ -106,7 +91,7 @@ def close(*, product_id: int, reason: str, by: User) -> ListClosure:
     """Ends all that wait, and tells them the reason by mail; what is offered stays. Raises
     `ListClosed` if it is closed already, `Busy`."""
     with on_list(product_id) as the_list:
-        _check_not_closed(product_id)
+        rules.check_not_closed(product_id)
         closure = ListClosure.objects.create(product_id=product_id, reason=reason, actor=by)
         left = WaitingEntry.objects.filter(product=product_id, offer=None, ended_at=None)
         outbox.put_all(map(mail.closed_letter, left.open()))
@@ -121,8 +106,8 @@ def reopen(*, product_id: int, by: User) -> None:
 
 
 def move(*, email_key: str, email: str) -> None:
-    """Makes a person's entries those of another address of the same person, but for where that one
-    waits itself (W4)."""
+    """Gives a person's entries another address of the same person, except on lists where that
+    address has an open entry itself (W4)."""
     key = key_of(email)
     waits = WaitingEntry.objects.open().filter(email_key=key).values("product")
     mine = WaitingEntry.objects.filter(email_key=email_key).exclude(OPEN, product__in=waits)
@@ -130,8 +115,8 @@ def move(*, email_key: str, email: str) -> None:
 
 
 def serve(product_id: int) -> int:
-    """Makes the offers whose turn it is; returns how many. Raises `Busy`, `Storage`: then those
-    that were made stay."""
+    """Makes the offers whose turn it is; returns how many. Raises `Busy` or `Storage`; what was
+    offered before that stays."""
     offers = 0
     while True:
         with on_list(product_id, patient=False) as the_list:
@@ -142,8 +127,8 @@ def serve(product_id: int) -> int:
 
 
 def serve_all() -> int:
-    """`serve`, of each product of which something is free for its list: the net under what serves
-    at once. One whose rows are busy is left to the next time."""
+    """Calls `serve` for each product with units available for its list, in case the process that
+    freed them died before it served. A product whose rows are busy waits for the next call."""
     offers = 0
     with connection.cursor() as cursor:
         products = cursor.execute(sql.TO_SERVE).fetchall()
@@ -175,80 +160,3 @@ def place_of(entry: WaitingEntry) -> int:
 def length_of(product_id: int) -> int:
     """How many wait."""
     return WaitingEntry.objects.open().filter(product=product_id).count()
-
-
-def closure_of(product_id: int) -> ListClosure | None:
-    """If the list is closed."""
-    return ListClosure.objects.filter(product=product_id, reopened_at=None).first()
-
-
-# --- rules --------------------------------------------------------------------------------------
-
-
-def _check(entry: WaitingEntry, *, is_proved: bool) -> None:
-    if entry.quantity < 1:
-        raise ValueError(f"nobody waits for {entry.quantity} units")
-    _check_list_of(entry)
-    checks = [_check_has_to_wait, _check_network, _check_person]
-    # The person last, unless the address is proved: a refusal must not tell who is on the list.
-    for check in reversed(checks) if is_proved else checks:
-        check(entry)
-
-
-def _check_list_of(entry: WaitingEntry) -> None:
-    """Whether anybody may join this list for so many."""
-    product = entry.product
-    limits.check("RESERVATION_MAX_UNITS", entry.quantity, settings.RESERVATION_MAX_UNITS)
-    limits.check("max_per_customer", entry.quantity, product.max_per_customer or 0)
-    _check_open(product)
-    _check_not_closed(product.pk)
-
-
-def _check_open(product: Product) -> None:
-    """Those who wait for an opening are let in by lot: no list goes before them."""
-    if product.opens_at and product.opens_at > (now := timezone.now()):
-        raise NotOpen(product.opens_at, now)
-
-
-def _check_person(entry: WaitingEntry) -> None:
-    """W4"""
-    if mine := _others(entry).filter(email_key=entry.email_key).first():
-        raise AlreadyWaiting(mine)
-
-
-def _check_network(entry: WaitingEntry) -> None:
-    most = settings.WAITING_PER_NETWORK
-    if most and entry.network and _others(entry).filter(network=entry.network).count() >= most:
-        raise TooManyEntries(most)
-
-
-def _others(entry: WaitingEntry) -> WaitingEntryQuerySet:
-    return WaitingEntry.objects.with_offer().filter(STILL_SERVED, product=entry.product_id)
-
-
-def _check_not_closed(product_id: int) -> None:
-    if closure := closure_of(product_id):
-        raise ListClosed(closure.reason)
-
-
-def _check_has_to_wait(entry: WaitingEntry) -> None:
-    """An offer lasts longer than a hold, and is outside some limits: nobody gets one of units that
-    everybody can reserve."""
-    needs = entry.quantity if entry.exactly else 1
-    free = Inventory.objects.filter(~FOR_LIST, total_units__gte=F("reserved_units") + needs)
-    if entry.warehouse_id is not None:
-        free = free.filter(warehouse=entry.warehouse_id)
-    if free.filter(product=entry.product_id).exists():
-        raise NotWanted
-
-
-def _check_customer(the_list: LockedList, entry: WaitingEntry, names: Collection[str]) -> None:
-    """What the shopper bought or holds of it, under any name, and by earlier offers."""
-    if not (most := entry.product.max_per_customer):
-        return
-    earlier = WaitingEntry.objects.filter(email_key=entry.email_key, product=entry.product_id)
-    offers = (each.holder for each in earlier.filter(offer__isnull=False))
-    customer = Customer(frozenset((*names, *offers)), tuple(the_list.books.stocks))
-    counting.count(the_list.books, customer)
-    _, units = the_list.books.customers[customer]
-    limits.check("max_per_customer", sum(units.values()) + entry.quantity, most)

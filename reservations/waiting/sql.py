@@ -15,7 +15,7 @@ _NEEDED = """
 """
 NEEDED = _NEEDED.format(is_open=IS_OPEN.format("entry"))
 
-# W6. From the entries themselves, so that it is right whatever was written before.
+# W6. Computed from the entries, so that it is right whatever was there before.
 _NEEDS = """
     UPDATE inventory_inventory AS stock SET list_needs = found.needs
     FROM (
@@ -27,8 +27,8 @@ _NEEDS = """
 """
 NEEDS = _NEEDS.format(needed=NEEDED)
 
-# The products of which something is free for the list, and those of which a row does not know its
-# list: one that was made at the moment when somebody joined, and saw neither the other.
+# The products with units available for their list, and those with a row whose `list_needs` is
+# wrong: a row and an entry that are made at the same moment do not see each other.
 _TO_SERVE = """
     SELECT DISTINCT row.product_id FROM inventory_inventory AS row
     WHERE row.product_id IN (

@@ -1,5 +1,5 @@
-// Counts down every <time data-until> by the server's clock. What says the time comes late, a kept
-// page most of all: of Server-Timing, data-now and stream the latest is believed.
+// Counts down every <time data-until> by the server's clock. Whatever tells its time arrives late, a
+// cached page most of all: so the latest of Server-Timing, data-now and the stream counts.
 const [page] = performance.getEntriesByType("navigation");
 const sent = page?.serverTiming?.find(({ name }) => name === "now")?.duration ?? 0;
 const stamp = Math.max(sent / 1000, document.documentElement.dataset.now);
@@ -23,8 +23,8 @@ function show(time) {
   if (!left) askSoon(time);
 }
 
-// After the end of a hold the server decides. Many end at once, so a page waits up to a second; then
-// it asks again, each time later.
+// After the end of a hold the page asks the server. Many holds end at once, so it waits up to a second
+// first; if that did not help it asks again, each time later.
 const plans = new Map();
 
 function askSoon(time) {

@@ -22,8 +22,8 @@ function write(it, { total, held }) {
 
 let gone = false;
 
-// What is out of sight cannot keep the focus: what came in its place gets it. A form that someone
-// may be filling in stays, as long as it can be sent.
+// Something hidden cannot keep the focus: what replaced it gets the focus. A form that somebody may be
+// filling in stays, as long as it can be sent.
 function turn(product, state) {
   let lost;
   for (const it of all(`[data-of="${product}"][data-when]`)) {

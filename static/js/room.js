@@ -1,5 +1,5 @@
-// A waiting room's page: one message for all says who is next and how the line stands; from it each
-// page reads its own place. Only a page whose turn it may be comes again by itself.
+// A waiting room's page. All pages get one message, with who is next and the state of the line, and
+// each finds its own place in it. Only a page whose turn it may be reloads itself.
 const room = document.getElementById("room");
 // Messages come at least every 10 s.
 const SILENCE = 25_000;
@@ -19,7 +19,7 @@ const say = (detail) => document.dispatchEvent(new CustomEvent("allo:announce", 
 let heard = performance.now();
 let asked = -AGAIN;
 
-// Not before the page is sure to be there: a browser's own error page would never come back.
+// Reloads only if the page can be fetched: a browser's own error page would never reload.
 async function comeAgain() {
   if (performance.now() - asked < AGAIN) return;
   asked = performance.now();
@@ -29,7 +29,7 @@ async function comeAgain() {
   } catch {}
 }
 
-// How many stand before this score, from marks such as "0:0.12 10:0.97".
+// How many are before this score, from marks such as "0:0.12 10:0.97".
 function before(score, marks) {
   let low = [0, -Infinity];
   for (const high of marks.map((mark) => mark.split(":").map(Number))) {

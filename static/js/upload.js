@@ -1,5 +1,5 @@
-// Files in a form of the admin: names what was chosen or dropped, refuses at once what the shop
-// would, and sends it with its progress, so that a lost line leaves the form as it was.
+// Files in a form of the admin: lists what was chosen or dropped, refuses at once what the shop would
+// refuse, and shows the progress of sending it. A lost connection leaves the form as it was.
 const MEGABYTE = 2 ** 20;
 const DRAWN = "Sent. The shop draws the pictures anew…";
 const LOST = "No connection to the shop. Nothing is lost: press Save again once you are back online.";
@@ -41,7 +41,7 @@ function say(text, share) {
   for (const button of form().querySelectorAll("[type=submit]")) button.disabled = !bar.hidden;
 }
 
-// The page with what is wrong in the form; what was chosen stays chosen.
+// Shows the page with the form's errors; the chosen files stay chosen.
 function put(page) {
   const chosen = inputs();
   const fresh = page.getElementById("content-start");

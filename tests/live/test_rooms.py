@@ -267,6 +267,14 @@ def test_the_rate_stays_within_its_bounds(room: Room) -> None:
     assert room.step().rate == 2  # a report of four seconds ago
 
 
+def test_the_pace_falls_while_somebody_waits_and_nobody_is_let_in(room: Room) -> None:
+    room.open(free=0)
+    room.put(pace=10)
+    assert room.step().pace == 10
+    room.join("a")
+    assert room.step().pace < 10
+
+
 def test_nobody_is_let_in_before_the_opening_or_from_a_closed_room(room: Room) -> None:
     room.open(60)
     room.join("me")
@@ -493,6 +501,19 @@ def test_all_who_look_while_redis_is_away_hear_of_it(room: Room) -> None:
 
     errors = with_keeper("redis://127.0.0.1:1/0", look)
     assert [isinstance(error, RedisError) for error in errors] == [True] * 9
+
+
+def test_an_open_page_is_reported_once_and_then_not_for_a_while(room: Room, settings: Any) -> None:
+    room.open(60)
+    place = room.join("me")
+
+    async def watch(keeper: Keeper) -> list[Any]:
+        known = keeper.room(room.number)
+        with keeper.watching(place):
+            await keeper._keep(known)
+            return known.due()
+
+    assert with_keeper(settings.REDIS_URL, watch) == []
 
 
 def with_keeper(url: str, act: Callable[[Keeper], Awaitable[T]]) -> T:

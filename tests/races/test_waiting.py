@@ -199,15 +199,15 @@ def first_is_slow(
 ) -> Iterator[tuple[Event, Thread]]:
     """Somebody who has a place on the list, in a transaction that lasts until the end."""
     go_on, has_place = Event(), Event()
-    settle = lists.LockedList.settle
+    finish = lists.LockedList.finish
 
     def slowly(self: lists.LockedList) -> None:
         if not has_place.is_set():
             has_place.set()
             assert go_on.wait(20)
-        settle(self)
+        finish(self)
 
-    monkeypatch.setattr(lists.LockedList, "settle", slowly)
+    monkeypatch.setattr(lists.LockedList, "finish", slowly)
     first = in_thread(lambda: joined(row, "first"))
     assert has_place.wait(10)
     yield go_on, first

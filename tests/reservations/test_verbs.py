@@ -1,6 +1,7 @@
 """reserve, confirm, release, renew: one caller at a time, on real PostgreSQL."""
 
 import uuid
+from unittest.mock import Mock
 
 import pytest
 from django.db import transaction
@@ -306,3 +307,19 @@ def test_callers_share_transactions_but_for_those_inside_one_of_their_own(monkey
         hold(row, 1, "session:b")
     assert [command.holder.name for command in shared] == ["session:a"]
     assert units(row) == (5, 2)
+
+
+@pytest.mark.parametrize("what", ["events", "refused", "counted"])
+def test_what_fails_after_the_commit_undoes_nothing(monkeypatch, caplog, what) -> None:
+    broken = Mock(side_effect=RuntimeError("after the commit"))
+    monkeypatch.setattr(getattr(transactions, what), "publish", broken)
+    assert hold(stocked(1)).is_pending
+    assert "after the commit" in caplog.text
+
+
+def test_what_a_lone_command_broke_is_not_tried_again(monkeypatch) -> None:
+    broken = Mock(side_effect=ValueError("a bug"))
+    monkeypatch.setattr(transactions, "_transact", broken)
+    with pytest.raises(ValueError, match="a bug"):
+        hold(stocked(1))
+    assert broken.call_count == 1

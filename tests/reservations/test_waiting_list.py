@@ -1,13 +1,14 @@
 """The waiting list: who gets what becomes free, one caller at a time, on real PostgreSQL."""
 
 import re
+from collections.abc import Sequence
 from datetime import timedelta
 from threading import Event
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import connection
+from django.db import connection, connections
 from django.utils import timezone
 
 from allo.outbox.models import Message
@@ -19,7 +20,10 @@ from reservations import services as verbs
 from reservations.clock.audit import audit_stock
 from reservations.clock.expiry import expire_due
 from reservations.clock.pruning import prune
-from reservations.engine.commands import Holder, Reserve
+from reservations.engine.books import Books
+from reservations.engine.commands import Command, Holder, Reserve
+from reservations.engine.locks import Patience
+from reservations.engine.storage import open_books
 from reservations.engine.transactions import perform
 from reservations.exceptions import Busy, InsufficientStock, LimitReached, NotOpen, WaitingList
 from reservations.list_exceptions import (
@@ -37,6 +41,7 @@ from tests.joining import opened as link_opened
 from tests.live.rooms import Room
 from tests.reservations.test_database_refuses import refused_by
 from tests.reservations.test_verbs import hold, units
+from tests.running import wait_for
 from tests.stock import pass_time, stocked
 from tests.waiting import joined, needs, now, offer_of
 
@@ -126,8 +131,9 @@ def test_growing_waits_too_and_a_row_without_a_list_is_used() -> None:
     joined(row, quantity=2, exactly=True, warehouse_id=row.warehouse_id)
     verbs.change(reservation_id=mine.pk, quantity=3)
     verbs.change(reservation_id=mine.pk, quantity=1)
-    with pytest.raises(WaitingList):
-        verbs.change(reservation_id=mine.pk, quantity=2)
+    for quantity in (2, 3):
+        with pytest.raises(WaitingList):
+            verbs.change(reservation_id=mine.pk, quantity=quantity)
     elsewhere = stocked(1, warehouse="w-2")
     found = verbs.reserve(product_id=row.product_id, quantity=1, holder=Holder("session:b"))
     assert found.inventory_id == elsewhere.pk
@@ -160,10 +166,13 @@ def test_without_a_list_reserving_runs_the_same_statements(django_assert_num_que
 
 def test_a_list_that_cannot_be_served_keeps_no_other_from_it(monkeypatch, caplog) -> None:
     served = Event()
+    used: list[Any] = []
 
     def serve(product: int) -> None:
         if product == 1:
             raise Busy
+        connection.ensure_connection()
+        used.append(connections["default"])
         served.set()
 
     monkeypatch.setattr(serving, "import_string", lambda _name: serve)
@@ -172,6 +181,25 @@ def test_a_list_that_cannot_be_served_keeps_no_other_from_it(monkeypatch, caplog
     server.add([2])
     assert served.wait(10)
     assert "a waiting list is left to the sweep: Busy" in caplog.text
+    # Nor does the thread keep a connection while nothing is to be served.
+    wait_for(lambda: used[0].connection is None, seconds=10)
+
+
+def test_only_a_person_waits_long_while_a_row_is_locked_that_others_wait_for(monkeypatch) -> None:
+    waits: list[Patience] = []
+
+    def opened(commands: Sequence[Command], patience: Patience) -> Books:
+        waits.append(patience)
+        return open_books(commands, patience)
+
+    monkeypatch.setattr(lists, "open_books", opened)
+    row, _ = all_held()
+    joined(row, "a")
+    services.serve(row.product_id)
+    stocked(0, warehouse="del-01")
+    services.serve(row.product_id)
+    joined(row, "b")
+    assert waits == [Patience.FULL, Patience.FULL, Patience.BRIEF, Patience.FULL]
 
 
 # --- the order ------------------------------------------------------------------------------------
@@ -366,7 +394,11 @@ def test_limits_on_joining(settings) -> None:
         joined(row, "c", network="192.0.2.1")
     assert too_many.value.maximum == 2
     joined(row, "c", network="192.0.2.2")
-    joined(row, "d")
+    # Nothing is known of the network "".
+    for name in ("d", "e", "f"):
+        joined(row, name)
+    settings.WAITING_PER_NETWORK = 0
+    joined(row, "g", network="192.0.2.1")
 
 
 def test_a_customer_has_no_more_by_the_list_than_without() -> None:

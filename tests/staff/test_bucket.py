@@ -12,7 +12,7 @@ from django.core.files.storage import default_storage
 from django.db import connection
 from django.test import Client
 
-from allo.live.rooms.door import _policy
+from allo.live.rooms.serving import _policy
 from catalog import pictures, tasks
 from catalog.models import Product, ReplacedPicture, sized
 from tests.catalog.object_storage import ObjectStorage, object_storage

@@ -46,7 +46,7 @@ def test_who_may_have_mail_tried_again(role, monkeypatch) -> None:
     client = signed_in(role)
     may = "outbox.retry_message" in roles.ROLES.get(role, ())
     assert may == (role in {"Support", "Manager"})
-    button = "Try again what was given up" in client.get(LIST).content.decode()
+    button = "Try those that were given up again" in client.get(LIST).content.decode()
     response = client.post(f"{LIST}retry/")
     message.refresh_from_db()
     recorded = list(LogEntry.objects.values_list("object_repr", "change_message"))

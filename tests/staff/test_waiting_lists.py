@@ -12,7 +12,7 @@ from reservations import services as reservations
 from reservations.models import ListClosure, Reservation, WaitingEntry
 from reservations.staff import verbs as by_staff
 from reservations.staff.waiting_entries import STATES
-from reservations.waiting import services
+from reservations.waiting import rules, services
 from tests.joining import all_held, asked, given_back, waiting
 from tests.staff.people import signed_in
 from tests.stock import pass_time, stocked
@@ -62,7 +62,7 @@ def test_a_list_is_closed_with_a_reason_and_reopened(admin_client) -> None:
         assert admin_client.post(reopen, {"id": row.product_id}).status_code == 303
     closure.refresh_from_db()
     assert closure.reopened_by == closure.actor
-    assert services.closure_of(row.product_id) is None
+    assert rules.closure_of(row.product_id) is None
     log = LogEntry.objects.order_by("pk").values_list("change_message", flat=True)
     assert list(log) == [
         "Closed the list of Tidal: The maker has stopped.", "Reopened the list of Tidal",

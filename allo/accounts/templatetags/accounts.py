@@ -13,7 +13,7 @@ register = template.Library()
 
 @register.simple_tag(takes_context=True)
 def account_link(context: dict[str, Any]) -> SafeString:
-    """In the header: to the account, or to where one signs in."""
+    """The link in the header: to the account, or to the page to sign in."""
     request = context["request"]
     inside = _link(request)
     return mark_safe(hole(request, "account", "", _link, inside))  # noqa: S308 - from a template

@@ -10,26 +10,26 @@ class Numbers(NamedTuple):
     # "early", "open" or "closed".
     phase: str
     now: float
-    # Another each time that Redis has lost the room.
+    # Changes each time that Redis has lost the room.
     life: str
     opens_at: float
     # The opening before it was moved; None if it never was.
     moved_from: float | None
-    # Another with each other page.
+    # Changes with the page.
     version: str
-    # Where on the shop those with a ticket go; why the room is closed, and where those who were
-    # there until then may go on with their places.
+    # The address on the shop for those with a ticket; why the room is closed; and the address where
+    # those who were there until then can use their places.
     back: str
     words: str
     onward: str
-    # Units that nobody has, and those held that may come back.
+    # Units that are free, and those that are held and may come back.
     supply: int
     held: int
     # Visitors let in a second: as many as the shop can serve, and as many as there were lately.
     rate: float
     pace: float
     waiting: int
-    # With a ticket now, and all who had one.
+    # How many have a ticket now, and how many have had one.
     let: int
     let_in: int
 
@@ -48,9 +48,10 @@ class Numbers(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """What became of a place. `score` is the one in the line now; `rank` counts from 0."""
+    """What became of a place. `score` is its score now; `rank` counts from 0."""
 
-    # "waiting", "in", "over", "closed", or "kept" of a room that is closed.
+    # "waiting", "in" (it has a ticket), "over" (its ticket was used), "closed", or "kept" in a room
+    # that is closed.
     state: str
     score: float = 0.0
     rank: int = 0

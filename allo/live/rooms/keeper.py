@@ -1,5 +1,5 @@
-"""What one live process does for the rooms of its open pages: it says who is there, lets the rooms
-step, and builds a room again that Redis has lost."""
+"""What one live process does for the rooms of its open pages: it reports which visitors are there,
+calls `step`, and opens a room again that Redis has lost."""
 
 import asyncio
 import logging
@@ -24,9 +24,9 @@ logger = logging.getLogger(__name__)
 STEP_SECONDS = 0.25
 # A third of the time after which a visitor counts as absent.
 SEEN_SECONDS = 15.0
-# In one call: Redis does nothing else meanwhile.
+# At most in one call: Redis does nothing else meanwhile.
 PLACES_AT_ONCE = 250
-# A room that nobody looks at any more is forgotten here, but not in Redis.
+# A room without open pages is forgotten by this process after so long; Redis keeps it.
 FORGOTTEN_SECONDS = 60.0
 TIMEOUT_SECONDS = 1.0
 MAX_CONNECTIONS, WAITING_SECONDS = 8, 10
@@ -48,22 +48,22 @@ class Open:
 class Room:
     def __init__(self, number: int) -> None:
         self.number = number
-        # What Redis last said of it.
+        # Redis's last answer.
         self.numbers: Numbers | None = None
-        # And the version of the page here.
+        # The page, and its version.
         self.page, self.version = b"", ""
         self.touched_at = time.monotonic()
-        # Pages that wait to hear what became of their place, and the task that answers them.
+        # Requests that wait for what became of their place, and the task that answers them.
         self.asking: list[tuple[Place, Future[Look]]] = []
         self.answering: Task[None] | None = None
-        # By visitor; those whose presence is oldest first, and those of whom nothing was said yet.
+        # By visitor, those who were reported the longest ago first; and those who were not yet.
         self.open: dict[str, Open] = {}
         self.new: list[Open] = []
         # The tickets given out here.
         self.given: dict[str, Ticket] = {}
 
     def due(self) -> list[Open]:
-        """Those whose presence has to be said again."""
+        """Those who have to be reported now."""
         before = time.monotonic() - SEEN_SECONDS
         new, self.new = self.new[:PLACES_AT_ONCE], self.new[PLACES_AT_ONCE:]
         due = [one for one in new if one.pages]
@@ -86,8 +86,8 @@ class Room:
 
 class Keeper:
     def __init__(self, redis_url: str) -> None:
-        # A page waits for a free connection: at an opening thousands come at once. The steps have
-        # one of their own, and go on meanwhile.
+        # At an opening thousands of pages come at once, and wait for a free connection. The steps
+        # have a connection of their own, so they go on meanwhile.
         self._redis, self._steps = _client(redis_url, MAX_CONNECTIONS), _client(redis_url, 1)
         self._rooms: dict[int, Room] = {}
         self._complained = False
@@ -110,13 +110,14 @@ class Keeper:
             del self._rooms[number]
 
     def room(self, number: int) -> Room:
-        """What is known of it here, maybe nothing yet."""
+        """What this process knows of it, which may be nothing yet."""
         room = self._rooms.setdefault(number, Room(number))
         room.touched_at = time.monotonic()
         return room
 
     async def look(self, place: Place) -> Look:
-        """What became of the place; None if nobody knows the room. Raises `RedisError`."""
+        """What became of the place; None if neither Redis nor this process knows the room. Raises
+        `RedisError`."""
         room = self.room(place.room)
         answer: Future[Look] = asyncio.get_running_loop().create_future()
         room.asking.append((place, answer))
@@ -125,7 +126,7 @@ class Keeper:
         return await answer
 
     async def _answer(self, room: Room) -> None:
-        """Whoever comes while Redis is asked shares the next call: in a rush nearly all do."""
+        """Answers in batches: requests that arrive during a call to Redis share the next one."""
         try:
             while asked := room.asking[:PLACES_AT_ONCE]:
                 del room.asking[:PLACES_AT_ONCE]
@@ -136,7 +137,7 @@ class Keeper:
     async def _answer_all(self, room: Room, asked: list[tuple[Place, Future[Look]]]) -> None:
         try:
             looks = await self._look(room, [place for place, _ in asked])
-        except Exception as error:  # any error: nobody waits for ever
+        except Exception as error:  # any error: no request may wait for ever
             for _, answer in asked:
                 if not answer.done():  # its page has gone
                     answer.set_exception(error)
@@ -149,7 +150,7 @@ class Keeper:
         found = await self._run(store.seen(room.number, places))
         if found is None and await self._build_again(room):
             found = await self._run(store.seen(room.number, places))
-        # Those of the last step may be from before what the page comes again for.
+        # Those of the last step may be older than the change for which a page reloads.
         await self._take(room, await self._run(store.numbers(room.number)))
         if not (found and room.numbers and room.page):
             return [None] * len(places)
@@ -161,7 +162,7 @@ class Keeper:
         return ticket
 
     def hear(self, messages: Iterable[Message]) -> None:
-        """A used ticket stays used, if Redis loses the room."""
+        """Remembers which tickets were used, in case Redis loses the room."""
         for message in messages:
             if message.topic.startswith(store.USED):
                 given = self.room(int(message.topic.removeprefix(store.USED))).given
@@ -170,7 +171,7 @@ class Keeper:
 
     @contextmanager
     def watching(self, place: Place) -> Iterator[None]:
-        """While a stream of this place is open, its visitor is there."""
+        """Counts the visitor as present while a stream of this place is open."""
         room = self.room(place.room)
         one = room.open.setdefault(place.visitor, Open(place))
         room.new.append(one)
@@ -200,25 +201,26 @@ class Keeper:
             page = await self._redis.get(store.page_key(room.number))
             if isinstance(page, bytes):
                 room.page, room.version = page, numbers.version
-        # After its page: others who look meanwhile would fill one that is not there yet.
+        # After the page: requests that run meanwhile would use numbers whose page is not there yet.
         before, room.numbers = room.numbers, numbers
         if before and numbers.life != before.life:
             await self._bring_back(room)
 
     async def _build_again(self, room: Room) -> bool:
-        """Redis has lost the room. One that was closed is not missed, and one that this process
-        never saw has to wait for another or for the shop."""
+        """After Redis has lost the room; returns whether it is there again. A closed room is not
+        needed any more, and one that this process never saw is left to others or to the shop."""
         was = room.numbers
         if was is None or was.phase == "closed":
             return False
         await self._run(store.open_lost(room.number, was, room.page))
-        logger.warning("room %d was lost, and is there again", room.number)
-        # Before any place is: nobody with a ticket stands in the line.
+        logger.warning("Redis lost room %d; it was opened again", room.number)
+        # Before the places, so that nobody with a ticket gets into the line.
         await self._bring_back(room)
         return True
 
     async def _bring_back(self, room: Room) -> None:
-        """After a loss: who was let in, so that nobody is twice; then who waits."""
+        """After a loss: tells Redis who was let in, so that nobody is let in twice, and has all
+        who wait reported anew."""
         for ticket in list(room.given.values()):
             await self._run(store.check(room.number, ticket))
         for one in room.open.values():
@@ -229,7 +231,7 @@ class Keeper:
 
     def _complain(self, error: Exception) -> None:
         if not self._complained:
-            logger.warning("the waiting rooms stand still: %s", type(error).__name__)
+            logger.warning("no visitor of a waiting room is let in: %s", type(error).__name__)
         self._complained = True
 
 

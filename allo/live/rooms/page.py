@@ -12,16 +12,16 @@ from django.template.loader import render_to_string
 from allo.live.rooms.answers import Numbers, Seen
 
 NOW, HEAD, STATE = b"room:now", b"<!-- room:head -->", b"<!-- room:state -->"
-# Without a script a page comes again after so many seconds: soon when its turn is near, and in any
-# case well before its visitor counts as absent. The farther back, the rarer: at most so many pages
-# come in a second.
+# Without JavaScript a page reloads itself after so many seconds: soon when its turn is near, and
+# always well before its visitor counts as absent. Pages far back in the line reload less often, so
+# that about `PAGES_PER_SECOND` of them come in a second.
 SOON, LATER, LATEST = 3, 15, 30
 PAGES_PER_SECOND = 50
-# How far from the present pace an estimate reaches, up and down.
+# An estimate is a range: the time at the present pace, divided and multiplied by this.
 SPREAD = 1.5
-# Frames differ in words, not in the numbers of one visitor: there are few at a time.
+# Frames contain no visitor's own numbers, so only a few are needed at a time.
 FRAMES_KEPT = 128
-# Around a number's name, in a frame. No text of a page has it.
+# Surrounds the name of a number in a frame; no text contains this character.
 MARK = "\0"
 NAMES = ("score", "place", "estimate", "supply", "held", "waiting")
 
@@ -30,7 +30,7 @@ _engine = Engine(dirs=[str(settings.BASE_DIR / "templates")])
 
 
 class Frame(NamedTuple):
-    """What many visitors see alike, with names in place of their numbers."""
+    """What is the same for many visitors; the names of numbers stand for each one's own."""
 
     state: str
     opens_at: float
@@ -60,7 +60,7 @@ def fill(page: bytes, numbers: Numbers, seen: Seen) -> bytes:
         "estimate": words,
         "supply": str(numbers.supply),
         "held": str(numbers.held),
-        # A visitor who has just come is not in the numbers yet.
+        # The numbers do not count a visitor who has just arrived.
         "waiting": str(max(numbers.waiting, seen.rank + 1)),
     }
     pieces = _pieces(page, _frame(numbers, seen, bool(words)))
@@ -82,7 +82,7 @@ def refused() -> bytes:
 
 
 def estimate(rank: int, pace: float) -> str:
-    """In words that room.js uses too; empty if nobody can tell."""
+    """In the same words as room.js; empty while there is no pace to compute it from."""
     if pace < 1 / 600:
         return ""
     minutes = (rank + 1) / pace / 60
@@ -106,10 +106,10 @@ def _frame(numbers: Numbers, seen: Seen, has_estimate: bool) -> Frame:
     )
 
 
-# Nearly all the time of an answer would be spent on rendering.
+# Without the cache nearly all the time of a request would go into rendering.
 @lru_cache(maxsize=FRAMES_KEPT)
 def _pieces(page: bytes, frame: Frame) -> list[str]:
-    """The page between the numbers, and by turns with their names."""
+    """The page cut at its numbers: text, the name of a number, text, and so on."""
     moved = frame.moved_from
     context = frame._asdict() | {
         "opens_at": datetime.fromtimestamp(frame.opens_at, UTC),
@@ -130,7 +130,7 @@ def _stock(numbers: Numbers) -> str:
 def _refresh(numbers: Numbers, seen: Seen) -> int:
     if seen.state != "waiting":
         return 0
-    # In a long line not all come in the second of the opening: those first who are let in first.
+    # Spreads the reloads of a long line after the opening: who is let in first reloads first.
     turn = seen.rank / PAGES_PER_SECOND
     until = numbers.opens_at - numbers.now
     if until > 0:

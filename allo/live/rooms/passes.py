@@ -1,5 +1,5 @@
-"""What a visitor of a room carries: a place in the line, later a ticket. Both are signed, and both
-name the visitor: given to somebody else they are worth nothing."""
+"""What a visitor of a room gets: a place in the line, later a ticket. Both are signed with the
+visitor's name, so nobody else can use them."""
 
 from typing import NamedTuple, TypeVar
 
@@ -12,8 +12,8 @@ LOT_DIGITS = 12
 
 
 class Place(NamedTuple):
-    """The lowest score is let in first: below a million for the early, by lot; for the late the
-    second of their arrival."""
+    """The lowest score is let in first. It is random and below a million for those who join before
+    the opening; for later ones it is the second of their arrival."""
 
     room: int
     visitor: str
@@ -33,13 +33,13 @@ P = TypeVar("P", Place, Ticket)
 
 
 def name_in(room: int, holder: str) -> str:
-    """A visitor's name in a room; another in each, and nobody finds the holder from it. So one
-    holder has one place, however often it is requested."""
+    """The name of a holder as a visitor of this room: always the same, so one holder has one place.
+    It differs from room to room, and does not reveal the holder."""
     return _digest("visitor", room, holder)[:NAME_DIGITS]
 
 
 def lot_of(room: int, visitor: str) -> float:
-    """At least 0, below 1; the same each time, and known to nobody before the place is made."""
+    """At least 0, below 1; the same each time, and nobody can compute it without the shop's key."""
     return float(int(_digest("lot", room, visitor)[:LOT_DIGITS], 16) / 16**LOT_DIGITS)
 
 
@@ -58,7 +58,7 @@ def read_place(signed: str, *, room: int, visitor: str | None = None) -> Place:
 
 
 def read_ticket(signed: str, *, room: int, visitor: str) -> Ticket:
-    """Raises `BadSignature` as `read_place` does. Whether it still counts, `check` knows."""
+    """Raises `BadSignature` as `read_place` does. `store.check` tells whether it is still valid."""
     number, name, score, ends = _read("ticket", signed, 4)
     return _expected(Ticket(int(number), name, float(score), int(ends)), room, visitor)
 

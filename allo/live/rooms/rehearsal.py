@@ -11,8 +11,8 @@ from allo.live.rooms.answers import Seen
 from allo.live.rooms.passes import Place, Ticket
 from allo.live.rooms.store import run
 
-# Of the shoppers, so many are there before the opening; the others come, and those without a room
-# press, within so many seconds after it. Bots are there before, and press at once.
+# The share of shoppers who are there before the opening; the others come within so many seconds
+# after it. Without a room shoppers press the button within the same time, and bots at once.
 EARLY = 0.8
 WITHIN_SECONDS = 10.0
 # The rate of a room whose shop was calm for some minutes before the opening.
@@ -31,7 +31,7 @@ class Caller(NamedTuple):
     arrives: float
 
 
-# Tries to hold units for a caller; how many it got.
+# Tries to hold units for a caller; returns how many it got.
 Hold = Callable[[Caller], int]
 
 
@@ -116,7 +116,7 @@ def _let_in(room: int, waiting: dict[Caller, Place], hold: Hold) -> Result:
 
 
 def _tickets(room: int, waiting: dict[Caller, Place]) -> list[tuple[Caller, Ticket]]:
-    """Of those who were let in; all others are still there."""
+    """Of those who were let in. Reports that all others are still there."""
     callers = list(waiting)
     states: list[Seen] = []
     for start in range(0, len(callers), PLACES_AT_ONCE):

@@ -1,7 +1,7 @@
-"""A room's state in Redis: each call is one script, so that nothing happens halfway or twice.
+"""A room's state in Redis: each call is one script, so it is done as a whole or not at all.
 
 A call is made by one of `run` (threads), `run_async` (an event loop) and `queue` (a pipeline). They
-raise `RedisError`; what a room is for has to go on without it.
+raise `RedisError`, which callers have to handle: the shop goes on without rooms.
 """
 
 import secrets
@@ -25,9 +25,9 @@ from allo.redis_client import redis_client
 SCRIPTS = Path(__file__).with_name("scripts")
 # In the order in which `scripts/prelude.lua` names them; the first is the room itself.
 KEYS = ("", ":line", ":here", ":let", ":done", ":nets", ":reports", ":page")
-# For how long a closed room still says why.
+# For how long a closed room is kept, so that its page can say why it closed.
 CLOSED_SECONDS = 24 * 3600
-# Of messages to the live processes alone, about the visitors who have used their tickets.
+# The topic of messages to live processes about used tickets; no page listens to it.
 USED = "used:"
 
 Guard = Literal["none", "wait", "in", "over"]
@@ -49,7 +49,7 @@ class Call(Generic[T]):
 
     @property
     def rest(self) -> tuple[Any, ...]:
-        """What follows the script in EVALSHA."""
+        """The arguments of EVALSHA after the script."""
         return len(KEYS), *(f"{{room:{self.room}}}{key}" for key in KEYS), *self.arguments
 
 
@@ -69,7 +69,7 @@ async def run_async(call: Call[T], redis: AsyncRedis) -> T:
 
 
 def queue(call: Call[Any], pipeline: Pipeline) -> None:
-    """Its answer is one of the pipeline's, for `call.read`."""
+    """Pass its answer among those of the pipeline to `call.read`."""
     pipeline.eval(call.script.text, *call.rest)
 
 
@@ -79,14 +79,14 @@ def queue(call: Call[Any], pipeline: Pipeline) -> None:
 def open_room(
     room: int, *, opens_at: datetime, back: str, page: bytes, rate: float = 0
 ) -> Call[None]:
-    """Opens it, again after `close`, or moves its opening. To repeat it changes nothing. `back` is
-    the address on the shop to which those with a ticket are sent, `page` what `page.render` made,
-    `rate` how many a new room lets in a second at first."""
+    """Opens the room, also again after `close`, or moves its opening; a second call changes
+    nothing. `back` is the address on the shop to which those with a ticket are sent, `page` is made
+    by `page.render`, and `rate` is how many a new room lets in a second at first."""
     return _open(room, (repr(opens_at.timestamp()), back, page), (0, 0, 0, rate))
 
 
 def open_lost(room: int, was: Numbers, page: bytes) -> Call[None]:
-    """Opens it as it was, unless it is there."""
+    """Opens it as it was, unless Redis knows it."""
     new = (1, was.supply, was.held, was.rate)
     return _open(room, (repr(was.opens_at), was.back, page), new)
 
@@ -100,22 +100,22 @@ def _open(
 def close(
     room: int, words: str, *, closed_at: datetime | None = None, onward: str = ""
 ) -> Call[None]:
-    """Ends it. `words` say to those who wait why, as plain text. With `closed_at`, a moment by the
-    caller's clock, those who are there keep their places for half an hour, for `onward`, an
-    address: see `kept`."""
+    """Ends it. `words` tell those who wait why, in plain text. With `closed_at`, a moment by the
+    caller's clock, those who are there keep their places for half an hour, to be used at the
+    address `onward`: see `kept`."""
     moment = closed_at.isoformat() if closed_at else ""
     return Call(_CLOSE, room, (*_told(room), words, CLOSED_SECONDS, moment, onward), _no)
 
 
 def supply(room: int, *, free: int, held: int) -> Call[None]:
-    """The units that nobody has, and those that are held. It may come a second late: `used` has
-    counted what was taken since."""
+    """Sets the units that are free and those that are held. They may be a second old; `used` counts
+    at once what is taken."""
     return Call(_SET, room, ("supply", free, "held", held), _no)
 
 
 def report(room: int, process: str, *, p95_ms: float, busy: float) -> Call[None]:
-    """How well a process of the shop copes: of its reservations' times, and the share of its
-    threads that work. To be repeated each second; without any report few are let in."""
+    """The load of a process of the shop: how long its reservations take, and the share of its
+    threads that work. Call it each second: without any report few are let in."""
     return Call(_REPORT, room, (process, p95_ms, busy), _no)
 
 
@@ -148,8 +148,8 @@ def join(
 
 
 def seen(room: int, places: Iterable[Place]) -> Call[list[Seen] | None]:
-    """To be repeated for each open page, or its place is passed over; it comes back with the next
-    call. None for a room that Redis does not know."""
+    """Call it again and again for each open page: a place that was not seen for 45 seconds leaves
+    the line, and is back with the next call. None for a room that Redis does not know."""
     pairs = [it for place in places for it in (place.visitor, repr(place.score))]
     return Call(_SEEN, room, (*pairs,), lambda answer: answer and [*map(Seen.read, answer)])
 
@@ -161,7 +161,8 @@ def kept(room: int, names: Iterable[str]) -> Call[Kept | None]:
 
 
 def check(room: int, ticket: Ticket | None) -> Call[Guard]:
-    """Whether one may reserve: "none" if there is no room to wait in, "in" with this ticket."""
+    """Whether a visitor may reserve: "none" without an open room, "in" with a valid ticket, "over"
+    with a used one, otherwise "wait"."""
     shown = (ticket.visitor, repr(ticket.score), ticket.ends) if ticket else ("", "", "")
     return Call(_CHECK, room, shown, lambda answer: answer.decode())
 

@@ -1,6 +1,7 @@
-"""Which addresses events are posted to: public ones alone, whatever a name or a number means.
+"""Which addresses events are posted to: only public ones, however they are written.
 
-Checked as a webhook is saved, and again for each connection: a name may lead elsewhere by then.
+Checked when a webhook is saved, and again for each connection, as a name may lead elsewhere by
+then.
 """
 
 import re

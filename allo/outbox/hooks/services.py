@@ -28,13 +28,13 @@ def rotate(webhook: Webhook) -> str:
 
 
 def pause(webhook: Webhook) -> bool:
-    """Its events go on to be written, and wait. False if it is not live."""
+    """Its events are still written, and wait. False if it is not live."""
     live = Webhook.objects.live().filter(pk=webhook.pk)
     return bool(live.update(paused_at=Now(), paused_why="Staff paused it"))
 
 
 def resume(webhook: Webhook) -> bool:
-    """From the first event that waits. False if it is not paused."""
+    """Goes on from the first event that waits. False if it is not paused."""
     paused = Webhook.objects.kept().filter(pk=webhook.pk, paused_at__isnull=False)
     return bool(
         paused.update(
@@ -44,7 +44,8 @@ def resume(webhook: Webhook) -> bool:
 
 
 def end(webhook: Webhook) -> bool:
-    """For ever; what waits is given up, and its secrets are forgotten. False if it has ended."""
+    """Ends it for good; what waits is given up, and its secrets are deleted. False if it has
+    ended."""
     with transaction.atomic():
         ended = Webhook.objects.kept().filter(pk=webhook.pk)
         done = ended.update(ended_at=Now(), secret="", secret_before="")
@@ -65,7 +66,7 @@ def test(webhook: Webhook) -> Delivery:
 
 
 def send_again(delivery: Delivery) -> Delivery:
-    """The same event once more, by itself: what came or waits after it does not wait for it."""
+    """Sends the same event once more, by itself: other events do not wait for it."""
     subject = f"again:{delivery.pk}"
     return Delivery.objects.create(
         event_id=delivery.event_id, webhook_id=delivery.webhook_id, subject=subject

@@ -7,8 +7,8 @@ from django.db import connection, transaction
 
 from allo.outbox.models import Webhook
 
-# What somebody wants to hear of, to be read in the transaction that may write it. Paused webhooks
-# hear of it once they go on.
+# The kinds of events that some webhook wants, read in the transaction that may write one. Paused
+# webhooks count, as they get their events once they are resumed.
 WANTED = """
     ARRAY(SELECT DISTINCT unnest(kinds) FROM outbox_webhook WHERE ended_at IS NULL)
 """

@@ -48,7 +48,7 @@ class Webhook(models.Model):
     )
     url = models.CharField("address", max_length=500)
     kinds = ArrayField(models.CharField(max_length=40), verbose_name="events")
-    # As they are, since they sign what is sent; shown once, and in no log.
+    # The secrets themselves, since they sign what is sent. Shown once, and never logged.
     secret = models.CharField(max_length=80, editable=False)
     secret_before = models.CharField(max_length=80, blank=True, default="", editable=False)
     rotated_at = models.DateTimeField(null=True, editable=False)

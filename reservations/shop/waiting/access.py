@@ -9,7 +9,7 @@ from reservations.models import WaitingEntry
 from reservations.shop.holders import OPENED_ENTRIES, address_key_of
 from reservations.waiting import links
 
-# In the session: the last ones.
+# At most so many, the last ones, are kept in the session.
 MOST_OPENED = 20
 
 
@@ -22,7 +22,8 @@ def entry_of(request: HttpRequest, entry_id: UUID) -> WaitingEntry:
 
 
 def let_in(request: HttpRequest, entry_id: UUID, key: str) -> WaitingEntry:
-    """From the signed link in a mail. Raises `Http404`."""
+    """The entry of a signed link in a mail; remembers that this browser opened it. Raises
+    `Http404`."""
     entry = by_key(entry_id, key)
     remember(request, entry)
     return entry
@@ -36,7 +37,8 @@ def by_key(entry_id: UUID, key: str) -> WaitingEntry:
 
 
 def remember(request: HttpRequest, entry: WaitingEntry) -> None:
-    """So that the address which the browser shows can be passed on without the entry."""
+    """In the session, so that the address in the browser need not contain the key: whoever gets
+    that address from the shopper cannot open the entry."""
     others = [pk for pk in request.session.get(OPENED_ENTRIES, []) if pk != str(entry.pk)]
     request.session[OPENED_ENTRIES] = [*others, str(entry.pk)][-MOST_OPENED:]
 

@@ -10,8 +10,8 @@ from reservations.shop.forms import StockForm, most_of
 
 
 class JoinForm(StockForm):
-    """How many one takes, from where, and the address that gets the mail; `address` is that of the
-    account, which is not asked for."""
+    """How many units, from which warehouse, and the address for the mail, unless `address` is that
+    of an account."""
 
     fewer = forms.BooleanField(
         label="If fewer come back, I take those", required=False, initial=True

@@ -1,7 +1,7 @@
 """The form to join the waiting list of a product: a page, and a dialog over the product's page.
 
-An address that is not the account's is confirmed by the link in a mail. What the form answers does
-not depend on who is on the list, so nobody learns that of somebody else.
+An address that is not an account's own is confirmed by the link in a mail. The form's answer does
+not depend on who is on the list, so nobody can find out whether somebody else is.
 """
 
 from typing import Any
@@ -38,7 +38,7 @@ from reservations.shop.keys import key_of
 from reservations.shop.panel import stock_of
 from reservations.shop.published import product_of
 from reservations.shop.waiting.forms import JoinForm
-from reservations.waiting import asking, links, services
+from reservations.waiting import asking, links, rules, services
 
 # What opens the dialog.
 DIALOG = "join-dialog-body"
@@ -62,10 +62,6 @@ def join(request: Request, slug: str) -> HttpResponse:
     form = _form(request, product, request.POST)
     if not form.is_valid():
         return _page(request, product, form, status=422)
-    return _answer(request, product, form)
-
-
-def _answer(request: Request, product: Product, form: JoinForm) -> HttpResponse:
     asked = {
         "product_id": product.pk,
         "network": client_network(request),
@@ -83,7 +79,7 @@ def _answer(request: Request, product: Product, form: JoinForm) -> HttpResponse:
 
 
 def _place(request: Request, asked: dict[str, Any]) -> WaitingEntry:
-    """Of the account, whose address is proved."""
+    """Joins with the account's own address; if that is on the list already, its entry."""
     try:
         return services.join(confirmed=True, names=holders_of(request), **asked)
     except AlreadyWaiting as refusal:
@@ -131,7 +127,7 @@ def _page(
         "keeps_places": bool(numbers and numbers.onward),
         "keys": [product.pk],
         "stock": form.stock,
-        "closed": services.closure_of(product.pk),
+        "closed": rules.closure_of(product.pk),
         "form": form,
         "refusal": refusal,
         "sent": "sent" in request.GET,

@@ -1,4 +1,5 @@
-"""The page of an entry: its place, its offer, how it ended; and what can be done with it."""
+"""The page of an entry: its place, its offer or how it ended, and the buttons to confirm, leave and
+decline."""
 
 from collections.abc import Callable
 from typing import Any
@@ -23,7 +24,7 @@ from reservations.services import get, release
 from reservations.shop.holders import holders_of
 from reservations.shop.panel import stock_of
 from reservations.shop.waiting.access import by_key, entry_of, let_in, remember
-from reservations.waiting import links, services
+from reservations.waiting import links, rules, services
 from reservations.waiting.lists import list_topic
 
 State = WaitingEntry.State
@@ -53,7 +54,7 @@ def place(request: Request, entry_id: UUID) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_stored
 def confirm(request: Request, entry_id: UUID) -> HttpResponse:
-    """By a form, as programs that check mail follow its links."""
+    """By a form and not by the link itself, as programs that check mail follow links."""
     return _done(request, entry_id, lambda it: _confirm(it, holders_of(request)))
 
 
@@ -73,15 +74,15 @@ def decline(request: Request, entry_id: UUID) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_stored
 def unsubscribe(request: Request, entry_id: UUID) -> HttpResponse:
-    """The one click of mail programs (RFC 8058): a POST without cookies, whose answer leads nowhere
-    else. A browser that follows the address gets the page with the button."""
+    """The one-click unsubscribe of mail programs (RFC 8058): a POST without cookies, which must not
+    be redirected. A browser that opens the address gets the page with the button."""
     key = request.GET.get("key", "")
     if request.method != "POST":
         return SeeOther(links.path_to(let_in(request, entry_id, key)))
     try:
         _end(by_key(entry_id, key))
     except ENDED:
-        pass  # it was over before
+        pass  # it had ended already
     except ReservationError as refusal:
         return busy(request, refusal.code)
     return HttpResponse("You are off the list.\n", content_type="text/plain")
@@ -96,13 +97,16 @@ def _done(request: Request, entry_id: UUID, act: Callable[[WaitingEntry], object
     try:
         act(entry)
     except AlreadyWaiting as refusal:
-        # By another entry of the same person.
+        # The person has another entry: its page is shown.
         entry = refusal.entry
         remember(request, entry)
     except ENDED:
         pass  # the page says what became of it
     except ReservationError as refusal:
-        return _refused(request, entry, refusal)
+        answer = refusals.answer(refusal)
+        if answer.status == refusals.BUSY:
+            return busy(request, refusal.code)
+        return _page(request, entry, refusals.refusal(answer), status=answer.status)
     return SeeOther(links.path_to(entry))
 
 
@@ -113,7 +117,7 @@ def _confirm(entry: WaitingEntry, names: tuple[str, ...]) -> None:
 
 
 def _end(entry: WaitingEntry) -> None:
-    """Leaves, or declines what was offered: also when that happened just now."""
+    """Leaves the list, or declines the offer, also one that was made just now."""
     try:
         services.leave(entry_id=entry.pk)
     except NotWaiting:
@@ -126,18 +130,11 @@ def _decline(entry: WaitingEntry) -> None:
         release(reservation_id=entry.offer_id)
 
 
-def _refused(request: Request, entry: WaitingEntry, refusal: ReservationError) -> HttpResponse:
-    answer = refusals.answer(refusal)
-    if answer.status == refusals.BUSY:
-        return busy(request, refusal.code)
-    return _page(request, entry, refusals.refusal(answer), status=answer.status)
-
-
 def _page(
     request: Request, entry: WaitingEntry, refusal: Refusal | None = None, status: int = 200
 ) -> HttpResponse:
     if entry.offer_id:
-        # Never stale: what is past its time expires first.
+        # `get` first expires an offer that is past its time.
         entry.offer = get(reservation_id=entry.offer_id)
     context = {
         "entry": entry,
@@ -145,7 +142,7 @@ def _page(
         "state": entry.state,
         "title": TITLES[entry.state],
         "refusal": refusal,
-        "closed": services.closure_of(entry.product_id),
+        "closed": rules.closure_of(entry.product_id),
         "topics": _topics(entry),
         "now": timezone.now(),
         **(_waiting(entry) if entry.is_open else {}),
@@ -154,7 +151,7 @@ def _page(
 
 
 def _topics(entry: WaitingEntry) -> list[str]:
-    """What becomes of it, and while it waits, what moves its place."""
+    """The entry's own, and while it waits that of the list, as places move."""
     of_list = [list_topic(entry.product_id)] if entry.is_open else []
     return [holder_topic(entry.holder), *of_list]
 
@@ -164,7 +161,7 @@ def _waiting(entry: WaitingEntry) -> dict[str, Any]:
     return {
         "place": services.place_of(entry),
         "waiting": services.length_of(entry.product_id),
-        # Fewer than the entry takes, so that anybody may reserve them.
+        # Fewer than any entry takes, so everybody may reserve them.
         "free": sum(row.available for row in stock),
         "minutes": settings.OFFER_TTL_SECONDS // 60,
     }

@@ -1,11 +1,11 @@
 -- ARGV: visitor, score and end of the ticket shown; all '' without one.
--- Returns 'none' (no room to wait in), 'wait', 'in' or 'over'.
+-- Returns 'none' (no open room), 'wait', 'in' or 'over'.
 local visitor, score, ends = unpack(ARGV)
 if redis.call('HGET', ROOM, 'state') ~= 'open' then return 'none' end
 if visitor == '' then return 'wait' end
 if ticket_ends(visitor) then return 'in' end
 if is_over(visitor, score) then return 'over' end
--- Redis has lost the room since: the ticket itself says until when.
+-- Redis has lost the room since; the ticket contains its own end.
 redis.call('ZADD', DONE, score, visitor)
 redis.call('ZREM', LINE, visitor)
 if tonumber(ends) <= now then return 'over' end

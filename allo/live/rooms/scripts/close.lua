@@ -1,12 +1,12 @@
--- ARGV: channel, topic, words, for how many seconds the page still says them; the moment from which
--- places are kept, or '', and where they are of use.
+-- ARGV: channel, topic, words, for how many seconds the page is kept; the moment of the closing if
+-- places are to be kept, else '', and the address where they can be used.
 local channel, topic, words, shown, closed_at, onward = unpack(ARGV)
 if redis.call('HGET', ROOM, 'state') ~= 'open' then return end
 redis.call('HSET', ROOM, 'state', 'closed', 'words', words, 'closed_at', closed_at, 'onward', onward)
 redis.call('HSET', ROOM, 'ended_at', exact(now))
 
 while forget_the_absent() > 0 do end
--- Nobody can use a ticket any more: whoever has one has the place of before again.
+-- Tickets cannot be used any more: those who have one get their former place back.
 for _, visitor in ipairs(redis.call('ZRANGE', LET, '(' .. exact(now), '+inf', 'BYSCORE')) do
   redis.call('ZADD', LINE, redis.call('ZSCORE', DONE, visitor), visitor)
   redis.call('ZADD', HERE, exact(now), visitor)

@@ -10,7 +10,7 @@ if not redis.call('ZSCORE', LINE, visitor) then
   if shown ~= '' and not is_over(visitor, shown) then
     score = shown
   elseif now < tonumber(opens_at) then
-    -- Beyond a few places a network's next ones stand behind everybody's first ones.
+    -- After its first few places, a network's next ones come behind everybody's first ones.
     local before = redis.call('HINCRBY', NETS, network, 1) - 1
     score = exact(math.floor(before / tonumber(places)) + tonumber(lot))
   end

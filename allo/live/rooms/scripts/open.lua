@@ -5,7 +5,7 @@ local state, before = unpack(redis.call('HMGET', ROOM, 'state', 'opens_at'))
 if state and only_if_lost == '1' then return end
 
 if not state then
-  -- Perhaps it was lost: everybody's place comes back first, then the first are let in.
+  -- Perhaps Redis lost it: nobody is let in until all places have been reported again.
   local rests_until = now + 5 > tonumber(opens_at) and now + 5 or 0
   redis.call('HSET', ROOM, 'life', life, 'rests_until', exact(rests_until))
   redis.call('HSET', ROOM, 'supply', free, 'held', held, 'rate', rate)

@@ -1,4 +1,4 @@
--- Before each script. All keys of a room share a slot, so a script may use them all.
+-- The beginning of each script. All keys of a room share a slot of a Redis cluster.
 local ROOM, LINE, HERE, LET, DONE, NETS, REPORTS, PAGE = unpack(KEYS)
 local time = redis.call('TIME')
 local now = time[1] + time[2] / 1e6
@@ -12,7 +12,7 @@ local function tell(channel, topic, rest)
   redis.call('PUBLISH', channel, topic .. ' ' .. string.format(rest, micros))
 end
 
--- Whoever was let in once does not come back by the same place.
+-- Whether the visitor was already let in by this place.
 local function is_over(visitor, score)
   local served = redis.call('ZSCORE', DONE, visitor)
   return served and tonumber(score) <= tonumber(served)
@@ -33,13 +33,13 @@ local function forget_the_absent()
   return #gone
 end
 
--- Whether it is closed, and those who were there keep their places, unchanged, for a while.
+-- Whether it is closed and those who were there keep their places, which do not change any more.
 local function keeps_places()
   local state, closed_at, ended_at = unpack(redis.call('HMGET', ROOM, 'state', 'closed_at', 'ended_at'))
   return state == 'closed' and closed_at ~= '' and ended_at and now - ended_at < KEPT
 end
 
--- Not of those whose last use of a ticket was heard of after the end.
+-- Its rank and score; none for a visitor whose use of a ticket was reported after the end.
 local function kept_rank(visitor)
   local score = keeps_places() and redis.call('ZSCORE', LINE, visitor)
   return score and not is_over(visitor, score) and redis.call('ZRANK', LINE, visitor), score

@@ -12,10 +12,10 @@ local is_open = room.state == 'open' and now >= number('opens_at')
 local phase = room.state == 'closed' and 'closed' or is_open and 'open' or 'early'
 local rate, pace = math.max(number('rate'), SLOWEST), number('pace')
 local since = now - number('stepped_at')
--- A clock that was set back does not stop the room.
+-- A negative time means that the clock was set back, which must not stop the room.
 local passed = (since < 0 or since > 1) and 1 or since
 
--- The worst of what the processes of the shop say of themselves; nothing without a word from any.
+-- The highest load that a process of the shop reports; nil without any report.
 local function pressure()
   local slowest, busiest
   local reports = redis.call('HGETALL', REPORTS)
@@ -43,7 +43,7 @@ local function next_rate()
   return math.max(SLOWEST, math.min(FASTEST, rate * factor ^ passed))
 end
 
--- Those with tickets may find a fifth less than they were let in for: not everybody buys.
+-- A fifth more than there are units, since not everybody with a ticket buys.
 local function room_for()
   return math.ceil(number('supply') * 6 / 5) - redis.call('ZCARD', LET)
 end
@@ -65,7 +65,7 @@ local function next_score()
   return redis.call('ZRANGE', LINE, 0, 0, 'WITHSCORES')[2] or 'inf'
 end
 
--- Ranks and their scores, closer together at the head: from them each page reads its own place.
+-- Some ranks with their scores, denser at the head of the line. Each page finds its place by them.
 local function marks(waiting)
   local found, rank = {}, 0
   while rank < waiting do

@@ -1,5 +1,5 @@
 -- ARGV: channel, topic, visitor, score, units.
--- The ticket ends, and what was taken is no longer there for others.
+-- Ends the ticket, and takes its units from the supply.
 local channel, topic, visitor, score, units = unpack(ARGV)
 if not redis.call('HGET', ROOM, 'state') then return end
 redis.call('ZREM', LET, visitor)

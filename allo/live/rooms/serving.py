@@ -55,7 +55,7 @@ class Address(NamedTuple):
 
 
 async def show(keeper: Keeper, address: Address, send: Send) -> None:
-    """The page, or the way back to the shop for whose turn it is."""
+    """The page; for a visitor whose turn it is, a redirect to the shop with a ticket."""
     try:
         place = address.place
     except BadSignature:
