@@ -5,3 +5,4 @@ import "./stepper.js";
 import "./panel.js";
 import "./gallery.js";
 import "./viewed.js";
+import "./zones.js";
