@@ -35,7 +35,8 @@ _OF_VALIDATORS: Mapping[type[validators.BaseValidator], str] = {
     validators.MaxLengthValidator: "At most %(limit_value)d characters: it has %(show_value)d.",
 }
 # Django's sentences by its own spelling of them, wherever it says them. A number of digits or of
-# characters is the validators' affair, above.
+# characters is the validators' affair, above. What fields of Django's models say about themselves
+# is left: it is in their migrations.
 SENTENCES: Mapping[str, str] = {
     # Fields
     "Enter a number.": "This is not a number.",
@@ -74,18 +75,8 @@ SENTENCES: Mapping[str, str] = {
     # Users
     "After you’ve created a user, you’ll be able to edit more user options.": "Once the user is"
     " saved, its role and its e-mail address are asked for.",
-    "Required. 150 characters or fewer. Letters, digits and @/./+/-/_ only.": "At most 150"
-    " letters, digits, and @ . + - _",
     "Enter a valid username. This value may contain only letters, numbers, and @/./+/-/_"
     " characters.": "Only letters, digits, and @ . + - _",
-    "A user with that username already exists.": "Another user has this name.",
-    "Designates whether the user can log into this admin site.": "May sign in to the admin.",
-    "Designates whether this user should be treated as active. Unselect this instead of deleting"
-    " accounts.": "Not ticked, the user can no longer sign in. What the user did stays on record.",
-    "Designates that this user has all permissions without explicitly assigning"
-    " them.": "May do everything, without a role.",
-    "The groups this user belongs to. A user will get all permissions granted to each of their"
-    " groups.": "The user's roles. What any of them may do, the user may.",
     "Raw passwords are not stored, so there is no way to see the user’s password.": "Nobody can"
     " see a password: the shop does not store it.",
     "Please enter your old password, for security’s sake, and then enter your new password twice"
