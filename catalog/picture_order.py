@@ -20,6 +20,7 @@ class Shown(NamedTuple):
     url: str
     # Of its page, where its words are; the words of the product's own are on the product's.
     page: str
+    image: str
 
 
 def shown_of(product: Product) -> list[Shown]:
@@ -30,10 +31,11 @@ def shown_of(product: Product) -> list[Shown]:
             row.alt,
             row.url_at(160),
             reverse("admin:catalog_productpicture_change", args=[row.pk]),
+            row.image.name or "",
         )
         for row in product.pictures.all()
     )
-    return [Shown(OWN, product.alt, product.url_at(160), ""), *further]
+    return [Shown(OWN, product.alt, product.url_at(160), "", product.image.name or ""), *further]
 
 
 def thumbnails(rows: Iterable[tuple[Shown, SafeString | str]]) -> SafeString:
@@ -50,12 +52,13 @@ def _thumbnail(one: Shown) -> SafeString:
 
 
 class Places(forms.Widget):
-    """Its value is a list of texts: the number of each picture, and its key."""
+    """Its value is a list of texts: the number of each picture and its key, and in a line of its
+    own, which no browser sends back, its file. That may change while key and number stay."""
 
     rows: Sequence[Shown] = ()
 
     def format_value(self, value: Any) -> Any:
-        return value or []
+        return [text.partition("\n")[0] for text in value or ()]
 
     def value_from_datadict(self, data: Any, _files: Any, name: str) -> list[str]:
         return [
@@ -96,7 +99,7 @@ class OrderField(forms.Field):
         """The pictures of this product; returns what the field shows. One alone has no number."""
         self.widget.rows = rows = shown_of(product)
         numbered = rows if len(rows) > 1 else ()
-        return [f"{place}:{one.key}" for place, one in enumerate(numbered, start=1)]
+        return [f"{place}:{one.key}\n{one.image}" for place, one in enumerate(numbered, start=1)]
 
     @property
     def choices(self) -> list[tuple[str, str]]:
@@ -117,7 +120,8 @@ class OrderField(forms.Field):
 
 
 def _by_key(value: Iterable[str]) -> dict[str, str]:
-    return {key: number for number, _, key in (text.rpartition(":") for text in value)}
+    pairs = (text.partition("\n")[0].rpartition(":") for text in value)
+    return {key: number for number, _, key in pairs}
 
 
 def _whole(text: str) -> int:
