@@ -21,7 +21,8 @@ from catalog.events import publish_pages
 from catalog.forms import BEST_MATCH
 from catalog.models import Product, ProductQuerySet
 from catalog.openings import in_words
-from catalog.picture_admin import add_further, save_picture, thumbnails
+from catalog.picture_admin import add_further, save_picture
+from catalog.picture_order import reorder, shown_of, thumbnails
 from catalog.product_form import ProductForm
 from catalog.templatetags.money import inr
 from catalog.uploading import Uploading
@@ -86,7 +87,7 @@ class ProductAdmin(Uploading[Product], Questions[Product]):
                 )
             },
         ),
-        ("Pictures", {"fields": ("shown_pictures", "image", "alt", "further")}),
+        ("Pictures", {"fields": ("order", "image", "alt", "further")}),
         ("Words", {"fields": ("tagline", "description", "material", "colour", "dimensions_cm")}),
     )
 
@@ -125,13 +126,22 @@ class ProductAdmin(Uploading[Product], Questions[Product]):
 
     # --- one of them ----------------------------------------------------------------------------
 
-    @admin.display(description="Now")
-    def shown_pictures(self, row: Product) -> SafeString | str:
-        return thumbnails(row) if row.pk else "None yet"
+    def order(self, row: Product) -> SafeString:
+        """For those who may not change it."""
+        return thumbnails((one, "") for one in shown_of(row))
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """A new product has no pictures to put in order."""
+        named = super().get_fieldsets(request, obj)
+        if obj:
+            return named
+        return [
+            (name, {"fields": [field for field in its["fields"] if field != "order"]})
+            for name, its in named
+        ]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        closed = () if request.user.has_perm(PUBLISH) else ("published_at", "opens_at")
-        return ("shown_pictures", *closed)
+        return () if request.user.has_perm(PUBLISH) else ("published_at", "opens_at")
 
     def get_form(self, request: HttpRequest, *args: Any, **more: Any) -> Any:
         """Removes the links to edit a category: here one is only chosen or added."""
@@ -167,6 +177,8 @@ class ProductAdmin(Uploading[Product], Questions[Product]):
             _say_opening(request, obj)
         if "image" in form.changed_data:
             save_picture(obj, replaced)
+        if keys := form.cleaned_data.get("order"):
+            reorder(obj, keys)
         add_further(obj, form.cleaned_data.get("further") or [])
 
     def delete_model(self, request: HttpRequest, obj: Product) -> None:

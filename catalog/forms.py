@@ -21,6 +21,13 @@ SORTS = {
 BEST_MATCH = ("relevance", "position", "pk")
 
 
+class SeveralField(forms.MultipleChoiceField):
+    """Any of the choices: each once, in one order, so that they have one address."""
+
+    def to_python(self, value: Any) -> list[str]:
+        return sorted({*super().to_python(value)} - {""})
+
+
 class GridForm(forms.Form):
     """The grid's query string; every value has its place in the URL."""
 
@@ -35,8 +42,8 @@ class GridForm(forms.Form):
     price = forms.ChoiceField(
         choices=[(key, label) for key, (label, *_) in PRICES.items()], required=False
     )
-    material = forms.ChoiceField(choices=[*MATERIALS.items()], required=False)
-    colour = forms.ChoiceField(choices=[*COLOURS.items()], required=False)
+    material = SeveralField(choices=[*MATERIALS.items()], required=False)
+    colour = SeveralField(choices=[*COLOURS.items()], required=False)
     sort = forms.ChoiceField(
         choices=[(key, label) for key, (label, _) in SORTS.items()], required=False
     )
@@ -65,10 +72,10 @@ class GridForm(forms.Form):
         if price := typed["price"]:
             _, least, most = PRICES[price]
             wanted["price"] = Q(price_paise__gte=least, price_paise__lt=most)
-        if material := typed["material"]:
-            wanted["material"] = Q(materials__contains=[material])
-        if colour := typed["colour"]:
-            wanted["colour"] = Q(colour=colour)
+        if materials := typed["material"]:
+            wanted["material"] = Q(materials__overlap=materials)
+        if colours := typed["colour"]:
+            wanted["colour"] = Q(colour__in=colours)
         return wanted
 
     def searched(self, products: ProductQuerySet) -> ProductQuerySet:

@@ -9,7 +9,7 @@ from django.db import transaction
 from django.db.models import Max
 from django.http import HttpRequest, HttpResponseRedirect
 from django.urls import reverse
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from allo.web.worker import ask
@@ -42,41 +42,12 @@ def add_further(product: Product, files: list[Any]) -> None:
         transaction.on_commit(partial(ask, make_sizes))
 
 
-def thumbnails(product: Product) -> SafeString:
-    """All pictures of the product, in order; a further one links to its page."""
-    own = format_html('<li><img src="{}" width="80" height="100" alt=""></li>', product.url_at(160))
-    further = (
-        (reverse("admin:catalog_productpicture_change", args=[row.pk]), row.url_at(160), row.alt)
-        for row in product.pictures.all()
-    )
-    link = '<li><a href="{}"><img src="{}" width="80" height="100" alt="{}"></a></li>'
-    return format_html('<ul class="pictures">{}{}</ul>', own, format_html_join("", link, further))
-
-
-def show_first(row: ProductPicture) -> None:
-    """Swaps this picture with the product's own."""
-    shown = tuple(field.name for field in Pictured._meta.get_fields())
-    products, further = (
-        Product.objects.filter(pk=row.product_id),
-        ProductPicture.objects.filter(pk=row.pk),
-    )
-    # Another picture may be moved to the first place at the same moment.
-    before = products.select_for_update(no_key=True).values(*shown).get()
-    products.update(**further.values(*shown).get())
-    further.update(**before)
-
-
 class PictureForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for type checkers alone
     image = PictureField(label="Picture")
-    first = forms.BooleanField(
-        label="Show it first",
-        required=False,
-        help_text="In the grid too. The product's first picture so far takes this one's place.",
-    )
 
     class Meta:
         model = ProductPicture
-        fields = ("image", "alt", "position")
+        fields = ("image", "alt")
 
     def save(self, commit: bool = True) -> Any:
         if colour := getattr(self.cleaned_data.get("image"), "dominant_hex", None):
@@ -87,10 +58,10 @@ class PictureForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for typ
 
 @admin.register(ProductPicture)
 class ProductPictureAdmin(Uploading[ProductPicture]):
-    """Reached from the product, with the permissions for it; added there too."""
+    """Reached from the product, with the permissions for it; added and put in order there."""
 
     form = PictureForm
-    fields = ("shown", "image", "alt", "position", "first")
+    fields = ("shown", "image", "alt")
     readonly_fields = ("shown",)
     list_display = ("alt", "product", "position")
     list_select_related = ("product",)
@@ -126,8 +97,6 @@ class ProductPictureAdmin(Uploading[ProductPicture]):
         super().save_model(request, obj, form, change)
         if "image" in form.changed_data:
             save_picture(obj, before)
-        if form.cleaned_data.get("first"):
-            show_first(obj)
         transaction.on_commit(partial(publish_pages, [obj.product_id]), robust=True)
 
     def delete_model(self, request: HttpRequest, obj: ProductPicture) -> None:

@@ -9,6 +9,7 @@ from django.core.files.base import ContentFile, File
 from allo.web.uploads import MOST_MEGABYTES
 from catalog import pictures
 from catalog.models import Product
+from catalog.picture_order import OrderField
 from catalog.slugs import refuse_used
 
 MOST_AT_ONCE = 10
@@ -81,6 +82,12 @@ def _moment(label: str, help_text: str) -> forms.DateTimeField:
 
 
 class ProductForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for type checkers alone
+    order = OrderField(
+        label="Order",
+        required=False,
+        help_text="1 comes first, in the grid too. Type another number to move a picture. A further"
+        " one leads to the page of its words.",
+    )
     price = forms.DecimalField(
         label="Price (₹)",
         min_value=Decimal("0.01"),
@@ -98,7 +105,7 @@ class ProductForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for typ
         label="Add pictures",
         required=False,
         help_text=f"Drop up to {MOST_AT_ONCE} at a time, or choose several. They come after those"
-        " above, each of which leads to a page for its words and its place.",
+        " above.",
     )
     published_at = _moment("Published from", "When it appears in the shop. Empty: it does not.")
     opens_at = _moment(
@@ -118,6 +125,9 @@ class ProductForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for typ
         super().__init__(*args, **kwargs)
         if "price" in self.fields and self.instance.price_paise:
             self.initial["price"] = Decimal(self.instance.price_paise) / 100
+        order = self.fields.get("order")
+        if isinstance(order, OrderField) and self.instance.pk:
+            self.initial["order"] = order.show(self.instance)
 
     def clean_slug(self) -> str:
         slug: str = self.cleaned_data["slug"]

@@ -1,5 +1,6 @@
 """Lists that are read a page at a time: their parameters, their frame, their addresses."""
 
+from collections.abc import Collection
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
@@ -31,16 +32,17 @@ def around(
 
 
 def _address(request: HttpRequest, place: dict[str, Any]) -> str:
-    query = {name: value for name, value in request.GET.dict().items() if name != "after"}
-    return f"{request.path}?{urlencode({**query, **place})}"
+    query = {name: values for name, values in request.GET.lists() if name != "after"}
+    return f"{request.path}?{urlencode({**query, **place}, doseq=True)}"
 
 
-def refuse_unknown(request: HttpRequest, known: set[str]) -> None:
-    """A misspelt filter that is ignored would answer another question. "1.0" is no page."""
+def refuse_unknown(request: HttpRequest, known: set[str], several: Collection[str] = ()) -> None:
+    """A misspelt filter that is ignored would answer another question. "1.0" is no page. `several`
+    may be given more than once."""
     wrong = [
         (name, "Unknown parameter." if name not in known else "Given twice.")
         for name, values in request.GET.lists()
-        if name not in known or len(values) > 1
+        if name not in known or (len(values) > 1 and name not in several)
     ]
     page = request.GET.get("page", "1")
     if not (page.isascii() and page.isdigit()):

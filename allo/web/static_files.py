@@ -1,6 +1,6 @@
 """Static files as they are served: compressed, with a hash in each name, scripts without what only
-readers of the repository need, and a style sheet with those that it imports in it, as each request
-costs a slow line its round trip."""
+readers of the repository need, and style sheets and scripts with those that they import in them, as
+each request costs a slow line its round trip."""
 
 import re
 from functools import partial
@@ -13,6 +13,7 @@ from whitenoise.storage import CompressedManifestStaticFilesStorage
 
 # As Django writes it, when it has put the hash into the imported name.
 IMPORT = re.compile(rb'^@import url\("([a-z]+\.[0-9a-f]{12}\.css)"\);\n', re.MULTILINE)
+PART = re.compile(rb'^import "\./([a-z-]+\.js)";\n', re.MULTILINE)
 
 
 class StaticFiles(CompressedManifestStaticFilesStorage):  # type: ignore[misc]
@@ -28,17 +29,19 @@ class StaticFiles(CompressedManifestStaticFilesStorage):  # type: ignore[misc]
         path = PurePath(name or "")
         if path.is_relative_to("js"):
             content.seek(0)
-            return ContentFile(jsmin(content.read()))
+            whole = PART.sub(partial(self._imported, path, b"{%b}\n"), content.read())
+            return ContentFile(jsmin(whole))
         if path.is_relative_to("css"):
             content.seek(0)
-            return ContentFile(IMPORT.sub(partial(self._imported, path), content.read()))
+            return ContentFile(IMPORT.sub(partial(self._imported, path, b"%b"), content.read()))
         return content
 
-    def _imported(self, sheet: PurePath, found: re.Match[bytes]) -> bytes:
-        """Of the same folder, so that the addresses in it stay true. Django goes over the sheets
-        until nothing changes: one that is not there yet is there the next time."""
-        name = str(sheet.with_name(found[1].decode()))
+    def _imported(self, path: PurePath, frame: bytes, found: re.Match[bytes]) -> bytes:
+        """Of the same folder, so that the addresses in it stay true. Django goes over the files
+        again: one that is not there yet is there the next time. A script keeps its names to itself
+        by the frame, as it did in a file of its own."""
+        name = str(path.with_name(found[1].decode()))
         if not self.exists(name):
             return found[0]
         with self.open(name) as imported:
-            return bytes(imported.read())
+            return frame % bytes(imported.read())

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Annotated
 
 from ninja import Query
+from pydantic import WithJsonSchema
 
 from catalog import search
 from catalog.choices import COLOURS, MATERIALS, PRICES
@@ -39,10 +40,11 @@ Price = Annotated[
     str | None,
     Query(pattern=_any_of(PRICES), description="In rupees; the upper bound excluded."),
 ]
-Material = Annotated[
-    str | None,
-    Query(pattern=_any_of(MATERIALS), description="A kind of material that `material` names."),
+# The form refuses others, by the parameter's own name.
+Kind = Annotated[str, WithJsonSchema({"type": "string", "enum": [*MATERIALS]})]
+Hue = Annotated[str, WithJsonSchema({"type": "string", "enum": [*COLOURS]})]
+Materials = Annotated[
+    list[Kind] | None,
+    Query(description="Kinds of material, of which `material` names one at least."),
 ]
-Colour = Annotated[
-    str | None, Query(pattern=_any_of(COLOURS), description="The product's `colour`.")
-]
+Colours = Annotated[list[Hue] | None, Query(description="The product's `colour` is one of them.")]

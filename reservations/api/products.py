@@ -18,7 +18,7 @@ from catalog.models import Category, Pictured, Product, ProductQuerySet
 from catalog.slugs import NoSuchCategory, follow_categories, follow_renames
 from inventory.availability import selected
 from inventory.models import Inventory
-from reservations.api.product_query import After, Colour, Material, Price, Slug, Words
+from reservations.api.product_query import After, Colours, Materials, Price, Slug, Words
 from reservations.api.product_schema import PRODUCT, ProductOut, ProductPage
 from reservations.availability import shown, with_stock_and_lapse
 
@@ -40,26 +40,27 @@ def products(  # noqa: PLR0917 - ninja passes them by name
     category: Slug = None,
     in_stock: Literal["true", "false", "1", "0", ""] = "false",
     price: Price = None,
-    material: Material = None,
-    colour: Colour = None,
+    material: Materials = None,
+    colour: Colours = None,
     sort: Literal["featured", "newest", "price", "-price", "name"] = "featured",
     page: PageNumber = 1,
     after: After = "",
 ) -> HttpResponse:
     """What the shop sells, filtered and sorted as on its front page, a page at a time, with the
-    units that are available in each warehouse. A search (`q`) forgives accents and small mistakes,
+    units that are available in each warehouse. `material` and `colour` may be given several times:
+    a product has any of them. A search (`q`) forgives accents and small mistakes,
     and what is `featured` comes best match first."""
     chosen = {
         "q": q,
         "category": category or "",
         "in_stock": in_stock,
         "price": price or "",
-        "material": material or "",
-        "colour": colour or "",
+        "material": material,
+        "colour": colour,
         "sort": sort,
         "after": after,
     }
-    refuse_unknown(request, {*chosen, "page"})
+    refuse_unknown(request, {*chosen, "page"}, several=("material", "colour"))
     form = GridForm(chosen)
     if not form.is_valid():
         raise invalid((field, str(errors[0])) for field, errors in form.errors.items())

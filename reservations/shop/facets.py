@@ -1,6 +1,6 @@
 """The filters of a list, with the number of products that each choice would show."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,8 +29,8 @@ FILTERS = ("category", "in_stock", "price", "material", "colour")
 # list is "over" this long.
 MOST_COUNTED = 5000
 
-# By choice, as in an address; "" is what is shown now. A choice takes the place of another one of
-# the same filter, so it counts what only that filter leaves out.
+# By choice, as in an address; "" is what is shown now. A choice counts what it would show alone in
+# its filter: what only that filter leaves out, too.
 Counts = dict[str, int]
 
 
@@ -95,21 +95,25 @@ def of(form: GridForm, counts: Counts | None) -> dict[str, list[Choice]]:
     }
     active = form.active()
     return {
-        name: choices(name, its.items(), counts, str(active.get(name, "")))
+        name: choices(name, its.items(), counts, _texts(active.get(name, "")))
         for name, its in labels.items()
     }
 
 
 def choices(
-    name: str, labels: Iterable[tuple[str, str]], counts: Counts | None, chosen: str
+    name: str, labels: Iterable[tuple[str, str]], counts: Counts | None, chosen: Collection[str]
 ) -> list[Choice]:
     def products(value: str) -> int | None:
         return None if counts is None else counts.get(f"{name}={value}", 0)
 
     return [
-        Choice(name, value, label, products(value), is_set=value == chosen)
+        Choice(name, value, label, products(value), is_set=value in chosen)
         for value, label in labels
     ]
+
+
+def _texts(value: Any) -> list[str]:
+    return value if isinstance(value, list) else [str(value)]
 
 
 def _read(found: ProductQuerySet, left_out: Mapping[str, Any]) -> Any:

@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from allo.web.parts import Request, always_fresh, render_part, wants_part
-from allo.web.shared.keys import Sharing
+from allo.web.shared.keys import Asked, Sharing
 from allo.web.shared.pages import shared
 from catalog import paging
 from catalog.forms import GridForm
@@ -22,9 +22,9 @@ from reservations.shop import facets
 RARE = {"q", "after", "page"}
 
 
-def _is_rare(asked: dict[str, str]) -> bool:
+def _is_rare(asked: Asked) -> bool:
     """Searches, later pages and combinations of filters: there are thousands of them."""
-    return not RARE.isdisjoint(asked) or len(asked) > 2
+    return not RARE.isdisjoint(name for name, _ in asked) or len(asked) > 2
 
 
 GRID = Sharing(
@@ -39,6 +39,7 @@ GRID = Sharing(
         "page": "1",
         "after": "",
     },
+    several=("material", "colour"),
     targets=("results",),
     is_rare=_is_rare,
 )
@@ -99,7 +100,7 @@ def _categories(
 ) -> list[facets.Choice]:
     labels = [("", "Everything"), *((each.slug, each.name) for each in categories)]
     keys = {each.slug: f"category-{each.pk}" for each in categories}
-    choices = facets.choices("category", labels, counts, category.slug if category else "")
+    choices = facets.choices("category", labels, counts, [category.slug if category else ""])
     return [replace(choice, same=keys.get(choice.value, "")) for choice in choices]
 
 
@@ -132,4 +133,4 @@ def _others(form: GridForm, active: dict[str, Any], total: int) -> list[tuple[st
 
 
 def _url(query: dict[str, Any]) -> str:
-    return f"{reverse('catalog:grid')}?{urlencode(query)}".removesuffix("?")
+    return f"{reverse('catalog:grid')}?{urlencode(query, doseq=True)}".removesuffix("?")

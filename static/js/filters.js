@@ -1,5 +1,5 @@
 // The grid's filters: addresses without empty fields, one history entry per list, results scrolled
-// into view, numbers that follow the results, and the header's search.
+// into view, numbers and buttons that follow the choices, and the header's search.
 const filters = document.getElementById("filters");
 
 const address = (fields) => {
@@ -42,6 +42,16 @@ addEventListener("htmx:afterSettle", () => {
     choice.hidden = choice.disabled && !number;
     if (number) number.textContent = found ?? "";
     else choice.text = found ? `${dataset.label} (${found})` : dataset.label;
+  }
+});
+
+// What is set in it is on its button.
+filters.addEventListener("change", () => {
+  for (const facet of filters.querySelectorAll(".facet")) {
+    const labels = [...facet.querySelectorAll(":checked + span bdi")].map((set) => {
+      return Object.assign(document.createElement("span"), { textContent: set.textContent });
+    });
+    facet.querySelector(".facet-chosen").replaceChildren(...labels);
   }
 });
 

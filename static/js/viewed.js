@@ -7,7 +7,7 @@ const { product, cards } = place.dataset;
 function remember() {
   const kept = localStorage.getItem("viewed")?.match(/\d{1,9}/g) ?? [];
   const others = kept.filter((id) => id !== product).slice(0, MOST);
-  localStorage.setItem("viewed", [product, ...others].join(" "));
+  if (product) localStorage.setItem("viewed", [product, ...others].join(" "));
   if (!others.length) return;
   place.setAttribute("hx-get", `${cards}?of=${others.join(".")}`);
   place.hidden = false;

@@ -55,6 +55,9 @@ def test_filters_unfolded_and_suggestions_shown(page: Page) -> None:
     expect(page.locator("#results")).to_have_css("opacity", "1")
     expect(page.get_by_role("group", name="Suggestions").get_by_role("link")).to_have_count(5)
     assert faults(page) == []
+    page.get_by_role("button", name="Colour").click()
+    expect(page.get_by_role("checkbox", name="Blue")).to_be_checked()
+    assert faults(page) == []
 
 
 def test_the_modal_open_and_refusing(page: Page, shop: Shop, complaints: Complaints) -> None:

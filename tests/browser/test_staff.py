@@ -206,7 +206,7 @@ def test_a_manager_makes_previews_and_publishes_a_product(
     staff.context.set_offline(False)
     staff.get_by_role("button", name="Save and continue editing").click()
     expect(staff.locator(".pictures li")).to_have_count(3)
-    expect(staff.get_by_role("status")).to_contain_text("was changed")
+    expect(staff.get_by_role("status")).to_contain_text("was saved")
     page.goto("/p/staff-bowl/")
     expect(heading(page, "Staff bowl")).to_have_count(0)
     staff.get_by_role("link", name="Preview on the shop").click()

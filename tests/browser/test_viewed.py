@@ -1,4 +1,4 @@
-"""The products that a browser saw last, on the page of another."""
+"""The products that a browser saw last, on the page of another and on the empty bag."""
 
 import pytest
 from playwright.sync_api import expect
@@ -29,8 +29,11 @@ def test_a_products_page_shows_what_was_seen_before_until_it_is_forgotten(
     page.evaluate(SETTLED)
     assert sum(page.evaluate(SHIFTED)) == pytest.approx(0, abs=0.005)
     assert faults(page) == []
+    page.goto("/bag/")
+    expect(viewed.get_by_role("article")).to_have_count(2)
+    assert faults(page) == []
     viewed.get_by_role("button", name="Forget these").press("Enter")
     expect(viewed).to_have_count(0)
     expect(page.locator("#main")).to_be_focused()
-    page.reload()
+    page.goto("/p/tidal/")
     expect(page.locator("#viewed")).to_be_hidden()

@@ -108,9 +108,17 @@ def test_filters(page: Page) -> None:
         fold.click()
     page.get_by_role("checkbox", name="In stock only").check()
     page.get_by_label("Sort by").select_option("Price, low to high")
-    page.get_by_role("button", name="Show").click()
+    page.get_by_role("button", name="Material").click()
+    for material in ("Ceramic and stoneware", "Glass"):
+        page.get_by_role("checkbox", name=material).check()
+    page.get_by_role("group", name="Material").get_by_role("button", name="Show").click()
     expect(page).to_have_url(
-        re.compile(r"q=vase&category=vases&in_stock=1&price=&material=&colour=&sort=price")
+        re.compile(
+            "q=vase&category=vases&in_stock=1&price=&material=ceramic&material=glass&sort=price"
+        )
     )
+    expect(
+        page.get_by_role("button", name="Material: Ceramic and stoneware, Glass")
+    ).to_be_visible()
     expect(heading(page, "“vase”")).to_be_visible()
     expect(page.get_by_role("radio", name="Vases")).to_be_checked()

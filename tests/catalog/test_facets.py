@@ -9,6 +9,7 @@ from django.db import IntegrityError
 from catalog.choices import MATERIALS
 from catalog.models import Category, Product
 from reservations.shop import facets
+from tests.shopping import HTMX
 from tests.stock import stocked
 
 pytestmark = pytest.mark.django_db
@@ -49,6 +50,9 @@ def counts(page: Any) -> dict[str, int]:
         ("material=leather", []),
         ("colour=black&price=2000-5000&category=bowls&in_stock=1", ["cup"]),
         ("price=2000-5000&in_stock=1", ["cup"]),
+        ("material=ceramic&material=brass", ["cup", "vase"]),
+        ("material=ceramic&material=glass&colour=black&colour=blue", ["cup", "jug"]),
+        ("colour=clear&colour=clear&colour=", ["vase"]),
     ],
 )
 def test_page_and_api_filter_alike(client, query, found) -> None:
@@ -59,13 +63,18 @@ def test_page_and_api_filter_alike(client, query, found) -> None:
 
 @pytest.mark.usefixtures("shelf")
 def test_each_choice_says_how_many_products_it_would_show(client) -> None:
-    """By pressing each: another one of the same filter is replaced, the other filters stay."""
-    for query in ("", "category=bowls&in_stock=1", "q=glass&price=2000-5000"):
+    """Alone in its filter, while the other filters stay."""
+    for query in (
+        "", "category=bowls&in_stock=1", "q=glass&price=2000-5000",
+        "colour=blue&colour=black&material=glass",
+    ):  # fmt: skip
         page = client.get(f"/?{query}")
         expected = {}
         for choice in counts(page):
-            pressed = dict(pair.split("=") for pair in f"{query}&{choice}".split("&") if pair)
-            expected[choice] = len(shown(client.get("/", pressed)))
+            others = [
+                pair for pair in query.split("&") if not pair.startswith(choice.partition("=")[0])
+            ]
+            expected[choice] = len(shown(client.get(f"/?{'&'.join([*others, choice])}")))
         assert counts(page) == expected, query
 
 
@@ -81,7 +90,7 @@ def test_what_would_show_nothing_cannot_be_chosen_unless_it_is_set(client) -> No
         "colour=black": 1,
     }
     body = page.content.decode()
-    assert '<option value="clear" data-label="Clear"  disabled hidden>Clear (0)</option>' in body
+    assert '<input type="checkbox" name="colour" value="clear"  disabled>' in body
     assert '<input type="checkbox" name="in_stock" value="1"  disabled>' in body
 
 
@@ -93,7 +102,7 @@ def test_too_many_products_are_not_counted(client, monkeypatch) -> None:
     assert (page.context["total"], shown(page)) == (1, ["jug"])
     assert client.get("/").context["total"] == 3
     body = page.content.decode()
-    assert '<option value="clear" data-label="Clear"  >Clear</option>' in body
+    assert '<input type="checkbox" name="colour" value="clear"  >' in body
     assert "data-counts" not in body
 
 
@@ -129,7 +138,18 @@ def test_a_colour_is_one_of_the_choices_and_is_searched(client) -> None:
         Product.objects.update(colour="Blue")
 
 
-@pytest.mark.parametrize("query", ["material=bidri", "colour=BLUE", "price=1", "colour=%00"])
+@pytest.mark.usefixtures("shelf")
+def test_several_choices_have_one_address(client) -> None:
+    query = "colour=white&material=glass&colour=blue&colour=white&material="
+    page = client.get(f"/?{query}", headers={**HTMX, "HX-Target": "results"})
+    assert page.headers["HX-Push-Url"] == "/?material=glass&colour=blue&colour=white"
+    both = client.get(f"/?{query}").content.decode()
+    assert '<span class="facet-chosen"><span>White</span><span>Blue</span></span>' in both
+
+
+@pytest.mark.parametrize(
+    "query", ["material=bidri", "colour=BLUE", "price=1", "colour=%00", "colour=blue&colour=x"]
+)
 def test_an_unknown_choice_is_404_for_people_and_422_for_programs(client, query) -> None:
     assert client.get(f"/?{query}").status_code == 404
     assert client.get(f"/api/products?{query}").status_code == 422

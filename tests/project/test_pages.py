@@ -10,9 +10,11 @@ from urllib.parse import urlsplit
 import pytest
 from django.conf import settings
 from django.contrib.staticfiles import finders
+from django.http import HttpResponse
 from django.test import Client
 from django.utils import timezone
 
+from allo.live.rooms import page as rooms
 from catalog.models import Product
 from tests.scripts import served
 from tests.shopping import Page, holding, press, press_reserve
@@ -130,6 +132,7 @@ def test_no_page_shows_the_marks_of_its_source(pages) -> None:
 
 def test_the_scripts_of_a_page_are_small(pages) -> None:
     """All that it may load, unpacked, also what it loads once something has changed."""
+    pages["waiting room"] = HttpResponse(rooms.render(name="Tidal", home="/p/tidal/"))
     for name, page in pages.items():
         found = {a.get("src") or a.get("data-script") for _, a in elements(page, "script", "i")}
         own = {path for path in found if path and path.startswith("/static/js/")}

@@ -24,7 +24,7 @@ from PIL import Image
 from allo.web.fields import TextField
 from allo.web.uploads import MOST_BYTES
 from catalog import pictures, redrawing, tasks
-from catalog.models import Category, Product, ProductPicture, ReplacedPicture, sized
+from catalog.models import Category, Product, ReplacedPicture, sized
 from tests.shopping import holding, press_reserve
 from tests.staff.forms import sent
 from tests.staff.people import person, signed_in
@@ -241,7 +241,7 @@ def test_ten_pictures_are_added_at_once_and_each_has_its_words_and_place(
     assert f"/admin/catalog/productpicture/{rows[3].pk}/change/" in page
 
 
-def test_a_further_picture_is_moved_described_replaced_and_deleted(manager, settings) -> None:
+def test_a_further_picture_is_described_replaced_and_deleted(manager, settings) -> None:
     manager.post(f"{LIST}add/", form())
     product = Product.objects.get()
     saved(manager, product, further=[upload(photograph(220, 220)), upload(photograph(230, 230))])
@@ -250,19 +250,14 @@ def test_a_further_picture_is_moved_described_replaced_and_deleted(manager, sett
     page = manager.get(address)
     answer = manager.post(
         address,
-        sent(page, "productpicture_form", alt="Its foot", position="0", image=upload(photograph())),
+        sent(page, "productpicture_form", alt="Its foot", image=upload(photograph())),
     )
     assert answer.headers["Location"] == f"{LIST}{product.pk}/change/"
     assert [(row.alt, row.width) for row in product.pictures.all()] == [
-        ("Its foot", 900),
         (first.alt, 220),
+        ("Its foot", 900),
     ]
     tasks.make_sizes()
-    main, further = Product.objects.get(), ProductPicture.objects.get(pk=second.pk)
-    manager.post(address, sent(manager.get(address), "productpicture_form", first="on"))
-    swapped, moved = Product.objects.get(), ProductPicture.objects.get(pk=second.pk)
-    assert (swapped.alt, swapped.srcset) == ("Its foot", further.srcset)
-    assert (moved.alt, moved.srcset) == (main.alt, main.srcset)
     manager.post(f"/admin/catalog/productpicture/{first.pk}/delete/", {"post": "yes"})
     assert list(ReplacedPicture.objects.values_list("name", "widths")) == [
         (second.image.name, []),
@@ -270,12 +265,69 @@ def test_a_further_picture_is_moved_described_replaced_and_deleted(manager, sett
     ]
     a_week_later()
     assert {name for name in files(settings) if "-" not in name.removeprefix("moon-bowl")} == {
-        Path(row.image.name).name for row in (swapped, *product.pictures.all())
+        Path(row.image.name).name for row in (product, *product.pictures.all())
     }
     assert Client().get(address).status_code == 302
     reader = Client()
     reader.force_login(person("Viewer"))
     assert reader.post(address, {}).status_code == 403
+
+
+def ordered(product: Product) -> list[tuple[str, str]]:
+    """The words and the files of its pictures."""
+    rows = (Product.objects.get(pk=product.pk), *product.pictures.all())
+    return [(row.alt, row.srcset) for row in rows]
+
+
+@pytest.fixture
+def four(manager) -> Product:
+    """A product with four pictures."""
+    manager.post(f"{LIST}add/", form())
+    product = Product.objects.get()
+    saved(manager, product, further=[upload(photograph(220 + n, 220)) for n in range(3)])
+    tasks.make_sizes()
+    return product
+
+
+@pytest.mark.parametrize(
+    ("typed", "order"),
+    [
+        # By one number: up, down, and to the first place, or away from it.
+        ({3: "2"}, [0, 3, 1, 2]),
+        ({1: "3"}, [0, 2, 1, 3]),
+        ({3: "1"}, [3, 0, 1, 2]),
+        ({0: "4"}, [1, 2, 3, 0]),
+        ({0: "4", 1: "3", 2: "2", 3: "1"}, [3, 2, 1, 0]),
+    ],
+)
+def test_pictures_are_put_in_order_by_their_numbers(manager, four, typed, order) -> None:
+    before = ordered(four)
+    names = ["order-own", *(f"order-{row.pk}" for row in four.pictures.all())]
+    fields: dict[str, Any] = {names[picture]: number for picture, number in typed.items()}
+    assert saved(manager, four, None, **fields).status_code == 302
+    assert ordered(four) == [before[picture] for picture in order]
+
+
+@pytest.mark.parametrize("number", ["", "0", "5", "x", "-1", "1.5", "٢"])
+def test_a_place_that_is_none_is_refused_and_nothing_is_moved(manager, four, number) -> None:
+    before = ordered(four)
+    answer = saved(manager, four, **{"order-own": number})
+    assert errors(answer) == {"order": ["Give each picture a whole number from 1 to 4."]}
+    assert f'name="order-own" value="{number}"' in answer.content.decode()
+    assert ordered(four) == before
+
+
+def test_an_order_that_somebody_else_changed_meanwhile_is_not_undone_unseen(manager, four) -> None:
+    first, *_ = four.pictures.all()
+    address = f"{LIST}{four.pk}/change/"
+    older = sent(manager.get(address), "product_form", **{f"order-{first.pk}": "4"})
+    assert saved(manager, four, None, **{"order-own": "2"}).status_code == 302
+    now = ordered(four)
+    [words] = errors(manager.post(address, older))["order"]
+    assert words.startswith(
+        "Somebody changed this meanwhile. It is now: 1. Moon bowl: picture 2 2."
+    )
+    assert ordered(four) == now
 
 
 def test_without_the_broker_a_picture_is_kept_all_the_same(

@@ -151,6 +151,18 @@ def test_what_makes_no_difference_is_no_other_page(renderings) -> None:
     assert renderings == ["/", "/"]
 
 
+def test_several_choices_are_one_page_in_whatever_order_and_number(renderings) -> None:
+    ask("/?colour=blue&colour=white")
+    again = ["colour=white&colour=blue", "colour=blue&colour=blue&colour=&colour=white&x=1"]
+    for query in again:
+        ask(f"/?{query}")
+    assert len(renderings) == 1
+    ask("/?colour=blue")
+    assert len(renderings) == 2
+    assert ask("/?colour=blue&colour=x").status == 404
+    assert len(front()._store) == 2
+
+
 def test_parts_are_kept_apart_from_pages() -> None:
     page = ask("/")
     results = ask("/", HTTP_HX_REQUEST="true", HTTP_HX_TARGET="results")

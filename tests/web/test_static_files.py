@@ -1,4 +1,4 @@
-"""Scripts are served without comments and spaces; a style sheet has in it what it imports."""
+"""Scripts are served without comments and spaces; they and sheets have in them what they import."""
 
 import re
 from pathlib import Path
@@ -19,6 +19,15 @@ def test_what_is_served_has_no_comments_and_a_name_of_its_own(tmp_path: Path) ->
     assert storage.file_hash("js/a.js", written) != storage.file_hash("css/a.css", written)
     storage.save("js/a.js", written)
     assert (tmp_path / "js/a.js").read_text().rstrip() == 'if(a){go("// stays",- -b);}'
+
+
+def test_a_script_has_in_it_what_it_imports_each_with_names_of_its_own(tmp_path: Path) -> None:
+    storage = StaticFiles(location=tmp_path)
+    storage.save("js/a.js", ContentFile(b"const one = 1;\ngo(one);\n"))
+    whole = ContentFile(b'// Both.\nimport "./a.js";\nimport "./later.js";\n')
+    storage.save("js/whole.js", whole)
+    text = (tmp_path / "js/whole.js").read_text()
+    assert text.split() == ["{const", "one=1;go(one);}", 'import"./later.js";']
 
 
 def test_a_sheet_has_in_it_what_it_imports(tmp_path: Path) -> None:

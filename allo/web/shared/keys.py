@@ -16,6 +16,7 @@ from django.http.request import split_domain_port, validate_host
 from django.urls import Resolver404, resolve
 
 Environ = dict[str, Any]
+Asked = list[tuple[str, str]]
 
 # Set for two seconds after each writing request; and for as long as the visitor holds anything.
 ACTED, HOLDS = "allo_acted", "allo_holds"
@@ -32,18 +33,20 @@ class Sharing:
     """How the answers of a view are shared.
 
     `query` has the parameters that matter, each with its default; others are ignored, or kept if
-    `strict`, for a view that refuses unknown ones. `targets` are the parts that htmx may request by
+    `strict`, for a view that refuses unknown ones. Of one that comes twice the last counts, as for
+    Django, but of `several` every value. `targets` are the parts that htmx may request by
     HX-Target. With `anyone`, cookies do not matter; with `parts_only` every answer is personal, and
     only the parts between its holes are shared. `is_rare` says whether few people request this
     query; such answers are kept apart.
     """
 
     query: Mapping[str, str] = field(default_factory=dict)
+    several: tuple[str, ...] = ()
     targets: tuple[str, ...] = ()
     strict: bool = False
     anyone: bool = False
     parts_only: bool = False
-    is_rare: Callable[[dict[str, str]], bool] = lambda _: False
+    is_rare: Callable[[Asked], bool] = lambda _: False
 
 
 class Key(NamedTuple):
@@ -146,11 +149,12 @@ def _shareable(scheme: str, host: str, path: str, query: str, part: str | None) 
     if part is not None and part not in sharing.targets:
         part = ""
     key = Key(scheme, host.lower(), path, urlencode(asked), part)
-    return Shareable(key, sharing, sharing.is_rare(dict(asked)))
+    return Shareable(key, sharing, sharing.is_rare(asked))
 
 
-def _asked(query: str, sharing: Sharing) -> list[tuple[str, str]] | None:
-    """The query in one order, without defaults and what is ignored; None if it cannot be read."""
+def _asked(query: str, sharing: Sharing) -> Asked | None:
+    """The query in one order, each value once, without defaults and what is ignored; None if it
+    cannot be read."""
     try:
         pairs = parse_qsl(query, keep_blank_values=True, errors="strict", max_num_fields=50)
     except ValueError:
@@ -159,7 +163,9 @@ def _asked(query: str, sharing: Sharing) -> list[tuple[str, str]] | None:
         return None
     if sharing.strict:
         return sorted(pairs)
-    known = ((name, value) for name, value in dict(pairs).items() if name in sharing.query)
+    several = {(name, value) for name, value in pairs if name in sharing.several}
+    others = ((name, value) for name, value in dict(pairs).items() if name not in sharing.several)
+    known = ((name, value) for name, value in (*several, *others) if name in sharing.query)
     return sorted((name, value) for name, value in known if value not in ("", sharing.query[name]))
 
 
