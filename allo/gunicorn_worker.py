@@ -15,7 +15,6 @@ from collections import deque
 from collections.abc import Iterable
 from functools import partial
 from itertools import takewhile
-from math import inf
 from multiprocessing.sharedctypes import RawArray
 from typing import Any
 
@@ -36,9 +35,10 @@ HEAD_BYTES = 16_384
 # While one of the first is served, no other gets a thread if so many have one. More would slow it
 # down, as the threads of a process share one interpreter; none would let the first shut them out.
 BESIDE_FIRST = 4
-# Workers at once, also while a new set takes over from an old one.
-MOST_WORKERS = 128
-NOBODY = -1
+# Workers at once, also while a new set takes over from an old one; more would share the last place.
+MOST_WORKERS = 64
+# More than any worker has.
+NOBODY = 2**31 - 1
 
 # How many requests each worker has, running and waiting. Shared with the workers, which are forked
 # later.
@@ -98,11 +98,10 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # it has no types
         worker that wakes first accepts all connections of a burst, and the others stay idle.
         """
         threads = int(self.cfg.threads)
-        others = (it for place, it in enumerate(loads) if it != NOBODY and place != self.place)
-        least = min(others, default=inf)
+        least = min(loads[: self.place] + loads[self.place + 1 :])
         most = threads if least < threads else least + threads
         quiet = len(self.keepalived_conns) + len(self.pending_conns) - self._awaited()
-        return int(min(self.cfg.worker_connections, quiet + most))
+        return min(int(self.cfg.worker_connections), quiet + most)
 
     @worker_connections.setter
     def worker_connections(self, most: int) -> None:
@@ -166,4 +165,4 @@ def _beginning(conn: TConn) -> bytes | None:
 def place_of(workers: Iterable[Any]) -> int:
     """The lowest that no running worker has."""
     taken = {worker.place for worker in workers}
-    return next(place for place in range(MOST_WORKERS) if place not in taken)
+    return next((place for place in range(MOST_WORKERS) if place not in taken), MOST_WORKERS - 1)

@@ -6,7 +6,7 @@ import pytest
 from django.conf import settings
 from django.urls import reverse
 
-from allo.gunicorn_worker import BESIDE_FIRST, FIRST, Line, place_of
+from allo.gunicorn_worker import BESIDE_FIRST, FIRST, MOST_WORKERS, Line, place_of
 from allo.web.shared.keys import HOLDS
 
 HELD = UUID(int=0xA110)
@@ -90,3 +90,4 @@ def test_a_worker_takes_the_lowest_place_that_is_free() -> None:
 
     assert place_of([]) == 0
     assert place_of([At(0), At(2)]) == 1
+    assert place_of(At(place) for place in range(MOST_WORKERS)) == MOST_WORKERS - 1
