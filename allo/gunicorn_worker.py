@@ -11,11 +11,12 @@ import re
 import selectors
 import socket
 import time
+from array import array
 from collections import deque
 from collections.abc import Iterable
 from functools import partial
 from itertools import takewhile
-from multiprocessing.sharedctypes import RawArray
+from mmap import mmap
 from typing import Any
 
 from gunicorn.workers.gthread import DEFAULT_WORKER_DATA_TIMEOUT, TConn, ThreadWorker
@@ -42,7 +43,8 @@ NOBODY = 2**31 - 1
 
 # How many requests each worker has, running and waiting. Shared with the workers, which are forked
 # later.
-loads = RawArray("i", [NOBODY] * MOST_WORKERS)
+loads = memoryview(mmap(-1, 4 * MOST_WORKERS)).cast("i")
+loads[:] = memoryview(array("i", [NOBODY] * MOST_WORKERS))
 
 
 class Line:
@@ -98,7 +100,9 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # it has no types
         worker that wakes first accepts all connections of a burst, and the others stay idle.
         """
         threads = int(self.cfg.threads)
-        least = min(loads[: self.place] + loads[self.place + 1 :])
+        others = loads.tolist()
+        others[self.place] = NOBODY
+        least = min(others)
         most = threads if least < threads else least + threads
         quiet = len(self.keepalived_conns) + len(self.pending_conns) - self._awaited()
         return min(int(self.cfg.worker_connections), quiet + most)
