@@ -100,12 +100,17 @@ def test_load_more_leads_to_the_longer_list_at_the_first_new_card(page: Page) ->
     expect(page.locator("#page-2")).to_be_in_viewport()
 
 
+def unfold(page: Page) -> None:
+    """On a phone the filters are behind a button."""
+    if (fold := page.get_by_text("Filter and sort")).is_visible():
+        fold.click()
+
+
 def test_filters(page: Page) -> None:
     page.goto("/")
     page.get_by_role("searchbox", name="Search the shop").fill("vase")
     page.get_by_role("radio", name="Vases").check()
-    if (fold := page.get_by_text("Filter and sort")).is_visible():
-        fold.click()
+    unfold(page)
     page.get_by_role("checkbox", name="In stock only").check()
     page.get_by_label("Sort by").select_option("Price, low to high")
     page.get_by_role("button", name="Material").click()
@@ -117,6 +122,7 @@ def test_filters(page: Page) -> None:
             "q=vase&category=vases&in_stock=1&price=&material=ceramic&material=glass&sort=price"
         )
     )
+    unfold(page)
     expect(
         page.get_by_role("button", name="Material: Ceramic and stoneware, Glass")
     ).to_be_visible()
