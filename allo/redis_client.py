@@ -67,7 +67,7 @@ class _Impatient(Connection):
     def _connect(self) -> Any:
         name, failure = self.host, OSError("no address")
         try:
-            for ip in resolver.addresses(name, self.port, TIMEOUT_SECONDS):
+            for ip in resolver.ip_addresses(name, self.port, TIMEOUT_SECONDS):
                 self.host = ip
                 try:
                     return super()._connect()  # type: ignore[no-untyped-call]

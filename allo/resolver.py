@@ -9,7 +9,7 @@ from threading import BoundedSemaphore, Thread
 _free = BoundedSemaphore(16)
 
 
-def addresses(host: str, port: int, seconds: float) -> list[str]:
+def ip_addresses(host: str, port: int, seconds: float) -> list[str]:
     """The IP addresses behind a name. Raises `OSError` if there is none, or not within these
     seconds; a late answer is not used."""
     ends = time.monotonic() + seconds

@@ -159,8 +159,11 @@ def test_several_choices_are_one_page_in_whatever_order_and_number(renderings) -
     assert len(renderings) == 1
     ask("/?colour=blue")
     assert len(renderings) == 2
+    # What is refused has one page, whatever it was.
     assert ask("/?colour=blue&colour=x").status == 404
-    assert len(front()._store) == 2
+    assert len(front()._store) == 3
+    assert ask("/?colour=blue&colour=y").status == 404
+    assert len(front()._store) == 3
 
 
 def test_parts_are_kept_apart_from_pages() -> None:

@@ -84,7 +84,7 @@ def found(host: str, port: int, seconds: float) -> list[str]:
     """The IP addresses behind a name. Raises `BadAddress` if one of them is not public, `OSError`
     if there is none, or not within these seconds. Connect to these, and not to the name: the next
     look-up may find others."""
-    ips = resolver.addresses(host, port, seconds)
+    ips = resolver.ip_addresses(host, port, seconds)
     for ip in ips:
         if not is_public(ip) and not (settings.WEBHOOK_PRIVATE and ip_address(ip).is_loopback):
             raise BadAddress("It leads to an address that is not public.")
