@@ -239,7 +239,7 @@ def statuses(replies: Sequence[Reply]) -> dict[int, int]:
 
 
 def until_it_answers(caller: Caller) -> None:
-    """Waits until gunicorn has replaced a worker that died."""
+    """Waits until gunicorn has started, or has replaced a worker that died."""
 
     def answers() -> bool:
         with suppress(OSError, HTTPException):
@@ -247,4 +247,4 @@ def until_it_answers(caller: Caller) -> None:
         caller.connection.close()
         return False
 
-    wait_for(answers, seconds=15)
+    wait_for(answers, seconds=60)
