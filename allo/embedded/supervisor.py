@@ -21,9 +21,8 @@ from allo.embedded.processes import (
 )
 from allo.embedded.signals import SignalQueue
 
-# A service of a shop that starts; and one that was started again, which is then taken for stuck.
-START_SECONDS = 60
-READY_SECONDS = 30.0
+# On a slow and busy machine a worker's start alone takes half a minute.
+READY_SECONDS = 60
 POLL_SECONDS = 0.02
 # In an immediate shutdown PostgreSQL gives its children 5 s before it kills them.
 KILL_SECONDS = 6.0
@@ -141,13 +140,13 @@ class Supervisor:
             self._await_ready(group[-1])
 
     def _await_ready(self, child: Child) -> None:
-        deadline = time.monotonic() + START_SECONDS
+        deadline = time.monotonic() + READY_SECONDS
         while child.service.ready and not child.service.ready():
             if not child.alive:
                 raise failure(child.service.name, describe_end(child.process.returncode), child.log)
             if time.monotonic() > deadline:
                 raise failure(
-                    child.service.name, f"is not ready after {START_SECONDS} s", child.log
+                    child.service.name, f"is not ready after {READY_SECONDS} s", child.log
                 )
             self.queue.pause(POLL_SECONDS)
 

@@ -72,7 +72,10 @@ const loaded = new Promise((over) =>
 
 function withStock(act) {
   const part = document.getElementById("stock");
-  if (part) loaded.then(() => import(part.dataset.script)).then(act);
+  // Without a network it begins when there is one.
+  const begin = () =>
+    import(part.dataset.script).then(act, () => addEventListener("online", begin, { once: true }));
+  if (part) loaded.then(begin);
 }
 
 let source, listening, leave, waiting;
