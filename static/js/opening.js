@@ -4,7 +4,8 @@ const all = (selector) => [...document.querySelectorAll(selector)];
 const tell = (name, detail) => document.dispatchEvent(new CustomEvent(name, { detail }));
 
 // The script that shows numbers, long before it has to.
-const ready = import(document.getElementById("stock").dataset.script);
+const script = () => import(document.getElementById("stock").dataset.script);
+script().catch(() => {});
 
 function look() {
   for (const { dataset } of all("time[data-opens]")) dataset.until ??= dataset.opensAt;
@@ -28,7 +29,12 @@ function open(product) {
     delete dataset.opens;
     delete dataset.until;
   }
-  ready.then(() => tell("allo:open", product));
+  const show = () =>
+    script().then(
+      () => tell("allo:open", product),
+      () => addEventListener("online", show, { once: true }),
+    );
+  show();
 }
 
 document.addEventListener("allo:left", (event) => {

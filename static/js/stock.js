@@ -114,7 +114,10 @@ function shut(page) {
     const { opens } = time.dataset;
     for (const it of all(`.card [data-stock="${opens}"]:not(:has([data-opens]))`)) {
       it.replaceChildren(...time.closest("[data-stock]").cloneNode(true).childNodes);
-      import(time.closest(".card").querySelector("script").src);
+      const { src } = time.closest(".card").querySelector("script");
+      const begin = () =>
+        import(src).catch(() => addEventListener("online", begin, { once: true }));
+      begin();
     }
   }
 }

@@ -18,6 +18,8 @@ from tests.browser.shopping import (
     units,
     untouched,
 )
+from tests.browser.test_opening import set_opening
+from tests.browser.test_stock_words import NUMBERS, STREAM
 from tests.running import Shop
 
 pytestmark = pytest.mark.browser
@@ -137,3 +139,56 @@ def test_a_link_is_followed_once_the_network_is_back(page: Page) -> None:
     expect(page).to_have_url(re.compile("/docs/design/$"))
     page.context.set_offline(False)
     expect(heading(page, "Few of each. Held for you.")).to_be_visible()
+
+
+def lose_script(page: Page, name: str) -> None:
+    page.route(f"**/static/js/{name}.*.js", lambda route: route.abort())
+
+
+def come_back(page: Page) -> None:
+    """The browser says so to the page."""
+    page.unroute_all()
+    page.context.set_offline(True)
+    page.context.set_offline(False)
+
+
+def test_stock_goes_on_when_its_script_was_lost_with_the_network(page: Page, shop: Shop) -> None:
+    shelf = untouched(shop)
+    page.add_init_script(STREAM)
+    lose_script(page, "stock")
+    page.goto(shelf.address)
+    [(line,), *_] = shop.sql(NUMBERS.format(slug=shelf.slug))
+    row = line.split()
+    row[3:] = [str(int(row[3]) + 1), str(shelf.units + 77), "0"]
+    with page.expect_event("requestfailed"):
+        page.evaluate("line => streams[0].onmessage({ data: line })", " ".join(row))
+    come_back(page)
+    expect(page.locator("#reserve-panel")).to_contain_text(f"{shelf.units + 77}")
+
+
+def test_an_opening_turns_when_its_scripts_were_lost_with_the_network(
+    page: Page, shop: Shop
+) -> None:
+    shelf = untouched(shop)
+    grid = page.context.new_page()
+    reserve = page.get_by_role("link", name="Reserve", exact=True)
+    for one, address in ((grid, f"/?q={shelf.product}"), (page, shelf.address)):
+        one.clock.install()
+        one.add_init_script(STREAM)
+        if one is page:
+            product = set_opening(shop, shelf.slug, 60)
+            lose_script(page, "stock")
+        one.goto(address)
+    # The card of the grid is from before there was an opening.
+    lose_script(grid, "opening")
+    with grid.expect_event("requestfailed"):
+        grid.evaluate("line => streams[0].onmessage({ data: line })", f"0 product:{product} page")
+        grid.clock.fast_forward(3000)
+    come_back(grid)
+    expect(grid.locator(f"time[data-opens='{product}']")).to_contain_text("in 0:")
+
+    with page.expect_event("requestfailed"):
+        page.clock.fast_forward(61_000)
+    expect(reserve).to_be_hidden()
+    come_back(page)
+    expect(reserve).to_be_visible()
