@@ -85,8 +85,8 @@ class ProductForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for typ
     order = OrderField(
         label="Order",
         required=False,
-        help_text="1 comes first, in the grid too. Type another number to move a picture. A further"
-        " one leads to the page of its words.",
+        help_text="1 comes first, in the grid too. Type another number to move a picture. A click"
+        " on any but the first opens the page with its words.",
     )
     price = forms.DecimalField(
         label="Price (₹)",

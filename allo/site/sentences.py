@@ -86,6 +86,14 @@ SENTENCES: Mapping[str, str] = {
     " password.",
     "The two password fields didn’t match.": "The two passwords differ.",
     "Enter the same password as before, for verification.": "The same once more.",
+    "Password-based authentication": "Sign in by password",
+    "Whether the user will be able to authenticate using a password or not. If disabled, they may"
+    " still be able to authenticate using other backends, such as Single Sign-On or"
+    " LDAP.": "Disabled, the user cannot sign in.",
+    "Your password must contain at least %(min_length)d characters.": "At least %(min_length)d"
+    " characters.",
+    "This password is too short. It must contain at least %d characters.": "It needs at least %d"
+    " characters.",
     "This password is too common.": "It is one that many people use.",
     "This password is entirely numeric.": "It has digits alone.",
     "Your password can’t be too similar to your other personal information.": "Not like your name"
