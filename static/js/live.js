@@ -10,6 +10,7 @@ const LONGEST = 6000;
 const PLACES = ["live-1", "live-2", "live-3"];
 
 const all = (selector) => [...document.querySelectorAll(selector)];
+const tell = (name, detail) => document.dispatchEvent(new CustomEvent(name, { detail }));
 const tokens = () =>
   all("[data-live],[data-hears]").map(({ dataset }) => dataset.live ?? dataset.hears);
 
@@ -60,22 +61,26 @@ function hear(line) {
   const [spread, topic, key, ...numbers] = line.split(" ");
   const wait = Math.random() * spread;
   if (key === "page") return plan([topic], wait);
-  const detail = [topic.split(":")[1], key, ...numbers.map(Number)];
-  const news = new CustomEvent("allo:stock", { detail: { detail, wait } });
-  withStock(() => document.dispatchEvent(news));
+  const row = [topic.split(":")[1], key, ...numbers.map(Number)];
+  withStock(() => tell("allo:stock", { row, wait }));
 }
 
-// Its script is loaded when there is something to show, after the page.
+// A script that is loaded when there is something to do for it. Without a network, when there is one.
+function load(src, act) {
+  const begin = () => import(src).then(act, () => addEventListener("online", begin, { once: true }));
+  begin();
+}
+
+document.addEventListener("allo:needs", ({ detail }) => load(...detail));
+
+// This one after the page.
 const loaded = new Promise((over) =>
   document.readyState === "complete" ? over() : addEventListener("load", over),
 );
 
 function withStock(act) {
   const part = document.getElementById("stock");
-  // Without a network it begins when there is one.
-  const begin = () =>
-    import(part.dataset.script).then(act, () => addEventListener("online", begin, { once: true }));
-  if (part) loaded.then(begin);
+  if (part) loaded.then(() => load(part.dataset.script, act));
 }
 
 let source, listening, leave, waiting;
@@ -94,7 +99,7 @@ function open() {
   source.addEventListener("up", ({ lastEventId }) => {
     heard = performance.now();
     for (const { dataset } of all("[data-at]")) dataset.heard = lastEventId;
-    document.dispatchEvent(new CustomEvent("allo:now", { detail: lastEventId / 1e6 }));
+    tell("allo:now", lastEventId / 1e6);
   });
   source.addEventListener("down", () => (heard = -SILENCE));
   source.onmessage = ({ data }) => {

@@ -4,8 +4,8 @@ const all = (selector) => [...document.querySelectorAll(selector)];
 const tell = (name, detail) => document.dispatchEvent(new CustomEvent(name, { detail }));
 
 // The script that shows numbers, long before it has to.
-const script = () => import(document.getElementById("stock").dataset.script);
-script().catch(() => {});
+const withStock = (act) => tell("allo:needs", [document.getElementById("stock").dataset.script, act]);
+withStock();
 
 function look() {
   for (const { dataset } of all("time[data-opens]")) dataset.until ??= dataset.opensAt;
@@ -29,12 +29,7 @@ function open(product) {
     delete dataset.opens;
     delete dataset.until;
   }
-  const show = () =>
-    script().then(
-      () => tell("allo:open", product),
-      () => addEventListener("online", show, { once: true }),
-    );
-  show();
+  withStock(() => tell("allo:open", product));
 }
 
 document.addEventListener("allo:left", (event) => {

@@ -33,10 +33,6 @@ function read(where = document) {
   return new Set(its.map(({ dataset }) => dataset.stock ?? dataset.of));
 }
 
-function set(it, text) {
-  if (it.textContent !== text) it.textContent = text;
-}
-
 function timeOf(lapse) {
   const time = document.createElement("time");
   time.dateTime = new Date(lapse * 1000).toISOString();
@@ -84,9 +80,9 @@ function show(product, wait = 0) {
 }
 
 document.addEventListener("allo:open", ({ detail }) => show(detail));
-document.addEventListener("allo:stock", ({ detail: { detail, wait } }) => {
-  keep(...detail);
-  show(detail[0], wait);
+document.addEventListener("allo:stock", ({ detail: { row, wait } }) => {
+  keep(...row);
+  show(row[0], wait);
 });
 
 // A card that the list read anew is without: its product is out of the shop, or elsewhere in the list
@@ -114,10 +110,7 @@ function shut(page) {
     const { opens } = time.dataset;
     for (const it of all(`.card [data-stock="${opens}"]:not(:has([data-opens]))`)) {
       it.replaceChildren(...time.closest("[data-stock]").cloneNode(true).childNodes);
-      const { src } = time.closest(".card").querySelector("script");
-      const begin = () =>
-        import(src).catch(() => addEventListener("online", begin, { once: true }));
-      begin();
+      tell("allo:needs", [time.closest(".card").querySelector("script").src]);
     }
   }
 }
@@ -140,7 +133,7 @@ document.addEventListener(
     readAt = at;
     for (const it of all("[data-same]", page)) {
       for (const own of all(`[data-same="${it.dataset.same}"]`)) {
-        set(own, it.textContent);
+        if (own.textContent !== it.textContent) own.textContent = it.textContent;
         // Old addresses still lead there.
         if (own.href && it.href) own.href = it.href;
       }

@@ -51,7 +51,9 @@ QUIET = (
     "--disable-sync",
     "--no-first-run",
 )
-TIMEOUT_MS = 10_000
+# A page on a slow machine. What has to be there sooner is looked for with a time of its own.
+TIMEOUT_MS = 20_000
+expect.set_options(timeout=TIMEOUT_MS)
 # All browsers here share one address, so limits per address are off.
 NO_LIMITS = {
     "RESERVE_RATE": "off", "PAY_RATE": "off", "LOGIN_RATE": "off",

@@ -14,6 +14,7 @@ UNTOUCHED = """
     JOIN catalog_product AS product ON product.id = row.product_id
     JOIN inventory_warehouse AS warehouse ON warehouse.id = row.warehouse_id
     WHERE row.total_units BETWEEN {least} AND {most} AND row.reserved_units = 0
+    AND (product.opens_at IS NULL OR product.opens_at < now() - interval '1 h')
     ORDER BY (
         SELECT count(*) FROM reservations_reservation AS reservation
         JOIN inventory_inventory AS other ON other.id = reservation.inventory_id
