@@ -35,7 +35,7 @@ FIRST = re.compile(
 HEAD_BYTES = 16_384
 # While one of the first is served, no other gets a thread if so many have one. More would slow it
 # down, as the threads of a process share one interpreter; none would let the first shut them out.
-BESIDE_FIRST = 4
+BESIDE_FIRST = 2
 # Workers at once, also while a new set takes over from an old one; more would share the last place.
 MOST_WORKERS = 64
 # More than any worker has.
