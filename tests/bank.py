@@ -39,11 +39,11 @@ class BankProcess:
                 [sys.executable, "-m", "checkout.bank"], cwd=PROJECT, env=environment, stdout=log,
                 stderr=log,
             )  # fmt: skip
-        wait_for(self.answers, seconds=20)
+        wait_for(self.answers, seconds=90)
 
     def answers(self) -> bool:
         assert self.process.poll() is None, (self.folder / "bank.log").read_text()
-        with suppress(OSError), urllib.request.urlopen(f"{self.url}/health", timeout=5):  # noqa: S310
+        with suppress(OSError), urllib.request.urlopen(f"{self.url}/health", timeout=30):  # noqa: S310
             return True
         return False
 
@@ -55,7 +55,7 @@ class BankProcess:
         return Stripe(
             **{
                 "name": "bank", "key": KEY, "hook_secret": HOOK_SECRET, "api": self.url,
-                "origin": self.url, "proxies": False, **more,
+                "origin": self.url, "proxies": False, "seconds": 30, **more,
             }
         )  # fmt: skip
 
@@ -89,7 +89,7 @@ class BankProcess:
         request = urllib.request.Request(  # noqa: S310
             f"{self.url}/control/{path}", body, {"Authorization": f"Bearer {KEY}"}
         )
-        with urllib.request.urlopen(request, timeout=10) as response:  # noqa: S310
+        with urllib.request.urlopen(request, timeout=60) as response:  # noqa: S310
             return json.loads(response.read())
 
 

@@ -46,8 +46,7 @@ def pytest_sessionstart() -> None:
             " or set DATABASE_URL (of a role that may create databases) and REDIS_URL.",
             returncode=2,
         )
-    # Most tests run in one transaction, which may last longer than the shop's limit.
-    django_settings.DATABASES["default"]["OPTIONS"]["transaction_timeout"] = 0
+    _be_patient(django_settings.DATABASES["default"]["OPTIONS"])
     # Each request is rendered for itself, but in the tests of what is shared.
     django_settings.SHARED_PAGES = False
     os.environ["SHARED_PAGES"] = "off"
@@ -58,6 +57,14 @@ def pytest_sessionstart() -> None:
     os.environ["RESERVATION_COOL_DOWN_MINUTES"] = "off"
     override_settings(**PLAIN).enable()
     _part_from_other_tests(os.environ.get("PYTEST_XDIST_WORKER", "gw0"))
+
+
+def _be_patient(options: dict[str, Any]) -> None:
+    """Most tests run in one transaction, which may last, and be idle, for longer than the shop's
+    limits allow; and beside other tests servers answer late. Those of the tests' own processes."""
+    options["transaction_timeout"] = 0
+    options["connect_timeout"] = 30
+    options["options"] += " -c idle_in_transaction_session_timeout=0"
 
 
 @pytest.hookimpl(wrapper=True)
@@ -119,9 +126,9 @@ def _part_from_other_tests(worker: str) -> None:
     own."""
     celery_app.conf.task_default_queue = f"tasks.{worker}"
     django_settings.LIVE_CHANNEL = os.environ["LIVE_CHANNEL"] = f"allo.{worker}"
-    django_settings.REDIS_URL += (
-        f"{'&' if '?' in django_settings.REDIS_URL else '?'}db={worker[2:]}"
-    )
+    # The shop does without an answer that takes a fifth of a second.
+    own = f"db={worker[2:]}&socket_timeout=30&socket_connect_timeout=30"
+    django_settings.REDIS_URL += f"{'&' if '?' in django_settings.REDIS_URL else '?'}{own}"
 
 
 # Tests that share a running shop, which takes long to start; the browser tests are two groups.

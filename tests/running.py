@@ -184,6 +184,16 @@ def wait_for(condition: Callable[[], bool], *, seconds: float, every: float = 0.
     return time.monotonic() - started
 
 
+def takes_less_than(seconds: float, act: Callable[[], object], tries: int = 5) -> bool:
+    """Whether it does once in some tries: beside other processes anything may take longer."""
+    for _ in range(tries):
+        started = time.monotonic()
+        act()
+        if time.monotonic() - started < seconds:
+            return True
+    return False
+
+
 def processes_of(state: Path) -> dict[int, str]:
     """Return every live process that works for this state folder, with its command."""
     mark = os.fsencode(state)

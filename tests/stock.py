@@ -75,7 +75,7 @@ def all_at_once(callers: int, call: Callable[[int], Result]) -> list[Result | Ex
         try:
             # Connecting takes longer than the race itself, so it comes before the start.
             connection.ensure_connection()
-            together.wait(timeout=30)
+            together.wait(timeout=60)
             return call(number)
         except Exception as error:
             return error

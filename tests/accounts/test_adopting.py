@@ -113,7 +113,7 @@ def test_of_browsers_that_prove_one_new_address_at_once_all_get_one_account(monk
     make = flow._new_account
 
     def all_look_first(email: str) -> Account:
-        nobody_yet.wait(10)
+        nobody_yet.wait(60)
         return make(email)
 
     monkeypatch.setattr(flow, "_new_account", all_look_first)

@@ -58,7 +58,7 @@ def test_without_the_counters_lock_the_database_refuses_the_second_order_of_a_nu
     together, written = Barrier(AT_ONCE), serials.written
 
     def all_have_read(year: int, serial: int) -> str:
-        together.wait(timeout=30)
+        together.wait(timeout=60)
         return written(year, serial)
 
     monkeypatch.setattr(serials, "NEXT", UNLOCKED)

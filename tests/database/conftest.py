@@ -25,7 +25,7 @@ def connected(options: dict[str, Any], **settings: Any) -> Iterator[None]:
         connection.settings_dict.update(before)
 
 
-POOL = {"min_size": 1, "max_size": 4, "timeout": 5, "reconnect_timeout": 5}
+POOL = {"min_size": 1, "max_size": 4, "timeout": 30, "reconnect_timeout": 5}
 
 
 @pytest.fixture
@@ -51,5 +51,12 @@ def away() -> Iterator[None]:
 @pytest.fixture
 def hurried() -> Iterator[None]:
     """A very short transaction timeout."""
-    with connected({"transaction_timeout": 200}):
+    with connected({"transaction_timeout": 1000}):
+        yield
+
+
+@pytest.fixture
+def limited() -> Iterator[None]:
+    """A transaction timeout, without which tests are otherwise."""
+    with connected({"transaction_timeout": 60_000}):
         yield

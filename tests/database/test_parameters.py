@@ -45,7 +45,9 @@ def test_parameters_of_the_url_win_and_none_is_lost() -> None:
 
 SHOW = """
 import json; from django.db import connection; cursor = connection.cursor(); shown = {}
-for name in ("lock_timeout", "transaction_timeout", "search_path"):
+for name in (
+    "lock_timeout", "transaction_timeout", "idle_in_transaction_session_timeout", "search_path"
+):
     cursor.execute(f"SHOW {name}"); shown[name] = cursor.fetchone()[0]
 print(json.dumps(shown))
 """
@@ -63,9 +65,9 @@ def settings_of(query: str = "", **environment: str) -> subprocess.CompletedProc
 @pytest.mark.parametrize(
     ("options", "environment", "shown"),
     [
-        ("", {}, ("2s", "3s", '"$user", public')),
-        ("", {"LOCK_TIMEOUT_MS": "4000"}, ("4s", "5s", '"$user", public')),
-        ("-c transaction_timeout=9000 -c search_path=shop", {}, ("2s", "9s", "shop")),
+        ("", {}, ("2s", "3s", "10s", '"$user", public')),
+        ("", {"LOCK_TIMEOUT_MS": "4000"}, ("4s", "5s", "10s", '"$user", public')),
+        ("-c transaction_timeout=9000 -c search_path=shop", {}, ("2s", "9s", "10s", "shop")),
     ],
 )
 def test_the_shop_connects_with_its_limits_and_the_urls(options, environment, shown) -> None:

@@ -124,6 +124,7 @@ def test_a_connection_to_a_demoted_primary_is_not_used_again(alone) -> None:
 
 @pytest.mark.parametrize("seconds", [0.0, 60.0])
 def test_a_connection_is_checked_only_after_a_second_of_rest(alone, monkeypatch, seconds) -> None:
+    monkeypatch.setattr(pools, "TRUSTED", 30 * pools.TRUSTED)
     asked: list[object] = []
     monkeypatch.setattr(psycopg_pool.ConnectionPool, "check_connection", asked.append)
     backend()
@@ -134,7 +135,8 @@ def test_a_connection_is_checked_only_after_a_second_of_rest(alone, monkeypatch,
     assert len(asked) == bool(seconds)
 
 
-def test_a_backend_killed_in_a_call_is_busy_and_the_next_call_is_served(alone) -> None:
+def test_a_backend_killed_in_a_call_is_busy_and_the_next_call_is_served(alone, monkeypatch) -> None:
+    monkeypatch.setattr(pools, "TRUSTED", 60.0)
     row = stocked(5)
     taken = backend()
     connection.close()

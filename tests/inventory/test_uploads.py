@@ -100,7 +100,7 @@ def test_uploads_at_once_are_counted_one_after_the_other(monkeypatch, locked, ta
 
         def all_have_counted(*of: Any) -> None:
             refuse(*of)
-            together.wait(timeout=30)
+            together.wait(timeout=60)
 
         monkeypatch.setattr(uploads, "_refuse_if_full", all_have_counted)
     results = all_at_once(3, lambda _: kept())

@@ -28,7 +28,7 @@ def stock(row: int, total: int, reserved: int, at: int | None = None) -> Message
     return Message("product:1", now() if at is None else at, str(row), f"{total} {reserved}")
 
 
-async def heard(client: Client, seconds: float = 1) -> list[str]:
+async def heard(client: Client, seconds: float = 30) -> list[str]:
     """The messages next sent, each without its spread; a state by its name."""
     async with asyncio.timeout(seconds):
         text = (await client.next()).decode()
@@ -84,13 +84,14 @@ async def test_what_changes_all_the_time_is_told_a_few_times_a_second_and_its_la
         while "product:1 7 100 100 99" not in messages:
             messages.extend(await heard(client))
 
+    began = time.monotonic()
     counting = asyncio.create_task(count())
     for n in range(100):
         hub.changed([stock(7, 100, n, at=n + 1)])
         await asyncio.sleep(0.01)
     await counting
     # As many as in the seconds that it took, not as many as there were changes.
-    assert 2 <= len(messages) < 50
+    assert 2 <= len(messages) <= 2 + (time.monotonic() - began) / hubs.GATHER_SECONDS
 
 
 @run
@@ -101,10 +102,14 @@ async def test_the_longer_sending_takes_the_longer_it_is_gathered():
     hub.changed([stock(7, 10, 1)])
     await heard(client)
     await asyncio.sleep(0)
-    assert hub._gather_seconds == hubs.GATHER_SECONDS
-    hub._sent_at -= 3
+    # How long this machine takes does not count.
+    clock = asyncio.get_running_loop().time
+    hub._sent_at = clock() + 60
     hub._have_sent()
-    assert 6 <= hub._gather_seconds < 7
+    assert hub._gather_seconds == hubs.GATHER_SECONDS
+    hub._sent_at = clock() - 600
+    hub._have_sent()
+    assert 1200 <= hub._gather_seconds < 1300
 
 
 @run
@@ -143,8 +148,9 @@ async def test_a_new_stream_gets_what_its_page_missed():
     messages = [stock(7, 10, 3), stock(8, 10, 3), Message("product:2", now())]
     hub.changed(messages)
     await sends(early, *messages[:2])
-    assert await heard(hub.join(listening("product:1"))) == [*(m.line for m in messages[:2]), "up"]
-    assert await heard(hub.join(listening("product:3"))) == ["up"]
+    missed = [*(message.line for message in messages[:2]), "up"]
+    assert await heard(hub.join(listening("product:1", ago=20))) == missed
+    assert await heard(hub.join(listening("product:3", ago=20))) == ["up"]
     # A page that was read since, by more than clocks differ.
     assert await heard(hub.join(listening("product:1", ago=-hubs.CLOCK_SECONDS - 1))) == ["up"]
     (everything, _) = await heard(hub.join(listening("product:3", ago=3600)))
@@ -206,7 +212,7 @@ async def test_a_stream_that_takes_nothing_for_long_is_dropped():
     assert not reader.done()
     client._put_at -= hubs.STUCK_SECONDS
     hub.beat(hub.clients)
-    await asyncio.wait([reader], timeout=1)
+    await asyncio.wait([reader], timeout=30)
     assert reader.cancelled()
 
 
@@ -220,7 +226,7 @@ async def test_streams_with_equal_topics_are_one_group_and_share_each_message():
     hub.changed([stock(7, 10, 3), Message("product:2", now())])
     await asyncio.sleep(0)
     await asyncio.sleep(0)
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(30):
         texts = [await client.next() for client in pages]
     assert len({id(text) for text in texts}) == 1
     assert texts[0].count(b"data: ") == 2

@@ -27,7 +27,7 @@ class Receiver:
     def wait(self, number: int) -> list[tuple[bytes, str]]:
         """The bodies and signatures, once there are so many."""
         with self.came:
-            assert self.came.wait_for(lambda: len(self.posts) >= number, timeout=30), self.posts
+            assert self.came.wait_for(lambda: len(self.posts) >= number, timeout=60), self.posts
             return list(self.posts)
 
 

@@ -24,7 +24,7 @@ class Answer:
 
 
 def call(bank, path: str, form: dict[str, str] | None = None, **headers: str) -> Answer:
-    connection = http.client.HTTPConnection("127.0.0.1", bank.port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", bank.port, timeout=60)
     own = {"Host": f"127.0.0.1:{bank.port}", "Origin": bank.url} | headers
     body = None if form is None else urlencode(form)
     connection.request("GET" if form is None else "POST", path, body, own)

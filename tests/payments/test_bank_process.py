@@ -30,7 +30,7 @@ def test_it_does_not_start(bank, tmp_path, environment, said) -> None:
     environment = {name: text.format(taken=bank.port) for name, text in environment.items()}
     done = subprocess.run(
         [sys.executable, "-m", "checkout.bank"], cwd=PROJECT, capture_output=True, text=True,
-        env={"STATE_DIR": str(tmp_path)} | environment, check=False, timeout=20,
+        env={"STATE_DIR": str(tmp_path)} | environment, check=False, timeout=60,
     )  # fmt: skip
     assert (done.returncode, "Traceback" in done.stderr) == (1, False)
     assert said in done.stderr
@@ -101,7 +101,7 @@ def test_bad_calls_are_refused_and_none_makes_it_fail(bank, path, body, status) 
     )
     bank.control("forget-keys")
     try:
-        with urllib.request.urlopen(request, timeout=10) as response:  # noqa: S310
+        with urllib.request.urlopen(request, timeout=60) as response:  # noqa: S310
             answered = response.status
     except HTTPError as error:
         answered = error.code

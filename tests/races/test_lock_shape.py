@@ -64,11 +64,7 @@ def test_transactions_are_read_committed() -> None:
 
 def test_waits_are_bounded() -> None:
     with connection.cursor() as cursor:
-        for name, value in (
-            ("lock_timeout", "2s"),
-            ("statement_timeout", "15s"),
-            ("idle_in_transaction_session_timeout", "10s"),
-        ):
+        for name, value in (("lock_timeout", "2s"), ("statement_timeout", "15s")):
             cursor.execute(f"SHOW {name}")
             assert cursor.fetchone() == (value,)
 

@@ -28,10 +28,10 @@ class Desk:
     def run(self, items: list[str], key: Hashable) -> Sequence[str | Exception | Later]:
         self.batches.append((items, key))
         if key:
-            self.key_free.wait(10)
+            self.key_free.wait(60)
             return [item.upper() for item in items]
         self.entered.set()
-        self.go_on.wait(10)
+        self.go_on.wait(60)
         if "!" in items[0]:
             raise SystemExit(items[0])
         return [self.answer(item) for item in items]
@@ -53,10 +53,10 @@ def callers(desk: Desk, first: str, *others: str) -> Iterator[list]:
     """Submits `first`, then the others in order while its batch is held up."""
     with ThreadPoolExecutor(20) as pool:
         futures = [pool.submit(desk.combiner.submit, first)]
-        assert desk.entered.wait(10)
+        assert desk.entered.wait(60)
         for number, item in enumerate(others, start=1):
             futures.append(pool.submit(desk.combiner.submit, item))
-            wait_for(partial(desk.has_waiting, number), seconds=10, every=0.001)
+            wait_for(partial(desk.has_waiting, number), seconds=60, every=0.001)
         yield futures
         desk.go_on.set()
         desk.key_free.set()
@@ -73,7 +73,7 @@ def test_callers_that_arrive_during_a_batch_share_the_next_in_order() -> None:
     desk = Desk()
     with callers(desk, "a", "b", "c", "d") as futures:
         desk.go_on.set()
-        assert [future.result(10) for future in futures] == ["A", "B", "C", "D"]
+        assert [future.result(60) for future in futures] == ["A", "B", "C", "D"]
     assert [items for items, _ in desk.batches] == [["a"], ["b", "c", "d"]]
 
 
@@ -81,7 +81,7 @@ def test_a_batch_has_at_most_limit_items() -> None:
     desk = Desk()
     with callers(desk, "a", *"bcdefg") as futures:
         desk.go_on.set()
-        assert [future.result(10) for future in futures] == list("ABCDEFG")
+        assert [future.result(60) for future in futures] == list("ABCDEFG")
     assert [len(items) for items, _ in desk.batches] == [1, 4, 2]
 
 
@@ -89,9 +89,9 @@ def test_an_item_that_fails_fails_alone() -> None:
     desk = Desk()
     with callers(desk, "a", "b?", "c") as futures:
         desk.go_on.set()
-        assert futures[2].result(10) == "C"
+        assert futures[2].result(60) == "C"
         with pytest.raises(ValueError, match="b"):
-            futures[1].result(10)
+            futures[1].result(60)
 
 
 def test_a_leader_that_dies_leaves_nobody_waiting() -> None:
@@ -99,8 +99,8 @@ def test_a_leader_that_dies_leaves_nobody_waiting() -> None:
     with callers(desk, "a!", "b", "c") as futures:
         desk.go_on.set()
         with pytest.raises(SystemExit):
-            futures[0].result(10)
-        assert [future.result(10) for future in futures[1:]] == ["B", "C"]
+            futures[0].result(60)
+        assert [future.result(60) for future in futures[1:]] == ["B", "C"]
 
 
 def test_a_caller_that_waits_for_a_key_delays_no_other() -> None:
@@ -108,16 +108,16 @@ def test_a_caller_that_waits_for_a_key_delays_no_other() -> None:
     desk.busy_keys = {"x"}
     with callers(desk, "x1", "a", "x2", "b") as futures:
         desk.go_on.set()
-        assert [futures[n].result(10) for n in (1, 3)] == ["A", "B"]
+        assert [futures[n].result(60) for n in (1, 3)] == ["A", "B"]
         assert not futures[0].done()
         assert not futures[2].done()
         # Later callers with this key join its lane without trying in the main one.
         with ThreadPoolExecutor(1) as pool:
             late = pool.submit(desk.combiner.submit, "x3")
-            wait_for(lambda: bool(desk.combiner._lanes["x"].waiting), seconds=10, every=0.001)
+            wait_for(lambda: bool(desk.combiner._lanes["x"].waiting), seconds=60, every=0.001)
             desk.key_free.set()
-            assert late.result(10) == "X3"
-        assert [futures[n].result(10) for n in (0, 2)] == ["X1", "X2"]
+            assert late.result(60) == "X3"
+        assert [futures[n].result(60) for n in (0, 2)] == ["X1", "X2"]
     assert ["x3"] not in [items for items, key in desk.batches if not key]
     assert desk.combiner._lanes == {}, "a lane ends with its last call"
 
@@ -137,7 +137,7 @@ def test_a_forked_process_does_not_wait_for_a_lock_of_its_parent() -> None:
     with desk.combiner._mutex:
         child = os.fork()
         if not child:
-            signal.alarm(10)
+            signal.alarm(60)
             os._exit(desk.combiner.submit("a") != "A")
     _, status = os.waitpid(child, 0)
     assert status == 0

@@ -94,7 +94,8 @@ def test_confirm_release_and_renew_replay_too() -> None:
         assert (again.body, again.replayed) == (first.body, True)
 
 
-def test_a_transient_refusal_is_not_stored() -> None:
+def test_a_transient_refusal_is_not_stored(settings) -> None:
+    settings.LOCK_TIMEOUT_MS = 300
     row = stocked(5)
     with connection.cursor() as cursor:
         cursor.execute("BEGIN")

@@ -134,18 +134,19 @@ def delay(row: Inventory) -> None:
     [(lambda row: reprice(row, 10_000_000, "Tidal"), 10_000_000), (delay, NotOpen)],
     ids=["price", "opening"],
 )
-def test_what_changes_while_the_row_is_waited_for_counts(change, outcome) -> None:
+def test_what_changes_while_the_row_is_waited_for_counts(settings, change, outcome) -> None:
+    settings.LOCK_TIMEOUT_MS = 12_000
     row = stocked(5)
     locked = Event()
 
     def one(caller: int) -> object:
         if caller:
-            locked.wait(10)
+            locked.wait(60)
             return hold(row).unit_paise
         with transaction.atomic():
             Inventory.objects.select_for_update(no_key=True).get(pk=row.pk)
             locked.set()
-            wait_for(somebody_waits, seconds=10)
+            wait_for(somebody_waits, seconds=60)
             change(row)
         return None
 

@@ -9,7 +9,6 @@ import sys
 import pytest
 from botocore.exceptions import ClientError
 from django.core.files.storage import default_storage
-from django.db import connection
 from django.test import Client
 
 from allo.live.rooms.serving import _policy
@@ -39,11 +38,9 @@ def settings_of(**environment: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.fixture(autouse=True)
-def _patient(db) -> None:
-    """Sizes are made at the lowest priority, while a test's transaction is open: with other tests
-    beside it that takes longer than the shop allows."""
-    with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
+def _no_lower_priority(monkeypatch) -> None:
+    """Sizes would wait for all other tests."""
+    monkeypatch.setattr(tasks, "_after_all_others", lambda: None)
 
 
 @pytest.fixture

@@ -25,6 +25,7 @@ from catalog.admin import ProductAdmin
 from catalog.models import Category, Product, ProductPicture
 from inventory.models import Warehouse
 from tests.running import wait_for
+from tests.server import somebody_waits
 from tests.staff.forms import sent
 from tests.staff.test_products import photograph
 from tests.stock import all_at_once, stocked
@@ -361,8 +362,6 @@ def test_a_new_password_writes_the_password_alone() -> None:
 
 # --- at the same moment ---------------------------------------------------------------------------
 
-WAITING = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
-
 
 def race(monkeypatch: pytest.MonkeyPatch, meet: Callable[[Event], None]) -> list[int]:
     """Two people save one name: the second form is sent while the first is about to write, and the
@@ -388,7 +387,7 @@ def race(monkeypatch: pytest.MonkeyPatch, meet: Callable[[Event], None]) -> list
 
     def one(caller: int) -> int:
         if caller:
-            assert first_is_there.wait(10)
+            assert first_is_there.wait(60)
         return int(clients[caller].post(address(product), forms[caller]).status_code)
 
     statuses = all_at_once(2, one)
@@ -397,8 +396,7 @@ def race(monkeypatch: pytest.MonkeyPatch, meet: Callable[[Event], None]) -> list
 
 
 def waits_for_a_lock(_: Event) -> None:
-    with connection.cursor() as cursor:
-        wait_for(lambda: cursor.execute(WAITING).fetchone()[0] > 0, seconds=10)
+    wait_for(somebody_waits, seconds=60)
 
 
 @pytest.mark.race
@@ -417,6 +415,6 @@ def test_without_the_lock_both_would_win(monkeypatch) -> None:
     )
 
     def second_is_about_to_write(second_is_there: Event) -> None:
-        assert second_is_there.wait(10)
+        assert second_is_there.wait(60)
 
     assert race(monkeypatch, second_is_about_to_write) == [302, 302]

@@ -38,7 +38,7 @@ LIST = "/admin/catalog/product/"
 @pytest.fixture(autouse=True)
 def _files(settings, tmp_path, monkeypatch) -> None:
     settings.MEDIA_ROOT = tmp_path
-    # The sizes are made inside the test's transaction, which may not be idle for long.
+    # At the lowest priority sizes would wait for all other tests.
     monkeypatch.setattr(tasks, "_after_all_others", lambda: None)
 
 

@@ -11,6 +11,7 @@ import pytest
 from celery import signals
 from django.db import connection
 
+from allo import reporting
 from allo.celery import app
 from allo.reporting import MOST_PER_MINUTE, Reporter, client
 from allo.site import pages
@@ -41,7 +42,7 @@ def relay(settings) -> Iterator[Relay]:
 
 
 def reported(relay: Relay) -> list[dict[str, Any]]:
-    client(relay.dsn).flush(10)
+    client(relay.dsn).flush(30)
     return relay.events()
 
 
@@ -116,10 +117,13 @@ def test_a_failed_task_is_reported(relay) -> None:
     assert EMAIL not in relay.sent[0]
 
 
-def test_a_process_of_a_prefork_pool_reports_for_itself_and_before_it_ends(relay) -> None:
+def test_a_process_of_a_prefork_pool_reports_for_itself_and_before_it_ends(
+    relay, monkeypatch
+) -> None:
     """It ends as those of Celery do, without `atexit`."""
+    monkeypatch.setattr(reporting, "END_SECONDS", 30.0)
     logging.getLogger("allo.site").error("of the parent")
-    client(relay.dsn).flush(10)
+    client(relay.dsn).flush(30)
     child = os.fork()
     if child == 0:
         has_the_parents = client.cache_info().currsize

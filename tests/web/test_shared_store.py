@@ -23,6 +23,7 @@ class Clock:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
     monkeypatch.setattr(stores, "time", clock)
+    monkeypatch.setattr(stores, "WAIT_SECONDS", 60.0)
     return clock
 
 
@@ -62,18 +63,18 @@ def test_while_one_renders_others_get_the_old_value_until_it_is_a_second_old(clo
 
     def slow() -> str:
         rendering.set()
-        assert go_on.wait(10)
+        assert go_on.wait(60)
         return "new"
 
     with ThreadPoolExecutor() as pool:
         clock.now += 0.6
         leader = pool.submit(shared.get, "page", slow)
-        assert rendering.wait(10)
+        assert rendering.wait(60)
         assert shared.get("page", pytest.fail) == "old"
         clock.now += 0.5
         waiter = pool.submit(shared.get, "page", pytest.fail)
         go_on.set()
-        assert (leader.result(10), waiter.result(10)) == ("new", "new")
+        assert (leader.result(60), waiter.result(60)) == ("new", "new")
 
 
 def test_fresh_takes_no_rendering_that_began_before_it_arrived(clock: Clock):
@@ -82,17 +83,17 @@ def test_fresh_takes_no_rendering_that_began_before_it_arrived(clock: Clock):
 
     def slow() -> str:
         rendering.set()
-        assert go_on.wait(10)
+        assert go_on.wait(60)
         return "began before"
 
     with ThreadPoolExecutor() as pool:
         first = pool.submit(shared.get, "page", slow)
-        assert rendering.wait(10)
+        assert rendering.wait(60)
         clock.now += 0.01
         fresh = pool.submit(shared.get, "page", lambda: "began after", fresh=True)
         go_on.set()
-        assert first.result(10) == "began before"
-        assert fresh.result(10) == "began after"
+        assert first.result(60) == "began before"
+        assert fresh.result(60) == "began after"
     assert shared.get("page", pytest.fail) == "began after"
 
 
@@ -102,19 +103,19 @@ def test_waiters_share_the_failure_and_nothing_is_kept(clock: Clock):
 
     def breaks() -> str:
         rendering.set()
-        assert go_on.wait(10)
+        assert go_on.wait(60)
         raise LookupError("broken")
 
     with ThreadPoolExecutor() as pool:
         leader = pool.submit(shared.get, "page", breaks)
-        assert rendering.wait(10)
+        assert rendering.wait(60)
         waiter = pool.submit(shared.get, "page", pytest.fail)
         while shared._places._value == 2:
             pass
         go_on.set()
         for caller in (leader, waiter):
             with pytest.raises(LookupError):
-                caller.result(10)
+                caller.result(60)
     assert shared.get("page", lambda: "whole") == "whole"
 
 
@@ -124,19 +125,19 @@ def test_more_waiters_than_places_are_refused(clock: Clock):
 
     def slow() -> str:
         rendering.set()
-        assert go_on.wait(10)
+        assert go_on.wait(60)
         return "made"
 
     with ThreadPoolExecutor() as pool:
         leader = pool.submit(shared.get, "page", slow)
-        assert rendering.wait(10)
+        assert rendering.wait(60)
         waiter = pool.submit(shared.get, "page", pytest.fail)
         while shared._places._value:
             pass
         with pytest.raises(Crowded):
             shared.get("page", pytest.fail)
         go_on.set()
-        assert (leader.result(10), waiter.result(10)) == ("made", "made")
+        assert (leader.result(60), waiter.result(60)) == ("made", "made")
 
 
 def test_the_least_recently_used_is_dropped_when_there_is_no_room(clock: Clock):
