@@ -14,6 +14,7 @@ from django.db import connection, transaction
 from django.test import TransactionTestCase, override_settings
 from xdist.scheduler import LoadScopeScheduling
 
+import allo.redis_client
 from allo import request_id
 from allo.celery import app as celery_app
 from allo.redis_client import redis_client
@@ -51,6 +52,9 @@ def pytest_sessionstart() -> None:
     # Each request is rendered for itself, but in the tests of what is shared.
     django_settings.SHARED_PAGES = False
     os.environ["SHARED_PAGES"] = "off"
+    # On a slow machine Redis needs longer to answer than a page would wait, and then nothing is
+    # limited.
+    allo.redis_client.TIMEOUT_SECONDS = 5.0
     # Tests are about one thing: a shopper in them may hold most of what there is.
     django_settings.RESERVATION_MAX_SHARE = 0
     os.environ["RESERVATION_MAX_SHARE"] = "0"
@@ -172,6 +176,24 @@ def state() -> Iterator[Path]:
     """A state folder that is to be."""
     with state_folder() as folder:
         yield folder
+
+
+@pytest.fixture
+def unhurried(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Nobody gives up waiting for others. For races in which each gets a turn: on a slow machine
+    that takes longer than a shopper would wait."""
+    monkeypatch.setattr("reservations.engine.locks.BRIEFLY_MS", 60_000)
+    monkeypatch.setattr("reservations.engine.transactions.IN_FLIGHT_SECONDS", 60)
+    settings.LOCK_TIMEOUT_MS = 60_000
+    settings.ANSWER_TIMEOUT_MS = 0
+    given = connection.settings_dict["OPTIONS"]["options"]
+    limits = ("lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout")
+    options = " ".join([given, *(f"-c {limit}=0" for limit in limits)])
+    # Of the connections of all threads.
+    monkeypatch.setitem(connection.settings_dict["OPTIONS"], "options", options)
+    connection.close()
+    yield
+    connection.close()
 
 
 @pytest.fixture
