@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from checkout.payments.stripe import Stripe
-from tests.running import PROJECT, free_port, wait_for
+from tests.running import PATIENCE, PROJECT, free_port, wait_for
 
 KEY, HOOK_SECRET = "sk_of_the_tests", "whsec_of_the_tests"
 
@@ -39,7 +39,7 @@ class BankProcess:
                 [sys.executable, "-m", "checkout.bank"], cwd=PROJECT, env=environment, stdout=log,
                 stderr=log,
             )  # fmt: skip
-        wait_for(self.answers, seconds=90)
+        wait_for(self.answers)
 
     def answers(self) -> bool:
         assert self.process.poll() is None, (self.folder / "bank.log").read_text()
@@ -89,7 +89,7 @@ class BankProcess:
         request = urllib.request.Request(  # noqa: S310
             f"{self.url}/control/{path}", body, {"Authorization": f"Bearer {KEY}"}
         )
-        with urllib.request.urlopen(request, timeout=60) as response:  # noqa: S310
+        with urllib.request.urlopen(request, timeout=PATIENCE) as response:  # noqa: S310
             return json.loads(response.read())
 
 

@@ -182,6 +182,24 @@ def state() -> Iterator[Path]:
 
 
 @pytest.fixture
+def unhurried(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Nobody gives up waiting for others. For races in which each gets a turn: on a slow machine
+    that takes longer than a shopper would wait."""
+    monkeypatch.setattr("reservations.engine.locks.BRIEFLY_MS", 60_000)
+    monkeypatch.setattr("reservations.engine.transactions.IN_FLIGHT_SECONDS", 60)
+    settings.LOCK_TIMEOUT_MS = 60_000
+    settings.ANSWER_TIMEOUT_MS = 0
+    given = connection.settings_dict["OPTIONS"]["options"]
+    limits = ("lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout")
+    options = " ".join([given, *(f"-c {limit}=0" for limit in limits)])
+    # Of the connections of all threads.
+    monkeypatch.setitem(connection.settings_dict["OPTIONS"], "options", options)
+    connection.close()
+    yield
+    connection.close()
+
+
+@pytest.fixture
 def without_redis(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Neither limits nor live updates nor tasks; each finds that out by itself, or knows it."""
     settings.REDIS_URL = "redis://127.0.0.1:1/0"

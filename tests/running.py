@@ -18,6 +18,9 @@ from typing import Any
 import psycopg
 
 PROJECT = Path(__file__).resolve().parents[1]
+# In seconds. It ends a test that would hang: on a machine that is slow and does much else, what is
+# awaited may come late.
+PATIENCE = 120.0
 # What the runner of the tests exports, or a developer has set, is not for the runner under test.
 NOT_INHERITED = {
     "DATABASE_URL", "MIGRATION_DATABASE_URL", "APP_DATABASE_URL", "REDIS_URL", "SECRET_KEY",
@@ -34,6 +37,7 @@ class Shop:
     state: Path
     port: int
     output: Path
+    took: float = 0.0  # its start, in seconds
 
     @property
     def url(self) -> str:
@@ -45,12 +49,15 @@ class Shop:
 
     def answers(self) -> bool:
         """Tell whether the web server is there and reaches the database."""
-        with suppress(OSError), urllib.request.urlopen(f"{self.url}/readyz", timeout=5):  # noqa: S310
+        with suppress(OSError), urllib.request.urlopen(f"{self.url}/readyz", timeout=30):  # noqa: S310
             return True
         return False
 
     def await_up(self) -> "Shop":
-        wait_for(lambda: "Allo is up" in self.said or self.process.poll() is not None, seconds=90)
+        said = "Ctrl-C stops everything."  # its last words
+        self.took = wait_for(
+            lambda: said in self.said or self.process.poll() is not None, seconds=300
+        )
         assert self.process.poll() is None, self.said
         return self
 
@@ -58,7 +65,7 @@ class Shop:
         """Ask for the end; return how many seconds it took."""
         started = time.monotonic()
         self.process.send_signal(number)
-        self.process.wait(30)
+        self.process.wait(PATIENCE)
         return time.monotonic() - started
 
     def child(self, word: str) -> int:
@@ -174,7 +181,9 @@ def free_port() -> int:
         return int(server.getsockname()[1])
 
 
-def wait_for(condition: Callable[[], bool], *, seconds: float, every: float = 0.05) -> float:
+def wait_for(
+    condition: Callable[[], bool], *, seconds: float = PATIENCE, every: float = 0.05
+) -> float:
     """Return how long it took; the operating system sends no event for what we wait for here."""
     started = time.monotonic()
     while not condition():

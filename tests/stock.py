@@ -15,6 +15,7 @@ from catalog.models import Category, Product
 from inventory import locks
 from inventory.models import Inventory, StockMovement, Warehouse
 from reservations.models import Reservation
+from tests.running import PATIENCE
 
 Result = TypeVar("Result")
 
@@ -75,7 +76,7 @@ def all_at_once(callers: int, call: Callable[[int], Result]) -> list[Result | Ex
         try:
             # Connecting takes longer than the race itself, so it comes before the start.
             connection.ensure_connection()
-            together.wait(timeout=60)
+            together.wait(PATIENCE)
             return call(number)
         except Exception as error:
             return error

@@ -24,7 +24,7 @@ def valkey_at(port: int, folder: Path) -> Iterator[Server]:
     options = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
     with subprocess.Popen([program(), *options], stdout=subprocess.DEVNULL) as server:
         try:
-            wait_for(lambda: answers(port), seconds=60)
+            wait_for(lambda: answers(port))
             yield server
         finally:
             server.kill()

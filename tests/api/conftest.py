@@ -16,6 +16,8 @@ NewCaller = Callable[..., Caller]
 SETTINGS = {
     "RESERVE_RATE": "off", "PAY_RATE": "off", "API_RATE": "off", "LOGIN_RATE": "off",
     "TRUSTED_PROXIES": "1", "WEB_CONCURRENCY": "2", "WEB_THREADS": "16",
+    # What is held is held to the end of these tests.
+    "RESERVATION_TTL_SECONDS": "7200",
 }  # fmt: skip
 
 

@@ -247,4 +247,4 @@ def until_it_answers(caller: Caller) -> None:
         caller.connection.close()
         return False
 
-    wait_for(answers, seconds=60)
+    wait_for(answers)

@@ -32,7 +32,7 @@ def send(shop: Shop, path: str, content_type: str, body: bytes, *headers: str) -
         f"POST {path} HTTP/1.1", "Host: localhost", "Connection: close",
         f"Content-Type: {content_type}", *cookie, *headers,
     ]  # fmt: skip
-    with socket.create_connection(("127.0.0.1", shop.port), timeout=30) as client:
+    with socket.create_connection(("127.0.0.1", shop.port), timeout=60) as client:
         client.sendall("\r\n".join([*lines, "", ""]).encode() + body)
         client.shutdown(socket.SHUT_WR)
         answer = b"".join(iter(lambda: client.recv(65536), b"")).decode()

@@ -15,7 +15,7 @@ import pytest
 
 from tests.api.doomed_point import FATAL
 from tests.api.http import Caller, Stock, until_it_answers
-from tests.running import PROJECT, Shop, clean_environment, free_port
+from tests.running import PATIENCE, PROJECT, Shop, clean_environment, free_port
 
 pytestmark = pytest.mark.race
 
@@ -48,7 +48,7 @@ def caller(shop: Shop, doom: Path) -> Iterator[Caller]:
             yield caller
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(PATIENCE)
 
 
 @pytest.mark.parametrize(("point", "held"), [("before-commit", 0), ("after-commit", FATAL)])

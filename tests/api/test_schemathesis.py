@@ -28,7 +28,7 @@ def test_schemathesis_finds_nothing_with_all_its_checks(shop: Shop, tmp_path: Pa
             "--generation-deterministic", "--continue-on-failure", "--no-color",
             "--header", f"Authorization: Bearer {token}",
         ],
-        cwd=tmp_path, capture_output=True, text=True, timeout=240, check=False,
+        cwd=tmp_path, capture_output=True, text=True, timeout=600, check=False,
         env={
             **os.environ, "PYTHONPATH": str(PROJECT),
             "SCHEMATHESIS_HOOKS": "tests.api.schemathesis_hooks",

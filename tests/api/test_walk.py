@@ -5,7 +5,7 @@ import re
 import shutil
 import subprocess
 
-from tests.running import PROJECT, Shop
+from tests.running import PATIENCE, PROJECT, Shop
 
 
 def test_the_readmes_example_calls_respond_as_written(shop: Shop) -> None:
@@ -15,7 +15,7 @@ def test_the_readmes_example_calls_respond_as_written(shop: Shop) -> None:
     assert found
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", found[1]],
-        env={**os.environ, "SHOP": shop.url}, capture_output=True, text=True, timeout=60,
+        env={**os.environ, "SHOP": shop.url}, capture_output=True, text=True, timeout=PATIENCE,
         check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

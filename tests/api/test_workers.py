@@ -3,13 +3,13 @@
 import selectors
 import socket
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
 from tests.api.http import Crowd, Stock, reserving, somebody_sits_on
-from tests.running import Shop, parent_of, processes_of, wait_for
+from tests.running import PATIENCE, Shop, parent_of, processes_of, wait_for
 
 pytestmark = pytest.mark.race
 
@@ -29,7 +29,7 @@ def test_no_worker_accepts_connections_beyond_its_free_threads(shop: Shop) -> No
     master = shop.child("allo.gunicorn ")
     workers = [pid for pid in processes_of(shop.state) if parent_of(pid) == master]
     with Crowd(shop, 32):
-        wait_for(lambda: sum(connections(pid, shop.port) for pid in workers) == 32, seconds=5)
+        wait_for(lambda: sum(connections(pid, shop.port) for pid in workers) == 32)
         assert [connections(pid, shop.port) for pid in workers] == [16, 16]
 
 
@@ -38,21 +38,27 @@ def test_who_has_something_at_stake_passes_those_who_arrived_before(
 ) -> None:
     stuck, arrivals = stock.of(5), 200
     with Crowd(shop, arrivals) as crowd, Crowd(shop, 1) as staff:
-        with somebody_sits_on(shop, stock.row_id(stuck)):
-            crowd.send([reserving(stuck)] * arrivals)
-            staff.send([b"GET /livez HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"])
         (last,) = staff.sockets
-        before = next(n for n, it in enumerate(answered([*crowd.sockets, last])) if it is last)
+        with answers([*crowd.sockets, last]) as answered:
+            with somebody_sits_on(shop, stock.row_id(stuck)):
+                crowd.send([reserving(stuck)] * arrivals)
+                staff.send([b"GET /livez HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"])
+            before = next(n for n, it in enumerate(answered) if it is last)
     # At most those who had a thread already, and those who got one meanwhile.
     assert before < arrivals / 2
 
 
-def answered(sockets: list[socket.socket]) -> Iterator[socket.socket]:
-    """In the order of their answers."""
+@contextmanager
+def answers(sockets: list[socket.socket]) -> Iterator[Iterator[socket.socket]]:
+    """In the order in which they come from now on: of those that are there, none would be first."""
     with selectors.DefaultSelector() as waiting:
         for each in sockets:
             waiting.register(each, selectors.EVENT_READ, each)
-        while events := waiting.select(30):
-            for key, _ in events:
-                waiting.unregister(key.data)
-                yield key.data
+        yield _as_they_come(waiting)
+
+
+def _as_they_come(waiting: selectors.BaseSelector) -> Iterator[socket.socket]:
+    while events := waiting.select(PATIENCE):
+        for key, _ in events:
+            waiting.unregister(key.fileobj)
+            yield key.data

@@ -3,8 +3,10 @@ from collections.abc import Iterator
 import pytest
 
 from checkout.payments import providers
+from checkout.payments.stripe import Stripe
 from tests.bank import HOOK_SECRET, KEY, BankProcess, running_bank
 from tests.money.buying import Purchase, buy
+from tests.running import PATIENCE
 from tests.smtp import Mailbox, mail_server, send_to
 
 
@@ -15,8 +17,9 @@ def bank_process() -> Iterator[BankProcess]:
 
 
 @pytest.fixture
-def bank(bank_process: BankProcess, settings) -> Iterator[BankProcess]:
-    """The shop of this test takes payments by the bank."""
+def bank(bank_process: BankProcess, settings, monkeypatch) -> Iterator[BankProcess]:
+    """The shop of this test takes payments by the bank, however slowly it answers."""
+    monkeypatch.setitem(Stripe.__init__.__kwdefaults__, "seconds", PATIENCE)
     settings.PAYMENT_PROVIDER = "bank"
     settings.BANK_URL, settings.BANK_SECRET = bank_process.url, KEY
     settings.BANK_WEBHOOK_SECRET = HOOK_SECRET

@@ -426,6 +426,7 @@ AT_ONCE = 16
 
 
 @pytest.mark.race
+@pytest.mark.usefixtures("unhurried")
 @pytest.mark.parametrize("keys", ["one", "many", "none"])
 def test_sixteen_confirms_at_once_are_one_sale_and_one_capture(bank, keys) -> None:
     it, one = program(bank), key()
@@ -484,6 +485,7 @@ def test_a_payment_that_is_paid_while_another_replaces_it_is_taken_or_goes_back(
 
 
 @pytest.mark.race
+@pytest.mark.usefixtures("unhurried")
 def test_many_keys_at_once_after_a_decline_are_one_sale(bank) -> None:
     it = program(bank)
     assert it.confirm(DECLINED) == REFUSED

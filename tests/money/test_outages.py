@@ -170,7 +170,7 @@ def test_a_slow_bank_leaves_the_shop_free(bank, client, monkeypatch) -> None:
         for _ in waiting:
             assert gate.entered.acquire(timeout=60)
         asked = f"{buyer.order}?returned=1"
-        assert led_to(buyer.tabs(4), seconds=30) == [asked] * 4
+        assert led_to(buyer.tabs(4), seconds=60) == [asked] * 4
         assert client.get(asked).status_code == 200
         assert client.get("/p/tidal/reserve/").status_code == 200
         assert [tab.done() for tab in waiting] == [False] * looking.PLACES

@@ -20,7 +20,11 @@ from reservations.exceptions import NotPending
 from tests.money.buying import Purchase, buy
 from tests.stock import all_at_once, pass_time, stocked
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.race]
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.race,
+    pytest.mark.usefixtures("unhurried"),
+]
 
 
 def money() -> Money:

@@ -18,7 +18,7 @@ from tests.shopping import BUYER
 from tests.smtp import Mailbox, mail_server
 from tests.stock import all_at_once
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("unhurried")]
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from tests.money.buying import SOLD
 from tests.staff.people import signed_in
 from tests.stock import all_at_once
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("unhurried")]
 
 LIST = "/admin/checkout/order/"
 

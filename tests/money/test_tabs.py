@@ -14,7 +14,7 @@ from tests.money.buying import Purchase, buy, press_pay
 from tests.shopping import BUYER, Page, holding, key
 from tests.stock import all_at_once, pass_time, reprice, stocked
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("unhurried")]
 
 
 def pay_bag(client: Client, *holds: Reservation, **form: object) -> Page:

@@ -15,10 +15,10 @@ from checkout.orders.fulfilling import Part
 from checkout.payments.base import Returned, ReturnState
 from tests.hooks.hearing import hears, last, told
 from tests.money.buying import buy
-from tests.running import wait_for
+from tests.running import PATIENCE, wait_for
 from tests.server import somebody_waits
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("unhurried")]
 
 # Of people, and of who may do what.
 SECRETS = (
@@ -94,9 +94,9 @@ def _what_comes_after_a_refund_waits_for_its_commit(order: Order, actor: User) -
         with transaction.atomic():
             assert recording.refund_is(refund, seen)
             packing = pool.submit(packed, order, actor)
-            wait_for(lambda: packing.done() or somebody_waits(), seconds=20)
+            wait_for(lambda: packing.done() or somebody_waits())
             assert not packing.done()
-        packing.result(20)
+        packing.result(PATIENCE)
     assert told()[-2:] == ["order.refunded", "order.packed"]
     assert last("order.refunded")["state"] == "paid"
     assert last("order.packed")["refunded_paise"] == 85_000

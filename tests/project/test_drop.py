@@ -48,7 +48,7 @@ class Shopper:
         """The status, and the page or where it leads."""
         url = address if "://" in address else self.home + address
         try:
-            answer = self._opener.open(url, urlencode(form).encode() if form else None, timeout=5)
+            answer = self._opener.open(url, urlencode(form).encode() if form else None, timeout=20)
         except HTTPError as error:
             answer = error
         with answer:
@@ -110,7 +110,7 @@ def kill(shop: Shop, *names: str) -> None:
     for process in before.values():
         os.kill(process, signal.SIGKILL)
     for name, process in before.items():
-        wait_for(lambda: shop.child(name) not in {0, process}, seconds=10)  # noqa: B023
+        wait_for(lambda: shop.child(name) not in {0, process})  # noqa: B023
 
 
 def test_processes_killed_in_a_drop_cost_nobody_a_place_and_serve_nobody_twice(shop: Shop) -> None:
@@ -128,9 +128,9 @@ def test_processes_killed_in_a_drop_cost_nobody_a_place_and_serve_nobody_twice(s
                 shopper.go_on()
         return sum(bool(shopper.checkout) for shopper in shoppers) >= number
 
-    wait_for(lambda: all_of(2), seconds=40)
+    wait_for(lambda: all_of(2))
     kill(shop, "valkey", "allo.gunicorn ", "allo.gunicorn_live ")
-    wait_for(lambda: all_of(SHOPPERS), seconds=60)
+    wait_for(lambda: all_of(SHOPPERS))
 
     held = "SELECT count(*), count(DISTINCT holder), sum(quantity) FROM reservations_reservation"
     assert shop.sql(held) == [(SHOPPERS,) * 3]

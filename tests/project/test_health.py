@@ -31,7 +31,7 @@ def test_readyz_reports_every_service(client) -> None:
     response = client.get("/readyz")
     report = response.json()
     assert response.status_code == 200
-    assert 5 <= report.pop("last_sweep_seconds_ago") < 10
+    assert 5 <= report.pop("last_sweep_seconds_ago") < 60
     assert report == {
         "ready": True,
         "database": "ok",

@@ -21,6 +21,7 @@ from redis.exceptions import AuthenticationError
 from allo.recovery import archive
 from tests.relay import Relay, relaying
 from tests.running import (
+    PATIENCE,
     PROJECT,
     Shop,
     as_ordinary_user,
@@ -37,6 +38,14 @@ BUSY = (
 )
 
 pytestmark = pytest.mark.runner
+
+# In seconds: the first start of a shop, on a machine of some years ago with other tests beside it.
+USUAL_START = 20.0
+
+
+def limit(shop: Shop, seconds: float) -> float:
+    """Longer on a machine on which the shop's start took longer than usual."""
+    return seconds * max(1.0, shop.took / USUAL_START)
 
 
 @pytest.fixture(scope="module")
@@ -143,7 +152,7 @@ def test_shop_that_runs_is_backed_up_with_the_books_of_its_bank(shop: Shop) -> N
 def test_the_bank_is_small_and_knows_nothing_of_the_shop(shop: Shop) -> None:
     bank, found = shop.child("checkout.bank"), shop.variables()
     assert found["PAYMENT_PROVIDER"] == "bank"
-    with urllib.request.urlopen(f"{found['BANK_URL']}/health", timeout=5) as response:  # noqa: S310
+    with urllib.request.urlopen(f"{found['BANK_URL']}/health", timeout=30) as response:  # noqa: S310
         assert response.read() == b"ok"
     assert not {"DATABASE_URL", "REDIS_URL", "SECRET_KEY"} & environment_of(bank).keys()
     books = shop.state / "bank.sqlite3"
@@ -177,7 +186,7 @@ def test_errors_of_web_and_worker_are_reported_without_what_they_are_about(
     shop.sql("ALTER TABLE reservations_reservation RENAME TO elsewhere")
     try:
         failed = [_fail(shop) for _ in range(8)]
-        wait_for(lambda: _reported(relay) >= {*failed, ""}, seconds=20)
+        wait_for(lambda: _reported(relay) >= {*failed, ""})
     finally:
         shop.sql("ALTER TABLE elsewhere RENAME TO reservations_reservation")
     of_requests = [each for each in relay.events() if each["tags"]["request_id"] in failed]
@@ -185,12 +194,12 @@ def test_errors_of_web_and_worker_are_reported_without_what_they_are_about(
     assert causes == {"UndefinedTable"}
     assert not [sent for sent in relay.sent if "asha" in sent]
     # Whose id is in the log beside the whole error.
-    wait_for(lambda: failed[0] in (shop.state / "log" / "web.log").read_text(), seconds=5)
+    wait_for(lambda: failed[0] in (shop.state / "log" / "web.log").read_text())
 
 
 def _fail(shop: Shop) -> str:
     """The id of a request that fails, which tells of a person."""
-    with closing(http.client.HTTPConnection("127.0.0.1", shop.port, timeout=10)) as web:
+    with closing(http.client.HTTPConnection("127.0.0.1", shop.port, timeout=PATIENCE)) as web:
         headers = {"Content-Type": "application/json", "User-Agent": "asha"}
         body = json.dumps({"product": "tidal", "quantity": 1})
         web.request("POST", "/api/reservations?mail=asha@example.org", body, headers)
@@ -210,14 +219,14 @@ def test_log_is_rotated_while_it_is_written_and_keeps_a_short_line_of_each_fault
 ) -> None:
     log = shop.state / "log" / "web.log"
     older = log.with_suffix(".log.1")
-    with closing(http.client.HTTPConnection("127.0.0.1", shop.port, timeout=10)) as web:
+    with closing(http.client.HTTPConnection("127.0.0.1", shop.port, timeout=PATIENCE)) as web:
         for _ in range(800):
             web.request("GET", "/", headers={"Host": f"{'x' * 3000}.example"})
             response = web.getresponse()
             assert response.read()
             assert response.status == 400
-    wait_for(older.exists, seconds=20)
-    wait_for(lambda: log.stat().st_size < 50_000, seconds=20)
+    wait_for(older.exists)
+    wait_for(lambda: log.stat().st_size < 50_000)
     assert older.stat().st_size <= 50_000
     lines = [*older.read_text().splitlines()[1:], *log.read_text().splitlines()]
     faults = [line for line in lines if "bad request: DisallowedHost" in line]
@@ -238,11 +247,13 @@ def test_second_shop_runs_beside_it_as_an_ordinary_user(shop: Shop, neighbour: S
 
 
 def test_second_interrupt_hastens_the_stop(neighbour: Shop) -> None:
-    # A web server that ignores the signal would otherwise take all of its patience, 4 s.
-    os.kill(neighbour.child("allo.gunicorn "), signal.SIGSTOP)
+    # A web server that ignores the signal would otherwise take all of its patience, 4 s, and each
+    # of the others 2 or 3 s.
+    for word in ("allo.gunicorn ", "allo.gunicorn_live ", "worker", "beat", "checkout.bank"):
+        os.kill(neighbour.child(word), signal.SIGSTOP)
     neighbour.process.send_signal(signal.SIGINT)
-    wait_for(lambda: "Stopping" in neighbour.said, seconds=2)
-    assert neighbour.stop(signal.SIGINT) < 2
+    wait_for(lambda: "Stopping" in neighbour.said)
+    assert neighbour.stop(signal.SIGINT) < limit(neighbour, 3)
     assert processes_of(neighbour.state) == {}
 
 
@@ -250,11 +261,12 @@ def test_postgres_killed_at_work_is_back_within_five_seconds(shop: Shop) -> None
     with ThreadPoolExecutor() as pool:
         # A backend that computes does not notice by itself that its postmaster is gone.
         busy = pool.submit(shop.sql, "SELECT count(*) FROM generate_series(1, 1e10)")
-        wait_for(lambda: shop.sql(BUSY) == [(1,)], seconds=5)
+        wait_for(lambda: shop.sql(BUSY) == [(1,)])
         before = shop.child("bin/postgres")
         os.kill(before, signal.SIGKILL)
-        wait_for(lambda: shop.child("bin/postgres") not in {0, before}, seconds=5)
-        wait_for(shop.answers, seconds=5)
+        took = wait_for(lambda: shop.child("bin/postgres") not in {0, before})
+        took += wait_for(shop.answers)
+        assert took < limit(shop, 5)
         assert isinstance(busy.exception(), psycopg.OperationalError)
 
 
@@ -265,8 +277,8 @@ def test_postgres_killed_at_work_is_back_within_five_seconds(shop: Shop) -> None
 def test_killed_process_is_started_again(shop: Shop, name: str) -> None:
     before = shop.child(name)
     os.kill(before, signal.SIGKILL)
-    wait_for(lambda: shop.child(name) not in {0, before}, seconds=5)
-    wait_for(shop.answers, seconds=10)
+    wait_for(lambda: shop.child(name) not in {0, before})
+    wait_for(shop.answers)
 
 
 def test_server_that_hangs_is_started_again_and_nobody_else_is_blamed(shop: Shop) -> None:
@@ -282,12 +294,12 @@ def test_server_that_hangs_is_started_again_and_nobody_else_is_blamed(shop: Shop
         shop.pause(word)
     for name, word in words.items():
         old = before[name]
-        wait_for(lambda: shop.child(word) not in {0, old}, seconds=120)  # noqa: B023
+        wait_for(lambda: shop.child(word) not in {0, old})  # noqa: B023
         assert f"{name} hangs and is ended" in shop.said
-    wait_for(shop.answers, seconds=20)
-    assert web_worker not in shop.processes("allo.gunicorn ")
+    wait_for(shop.answers)
+    wait_for(lambda: web_worker not in shop.processes("allo.gunicorn "))
     shop.sql("TRUNCATE reservations_sweep")
-    wait_for(lambda: bool(shop.sql("SELECT 1 FROM reservations_sweep LIMIT 1")), seconds=90)
+    wait_for(lambda: bool(shop.sql("SELECT 1 FROM reservations_sweep LIMIT 1")))
     for name in ("web", "worker", "beat"):
         assert f"{name} hangs" not in shop.said
 
@@ -296,9 +308,9 @@ def test_clock_that_hangs_is_started_again(shop: Shop) -> None:
     before = shop.child("worker")
     os.kill(before, signal.SIGSTOP)
     shop.sql("TRUNCATE reservations_sweep")
-    wait_for(lambda: shop.child("worker") not in {0, before}, seconds=60)
+    wait_for(lambda: shop.child("worker") not in {0, before})
     assert "worker hangs and is ended" in shop.said
-    wait_for(lambda: bool(shop.sql("SELECT 1 FROM reservations_sweep LIMIT 1")), seconds=90)
+    wait_for(lambda: bool(shop.sql("SELECT 1 FROM reservations_sweep LIMIT 1")))
     # By the header that beat gives to what it queues.
     begun = shop.sql("SELECT task FROM reservations_clockrun")
     assert ("reservations.clock.tasks.expire_due",) in begun
@@ -308,7 +320,7 @@ def test_killed_runner_leaves_no_process_and_the_next_recovers(shop: Shop) -> No
     shop.sql("CREATE TABLE kept AS SELECT 42 AS answer")
     shop.process.kill()
     shop.process.wait()
-    wait_for(lambda: not processes_of(shop.state), seconds=3)
+    wait_for(lambda: not processes_of(shop.state))
 
     shop.process = start_shop(shop.state, port=shop.port).await_up().process
     assert shop.sql("SELECT answer FROM kept") == [(42,)]
@@ -316,7 +328,7 @@ def test_killed_runner_leaves_no_process_and_the_next_recovers(shop: Shop) -> No
 
 
 def test_interrupt_stops_everything(shop: Shop) -> None:
-    assert shop.stop(signal.SIGINT) < 10
+    assert shop.stop(signal.SIGINT) < limit(shop, 10)
     assert shop.process.returncode == 0
     assert processes_of(shop.state) == {}
 
@@ -325,7 +337,7 @@ def test_interrupt_stops_everything(shop: Shop) -> None:
 def test_termination_during_the_start_stops_everything(shop: Shop, moment: str) -> None:
     shop.stop()
     starting = start_shop(shop.state)
-    wait_for(lambda: moment in starting.said, seconds=30)
-    assert starting.stop(signal.SIGTERM) < 10
+    wait_for(lambda: moment in starting.said)
+    assert starting.stop(signal.SIGTERM) < limit(shop, 10)
     assert starting.process.returncode == 0
     assert processes_of(shop.state) == {}

@@ -17,6 +17,7 @@ import pytest
 from allo.embedded.errors import RunnerError
 from allo.embedded.placement import find_place, remove_servers
 from tests.running import (
+    PATIENCE,
     PROJECT,
     clean_environment,
     processes_of,
@@ -124,13 +125,13 @@ def test_command_gets_the_signal_and_its_exit_code_is_returned(tmp_path: Path, h
     runner = [sys.executable, "-m", "allo.embedded", "exec", "--"]
     command = [*runner, sys.executable, "-c", WAITS, str(note)]
     process = subprocess.Popen(command, cwd=PROJECT, env=clean_environment())
-    wait_for(lambda: note.exists() and note.read_text() != "", seconds=30)
+    wait_for(lambda: note.exists() and note.read_text() != "")
     state = Path(note.read_text())
     for server, words in processes_of(state).items():
         if hangs and "postgres" in words:
             os.kill(server, signal.SIGSTOP)
     process.send_signal(signal.SIGTERM)
-    assert process.wait(30) == 9
+    assert process.wait(PATIENCE) == 9
     assert not state.exists()
     assert processes_of(state) == {}
 

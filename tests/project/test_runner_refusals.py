@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from allo.embedded.state import locked
-from tests.running import PROJECT, clean_environment, free_port
+from tests.running import PATIENCE, PROJECT, clean_environment, free_port
 
 pytestmark = pytest.mark.runner
 
@@ -23,7 +23,7 @@ def refusal(state: Path, *python_options: str, **environment: str) -> str:
         env=clean_environment(**variables),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
     assert done.returncode == 1, done.stdout + done.stderr

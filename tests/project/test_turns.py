@@ -11,13 +11,25 @@ from django.db import connection
 from django.utils import timezone
 
 from allo import celery
-from allo.web.worker import ask
+from allo.web.worker import IMPATIENT, ask, broker
 from reservations.clock import turns
 from reservations.clock.tasks import expire_due
 from reservations.models import ClockRun, Sweep
+from tests.running import PATIENCE
 from tests.stock import all_at_once
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+# In seconds, of the sweep.
+PERIOD = 1000
+
+
+@pytest.fixture
+def _long_period(settings) -> None:
+    """Much longer than any step of a test takes."""
+    usual = settings.CELERY_BEAT_SCHEDULE
+    sweep = usual["expire-due"] | {"schedule": PERIOD}
+    settings.CELERY_BEAT_SCHEDULE = usual | {"expire-due": sweep}
 
 
 def sweeps(**queued: Any) -> int:
@@ -35,15 +47,16 @@ def began(seconds: float) -> None:
     ClockRun.objects.update(began_at=timezone.now() - timedelta(seconds=seconds))
 
 
+@pytest.mark.usefixtures("_long_period")
 def test_what_two_beats_queue_is_done_once_in_a_period() -> None:
     assert [by_beat(), by_beat()] == [1, 1]
-    began(7)
+    began(0.7 * PERIOD)
     assert by_beat() == 1
     # The last one began late, this one in time.
-    began(8)
+    began(0.8 * PERIOD)
     assert [by_beat(), by_beat()] == [2, 2]
     # The database's clock was set back.
-    began(-3600)
+    began(-4 * PERIOD)
     assert [by_beat(), by_beat()] == [3, 3]
 
 
@@ -53,6 +66,7 @@ def test_what_an_event_queues_is_always_done() -> None:
     assert Sweep.objects.count() == 4
 
 
+@pytest.mark.usefixtures("_long_period")
 def test_of_eight_workers_at_once_one_has_the_turn() -> None:
     def take(_: int) -> bool:
         try:
@@ -62,17 +76,20 @@ def test_of_eight_workers_at_once_one_has_the_turn() -> None:
 
     for _ in range(3):
         assert Counter(all_at_once(8, take)) == {False: 7, True: 1}
-        began(10)
+        began(PERIOD)
 
 
 def length() -> int:
     """Of the queue of this test process."""
-    with celery.app.connection_for_read() as broker:
-        channel: Any = broker.default_channel
+    with celery.app.connection_for_read() as connected:
+        channel: Any = connected.default_channel
         return int(channel.queue_declare(celery.app.conf.task_default_queue).message_count)
 
 
 def test_while_no_worker_takes_anything_the_queue_grows_to_a_bound(monkeypatch, caplog) -> None:
+    for name in ("socket_timeout", "socket_connect_timeout"):
+        monkeypatch.setitem(IMPATIENT, name, PATIENCE)
+    monkeypatch.setattr(broker, "_producer", None)
     before = length()
     monkeypatch.setattr(celery, "LONGEST_QUEUE", before + 2)
     app: Any = celery.app

@@ -27,7 +27,11 @@ from tests.running import wait_for
 from tests.server import somebody_waits
 from tests.stock import all_at_once, pass_time, stocked, without_the_lock
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.race]
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.race,
+    pytest.mark.usefixtures("unhurried"),
+]
 
 ROUNDS = 25
 ACCOUNT = "user:7"
@@ -109,14 +113,13 @@ def test_what_happens_to_a_hold_at_sign_in_leaves_the_books_balanced(meanwhile) 
 # --- step by step, and what each lock is for ----------------------------------------------------
 
 
-def while_it_waits(act: Callable[[], object], monkeypatch: pytest.MonkeyPatch) -> object:
+def while_it_waits(act: Callable[[], object]) -> object:
     """What comes of an adoption that begins when `act` has happened, and before its commit."""
-    monkeypatch.setattr(engine_locks, "BRIEFLY_MS", 20_000)
     with ThreadPoolExecutor(1) as pool:
         with transaction.atomic():
             act()
             late = pool.submit(all_at_once, 1, lambda _: adopt())
-            wait_for(lambda: somebody_waits() or late.done(), seconds=10, every=0.01)
+            wait_for(lambda: somebody_waits() or late.done(), every=0.01)
         (outcome,) = late.result()
     return outcome
 
@@ -129,9 +132,9 @@ def without_locks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine_locks, "_advisory", lambda _: None)
 
 
-def test_a_hold_that_is_sold_meanwhile_stays_as_it_ended(monkeypatch) -> None:
+def test_a_hold_that_is_sold_meanwhile_stays_as_it_ended() -> None:
     held = hold(stocked(5), 1, "visitor:a")
-    assert while_it_waits(lambda: services.confirm(reservation_id=held.pk), monkeypatch) == []
+    assert while_it_waits(lambda: services.confirm(reservation_id=held.pk)) == []
     held.refresh_from_db()
     assert (held.status, held.holder) == ("confirmed", "visitor:a")
 
@@ -140,14 +143,14 @@ def test_without_locks_what_was_sold_would_be_adopted_and_the_database_refuses(m
     """The control of the test above."""
     held = hold(stocked(5), 1, "visitor:a")
     without_locks(monkeypatch)
-    outcome = while_it_waits(lambda: services.confirm(reservation_id=held.pk), monkeypatch)
+    outcome = while_it_waits(lambda: services.confirm(reservation_id=held.pk))
     assert isinstance(outcome, IntegrityError)
     assert "final_is_final" in str(outcome)
 
 
-def test_a_hold_that_the_visitor_makes_meanwhile_is_adopted_too(monkeypatch) -> None:
+def test_a_hold_that_the_visitor_makes_meanwhile_is_adopted_too() -> None:
     row = stocked(5)
-    adopted = while_it_waits(lambda: hold(row, 1, "visitor:a"), monkeypatch)
+    adopted = while_it_waits(lambda: hold(row, 1, "visitor:a"))
     assert adopted == [Reservation.objects.get(holder=ACCOUNT)]
 
 
@@ -155,14 +158,14 @@ def test_without_the_lock_of_its_name_it_would_be_left(monkeypatch) -> None:
     """The control of the test above."""
     row = stocked(5)
     monkeypatch.setattr(engine_locks, "_advisory", lambda _: None)
-    assert while_it_waits(lambda: hold(row, 1, "visitor:a"), monkeypatch) == []
+    assert while_it_waits(lambda: hold(row, 1, "visitor:a")) == []
     assert Reservation.objects.get().holder == "visitor:a"
 
 
-def test_a_hold_of_the_row_that_the_account_makes_meanwhile_leaves_both(monkeypatch) -> None:
+def test_a_hold_of_the_row_that_the_account_makes_meanwhile_leaves_both() -> None:
     row = stocked(5)
     held = hold(row, 1, "visitor:a")
-    assert while_it_waits(lambda: hold(row, 2, ACCOUNT), monkeypatch) == []
+    assert while_it_waits(lambda: hold(row, 2, ACCOUNT)) == []
     held.refresh_from_db()
     assert held.holder == "visitor:a"
 
@@ -174,12 +177,12 @@ def test_without_locks_the_account_would_hold_the_row_twice_and_the_database_ref
     row = stocked(5)
     hold(row, 1, "visitor:a")
     without_locks(monkeypatch)
-    outcome = while_it_waits(lambda: hold(row, 2, ACCOUNT), monkeypatch)
+    outcome = while_it_waits(lambda: hold(row, 2, ACCOUNT))
     assert isinstance(outcome, IntegrityError)
     assert "one_live_hold_per_holder_and_row" in str(outcome)
 
 
-def test_many_accounts_sign_in_with_the_same_visitor_and_one_gets_all(monkeypatch) -> None:
+def test_many_accounts_sign_in_with_the_same_visitor_and_one_gets_all() -> None:
     held = [hold(stocked(9, warehouse=f"w-{n}"), 1, "visitor:a") for n in range(4)]
     outcomes = all_at_once(8, lambda n: adopt(account=f"user:{n}"))
     assert not [each for each in outcomes if isinstance(each, ReservationError)], outcomes

@@ -73,9 +73,9 @@ def meet(monkeypatch: pytest.MonkeyPatch, *, in_order: bool) -> list[object]:
     with first_pool, second_pool, transaction.atomic():
         list(locking([holds[2].inventory_id]))
         first = first_pool.submit(on_its_own, lambda: brief(sell(holds)))
-        wait_for(lambda: how_many_wait() == 1, seconds=10, every=0.01)
+        wait_for(lambda: how_many_wait() == 1, every=0.01)
         second = second_pool.submit(on_its_own, lambda: brief(sell(holds[::-1])))
-        wait_for(lambda: how_many_wait() == 2, seconds=10, every=0.01)
+        wait_for(lambda: how_many_wait() == 2, every=0.01)
     return [first.result(), second.result()]
 
 
@@ -142,7 +142,7 @@ def while_an_order_is_frozen(holds: list[Reservation]) -> tuple[Sequence[object]
     with ThreadPoolExecutor(1) as pool, transaction.atomic():
         freeze_order()
         sale = pool.submit(on_its_own, lambda: perform_bag(sell(holds)))
-        wait_for(lambda: HOT_ORDER in engine._combiner._lanes and how_many_wait() == 1, seconds=10)
+        wait_for(lambda: HOT_ORDER in engine._combiner._lanes and how_many_wait() == 1)
         got = all_at_once(3, lambda n: perform(hot(holds[0], n)))
         assert not sale.done()
     return got, sale

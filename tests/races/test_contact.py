@@ -19,12 +19,16 @@ from reservations.engine.locks import Patience
 from reservations.engine.transactions import _transact
 from reservations.models import Reservation
 from tests.reservations.test_verbs import hold
-from tests.running import wait_for
+from tests.running import PATIENCE, wait_for
 from tests.server import somebody_waits
 from tests.shopping import BUYER, holding, key
 from tests.stock import all_at_once, stocked
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.race]
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.race,
+    pytest.mark.usefixtures("unhurried"),
+]
 
 GUARD = "pgtrigger_sold_contact_is_final_2cb68"
 
@@ -48,13 +52,13 @@ def race(reservation: Reservation, write: Callable[[Typed], None]) -> Sequence[o
 
     def one(caller: int) -> None:
         if caller:
-            confirmed.wait(10)
+            confirmed.wait(PATIENCE)
             write(draft)
             return
         with transaction.atomic():
             services.confirm(reservation_id=reservation.pk, also=sold)
             confirmed.set()
-            wait_for(somebody_waits, seconds=10)
+            wait_for(somebody_waits)
             waited.set()
 
     outcomes = all_at_once(2, one)

@@ -18,7 +18,11 @@ from tests.reservations.test_idempotency import once
 from tests.reservations.test_verbs import hold
 from tests.stock import all_at_once, pass_time, stocked
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.race]
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.race,
+    pytest.mark.usefixtures("unhurried"),
+]
 
 
 def test_expiry_and_confirmation_500_times_one_wins(settings) -> None:

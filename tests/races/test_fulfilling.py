@@ -13,11 +13,15 @@ from checkout.orders import cancelling, fulfilling
 from inventory.models import StockMovement
 from tests.checkout.orders import brought, opened
 from tests.reservations.test_verbs import hold
-from tests.running import wait_for
+from tests.running import PATIENCE, wait_for
 from tests.server import somebody_waits
 from tests.stock import all_at_once, stocked
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.race]
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.race,
+    pytest.mark.usefixtures("unhurried"),
+]
 
 
 @pytest.fixture
@@ -35,13 +39,13 @@ def cancel_while_a_parcel_leaves(order: Order) -> object:
 
     def one(caller: int) -> None:
         if caller:
-            written.wait(10)
+            written.wait(PATIENCE)
             cancelling.cancel(order, reason="Late", actor=actor)
             return
         with transaction.atomic():
             fulfilling.ship(order, warehouse=first, carrier="Blue Dart", actor=actor)
             written.set()
-            wait_for(somebody_waits, seconds=10)
+            wait_for(somebody_waits)
 
     shipped, cancelled = all_at_once(2, one)
     assert shipped is None

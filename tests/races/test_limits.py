@@ -16,7 +16,11 @@ from tests.running import wait_for
 from tests.server import somebody_waits
 from tests.stock import all_at_once, stocked
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.race]
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.race,
+    pytest.mark.usefixtures("unhurried"),
+]
 
 
 def one_customer(number: int) -> Holder:
@@ -37,10 +41,9 @@ SHARED = {
 shared = pytest.mark.parametrize("limit", SHARED)
 
 
-def two_at_once(limit: str, monkeypatch: pytest.MonkeyPatch, settings) -> tuple[object, int]:
+def two_at_once(limit: str, settings) -> tuple[object, int]:
     """What the second got that came before the first's commit, from another warehouse; and the
     units held then."""
-    monkeypatch.setattr(engine_locks, "BRIEFLY_MS", 20_000)
     rows = [stocked(4, warehouse=f"w-{n}") for n in range(2)]
     if limit == "max_per_customer":
         Product.objects.update(max_per_customer=2)
@@ -55,14 +58,14 @@ def two_at_once(limit: str, monkeypatch: pytest.MonkeyPatch, settings) -> tuple[
         with transaction.atomic():
             reserve(0)
             second = pool.submit(all_at_once, 1, lambda _: reserve(1))
-            wait_for(lambda: somebody_waits() or second.done(), seconds=10, every=0.01)
+            wait_for(lambda: somebody_waits() or second.done(), every=0.01)
         (outcome,) = second.result()
     return outcome, Reservation.objects.aggregate(units=Sum("quantity"))["units"]
 
 
 @shared
-def test_two_at_once_get_what_they_may_have_together(limit, monkeypatch, settings) -> None:
-    outcome, units = two_at_once(limit, monkeypatch, settings)
+def test_two_at_once_get_what_they_may_have_together(limit, settings) -> None:
+    outcome, units = two_at_once(limit, settings)
     assert isinstance(outcome, LimitReached)
     assert (outcome.limit, units) == (limit, 2)
 
@@ -73,6 +76,6 @@ def test_without_the_locks_of_their_names_they_get_twice_as_much(
 ) -> None:
     """The control of the test above."""
     monkeypatch.setattr(engine_locks, "_advisory", lambda _: None)
-    outcome, units = two_at_once(limit, monkeypatch, settings)
+    outcome, units = two_at_once(limit, settings)
     assert isinstance(outcome, Reservation)
     assert units == 4

@@ -13,7 +13,7 @@ from reservations.engine import locks as engine_locks
 from reservations.engine.commands import Holder, Reserve
 from reservations.engine.locks import Patience, Space, number
 from reservations.engine.transactions import _transact
-from reservations.exceptions import InsufficientStock, ReservationExpired
+from reservations.exceptions import Busy, InsufficientStock, ReservationExpired
 from reservations.models import Reservation
 from tests.reservations.test_verbs import hold
 from tests.running import wait_for
@@ -69,6 +69,28 @@ def test_waits_are_bounded() -> None:
             assert cursor.fetchone() == (value,)
 
 
+def test_a_locked_row_is_busy_and_its_neighbours_are_not(settings) -> None:
+    settings.LOCK_TIMEOUT_MS = 300
+    stuck, free = stocked(5, product="stuck"), stocked(500, product="free")
+    with connection.cursor() as cursor:
+        cursor.execute("BEGIN")
+        cursor.execute("SELECT 1 FROM inventory_inventory WHERE id = %s FOR UPDATE", [stuck.pk])
+        try:
+            got = all_at_once(
+                20,
+                lambda n: services.reserve(
+                    product_id=(stuck if n % 2 else free).product_id,
+                    quantity=1,
+                    holder=Holder(f"session:{n}"),
+                ),
+            )
+            still_stuck = Inventory.objects.get(pk=stuck.pk)
+        finally:
+            cursor.execute("ROLLBACK")
+    assert [type(outcome) for outcome in got] == [Reservation, Busy] * 10
+    assert still_stuck.reserved_units == 0
+
+
 @pytest.mark.parametrize(("isolation", "oversold"), [("READ COMMITTED", 0), ("REPEATABLE READ", 1)])
 def test_under_repeatable_read_a_caller_that_waited_reads_stale_stock(isolation, oversold) -> None:
     """A snapshot taken before the wait shows the unit that is gone: why the level is pinned.
@@ -102,7 +124,7 @@ def test_time_that_passes_while_a_lock_is_waited_for_counts(monkeypatch) -> None
         with transaction.atomic():
             Inventory.objects.select_for_update().get(pk=row.pk)
             late = pool.submit(all_at_once, 1, lambda _: services.confirm(reservation_id=held.pk))
-            wait_for(somebody_waits, seconds=10)
+            wait_for(somebody_waits)
             Reservation.objects.update(expires_at=Func(function="clock_timestamp"))
         (refused,) = late.result()
     assert isinstance(refused, ReservationExpired)
@@ -122,7 +144,7 @@ def outcome_of_a_late_caller(monkeypatch: pytest.MonkeyPatch) -> object:
         with transaction.atomic():
             hold(row, 1, "session:first")
             late = pool.submit(all_at_once, 1, lambda _: hold(row, 1, "session:late"))
-            wait_for(somebody_waits, seconds=10)
+            wait_for(somebody_waits)
         (outcome,) = late.result()
     return outcome
 

@@ -11,11 +11,15 @@ from checkout.models import Charge
 from checkout.models.money_triggers import LOCK_CHARGE
 from tests.checkout.orders import brought, opened, refund
 from tests.reservations.test_verbs import hold
-from tests.running import wait_for
+from tests.running import PATIENCE, wait_for
 from tests.server import somebody_waits
 from tests.stock import all_at_once, stocked
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.race]
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.race,
+    pytest.mark.usefixtures("unhurried"),
+]
 
 SUMMED = """
     SELECT pg_get_functiondef(tgfoid) FROM pg_trigger
@@ -56,12 +60,12 @@ def second_of_two(charge: Charge, amount: int) -> str:
 
     def one(caller: int) -> str:
         if caller:
-            written.wait(10)
+            written.wait(PATIENCE)
             return outcome(charge, amount)
         with transaction.atomic():
             refund(charge, amount)
             written.set()
-            wait_for(somebody_waits, seconds=10)
+            wait_for(somebody_waits)
         return "done"
 
     first, second = all_at_once(2, one)

@@ -1,8 +1,9 @@
 """Staff change stock while shoppers buy it: what holds, and what breaks when the lock is gone."""
 
 from collections import Counter
+from collections.abc import Sequence
 from itertools import count
-from threading import Event, Thread
+from threading import Barrier, Event, Thread
 
 import pytest
 from django.db import connection, connections, transaction
@@ -19,9 +20,14 @@ from reservations.engine.commands import Holder
 from reservations.exceptions import ReservationError
 from reservations.models import Reservation
 from tests import stock_room
+from tests.running import PATIENCE
 from tests.stock import all_at_once, stocked, without_the_lock
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.race]
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.race,
+    pytest.mark.usefixtures("unhurried"),
+]
 
 Reason = StockMovement.Reason
 SHOPPERS = 50
@@ -96,6 +102,18 @@ def test_a_file_and_fifty_shoppers() -> None:
     assert audit_stock() == []
 
 
+def write_together(monkeypatch: pytest.MonkeyPatch, callers: int) -> None:
+    """Each has read before any has written."""
+    together, look = Barrier(callers), services._errors
+
+    def errors(rows: dict[int, Inventory], adjustments: Sequence[Adjustment]) -> object:
+        found = look(rows, adjustments)
+        together.wait(PATIENCE)
+        return found
+
+    monkeypatch.setattr(services, "_errors", errors)
+
+
 def write_off_at_once(callers: int = 12) -> Counter[str]:
     """Each would write off the whole shelf."""
     row = stocked(1, product=f"p-{next(numbers)}")
@@ -114,18 +132,18 @@ def test_of_twelve_who_write_off_the_last_unit_one_does() -> None:
 def test_without_the_lock_the_check_is_of_no_use_and_the_database_refuses(monkeypatch) -> None:
     """The control of the tests above: they are able to fail."""
     without_the_lock(monkeypatch)
-    rounds = [write_off_at_once() for _ in range(8)]
-    assert sum(outcomes["IntegrityError"] for outcomes in rounds) > 0, "the lock was not missed"
+    write_together(monkeypatch, 12)
+    assert write_off_at_once() == {"StockMovement": 1, "IntegrityError": 11}
     assert audit_stock() == []
 
 
 def test_without_lock_and_constraint_more_is_written_off_than_there_is(monkeypatch) -> None:
     without_the_lock(monkeypatch)
+    write_together(monkeypatch, 12)
     with connection.cursor() as cursor:
         cursor.execute("ALTER TABLE inventory_inventory DROP CONSTRAINT reserved_lte_total")
     try:
-        rounds = [write_off_at_once() for _ in range(8)]
-        assert sum(outcomes["StockMovement"] for outcomes in rounds) > 8
+        assert write_off_at_once() == {"StockMovement": 12}
         assert any(finding.invariant == "I1" for finding in audit_stock())
     finally:
         with connection.cursor() as cursor:
@@ -155,7 +173,7 @@ def test_transfers_both_ways_at_once_do_not_deadlock() -> None:
     assert audit_stock() == []
 
 
-def test_a_locked_row_is_busy_and_nothing_is_lost(admin_client, settings) -> None:
+def test_a_locked_row_is_busy_and_nothing_is_lost(admin_client) -> None:
     row = stocked(5)
     page = f"/admin/inventory/inventory/receive/?id={row.pk}"
     reference = admin_client.get(page).context["form"]["reference"].value()
@@ -167,13 +185,15 @@ def test_a_locked_row_is_busy_and_nothing_is_lost(admin_client, settings) -> Non
         with transaction.atomic():
             list(locks.locking([row.pk]))
             sitting.set()
-            over.wait(10)
+            over.wait(PATIENCE)
         connections.close_all()
 
     sitter = Thread(target=sit)
     sitter.start()
     try:
-        sitting.wait(5)
+        sitting.wait(PATIENCE)
+        with connection.cursor() as cursor:
+            cursor.execute("SET lock_timeout = '300ms'")
         refused = admin_client.post(page, {**form, "seen": seen, "step": "apply"})
     finally:
         over.set()

@@ -2,8 +2,9 @@
 them; afterwards every promise that was made is looked up. Run in a private world of its own by
 `test_deaths`.
 
-Prints what it saw as JSON: acknowledged, refused or failed by kind, for each death how many
-successes came after it and the seconds until the first, promises broken, findings of the audit.
+Prints what it saw as JSON: the seconds in which the tables were made, acknowledged, refused or
+failed by kind, for each death how many successes came after it and the seconds until the first,
+promises broken, findings of the audit.
 """
 
 import json
@@ -33,13 +34,16 @@ from reservations.exceptions import ReservationError  # noqa: E402
 from reservations.models import Reservation  # noqa: E402
 from tests.migrations import migrate_unhurried  # noqa: E402
 from tests.races.doomed import render  # noqa: E402
+from tests.running import PATIENCE, wait_for  # noqa: E402
 from tests.stock import stocked  # noqa: E402
 
 CALLERS = 16
 # More than all of them can take in the time.
 UNITS = 5_000
-# In seconds: before each death, for the recovery at the most, and after the last.
-BEFORE, PATIENCE, AFTER = 1.5, 30.0, 1.5
+# In seconds: before each death, at the least, and after each recovery.
+BEFORE, AFTER = 1.5, 1.5
+# So many calls are answered before each death, however slow the machine is.
+ENOUGH = 50
 
 
 class Load:
@@ -96,8 +100,9 @@ class Load:
 
     def kill(self, victim: str) -> dict[str, float]:
         """What came after the death, to be called while all of them call."""
-        pid = pid_of(victim)
+        pid, enough = pid_of(victim), len(self.acknowledged) + ENOUGH
         self.over.wait(BEFORE)
+        wait_for(lambda: len(self.acknowledged) > enough)
         self.died = inf
         self.successes.clear()
         self.back.clear()
@@ -120,18 +125,23 @@ class Load:
 
 
 def main(*victims: str) -> None:
+    begun = time.monotonic()
     migrate_unhurried()
+    prepared_in = time.monotonic() - begun
     load = Load()
     with ThreadPoolExecutor(CALLERS) as pool:
         running = [pool.submit(load.call, n) for n in range(CALLERS)]
-        deaths = {victim: load.kill(victim) for victim in victims}
-        load.over.set()
+        try:
+            deaths = {victim: load.kill(victim) for victim in victims}
+        finally:
+            load.over.set()
         for caller in running:
-            caller.result(30)
+            caller.result(PATIENCE)
     connection.close()
     print(
         json.dumps(
             {
+                "prepared_in": prepared_in,
                 "acknowledged": len(load.acknowledged),
                 "deaths": deaths,
                 "counted": load.counted,

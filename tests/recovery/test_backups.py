@@ -31,7 +31,7 @@ from reservations import services
 from reservations.engine.commands import Holder
 from reservations.models import Reservation
 from tests.recovery.backups import PICTURE
-from tests.running import PROJECT
+from tests.running import PATIENCE, PROJECT
 from tests.stock import stocked
 
 # --- under load ---------------------------------------------------------------------------------
@@ -58,7 +58,7 @@ def selling(product: int) -> Iterator[Event]:
         finally:
             over.set()
             for seller in sellers:
-                seller.result(30)
+                seller.result(PATIENCE)
 
 
 @contextmanager
@@ -89,7 +89,7 @@ def test_backup_under_load_restores_to_books_that_balance_with_its_pictures_and_
     default_storage.save(PICTURE, ContentFile(b"a picture of a vase"))
     path = tmp_path / "backups" / "one.zip"
     with selling(row.product_id) as begun:
-        assert begun.wait(30)
+        assert begun.wait(PATIENCE)
         before = Reservation.objects.count()
         taken = take(path)
         after = Reservation.objects.count()

@@ -67,10 +67,10 @@ def test_restore_that_is_killed_is_no_shop_and_is_repeated_to_the_whole_shop(
     killed = subprocess.Popen(
         command, cwd=PROJECT, env=clean_environment(STATE_DIR=str(state)), stdout=subprocess.DEVNULL
     )
-    wait_for((state / "media" / "products").exists, seconds=60, every=0.002)
+    wait_for((state / "media" / "products").exists, every=0.002)
     killed.send_signal(signal.SIGKILL)
     killed.wait()
-    wait_for(lambda: not processes_of(state), seconds=10)
+    wait_for(lambda: not processes_of(state))
     for verb in ("up", "backup"):
         refused = runner(state, verb)
         assert refused.returncode == 1

@@ -82,7 +82,7 @@ def test_shop_of_an_older_postgres_is_moved_by_one_command_that_may_be_killed(
         while b"Roles" not in killed.stdout.readline():
             assert killed.poll() is None
         killed.kill()
-    wait_for(lambda: not processes_of(state), seconds=10)
+    wait_for(lambda: not processes_of(state))
     assert (servers / "postgres.new").exists()
 
     done = runner(state, "upgrade")
