@@ -56,6 +56,7 @@ def send_to(box: Mailbox, settings: Any) -> None:
     """The shop of this test sends its mail to that server."""
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
     settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", box.port
+    settings.EMAIL_TIMEOUT = 60
 
 
 @contextmanager

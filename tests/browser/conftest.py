@@ -51,7 +51,7 @@ QUIET = (
     "--disable-sync",
     "--no-first-run",
 )
-# A page on a slow machine. What has to be there sooner is looked for with a time of its own.
+# For a page on a slow machine.
 TIMEOUT_MS = 20_000
 expect.set_options(timeout=TIMEOUT_MS)
 # All browsers here share one address, so limits per address are off.
@@ -114,18 +114,13 @@ def shop() -> Iterator[Shop]:
 
 
 @pytest.fixture(scope="package")
-def hasty_shop() -> Iterator[Shop]:
-    """A shop where a hold lasts 3 seconds and the sweep comes every second."""
-    with prepared_shop(**NO_LIMITS, RESERVATION_TTL_SECONDS="3", EXPIRY_SWEEP_SECONDS="1") as shop:
-        yield shop
-
-
-@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     executable = ensure()
     sandbox = ("--no-sandbox",) if os.geteuid() == 0 else ()
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, args=[*QUIET, *sandbox])
+        browser = playwright.chromium.launch(
+            executable_path=executable, args=[*QUIET, *sandbox], timeout=120_000
+        )
         yield browser
         browser.close()
 

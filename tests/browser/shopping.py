@@ -21,9 +21,17 @@ UNTOUCHED = """
         WHERE other.product_id = product.id
     ), product.position, row.id LIMIT 1
 """
-# How long another page may take to show a change, in ms: with push, and by polling. A push arrives
-# within a second, and a loaded browser may take another. Polls run every 5 s.
-PUSHED, POLLED = 2_000, 6_000
+# A script for pages that are to show only what is pushed to them, however long that takes: the poll
+# of live.js, which is the one timer of seconds, is kept from them.
+NO_POLLS = """
+{
+    const { setInterval } = window;
+    window.setInterval = (act, ms, ...more) => {
+        if (ms < 1000) return setInterval(act, ms, ...more);
+        window.poll = { act, ms };
+    };
+}
+"""
 COUNTDOWN = re.compile(r"^\s*\d+:\d\d\s*$")
 
 

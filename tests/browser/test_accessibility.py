@@ -106,7 +106,7 @@ def test_each_ending_and_the_list_of_them(page: Page, shop: Shop) -> None:
     assert faults(page) == []
     move_deadline(shop, hold(page, untouched(shop)), -601)
     page.reload()
-    expect(heading(page, "The time ran out.")).to_be_visible(timeout=7_000)
+    expect(heading(page, "The time ran out.")).to_be_visible()
     assert faults(page) == []
     hold(page, untouched(shop))
     page.goto("/reservations/")

@@ -22,7 +22,7 @@ class Payment:
         url = found["BANK_URL"]
         self.provider = Stripe(
             key=found["BANK_SECRET"], hook_secret=found["BANK_WEBHOOK_SECRET"], api=url,
-            origin=url, proxies=False,
+            origin=url, proxies=False, seconds=60,
         )  # fmt: skip
         self.invitation = Invitation(
             payment_id=uuid4(),

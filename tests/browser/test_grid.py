@@ -181,7 +181,8 @@ def test_suggestions_are_walked_through_by_keys(new_context: NewContext) -> None
     page.goto("/p/tidal/")
     search = page.get_by_role("searchbox")
     suggested = page.get_by_role("group", name="Suggestions").get_by_role("link")
-    search.press_sequentially("ta")
+    with page.expect_response(re.compile(r"\?q=ta$")):
+        search.press_sequentially("ta")
     expect(suggested.first).to_have_text(re.compile("Table lamps"))
     expect(page.get_by_role("status").first).to_have_text("5 suggestions")
     for key, focused in {"ArrowDown": suggested.first, "ArrowUp": search}.items():

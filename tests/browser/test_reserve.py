@@ -39,7 +39,7 @@ def test_what_is_reserved_is_held_counted_down_and_sold(page: Page, shop: Shop) 
     clock = page.get_by_role("timer", name="Time remaining")
     expect(clock).to_have_text(COUNTDOWN)
     shown = clock.inner_text()
-    assert shown.startswith(("9:5", "10:0"))
+    assert shown.startswith(("9:", "10:00"))
     expect(clock).not_to_have_text(shown)
     expect(page.get_by_role("link", name=re.compile("1 held, 9:"))).to_be_visible()
 
@@ -154,14 +154,14 @@ def test_a_mistake_is_shown_beside_its_field_and_the_input_is_kept(
     expect(heading(page, "It is yours.")).to_be_visible()
 
 
-def test_another_tab_shows_the_end_within_a_poll(page: Page, shop: Shop) -> None:
+def test_another_tab_shows_the_end(page: Page, shop: Shop) -> None:
     shelf = untouched(shop)
     checkout = hold(page, shelf)
     other = page.context.new_page()
     other.goto(checkout)
     confirm(other)
     expect(heading(other, "It is yours.")).to_be_visible()
-    expect(heading(page, "It is yours.")).to_be_visible(timeout=7_000)
+    expect(heading(page, "It is yours.")).to_be_visible()
 
 
 def test_more_time_starts_the_clock_again_and_keeps_what_was_typed(page: Page, shop: Shop) -> None:

@@ -48,17 +48,17 @@ def test_it_says_how_the_shop_is(client) -> None:
     hold(row, 1, quantity=3)
     pass_time(700)
     hold(row, 2)
-    ago = timezone.now() - timedelta(seconds=50)
+    ago = timezone.now() - timedelta(seconds=500)
     Sweep.objects.create(started_at=ago, finished_at=ago, expired=2, max_lateness_seconds=7)
     AuditRun.objects.create(books="money", started_at=ago, finished_at=ago, findings=["a", "b"])
     found = read(client)
     assert found["allo_units", "held"] == 4
     assert found["allo_units", "available"] == 5
     assert found["allo_overdue_holds",] == 1
-    assert 100 <= found["allo_overdue_seconds",] < 130
-    assert 50 <= found["allo_sweep_age_seconds",] < 60
+    assert 100 <= found["allo_overdue_seconds",] < 200
+    assert 500 <= found["allo_sweep_age_seconds",] < 600
     assert found["allo_sweep_lateness_seconds",] == 7
-    assert 50 <= found["allo_audit_age_seconds", "money"] < 60
+    assert 500 <= found["allo_audit_age_seconds", "money"] < 600
     assert found["allo_audit_findings", "money"] == 2
     assert ("allo_audit_findings", "stock") not in found
     assert found["allo_money_unsettled", "charges"] == found["allo_waiting_entries",] == 0

@@ -82,12 +82,12 @@ def serving(root: Path, folder: Path, text: str) -> Iterator[None]:
     )
     process = subprocess.Popen([root / PROGRAM, "-p", folder, "-c", folder / "nginx.conf"])
     try:
-        wait_for(lambda: process.poll() is not None or (folder / "pid").exists(), seconds=5)
+        wait_for(lambda: process.poll() is not None or (folder / "pid").exists(), seconds=60)
         assert process.poll() is None, (folder / "error.log").read_text()
         yield
     finally:
         process.terminate()
-        process.wait(5)
+        process.wait(60)
 
 
 @pytest.fixture(scope="module")
@@ -139,7 +139,7 @@ def ask(port: int, path: str, *, method: str = "GET", body: bytes = b"", **heade
 def asking(
     port: int, path: str, method: str = "GET", body: bytes = b"", headers: Mapping[str, str] = {}
 ) -> Iterator[http.client.HTTPResponse]:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     with closing(connection):
         connection.request(method, path, body or None, {"Host": "shop.example", **named})
@@ -191,10 +191,12 @@ def test_parts_for_htmx_are_kept_apart(nginx: int) -> None:
 
 
 def test_a_kept_page_has_the_clock_of_now(nginx: int) -> None:
-    said = ask(nginx, "/").headers.get_all("Server-Timing")
-    assert said
-    assert abs(float(said[0].removeprefix("now;dur=")) - time.time() * 1000) < 10_000
-    assert len(said) == 1
+    ask(nginx, "/")
+    before = time.time()
+    [said] = ask(nginx, "/").headers.get_all("Server-Timing") or [""]
+    now = float(said.removeprefix("now;dur=")) / 1000
+    # It has whole milliseconds.
+    assert before - 0.001 <= now <= time.time()
 
 
 def test_each_answer_has_the_id_that_nginx_logs(nginx: int, folder: Path) -> None:
@@ -276,9 +278,8 @@ def test_a_stream_is_not_buffered(nginx: int, shop: Shop) -> None:
         read_until(stream, b"event: up")
         with Redis.from_url(shop.variables()["REDIS_URL"]) as redis:
             redis.publish(settings.LIVE_CHANNEL, f"product:{product[1]} 999999 1 5 5")
-        before = time.monotonic()
+        # What is buffered comes once there is much of it, which is never.
         read_until(stream, b" 999999 1 5 5")
-        assert time.monotonic() - before < 1
 
 
 def read_until(stream: http.client.HTTPResponse, words: bytes) -> None:
