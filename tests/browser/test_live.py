@@ -370,6 +370,17 @@ def test_open_pages_say_that_a_product_was_taken_out_of_the_shop_until_it_is_bac
 
 # --- without push -------------------------------------------------------------------------------
 
+# Each second, and how often they would come.
+QUICK_POLLS = """
+{
+    const { setInterval } = window;
+    window.setInterval = (act, ms, ...more) => {
+        if (ms >= 1000) window.poll = { ms };
+        return setInterval(act, Math.min(ms, 1000), ...more);
+    };
+}
+"""
+
 
 def test_with_the_stream_blocked_pages_poll(
     page: Page, elsewhere: Page, shop: Shop, complaints: Complaints, staff
@@ -377,29 +388,20 @@ def test_with_the_stream_blocked_pages_poll(
     complaints.expect("net::ERR_FAILED")
     for one in (page, elsewhere):
         one.context.route(STREAM, lambda route: route.abort())
-        one.context.add_init_script(NO_POLLS)
+        one.context.add_init_script(QUICK_POLLS)
     shelf = rare(shop)
     elsewhere.goto(f"/?q={shelf.product}")
     product = elsewhere.context.new_page()
     product.goto(shelf.address)
+    assert [one.evaluate(POLL_MS) for one in (elsewhere, product)] == [5_000, 5_000]
     checkout = hold(page, shelf)
-    for one in (elsewhere, product):
-        poll(one)
     expect(card(elsewhere, shelf)).to_contain_text("All held")
     expect(shelves(product).locator(".shelf-none").first).to_contain_text("All held")
     staff("release", checkout)
-    for one in (page, elsewhere, product):
-        poll(one)
     expect(heading(page, "Back on the shelf.")).to_be_visible()
     expect(pill(page)).to_be_hidden()
     expect(card(elsewhere, shelf)).to_contain_text("1 of ")
     expect(product.get_by_role("link", name="Reserve", exact=True)).to_be_visible()
-
-
-def poll(page: Page) -> None:
-    """Lets the time pass until a page polls."""
-    assert page.evaluate(POLL_MS) == 5_000
-    page.evaluate("poll.act()")
 
 
 def test_redis_gone_pages_poll_and_push_comes_back_by_itself(
