@@ -3,16 +3,20 @@
 import re
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import Error, connection
 from django.db.models import F
 from django.test import Client
 from django.utils import timezone
+from redis import RedisError
 
 from allo.live.rooms import passes, store
 from allo.live.rooms.passes import Place, name_in
@@ -505,6 +509,34 @@ def test_a_web_process_says_how_hard_it_works(row) -> None:
     redis_client().delete(room.key(":reports"))
     Keeper().turn()
     assert redis_client().hlen(room.key(":reports")) == 1
+
+
+def test_its_thread_goes_on_after_a_fault_and_keeps_no_connection(monkeypatch, caplog) -> None:
+    """One connection for each web process would be one less for shoppers."""
+    turns, kept = iter((RedisError, Error, None)), []
+
+    class Enough(Exception):
+        pass
+
+    def turn(_: Keeper) -> None:
+        connection.ensure_connection()
+        if fault := next(turns):
+            raise fault
+
+    def sleep(_: float) -> None:
+        kept.append(connection.connection)
+        if len(kept) == 4:
+            raise Enough
+
+    monkeypatch.setattr(Keeper, "turn", turn)
+    monkeypatch.setattr(room_keeping, "time", SimpleNamespace(sleep=sleep))
+    with ThreadPoolExecutor(1) as pool, pytest.raises(Enough):
+        pool.submit(Keeper().run).result()
+    assert kept == [None] * 4
+    assert [record.getMessage() for record in caplog.records] == [
+        "waiting rooms are not kept: RedisError",
+        "waiting rooms are not kept: Error",
+    ]
 
 
 def test_staff_see_who_waits_and_who_was_let_in(client, row) -> None:
