@@ -46,6 +46,13 @@ class Pictured(models.Model):
         abstract = True
 
     @property
+    def is_dark(self) -> bool:
+        """Whether white words on its main colour are easier to read than black ones. The limit is
+        the relative luminance at which both contrasts of WCAG are the same."""
+        red, green, blue = ((byte / 255) ** 2.2 for byte in bytes.fromhex(self.dominant_hex[1:]))
+        return 0.2126 * red + 0.7152 * green + 0.0722 * blue < 0.179
+
+    @property
     def srcset(self) -> str:
         """The `srcset` with every width of the picture; "" if there is only one."""
         files = [*self.sizes, (self.image.url, self.width)] if self.widths else []

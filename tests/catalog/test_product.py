@@ -165,3 +165,14 @@ def graph(client, slug: str) -> Any:
     found = re.search(r'<script type="application/ld\+json">(.*?)</script>', body, re.DOTALL)
     assert found
     return json.loads(found[1])["@graph"]
+
+
+@pytest.mark.parametrize(
+    ("colour", "dark"),
+    [("#000000", True), ("#141e20", True), ("#d7cfc2", False), ("#808080", False)],
+)
+def test_words_in_place_of_a_lost_picture_are_read_on_its_colour(client, colour, dark) -> None:
+    stocked(5)
+    Product.objects.update(dominant_hex=colour)
+    page = client.get("/p/tidal/").content.decode()
+    assert ('<span class="picture picture-dark">' in page) == dark
