@@ -65,15 +65,16 @@ function hear(line) {
   withStock(() => tell("allo:stock", { row, wait }));
 }
 
-// A script that is loaded when there is something to do for it. Without a network, when there is one.
+// Loads a script, and acts then. Without a network it tries again when there is one.
 function load(src, act) {
   const begin = () => import(src).then(act, () => addEventListener("online", begin, { once: true }));
   begin();
 }
 
+// Other scripts ask for one by this event: its address, and what to do then.
 document.addEventListener("allo:needs", ({ detail }) => load(...detail));
 
-// This one after the page.
+// The script that shows stock is loaded after the page, and only if there is something to show.
 const loaded = new Promise((over) =>
   document.readyState === "complete" ? over() : addEventListener("load", over),
 );

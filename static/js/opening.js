@@ -3,7 +3,7 @@
 const all = (selector) => [...document.querySelectorAll(selector)];
 const tell = (name, detail) => document.dispatchEvent(new CustomEvent(name, { detail }));
 
-// The script that shows numbers, long before it has to.
+// Loads the script that shows stock now: at the opening nothing should be fetched.
 const withStock = (act) => tell("allo:needs", [document.getElementById("stock").dataset.script, act]);
 withStock();
 

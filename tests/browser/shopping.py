@@ -8,6 +8,7 @@ from playwright.sync_api import Locator, Page, expect
 from tests.running import Shop
 from tests.shopping import BUYER
 
+# Without a product that may have a waiting room.
 UNTOUCHED = """
     SELECT product.slug, product.name, warehouse.name, row.total_units
     FROM inventory_inventory AS row
@@ -28,7 +29,7 @@ NO_POLLS = """
     const { setInterval } = window;
     window.setInterval = (act, ms, ...more) => {
         if (ms < 1000) return setInterval(act, ms, ...more);
-        window.poll = { act, ms };
+        window.poll = { ms };
     };
 }
 """

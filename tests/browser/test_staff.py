@@ -230,7 +230,7 @@ def test_a_manager_has_the_books_audited(sign_in: SignIn, shop: Shop) -> None:
     page.goto("/admin/reservations/auditrun/")
     page.get_by_role("button", name="Audit now").click()
     expect(page.get_by_role("status")).to_contain_text("have been requested")
-    wait_for(lambda: len(shop.sql("SELECT 1 FROM reservations_auditrun")) == 2, seconds=60)
+    wait_for(lambda: len(shop.sql("SELECT 1 FROM reservations_auditrun")) == 2)
     page.goto(ADMIN)
     expect(page.get_by_text("the books balance")).to_have_count(2)
 

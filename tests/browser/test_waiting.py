@@ -27,7 +27,7 @@ def links_to(shop: Shop, email: str, kind: str) -> list[str]:
 
 
 def mailed(shop: Shop, email: str, kind: str) -> str:
-    wait_for(lambda: bool(links_to(shop, email, kind)), seconds=60)
+    wait_for(lambda: bool(links_to(shop, email, kind)))
     return links_to(shop, email, kind)[0]
 
 

@@ -90,7 +90,7 @@ def test_a_drop_without_javascript(new_context: NewContext, shop: Shop, drop: Sh
         moved = page.get_by_text("The opening was moved")
         return moved.or_(page.get_by_text(TURN)).first.is_visible()
 
-    wait_for(comes_back_soon, seconds=60)
+    wait_for(comes_back_soon)
     reserve(page, drop)
     # Whoever comes now waits as well.
     late = new_context(java_script_enabled=False).new_page()

@@ -114,7 +114,8 @@ def test_what_a_receiver_answers_is_kept_and_bounded(
     delivery = Delivery.objects.get()
     assert (delivery.status, delivery.tries, len(delivery.answer) <= 500) == (status, 1, True)
     assert error in delivery.error
-    assert len(there.posts) <= 1, "no redirect is followed"
+    # Within its short limit, the one that drips may not even have read what was posted.
+    assert len(there.posts) == 1 or (answer is drips and not there.posts), "no redirect is followed"
 
 
 def test_a_redirect_leads_nowhere(there) -> None:

@@ -44,7 +44,7 @@ def process(
         stderr=subprocess.DEVNULL,
     )
     try:
-        wait_for(lambda: _health(port) == 200, seconds=60)
+        wait_for(lambda: _health(port) == 200)
         yield running, port
     finally:
         running.kill()
@@ -119,7 +119,7 @@ def test_an_error_of_what_is_heard_is_reported_and_the_next_change_is_delivered(
         until(stream, b"event: up")
         live.publish("test:1")
         assert b"test:1 page " in until(stream, b"test:")
-    wait_for(lambda: bool(relay.events()), seconds=60)
+    wait_for(lambda: bool(relay.events()))
     (event,) = relay.events()
     assert event["logger"] == "allo.live.lasting"
     assert [found["type"] for found in event["exception"]["values"]] == ["ValueError"]
@@ -209,7 +209,7 @@ def test_a_page_that_comes_back_gets_what_it_missed(port: int) -> None:
             until(stream, b"retry: ")
             return b"data: 0 * " not in until(stream, b": ")
 
-    wait_for(lambda: knows_since(heard()), seconds=30)
+    wait_for(lambda: knows_since(heard()))
     last = heard()
     live.publish("test:1")
     with asking(port, shared, **{"Last-Event-ID": last}) as stream:
@@ -246,15 +246,15 @@ def request(*lines: str) -> bytes:
 @contextmanager
 def streaming(port: int, *froms: str) -> Iterator[list[socket.socket]]:
     """Open streams, one from each address, set as a proxy would."""
-    wait_for(lambda: streams(port) == 0, seconds=30)
+    wait_for(lambda: streams(port) == 0)
     open_ones = [socket.create_connection(("127.0.0.1", port)) for _ in froms]
     for one, address in zip(open_ones, froms, strict=True):
         one.sendall(request(f"X-Forwarded-For: {address}"))
-    wait_for(lambda: streams(port) == len(froms), seconds=30)
+    wait_for(lambda: streams(port) == len(froms))
     yield open_ones
     for one in open_ones:
         one.close()
-    wait_for(lambda: streams(port) == 0, seconds=30)
+    wait_for(lambda: streams(port) == 0)
 
 
 def test_above_the_cap_a_stream_gets_503_until_another_ends(port: int) -> None:
@@ -263,7 +263,7 @@ def test_above_the_cap_a_stream_gets_503_until_another_ends(port: int) -> None:
             assert refused.status == 503
             assert int(refused.headers["Retry-After"]) > 0
         open_ones.pop().close()
-        wait_for(lambda: streams(port) == CAP - 1, seconds=30)
+        wait_for(lambda: streams(port) == CAP - 1)
         assert status(port, stream_of("test:1")) == 200
 
 
@@ -282,9 +282,9 @@ def test_one_network_cannot_take_all_streams(port: int, mine: list[str], another
                 assert refused.status == 503
                 assert int(refused.headers["Retry-After"]) > 0
         assert status(port, stream_of("test:1"), **{"X-Forwarded-For": another}) == 200
-        wait_for(lambda: streams(port) == CAP_OF_NETWORK, seconds=30)
+        wait_for(lambda: streams(port) == CAP_OF_NETWORK)
         open_ones.pop().close()
-        wait_for(lambda: streams(port) == CAP_OF_NETWORK - 1, seconds=30)
+        wait_for(lambda: streams(port) == CAP_OF_NETWORK - 1)
         assert status(port, stream_of("test:1"), **{"X-Forwarded-For": mine[0]}) == 200
 
 
@@ -337,7 +337,7 @@ def test_bytes_sent_after_a_request_are_not_buffered() -> None:
         ]
         for one in open_ones:
             one.sendall(request())
-        wait_for(lambda: streams(port) == senders, seconds=30)
+        wait_for(lambda: streams(port) == senders)
         for one in open_ones:
             one.setblocking(False)
             one.send(b"x" * each)
@@ -357,7 +357,7 @@ def _fill_and_wait(port: int) -> None:
         stuck.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         stuck.connect(("127.0.0.1", port))
         stuck.sendall(f"GET {stream_of(*topics)} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
-        wait_for(lambda: streams(port) == 1, seconds=30)
+        wait_for(lambda: streams(port) == 1)
 
         def is_dropped() -> bool:
             live.publish(*topics)

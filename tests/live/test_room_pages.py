@@ -115,22 +115,22 @@ def test_the_page_says_what_becomes_of_its_place(room: Room, port: int) -> None:
     assert "The waiting room for Blue &amp; white mug You have a place." in words
     assert "0 left in the shop" in words
     room.open(3600, free=0, page=skeleton)
-    wait_for(lambda: shows(port, place, "The opening was moved: it was"), seconds=30)
+    wait_for(lambda: shows(port, place, "The opening was moved: it was"))
     run(store.supply(room.number, free=0, held=7))
     room.open(-1, free=0, page=skeleton)
     run(store.supply(room.number, free=0, held=7))
-    wait_for(lambda: shows(port, place, "You are number 2", "7 held, none left."), seconds=30)
+    wait_for(lambda: shows(port, place, "You are number 2", "7 held, none left."))
     run(store.supply(room.number, free=1, held=6))
-    wait_for(lambda: look(port, place)[0] == 303, seconds=30)
+    wait_for(lambda: look(port, place)[0] == 303)
     run(store.used(room.ticket_of(place), units=1))
     assert "Your turn has passed." in look(port, place)[1]
     again = room.join("a" if place.visitor == "a" else "b", shown=place)
     room.close()
-    wait_for(lambda: shows(port, again, "is closed. All are sold."), seconds=30)
+    wait_for(lambda: shows(port, again, "is closed. All are sold."))
     room.open(-1, free=0, page=skeleton)
     room.seen(again)
     room.close(closed_at=moment(0), onward="http://shop/list/")
-    wait_for(lambda: shows(port, again, "You were number 2 here."), seconds=30)
+    wait_for(lambda: shows(port, again, "You were number 2 here."))
     with asking(port, path_of(again)) as kept:
         assert b'<a class="button button-accent" href="http://shop/list/">' in kept.read()
 
@@ -170,7 +170,7 @@ def test_files_and_scripts_come_from_the_shop_alone(room: Room, port: int) -> No
     ):
         run(store.open_room(room.number, opens_at=moment(60), back=back, page=b"<body>"))
         place = room.join("me")
-        wait_for(lambda: f"script-src {origin};" in policy(port, place), seconds=30)  # noqa: B023
+        wait_for(lambda: f"script-src {origin};" in policy(port, place))  # noqa: B023
 
 
 def policy(port: int, place: Place) -> str:
@@ -242,7 +242,7 @@ def test_a_room_that_nobody_knows_yet_is_waited_for(room: Room, port: int) -> No
     assert b'<meta http-equiv="refresh" content="3">' in text
     with waiting_pages(port, [place]):
         room.open(60)
-        wait_for(lambda: room.line() == ["me"], seconds=30)
+        wait_for(lambda: room.line() == ["me"])
 
 
 def test_an_open_page_keeps_its_place_and_hears_the_line_move(room: Room, port: int) -> None:
@@ -250,9 +250,9 @@ def test_an_open_page_keeps_its_place_and_hears_the_line_move(room: Room, port: 
     places = [room.join(name) for name in "abc"]
     with asking(port, path_of(places[0], "stream")) as stream:
         until(stream, b"event: up")
-        wait_for(lambda: bool(redis_client().zscore(room.key(":here"), "a")), seconds=30)
+        wait_for(lambda: bool(redis_client().zscore(room.key(":here"), "a")))
         room.absent("b", "c")
-        wait_for(lambda: room.line() == ["a"], seconds=30)
+        wait_for(lambda: room.line() == ["a"])
         room.open(-1, free=0)
         assert b"room:" in until(stream, b" room ")
         assert b" open 0 0 " in until(stream, b" open ")
@@ -271,12 +271,12 @@ def test_killed_servers_lose_nobodys_place_and_let_nobody_in_twice(
     before = room.line()
     assert before == [f"{n}" for n in range(2, 12)]
     with waiting_pages(port, places[2:]):
-        wait_for(lambda: shows(port, places[2], "1 held, none left."), seconds=30)
+        wait_for(lambda: shows(port, places[2], "1 held, none left."))
         valkey.kill()
         assert look(port, places[5]) == (503, ANY)
         valkey.start()
-        wait_for(lambda: room.line() == before, seconds=30)
+        wait_for(lambda: room.line() == before)
         assert run(store.numbers(room.number)).supply == 0  # type: ignore[union-attr]
         assert room.seen(used, unused) == ["over", "in"]
     with live() as other, waiting_pages(other, places[2:]):
-        wait_for(lambda: room.line() == before, seconds=30)
+        wait_for(lambda: room.line() == before)

@@ -34,7 +34,7 @@ def sentinel_of(primary: int, folder: Path) -> Iterator[int]:
     command = [str(program()), str(file), "--sentinel"]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as sentinel:
         try:
-            wait_for(lambda: answers(port), seconds=60)
+            wait_for(lambda: answers(port))
             yield port
         finally:
             sentinel.kill()
@@ -74,18 +74,18 @@ def test_after_a_failover_web_live_and_worker_use_the_replica(settings, tmp_path
         Redis(port=ports[0]).config_set("repl-diskless-sync-delay", "0")
         Redis(port=ports[1]).replicaof("127.0.0.1", str(ports[0]))
         # A sentinel looks for replicas at once, and then each 10 s.
-        wait_for(lambda: has_replica(ports[0]), seconds=60)
+        wait_for(lambda: has_replica(ports[0]))
         with sentinel_of(ports[0], tmp_path) as sentinel:
             # Only the second of the sentinels is there.
             url = f"sentinel://127.0.0.1:{free_port()},127.0.0.1:{sentinel}/0?service=allo"
             settings.REDIS_URL = url
             redis_client.cache_clear()
-            wait_for(lambda: knows_a_replica(sentinel), seconds=60)
-            wait_for(takes_writes, seconds=60)
+            wait_for(lambda: knows_a_replica(sentinel))
+            wait_for(takes_writes)
             first.kill()
             first.wait()
             give_up_after(200, sentinel)
-            wait_for(takes_writes, seconds=60)
+            wait_for(takes_writes)
             give_up_after(600_000, sentinel)
             assert Redis(port=ports[1]).get("written") == b"after"
             assert asyncio.run(read_by_live(url)) == b"after"

@@ -82,7 +82,7 @@ def serving(root: Path, folder: Path, text: str) -> Iterator[None]:
     )
     process = subprocess.Popen([root / PROGRAM, "-p", folder, "-c", folder / "nginx.conf"])
     try:
-        wait_for(lambda: process.poll() is not None or (folder / "pid").exists(), seconds=60)
+        wait_for(lambda: process.poll() is not None or (folder / "pid").exists())
         assert process.poll() is None, (folder / "error.log").read_text()
         yield
     finally:
@@ -163,7 +163,7 @@ def kept(port: int, folder: Path, path: str, cookie: str = "") -> set[str]:
         lines = (folder / "access.log").read_text().splitlines()
         return [line.split()[1] for line in lines if line.startswith(trace)]
 
-    wait_for(lambda: len(logged()) == 12, seconds=30)
+    wait_for(lambda: len(logged()) == 12)
     return set(logged())
 
 
@@ -209,7 +209,7 @@ def test_each_answer_has_the_id_that_nginx_logs(nginx: int, folder: Path) -> Non
         lines = (folder / "public.log").read_text().splitlines()
         return [line.split()[2] for line in lines if '"watcher"' in line]
 
-    wait_for(lambda: sorted(logged()) == sorted(own), seconds=30)
+    wait_for(lambda: sorted(logged()) == sorted(own))
 
 
 def test_metrics_are_of_all_processes_and_for_this_machine_alone(nginx: int, shop: Shop) -> None:
@@ -224,9 +224,9 @@ def test_metrics_are_of_all_processes_and_for_this_machine_alone(nginx: int, sho
     # Counted by the live process, by the worker and by the web server.
     with asking(nginx, "/live/room/7/events?place=x"):
         pass
-    wait_for(lambda: has("allo_live_streams 0.0"), seconds=30)
+    wait_for(lambda: has("allo_live_streams 0.0"))
     task = r'allo_tasks_total\{outcome="ok",task="reservations.clock.tasks.expire_due"\} [1-9].*'
-    wait_for(lambda: has(task), seconds=60)
+    wait_for(lambda: has(task))
     assert has(r'allo_responses_total\{status="2xx",view="catalog:grid"\} [1-9].*')
 
 
@@ -309,7 +309,7 @@ def test_the_log_has_no_key_of_a_link_in_mail_and_no_place_of_a_waiting_room(
     def logged() -> str:
         return (folder / "public.log").read_text()
 
-    wait_for(lambda: logged().count('"reader"') == 6, seconds=30)
+    wait_for(lambda: logged().count('"reader"') == 6)
     assert '"GET /orders/AL-7K3M-9QTX/" 404' in logged()
     assert "Qm9v" not in logged()
 

@@ -56,7 +56,7 @@ def callers(desk: Desk, first: str, *others: str) -> Iterator[list]:
         assert desk.entered.wait(60)
         for number, item in enumerate(others, start=1):
             futures.append(pool.submit(desk.combiner.submit, item))
-            wait_for(partial(desk.has_waiting, number), seconds=60, every=0.001)
+            wait_for(partial(desk.has_waiting, number), every=0.001)
         yield futures
         desk.go_on.set()
         desk.key_free.set()
@@ -114,7 +114,7 @@ def test_a_caller_that_waits_for_a_key_delays_no_other() -> None:
         # Later callers with this key join its lane without trying in the main one.
         with ThreadPoolExecutor(1) as pool:
             late = pool.submit(desk.combiner.submit, "x3")
-            wait_for(lambda: bool(desk.combiner._lanes["x"].waiting), seconds=60, every=0.001)
+            wait_for(lambda: bool(desk.combiner._lanes["x"].waiting), every=0.001)
             desk.key_free.set()
             assert late.result(60) == "X3"
         assert [futures[n].result(60) for n in (0, 2)] == ["X1", "X2"]

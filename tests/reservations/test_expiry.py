@@ -130,7 +130,7 @@ def test_a_row_that_is_let_go_while_the_sweep_waits_is_swept_too(monkeypatch) ->
         with transaction.atomic():
             Inventory.objects.select_for_update().get(pk=row.pk)
             sweep = pool.submit(all_at_once, 1, sweep_with_a_wait_of_its_own)
-            wait_for(somebody_waits, seconds=60)
+            wait_for(somebody_waits)
             assert units(row) == (5, 2)
         (run,) = sweep.result()
     assert isinstance(run, Sweep)
@@ -154,7 +154,7 @@ def test_what_is_no_longer_due_when_the_sweep_has_waited_is_left_alone(monkeypat
         with transaction.atomic():
             Inventory.objects.select_for_update().get(pk=row.pk)
             sweep = pool.submit(all_at_once, 1, lambda _: expire_due())
-            wait_for(somebody_waits, seconds=60)
+            wait_for(somebody_waits)
             Reservation.objects.update(**CHANGES[status])
         (run,) = sweep.result()
     assert isinstance(run, Sweep)
@@ -172,7 +172,7 @@ def test_a_sweep_that_fails_while_it_waits_says_so(monkeypatch) -> None:
     with ThreadPoolExecutor(1) as pool, transaction.atomic():
         Inventory.objects.select_for_update().get(pk=row.pk)
         sweep = pool.submit(all_at_once, 1, lambda _: expire_due())
-        wait_for(somebody_waits, seconds=60)
+        wait_for(somebody_waits)
         cancel_whoever_waits()
         (error,) = sweep.result()
     assert isinstance(error, Error)

@@ -146,7 +146,7 @@ def test_what_changes_while_the_row_is_waited_for_counts(settings, change, outco
         with transaction.atomic():
             Inventory.objects.select_for_update(no_key=True).get(pk=row.pk)
             locked.set()
-            wait_for(somebody_waits, seconds=60)
+            wait_for(somebody_waits)
             change(row)
         return None
 

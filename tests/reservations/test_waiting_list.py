@@ -182,7 +182,7 @@ def test_a_list_that_cannot_be_served_keeps_no_other_from_it(monkeypatch, caplog
     assert served.wait(60)
     assert "a waiting list is left to the sweep: Busy" in caplog.text
     # Nor does the thread keep a connection while nothing is to be served.
-    wait_for(lambda: used[0].connection is None, seconds=60)
+    wait_for(lambda: used[0].connection is None)
 
 
 def test_only_a_person_waits_long_while_a_row_is_locked_that_others_wait_for(monkeypatch) -> None:

@@ -396,7 +396,7 @@ def race(monkeypatch: pytest.MonkeyPatch, meet: Callable[[Event], None]) -> list
 
 
 def waits_for_a_lock(_: Event) -> None:
-    wait_for(somebody_waits, seconds=60)
+    wait_for(somebody_waits)
 
 
 @pytest.mark.race
