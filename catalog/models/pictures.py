@@ -50,7 +50,8 @@ class Pictured(models.Model):
         """Whether white words on its main colour are easier to read than black ones. The limit is
         the relative luminance at which both contrasts of WCAG are the same."""
         red, green, blue = ((byte / 255) ** 2.2 for byte in bytes.fromhex(self.dominant_hex[1:]))
-        return 0.2126 * red + 0.7152 * green + 0.0722 * blue < 0.179
+        luminance: float = 0.2126 * red + 0.7152 * green + 0.0722 * blue
+        return luminance < 0.179
 
     @property
     def srcset(self) -> str:
