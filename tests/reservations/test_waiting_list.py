@@ -561,8 +561,13 @@ def test_whoever_sees_a_place_hears_that_it_moves(monkeypatch, client) -> None:
     assert hears()
     page = client.get(links.path_to(second)).content.decode()
     assert (topic in page, "It is your&nbsp;turn." in page) == (False, True)
-    services.close(product_id=row.product_id, reason="x", by=User.objects.create_user("mira"))
+    mira = User.objects.create_user("mira")
+    services.close(product_id=row.product_id, reason="x", by=mira)
     assert hears()
+    services.reopen(product_id=row.product_id, by=mira)
+    heard.clear()
+    services.close(product_id=row.product_id, reason="nobody waits any more", by=mira)
+    assert heard == []
 
 
 def test_who_was_on_the_list_before_is_served_before_those_in_the_waiting_room() -> None:
