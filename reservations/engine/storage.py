@@ -201,7 +201,7 @@ def _adopted(books: Books) -> Iterator[tuple[Any, ...]]:
             yield reservation.id, reservation.holder
 
 
-def _steps(books: Books, replaced: Container[UUID]) -> Iterator[tuple[str, list[Any]]]:
+def _steps(books: Books, replaced: Container[UUID]) -> Iterator[tuple[str, Sequence[Any]]]:
     stocks = [s for s in books.stocks.values() if s.is_changed]
     changed = [r for r in books.changed.values() if r.id not in replaced]
     sold = [r for r in books.changed.values() if r.status == Reservation.Status.CONFIRMED]

@@ -71,7 +71,7 @@ def test_a_delivery_waits_since_its_event() -> None:
 
 
 @contextmanager
-def meanwhile(act: Callable[[], None]) -> Iterator[None]:
+def meanwhile(act: Callable[[], object]) -> Iterator[None]:
     """`act` runs in a transaction of another connection, which is committed at the end."""
     acted, goes_on = Signal(), Signal()
 

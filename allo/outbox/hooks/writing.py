@@ -32,7 +32,7 @@ _WRITE = """
     HAVING count(*) > 0
 """
 _TELL = "INSERT INTO outbox_told (told_by, events) VALUES (%s, %s::jsonb)"
-_encode = json.JSONEncoder(default=str, check_circular=False).encode
+_encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
 def statement(rows: str) -> str:
