@@ -1,5 +1,6 @@
 """Each event is delivered, whatever the receiver does, and to nobody else."""
 
+import json
 import ssl
 from datetime import timedelta
 from pathlib import Path
@@ -289,11 +290,11 @@ def test_old_events_are_deleted_with_their_deliveries(there) -> None:
         then = timezone.now() - timedelta(days=days)
         old = Event.objects.create(kind="stock.low", subject="a", at=then, data={"n": days})
         Delivery.objects.create(event=old, webhook=webhook, subject="a")
-        Told.objects.create(created_at=then, events=[["stock.low", "a", f"{then}", {"n": days}]])
+        Told.objects.create(created_at=then, events=f"[{days}]")
     pruning.prune()
     assert [each.data["n"] for each in Event.objects.all()] == [29]
     assert Delivery.objects.count() == 1
-    assert [each.events[0][3] for each in Told.objects.all()] == [{"n": 29}]
+    assert Told.objects.get().events == "[29]"
 
 
 # --- with commits, threads and processes --------------------------------------------------------
@@ -342,7 +343,8 @@ def test_what_is_told_while_it_delivers_is_delivered_in_the_same_run(there) -> N
 
 
 def told(n: str) -> None:
-    Told.objects.create(events=[["stock.low", "stock:1", "2026-01-01T00:00:00Z", {"n": n}]])
+    events = [["stock.low", "stock:1", "2026-01-01T00:00:00Z", {"n": n}]]
+    Told.objects.create(events=json.dumps(events))
 
 
 @pytest.mark.django_db(transaction=True)

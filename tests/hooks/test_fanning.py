@@ -1,5 +1,6 @@
 """What was told is fanned out once, in order, to those that want it."""
 
+import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -22,7 +23,8 @@ pytestmark = pytest.mark.django_db
 
 def tell(n: int, kind: str = "stock.low") -> Told:
     at = "2026-01-01T00:00:00Z"
-    return Told.objects.create(events=[[kind, "stock:1", at, {"n": f"{n}.{m}"}] for m in "ab"])
+    events = [[kind, "stock:1", at, {"n": f"{n}.{m}"}] for m in "ab"]
+    return Told.objects.create(events=json.dumps(events))
 
 
 def heard() -> list[str]:

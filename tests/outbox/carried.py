@@ -30,7 +30,7 @@ def events() -> None:
     """What was told stays, in the order in which it was, for a version that knows only events."""
     hears("reservation.created", "stock.low")
     held = hold(stocked(3, product="pot"))
-    Told.objects.create(events=[["stock.low", "stock:1", "2026-01-01T00:00:00Z", {"n": 1}]])
+    Told.objects.create(events='[["stock.low", "stock:1", "2026-01-01T00:00:00Z", {"n": 1}]]')
     with before("outbox", "0003_told"), connection.cursor() as cursor:
         cursor.execute("SELECT kind, subject, data ->> 'product' FROM outbox_event ORDER BY id")
         assert cursor.fetchall() == [

@@ -83,11 +83,11 @@ def _oldest() -> list[Told]:
         if events > EVENTS:
             break
         taken.append(told)
-        events += len(told.events)
+        events += len(told.parts)
     return taken
 
 
 def _events(told: Sequence[Told]) -> Iterator[Whole]:
     # Those of several rows together, so that a reader has one look at the database.
     for told_by, some in groupby(told, key=lambda each: each.told_by):
-        yield from catalogue.whole(told_by, [*chain.from_iterable(each.events for each in some)])
+        yield from catalogue.whole(told_by, [*chain.from_iterable(each.parts for each in some)])

@@ -23,7 +23,7 @@ WANTED = """
 # order of the commits.
 _WRITE = """
     INSERT INTO outbox_told (told_by, events)
-    SELECT '', jsonb_agg(jsonb_build_array(kind, subject, at, data) ORDER BY n)
+    SELECT '', jsonb_agg(jsonb_build_array(kind, subject, at, data) ORDER BY n)::text
     FROM ({rows}) AS told
     WHERE EXISTS (
         SELECT FROM outbox_webhook AS hook
@@ -31,7 +31,7 @@ _WRITE = """
     )
     HAVING count(*) > 0
 """
-_TELL = "INSERT INTO outbox_told (told_by, events) VALUES (%s, %s::jsonb)"
+_TELL = "INSERT INTO outbox_told (told_by, events) VALUES (%s, %s)"
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 
 

@@ -33,7 +33,7 @@ def fan_out_the_rest(apps: Any, schema_editor: Any) -> None:
     with schema_editor.connection.cursor() as cursor:
         cursor.execute("LOCK TABLE outbox_told")
         for told in apps.get_model("outbox", "Told").objects.order_by("pk").iterator():
-            events = catalogue.whole(told.told_by, told.events)
+            events = catalogue.whole(told.told_by, json.loads(told.events))
             numbered = [{"n": n, **event._asdict()} for n, event in enumerate(events)]
             cursor.execute(WRITE, [json.dumps(numbered)])
 
@@ -50,7 +50,7 @@ class Migration(migrations.Migration):
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
                 ("told_by", models.CharField(blank=True, default="", max_length=40)),
-                ("events", models.JSONField()),
+                ("events", models.TextField()),
             ],
             options={
                 "ordering": ("pk",),

@@ -1,4 +1,6 @@
-from typing import Self
+import json
+from functools import cached_property
+from typing import Any, Self
 
 from django.db import models
 from django.db.models import QuerySet, Subquery
@@ -24,7 +26,8 @@ class Told(models.Model):
     created_at = models.DateTimeField(db_default=Now())
     # Whose reader makes events of it (`hooks.catalogue`); empty if they are written whole.
     told_by = models.CharField(max_length=40, blank=True, default="")
-    events = models.JSONField()
+    # JSON as text: for `jsonb` the database would take each event apart, while rows are locked.
+    events = models.TextField()
 
     objects = ToldQuerySet.as_manager()
 
@@ -34,3 +37,8 @@ class Told(models.Model):
 
     def __str__(self) -> str:
         return f"told {self.pk}"
+
+    @cached_property
+    def parts(self) -> list[list[Any]]:
+        """Each event as it was told."""
+        return list(json.loads(self.events))
