@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from allo.outbox.hooks.catalogue import register
+from allo.outbox.hooks.catalogue import register, register_reader
+from reservations.engine import telling
 
 HELD: dict[str, Any] = {
     "id": "7f3c5d0a-6c3e-4b7e-9a51-2f8d3f0c9b11",
@@ -55,3 +56,4 @@ for name, says, example in (
     ),
 ):
     register(name, says, example)
+register_reader(telling.TOLD_BY, telling.read)

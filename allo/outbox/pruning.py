@@ -5,7 +5,7 @@ from datetime import timedelta
 from django.conf import settings
 from django.utils import timezone
 
-from allo.outbox.models import Delivery, Event, Message
+from allo.outbox.models import Delivery, Event, Message, Told
 from allo.pruning import delete_in_portions
 
 
@@ -28,3 +28,4 @@ def _prune_events() -> None:
     old = Event.objects.filter(at__lt=ago)
     delete_in_portions(Delivery.objects.filter(event__in=old))
     delete_in_portions(old)
+    delete_in_portions(Told.objects.filter(created_at__lt=ago))

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.db.models import Q, QuerySet
 
-from allo.outbox.models import Delivery, Message, Webhook
+from allo.outbox.models import Delivery, Message, Told, Webhook
 from checkout import unsettled
 from reservations.models import AuditRun, Reservation, Sweep, WaitingEntry
 
@@ -15,6 +15,7 @@ UNITS = "SELECT coalesce(sum({}), 0) FROM inventory_inventory"
 COUNT = "SELECT count(*) FROM ({}) AS found"
 AGE = "SELECT extract(epoch FROM clock_timestamp() - ({}))"
 OR_NONE = "SELECT coalesce(({}), 0)"
+GREATER = "SELECT greatest(({}), ({}))"
 LENGTH = "SELECT jsonb_array_length(({}))"
 
 # SQL of one value, and its parameters.
@@ -61,6 +62,10 @@ def _late(rows: QuerySet[Any], column: str) -> Sql:
     return OR_NONE.format(text), values
 
 
+def _later(one: Sql, other: Sql) -> Sql:
+    return GREATER.format(one[0], other[0]), one[1] + other[1]
+
+
 def _last_audit(books: str) -> QuerySet[AuditRun]:
     return AuditRun.objects.filter(books=books).order_by("-pk")
 
@@ -97,7 +102,9 @@ def questions() -> dict[Name, Sql]:
         **_of_books(AuditRun.Books.MONEY),
         ("allo_waiting_entries", ""): _few(WaitingEntry.objects.open(), MOST_PLACES),
         ("allo_mail_late_seconds", ""): _late(Message.objects.late(), "created_at"),
-        ("allo_delivery_late_seconds", ""): _late(Delivery.objects.late(), "created_at"),
+        ("allo_delivery_late_seconds", ""): _later(
+            _late(Delivery.objects.late(), "created_at"), _late(Told.objects.late(), "created_at")
+        ),
         ("allo_webhooks_paused", ""): _few(Webhook.objects.kept().filter(~Q(paused_at=None))),
         ("allo_money_unsettled", "charges"): _few(unsettled.late_charges()),
         ("allo_money_unsettled", "refunds"): _few(unsettled.late_refunds()),

@@ -15,7 +15,7 @@ from django.db.models.functions import Coalesce, Now, TruncHour
 from django.utils import timezone
 
 from allo.admin_kit.chart import Chart, Column
-from allo.outbox.models import Delivery, Message, Webhook
+from allo.outbox.models import Delivery, Message, Told, Webhook
 from checkout.staff import today
 from checkout.unsettled import unsettled
 from inventory.models import Inventory
@@ -184,9 +184,10 @@ def _webhooks() -> dict[str, Any]:
     kept = {webhook.pk: webhook for webhook in Webhook.objects.kept()}
     if not kept:
         return {}
+    late: list[Delivery | Told] = [*Delivery.objects.late(), *Told.objects.late()]
     return {
         "paused": any(webhook.paused_at for webhook in kept.values()),
-        "late": Delivery.objects.late().first(),
+        "late": min(late, key=lambda each: each.created_at, default=None),
         "given_up": Delivery.objects.given_up().filter(webhook__in=kept).exists(),
     }
 

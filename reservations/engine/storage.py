@@ -158,7 +158,6 @@ def write(books: Books, *, commit: bool) -> None:
     statements += _making_room(books, replaced.values())
     if steps := [Statement(*step) for step in _steps(books, replaced)]:
         statements.append(sql.in_one(steps))
-    statements += books.telling.statements()
     statements += _also(books.after)
     if commit:
         statements.append(COMMIT)
@@ -202,7 +201,7 @@ def _adopted(books: Books) -> Iterator[tuple[Any, ...]]:
             yield reservation.id, reservation.holder
 
 
-def _steps(books: Books, replaced: Container[UUID]) -> Iterator[tuple[str, list[Any]]]:
+def _steps(books: Books, replaced: Container[UUID]) -> Iterator[tuple[str, Sequence[Any]]]:
     stocks = [s for s in books.stocks.values() if s.is_changed]
     changed = [r for r in books.changed.values() if r.id not in replaced]
     sold = [r for r in books.changed.values() if r.status == Reservation.Status.CONFIRMED]
@@ -216,6 +215,7 @@ def _steps(books: Books, replaced: Container[UUID]) -> Iterator[tuple[str, list[
         yield sql.SOLD, [books.now, *columns((r.inventory_id, -r.quantity, r.id) for r in sold)]
     if books.replied:
         yield sql.REPLIED, [books.now, *columns(_reply_row(*row) for row in books.replied)]
+    yield from books.telling.statements()
 
 
 def _held_row(r: Reservation) -> tuple[Any, ...]:

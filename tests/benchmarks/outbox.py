@@ -2,12 +2,14 @@
 and with one that hears of each."""
 
 import os
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from statistics import median
 
 from django.db.models.functions import Now
 
+from allo.outbox.hooks.fanning import fan_out
 from allo.outbox.models import Event, Webhook
 from tests.benchmarks.contenders import allo
 from tests.benchmarks.load import Measured, measure
@@ -35,7 +37,15 @@ def report(rows: list[int]) -> Iterator[str]:
     for among in (rows[:1], rows):
         rounds = [_round(among, backwards=number % 2 == 1) for number in range(ROUNDS)]
         yield _row("one hot" if len(among) == 1 else f"{len(among)}", rounds)
-    yield f"\nEvents written: {Event.objects.count():,}."
+    yield f"\nFanned out afterwards, with nothing else to do: {_fanned_out():,.0f} events a second."
+
+
+def _fanned_out() -> float:
+    """Of one run, to one webhook."""
+    hears(*STATES["one of reservations"])
+    began = time.perf_counter()
+    fan_out()
+    return Event.objects.count() / (time.perf_counter() - began)
 
 
 def _round(among: Sequence[int], *, backwards: bool) -> dict[str, Measured]:

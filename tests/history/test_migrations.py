@@ -133,6 +133,10 @@ def test_a_shop_in_use_migrates_back_and_forth_with_all_it_has(client) -> None:
     carry(parts, *first.items())
 
 
+def test_a_version_without_told_events_has_them_all() -> None:
+    outbox.events()
+
+
 def test_places_and_offers_of_before_are_known_as_they_were() -> None:
     row = stocked(1)
     held = hold(row)

@@ -1,9 +1,7 @@
 """Each event is delivered, whatever the receiver does, and to nobody else."""
 
-import signal
+import json
 import ssl
-import subprocess
-import sys
 from datetime import timedelta
 from pathlib import Path
 from threading import Thread
@@ -15,12 +13,10 @@ from django.utils import timezone
 
 from allo.outbox import pruning, sending
 from allo.outbox.hooks import delivering, services
-from allo.outbox.models import TRIES, Delivery, Event, Webhook
-from tests.hooks.hearing import SECRET, hears, pass_time
+from allo.outbox.models import TRIES, Delivery, Event, Told, Webhook
+from tests.hooks.hearing import SECRET, hears, killed, pass_time
 from tests.hooks.receiver import Handler, Receiver, answers, drips, receiver
 from tests.reservations.test_verbs import hold
-from tests.running import PROJECT
-from tests.server import environment_here
 from tests.stock import stocked
 
 pytestmark = pytest.mark.django_db
@@ -200,7 +196,7 @@ def test_what_waits_behind_a_refused_event_is_not_looked_for_again_and_again(
     tell("a", n="after")
     delivering.deliver_due()
     Webhook.objects.update(next_try_at=timezone.now())
-    with django_assert_max_num_queries(4):
+    with django_assert_max_num_queries(6):
         assert delivering.deliver_due() == 0
 
 
@@ -294,9 +290,11 @@ def test_old_events_are_deleted_with_their_deliveries(there) -> None:
         then = timezone.now() - timedelta(days=days)
         old = Event.objects.create(kind="stock.low", subject="a", at=then, data={"n": days})
         Delivery.objects.create(event=old, webhook=webhook, subject="a")
+        Told.objects.create(created_at=then, events=f"[{days}]")
     pruning.prune()
     assert [each.data["n"] for each in Event.objects.all()] == [29]
     assert Delivery.objects.count() == 1
+    assert Told.objects.get().events == "[29]"
 
 
 # --- with commits, threads and processes --------------------------------------------------------
@@ -308,7 +306,7 @@ def test_no_event_is_delivered_before_its_commit(there) -> None:
     row = stocked(3)
     with transaction.atomic():
         hold(row)
-        assert Event.objects.count() == 1
+        assert Told.objects.count() == 1
         assert elsewhere() == 0
     assert there.posts == []
     assert elsewhere() == 1
@@ -327,6 +325,26 @@ def elsewhere() -> int:
     thread.start()
     thread.join()
     return delivered[0]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_is_told_while_it_delivers_is_delivered_in_the_same_run(there) -> None:
+    def tells_more(handler: Handler) -> None:
+        if len(there.posts) == 1:
+            told("second")
+            connection.close()
+        answers()(handler)
+
+    there.answer = tells_more
+    hears("stock.low", url=there.url)
+    told("first")
+    assert delivering.deliver_due() == 2
+    assert subjects(there) == ["first", "second"]
+
+
+def told(n: str) -> None:
+    events = [["stock.low", "stock:1", "2026-01-01T00:00:00Z", {"n": n}]]
+    Told.objects.create(events=json.dumps(events))
 
 
 @pytest.mark.django_db(transaction=True)
@@ -352,12 +370,7 @@ def test_a_slow_receiver_keeps_nobody_else_waiting(there) -> None:
 def test_killed_while_it_sends_the_event_comes_again_under_its_name(there) -> None:
     hears(url=there.url)
     event = tell("a", n="1")
-    process = subprocess.run(
-        [sys.executable, "-m", "tests.hooks.doomed"],
-        cwd=PROJECT, env={**environment_here(), "WEBHOOK_PRIVATE": "1"},
-        capture_output=True, timeout=60, check=False,
-    )  # fmt: skip
-    assert process.returncode == -signal.SIGKILL, process.stderr.decode()
+    killed("before_a_post_is_noted")
     assert (len(there.posts), Delivery.objects.get().state) == (1, "waiting")
     assert delivering.deliver_due() == 0, "the lease of the one that died"
     pass_time(seconds=61)

@@ -7,7 +7,7 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from allo.outbox.hooks import writing
-from allo.outbox.models import Delivery, Event, Webhook
+from allo.outbox.models import Delivery, Event, Told, Webhook
 from inventory import low_stock
 from reservations import services
 from reservations.clock.expiry import COMMIT_ON_DISK, expire_due
@@ -64,6 +64,7 @@ def test_a_hold_that_a_shortage_expires_is_told_before_the_one_that_takes_its_pl
     hold(row, 1, "session:a")
     pass_time(3600)
     hold(row, 1, "session:b")
+    assert Told.objects.count() == 2, "one for each transaction"
     assert told() == ["reservation.created", "reservation.expired", "reservation.created"]
 
 
@@ -84,7 +85,7 @@ def test_commands_of_one_batch_are_told_each_as_it_left_the_reservation() -> Non
 def test_what_nobody_wants_is_not_written_and_each_that_wants_it_gets_it() -> None:
     row = stocked(9)
     hold(row, 1, "session:a")
-    assert not Event.objects.exists()
+    assert not Told.objects.exists()
     one, both = hears("reservation.released"), hears("reservation.released", "stock.low")
     paused = hears("reservation.released", paused_at="2026-01-01T00:00Z", paused_why="x")
     hears("reservation.released", ended_at="2026-01-01T00:00Z")
@@ -126,6 +127,7 @@ def test_a_sweep_of_many_tells_each_end() -> None:
     commits = [q["sql"] for q in queries if "synchronous_commit" in q["sql"]]
     assert commits == ["SET LOCAL synchronous_commit = off", COMMIT_ON_DISK] * 2
     ended = Reservation.objects.filter(status="expired").values_list("pk", flat=True)
+    assert len(told()) == 123
     subjects = list(Event.objects.values_list("subject", flat=True))
     assert sorted(subjects) == sorted(map(str, ended))
     assert len(set(subjects)) == 123
@@ -164,6 +166,7 @@ def test_an_event_needs_the_transaction_that_it_is_of() -> None:
 def test_the_database_keeps_events_and_webhooks_as_they_are() -> None:
     webhook = hears()
     hold(stocked(3), 1)
+    assert told() == ["reservation.created"]
     Delivery.objects.update(delivered_at="2026-01-01T00:00Z")
     for name, refused in {
         "event_stays_as_written": lambda: Event.objects.update(kind="other"),

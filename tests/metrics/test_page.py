@@ -10,6 +10,7 @@ from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
 
 from allo.live.rooms import store
+from allo.outbox.models import Told
 from allo.redis_client import redis_client
 from reservations import services
 from reservations.clock.expiry import expire_due
@@ -52,6 +53,7 @@ def test_it_says_how_the_shop_is(client) -> None:
     Sweep.objects.create(started_at=ago, finished_at=ago, expired=2, max_lateness_seconds=7)
     AuditRun.objects.create(books="money", started_at=ago, finished_at=ago, findings=["a", "b"])
     found = read(client)
+    assert found["allo_delivery_late_seconds",] == 0
     assert found["allo_units", "held"] == 4
     assert found["allo_units", "available"] == 5
     assert found["allo_overdue_holds",] == 1
@@ -63,6 +65,8 @@ def test_it_says_how_the_shop_is(client) -> None:
     assert ("allo_audit_findings", "stock") not in found
     assert found["allo_money_unsettled", "charges"] == found["allo_waiting_entries",] == 0
     assert found["allo_database_up",] == found["allo_redis_up",] == 1
+    Told.objects.create(events="[]", created_at=timezone.now() - timedelta(seconds=1000))
+    assert 1000 <= read(client)["allo_delivery_late_seconds",] < 1100
 
 
 def test_rooms_are_counted_with_those_who_wait_in_them(client) -> None:

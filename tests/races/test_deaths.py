@@ -7,13 +7,13 @@ import sys
 
 import pytest
 
-from allo.outbox.models import Delivery, Event, Message
+from allo.outbox.models import Message, Told
 from reservations import services
 from reservations.clock.audit import audit_stock
 from reservations.clock.expiry import expire_due
 from reservations.exceptions import InsufficientStock, WaitingList
 from reservations.models import AdoptedHolder, IdempotencyKey, Reservation
-from tests.hooks.hearing import hears
+from tests.hooks.hearing import hears, told
 from tests.races.doomed import adopt, hold
 from tests.reservations.test_verbs import hold as made
 from tests.running import PATIENCE, PROJECT, clean_environment, state_folder
@@ -39,7 +39,7 @@ def test_killed_before_commit_there_is_no_hold_and_the_key_is_free() -> None:
     killed("hold", "before-commit", row.pk)
     assert not Reservation.objects.exists()
     assert not IdempotencyKey.objects.exists()
-    assert not Event.objects.exists()
+    assert not Told.objects.exists()
     answer = hold(row.pk, "k0")
     assert (answer.status, answer.replayed) == (201, False)
     assert audit_stock() == []
@@ -50,11 +50,11 @@ def test_killed_after_commit_the_retry_gets_the_stored_answer() -> None:
     row = stocked(5)
     killed("hold", "after-commit", row.pk)
     reservation = Reservation.objects.get()
-    assert Delivery.objects.waiting().get().subject == str(reservation.pk)
+    assert told() == ["reservation.created"]
     answer = hold(row.pk, "k0")
     assert (answer.status, answer.replayed) == (201, True)
     assert json.loads(answer.body) == {"id": str(reservation.pk)}
-    assert Reservation.objects.count() == Event.objects.count() == 1
+    assert Reservation.objects.count() == len(told()) == 1
     assert audit_stock() == []
 
 

@@ -8,7 +8,8 @@ from django.contrib.admin.models import LogEntry
 from django.test import Client
 from django.utils import timezone
 
-from allo.outbox.models import Delivery, Event, Webhook
+from allo.outbox.hooks.fanning import fan_out
+from allo.outbox.models import Delivery, Event, Told, Webhook
 from allo.staff import roles
 from tests.hooks.hearing import SECRET, hears
 from tests.reservations.test_verbs import hold
@@ -105,6 +106,10 @@ def test_the_front_page_says_what_is_wrong_with_webhooks() -> None:
     hold(stocked(3), 1)
     page = viewer.get("/admin/").content.decode()
     assert "no event is late" in page
+    Told.objects.update(created_at=timezone.now() - timedelta(minutes=18))
+    page = viewer.get("/admin/").content.decode()
+    assert "the oldest event waits for 18" in page
+    fan_out()
     Delivery.objects.update(created_at=timezone.now() - timedelta(minutes=16))
     page = viewer.get("/admin/").content.decode()
     assert "the oldest event waits for 16" in page
@@ -118,6 +123,7 @@ def test_the_front_page_says_what_is_wrong_with_webhooks() -> None:
 def test_deliveries_are_found_and_each_shows_what_was_sent_and_answered() -> None:
     hook = hears()
     held = hold(stocked(3), 1)
+    fan_out()
     Delivery.objects.update(status=500, answer="<script>no", error="", tries=3)
     viewer = signed_in("Viewer")
     delivery = Delivery.objects.get()
@@ -139,6 +145,7 @@ def test_deliveries_are_found_and_each_shows_what_was_sent_and_answered() -> Non
 def test_who_may_send_an_event_again_and_who_may_make_webhooks(role) -> None:
     hook = hears()
     hold(stocked(3), 1)
+    fan_out()
     Delivery.objects.update(delivered_at="2026-01-01T00:00Z")
     delivery = Delivery.objects.get()
     client = signed_in(role)
@@ -159,6 +166,7 @@ def test_who_may_send_an_event_again_and_who_may_make_webhooks(role) -> None:
 def test_what_waits_or_leads_to_an_ended_webhook_is_not_sent_again() -> None:
     hears()
     hold(stocked(3), 1)
+    fan_out()
     manager = signed_in("Manager")
     waits = Delivery.objects.get()
     question = manager.get(f"{DELIVERIES}again/?id={waits.pk}")

@@ -18,7 +18,7 @@ from django.db.models import F
 from django.db.models.functions import Coalesce, Now
 
 from allo.metrics import counters
-from allo.outbox.hooks import catalogue, notices, posting, signing
+from allo.outbox.hooks import catalogue, fanning, notices, posting, signing
 from allo.outbox.hooks.addresses import BadAddress
 from allo.outbox.hooks.posting import Answer, Unreachable
 from allo.outbox.models import TRIES, Delivery, Webhook, WebhookQuerySet, pause_after
@@ -37,11 +37,13 @@ _running = Lock()
 
 
 def deliver_due() -> int:
-    """Delivers to each webhook that has something due, until none has or its turn is over; returns
-    how many were delivered. In a process where it runs already, nothing."""
+    """Fans out what was told, and delivers to each webhook that has something due, until none has
+    or its turn is over; returns how many were delivered. In a process where it runs already,
+    nothing."""
     if not _running.acquire(blocking=False):
         return 0
     try:
+        fanning.fan_out()
         threads = min(Webhook.objects.due().count(), THREADS)
         if threads < 2:
             return _serve()
@@ -61,9 +63,14 @@ def _serve_in_thread() -> int:
 def _serve() -> int:
     """Webhook after webhook."""
     delivered, ends = 0, time.monotonic() + TURN
-    while time.monotonic() < ends and (webhook := _lease()):
+    while time.monotonic() < ends and (webhook := _next()):
         delivered += _turn(webhook, ends)
     return delivered
+
+
+def _next() -> Webhook | None:
+    """What was told meanwhile need not wait for the next run."""
+    return _lease() or (_lease() if fanning.fan_out() else None)
 
 
 @transaction.atomic

@@ -6,7 +6,7 @@ from django.db.models import F
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from allo.outbox.hooks import signing
+from allo.outbox.hooks import fanning, signing
 from allo.outbox.hooks.addresses import checked
 from allo.outbox.hooks.catalogue import TEST
 from allo.outbox.models import Delivery, Event, Webhook
@@ -47,6 +47,8 @@ def end(webhook: Webhook) -> bool:
     """Ends it for good; what waits is given up, and its secrets are deleted. False if it has
     ended."""
     with transaction.atomic():
+        # It could write more for this webhook after this transaction has looked.
+        fanning.wait_for_it()
         ended = Webhook.objects.kept().filter(pk=webhook.pk)
         done = ended.update(ended_at=Now(), secret="", secret_before="")
         Delivery.objects.waiting().filter(webhook=webhook).update(given_up_at=Now())

@@ -1,41 +1,43 @@
-"""Writes events, in the transaction of what happened, for the webhooks that want them."""
+"""Tells of events, in the transaction of what happened, if some webhook wants them.
 
+As little as can be is written there: one row for all that a statement tells of. `fanning` makes
+events and deliveries of it.
+"""
+
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.db import connection, transaction
 
 from allo.outbox.models import Webhook
+from allo.postgresql.trips import Statement
 
-# The kinds of events that some webhook wants, read in the transaction that may write one. Paused
+# The kinds of events that some webhook wants, read in the transaction that may tell of one. Paused
 # webhooks count, as they get their events once they are resumed.
 WANTED = """
     ARRAY(SELECT DISTINCT unnest(kinds) FROM outbox_webhook WHERE ended_at IS NULL)
 """
 
-# An event is numbered under the locks of its subject, so a subject's events have the order of their
-# commits.
+# What is told is numbered under the locks of its subjects, so what is told of a subject has the
+# order of the commits.
 _WRITE = """
-    WITH told AS ({rows}), event AS (
-        INSERT INTO outbox_event (kind, subject, at, data)
-        SELECT kind, subject, at, data FROM told WHERE EXISTS (
-            SELECT FROM outbox_webhook AS hook
-            WHERE hook.ended_at IS NULL AND told.kind = ANY(hook.kinds)
-        )
-        ORDER BY told.n
-        RETURNING id, kind, subject
+    INSERT INTO outbox_told (told_by, events)
+    SELECT '', jsonb_agg(jsonb_build_array(kind, subject, at, data) ORDER BY n)::text
+    FROM ({rows}) AS told
+    WHERE EXISTS (
+        SELECT FROM outbox_webhook AS hook
+        WHERE hook.ended_at IS NULL AND told.kind = ANY(hook.kinds)
     )
-    INSERT INTO outbox_delivery (event_id, webhook_id, subject)
-    SELECT event.id, hook.id, event.subject
-    FROM event JOIN outbox_webhook AS hook
-        ON hook.ended_at IS NULL AND event.kind = ANY(hook.kinds)
-    ORDER BY event.id, hook.id
+    HAVING count(*) > 0
 """
+_TELL = "INSERT INTO outbox_told (told_by, events) VALUES (%s, %s)"
+_encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
 def statement(rows: str) -> str:
-    """SQL that writes the events that the query `rows` makes: `n` (their order), `kind`, `subject`,
-    `at`, and `data`, which is JSON that tells nothing of people."""
+    """SQL that tells of the events that the query `rows` makes: `n` (their order), `kind`,
+    `subject`, `at`, and `data`, which is JSON that tells nothing of people."""
     return _WRITE.format(rows=rows)
 
 
@@ -45,6 +47,12 @@ def write(rows: str, values: Sequence[Any] | Mapping[str, Any]) -> None:
         raise transaction.TransactionManagementError("An event needs the transaction it is of.")
     with connection.cursor() as cursor:
         cursor.execute(statement(rows), values)
+
+
+def rough(told_by: str, events: Sequence[Sequence[Any]]) -> Statement:
+    """Tells of wanted events as the reader of `told_by` understands them: for those who have no
+    time to make whole ones."""
+    return Statement(_TELL, [told_by, _encode(events)])
 
 
 def is_wanted(kind: str) -> bool:

@@ -5,6 +5,7 @@ from allo.outbox.models.message import (
     MessageQuerySet,
     pause_after,
 )
+from allo.outbox.models.told import Told
 from allo.outbox.models.webhook import Delivery, DeliveryQuerySet, Event, Webhook, WebhookQuerySet
 
 __all__ = (
@@ -15,6 +16,7 @@ __all__ = (
     "Event",
     "Message",
     "MessageQuerySet",
+    "Told",
     "Webhook",
     "WebhookQuerySet",
     "pause_after",

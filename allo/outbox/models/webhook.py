@@ -167,8 +167,8 @@ class Delivery(models.Model):
     """An event on its way to a webhook; sent again by staff, it is another delivery of it."""
 
     event = models.ForeignKey(Event, models.CASCADE)
-    # No constraint of the database: each reservation would share a lock on the webhook's row. A
-    # webhook is never deleted.
+    # No constraint of the database: what is fanned out would share a lock on the webhook's row with
+    # each change of it. A webhook is never deleted.
     webhook = models.ForeignKey(
         Webhook, models.DO_NOTHING, db_constraint=False, db_index=False, related_name="deliveries"
     )
