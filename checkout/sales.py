@@ -5,11 +5,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
-from django.db.models import F, QuerySet, Sum
+from django.db.models import BigIntegerField, F, QuerySet, Sum
+from django.db.models.functions import Cast
 from django.utils import timezone
 
 from checkout.models import Order, OrderLine
 
+# Of a line or a reservation: more than an integer of PostgreSQL may hold.
+WORTH = Cast("unit_paise", BigIntegerField()) * F("quantity")
 PRODUCT, WAREHOUSE = "reservation__inventory__product", "reservation__inventory__warehouse"
 
 
@@ -50,8 +53,7 @@ def by_product(lines: QuerySet[OrderLine]) -> list[Sold]:
         "product": F(f"{PRODUCT}__name"),
         "warehouse": F(f"{WAREHOUSE}__name"),
     }
-    worth = F("unit_paise") * F("quantity")
-    sums = {"units": Sum("quantity"), "paise": Sum(worth), "gst_paise": Sum("gst_paise")}
+    sums = {"units": Sum("quantity"), "paise": Sum(WORTH), "gst_paise": Sum("gst_paise")}
     rows = lines.order_by().values(**names).annotate(**sums)
     return [Sold(**row) for row in rows.order_by("-paise", "slug", "warehouse")]
 

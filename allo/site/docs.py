@@ -29,6 +29,7 @@ _ATTRIBUTES = {
     **nh3.ALLOWED_ATTRIBUTES,
     **{f"h{level}": {"id"} for level in range(1, 5)},
     "code": {"class"},
+    "img": {*nh3.ALLOWED_ATTRIBUTES["img"], "loading"},
     "span": {"class"},
     "pre": {"tabindex"},
     "td": {*nh3.ALLOWED_ATTRIBUTES["td"], "data-label"},
@@ -143,13 +144,13 @@ def _address_here(href: str, folder: str) -> str | None:
 
 
 def _show_static(image: Token, folder: str) -> None:
-    """Adds the picture's size, so that nothing moves when it loads."""
+    """Adds the picture's size, so that nothing moves when it loads; the text comes first."""
     source = posixpath.normpath(posixpath.join(folder, str(image.attrGet("src") or "")))
     name = source.removeprefix("static/")
     path = finders.find(name) if source.startswith("static/") else None
     if path:
         width, height = _size(path)
-        image.attrs.update(src=static(name), width=width, height=height)
+        image.attrs.update(src=static(name), width=width, height=height, loading="lazy")
 
 
 def _size(path: str) -> tuple[str, str]:

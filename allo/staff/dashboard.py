@@ -10,12 +10,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, PermissionsMixin
-from django.db.models import Count, F, Min, Q, QuerySet, Sum
+from django.db.models import Count, Min, Q, QuerySet, Sum
 from django.db.models.functions import Coalesce, Now, TruncHour
 from django.utils import timezone
 
 from allo.admin_kit.chart import Chart, Column
 from allo.outbox.models import Delivery, Message, Told, Webhook
+from checkout.sales import WORTH
 from checkout.staff import today
 from checkout.unsettled import unsettled
 from inventory.models import Inventory
@@ -98,7 +99,6 @@ class _Total:
         self.paise += row["paise"]
 
 
-WORTH = F("quantity") * F("unit_paise")
 _SUMS: dict[str, Any] = {
     "count": Count("pk"),
     "units": Coalesce(Sum("quantity"), 0),

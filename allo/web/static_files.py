@@ -1,6 +1,6 @@
-"""Static files as they are served: compressed, with a hash in each name, scripts without what only
-readers of the repository need, and style sheets and scripts with those that they import in them, as
-each request costs a slow line its round trip."""
+"""Static files as they are served: compressed, with a hash in each name, without what only readers
+of the repository need, and style sheets and scripts with those that they import in them, as each
+request costs a slow line its round trip."""
 
 import re
 from functools import partial
@@ -13,6 +13,8 @@ from whitenoise.storage import CompressedManifestStaticFilesStorage
 
 # As Django writes it, when it has put the hash into the imported name.
 IMPORT = re.compile(rb'^@import url\("([a-z]+\.[0-9a-f]{12}\.css)"\);\n', re.MULTILINE)
+# Of a style sheet, for readers alone.
+COMMENT, INDENT = re.compile(rb"/\*.*?\*/", re.DOTALL), re.compile(rb"\s*\n\s*")
 PART = re.compile(rb'^import "\./([a-z-]+\.js)";\n', re.MULTILINE)
 
 
@@ -33,7 +35,8 @@ class StaticFiles(CompressedManifestStaticFilesStorage):  # type: ignore[misc]
             return ContentFile(jsmin(whole))
         if path.is_relative_to("css"):
             content.seek(0)
-            return ContentFile(IMPORT.sub(partial(self._imported, path, b"%b"), content.read()))
+            whole = IMPORT.sub(partial(self._imported, path, b"%b"), content.read())
+            return ContentFile(INDENT.sub(b"\n", COMMENT.sub(b"", whole)))
         return content
 
     def _imported(self, path: PurePath, frame: bytes, found: re.Match[bytes]) -> bytes:

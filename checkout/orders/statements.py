@@ -104,7 +104,8 @@ _TOLD = """
             SELECT jsonb_agg(jsonb_build_object(
                 'reservation', line.reservation_id, 'product', product.slug, 'name', line.name,
                 'warehouse', warehouse.code, 'quantity', line.quantity,
-                'unit_paise', line.unit_paise, 'total_paise', line.unit_paise * line.quantity,
+                'unit_paise', line.unit_paise,
+                'total_paise', line.unit_paise::bigint * line.quantity,
                 'shipped_at', {shipped_at}
             ) ORDER BY line.id)
             FROM checkout_orderline AS line

@@ -5,7 +5,7 @@ const all = (selector) => [...document.querySelectorAll(selector)];
 function write(it, { total, held }) {
   const left = total - held;
   const choice = it.querySelector("input");
-  const words = left > 0 ? `${left} left` : total ? "All held" : "Sold out";
+  const words = left > 0 ? `${left} left` : total ? "All held" : "None here";
   const text = it.matches(".tally") ? `${left} left, ${held} held` : words;
   if (it.matches(".shelf")) it.classList.toggle("shelf-none", left < 1);
   const place = it.querySelector("[data-left]");

@@ -13,8 +13,9 @@ document.addEventListener("change", ({ target }) => total(target));
 
 function total(input) {
   const words = input.form?.querySelector("[data-each]");
-  if (!words || input.name !== "quantity" || !input.validity.valid) return;
+  if (!words || input.name !== "quantity") return;
   const paise = words.dataset.each * input.value;
   const least = { minimumFractionDigits: paise % 100 ? 2 : 0 };
-  words.value = `₹\u00A0${(paise / 100).toLocaleString("en-IN", least)}`;
+  const rupees = `₹\u00A0${(paise / 100).toLocaleString("en-IN", least)}`;
+  words.value = input.validity.valid ? rupees : "–";
 }

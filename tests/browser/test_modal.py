@@ -63,7 +63,7 @@ def test_a_warehouse_that_has_none_says_so_and_cannot_be_chosen(page: Page, shop
         " WHERE other.product_id = product.id AND other.total_units > 3) LIMIT 1"
     )
     form = open_reserve(page, Shelf(slug, "", "", 0))
-    expect(form.get_by_role("radio", name=f"{name} Sold out")).to_be_disabled()
+    expect(form.get_by_role("radio", name=f"{name} None here")).to_be_disabled()
 
 
 def test_the_stepper_counts_up_and_down_to_one(page: Page, shelf: Shelf) -> None:

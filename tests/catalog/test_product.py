@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 
 from catalog.models import Category, Product
-from inventory.models import Warehouse
+from inventory.models import Inventory, Warehouse
 from reservations import services
 from reservations.engine.commands import Holder
 from reservations.models import Reservation
@@ -43,11 +43,20 @@ def test_when_all_is_held_it_says_when_the_first_hold_may_lapse(client) -> None:
 
 
 def test_sold_out_is_still_a_page(client) -> None:
-    stocked(0)
+    stocked(1)
+    Inventory.objects.update(total_units=0)
     response = client.get("/p/tidal/")
     assert response.status_code == 200
     assert "Sold out" in response.content.decode()
     assert "in_stock=1" in response.content.decode()
+
+
+def test_what_never_had_stock_is_coming_and_not_said_to_be_sold_out(client) -> None:
+    stocked(0)
+    page = client.get("/p/tidal/").content.decode()
+    assert "Coming" in page
+    assert "None here" in page
+    assert "Sold out" not in page
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from tests.hooks.hearing import hears, last, told
 from tests.money.buying import buy
 from tests.running import PATIENCE, wait_for
 from tests.server import somebody_waits
+from tests.stock import reprice, stocked
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("unhurried")]
 
@@ -80,6 +81,17 @@ def test_an_order_is_told_from_its_sale_to_its_return(bank, client) -> None:
     _each_example_has_the_fields_of_the_event()
     everything = str(list(Event.objects.values_list("data", flat=True)))
     assert not [secret for secret in SECRETS if secret in everything]
+
+
+def test_an_order_of_any_worth_is_paid_and_told(bank, client) -> None:
+    """Two units are more than PostgreSQL's integer holds."""
+    hears()
+    row = stocked(4)
+    reprice(row, 2_000_000_000)
+    sold = buy(bank, client, row=row, quantity=2)
+    sold.pays()
+    assert sold.settle() == "paid"
+    assert last("order.paid")["lines"][0]["total_paise"] == 4_000_000_000
 
 
 def _what_comes_after_a_refund_waits_for_its_commit(order: Order, actor: User) -> None:

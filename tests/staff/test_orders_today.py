@@ -15,10 +15,12 @@ from checkout.unsettled import Unsettled, unsettled
 from tests.checkout.orders import brought, charged, opened, refund
 from tests.reservations.test_verbs import hold
 from tests.staff.people import signed_in
-from tests.stock import stocked
+from tests.stock import reprice, stocked
 
 pytestmark = pytest.mark.django_db
 
+# In paise, of one unit: two are more than PostgreSQL's integer holds.
+DEAREST = 2_000_000_000
 SALES = "/admin/checkout/order/sales/"
 
 
@@ -57,6 +59,15 @@ def test_the_front_page_says_what_is_to_be_done_and_what_was_sold(viewer, day) -
     packer = signed_in("Packer").get("/admin/")
     assert packer.context["orders"] == to_do
     assert "unsettled" not in packer.context
+
+
+def test_lines_of_any_worth_are_summed_up(viewer) -> None:
+    row = stocked(9, product="vase")
+    reprice(row, DEAREST, "Vase")
+    brought(opened(hold(row, 2)), "paid")
+    hold(row, 2)
+    page = viewer.get("/admin/")
+    assert page.context["sold"]["paise"] == page.context["held"]["paise"] == 2 * DEAREST
 
 
 def test_sales_are_of_days_a_product_and_a_warehouse(viewer, day) -> None:

@@ -269,7 +269,7 @@ def test_a_form_that_follows_an_event_is_rendered_anew(client, renderings) -> No
     client.get(FORM, headers=DIALOG)
     Inventory.objects.update(total_units=0)
     event = {"HX-Request": "true", "HX-Target": "reserve-form"}
-    assert b"Sold out in every warehouse." in client.get(FORM, headers=event).content
+    assert b"No warehouse has any now." in client.get(FORM, headers=event).content
     assert renderings == [FORM]
 
 
