@@ -1,3 +1,4 @@
+import gc
 import os
 import re
 import sys
@@ -71,8 +72,10 @@ def _be_patient(options: dict[str, Any]) -> None:
 def pytest_collection(session: pytest.Session) -> Iterator[None]:
     """Lets pytest keep what it makes of a module's asserts, whatever the environment says of other
     modules. Each process of a whole run takes its share of that before it collects; otherwise all
-    would do all of it."""
+    would do all of it. What is collected stays, so garbage is looked for once, and never again
+    among it."""
     keeps, sys.dont_write_bytecode = sys.dont_write_bytecode, False
+    gc.disable()
     try:
         for file in _share_of(session.config):
             with suppress(Exception, pytest.skip.Exception):  # told when it is collected
@@ -80,6 +83,9 @@ def pytest_collection(session: pytest.Session) -> Iterator[None]:
         return (yield)
     finally:
         sys.dont_write_bytecode = keeps
+        gc.collect()
+        gc.freeze()
+        gc.enable()
 
 
 def _share_of(config: pytest.Config) -> list[Path]:
@@ -109,7 +115,8 @@ def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: N
 def _truncate_what_was_written(case: TransactionTestCase) -> None:
     """Ends a test that committed. Django would truncate every table and make the permissions anew,
     which takes twice as long. What a migration wrote stays."""
-    kept = {"django_content_type", "auth_permission", "site_page"}
+    kept = {"django_content_type", "auth_permission", "auth_group", "auth_group_permissions"}
+    kept |= {"site_page"}
     with connection.cursor() as cursor:
         tables = set(connection.introspection.django_table_names(only_existing=True)) - kept
         looks = (f"SELECT '{table}' WHERE EXISTS (SELECT FROM {table})" for table in tables)

@@ -25,7 +25,6 @@ from reservations.models import Reservation
 from tests.checkout.orders import brought, opened, refund
 from tests.reservations.test_database_refuses import refused_by
 from tests.reservations.test_verbs import hold
-from tests.staff.people import have_roles
 from tests.stock import pass_time, stocked
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -178,7 +177,6 @@ def test_an_account_with_log_entries_is_not_deleted(settings, client) -> None:
 
 
 def test_staff_are_given_roles_and_lose_them_with_the_shops_role(settings, client) -> None:
-    have_roles()
     asha = User.objects.create_user("asha")
     with as_the_shop(settings):
         asha.groups.set(Group.objects.filter(name__in=["Viewer", "Support"]))

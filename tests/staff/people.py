@@ -9,15 +9,8 @@ NOBODY = "nobody"
 EVERYONE = (*roles.ROLES, NOBODY)
 
 
-def have_roles() -> None:
-    """Restores the roles: a test that really commits empties all tables at its end."""
-    if not Group.objects.exists():
-        roles.apply()
-
-
 def person(role: str) -> User:
     """A member of staff with this role; "nobody" has none."""
-    have_roles()
     user = User.objects.create_user(role.lower().replace(" ", "-"), is_staff=True)
     if role != NOBODY:
         user.groups.add(Group.objects.get(name=role))

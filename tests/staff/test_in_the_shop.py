@@ -14,7 +14,7 @@ from checkout.models import Contact
 from reservations.engine.events import holder_topic, reservation_topic
 from reservations.models import IdempotencyKey, Reservation, StaffAction
 from tests.shopping import HTMX, holding, press
-from tests.staff.people import EVERYONE, NOBODY, have_roles, signed_in
+from tests.staff.people import EVERYONE, NOBODY, signed_in
 from tests.stock import stocked
 
 pytestmark = pytest.mark.django_db
@@ -50,7 +50,6 @@ def person(role: str) -> Client:
 @pytest.fixture
 def theirs() -> Reservation:
     """Another shopper's hold, with a contact typed at its checkout."""
-    have_roles()
     shopper = Client()
     reservation = holding(shopper, stocked(5), 2)
     press(shopper, reservation, "contact", name="Asha Rao", email=EMAIL)
@@ -146,7 +145,6 @@ def signed_in_page(body: str) -> set[str]:
 
 @pytest.mark.parametrize("role", PEOPLE)
 def test_a_preview_is_for_those_who_may_see_the_product_in_the_admin(role) -> None:
-    have_roles()
     stocked(5)
     Product.objects.update(published_at=None)
     client = person(role)
@@ -166,7 +164,6 @@ def test_a_permission_opens_no_preview_to_an_account_that_is_not_staff() -> None
 
 @pytest.mark.parametrize("role", PEOPLE)
 def test_unpublished_products_are_neither_shown_nor_reserved_for(role) -> None:
-    have_roles()
     stocked(5)
     Product.objects.update(published_at=None)
     client = person(role)

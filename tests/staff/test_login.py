@@ -14,7 +14,7 @@ from django.utils import timezone
 from allo.redis_client import redis_client
 from allo.staff import login
 from catalog.models import Product
-from tests.staff.people import have_roles, signed_in
+from tests.staff.people import signed_in
 from tests.stock import stocked
 
 pytestmark = pytest.mark.django_db
@@ -247,7 +247,6 @@ def test_signing_in_never_redirects_to_a_page_that_the_user_would_not_get(target
 
 
 def test_signing_in_redirects_to_the_requested_page() -> None:
-    have_roles()
     User.objects.get(username="asha").groups.add(Group.objects.get(name="Manager"))
     product = stocked(1).product
     Product.objects.filter(pk=product.pk).update(slug="ebb")

@@ -26,7 +26,7 @@ from reservations.models import Reservation
 from tests.checkout.orders import brought, move, opened, refund
 from tests.reservations.test_verbs import hold
 from tests.shopping import Page, holding, press
-from tests.staff.people import EVERYONE, have_roles, signed_in
+from tests.staff.people import EVERYONE, signed_in
 from tests.stock import stocked
 
 pytestmark = pytest.mark.django_db
@@ -458,7 +458,6 @@ def _facts(order: Order) -> tuple[object, ...]:
 @pytest.mark.parametrize("role", EVERYONE)
 @pytest.mark.parametrize("verb", ACTIONS)
 def test_each_step_needs_its_permission(role, verb) -> None:
-    have_roles()
     before, answers, allowed = ACTIONS[verb]
     row = stocked(5)
     collected: dict[str, Any] = (

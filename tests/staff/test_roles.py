@@ -15,7 +15,7 @@ from tests.joining import waiting
 from tests.migrations import before
 from tests.shopping import holding
 from tests.staff.forms import sent
-from tests.staff.people import EVERYONE, NOBODY, have_roles, signed_in
+from tests.staff.people import EVERYONE, NOBODY, signed_in
 from tests.stock import stocked
 
 pytestmark = pytest.mark.django_db
@@ -26,11 +26,6 @@ VIEWERS = STAFF - {"Packer"}
 RESERVATION = "/admin/reservations/reservation/"
 PRODUCT = "/admin/catalog/product/"
 LISTS = "/admin/reservations/listclosure/"
-
-
-@pytest.fixture(autouse=True)
-def _roles() -> None:
-    have_roles()
 
 
 class Floor:
@@ -184,7 +179,6 @@ def test_a_role_that_names_what_does_not_exist_is_refused(monkeypatch) -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_roles_of_an_older_version_get_their_new_permissions() -> None:
-    have_roles()
     viewer = Group.objects.get(name="Viewer")
     with before("allo", "0008_roles_see_accounts"):
         viewer.permissions.remove(*Permission.objects.filter(codename="view_message"))
