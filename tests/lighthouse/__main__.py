@@ -52,7 +52,7 @@ PAGES = {
 }
 # How fast a machine is, as Lighthouse finds it with each page.
 INDEX = "benchmarkIndex"
-# Lighthouse's calculator, to which its docs/throttling.md leads: from this index of a
+# Lighthouse's calculator, to which its documentation of throttling leads: from this index of a
 # machine a phone is so many times slower, and once more for each so many above.
 SLOWDOWNS = ((1300, 3, 233), (800, 2, 500), (150, 1, 650))
 # A shopper's own page is not to be indexed, whatever Lighthouse recommends.

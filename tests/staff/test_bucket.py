@@ -85,7 +85,7 @@ def test_a_picture_lives_in_the_bucket_from_the_upload_to_its_end(bucket) -> Non
 
 def test_while_the_bucket_is_away_nothing_is_saved_and_staff_see_why(bucket) -> None:
     manager = signed_in("Manager")
-    manager.post(f"{LIST}add/", form())
+    manager.post(f"{LIST}add/", form(image=upload(photograph())))
     product = Product.objects.get()
     before = (product.name, product.image.name, names(bucket))
     bucket.is_busy = True
