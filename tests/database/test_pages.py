@@ -5,6 +5,7 @@ import logging
 import pytest
 from django.contrib.auth.models import User
 from django.db import connection
+from django.template import loader
 
 from catalog.models import Product
 from reservations import services
@@ -126,3 +127,13 @@ def test_a_mistake_of_ours_is_still_a_500(client, monkeypatch) -> None:
     call = client.post("/api/reservations", {"product": "tidal", "quantity": 1}, "application/json")
     assert (page.status_code, call.status_code) == (500, 500)
     assert call.json()["code"] == "internal_error"
+
+
+@pytest.mark.parametrize(
+    ("template", "code"), [("500.html", ""), ("503.html", "storage"), ("503.html", "unavailable")]
+)
+def test_no_page_of_an_error_says_that_nothing_was_charged(template, code) -> None:
+    """It may be shown to somebody who comes back from the bank, and has paid."""
+    page = loader.render_to_string(template, {"code": code})
+    assert "charged" not in page
+    assert "If you have just paid, your order shows it" in page

@@ -91,6 +91,7 @@ def test_with_a_full_disk_the_shop_says_so_and_is_not_ready(client) -> None:
         ready = client.get("/readyz")
     assert page.status_code == part.status_code == call.status_code == 503
     assert "The shop’s disk is full" in page.content.decode()
+    assert "charged" not in page.content.decode()
     assert "We cannot save anything right now." in part.content.decode()
     assert "The shop has no disk space left" in part.content.decode()
     assert call.json()["code"] == "storage"

@@ -19,7 +19,7 @@ ROWS, EVENTS = 100, 500
 
 # One transaction fans out at a time. Of two, the second could take a later event of a subject,
 # commit first, and have it delivered before the earlier one. A pair of numbers never equals the
-# single number of another advisory lock.
+# single number of another advisory lock. It is taken before all others.
 _ALONE = "SELECT pg_try_advisory_xact_lock(8034, 0)"
 _WAIT = "SELECT pg_advisory_xact_lock(8034, 0)"
 # Numbered in the order in which they were told. A delivery waits since its event.
@@ -45,8 +45,8 @@ _WRITE = """
 
 
 def fan_out() -> int:
-    """The oldest first, until nothing is left or its turn is over; returns how many rows. None
-    while another worker does it.
+    """The oldest first, until nothing is left or its turn is over; returns how many rows, 0 while
+    another worker does it.
 
     An earlier row may be committed later than this one: it is about other subjects, as both were
     numbered under the locks of theirs.
@@ -71,7 +71,8 @@ def _fan_out_some() -> int:
 
 
 def wait_for_it() -> None:
-    """Until the end of the caller's transaction nothing is fanned out."""
+    """Waits for the portion that is being fanned out; the next one waits for the caller's
+    transaction."""
     with connection.cursor() as cursor:
         cursor.execute(_WAIT)
 
