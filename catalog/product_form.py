@@ -88,8 +88,8 @@ class ProductForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for typ
     order = OrderField(
         label="Order",
         required=False,
-        help_text="1 comes first, in the grid too. Type another number to move a picture. A click"
-        " on any but the first opens the page with its words.",
+        help_text="1 comes first, in the grid too. Drag a picture, or type a number, to move it. A"
+        " click on any but the first opens the page with its words.",
     )
     price = forms.DecimalField(
         label="Price (₹)",
