@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from django import forms
+from django.forms import Script
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -56,6 +57,9 @@ class Places(forms.Widget):
     own, which no browser sends back, its file. That may change while key and number stay."""
 
     rows: Sequence[Shown] = ()
+
+    class Media:
+        js = (Script("js/picture-order.js", type="module"),)
 
     def format_value(self, value: Any) -> Any:
         return [text.partition("\n")[0] for text in value or ()]

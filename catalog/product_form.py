@@ -6,6 +6,7 @@ from typing import Any
 from django import forms
 from django.core.files.base import ContentFile, File
 
+from allo.web.days import year_is_near
 from allo.web.uploads import MOST_MEGABYTES
 from catalog import pictures
 from catalog.models import Product
@@ -78,15 +79,17 @@ class PicturesField(forms.FileField):
 
 def _moment(label: str, help_text: str) -> forms.DateTimeField:
     widget = forms.DateTimeInput({"type": "datetime-local"}, format="%Y-%m-%dT%H:%M")
-    return forms.DateTimeField(label=label, required=False, help_text=help_text, widget=widget)
+    return forms.DateTimeField(
+        label=label, required=False, help_text=help_text, widget=widget, validators=[year_is_near]
+    )
 
 
 class ProductForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for type checkers alone
     order = OrderField(
         label="Order",
         required=False,
-        help_text="1 comes first, in the grid too. Type another number to move a picture. A click"
-        " on any but the first opens the page with its words.",
+        help_text="1 comes first, in the grid too. Drag a picture, or type a number, to move it. A"
+        " click on any but the first opens the page with its words.",
     )
     price = forms.DecimalField(
         label="Price (₹)",

@@ -135,7 +135,7 @@ class Spark:
 
     def __init__(self, numbers: Sequence[int]) -> None:
         self.numbers = numbers
-        self._step = 4 if len(numbers) > 10 else 12
+        self._step = 3 if len(numbers) > 10 else 12
         self.width = self._step * len(numbers) - 1
 
     @property

@@ -32,6 +32,8 @@ class AccountAdmin(account_admin.AccountAdmin):
 
     paginator = QuickPaginator
     change_password_form = SetPasswordForm
+    # Recorded, not typed.
+    readonly_fields = ("last_login", "date_joined")
 
     def get_deleted_objects(self, objs: Iterable[User], request: HttpRequest) -> Any:
         *found, protected = super().get_deleted_objects(objs, request)

@@ -1,11 +1,10 @@
 """The page "Sales": what was sold in some days, by product and warehouse, also as a file."""
 
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Any
 
 from django import forms
 from django.core.exceptions import PermissionDenied
-from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponseBase
 from django.urls import URLPattern, path
@@ -14,6 +13,7 @@ from django.views.decorators.cache import never_cache
 
 from allo.admin_kit.base import ModelAdmin
 from allo.admin_kit.export import cell, csv_of
+from allo.web.days import year_is_near
 from catalog.templatetags.money import rupees
 from checkout import sales
 from checkout.models import Order, OrderLine
@@ -24,12 +24,9 @@ from inventory.staff.filters import rows_of_product
 MOST_DAYS = 31
 
 
-# Other dates have no next day in Python's calendar, or no midnight in the database.
-DAYS = (MinValueValidator(date(2000, 1, 1)), MaxValueValidator(date(2999, 12, 31)))
-
-
 def _day(label: str) -> forms.DateField:
-    return forms.DateField(label=label, widget=forms.DateInput({"type": "date"}), validators=DAYS)
+    widget = forms.DateInput({"type": "date"})
+    return forms.DateField(label=label, widget=widget, validators=[year_is_near])
 
 
 class SalesForm(forms.Form):

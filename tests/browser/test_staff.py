@@ -172,6 +172,15 @@ def picture(folder: Path) -> Path:
     return path
 
 
+def drag_the_last_picture_first(staff: Page) -> None:
+    pictures = staff.locator(".pictures img")
+    pictures.last.drag_to(pictures.first)
+    expect(pictures.first).to_have_attribute("alt", "Staff bowl: picture 3")
+    with staff.expect_navigation():
+        staff.get_by_role("button", name="Save and continue editing").click()
+    expect(pictures.first).to_have_attribute("alt", "Staff bowl: picture 3")
+
+
 def test_a_manager_makes_previews_and_publishes_a_product(
     sign_in: SignIn, page: Page, tmp_path: Path, complaints: Complaints, shop: Shop
 ) -> None:
@@ -209,6 +218,7 @@ def test_a_manager_makes_previews_and_publishes_a_product(
     staff.get_by_role("button", name="Save and continue editing").click()
     expect(staff.locator(".pictures li")).to_have_count(3)
     expect(staff.get_by_role("status")).to_contain_text("was saved")
+    drag_the_last_picture_first(staff)
     page.goto("/p/staff-bowl/")
     expect(heading(page, "Staff bowl")).to_have_count(0)
     staff.get_by_role("link", name="Preview on the shop").click()

@@ -327,6 +327,14 @@ def test_a_moment_that_another_moved_by_seconds_is_refused(admin_client) -> None
     assert list(refused(admin_client.post(address(product), older))) == ["published_at"]
 
 
+def test_the_moments_of_an_account_are_recorded_and_not_typed(admin_client) -> None:
+    boss = User.objects.get()
+    # The list could not read it back.
+    first = {"date_joined_0": "0001-01-01", "date_joined_1": "00:00"}
+    assert admin_client.post(address(boss), opened(admin_client, boss, **first)).status_code == 302
+    assert User.objects.get().date_joined == boss.date_joined
+
+
 # --- in a list ------------------------------------------------------------------------------------
 
 

@@ -1,5 +1,7 @@
 """The menu of the admin: by work, as far as one's role may see it, machinery folded away."""
 
+import re
+
 import pytest
 from django.contrib import admin
 from django.test import Client
@@ -34,6 +36,11 @@ def test_every_list_is_in_the_menu_once(admin_client, admin_user, rf) -> None:
     lists = [each for each in admin.site._registry.values() if each.has_module_permission(request)]
     links = [link.address for section in menu(admin_client).values() for link in section.links]
     assert len(set(links)) == len(links) == len(lists) + len(PAGES)
+
+
+def test_the_plurals_that_head_the_lists_are_words() -> None:
+    names = [str(model._meta.verbose_name_plural) for model in admin.site._registry]
+    assert [name for name in names if re.search(r"[^aeiou]ys$", name)] == []
 
 
 @pytest.mark.parametrize(

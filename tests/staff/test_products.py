@@ -432,6 +432,14 @@ def test_a_date_of_publication_is_in_the_shops_time_zone(manager) -> None:
     assert 'value="2031-05-06T09:30"' in page
 
 
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00", "0026-12-01T10:00", "9999-12-31T23:59"])
+def test_a_moment_in_another_millennium_is_refused(manager, moment) -> None:
+    """The shop could not read the first one back, nor reckon with the last."""
+    page = manager.post(f"{LIST}add/", form(published_at=moment, opens_at=moment))
+    refused = ["Give a year from 2000 to 2999."]
+    assert errors(page) == {"published_at": refused, "opens_at": refused}
+
+
 def test_publishing_in_the_form_needs_the_permission(product) -> None:
     editor = person("Viewer")
     editor.user_permissions.add(Permission.objects.get(codename="change_product"))

@@ -78,6 +78,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ('-pk',),
+                'verbose_name_plural': 'deliveries',
                 'permissions': (('send_again', 'Can send events to webhooks again'),),
                 'default_permissions': ('view',),
             },

@@ -188,6 +188,7 @@ class Delivery(models.Model):
 
     class Meta:
         ordering = ("-pk",)
+        verbose_name_plural = "deliveries"
         default_permissions = ("view",)
         permissions = (("send_again", "Can send events to webhooks again"),)
         constraints = (
