@@ -208,22 +208,23 @@ def _listening(scope: Scope) -> Listening:
     that was lost, else when the oldest part of its page was read. Raises `BadSignature`, and
     `ValueError` for what no page sends."""
     query = scope["query_string"].decode("latin-1")
-    # One more than the tokens: `at`.
-    asked = parse_qs(query, max_num_fields=MAX_TOKENS + 1)
+    # Two more than the tokens: `at` and `shown`.
+    asked = parse_qs(query, max_num_fields=MAX_TOKENS + 2)
     tokens = asked.get("t", [])
     if len(tokens) > MAX_TOKENS:
         raise ValueError("too many tokens")
     listening = read(tokens)
     if heard := dict(scope["headers"]).get(b"last-event-id"):
-        return listening._replace(since=_seconds(heard.decode("latin-1")))
-    read_at = [_seconds(at) for at in asked.get("at", [])]
-    return listening._replace(since=min((listening.since, *read_at)))
+        return listening._replace(since=_micros(heard.decode("latin-1")) / 1e6)
+    read_at, shown = ([*map(_micros, asked.get(name, []))] for name in ("at", "shown"))
+    since = min((listening.since, *(at / 1e6 for at in read_at)))
+    return listening._replace(since=since, shown=frozenset(shown))
 
 
-def _seconds(moment: str) -> float:
+def _micros(moment: str) -> int:
     if not MOMENT.fullmatch(moment):
         raise ValueError("not a moment")
-    return int(moment) / 1e6
+    return int(moment)
 
 
 def _too_much(scope: Scope) -> int:

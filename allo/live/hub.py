@@ -10,7 +10,7 @@ import time
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
 
-from allo.live.message import EVERYTHING, Message, keep_newest
+from allo.live.message import ANEW, EVERYTHING, Message, keep_newest
 from allo.live.streams import BEAT, Batch, Client, Group, Name, line, state
 from allo.live.tokens import Listening
 
@@ -97,7 +97,8 @@ class Hub:
             return
         for name, message in self._newest.items():
             is_heard = message.topic == EVERYTHING or message.topic in listening.topics
-            if is_heard and message.at >= since * 1e6:
+            is_shown = message.key == ANEW and message.at in listening.shown
+            if is_heard and message.at >= since * 1e6 and not is_shown:
                 yield name, as_event(message, 1)
 
     def _all(self) -> tuple[Name, bytes]:

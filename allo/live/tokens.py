@@ -22,6 +22,8 @@ class Listening(NamedTuple):
     topics: frozenset[str]
     # When the oldest token that ends was signed, in seconds since the epoch; infinite without any.
     since: float
+    # The times of changes that the page shows: they are not missed, however fast its stream opens.
+    shown: frozenset[int] = frozenset()
 
 
 def sign(topics: Iterable[str]) -> str:

@@ -158,6 +158,25 @@ async def test_a_new_stream_gets_what_its_page_missed():
 
 
 @run
+async def test_a_new_stream_does_not_hear_of_the_hold_that_its_page_shows():
+    """Or each page would request its parts anew after each hold; a token has whole seconds."""
+    hub = up(Hub())
+    early = hub.join(listening("holder:x", "product:1"))
+    await heard(early)
+    hold = Message("holder:x", now())
+    left = stock(7, 10, 3, at=hold.at)
+    hub.changed([hold, left])
+    await sends(early, hold, left)
+    shows = listening("holder:x", "product:1")._replace(shown=frozenset({hold.at}))
+    # What it shows of stock may be a second old.
+    assert await heard(hub.join(shows)) == [left.line, "up"]
+    later = hold._replace(at=hold.at + 1)
+    hub.changed([later])
+    await sends(early, later)
+    assert await heard(hub.join(shows)) == [left.line, later.line, "up"]
+
+
+@run
 async def test_without_redis_every_stream_is_notified():
     hub = Hub()
     client = hub.join(listening("product:1"))

@@ -30,6 +30,7 @@ from reservations.exceptions import InsufficientStock
 from tests import stock_room
 from tests.reservations.test_verbs import hold, units
 from tests.running import wait_for
+from tests.shopping import holding
 from tests.staff.test_editing import opened
 from tests.staff.test_products import LIST
 from tests.stock import pass_time, stocked
@@ -114,6 +115,19 @@ def test_each_verb_tells_stock_holder_and_reservation(heard: Heard) -> None:
     services.release(reservation_id=reservation.pk)
     assert heard() == {product, holder, its}
     assert "secret" not in holder
+
+
+def test_a_page_names_the_moment_that_its_newest_hold_was_told_with(
+    client: Client, said: Said
+) -> None:
+    holding(client, stocked(5, product="earlier"))
+    reservation = holding(client, stocked(5))
+    *_, told = said(holder_topic(reservation.holder))
+    checkout = reverse("checkout:checkout", args=[reservation.pk])
+    for address in ("/", "/reservations/holds/", checkout):
+        assert f'data-shown="{told.at}"' in client.get(address).content.decode()
+    services.release(reservation_id=reservation.pk)
+    assert f'data-shown="{told.at}"' not in client.get("/").content.decode()
 
 
 @pytest.mark.parametrize("noticed", ["read", "swept", "short"])
