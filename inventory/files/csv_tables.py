@@ -34,7 +34,7 @@ def csv_tables(file: IO[bytes]) -> tuple[list[Table], str]:
 
 
 def _table(file: IO[bytes], encoding: str, delimiter: str, *, skip: bool) -> Table:
-    return Table("the file", lambda: _rows(_Lines(file, encoding), delimiter, skip))
+    return Table("the file", lambda: _rows(_Lines(file, encoding), delimiter, skip), is_text=True)
 
 
 def _rows(lines: "_Lines", delimiter: str, skip: bool) -> Iterator[Row]:

@@ -33,13 +33,14 @@ class Record:
 class _Heading:
     line: int
     places: dict[str, int]
+    width: int
 
 
 def read(file: IO[bytes]) -> tuple[str, Iterator[Record]]:
     """A remark on the file, and its rows. Raises `Unreadable`, also while the rows are read."""
     tables, remark = _tables(file)
     table, heading = _the_one(tables)
-    if len(tables) > 1 and table.name != "the file":
+    if len(tables) > 1 and not table.is_text:
         remark = f"Read from the sheet “{table.name[:100]}”, heading in row {heading.line}."
     return remark, _records(table, heading)
 
@@ -95,7 +96,7 @@ def _heading(table: Table) -> _Heading:
         elif twice:
             raise Unreadable(f"Its line {line} names a column twice: {', '.join(twice)}.")
         else:
-            return _Heading(line, {n: names.index(n) for n in COLUMNS if n in names})
+            return _Heading(line, {n: names.index(n) for n in COLUMNS if n in names}, len(names))
     raise missed
 
 
@@ -128,6 +129,11 @@ def _records(table: Table, heading: _Heading) -> Iterator[Record]:
     for count, (line, cells) in enumerate(_below(table, heading), 1):
         if count > MAX_ROWS:
             raise Unreadable(f"More than {MAX_ROWS:,} rows: split the file.")
+        if table.is_text and any(cells[heading.width :]):
+            raise Unreadable(
+                f"Line {line} has more cells than the heading. A cell that contains the delimiter"
+                " needs quotes around it."
+            )
         yield _record(line, cells, heading.places)
     if not count:
         raise Unreadable("There are no rows in it.")

@@ -24,6 +24,7 @@ class Table:
     name: str
     rows: Callable[[], Iterator[Row]]
     hidden: bool = False
+    is_text: bool = False
 
 
 def text_of(value: object) -> str:

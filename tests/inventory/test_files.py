@@ -53,6 +53,8 @@ def test_a_row_is_in_the_row_that_the_sheet_shows() -> None:
         ('"A title\nof two lines";;;\n' + CSV.replace(",", ";") + "tidal;b;1;x;\n", 4),
         (CSV + "tidal,b,1,x,\n" + ",,,,\n" * 1000, 2),
         (CSV + ",,,,\n" * 60_000 + "tidal,b,1,x,\n", 60_002),
+        (CSV + "tidal,b,1,x,,, \n", 2),
+        (workbook(Stock=[HEAD, (*ROW, "", "seen by R.")]), 2),
         (workbook(Notes=[("x",)], Stock=[HEAD, ROW], Empty=[]), 2),
         (workbook(Form=[HEAD], Stock=[HEAD, ROW]), 2),
         (workbook(("Old",), Old=[HEAD, ("old", *ROW[1:])], Stock=[HEAD, ROW]), 2),
@@ -75,6 +77,7 @@ def test_rows_are_found_below_their_heading(content, line) -> None:
         ("product,change\ntidal,1\n", "line 1 names product, change, but not warehouse, reason."),
         ("product,warehouse,change,reason,change\n", "Its line 1 names a column twice: change."),
         (CSV + 'a,b,1,x,\n\na,b,1,x,"x\n\n', "line 4: unexpected end of data"),
+        (CSV + "a,b,1,x,\n\na,b,1,x,two, or three\n", "Line 4 has more cells than the heading."),
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600), "an old workbook (.xls), or one with a"),
     ],
 )
