@@ -137,6 +137,9 @@ def test_a_page_waits_for_one_sheet_and_its_scripts_are_small(pages) -> None:
     for name, page in pages.items():
         links = [attributes for _, attributes in elements(page, "link")]
         assert [a["href"] for a in links if a["rel"] == "stylesheet"] == [SHEET], name
+        for _, attributes in elements(page, "script"):
+            assert "blocking" not in attributes, name
+            assert attributes.get("type") or "defer" in attributes, name
         found = {a.get("src") or a.get("data-script") for _, a in elements(page, "script", "i")}
         own = {path for path in found if path and path.startswith("/static/js/")}
         sizes = {path: len(served(SCRIPTS / path.rpartition("/")[2])) for path in own}
