@@ -12,7 +12,7 @@ from rjsmin import jsmin
 from whitenoise.storage import CompressedManifestStaticFilesStorage
 
 # As Django writes it, when it has put the hash into the imported name.
-IMPORT = re.compile(rb'^@import url\("([a-z]+\.[0-9a-f]{12}\.css)"\);\n', re.MULTILINE)
+IMPORT = re.compile(rb'^@import url\("([a-z/]+\.[0-9a-f]{12}\.css)"\);\n', re.MULTILINE)
 # Of a style sheet, for readers alone.
 COMMENT, INDENT = re.compile(rb"/\*.*?\*/", re.DOTALL), re.compile(rb"\s*\n\s*")
 PART = re.compile(rb'^import "\./([a-z-]+\.js)";\n', re.MULTILINE)
@@ -40,10 +40,10 @@ class StaticFiles(CompressedManifestStaticFilesStorage):  # type: ignore[misc]
         return content
 
     def _imported(self, path: PurePath, frame: bytes, found: re.Match[bytes]) -> bytes:
-        """Of the same folder, so that the addresses in it stay true. Django goes over the files
-        again: one that is not there yet is there the next time. A script keeps its names to itself
-        by the frame, as it did in a file of its own."""
-        name = str(path.with_name(found[1].decode()))
+        """Of the same folder, or of one below and without addresses in it, so that these stay true.
+        Django goes over the files again: one that is not there yet is there the next time. A script
+        keeps its names to itself by the frame, as it did in a file of its own."""
+        name = str(path.parent / found[1].decode())
         if not self.exists(name):
             return found[0]
         with self.open(name) as imported:

@@ -24,6 +24,7 @@ pytestmark = pytest.mark.django_db
 
 SCRIPTS = Path(settings.BASE_DIR) / "static/js"
 MOST_SCRIPT = 25_000
+SHEET = "/static/css/shop.css"
 
 Element = tuple[str, dict[str, str | None]]
 
@@ -130,10 +131,15 @@ def test_no_page_shows_the_marks_of_its_source(pages) -> None:
         assert re.findall(r".{0,60}`.{0,60}", shown) == [], name
 
 
-def test_the_scripts_of_a_page_are_small(pages) -> None:
-    """All that it may load, unpacked, also what it loads once something has changed."""
+def test_a_page_waits_for_one_sheet_and_its_scripts_are_small(pages) -> None:
+    """All scripts that it may load, unpacked, also what it loads once something has changed."""
     pages["waiting room"] = HttpResponse(rooms.render(name="Tidal", home="/p/tidal/"))
     for name, page in pages.items():
+        links = [attributes for _, attributes in elements(page, "link")]
+        assert [a["href"] for a in links if a["rel"] == "stylesheet"] == [SHEET], name
+        for _, attributes in elements(page, "script"):
+            assert "blocking" not in attributes, name
+            assert attributes.get("type") or "defer" in attributes, name
         found = {a.get("src") or a.get("data-script") for _, a in elements(page, "script", "i")}
         own = {path for path in found if path and path.startswith("/static/js/")}
         sizes = {path: len(served(SCRIPTS / path.rpartition("/")[2])) for path in own}

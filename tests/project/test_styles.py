@@ -71,8 +71,8 @@ def test_a_rule_for_what_no_page_has_is_found() -> None:
 def test_every_style_sheet_is_linked_by_a_page_or_imported_by_one_that_is() -> None:
     linked = {SHEETS / name for name in re.findall(r"css/([\w/-]+\.css)", sources())}
     imported = {
-        sheet.with_name(name)
+        sheet.parent / name
         for sheet in linked & set(sheets())
-        for name in re.findall(r'@import "([\w-]+\.css)"', sheet.read_text())
+        for name in re.findall(r'@import "([\w/-]+\.css)"', sheet.read_text())
     }
     assert set(sheets()) - linked - imported == set()

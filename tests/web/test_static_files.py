@@ -32,7 +32,8 @@ def test_a_script_has_in_it_what_it_imports_each_with_names_of_its_own(tmp_path:
 
 def test_a_sheet_has_in_it_what_it_imports(tmp_path: Path) -> None:
     shop = FileSystemStorage(CSS.parent)
-    names = [f"{path.parent.name}/{path.name}" for path in (*CSS.glob("*.css"), *FONTS.glob("*"))]
+    sheets = (*CSS.glob("*.css"), *CSS.glob("pages/*.css"), *FONTS.glob("*"))
+    names = [str(path.relative_to(CSS.parent)) for path in sheets]
     storage = StaticFiles(location=tmp_path)
     for name in names:
         with shop.open(name) as file:
@@ -44,10 +45,12 @@ def test_a_sheet_has_in_it_what_it_imports(tmp_path: Path) -> None:
     ]
     sheet = (tmp_path / storage.stored_name("css/shop.css")).read_text()
     imported = re.findall(r'@import "(.+)"', (CSS / "shop.css").read_text())
-    assert len(imported) == 8
+    assert {f"pages/{path.name}" for path in CSS.glob("pages/*.css")} < set(imported)
     parts = [(tmp_path / storage.stored_name(f"css/{name}")).read_text() for name in imported]
     assert sorted(parts, key=sheet.index) == parts
     assert not re.search(r"/\*|^\s|\n\s", sheet.lstrip())
     assert "@import" not in sheet
-    for font in re.findall(r'url\("\.\./(fonts/.+?)"\)', sheet):
-        assert (tmp_path / font).exists()
+    addresses = re.findall(r'url\("(.+?)"\)', sheet)
+    assert len(addresses) == 4
+    for address in addresses:
+        assert (tmp_path / "css" / address).exists()
