@@ -20,7 +20,7 @@ from tests.reservations.test_verbs import hold
 from tests.shopping import BUYER, holding, press
 from tests.stock import stocked
 
-pytestmark = pytest.mark.django_db
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 class Died(BaseException):
