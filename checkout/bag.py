@@ -67,17 +67,19 @@ def pay(request: Request) -> HttpResponse:
     key_of(request)
     chosen = _chosen(request)
     form = BuyerForm(request.POST)
-    if chosen:
+    if not_yet := _not_yet(request, chosen, form):
         contacts.keep(*(form.typed(hold.pk) for hold in chosen))
-    if not chosen or not form.is_valid():
-        return _again(request, chosen, form, status=422)
-    return _not_yet(request, chosen, form) or _order(request, chosen, form)
+        return not_yet
+    return _order(request, chosen, form)
 
 
 def _not_yet(
     request: Request, chosen: Sequence[Reservation], form: BuyerForm
 ) -> HttpResponse | None:
-    """Why this form does not order yet: too many attempts, or a code has to be typed first."""
+    """Why this form does not order yet: mistakes, too many attempts, or a code has to be typed
+    first."""
+    if not chosen or not form.is_valid():
+        return _again(request, chosen, form, status=422)
     if wait := limits.to_pay(request):
         refusal = refusals.rate_limited(wait)
         return _again(request, chosen, form, refusal, status=refusals.TOO_MANY)
@@ -88,7 +90,7 @@ def _not_yet(
 
 def _order(request: Request, chosen: Sequence[Reservation], form: BuyerForm) -> HttpResponse:
     shown = [shown_hold(request, hold, f"-{hold.pk}") for hold in chosen]
-    answer = paying.order(request, chosen, shown, form.buyer())
+    answer = paying.order(request, chosen, shown, form)
     if answer.status == refusals.DONE:
         remember(request, form)
         return replayed(paying.go_to_pay(request, answer.body), answer.replayed)

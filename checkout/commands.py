@@ -18,6 +18,7 @@ from reservations.engine.books import Books
 from reservations.engine.commands import Command
 from reservations.engine.idempotency import Bag
 from reservations.exceptions import BeingPaid
+from reservations.models import Reservation
 
 State = Order.State
 
@@ -42,11 +43,12 @@ class OpenBefore:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenOrder(Command):
     """Order `holds`, which from now on last for the time to pay. The open orders in `replaces`,
-    which contain some of them, are dropped in the same transaction."""
+    which contain some of them, are dropped in the same transaction, and `also` is written in it."""
 
     draft: Draft
     holds: tuple[Hold, ...]
     replaces: tuple[OpenBefore, ...] = ()
+    also: tuple[Also, ...] = ()
 
     def decide(self, books: Books) -> Bag:
         """A hold on an order that was opened meanwhile is refused as `BeingPaid`."""
@@ -59,14 +61,31 @@ class OpenOrder(Command):
         )
         for before in replaced:
             _drop(books, before)
-        books.after += self.draft.rows(books.now, held)
+        books.before += self.also
+        self._write(books, held)
         return Bag(tuple(held), self.draft.order_id)
+
+    def _write(self, books: Books, held: list[Reservation]) -> None:
+        books.after += self.draft.rows(books.now, held)
 
     def _is_open(self, books: Books, before: OpenBefore) -> bool:
         state = statements.row_of(books, before.order_id).state
         if state not in (State.OPEN, State.DROPPED):
             raise OrderedAlready(before.order_id)
         return state == State.OPEN
+
+
+class OrderOnDelivery(OpenOrder):
+    """`OpenOrder`, sold in the same transaction: there is no payment to wait for."""
+
+    __slots__ = ()
+
+    def _write(self, books: Books, held: list[Reservation]) -> None:
+        # Triggers want lines of pending holds, and a taken charge of sold ones.
+        books.before += self.draft.rows(books.now, held)
+        bags.sell_all(books, [(hold.id, hold.quantity) for hold in held])
+        books.after.append(self.draft.charge(held))
+        statements.tell_placed(books, self.draft.order_id)
 
 
 class OrderByProgram(OpenOrder):
@@ -103,7 +122,7 @@ class PayAgain(Command):
         row = (
             self.payment_id, self.order_id, self.provider, ends_at, books.now, *self.pages
         )  # fmt: skip
-        books.after.append(Also(statements.PAYMENT, row, rank=5))
+        books.after.append(Also(statements.PAYMENT, row, rank=6))
         books.above[statements.UNCLOSED][self.order_id] = [[self.order_id, self.payment_id]]
         return Bag(tuple(holds), self.order_id)
 

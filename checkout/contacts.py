@@ -8,6 +8,7 @@ from django.db.models import Case, QuerySet, Value, When
 
 from allo.postgresql.compiled import Compiled
 from checkout.models import Contact
+from reservations.engine.also import Also
 from reservations.models import Reservation
 
 # The lock waits for a running confirmation and then reads the row again, so a late draft finds the
@@ -55,8 +56,14 @@ KEEP = _KEEP.format(
 
 def keep(*typed: Typed) -> None:
     """Stores drafts. The contact of a confirmed reservation does not change."""
-    with connection.cursor() as cursor:
-        cursor.execute(KEEP, [list(values) for values in zip(*typed, strict=True)])
+    if typed:
+        with connection.cursor() as cursor:
+            cursor.execute(KEEP, [list(values) for values in zip(*typed, strict=True)])
+
+
+def also(typed: Typed) -> Also:
+    """`keep`, in the transaction of an order."""
+    return Also(KEEP, typed, rank=3)
 
 
 def for_page_of(reservation: Reservation) -> Contact | None:

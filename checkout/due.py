@@ -71,8 +71,8 @@ def hinted(hint: Hint) -> UUID | None:
     return payment_id
 
 
-_SOON = ENDED | Q(reservation__expires_at__lte=Now() + CLOSE_BEFORE)
-_ending = Compiled(lambda order: OrderLine.objects.filter(_SOON, order=order, active=True), UUID)
+SOON = ENDED | Q(reservation__expires_at__lte=Now() + CLOSE_BEFORE)
+_ending = Compiled(lambda order: OrderLine.objects.filter(SOON, order=order, active=True), UUID)
 
 
 def is_about_to_end(order: Order) -> bool:

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from threading import BoundedSemaphore
 
 from checkout import settle
-from checkout.models import Order
+from checkout.models import Order, Payment
 from checkout.orders import reading
 from checkout.payments.base import ProviderError, Unreachable
 from checkout.payments.providers import provider
@@ -20,13 +20,13 @@ TURNS, PATIENCE = 6, 1.0
 _turns = BoundedSemaphore(TURNS)
 
 
-def look(order: Order) -> Order:
-    """Settles the order's latest payment now, if a thread may wait for that; returns the order as
-    it is."""
-    payment = reading.payments.first(order.pk)
+def look(order: Order, last: Payment | None = None) -> Order:
+    """Settles the order's last payment now, if a thread may wait for that; returns the order as it
+    is. `last` is that payment, if it was read just now."""
+    payment = last or reading.last_payment.first(order.number)
     if payment and _places.acquire(blocking=False):
         try:
-            return settle.settle(payment.pk)
+            return settle.settle_read(payment)
         except (ProviderError, ReservationError):
             pass  # nothing was decided; the clock looks again
         finally:

@@ -75,7 +75,8 @@ def _order_of(reservation: Reservation) -> Order | None:
 
 def _buying(request: Request, reservation: Reservation, form: BuyerForm | None) -> dict[str, Any]:
     if not reservation.is_pending:
-        return {"contact": contacts.for_page_of(reservation)}
+        sold = reservation.status == Reservation.Status.CONFIRMED
+        return {"contact": contacts.for_page_of(reservation)} if sold else {}
     others = [hold for hold in live_holds(request) if hold.pk != reservation.pk]
     return {
         **form_context(request, form, [reservation]),

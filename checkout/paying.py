@@ -9,8 +9,9 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import resolve, reverse
 
 from allo.web.parts import Request, go_to
-from checkout import closing, looking, tasks
+from checkout import closing, contacts, looking, tasks
 from checkout.commands import Hold
+from checkout.forms import BuyerForm
 from checkout.models import Order, Payment
 from checkout.orders import opening, reading
 from checkout.orders.drafts import Buyer, Draft, Pages
@@ -28,10 +29,11 @@ logger = logging.getLogger(__name__)
 
 
 def order(
-    request: HttpRequest, holds: Sequence[Reservation], shown: Sequence[Hold], buyer: Buyer
+    request: HttpRequest, holds: Sequence[Reservation], shown: Sequence[Hold], form: BuyerForm
 ) -> Reply:
     """Opens an order of the holds, or finds the one that they are on. The reply is the order's
-    address or a refusal."""
+    address or a refusal. What was typed into the form, which is valid, is kept in any case."""
+    buyer = form.buyer()
     replaced = []
     for before in opening.open_orders(holds):
         # The money may have arrived meanwhile: then there is nothing left to order.
@@ -42,12 +44,17 @@ def order(
     draft = _draft(request, holds, buyer)
     asked = {"holds": [str(hold) for hold in shown], "buyer": str(buyer)}
     once = once_for(request, draft.holder, "checkout:order", asked, _answer(draft))
+    typed = [form.typed(hold.pk) for hold in holds]
     try:
         reply = opening.open_order(
-            draft=draft, held=holds, holds=shown, replaces=replaced, once=once
-        )
+            draft=draft, held=holds, holds=shown, replaces=replaced,
+            also=map(contacts.also, typed), once=once,
+        )  # fmt: skip
     except ReservationError as refusal:
-        return refusals.answer(refusal)
+        reply = refusals.answer(refusal)
+    if reply.status != DONE:
+        contacts.keep(*typed)
+        return reply
     for before in replaced:
         # Soon, so that nobody pays at the provider's page for the order that was dropped.
         tasks.ask_to_settle(before.payments.latest("created_at").pk)
@@ -57,44 +64,48 @@ def order(
 def go_to_pay(request: Request, address: str) -> HttpResponse:
     """Redirects to where the order is paid. While the provider cannot be reached that is the
     order's own page, which says so."""
-    found = reading.numbered.first(resolve(address).kwargs["number"])
-    assert found, "orders are kept"
+    last = reading.last_payment.first(resolve(address).kwargs["number"])
+    assert last, "orders are kept"
     try:
-        return go_to(request, where_to_pay(found))
+        return go_to(request, where_to_pay(last))
     except ProviderError as error:
-        logger.warning("order %s: %s", found.number, type(error).__name__)
+        logger.warning("order %s: %s", last.order.number, type(error).__name__)
         return go_to(request, address)
 
 
-def where_to_pay(order: Order) -> str:
-    """The provider's page of an open order. If there is none, or none is needed, the order's own
-    page. Raises `ProviderError`."""
-    if order.state == Order.State.OPEN:
-        payment = _begun(order)
+def where_to_pay(last: Payment) -> str:
+    """The provider's page of an order with this last payment, if it is open. If there is none, or
+    none is needed, the order's own page. Raises `ProviderError`."""
+    if last.order.state == Order.State.OPEN:
+        payment = _begun(last)
         if payment and payment.url and provider(payment.provider).origin:
             return payment.url
-        looking.look(order)
-    return path_to(order)
+        last = payment or last
+    if last.order.state in (Order.State.OPEN, Order.State.PLACED):
+        looking.look(last.order, last)
+    return path_to(last.order)
 
 
-def _begun(order: Order) -> Payment | None:
+def _begun(last: Payment) -> Payment | None:
     """Only some threads at once wait for a provider."""
-    if order.by_program:
-        with looking.turn(opening.provider_of(order)):
-            _end_without_page(order)
-    payment = opening.payable(order)
+    if last.order.by_program:
+        with looking.turn(last.provider):
+            last = _without_page_ended(last)
+    payment = opening.payable(last)
     if payment is None:
         return None
     with looking.turn(payment.provider):
         return opening.begun(payment)
 
 
-def _end_without_page(order: Order) -> None:
+def _without_page_ended(last: Payment) -> Payment:
     """Closes a payment that only a program could pay, so that its buyer gets a page."""
-    unclosed = order.payments.filter(closed_at=None, url="").exclude(session_ref=None)
-    if payment := unclosed.first():
-        closing.close(payment)
-        looking.look(order)
+    if last.closed_at or last.url or last.session_ref is None:
+        return last
+    closing.close(last)
+    looking.look(last.order)
+    (last,) = reading.last_payment(last.order.number)
+    return last
 
 
 def may_lead_to(provider_name: str, response: HttpResponse) -> HttpResponse:

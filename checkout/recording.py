@@ -11,6 +11,8 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Count, F, Max
 
+from allo.postgresql import trips
+from allo.postgresql.compiled import together
 from allo.postgresql.rows import write
 from checkout import due, mail
 from checkout.events import publish_order, tell
@@ -33,19 +35,23 @@ class Recorded(NamedTuple):
 @transaction.atomic
 def record(payment: Payment, seen: Seen) -> Recorded:
     """Writes what is new, and when to look again."""
-    (order,) = reading.locked_order(payment.order_id)
-    (payment,) = reading.locked_payment(payment.pk)
+    (order,), (payment,), charges = together(
+        (reading.locked_order, payment.order_id),
+        (reading.locked_payment, payment.pk),
+        (reading.locked_charges, payment.pk),
+    )
     money = {each.reference: each for each in seen.money}
-    charges = reading.locked_charges(payment.pk)
     for charge in charges:
         if charge.reference in money:
             _see(charge, money[charge.reference])
         _give_back(charge, payment.now)
     # All payments of a year wait for its counter, so it is the last lock.
-    for charge in charges:
-        _pay(order, charge, payment.now)
-        _settle(order, charge, payment.now)
-    return Recorded(order, due.put_off(payment, order, charges, seen))
+    with trips.unanswered():
+        for charge in charges:
+            _pay(order, charge, payment)
+            _settle(order, charge, payment.now)
+        money_moves = due.put_off(payment, order, charges, seen)
+    return Recorded(order, money_moves)
 
 
 @transaction.atomic
@@ -147,14 +153,14 @@ def _is_time_to_return(charge: Charge, now: datetime) -> bool:
     return tries < MOST_RETURNS and not waits
 
 
-def _pay(order: Order, charge: Charge, now: datetime) -> None:
+def _pay(order: Order, charge: Charge, payment: Payment) -> None:
     taken = charge.decision == Charge.Decision.TAKE and charge.fact == Fact.CAPTURED
     if not taken or order.state != Order.State.PLACED:
         return
-    write(order, state=Order.State.PAID, paid_at=now)
+    write(order, state=Order.State.PAID, paid_at=payment.now)
     # P7. In the transaction of the move to `paid`.
     mail.receipt(order)
-    publish_order(order, now, "order.paid")
+    publish_order(order, payment.now, reading.PAID if payment.is_heard else "")
     if settings.SELLER_GSTIN:
         serials.give_number(order)
 

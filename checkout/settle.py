@@ -36,13 +36,19 @@ NEVER_OPENED = Seen(session=SessionState.EXPIRED, money=())
 def settle(payment_id: UUID) -> Order:
     """Returns the order as it is afterwards. Raises `ProviderError` if the provider cannot be
     reached. Then, and if the database is too busy to decide, the clock looks again."""
+    (payment,) = reading.payment(payment_id)
+    return settle_read(payment)
+
+
+def settle_read(payment: Payment) -> Order:
+    """`settle`, of a payment that was just read with its order."""
     for _ in range(MOST_LOOKS):
-        (payment,) = reading.payment(payment_id)
         seen = _look(payment)
         decided = _decide(payment, seen)
         recorded = _capture_and_record(payment, seen)
         if not _follow(payment, recorded, seen) and decided:
             break
+        (payment,) = reading.payment(payment.pk)
     return recorded.order
 
 
@@ -55,8 +61,8 @@ def _look(payment: Payment) -> Seen:
 def _decide(payment: Payment, seen: Seen) -> bool:
     """False if other transactions keep the locks: the next look sees the same money."""
     order = payment.order
-    known = {charge.reference for charge in reading.charges(order.pk)}
     secured = [money for money in seen.money if money.fact is not Fact.VOID]
+    known = {charge.reference for charge in reading.charges(order.pk)} if secured else ()
     try:
         if new := tuple(money for money in secured if money.reference not in known):
             opening.decide_about(payment, new)

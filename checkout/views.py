@@ -24,7 +24,7 @@ from checkout.page import page
 from reservations import refusals, services
 from reservations.engine.idempotency import Reply
 from reservations.models import Reservation
-from reservations.shop.holders import owned
+from reservations.shop.holders import owned, owned_for_page
 from reservations.shop.keys import key_of, once_for, reply
 
 Status = Reservation.Status
@@ -33,7 +33,7 @@ Status = Reservation.Status
 @require_safe
 @never_stored
 def checkout(request: Request, reservation_id: UUID) -> HttpResponse:
-    reservation = owned(request, reservation_id)
+    reservation = owned_for_page(request, reservation_id)
     if reservation.status == Status.CONFIRMED and (order := opening.order_of(reservation)):
         return go_to(request, links.path_to(order))
     return page(request, reservation)
@@ -47,14 +47,17 @@ def confirm(request: Request, reservation_id: UUID) -> HttpResponse:
         return SeeOther(_url(reservation))
     key_of(request)
     form = BuyerForm(request.POST)
-    contacts.keep(form.typed(reservation.pk))
-    if not form.is_valid():
-        return _not_valid(request, reservation, form)
-    return _not_yet(request, reservation, form) or _order(request, reservation, form)
+    if not_yet := _not_yet(request, reservation, form):
+        contacts.keep(form.typed(reservation.pk))
+        return not_yet
+    return _order(request, reservation, form)
 
 
 def _not_yet(request: Request, reservation: Reservation, form: BuyerForm) -> HttpResponse | None:
-    """Why this form does not order yet: too many attempts, or a code has to be typed first."""
+    """Why this form does not order yet: mistakes, too many attempts, or a code has to be typed
+    first."""
+    if not form.is_valid():
+        return _not_valid(request, reservation, form)
     if wait := limits.to_pay(request):
         return _slow_down(request, reservation, wait, form)
     if reservation.is_pending and (asked := proving.ask_first(request, form)):
@@ -63,7 +66,7 @@ def _not_yet(request: Request, reservation: Reservation, form: BuyerForm) -> Htt
 
 
 def _order(request: Request, reservation: Reservation, form: BuyerForm) -> HttpResponse:
-    answer = paying.order(request, [reservation], [shown_hold(request, reservation)], form.buyer())
+    answer = paying.order(request, [reservation], [shown_hold(request, reservation)], form)
     if answer.status == refusals.DONE:
         remember(request, form)
         return replayed(paying.go_to_pay(request, answer.body), answer.replayed)

@@ -11,6 +11,9 @@ from django.db import DEFAULT_DB_ALIAS, connection
 from django.db.models import Model, QuerySet
 from django.db.models.query import get_related_populators  # type: ignore[attr-defined]
 
+from allo.postgresql import trips
+from allo.postgresql.trips import Statement
+
 Row = TypeVar("Row", bound=Model)
 
 # Values that no query has by chance: they are looked for among its parameters.
@@ -33,13 +36,25 @@ class Compiled(Generic[Row]):
 
     def __call__(self, *values: object) -> list[Row]:
         """The rows with their annotations, and with the related rows that the query selects."""
+        return self.plan.run(values)
+
+    @property
+    def plan(self) -> "Plan[Row]":
         if self._plan is None:
             examples = [EXAMPLES[kind]() for kind in self._types]
             self._plan = Plan(self._queryset(*examples), examples)
-        return self._plan.run(values)
+        return self._plan
 
     def first(self, *values: object) -> Row | None:
         return next(iter(self(*values)), None)
+
+
+def together(*asked: tuple[Compiled[Any], object]) -> list[list[Any]]:
+    """The rows of several queries of one value each, which run in this order, in one round trip and
+    one transaction."""
+    plans = [query.plan for query, _ in asked]
+    sent = [plan.statement((value,)) for plan, (_, value) in zip(plans, asked, strict=True)]
+    return [list(plan.made(rows)) for plan, rows in zip(plans, trips.run(sent), strict=True)]
 
 
 class Plan(Generic[Row]):
@@ -63,13 +78,16 @@ class Plan(Generic[Row]):
         self._converters = compiler.get_converters([column[0] for column in select])
 
     def run(self, values: tuple[object, ...]) -> list[Row]:
-        sent: list[Any] = [p if place is None else values[place] for p, place in self._parameters]
         with connection.cursor() as cursor:
-            cursor.execute(self._sql, sent)
+            cursor.execute(*self.statement(values))
             rows = cursor.fetchall()
-        return list(self._made(rows))
+        return list(self.made(rows))
 
-    def _made(self, rows: list[tuple[Any, ...]]) -> Iterator[Row]:
+    def statement(self, values: tuple[object, ...]) -> Statement:
+        sent: list[Any] = [p if place is None else values[place] for p, place in self._parameters]
+        return Statement(self._sql, sent)
+
+    def made(self, rows: list[tuple[Any, ...]]) -> Iterator[Row]:
         for row in map(list, rows):
             for place, (converters, expression) in self._converters.items():
                 for convert in converters:

@@ -5,7 +5,8 @@ that time rows are locked, and each wait passes the GIL on. Here the statements 
 together, and there is one wait for all their results.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, NamedTuple
@@ -45,6 +46,15 @@ def run(statements: Sequence[Statement]) -> list[Rows]:
         begins = trip.pgconn.transaction_status == TransactionStatus.IDLE
         rows = trip.run([BEGIN, *statements] if begins else statements)
     return rows[begins:]
+
+
+@contextmanager
+def unanswered() -> Iterator[None]:
+    """What the ORM writes inside is sent together, and waited for once, at the end. Until then it
+    is not known how many rows a statement has changed: Django takes it for -1. What is read inside
+    is waited for."""
+    with connection.wrap_database_errors, connection.connection.pipeline():
+        yield
 
 
 class _Trip:

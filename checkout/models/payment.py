@@ -43,7 +43,10 @@ class Payment(models.Model):
     )
     closed_at = models.DateTimeField(null=True, blank=True, help_text="Nobody can pay it any more.")
 
-    now: datetime  # annotated by `reading.locked_payment`
+    # Annotated by `reading.locked_payment`: whether some webhook wants to hear of paid orders.
+    now: datetime
+    is_heard: bool
+    ends_soon: bool  # by `reading.last_payment`
 
     class Meta:
         ordering = ("-created_at", "pk")

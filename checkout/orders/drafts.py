@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID, uuid4
 
+from checkout.models import Charge
 from checkout.orders import statements
 from checkout.orders.numbers import new_number
 from checkout.orders.tax import included, percent_of_shipping
@@ -53,17 +54,33 @@ class Draft:
     payment_id: UUID = field(default_factory=uuid4)
     number: str = field(default_factory=new_number)
 
+    @property
+    def on_delivery(self) -> bool:
+        return self.provider == "none"
+
     def rows(self, now: datetime, held: Sequence[Reservation]) -> list[Also]:
-        """Order, lines and payment, as the engine writes them."""
+        """Order, lines and payment, as the engine writes them. One rank higher than their tables:
+        after the orders that a batch drops, whose holds they may be about."""
         first_end = min(hold.expires_at for hold in held)
         return [
-            Also(statements.ORDER, self._order(now, held), rank=4),
-            *(Also(statements.LINE, self._line(hold), rank=4) for hold in held),
-            Also(statements.PAYMENT, self._payment(now, first_end), rank=5),
+            Also(statements.ORDER, self._order(now, held), rank=5),
+            *(Also(statements.LINE, self._line(hold), rank=5) for hold in held),
+            Also(statements.PAYMENT, self._payment(now, first_end), rank=6),
         ]
 
+    def charge(self, held: Sequence[Reservation]) -> Also:
+        """What is collected on delivery: it is taken at once, as no bank could refuse it."""
+        row = (
+            self.order_id, self.payment_id, self.provider, self.number, self._total(held), "INR",
+            Charge.Fact.CAPTURED, Charge.Decision.TAKE,
+        )  # fmt: skip
+        return Also(statements.CHARGE, row, rank=6)
+
+    def _total(self, held: Sequence[Reservation]) -> int:
+        return sum(hold.total_paise for hold in held) + self.shipping_paise
+
     def _order(self, now: datetime, held: Sequence[Reservation]) -> tuple[object, ...]:
-        total = sum(hold.total_paise for hold in held) + self.shipping_paise
+        total = self._total(held)
         percent = percent_of_shipping(self.gst_percents[hold.pk] for hold in held)
         b = self.buyer
         return (

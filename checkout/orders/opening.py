@@ -19,6 +19,7 @@ from checkout.commands import (
     OpenBefore,
     OpenOrder,
     OrderByProgram,
+    OrderOnDelivery,
     PayAgain,
 )
 from checkout.models import Order, OrderLine, Payment
@@ -26,6 +27,7 @@ from checkout.orders import reading, statements
 from checkout.orders.drafts import Buyer, Draft
 from checkout.payments.base import Invitation, Item, Money
 from checkout.payments.providers import provider
+from reservations.engine.also import Also
 from reservations.engine.idempotency import Once, Reply
 from reservations.engine.transactions import perform_bag, perform_once
 from reservations.models import Reservation
@@ -74,17 +76,19 @@ def open_order(
     held: Sequence[Reservation],
     holds: Sequence[Hold],
     replaces: Sequence[Order] = (),
+    also: Iterable[Also] = (),
     once: Once,
 ) -> Reply:
     """Opens the order of `held`, as the buyer saw it (`holds`), and its first payment, under the
-    form's key. Raises what is not stored."""
+    form's key; what is paid on delivery is sold at once. Raises what is not stored."""
     lines = [line for order in replaces for line in order.order_lines.all()]
-    command = OpenOrder(
+    command = (OrderOnDelivery if draft.on_delivery else OpenOrder)(
         **_locks([*held, *(line.reservation for line in lines)]),
         above=(statements.orders(*(order.pk for order in replaces)),) if replaces else (),
         draft=draft,
         holds=tuple(holds),
         replaces=tuple(_before(order) for order in replaces),
+        also=tuple(also),
     )
     return perform_once(command, once)
 
@@ -146,13 +150,14 @@ def decide_about(payment: Payment, money: tuple[Money, ...]) -> None:
     )
 
 
-def payable(order: Order) -> Payment | None:
-    """The payment of an open order that can still be paid; if the last one has ended a new one is
-    made. None if it is too late to begin paying."""
-    payment = _unclosed(order)
-    if payment:
-        payment.order = order  # read already
-    return payment
+def payable(last: Payment) -> Payment | None:
+    """The payment of an order that can still be paid: its last one, as it was just read, or a new
+    one if that has ended. None if it is too late to begin paying."""
+    if last.closed_at:
+        return _another(last.order)
+    # Without a lock: it is opened only if it is not closed meanwhile.
+    late = last.order.state != Order.State.OPEN or last.ends_soon
+    return last if last.url or not late else None
 
 
 def begun(payment: Payment, *, page: bool = True) -> Payment:
@@ -172,7 +177,7 @@ def begun(payment: Payment, *, page: bool = True) -> Payment:
 
 
 @transaction.atomic
-def _unclosed(order: Order) -> Payment | None:
+def _another(order: Order) -> Payment | None:
     """The payment that can still be paid; made if there is none."""
     # Rank 4: of two requests only one makes it, and none for an order that was dropped meanwhile.
     (now,) = reading.locked_order(order.pk)

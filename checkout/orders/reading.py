@@ -2,16 +2,21 @@
 
 from uuid import UUID
 
+from django.db.models import Exists, OuterRef
 from django.db.models.functions import Now
 
+from allo.outbox.hooks.writing import wanting
 from allo.postgresql.compiled import Compiled
+from checkout.due import SOON
 from checkout.models import Charge, Order, OrderLine, Payment, Refund
 
+PAID = "order.paid"
 _lines = OrderLine.objects.order_by("pk")
 _stock = "reservation__inventory"
 _charges = Charge.objects.order_by("created_at")
 _unsettled = Charge.objects.filter(settled_at=None).order_by("pk")
 _taken = Charge.objects.filter(decision=Charge.Decision.TAKE, fact=Charge.Fact.AUTHORISED)
+_ending = OrderLine.objects.filter(SOON, order=OuterRef("order"), active=True)
 _asked = Refund.objects.filter(state=Refund.State.ASKED).order_by("created_at")
 
 numbered = Compiled(lambda number: Order.objects.filter(number=number), str)
@@ -27,6 +32,16 @@ active_lines = Compiled(
 )
 # The latest first.
 payments = Compiled(lambda order: Payment.objects.filter(order=order).order_by("-created_at"), UUID)
+# By the order's number: its last one.
+last_payment = Compiled(
+    lambda number: (
+        Payment.objects.select_related("order")
+        .annotate(ends_soon=Exists(_ending))  # type: ignore[no-redef]
+        .filter(order__number=number)
+        .order_by("-created_at")[:1]
+    ),
+    str,
+)
 payment = Compiled(lambda pk: Payment.objects.select_related("order").filter(pk=pk), UUID)
 charges = Compiled(lambda order: _charges.filter(order=order), UUID)
 # By payment.
@@ -42,7 +57,7 @@ locked_order = Compiled(lambda pk: Order.objects.select_for_update(no_key=True).
 locked_payment = Compiled(
     lambda pk: (
         Payment.objects.select_for_update(no_key=True)
-        .annotate(now=Now())  # type: ignore[no-redef]
+        .annotate(now=Now(), is_heard=Exists(wanting(PAID)))  # type: ignore[no-redef]
         .filter(pk=pk)
     ),
     UUID,

@@ -5,6 +5,7 @@ from datetime import datetime
 from django.db import connection
 from django.utils import timezone
 
+from allo.postgresql.rows import write
 from checkout.models import Order
 
 APRIL = 4
@@ -23,8 +24,7 @@ def give_number(order: Order) -> None:
     year = financial_year(order.paid_at)
     with connection.cursor() as cursor:
         [serial] = cursor.execute(NEXT, [year]).fetchone()
-    order.invoice_number = written(year, serial)
-    order.save(update_fields=["invoice_number"])
+    write(order, invoice_number=written(year, serial))
 
 
 def financial_year(at: datetime) -> int:

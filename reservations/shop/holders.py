@@ -182,5 +182,11 @@ def owned(request: HttpRequest, reservation_id: UUID) -> Reservation:
     return reservation
 
 
+def owned_for_page(request: HttpRequest, reservation_id: UUID) -> Reservation:
+    """`owned`, for a page that shows all that is held: if this is, it is read with that."""
+    held = (hold for hold in live_holds(request) if hold.pk == reservation_id)
+    return next(held, None) or owned(request, reservation_id)
+
+
 def may_see(request: HttpRequest, reservation: Reservation) -> bool:
     return reservation.holder in holders_of(request)

@@ -14,7 +14,7 @@ from django.db import connection
 
 from checkout.audit import audit_money
 from checkout.commands import Hold
-from checkout.models import Order
+from checkout.models import Order, Payment
 from checkout.orders import opening
 from checkout.orders.drafts import Buyer, Draft, Pages
 from checkout.payments import providers
@@ -90,9 +90,7 @@ def _paid_order(bank: BankProcess, row: int) -> UUID:
     once = Once(hold.holder, "bench", str(uuid4()), b"", lambda _: Reply(200, ""))
     seen = Hold(hold.pk, 1, hold.unit_paise)
     opening.open_order(draft=draft, held=[hold], holds=[seen], once=once)
-    payment = opening.payable(Order.objects.get(pk=draft.order_id))
-    assert payment is not None
-    payment = opening.begun(payment)
+    payment = opening.begun(Payment.objects.get(pk=draft.payment_id))
     bank.control(f"sessions/{payment.session_ref}/pay", way="card")
     return payment.pk
 

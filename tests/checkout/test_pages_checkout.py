@@ -15,7 +15,7 @@ from reservations import services
 from reservations.engine.commands import Holder
 from reservations.exceptions import Busy
 from reservations.models import Reservation
-from tests.shopping import HTMX, holding, key, press, press_reserve
+from tests.shopping import BUYER, HTMX, holding, key, press, press_reserve
 from tests.stock import pass_time, stocked
 
 pytestmark = pytest.mark.django_db
@@ -375,6 +375,8 @@ def test_a_busy_row_shows_the_busy_page_and_nothing_changes(client, monkeypatch,
     assert (response.status_code, response.headers["Retry-After"]) == (503, "2")
     assert response.context["refusal"].code == "busy"
     assert status(reservation) == "pending"
+    # What was typed is kept all the same.
+    assert Contact.objects.filter(name=BUYER["name"]).exists() == (verb == "confirm")
 
 
 def test_markup_in_a_name_is_escaped(client) -> None:

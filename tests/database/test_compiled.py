@@ -3,9 +3,11 @@
 from uuid import uuid4
 
 import pytest
+from django.db import transaction
 
-from allo.postgresql.compiled import Compiled
+from allo.postgresql.compiled import Compiled, together
 from catalog.models import Product
+from inventory.models import Inventory
 from reservations.models import Reservation
 from tests.shopping import holding
 from tests.stock import stocked
@@ -43,3 +45,12 @@ def test_a_query_that_is_not_about_all_of_its_values_is_refused() -> None:
     compiled = Compiled(lambda slug, _key: Product.objects.filter(slug=slug), str, int)
     with pytest.raises(ValueError, match="not all values are compared to"):
         compiled("tidal", 1)
+
+
+def test_queries_that_are_sent_together_find_the_same_rows_in_their_order() -> None:
+    first, second = stocked(3), stocked(4, product="other")
+    rows = Compiled(lambda product: Inventory.objects.filter(product=product), int)
+    products = Compiled(lambda slug: Product.objects.filter(slug=slug), str)
+    with transaction.atomic():
+        found = together((rows, second.product_id), (products, "tidal"), (rows, 0))
+    assert found == [[second], [first.product], []]

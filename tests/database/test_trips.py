@@ -13,10 +13,13 @@ from django.db import (
     connection,
     transaction,
 )
+from django.db.models import F
 
 from allo.postgresql import trips
 from allo.postgresql.faults import fault_of, sqlstate_of
 from allo.postgresql.trips import Statement, _Trip
+from catalog.models import Product
+from inventory.models import Inventory
 from reservations import services
 from reservations.engine.commands import Holder
 from reservations.models import Reservation
@@ -136,6 +139,34 @@ def test_a_trip_that_is_interrupted_leaves_no_results_for_the_next(monkeypatch) 
     monkeypatch.undo()
     with transaction.atomic():
         assert len(trips.run([MINE])) == 1
+
+
+def test_writes_are_not_waited_for_but_what_is_read_is() -> None:
+    row = stocked(5)
+    with transaction.atomic():
+        with trips.unanswered():
+            written = [Inventory.objects.update(total_units=F("total_units") + 1) for _ in range(2)]
+            assert Inventory.objects.get().total_units == 7
+            Inventory.objects.update(total_units=9)
+        assert written == [-1, -1]
+    row.refresh_from_db()
+    assert row.total_units == 9
+
+
+def test_an_error_of_a_write_comes_at_the_end_and_takes_all_back() -> None:
+    row, sent = stocked(5), []
+
+    def write() -> None:
+        with transaction.atomic(), trips.unanswered():
+            Product.objects.update(name="Other")
+            Inventory.objects.update(total_units=-1)
+            sent.append(Product.objects.update(name="Another"))
+
+    with pytest.raises(IntegrityError, match="reserved_lte_total"):
+        write()
+    assert sent == [-1]
+    row.refresh_from_db()
+    assert (row.total_units, Product.objects.get().name) == (5, "Tidal")
 
 
 def test_each_statement_is_planned_once() -> None:

@@ -1,6 +1,5 @@
 """The receipt of a paid order: one, and not lost while the mail server is down."""
 
-from datetime import datetime
 from math import inf
 from uuid import uuid4
 
@@ -10,7 +9,7 @@ from allo.outbox import sending
 from allo.outbox import services as outbox
 from allo.outbox.models import Message
 from checkout import mail, recording
-from checkout.models import Charge, Order
+from checkout.models import Charge, Order, Payment
 from checkout.settle import settle
 from tests.money.buying import buy
 from tests.outbox.letters import pass_time
@@ -72,10 +71,10 @@ GUARDS = {
 }
 
 
-def without_looking_at_the_state(order: Order, charge: Charge, now: datetime) -> None:
+def without_looking_at_the_state(order: Order, charge: Charge, payment: Payment) -> None:
     if order.state == Order.State.PAID:
         mail.receipt(order)
-    pay(order, charge, now)
+    pay(order, charge, payment)
 
 
 @pytest.mark.parametrize("removed", [[], *([guard] for guard in GUARDS), [*GUARDS]], ids=", ".join)

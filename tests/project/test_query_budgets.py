@@ -7,6 +7,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from checkout.models import Order
 from tests.shopping import BUYER, HTMX, Page, holding, key, press
 from tests.stock import pass_time, stocked
 
@@ -94,10 +95,10 @@ def test_a_visitor_with_only_a_cookie(client, products, look: Look) -> None:
     look(client, "/", 3 + SHOPPER)
 
 
-@pytest.mark.parametrize(("ending", "queries"), [(None, 2), ("cancel", 4)])
+@pytest.mark.parametrize(("ending", "queries"), [(None, 1), ("cancel", 3)])
 def test_the_checkout(shopper, products, look: Look, ending, queries) -> None:
-    """The reservation, the contact, and after an end the stock that there is to reserve again, and
-    the order that it was on."""
+    """The contact; what is held, with the reservation. After an end the reservation, the stock that
+    there is to reserve again, and the order that it was on."""
     reservation = holding(shopper, stocked(3, product="bought"))
     if ending:
         press(shopper, reservation, ending)
@@ -125,9 +126,19 @@ def test_the_way_of_a_buyer(client, products) -> None:
     post(f"{place}renew/")
     post(f"{place}confirm/", quantity=1, **BUYER)
     step(client.get, "/reservations/holds/", {})
-    # Dialog: product, stock. Reserve: the holds too. Checkout: the reservation, the contact, what
-    # else is held. Verbs: what is locked; afterwards what the checkout shows.
-    assert steps == [(200, 2), (200, 3), (200, 3), (204, 2), (200, 5), (200, 10), (200, 1)]
+    # Dialog: product, stock. Reserve: the holds too. Checkout: the contact, what is held. Verbs:
+    # what is locked; afterwards what the checkout shows, or the payment that is to be settled.
+    assert steps == [(200, 2), (200, 3), (200, 2), (204, 2), (200, 5), (200, 2), (200, 1)]
+
+
+def test_an_order_on_delivery(client, django_assert_num_queries) -> None:
+    """The reservation. A savepoint; patience, row, keys, reservation, replies, the time; patience,
+    contact, order, line, payment, the sale, the charge; its end. The payment. A savepoint; order,
+    payment, charge; order, receipt, charge, payment; its end."""
+    hold = holding(client, stocked(3))
+    with django_assert_num_queries(1 + 15 + 1 + 9):
+        assert press(client, hold, "confirm").status_code == 303
+    assert Order.objects.get().state == "paid"
 
 
 def outside(queries: list[str]) -> int:

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.db import connection, transaction
+from django.db.models import QuerySet
 
 from allo.outbox.models import Webhook
 from allo.postgresql.trips import Statement
@@ -55,5 +56,9 @@ def rough(told_by: str, events: Sequence[Sequence[Any]]) -> Statement:
     return Statement(_TELL, [told_by, _encode(events)])
 
 
+def wanting(kind: str) -> QuerySet[Webhook]:
+    return Webhook.objects.kept().filter(kinds__contains=[kind])
+
+
 def is_wanted(kind: str) -> bool:
-    return Webhook.objects.kept().filter(kinds__contains=[kind]).exists()
+    return wanting(kind).exists()
