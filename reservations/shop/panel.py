@@ -8,7 +8,6 @@ from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.utils import timezone
 
-from allo.live.message import micros
 from allo.postgresql.compiled import Compiled
 from catalog.models import Product
 from inventory.availability import Products
@@ -66,13 +65,7 @@ def panel(product: Product) -> dict[str, Any]:
 
 def header_holds(request: HttpRequest, _about: str = "") -> str:
     """For the header of each page."""
-    holds = live_holds(request)
-    context = {
-        "holds": holds,
-        # The time of its message; all parts of a page show the same holds.
-        "newest": max((micros(hold.created_at) for hold in holds), default=0),
-        "topics": topics_of(request),
-    }
+    context = {"holds": live_holds(request), "topics": topics_of(request)}
     return render_to_string("includes/_holds.html", context)
 
 

@@ -8,10 +8,12 @@ from django.middleware.csrf import get_token
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
+from allo.live.message import micros
 from allo.web.shared.holes import hole
 from allo.web.shared.keys import SHARED
 from catalog.models import Product
 from reservations.admission import ends
+from reservations.shop import holders
 from reservations.shop.panel import header_holds, mine, mine_of, panel, tallies
 
 register = template.Library()
@@ -23,6 +25,14 @@ def live_holds(context: dict[str, Any]) -> SafeString:
     request = context["request"]
     inside = header_holds(request)
     return mark_safe(hole(request, "holds", "", header_holds, inside))  # noqa: S308 - from a template
+
+
+@register.simple_tag(takes_context=True)
+def shown_hold(context: dict[str, Any]) -> str:
+    """For the page's stream, which need not tell it of its newest hold again: the moment of that
+    hold's message. All parts of a page show the same holds."""
+    made = [micros(hold.created_at) for hold in holders.live_holds(context["request"])]
+    return f"?shown={max(made)}" if made else ""
 
 
 @register.simple_tag(takes_context=True)

@@ -96,9 +96,6 @@ function open() {
   }
   const read = all("[data-at]").map(({ dataset: { at, heard } }) => Math.max(at, heard ?? 0));
   if (read.length) url.searchParams.append("at", Math.min(...read));
-  // When the newest hold was made that the page shows: it need not hear of that once more.
-  const shown = document.querySelector("[data-shown]")?.dataset.shown;
-  if (shown) url.searchParams.append("shown", shown);
   source = new EventSource(url);
   source.addEventListener("up", ({ lastEventId }) => {
     heard = performance.now();

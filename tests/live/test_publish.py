@@ -124,10 +124,10 @@ def test_a_page_names_the_moment_that_its_newest_hold_was_told_with(
     reservation = holding(client, stocked(5))
     *_, told = said(holder_topic(reservation.holder))
     checkout = reverse("checkout:checkout", args=[reservation.pk])
-    for address in ("/", "/reservations/holds/", checkout):
-        assert f'data-shown="{told.at}"' in client.get(address).content.decode()
+    for address in ("/", checkout):
+        assert f'/live/?shown={told.at}"' in client.get(address).content.decode()
     services.release(reservation_id=reservation.pk)
-    assert f'data-shown="{told.at}"' not in client.get("/").content.decode()
+    assert f'?shown={told.at}"' not in client.get("/").content.decode()
 
 
 @pytest.mark.parametrize("noticed", ["read", "swept", "short"])
