@@ -9,6 +9,11 @@ WAITING = """
     SELECT count(*) FROM pg_stat_activity
     WHERE datname = current_database() AND wait_event_type = 'Lock'
 """
+TRANSACTIONS = """
+    SELECT count(*) FROM pg_stat_activity
+    WHERE datname = current_database() AND backend_type = 'client backend'
+        AND pid != pg_backend_pid() AND xact_start IS NOT NULL
+"""
 CANCEL = """
     SELECT pg_cancel_backend(pid) FROM pg_stat_activity
     WHERE datname = current_database() AND wait_event_type = 'Lock'
@@ -36,10 +41,20 @@ def somebody_waits() -> bool:
 
 
 def how_many_wait() -> int:
+    return _count(WAITING)
+
+
+def nobody_else_works() -> bool:
+    """Whether no other process has a transaction: the locks of a killed one are kept until the
+    server notices. To be looked at with `wait_for`."""
+    return not _count(TRANSACTIONS)
+
+
+def _count(question: str) -> int:
     with connection.cursor() as cursor:
         # A transaction would otherwise see again what it saw when it looked first.
         cursor.execute("SELECT pg_stat_clear_snapshot()")
-        cursor.execute(WAITING)
+        cursor.execute(question)
         return int(cursor.fetchone()[0])
 
 

@@ -11,8 +11,8 @@ from django.db.models import F
 from allo.outbox.hooks import fanning
 from allo.outbox.hooks.catalogue import kinds
 from allo.outbox.models import Delivery, Event, Webhook
-from tests.running import PROJECT
-from tests.server import environment_here
+from tests.running import PROJECT, wait_for
+from tests.server import environment_here, nobody_else_works
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
@@ -57,3 +57,4 @@ def killed(point: str) -> None:
         capture_output=True, timeout=60, check=False,
     )  # fmt: skip
     assert process.returncode == -signal.SIGKILL, process.stderr.decode()
+    wait_for(nobody_else_works)

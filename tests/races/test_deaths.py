@@ -16,8 +16,8 @@ from reservations.models import AdoptedHolder, IdempotencyKey, Reservation
 from tests.hooks.hearing import hears, told
 from tests.races.doomed import adopt, hold
 from tests.reservations.test_verbs import hold as made
-from tests.running import PATIENCE, PROJECT, clean_environment, state_folder
-from tests.server import environment_here
+from tests.running import PATIENCE, PROJECT, clean_environment, state_folder, wait_for
+from tests.server import environment_here, nobody_else_works
 from tests.stock import stocked
 from tests.waiting import joined, now
 
@@ -31,6 +31,7 @@ def killed(what: str, point: str, row: int) -> None:
         cwd=PROJECT, env=environment_here(), capture_output=True, timeout=PATIENCE, check=False,
     )  # fmt: skip
     assert process.returncode == -signal.SIGKILL, process.stderr.decode()
+    wait_for(nobody_else_works)
 
 
 def test_killed_before_commit_there_is_no_hold_and_the_key_is_free() -> None:
