@@ -22,7 +22,7 @@ class Listening(NamedTuple):
     topics: frozenset[str]
     # When the oldest token that ends was signed, in seconds since the epoch; infinite without any.
     since: float
-    # The times of changes that the page shows: they are not missed, however fast its stream opens.
+    # The moments, in microseconds, of changes that the page shows already: it is not told of them.
     shown: frozenset[int] = frozenset()
 
 

@@ -29,8 +29,8 @@ def live_holds(context: dict[str, Any]) -> SafeString:
 
 @register.simple_tag(takes_context=True)
 def shown_hold(context: dict[str, Any]) -> str:
-    """For the page's stream, which need not tell it of its newest hold again: the moment of that
-    hold's message. All parts of a page show the same holds."""
+    """Goes into the address of the page's stream: when the newest hold was made, in microseconds.
+    The stream does not tell the page of it again, as all parts of the page show it."""
     made = [micros(hold.created_at) for hold in holders.live_holds(context["request"])]
     return f"?shown={max(made)}" if made else ""
 
