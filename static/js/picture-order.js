@@ -20,6 +20,12 @@ function end() {
   dragged = null;
 }
 
+// A form that was refused comes back with the numbers as they were sent.
+const placeOf = (picture) => picture.querySelector("input")?.value;
+for (const list of document.querySelectorAll(".pictures")) {
+  list.append(...places(list).sort((one, other) => placeOf(one) - placeOf(other)));
+}
+
 document.addEventListener("dragstart", (event) => { dragged = pictureAt(event); });
 document.addEventListener("dragover", move);
 // Firefox would open the picture.

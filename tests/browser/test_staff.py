@@ -176,8 +176,16 @@ def drag_the_last_picture_first(staff: Page) -> None:
     pictures = staff.locator(".pictures img")
     pictures.last.drag_to(pictures.first)
     expect(pictures.first).to_have_attribute("alt", "Staff bowl: picture 3")
+    opens = staff.get_by_label("Opens")
+    save = staff.get_by_role("button", name="Save and continue editing")
+    # A refused form forgets nothing of it.
+    opens.fill("0026-12-01T10:00")
+    save.click()
+    expect(staff.get_by_text("Give a year from 2000 to 2999.")).to_be_visible()
+    expect(pictures.first).to_have_attribute("alt", "Staff bowl: picture 3")
+    opens.fill("")
     with staff.expect_navigation():
-        staff.get_by_role("button", name="Save and continue editing").click()
+        save.click()
     expect(pictures.first).to_have_attribute("alt", "Staff bowl: picture 3")
 
 
