@@ -25,7 +25,6 @@ from checkout.staff.order_forms import (
     ShipForm,
     left_of,
     sent_parcels,
-    to_restock,
 )
 from checkout.staff.order_steps import ACTS
 from checkout.staff.slips import is_on_delivery, slips_of
@@ -184,9 +183,7 @@ OPEN: dict[str, Callable[[Order], bool]] = {
         and not order.is_collected
         and bool(sent_parcels(order))
     ),
-    "restock": lambda order: (
-        order.state in restocking.RESTOCKABLE and any(map(to_restock, order.order_lines.all()))
-    ),
+    "restock": lambda order: any(one.most for one in restocking.comebacks(order)),
     "refund": lambda order: order.paid_at is not None and left_of(order) > 0,
     "cancel": lambda order: order.state in Order.CANCELLABLE and not _has_left(order),
 }

@@ -8,7 +8,8 @@ from django import forms
 
 from allo.web.names import text_is_visible
 from catalog.templatetags.money import inr
-from checkout.models import Charge, Order, OrderLine, Refund
+from checkout.models import Charge, Order, OrderLine
+from checkout.orders import restocking
 from checkout.orders.fulfilling import Part
 from inventory.models import Warehouse
 from reservations.staff.forms import ReasonForm
@@ -123,24 +124,17 @@ class RestockForm(NoteForm):
 
     def __init__(self, orders: Sequence[Order], data: Any = None) -> None:
         super().__init__(orders, data)
-        lines = [line for order in orders for line in order.order_lines.all()]
-        self.returned = sum(line.returned_units for line in lines)
+        found = [comeback for order in orders for comeback in restocking.comebacks(order)]
+        self.returned = sum(comeback.back for comeback in found)
         self.initial["seen_returned"] = self.returned
-        self.lines = {f"units-{line.pk}": line for line in lines if to_restock(line)}
-        for name, line in self.lines.items():
-            self.fields[name] = forms.IntegerField(
-                label=f"Units of {line.name}",
-                required=False,
-                min_value=0,
-                max_value=to_restock(line),
-                initial=to_restock(line),
-                help_text=f"{to_restock(line)} refunded, to {line.reservation.inventory.warehouse}",
-            )
+        self.lines = {f"units-{one.line.pk}": one for one in found if one.most}
+        for name, comeback in self.lines.items():
+            self.fields[name] = _units_of(comeback)
         self.order_fields([*self.lines, "note", "seen_returned"])
 
-    def units(self) -> dict[OrderLine, int]:
-        asked = {line: self.cleaned_data.get(name) for name, line in self.lines.items()}
-        return {line: units for line, units in asked.items() if units}
+    def units(self) -> dict[restocking.Comeback, int]:
+        asked = {comeback: self.cleaned_data.get(name) for name, comeback in self.lines.items()}
+        return {comeback: units for comeback, units in asked.items() if units}
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or {}
@@ -208,12 +202,21 @@ def _lines(orders: Sequence[Order]) -> list[OrderLine]:
     return [line for order in orders for line in order.order_lines.all() if kept(line)]
 
 
-def to_restock(line: OrderLine) -> int:
-    """The units of a line that were refunded, and are not on the shelf again."""
-    return max(line.quantity - kept(line) - line.returned_units, 0)
-
-
 def kept(line: OrderLine) -> int:
     """The units of a line that were not refunded."""
-    refunds = [refund for refund in line.refunds.all() if refund.state != Refund.State.FAILED]
-    return line.quantity - sum(refund.units for refund in refunds)
+    return line.quantity - restocking.refunded(line)
+
+
+def _units_of(comeback: restocking.Comeback) -> forms.IntegerField:
+    """Filled in if it is known how many come back."""
+    line, most = comeback.line, comeback.most
+    known = max(restocking.refunded(line) - comeback.back, 0)
+    said = f"{most} refunded" if known == most else f"At most {most}: the refund named no units"
+    return forms.IntegerField(
+        label=f"Units of {line.name}",
+        required=False,
+        min_value=0,
+        max_value=most,
+        initial=known or None,
+        help_text=f"{said}. To {line.reservation.inventory.warehouse}",
+    )

@@ -52,7 +52,7 @@ def _restock(order: Order, actor: User, form: forms.Form) -> str:
     assert isinstance(form, RestockForm)
     units = form.units()
     restocking.restock(order, units=units, actor=actor, note=form.cleaned_data["note"])
-    return " " + ", ".join(f"{number} × {line.name}" for line, number in units.items())
+    return " " + ", ".join(f"{number} × {back.line.name}" for back, number in units.items())
 
 
 def _cancel(order: Order, actor: User, form: forms.Form) -> str:

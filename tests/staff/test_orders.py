@@ -19,7 +19,7 @@ from checkout import mail
 from checkout.exceptions import NotThatState
 from checkout.models import Order, OrderEvent, OrderLine, Refund
 from checkout.orders import cancelling
-from checkout.orders.restocking import restock
+from checkout.orders.restocking import comebacks, restock
 from inventory.exceptions import AlreadyDone
 from inventory.models import StockMovement
 from reservations.models import Reservation
@@ -310,12 +310,34 @@ def test_refunded_units_go_back_on_the_shelf_once_they_are_there(manager) -> Non
     assert returned()[2:] == [(1, "Late"), (1, "Late")]
 
 
+def test_units_of_an_order_refunded_by_amount_go_back_once_each(manager) -> None:
+    order = brought(opened(hold(stocked(9), 3)), "packed")
+    do(manager, "refund", order, rupees="20.00", reason="It came back")
+    # What has not left goes back by cancelling.
+    assert "restock/?id=" not in manager.get(f"{LIST}{order.pk}/change/").content.decode()
+    move(order, "shipped")
+    assert "restock/?id=" in manager.get(f"{LIST}{order.pk}/change/").content.decode()
+    line = order.order_lines.get()
+    units = f"units-{line.pk}"
+    asked = manager.get(f"{LIST}restock/", {"id": order.pk})
+    assert "At most 3: the refund named no units" in asked.content.decode()
+    form = {"id": order.pk, "seen_returned": 0, units: 2, "note": "Box 7"}
+    assert manager.post(f"{LIST}restock/", form).status_code == 303
+    assert (manager.post(f"{LIST}restock/", form).status_code, returned()) == (422, [(2, "Box 7")])
+    # Units that are refunded by name later are not counted once more.
+    do(manager, "refund", order, **{f"units-{line.pk}": 2}, reason="It came back")
+    do(manager, "restock", order, **{units: 1})
+    assert returned() == [(2, "Box 7"), (1, "")]
+    assert manager.get(f"{LIST}restock/", {"id": order.pk}).context["title"] == "Nothing to restock"
+
+
 def test_of_two_who_saw_the_same_one_puts_units_back(manager, order) -> None:
-    line = refund_vase(manager, order)
+    refund_vase(manager, order)
     actor = User.objects.get()
-    restock(order, units={line: 1}, actor=actor)
+    seen = {one: 1 for one in comebacks(order) if one.most}
+    restock(order, units=seen, actor=actor)
     with pytest.raises(AlreadyDone), transaction.atomic():
-        restock(order, units={line: 1}, actor=actor)
+        restock(order, units=seen, actor=actor)
     assert returned() == [(1, "")]
 
 
