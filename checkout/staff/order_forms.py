@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from typing import Any
+from uuid import uuid4
 
 from django import forms
 
@@ -139,7 +140,7 @@ class RestockForm(NoteForm):
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or {}
         if not self.errors and cleaned["seen_returned"] != self.returned:
-            raise forms.ValidationError("Somebody put units of it back meanwhile. Look again.")
+            raise forms.ValidationError("Units of it were put back meanwhile. Look again.")
         if not self.errors and not self.units():
             raise forms.ValidationError("Give the units that are there.")
         return cleaned
@@ -157,6 +158,8 @@ class CancelForm(ReasonForm):
 
 class RefundForm(ReasonForm):
     seen_left = forms.IntegerField(widget=forms.HiddenInput)
+    # Of this form: if it is sent twice it acts once.
+    key = forms.UUIDField(widget=forms.HiddenInput)
     rupees = forms.DecimalField(
         label="Or another amount (₹)", required=False, min_value=Decimal("0.01"), decimal_places=2,
         max_digits=12,
@@ -165,7 +168,7 @@ class RefundForm(ReasonForm):
 
     def __init__(self, orders: Sequence[Order], data: Any = None) -> None:
         self.left = left_of(orders[0]) if orders else 0
-        super().__init__(data, initial={"seen_left": self.left})
+        super().__init__(data, initial={"seen_left": self.left, "key": uuid4()})
         self.lines = {f"units-{line.pk}": line for line in _lines(orders)}
         for name, line in self.lines.items():
             self.fields[name] = forms.IntegerField(
@@ -175,7 +178,7 @@ class RefundForm(ReasonForm):
                 max_value=kept(line),
                 help_text=f"{kept(line)} of {line.quantity}, {inr(line.unit_paise)} each",
             )
-        self.order_fields([*self.lines, "rupees", "reason", "seen_left"])
+        self.order_fields([*self.lines, "rupees", "reason", "seen_left", "key"])
 
     def of_lines(self) -> Iterator[Part]:
         for name, line in self.lines.items():

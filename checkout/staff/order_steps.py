@@ -44,6 +44,7 @@ def _refund(order: Order, actor: User, form: forms.Form) -> str:
         seen_left=answers["seen_left"],
         reason=answers["reason"],
         actor=actor,
+        key=answers["key"],
     )
     return f" {inr(sum(part.paise for part in parts))}"
 
