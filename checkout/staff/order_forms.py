@@ -7,7 +7,7 @@ from uuid import uuid4
 
 from django import forms
 
-from allo.web.names import text_is_visible
+from allo.web.fields import LineField
 from catalog.templatetags.money import inr
 from checkout.models import Charge, Order, OrderLine
 from checkout.orders import restocking
@@ -57,10 +57,9 @@ def contents(lines: Iterable[OrderLine]) -> str:
 
 
 class NoteForm(forms.Form):
-    note = forms.CharField(
+    note = LineField(
         required=False,
         max_length=LONGEST_NOTE,
-        validators=[text_is_visible],
         widget=forms.TextInput({"autocomplete": "off"}),
         help_text="For the record, if you have something to add. Do not name the buyer.",
     )
@@ -72,12 +71,11 @@ class NoteForm(forms.Form):
 
 class ParcelForm(NoteForm):
     warehouse = forms.TypedChoiceField(label="Parcel from", coerce=int)
-    carrier = forms.CharField(max_length=60, validators=[text_is_visible])
-    tracking = forms.CharField(
+    carrier = LineField(max_length=60)
+    tracking = LineField(
         label="Tracking number",
         max_length=60,
         required=False,
-        validators=[text_is_visible],
         widget=forms.TextInput({"autocomplete": "off"}),
         help_text="The buyer gets it by mail. Empty if the carrier gives none.",
     )
