@@ -34,6 +34,10 @@ class LeftChanged(Exception):
         self.left = left
 
 
+class RefundedAlready(Exception):
+    """The same form was sent before."""
+
+
 class NothingToRefund(Exception):
     """No money of the order was captured."""
 

@@ -1,6 +1,5 @@
 """What a buyer types: who buys, and where it is sent."""
 
-import unicodedata
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
@@ -14,7 +13,8 @@ from localflavor.in_.in_states import STATE_CHOICES
 
 from allo.codes.typed import CodeField
 from allo.outbox.fields import MailField
-from allo.web.names import name_is_visible, text_is_visible
+from allo.web.fields import LineField
+from allo.web.names import one_line
 from checkout import contacts
 from checkout.contacts import Typed
 from checkout.models import Contact, Order
@@ -26,14 +26,6 @@ UNKNOWN = "?"
 # What an address needs; `line2` may stay empty.
 NEEDED = ("line1", "city", "region", "pin")
 ADDRESS = ("line1", "line2", "city", "region", "pin")
-
-
-class Text(forms.CharField):
-    """One line, in Unicode's composed form, so that the same name is the same text on every
-    device."""
-
-    def to_python(self, value: Any) -> str:
-        return unicodedata.normalize("NFC", super().to_python(value) or "")
 
 
 class PhoneField(forms.CharField):
@@ -51,9 +43,9 @@ class PhoneField(forms.CharField):
         return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
-def _text(field: str, autocomplete: str, **more: Any) -> Text:
+def _text(field: str, autocomplete: str, **more: Any) -> LineField:
     column: Any = Order._meta.get_field(field)
-    return Text(
+    return LineField(
         max_length=column.max_length,
         # So that the text is shown in the direction of its script.
         widget=forms.TextInput({"autocomplete": autocomplete, "dir": "auto"}),
@@ -83,7 +75,7 @@ def _region_options(name: str, value: str, attrs: tuple[tuple[str, Any], ...]) -
 class BuyerForm(forms.Form):
     """The buyer, and the address unless the order is collected at the warehouse."""
 
-    name = _text("name", "name", validators=[name_is_visible])
+    name = _text("name", "name")
     email = MailField()
     phone = PhoneField(
         label="Telephone",
@@ -101,7 +93,6 @@ class BuyerForm(forms.Form):
         "address-line1",
         label="Address",
         required=False,
-        validators=[text_is_visible],
     )
     line2 = _text("line2", "address-line2", label="Flat, landmark (optional)", required=False)
     city = _text(
@@ -109,7 +100,6 @@ class BuyerForm(forms.Form):
         "address-level2",
         label="Town or city",
         required=False,
-        validators=[text_is_visible],
     )
     region = forms.ChoiceField(
         label="State",
@@ -165,7 +155,7 @@ class BuyerForm(forms.Form):
 
     def _typed(self, name: str) -> str:
         column: Any = Contact._meta.get_field(name)
-        return str(self.data.get(name, "")).replace("\0", "").strip()[: column.max_length]
+        return one_line(str(self.data.get(name, "")))[: column.max_length]
 
 
 class AddressForm(BuyerForm):

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from allo.outbox.letters import one_line
+from allo.outbox.letters import shortened
 from checkout.models import Charge, Order, OrderLine, Refund
 from checkout.orders.links import link_to
 from checkout.orders.returns import worth
@@ -53,7 +53,7 @@ def _buyer(shown: Shown) -> list[str]:
     order = shown.order
     town = f"{order.city} {order.pin}"
     parts = (order.name, order.line1, order.line2, town, shown.region)
-    return [line for line in map(one_line, parts) if line]
+    return [line for line in map(shortened, parts) if line]
 
 
 def _why(charge: Charge) -> str:

@@ -5,6 +5,7 @@ from urllib.parse import urlencode, urlsplit
 
 from django import forms
 from django.contrib.admin.templatetags.admin_urls import add_preserved_filters
+from django.db import models
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
@@ -12,6 +13,7 @@ from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from allo.admin_kit.generic import GenericAdmin
+from allo.web.fields import LineField
 from allo.web.names import text_is_visible
 
 Row = TypeVar("Row", bound=Model)
@@ -64,8 +66,10 @@ class Pages(GenericAdmin[Row]):
         self, db_field: Any, request: HttpRequest, **kwargs: Any
     ) -> forms.Field | None:
         """Refuses text that no page could show, in names as in all else."""
+        if type(db_field) is models.CharField:
+            kwargs.setdefault("form_class", LineField)
         field = super().formfield_for_dbfield(db_field, request, **kwargs)
-        if isinstance(field, forms.CharField):
+        if isinstance(field, forms.CharField) and not isinstance(field, LineField):
             field.validators.append(text_is_visible)
         return field
 

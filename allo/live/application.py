@@ -3,16 +3,15 @@ session."""
 
 import asyncio
 import math
-import re
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
-from urllib.parse import parse_qs
 
 from django.core.signing import BadSignature
 
 from allo import request_id
+from allo.live.asked import Scope, listening, too_much
 from allo.live.hub import Hub
 from allo.live.lasting import lasting
 from allo.live.listener import listen
@@ -21,10 +20,9 @@ from allo.live.rooms import serving
 from allo.live.rooms.keeper import Keeper
 from allo.live.rooms.serving import Address
 from allo.live.rooms.store import topic_of
-from allo.live.tokens import Listening, read
+from allo.live.tokens import Listening
 from allo.metrics import counters
 
-Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
@@ -33,13 +31,6 @@ HEARTBEAT_SECONDS = 15
 RETRY_AFTER_SECONDS = 15
 # Clients that lose their streams at the same time reconnect at different times.
 RECONNECT_MS, RECONNECT_SPREAD_MS = 2000, 3000
-# A page has a token for each of its live parts, a grid one for each part of its list; each costs a
-# signature check.
-MAX_TOKENS = 20
-# Microseconds since the epoch.
-MOMENT = re.compile(r"[0-9]{1,17}")
-# Request headers stay in memory as long as the stream. On the shop's own host they include cookies.
-MAX_HEADERS_BYTES = 16_384
 
 STREAM: Headers = [
     (b"content-type", b"text/event-stream"),
@@ -123,12 +114,12 @@ class Application:
         headers = self._cors(scope)
         if scope["method"] != "GET":
             await _short(send, 405, [*headers, (b"allow", b"GET")])
-        elif too_much := _too_much(scope):
-            await _short(send, too_much, headers)
+        elif refused := too_much(scope):
+            await _short(send, refused, headers)
         elif scope["path"] == "/live/health":
             await _short(send, 503 if self._stopping else 200, headers, self._report())
         elif scope["path"] == "/live/":
-            await self._stream(scope, send, headers, lambda: (_listening(scope), nullcontext()))
+            await self._stream(scope, send, headers, lambda: (listening(scope), nullcontext()))
         elif not (address := Address.of(scope)):
             await _short(send, 404, headers)
         elif address.is_stream:
@@ -138,8 +129,8 @@ class Application:
 
     def _waiting(self, address: Address) -> tuple[Listening, AbstractContextManager[None]]:
         """What the page of a waiting room listens to; while it does, its visitor is there."""
-        listening = Listening(frozenset([topic_of(address.room)]), math.inf)
-        return listening, self._keeper.watching(address.place)
+        its_room = Listening(frozenset([topic_of(address.room)]), math.inf)
+        return its_room, self._keeper.watching(address.place)
 
     async def _stream(
         self,
@@ -154,13 +145,13 @@ class Application:
             later = (b"retry-after", str(RETRY_AFTER_SECONDS).encode())
             return await _short(send, 503, [*headers, later])
         try:
-            listening, meanwhile = read()
+            heard, meanwhile = read()
         except BadSignature:
             return await _short(send, 403, headers)
         except ValueError:
             return await _short(send, 400, headers)
         with meanwhile:
-            return await self._send_all(listening, network, send, headers)
+            return await self._send_all(heard, network, send, headers)
 
     async def _send_all(
         self, listening: Listening, network: str, send: Send, headers: Headers
@@ -201,40 +192,6 @@ class Application:
         origin = dict(scope["headers"]).get(b"origin")
         allow = [(b"access-control-allow-origin", origin)] if origin in self._origins else []
         return [(b"vary", b"Origin"), *allow] if self._origins else []
-
-
-def _listening(scope: Scope) -> Listening:
-    """What the stream listens to, and since when: the last that its browser heard, for a stream
-    that was lost, else when the oldest part of its page was read. Raises `BadSignature`, and
-    `ValueError` for what no page sends."""
-    query = scope["query_string"].decode("latin-1")
-    # Two more than the tokens: `at` and `shown`.
-    asked = parse_qs(query, max_num_fields=MAX_TOKENS + 2)
-    tokens = asked.get("t", [])
-    if len(tokens) > MAX_TOKENS:
-        raise ValueError("too many tokens")
-    listening = read(tokens)
-    if heard := dict(scope["headers"]).get(b"last-event-id"):
-        return listening._replace(since=_micros(heard.decode("latin-1")) / 1e6)
-    read_at, shown = ([*map(_micros, asked.get(name, []))] for name in ("at", "shown"))
-    since = min((listening.since, *(at / 1e6 for at in read_at)))
-    return listening._replace(since=since, shown=frozenset(shown))
-
-
-def _micros(moment: str) -> int:
-    if not MOMENT.fullmatch(moment):
-        raise ValueError("not a moment")
-    return int(moment)
-
-
-def _too_much(scope: Scope) -> int:
-    """The error status for a request with a body or very long headers, which no page sends; else
-    0."""
-    named = dict(scope["headers"])
-    if b"transfer-encoding" in named or named.get(b"content-length", b"0") != b"0":
-        return 413
-    size = sum(len(name) + len(value) for name, value in scope["headers"])
-    return 431 if size > MAX_HEADERS_BYTES else 0
 
 
 async def _write(send: Send, body: bytes, *, more: bool = True) -> None:

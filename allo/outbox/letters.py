@@ -1,6 +1,5 @@
 """Makes a message into a mail."""
 
-import re
 from email.utils import format_datetime, parseaddr
 from hashlib import sha256
 from pathlib import Path
@@ -13,16 +12,15 @@ from allo.embedded.state import write_private
 from allo.outbox.kinds import facts_of
 from allo.outbox.models import Message
 from allo.outbox.styles import inlined
+from allo.web.names import one_line
 
 LONGEST_SUBJECT = 150
-# Ends of lines, other control characters, and those that reverse the direction of what follows.
-UNSEEN = re.compile(r"[\x00-\x20\x7f-\xa0\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
 
 
 def letter(message: Message) -> EmailMultiAlternatives:
     facts = dict(facts_of(message.kind)(message.context))
     folder = f"mail/{message.kind}"
-    subject = one_line(render_to_string(f"{folder}/subject.txt", facts))
+    subject = shortened(render_to_string(f"{folder}/subject.txt", facts))
     text = render_to_string(f"{folder}/text.txt", facts)
     page = render_to_string(f"{folder}/page.html", {**facts, "subject": subject})
     headers = {**_headers(message), **_one_click(facts.get("unsubscribe", ""))}
@@ -31,8 +29,8 @@ def letter(message: Message) -> EmailMultiAlternatives:
     return made
 
 
-def one_line(subject: str) -> str:
-    line = UNSEEN.sub(" ", subject).strip()
+def shortened(subject: str) -> str:
+    line = " ".join(one_line(subject).split())
     return line if len(line) <= LONGEST_SUBJECT else f"{line[: LONGEST_SUBJECT - 1]}…"
 
 

@@ -2,6 +2,7 @@ from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.contrib.admin.widgets import AdminTextareaWidget
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models.functions import Now
 from django.http import HttpRequest
@@ -9,13 +10,23 @@ from django.http import HttpRequest
 from allo.admin_kit.base import ModelAdmin
 from allo.admin_kit.editing import AnyModelForm
 from allo.site.models import Page
+from allo.site.written import faults
 from allo.web.fields import TextField
+
+
+class PageForm(AnyModelForm):
+    def clean_body(self) -> str:
+        body: str = self.cleaned_data["body"]
+        if found := list(dict.fromkeys(faults(body))):
+            raise ValidationError(found)
+        return body
 
 
 @admin.register(Page)
 class PageAdmin(ModelAdmin[Page]):
     """The pages in the shop's footer: each is there in every shop, so none is added or deleted."""
 
+    form = PageForm
     list_display = ("title", "slug", "changed_at")
     fields = ("title", "body")
     formfield_overrides: ClassVar[dict[Any, Any]] = {

@@ -75,10 +75,10 @@ def render(markdown: str, *, folder: str = "") -> Document:
 
 def inline(markdown: str) -> SafeString:
     """A sentence within a page."""
-    return mark_safe(_clean(_inline.renderInline(markdown)))  # noqa: S308 - as above
+    return mark_safe(_clean(MARKDOWN.renderInline(markdown)))  # noqa: S308 - as above
 
 
-_inline = MarkdownIt("js-default", {"html": False})
+MARKDOWN = MarkdownIt("js-default", {"html": False})
 _clean = partial(nh3.clean, attributes=_ATTRIBUTES, link_rel="noopener")
 
 
@@ -126,14 +126,14 @@ def _led_elsewhere(parts: Sequence[Token], folder: str) -> Iterator[Token]:
         if part.type == "image":
             _show_static(part, folder)
         if part.type == "link_open":
-            address = _address_here(str(part.attrGet("href")), folder)
+            address = address_here(str(part.attrGet("href")), folder)
             unlinked = address is None
             part.attrSet("href", address or "")
         if not (unlinked and part.type in {"link_open", "link_close"}):
             yield part
 
 
-def _address_here(href: str, folder: str) -> str | None:
+def address_here(href: str, folder: str = "") -> str | None:
     """None for a file of the repository that is not a page."""
     path, _, anchor = href.partition("#")
     if not path or path.startswith("/") or ":" in path:

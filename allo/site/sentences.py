@@ -49,6 +49,16 @@ SENTENCES: Mapping[str, str] = {
     "Value %(value)r is not a valid choice.": "Choose one of the list.",
     "%(datetime)s couldn’t be interpreted in time zone %(current_timezone)s; it may be ambiguous"
     " or it may not exist.": "Clocks are changed at this time: choose another one.",
+    "Enter a valid UUID.": "The form is not as it was shown. Reload the page and fill it in again.",
+    "(Hidden field %(name)s) %(error)s": "%(error)s",
+    "ManagementForm data is missing or has been tampered with. Missing fields: %(field_names)s. You"
+    " may need to file a bug report if the issue persists.": "The form came incomplete. Reload the"
+    " page, and fill it in again.",
+    "Ensure this filename has at most %(max)d character (it has %(length)d).": "The file’s name is"
+    " too long: at most %(max)d characters, and it has %(length)d.",
+    "Ensure this filename has at most %(max)d characters (it has %(length)d).": "The file’s name is"
+    " too long: at most %(max)d characters, and it has %(length)d.",
+    "Constraint “%(name)s” is violated.": "The database refuses this, by its rule “%(name)s”.",
     "Please correct the error below.": "Nothing was saved. Please correct what is marked below.",
     "Please correct the errors below.": "Nothing was saved. Please correct what is marked below.",
     # What was done
@@ -72,6 +82,27 @@ SENTENCES: Mapping[str, str] = {
     " “%(key)s”. It may have been deleted.",
     "This object doesn’t have a change history. It probably wasn’t added via this admin"
     " site.": "Nobody has changed it here.",
+    # Deleting
+    "Delete multiple objects": "Delete several",
+    "Deleting the %(object_name)s '%(escaped_object)s' would result in deleting related objects,"
+    " but your account doesn't have permission to delete the following types of"
+    " objects:": "What goes with %(escaped_object)s your role may not delete:",
+    "Deleting the selected %(objects_name)s would result in deleting related objects, but your"
+    " account doesn't have permission to delete the following types of objects:": "What goes with"
+    " these %(objects_name)s your role may not delete:",
+    "Summary": "How many",
+    "Objects": "Which",
+    # Lists
+    "Home": "Today",
+    "%(app)s administration": "%(app)s",
+    "Select this object for an action - {}": "Select {}",
+    "Select all objects on this page for an action": "Select all on this page",
+    "Click here to select the objects across all pages": "Also those on the other pages",
+    # Signing in
+    "Please enter the correct %(username)s and password for a staff account. Note that both fields"
+    " may be case-sensitive.": "This is not the name and the password of a staff account. Capitals"
+    " matter in both.",
+    "Log out": "Sign out",
     # Users
     "After you’ve created a user, you’ll be able to edit more user options.": "Once the user is"
     " saved, its role and its e-mail address are asked for.",
@@ -87,6 +118,19 @@ SENTENCES: Mapping[str, str] = {
     "The two password fields didn’t match.": "The two passwords differ.",
     "Enter the same password as before, for verification.": "The same once more.",
     "Password-based authentication": "Sign in by password",
+    "Enable password-based authentication": "Set the password",
+    "Disable password-based authentication": "Remove the password",
+    "Enable password-based authentication for this user by setting a password.": "Set a password,"
+    " and the user can sign in.",
+    "This action will <strong>enable</strong> password-based authentication for this user.": "With"
+    " it, the user can sign in.",
+    "Password-based authentication was disabled.": "The password was removed: this user cannot sign"
+    " in any more.",
+    "Password changed successfully.": "The password was changed.",
+    "Conflicting form data submitted. Please try again.": "The form says two things at once. Fill"
+    " it in again.",
+    "Invalid password format or unknown hashing algorithm.": "The stored password cannot be read:"
+    " set another.",
     "Whether the user will be able to authenticate using a password or not. If disabled, they may"
     " still be able to authenticate using other backends, such as Single Sign-On or"
     " LDAP.": "Disabled, the user cannot sign in.",

@@ -15,7 +15,8 @@ from django.db.models.functions import Coalesce, Now, TruncHour
 from django.utils import timezone
 
 from allo.admin_kit.chart import Chart, Column
-from allo.outbox.models import Delivery, Message, Told, Webhook
+from allo.outbox.hooks.catalogue import UNREAD
+from allo.outbox.models import Delivery, Event, Message, Told, Webhook
 from checkout.sales import WORTH
 from checkout.staff import today
 from checkout.unsettled import unsettled
@@ -184,11 +185,13 @@ def _webhooks() -> dict[str, Any]:
     kept = {webhook.pk: webhook for webhook in Webhook.objects.kept()}
     if not kept:
         return {}
+    unread = Event.objects.filter(subject=UNREAD)
     late: list[Delivery | Told] = [*Delivery.objects.late(), *Told.objects.late()]
     return {
         "paused": any(webhook.paused_at for webhook in kept.values()),
         "late": min(late, key=lambda each: each.created_at, default=None),
         "given_up": Delivery.objects.given_up().filter(webhook__in=kept).exists(),
+        "unread": UNREAD if unread.exists() else "",
     }
 
 

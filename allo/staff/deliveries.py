@@ -17,6 +17,7 @@ from allo.admin_kit.flags import flag
 from allo.admin_kit.questions import Questions, Verb
 from allo.admin_kit.search import Searched
 from allo.outbox.hooks import services
+from allo.outbox.hooks.catalogue import UNREAD
 from allo.outbox.models import Delivery, DeliveryQuerySet, Event, Webhook
 from allo.web.parts import SeeOther
 
@@ -119,8 +120,9 @@ class DeliveryAdmin(Searched[Delivery], Questions[Delivery], ReadOnlyAdmin[Deliv
 
 
 @admin.register(Event)
-class EventAdmin(Searched[Event], ReadOnlyAdmin[Event]):
+class EventAdmin(Searched[Event], Questions[Event], ReadOnlyAdmin[Event]):
     list_display = ("at", "kind", "subject")
+    verbs = {"read": Verb("Read again", "outbox.send_again")}
     sortable_by = ()
     search_fields = ("subject",)
     search_help_text = "The id of a reservation or an order, as events name it"
@@ -128,6 +130,22 @@ class EventAdmin(Searched[Event], ReadOnlyAdmin[Event]):
 
     def found(self, words: str) -> Q:
         return Q(subject=words)
+
+    def open_verbs(self, request: HttpRequest, row: Event) -> Sequence[str]:
+        """Only for what was told and could not be read."""
+        return self.allowed(request) if row.kind == UNREAD else []
+
+    def ask(self, request: HttpRequest, verb: str) -> HttpResponse:
+        rows = [row for row in self.chosen(request) if self.open_verbs(request, row)]
+        if request.method == "POST" and rows:
+            for row in rows:
+                self.log_change(request, row, "Read again")
+                services.read_again(row)
+            messages.success(request, f"To be read again: {len(rows)}.")
+            return SeeOther(self.address("changelist"))
+        title = "Read again?" if rows else "Nothing to read again"
+        template = "admin/outbox/event/question.html"
+        return self.render_page(request, template, title=title, verb=verb, rows=rows)
 
     @admin.display(description="Data")
     def content(self, event: Event) -> SafeString:

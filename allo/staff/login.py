@@ -27,6 +27,7 @@ from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
 from allo.web.address import client_network
+from allo.web.names import one_line
 from allo.web.rate import seconds_to_wait
 
 # A hash takes a core for a third of a second. This limit keeps most threads and cores of a process
@@ -113,9 +114,9 @@ def client_address(request: HttpRequest) -> str | None:
 
 
 def name(request: HttpRequest, credentials: dict[str, Any] | None) -> str:
-    """The name as typed, cut to the length of axes' column."""
+    """The name as typed, which staff read, cut to the length of axes' column."""
     typed = (credentials or {}).get("username") or request.POST.get("username", "")
-    return str(typed).replace("\0", "")[:255]
+    return one_line(str(typed))[:255]
 
 
 def locked_out(

@@ -1,8 +1,20 @@
-"""Form fields that count and compare line breaks as one character."""
+"""Form fields for text."""
 
 from typing import Any
 
 from django import forms
+
+from allo.web.names import is_visible, one_line, text_is_visible
+
+
+class LineField(forms.CharField):
+    """Text of one line, without what nobody sees; if there is nothing else, it is refused."""
+
+    default_validators = [text_is_visible]
+
+    def to_python(self, value: Any) -> Any:
+        text = super().to_python(value)
+        return one_line(text) if text and "\0" not in text and is_visible(text) else text
 
 
 class TextField(forms.CharField):

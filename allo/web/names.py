@@ -1,5 +1,6 @@
-"""Validators for names and other text that is shown."""
+"""Names and other text that is shown: what of it is refused, and what is left out."""
 
+import re
 import unicodedata
 
 from django.core.exceptions import ValidationError
@@ -8,6 +9,19 @@ from django.core.exceptions import ValidationError
 BLANK = "\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0"
 # Controls, format characters, separators, and combining marks.
 INVISIBLE = ("Cc", "Cf", "Cs", "Mc", "Me", "Mn", "Zl", "Zp", "Zs")
+
+# Ends of lines and other controls.
+CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+# What turns the direction of the text around it, as a mark after a carrier's name turns the number
+# that follows, and marks of files. The joiners within words of many scripts are none of these.
+TURNING = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]")
+
+
+def one_line(text: str) -> str:
+    """The text as others read it beside other text: on one line, in its own direction, and in
+    Unicode's composed form, so that the same name is the same text on every device."""
+    plain = TURNING.sub("", CONTROLS.sub(" ", text)).strip()
+    return unicodedata.normalize("NFC", plain)
 
 
 def name_is_visible(name: str) -> None:

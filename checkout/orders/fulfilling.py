@@ -6,6 +6,7 @@ and `NotThatState` or `LeftChanged` is raised.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from uuid import UUID, uuid5
 
 from django.contrib.auth.models import User
 from django.db import transaction
@@ -14,8 +15,8 @@ from django.db.models.functions import Now
 
 from checkout import mail
 from checkout.events import publish_order
-from checkout.exceptions import LeftChanged, NotThatState
-from checkout.models import Order, OrderEvent, OrderLine
+from checkout.exceptions import LeftChanged, NotThatState, RefundedAlready
+from checkout.models import Order, OrderEvent, OrderLine, Refund
 from checkout.orders import refunding
 from inventory.models import Warehouse
 
@@ -112,21 +113,28 @@ class Part:
 
 @transaction.atomic
 def refund(
-    order: Order, *, parts: Sequence[Part], seen_left: int, reason: str, actor: User
+    order: Order, *, parts: Sequence[Part], seen_left: int, reason: str, actor: User, key: UUID
 ) -> None:
     """Refunds all the parts, or none. `seen_left` is what could be refunded, in paise, when the
-    person decided, so a form that is sent twice acts once. Raises `LeftChanged`, `TooMuch`,
-    `NothingToRefund`."""
+    person decided; `key` is their form's, so that it acts once. Raises `RefundedAlready`,
+    `LeftChanged`, `TooMuch`, `NothingToRefund`."""
     # Two people who refund at once wait for each other, so the second one sees the first refund.
     Order.objects.select_for_update(no_key=True).get(pk=order.pk)
+    if was_refunded(key):
+        raise RefundedAlready
     if (left := refunding.left_of(order)) != seen_left:
         raise LeftChanged(left)
-    for part in parts:
+    for number, part in enumerate(parts):
         asked = refunding.refund(
-            order, amount=part.paise, line=part.line, units=part.units, reason=reason, actor=actor
-        )
+            order, amount=part.paise, line=part.line, units=part.units, reason=reason, actor=actor,
+            key=uuid5(key, str(number)),
+        )  # fmt: skip
     asked.refresh_from_db(fields=["created_at"])
     publish_order(order, asked.created_at)
+
+
+def was_refunded(key: UUID) -> bool:
+    return Refund.objects.filter(pk=uuid5(key, "0")).exists()
 
 
 def _lock(order: Order, *states: str) -> None:

@@ -1,6 +1,8 @@
 """Refunds of a paid order. They are written here, under the order's locks; the clock makes them at
 the provider."""
 
+from uuid import UUID, uuid4
+
 from django.contrib.auth.models import User
 from django.db import transaction
 
@@ -18,17 +20,20 @@ def refund(
     actor: User | None = None,
     line: OrderLine | None = None,
     units: int = 0,
+    key: UUID | None = None,
 ) -> Refund:
-    """Writes a refund of `amount` paise, for `units` of a line or for the order as a whole. Raises
-    `NothingToRefund` if no money of the order was captured, `TooMuch` if less is left."""
+    """Writes a refund of `amount` paise, for `units` of a line or for the order as a whole, under
+    this key or a new one. Raises `NothingToRefund` if no money of the order was captured, `TooMuch`
+    if less is left."""
     # Ranks 4 to 6, so that two refunds at once see each other.
     Order.objects.select_for_update(no_key=True).get(pk=order.pk)
     charge = _taken(order)
     if amount > (left := charge.amount - charge.refunded_paise):
         raise TooMuch(left)
     asked = Refund.objects.create(
-        charge=charge, amount=amount, reason=reason, actor=actor, line=line, units=units
-    )
+        pk=key or uuid4(), charge=charge, amount=amount, reason=reason, actor=actor, line=line,
+        units=units,
+    )  # fmt: skip
     OrderEvent.objects.create(order=order, what="refund", who=actor, note=reason)
     return asked
 

@@ -1,14 +1,16 @@
-"""Puts units of an order that were refunded back on the shelf, once they have arrived."""
+"""Puts units of an order whose money went back on the shelf, once they have arrived."""
 
-from collections.abc import Mapping
-from uuid import uuid5
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from uuid import UUID, uuid5
 
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import F
 
 from checkout.exceptions import NotThatState
-from checkout.models import Order, OrderEvent, OrderLine
+from checkout.models import Order, OrderEvent, OrderLine, Refund
 from checkout.orders.cancelling import RETURNED
 from inventory import services
 from inventory.adjustments import Adjustment
@@ -19,31 +21,88 @@ State = Order.State
 RESTOCKABLE = (State.PAID, State.PACKED, State.SHIPPED, State.DELIVERED)
 
 
+@dataclass(frozen=True, slots=True)
+class Comeback:
+    """A line as the person saw it who decides: `back` of its units are on the shelf again, and
+    `most` more may be put there."""
+
+    line: OrderLine
+    back: int
+    most: int
+
+
+def comebacks(order: Order) -> list[Comeback]:
+    """Of each line, the units that were refunded may be put back. Money that went back by amount
+    was for no particular units, so then it is any of a parcel that has left."""
+    if order.state not in RESTOCKABLE:
+        return []
+    by_amount = Refund.objects.filter(charge__order=order, line=None)
+    any_unit = by_amount.exclude(state=Refund.State.FAILED).exists()
+    lines = list(order.order_lines.all())
+    back = _put_back(lines)
+    return [
+        Comeback(line, back[line.pk], max(units - back[line.pk], 0))
+        for line in lines
+        for units in [line.quantity if any_unit and line.shipped_at else refunded(line)]
+    ]
+
+
+def refunded(line: OrderLine) -> int:
+    """How many of its units were refunded."""
+    refunds = [refund for refund in line.refunds.all() if refund.state != Refund.State.FAILED]
+    return sum(refund.units for refund in refunds)
+
+
 @transaction.atomic
-def restock(order: Order, *, units: Mapping[OrderLine, int], actor: User, note: str = "") -> None:
-    """`units` by line, as the lines were read when the person decided. Raises `AlreadyDone` or
-    `NotThatState` if somebody put some back or cancelled the order meanwhile, and `Busy`."""
+def restock(order: Order, *, units: Mapping[Comeback, int], actor: User, note: str = "") -> None:
+    """Raises `AlreadyDone` or `NotThatState` if somebody put some back or cancelled the order
+    meanwhile, and `Busy`."""
     # The ledger first, as inventory rows are locked before orders.
     services.apply(
-        adjustments=[_returned(line, number, note) for line, number in units.items()], actor=actor
+        adjustments=[_returned(comeback, number, note) for comeback, number in units.items()],
+        actor=actor,
     )
     locked = Order.objects.select_for_update(no_key=True).filter(pk=order.pk)
     if not list(locked.filter(state__in=RESTOCKABLE)):
         raise NotThatState
-    for line, number in units.items():
-        seen = OrderLine.objects.filter(pk=line.pk, returned_units=line.returned_units)
-        if not seen.update(returned_units=F("returned_units") + number):
-            raise NotThatState
+    for comeback, number in units.items():
+        _count(comeback.line, number)
     OrderEvent.objects.create(order=order, what="restock", who=actor, note=note)
 
 
-def _returned(line: OrderLine, units: int, note: str) -> Adjustment:
+def _count(line: OrderLine, number: int) -> None:
+    """The line counts those of its units that were refunded; the ledger has all of them."""
+    counted = min(number, refunded(line) - line.returned_units)
+    seen = OrderLine.objects.filter(pk=line.pk, returned_units=line.returned_units)
+    if counted and not seen.update(returned_units=F("returned_units") + counted):
+        raise NotThatState
+
+
+def _returned(comeback: Comeback, units: int, note: str) -> Adjustment:
     """The reference is derived from what was put back before: of two who saw the same, only one
     acts."""
     return Adjustment(
-        inventory_id=line.reservation.inventory_id,
+        inventory_id=comeback.line.reservation.inventory_id,
         delta=units,
         reason=StockMovement.Reason.RETURNED,
         note=note,
-        reference=uuid5(RETURNED, f"{line.pk}:{line.returned_units}"),
+        reference=_reference(comeback.line, comeback.back),
     )
+
+
+def _put_back(lines: Sequence[OrderLine]) -> Counter[int]:
+    """The units of each line that were put back, by the ledger."""
+    of = {_reference(line, before): line.pk for line in lines for before in range(line.quantity)}
+    rows = [line.reservation.inventory_id for line in lines]
+    moves = StockMovement.objects.filter(
+        inventory__in=rows, reason=StockMovement.Reason.RETURNED, reference__in=of
+    )
+    back = Counter[int]()
+    for reference, delta in moves.values_list("reference", "delta"):
+        assert reference
+        back[of[reference]] += delta
+    return back
+
+
+def _reference(line: OrderLine, before: int) -> UUID:
+    return uuid5(RETURNED, f"{line.pk}:{before}")

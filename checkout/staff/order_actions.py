@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from typing import Any
+from uuid import UUID
 
 from django import forms
 from django.contrib import messages
@@ -13,9 +14,16 @@ from django.http import HttpRequest, HttpResponse
 from allo.admin_kit.questions import Questions, Verb, named
 from allo.web.parts import SeeOther
 from catalog.templatetags.money import inr
-from checkout.exceptions import LeftChanged, NothingToRefund, NotThatState, TooMuch
+from checkout.exceptions import (
+    LeftChanged,
+    NothingToRefund,
+    NotThatState,
+    RefundedAlready,
+    TooMuch,
+)
 from checkout.models import Order
 from checkout.orders import restocking
+from checkout.orders.fulfilling import was_refunded
 from checkout.staff.order_forms import (
     CancelForm,
     CorrectForm,
@@ -25,7 +33,6 @@ from checkout.staff.order_forms import (
     ShipForm,
     left_of,
     sent_parcels,
-    to_restock,
 )
 from checkout.staff.order_steps import ACTS
 from checkout.staff.slips import is_on_delivery, slips_of
@@ -59,7 +66,8 @@ ASKS = {"correct": "Correct the parcel of"}
 # Done to several orders at once, from the list.
 SEVERAL = ("pack", "deliver", "slip")
 STEPS = ("pack", "ship", "hand-over", "deliver")
-CHANGED = "Somebody changed it meanwhile: it is {state} now."
+CHANGED = "It changed meanwhile: it is {state} now."
+ALREADY = "This refund was made already. Nothing was refunded twice."
 
 
 class Meanwhile(Exception):
@@ -101,6 +109,9 @@ class OrderActions(Questions[Order]):
             raise BadRequest("One order at a time.")
         ready = [row for row in rows if OPEN[verb](row)]
         posted = request.method == "POST"
+        if posted and verb == "refund" and _was_sent(request.POST.get("key", "")):
+            messages.info(request, ALREADY)
+            return SeeOther(self.back(request))
         form = FORMS[verb](ready, request.POST if posted else None)  # type: ignore[arg-type]
         if posted and ready and form.is_valid() and self._do(request, verb, ready, form):
             return SeeOther(self.back(request))
@@ -148,6 +159,8 @@ class OrderActions(Questions[Order]):
                 self._act(request, verb, row, form)
             except Meanwhile as refusal:
                 messages.warning(request, f"{row} was not {PAST[verb]}. {refusal}")
+            except RefundedAlready:
+                messages.info(request, ALREADY)
             except LeftChanged as refusal:
                 _show_again(form, refusal.left)
                 return False
@@ -184,9 +197,7 @@ OPEN: dict[str, Callable[[Order], bool]] = {
         and not order.is_collected
         and bool(sent_parcels(order))
     ),
-    "restock": lambda order: (
-        order.state in restocking.RESTOCKABLE and any(map(to_restock, order.order_lines.all()))
-    ),
+    "restock": lambda order: any(one.most for one in restocking.comebacks(order)),
     "refund": lambda order: order.paid_at is not None and left_of(order) > 0,
     "cancel": lambda order: order.state in Order.CANCELLABLE and not _has_left(order),
 }
@@ -196,9 +207,16 @@ def _has_left(order: Order) -> bool:
     return any(line.shipped_at for line in order.order_lines.all())
 
 
+def _was_sent(key: str) -> bool:
+    try:
+        return was_refunded(UUID(key))
+    except ValueError:
+        return False
+
+
 def _show_again(form: forms.Form, left: int) -> None:
     """With what was typed, and the money that is left now."""
     form.data = form.data.copy()  # type: ignore[attr-defined]
     form.data["seen_left"] = str(left)  # type: ignore[index]
-    words = f"Somebody refunded some of it meanwhile: {inr(left)} can still be refunded."
+    words = f"Some of it was refunded meanwhile: {inr(left)} can still be refunded."
     form.add_error(None, f"{words} Nothing was refunded by this form.")

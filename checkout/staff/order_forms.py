@@ -3,12 +3,14 @@
 from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from typing import Any
+from uuid import uuid4
 
 from django import forms
 
-from allo.web.names import text_is_visible
+from allo.web.fields import LineField
 from catalog.templatetags.money import inr
-from checkout.models import Charge, Order, OrderLine, Refund
+from checkout.models import Charge, Order, OrderLine
+from checkout.orders import restocking
 from checkout.orders.fulfilling import Part
 from inventory.models import Warehouse
 from reservations.staff.forms import ReasonForm
@@ -55,10 +57,9 @@ def contents(lines: Iterable[OrderLine]) -> str:
 
 
 class NoteForm(forms.Form):
-    note = forms.CharField(
+    note = LineField(
         required=False,
         max_length=LONGEST_NOTE,
-        validators=[text_is_visible],
         widget=forms.TextInput({"autocomplete": "off"}),
         help_text="For the record, if you have something to add. Do not name the buyer.",
     )
@@ -70,12 +71,11 @@ class NoteForm(forms.Form):
 
 class ParcelForm(NoteForm):
     warehouse = forms.TypedChoiceField(label="Parcel from", coerce=int)
-    carrier = forms.CharField(max_length=60, validators=[text_is_visible])
-    tracking = forms.CharField(
+    carrier = LineField(max_length=60)
+    tracking = LineField(
         label="Tracking number",
         max_length=60,
         required=False,
-        validators=[text_is_visible],
         widget=forms.TextInput({"autocomplete": "off"}),
         help_text="The buyer gets it by mail. Empty if the carrier gives none.",
     )
@@ -123,29 +123,22 @@ class RestockForm(NoteForm):
 
     def __init__(self, orders: Sequence[Order], data: Any = None) -> None:
         super().__init__(orders, data)
-        lines = [line for order in orders for line in order.order_lines.all()]
-        self.returned = sum(line.returned_units for line in lines)
+        found = [comeback for order in orders for comeback in restocking.comebacks(order)]
+        self.returned = sum(comeback.back for comeback in found)
         self.initial["seen_returned"] = self.returned
-        self.lines = {f"units-{line.pk}": line for line in lines if to_restock(line)}
-        for name, line in self.lines.items():
-            self.fields[name] = forms.IntegerField(
-                label=f"Units of {line.name}",
-                required=False,
-                min_value=0,
-                max_value=to_restock(line),
-                initial=to_restock(line),
-                help_text=f"{to_restock(line)} refunded, to {line.reservation.inventory.warehouse}",
-            )
+        self.lines = {f"units-{one.line.pk}": one for one in found if one.most}
+        for name, comeback in self.lines.items():
+            self.fields[name] = _units_of(comeback)
         self.order_fields([*self.lines, "note", "seen_returned"])
 
-    def units(self) -> dict[OrderLine, int]:
-        asked = {line: self.cleaned_data.get(name) for name, line in self.lines.items()}
-        return {line: units for line, units in asked.items() if units}
+    def units(self) -> dict[restocking.Comeback, int]:
+        asked = {comeback: self.cleaned_data.get(name) for name, comeback in self.lines.items()}
+        return {comeback: units for comeback, units in asked.items() if units}
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or {}
         if not self.errors and cleaned["seen_returned"] != self.returned:
-            raise forms.ValidationError("Somebody put units of it back meanwhile. Look again.")
+            raise forms.ValidationError("Units of it were put back meanwhile. Look again.")
         if not self.errors and not self.units():
             raise forms.ValidationError("Give the units that are there.")
         return cleaned
@@ -163,6 +156,8 @@ class CancelForm(ReasonForm):
 
 class RefundForm(ReasonForm):
     seen_left = forms.IntegerField(widget=forms.HiddenInput)
+    # Of this form: if it is sent twice it acts once.
+    key = forms.UUIDField(widget=forms.HiddenInput)
     rupees = forms.DecimalField(
         label="Or another amount (₹)", required=False, min_value=Decimal("0.01"), decimal_places=2,
         max_digits=12,
@@ -171,7 +166,7 @@ class RefundForm(ReasonForm):
 
     def __init__(self, orders: Sequence[Order], data: Any = None) -> None:
         self.left = left_of(orders[0]) if orders else 0
-        super().__init__(data, initial={"seen_left": self.left})
+        super().__init__(data, initial={"seen_left": self.left, "key": uuid4()})
         self.lines = {f"units-{line.pk}": line for line in _lines(orders)}
         for name, line in self.lines.items():
             self.fields[name] = forms.IntegerField(
@@ -181,7 +176,7 @@ class RefundForm(ReasonForm):
                 max_value=kept(line),
                 help_text=f"{kept(line)} of {line.quantity}, {inr(line.unit_paise)} each",
             )
-        self.order_fields([*self.lines, "rupees", "reason", "seen_left"])
+        self.order_fields([*self.lines, "rupees", "reason", "seen_left", "key"])
 
     def of_lines(self) -> Iterator[Part]:
         for name, line in self.lines.items():
@@ -208,12 +203,21 @@ def _lines(orders: Sequence[Order]) -> list[OrderLine]:
     return [line for order in orders for line in order.order_lines.all() if kept(line)]
 
 
-def to_restock(line: OrderLine) -> int:
-    """The units of a line that were refunded, and are not on the shelf again."""
-    return max(line.quantity - kept(line) - line.returned_units, 0)
-
-
 def kept(line: OrderLine) -> int:
     """The units of a line that were not refunded."""
-    refunds = [refund for refund in line.refunds.all() if refund.state != Refund.State.FAILED]
-    return line.quantity - sum(refund.units for refund in refunds)
+    return line.quantity - restocking.refunded(line)
+
+
+def _units_of(comeback: restocking.Comeback) -> forms.IntegerField:
+    """Filled in if it is known how many come back."""
+    line, most = comeback.line, comeback.most
+    known = max(restocking.refunded(line) - comeback.back, 0)
+    said = f"{most} refunded" if known == most else f"At most {most}: the refund named no units"
+    return forms.IntegerField(
+        label=f"Units of {line.name}",
+        required=False,
+        min_value=0,
+        max_value=most,
+        initial=known or None,
+        help_text=f"{said}. To {line.reservation.inventory.warehouse}",
+    )

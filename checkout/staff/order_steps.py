@@ -44,6 +44,7 @@ def _refund(order: Order, actor: User, form: forms.Form) -> str:
         seen_left=answers["seen_left"],
         reason=answers["reason"],
         actor=actor,
+        key=answers["key"],
     )
     return f" {inr(sum(part.paise for part in parts))}"
 
@@ -52,7 +53,7 @@ def _restock(order: Order, actor: User, form: forms.Form) -> str:
     assert isinstance(form, RestockForm)
     units = form.units()
     restocking.restock(order, units=units, actor=actor, note=form.cleaned_data["note"])
-    return " " + ", ".join(f"{number} × {line.name}" for line, number in units.items())
+    return " " + ", ".join(f"{number} × {back.line.name}" for back, number in units.items())
 
 
 def _cancel(order: Order, actor: User, form: forms.Form) -> str:

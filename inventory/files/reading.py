@@ -8,6 +8,7 @@ from typing import Any
 
 from allo import confined
 from allo.confined import MEGABYTE, Failed, Limits, TooMuch
+from allo.web.names import one_line
 from inventory.files.records import Record
 from inventory.files.tables import Unreadable
 
@@ -37,7 +38,8 @@ def read(content: bytes, progress: Callable[[int], None]) -> tuple[str, list[Rec
             for line in lines:
                 words: Any = json.loads(line)
                 if isinstance(words, list):
-                    found.append(Record(*words))
+                    number, *texts = words
+                    found.append(Record(number, *map(one_line, texts)))
                     if len(found) % STEP == 0:
                         progress(len(found))
                 elif "unreadable" in words:

@@ -13,7 +13,7 @@ from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path
 
 from allo.admin_kit.base import ModelAdmin
-from allo.web.names import text_is_visible
+from allo.web.fields import LineField
 from allo.web.parts import SeeOther
 from catalog.models import Product
 from inventory import services
@@ -25,7 +25,7 @@ NAME = "inventory_inventory_first"
 
 
 class FirstStockForm(forms.Form):
-    note = forms.CharField(max_length=200, required=False, validators=[text_is_visible])
+    note = LineField(max_length=200, required=False)
     # If it is sent twice it acts once.
     reference = forms.UUIDField(widget=forms.HiddenInput)
 

@@ -6,7 +6,7 @@ from uuid import uuid5
 from django import forms
 from django.contrib.auth.models import User
 
-from allo.web.names import text_is_visible
+from allo.web.fields import LineField
 from inventory import services
 from inventory.adjustments import MAX_UNITS
 from inventory.models import Inventory, StockMovement, Warehouse
@@ -38,7 +38,7 @@ class AdjustForm(StockForm):
         label="Reason",
         choices=[("", "Why?"), *((r.value, r.label) for r in StockMovement.ADJUSTMENTS)],
     )
-    note = forms.CharField(max_length=200, validators=[text_is_visible])
+    note = LineField(max_length=200)
     field_order = ("units", "code", "note")
 
     def clean(self) -> dict[str, Any]:
@@ -58,9 +58,7 @@ class WriteOffForm(StockForm):
     reason = Reason.WRITTEN_OFF
     sign = -1
 
-    note = forms.CharField(
-        max_length=200, validators=[text_is_visible], help_text="What happened to the units."
-    )
+    note = LineField(max_length=200, help_text="What happened to the units.")
 
 
 class TransferForm(StockForm):
@@ -124,7 +122,7 @@ class ThresholdForm(StockForm):
         max_value=MAX_UNITS,
         help_text="Units or fewer; 0 is never.",
     )
-    note = forms.CharField(widget=forms.HiddenInput, required=False)
+    note = LineField(widget=forms.HiddenInput, required=False)
 
     def lines(self) -> list[Line]:
         rows = {row.pk: row for row in self.rows}

@@ -19,7 +19,7 @@ from django.views.decorators.http import require_POST
 from django_htmx.http import HttpResponseClientRedirect
 
 from allo.admin_kit.base import ModelAdmin
-from allo.web.names import name_is_visible
+from allo.web.names import name_is_visible, one_line
 from allo.web.uploads import MOST_BYTES, MOST_MEGABYTES
 from allo.web.worker import ask
 from inventory import tasks
@@ -152,7 +152,7 @@ def _kept(form: FileForm, actor: User) -> StockImport | None:
     """The import of the form's file; None, and an error in the form, if no more are taken now."""
     file = form.cleaned_data["file"]
     try:
-        return uploads.keep(file=file, file_name=file.name.replace("\0", ""), actor=actor)
+        return uploads.keep(file=file, file_name=one_line(file.name), actor=actor)
     except Full as full:
         form.add_error("file", str(full))
         return None

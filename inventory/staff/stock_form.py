@@ -9,7 +9,7 @@ from uuid import uuid4
 from django import forms
 from django.contrib.auth.models import User
 
-from allo.web.names import text_is_visible
+from allo.web.fields import LineField
 from inventory import services
 from inventory.adjustments import MAX_UNITS, Adjustment, refusal
 from inventory.exceptions import BelowReserved, StockError
@@ -46,7 +46,7 @@ class StockForm(forms.Form):
     counts: ClassVar[str] = "total"
 
     units = forms.IntegerField(min_value=1, max_value=MAX_UNITS)
-    note = forms.CharField(max_length=200, required=False, validators=[text_is_visible])
+    note = LineField(max_length=200, required=False)
     # The reference of this form: if it is sent twice it acts once.
     reference = forms.UUIDField(widget=forms.HiddenInput)
     # The rows' totals when the form was shown.

@@ -1,6 +1,6 @@
 from django import forms
 
-from allo.web.names import text_is_visible
+from allo.web.fields import LineField
 from reservations.models import Reservation
 from reservations.staff.verbs import MOST_MINUTES
 
@@ -8,9 +8,8 @@ from reservations.staff.verbs import MOST_MINUTES
 class ReasonForm(forms.Form):
     """The reason, stored with the person and the time."""
 
-    reason = forms.CharField(
+    reason = LineField(
         max_length=200,
-        validators=[text_is_visible],
         widget=forms.TextInput({"autocomplete": "off"}),
         error_messages={"required": "Give the reason. It is stored with your name."},
         help_text="Kept for ever, with your name. Do not name the shopper.",

@@ -146,7 +146,7 @@ def test_a_viewer_sees_no_buttons(
     expect(page.get_by_role("row", name=re.compile(id_of(shopper)[:8]))).to_be_visible()
     expect(page.get_by_role("link", name=re.compile("^Release [0-9a-f]{8}"))).to_have_count(0)
     page.goto(f"{LIST}release/?id={id_of(shopper)}")
-    expect(heading(page, "Staff only.")).to_be_visible()
+    expect(heading(page, "Not for your role.")).to_be_visible()
     page.goto("/admin/catalog/product/")
     expect(page.get_by_role("link", name="Add product")).to_have_count(0)
 
@@ -239,7 +239,7 @@ def test_a_manager_makes_previews_and_publishes_a_product(
     expect(heading(page, "Staff bowl")).to_be_visible()
     staff.goto(editing)
     staff.get_by_role("link", name="Delete", exact=True).click()
-    staff.get_by_role("button", name="Yes, I’m sure").click()
+    staff.get_by_role("button", name="Delete").click()
     assert not shop.sql("SELECT 1 FROM catalog_product WHERE slug = 'staff-bowl'")
 
 
@@ -317,7 +317,7 @@ def test_every_page_of_ours_by_axe_and_without_scrolling_sideways(
             page.set_viewport_size({"width": width, "height": 900})
             wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")
             assert wide <= 0, (address, width)
-    page.get_by_role("button", name="Log out").click()
+    page.get_by_role("button", name="Sign out").click()
     page.goto(ADMIN)
     assert faults(page) == []
 

@@ -67,6 +67,17 @@ def test_an_event_is_posted_signed_and_once(there) -> None:
         post.verified("whsec_b3RoZXI=")
 
 
+def test_a_webhook_whose_events_cannot_be_signed_holds_up_no_other(there, monkeypatch) -> None:
+    monkeypatch.setattr(delivering, "THREADS", 1)
+    hears(url=there.url)
+    Webhook.objects.update(secret="whsec_")
+    hears(url=there.url)
+    tell("a", n="1")
+    assert delivering.deliver_due() == 1
+    [failed] = Delivery.objects.waiting()
+    assert failed.error == "The shop could not post it: EmptyWebhookSecretError"
+
+
 def test_after_a_change_of_the_secret_both_sign_for_a_day(there) -> None:
     webhook = hears(url=there.url)
     new = services.rotate(webhook)

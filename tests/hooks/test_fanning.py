@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from threading import Event as Signal
 
 import pytest
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 
 from allo.outbox.hooks import fanning, services
 from allo.outbox.hooks.fanning import fan_out
@@ -70,6 +70,46 @@ def test_a_delivery_waits_since_its_event() -> None:
     fan_out()
     delivery = Delivery.objects.get()
     assert delivery.created_at == delivery.event.at
+
+
+WHEN = "2026-01-01T00:00:00Z"
+UNREADABLE = {
+    "no JSON": ("", "[["),
+    "no list": ("", "5"),
+    "of a newer version": ("parcels", "[[1]]"),
+    "of a newer engine": ("reservations", '[["?"]]'),
+    "without a time": ("", '[["stock.low", "stock:1"]]'),
+    "at no time": ("", '[["stock.low", "stock:1", "soon", {}]]'),
+    "of nothing": ("", f'[["stock.low", null, "{WHEN}", {{}}]]'),
+    "with no text": ("", f'[["stock.low", "stock:1", "{WHEN}", {{"n": "\\u0000"}}]]'),
+}
+
+
+@pytest.mark.parametrize("case", UNREADABLE)
+def test_what_cannot_be_read_is_set_aside_and_the_rest_goes_on(case) -> None:
+    told_by, events = UNREADABLE[case]
+    hears("stock.low")
+    tell(1)
+    Told.objects.create(told_by=told_by, events=events)
+    tell(2)
+    assert (fan_out(), Told.objects.count(), Delivery.objects.count()) == (3, 0, 4)
+    aside = Event.objects.get(kind="webhook.unread")
+    assert (aside.data["told_by"], aside.data["events"]) == (told_by, events)
+    assert "Error" in aside.data["error"]
+    services.read_again(aside)
+    tell(3)
+    assert (fan_out(), Event.objects.filter(kind="webhook.unread").count()) == (2, 1)
+    assert Delivery.objects.count() == 6
+
+
+def test_when_the_database_is_in_trouble_nothing_is_set_aside(monkeypatch) -> None:
+    hears("stock.low")
+    tell(1)
+    with monkeypatch.context() as broken:
+        broken.setattr(fanning, "_WRITE", "SELECT pg_cancel_backend(pg_backend_pid()), %s")
+        with pytest.raises(OperationalError):
+            fan_out()
+    assert (fan_out(), heard()) == (1, ["1.a", "1.b"])
 
 
 @contextmanager

@@ -1,5 +1,7 @@
 """Staff give money back that the bank took, one after the other and at once."""
 
+from uuid import uuid4
+
 import pytest
 from django.contrib.auth.models import User
 
@@ -20,7 +22,7 @@ LIST = "/admin/checkout/order/"
 def test_what_support_refunds_and_cancels_moves_at_the_bank(paid) -> None:
     support = signed_in("Support")
     named = {"id": paid.order_id, "reason": "A scratch"}
-    support.post(f"{LIST}refund/", {**named, "rupees": "850", "seen_left": 385_000})
+    support.post(f"{LIST}refund/", {**named, "rupees": "850", "seen_left": 385_000, "key": uuid4()})
     assert paid.settle() == "paid"
     assert paid.moves() == [[*SOLD, ("refunded", 85_000)]]
     support.post(f"{LIST}cancel/", {**named, "seen": "paid"})
@@ -36,7 +38,9 @@ def test_eight_refunds_at_once_are_one(paid) -> None:
 
     def refund(_: int) -> None:
         part = Part(300_000)
-        fulfilling.refund(order, parts=[part], seen_left=385_000, reason="Broken", actor=actor)
+        fulfilling.refund(
+            order, parts=[part], seen_left=385_000, reason="Broken", actor=actor, key=uuid4()
+        )
 
     outcomes = all_at_once(8, refund)
     assert outcomes.count(None) == 1

@@ -1,6 +1,7 @@
 """What webhooks are told of an order that the bank took the money for."""
 
 from concurrent.futures import ThreadPoolExecutor
+from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import User
@@ -54,7 +55,12 @@ def test_an_order_is_told_from_its_sale_to_its_return(bank, client) -> None:
     }  # fmt: skip
     fulfilling.pack(order, actor=actor)
     fulfilling.refund(
-        order, parts=[Part(85_000)], seen_left=385_000, reason="A scratch", actor=actor
+        order,
+        parts=[Part(85_000)],
+        seen_left=385_000,
+        reason="A scratch",
+        actor=actor,
+        key=uuid4(),
     )
     sold.settle()
     cancelling.cancel(order, reason="Late", actor=actor)

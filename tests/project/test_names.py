@@ -1,10 +1,18 @@
-"""Names, and other text that is shown, are refused if they are invisible."""
+"""Names, and other text that is shown: refused if invisible, and turning nothing round."""
+
+import unicodedata
+from collections.abc import Iterator
 
 import pytest
+from django import forms
 from django.contrib.auth.models import Group, User
 
 from allo.outbox.models import Webhook
+from allo.web.fields import LineField
+from allo.web.names import one_line
 from catalog.models import Category, Product
+from checkout.models import Order
+from inventory.files import reading
 from inventory.models import Warehouse
 from reservations.models import ApiToken, Reservation
 from tests.shopping import holding, press
@@ -39,6 +47,7 @@ def test_an_invisible_name_of_a_buyer_is_refused(client, invisible) -> None:
 def test_a_name_in_any_script_is_accepted(client, name) -> None:
     reservation = holding(client, stocked(3))
     assert press(client, reservation, "confirm", name=name).status_code == 303
+    assert Order.objects.get().name == unicodedata.normalize("NFC", name).lstrip("\u200f")
 
 
 @pytest.mark.parametrize(
@@ -90,3 +99,62 @@ def test_invisible_text_that_staff_write_is_refused(admin_client, client, invisi
     hold.refresh_from_db()
     row.refresh_from_db()
     assert (hold.status, row.total_units) == ("pending", 3)
+
+
+# --- on one line, in its own direction ----------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("typed", "read"),
+    [
+        ("Blue Dart\u200f", "Blue Dart"),
+        ("\u202eerolagnaB\u202c \u2066x\u2069\u061c\u200e", "erolagnaB x"),
+        ("\ufeffA\tB\r\nC\u2028D\x1b\x85", "A B C D"),
+    ],
+)
+def test_what_turns_or_breaks_a_line_is_left_out(typed, read) -> None:
+    assert one_line(typed) == read
+
+
+@pytest.mark.parametrize(
+    "name", ["عليּ", "محمد", "क्\u200dष", "ന്\u200d", "می\u200cخواهم", "শ্রী", "👩\u200d🚀", "x²"]
+)
+def test_letters_of_all_scripts_and_their_joiners_stay(name) -> None:
+    assert one_line(name) == name
+
+
+def forms_of(base: type[forms.BaseForm]) -> Iterator[type[forms.BaseForm]]:
+    for form in base.__subclasses__():
+        yield form
+        yield from forms_of(form)
+
+
+# What is searched for, or compared with a word; nobody else reads it.
+OWN = {"q", "product", "number", "word"}
+
+
+def test_each_field_for_a_line_of_text_is_one() -> None:
+    """Forms of models get theirs from the admin."""
+    ours = ("allo.", "catalog.", "checkout.", "inventory.", "reservations.")
+    plain = {
+        (form.__name__, name)
+        for form in forms_of(forms.BaseForm)
+        if form.__module__.startswith(ours)
+        for name, field in getattr(form, "declared_fields", {}).items()
+        if type(field) is forms.CharField and type(field.widget) is forms.TextInput
+        if name not in OWN
+    }
+    assert plain == set()
+
+
+def test_what_staff_type_turns_nothing_round(admin_client) -> None:
+    form = {"name": "Jars\u200f", "slug": "jars", "position": 0}
+    assert admin_client.post("/admin/catalog/category/add/", form).status_code == 302
+    assert Category.objects.get().name == "Jars"
+    assert LineField().clean("DHL\u202e") == "DHL"
+
+
+def test_what_a_file_says_turns_nothing_round() -> None:
+    file = "product,warehouse,change,reason,note\njug,blr-01,1,received,DHL\u200f 7\u202e\n"
+    _, [record] = reading.read(file.encode(), lambda _: None)
+    assert record.note == "DHL 7"

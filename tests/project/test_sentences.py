@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 from django import forms
+from django.contrib.auth.models import User
+from django.test import Client
+from django.utils.html import strip_tags
 
 from allo.site.sentences import SENTENCES
 from tests.staff.forms import sent
@@ -42,6 +45,41 @@ def test_a_form_says_it_in_the_words_of_the_shop() -> None:
     errors = Form({"rupees": "NaN", "email": "x"}).errors
     assert errors["rupees"] == ["This is not a number."]
     assert errors["email"] == ["This is not an e-mail address, such as name@example.com."]
+
+
+# How Django begins sentences of its own that need a developer to be understood.
+DJANGO = re.compile(
+    r"Designates|Raw passwords|authentication|algorithm|Required\. |objects|specific"
+)
+
+
+@pytest.mark.django_db
+def test_what_it_says_of_a_user_is_for_those_who_work_there(admin_client) -> None:
+    boss = User.objects.get()
+    users = "/admin/auth/user/"
+    pages = [f"{users}add/", f"{users}{boss.pk}/change/", f"{users}{boss.pk}/password/", users]
+    pages += [f"{users}{boss.pk}/history/", f"{users}{boss.pk}/delete/", "/admin/auth/group/add/"]
+    pages += ["/admin/password_change/", f"{users}?q=nobody"]
+    for page in pages:
+        words = strip_tags(
+            re.sub(r"<(script|style).*?</\1>", "", told(admin_client, page), flags=re.DOTALL)
+        )
+        assert DJANGO.findall(words) == [], page
+    assert "Superuser</label>" in told(admin_client, pages[1])
+    wrong = Client().post("/admin/login/", {"username": "admin", "password": "?"}).content.decode()
+    assert "This is not the name and the password of a staff account." in wrong
+
+
+@pytest.mark.django_db
+def test_staff_without_the_role_are_told_so() -> None:
+    assert (
+        "You are signed in as packer"
+        in signed_in("Packer").get("/admin/site/page/").content.decode()
+    )
+
+
+def told(client: Client, page: str) -> str:
+    return client.get(page).content.decode()
 
 
 @pytest.mark.django_db

@@ -4,6 +4,7 @@ import pytest
 from django.urls import reverse
 
 from allo.site.models import Page
+from allo.site.written import faults
 from tests.staff.people import signed_in
 from tests.staff.test_editing import opened
 
@@ -53,3 +54,37 @@ def test_managers_write_pages_and_nobody_adds_or_deletes_one(role, status) -> No
     page.refresh_from_db()
     assert (page.title == "Sending it back") == (status == 302)
     assert "14 days" in page.body
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "![a](https://x.example/a.png)", "![a](//x.example/a.png)", "![a](a.png)", "![a]()",
+        "![a](data:image/png;base64,AAAA)", "![a](static/no.webp)", "![a][1]\n\n[1]: http://x/y",
+        "| a |\n|-|\n| ![a](https://x.example/a.png) |", "[a](www.example.com)", "[a]()",
+        "[a](delivery/)", "[a](whatsapp://send)",
+    ],
+)  # fmt: skip
+def test_what_a_page_would_not_show_is_refused(text) -> None:
+    assert len([*faults(f"# Words\n\nMore words.\n\n{text}")]) == 1
+
+
+def test_what_a_page_shows_is_saved(settings) -> None:
+    settings.MEDIA_ORIGIN = "https://media.example"
+    shown = (
+        "![a](/media/a.webp) ![a](https://media.example/a.webp) ![a](static/media/shop.webp)"
+        f" ![a]({settings.SITE_URL}/media/a.webp) [a](/delivery/) [a](#b) [a](https://b.example)"
+        " [a](mailto:a@b.example) [a](tel:+919845012345) [a](docs/api.md) <a@b.example>"
+    )
+    assert [*faults(shown)] == []
+    assert [fault for page in Page.objects.all() for fault in faults(page.body)] == []
+
+
+def test_staff_are_told_which_picture_would_not_be_seen() -> None:
+    client, page = signed_in("Manager"), Page.objects.get(slug="about")
+    form = opened(client, page) | {"body": "![Our kiln](https://x.example/kiln.png)"}
+    answer = client.post(reverse("admin:site_page_change", args=[page.pk]), form)
+    assert "The picture https://x.example/kiln.png would not be seen" in answer.content.decode()
+    before = page.body
+    page.refresh_from_db()
+    assert page.body == before

@@ -4,6 +4,7 @@ import re
 from html import unescape
 from typing import Any
 from urllib.parse import urljoin
+from uuid import uuid4
 
 import pytest
 from django.contrib.admin.models import LogEntry
@@ -16,10 +17,11 @@ from django.utils.html import escape
 from allo.outbox.letters import letter
 from allo.outbox.models import Message
 from checkout import mail
-from checkout.exceptions import NotThatState
+from checkout.exceptions import NotThatState, RefundedAlready
 from checkout.models import Order, OrderEvent, OrderLine, Refund
-from checkout.orders import cancelling
-from checkout.orders.restocking import restock
+from checkout.orders import cancelling, fulfilling
+from checkout.orders.fulfilling import Part
+from checkout.orders.restocking import comebacks, restock
 from inventory.exceptions import AlreadyDone
 from inventory.models import StockMovement
 from reservations.models import Reservation
@@ -200,9 +202,7 @@ def test_whoever_comes_second_is_told_and_does_nothing(manager, order) -> None:
     page = manager.post(
         f"{LIST}cancel/", {"id": order.pk, "seen": "paid", "reason": "Late"}, follow=True
     )
-    assert said(page) == (
-        f"{order} was not cancelled. Somebody changed it meanwhile: it is packed now."
-    )
+    assert said(page) == f"{order} was not cancelled. It changed meanwhile: it is packed now."
     assert state(order) == "packed"
     assert not StockMovement.objects.filter(reason="returned").exists()
     again = manager.post(f"{LIST}pack/", {"id": order.pk})
@@ -253,13 +253,34 @@ def test_a_wrong_refund_says_what_is_wrong_and_keeps_what_was_typed(
     assert not Refund.objects.exists()
 
 
-def test_a_refund_that_is_sent_twice_is_made_once(manager, order) -> None:
-    form = {"id": order.pk, "seen_left": TWO, "rupees": "100", "reason": "A scratch"}
+@pytest.mark.parametrize("rupees", ["100", "7700"])
+def test_a_refund_that_is_sent_twice_is_made_once(manager, order, rupees) -> None:
+    form = {"id": order.pk, "seen_left": TWO, "key": uuid4(), "rupees": rupees, "reason": "Late"}
     manager.post(f"{LIST}refund/", form)
-    page = manager.post(f"{LIST}refund/", form)
+    assert manager.post(f"{LIST}refund/", form).status_code == 303
+    assert "This refund was made already. Nothing was refunded twice." in said(manager.get(LIST))
+    assert Refund.objects.count() == 1
+
+
+def test_a_refund_that_waited_for_itself_is_made_once(manager, order) -> None:
+    key, actor = uuid4(), User.objects.get()
+
+    def send() -> None:
+        parts = [Part(100)]
+        fulfilling.refund(order, parts=parts, seen_left=TWO, reason="Late", actor=actor, key=key)
+
+    send()
+    with pytest.raises(RefundedAlready):
+        send()
+
+
+def test_a_refund_that_another_overtakes_is_not_made(manager, order) -> None:
+    form = {"id": order.pk, "seen_left": TWO, "rupees": "100", "reason": "Late"}
+    manager.post(f"{LIST}refund/", {**form, "key": uuid4()})
+    page = manager.post(f"{LIST}refund/", {**form, "key": uuid4()})
     assert page.status_code == 422
-    assert "7,600 of it" not in page.content.decode()
-    assert "₹\N{NO-BREAK SPACE}7,600 can still be refunded." in page.content.decode()
+    words = "Some of it was refunded meanwhile: ₹\N{NO-BREAK SPACE}7,600 can still be refunded."
+    assert words in page.content.decode()
     assert 'value="760000"' in page.content.decode()
     assert Refund.objects.count() == 1
 
@@ -299,7 +320,7 @@ def test_refunded_units_go_back_on_the_shelf_once_they_are_there(manager) -> Non
     # Sent twice: nothing more happens, and the page says so.
     twice = manager.post(f"{LIST}restock/", form)
     assert (twice.status_code, returned()) == (422, [(1, "Box 7")])
-    assert "Somebody put units of it back meanwhile." in twice.content.decode()
+    assert "Units of it were put back meanwhile." in twice.content.decode()
     assert do(manager, "restock", order, **{units: 3}).status_code == 422
     do(manager, "restock", order, **{units: 2})
     assert returned() == [(1, "Box 7"), (2, "")]
@@ -310,12 +331,34 @@ def test_refunded_units_go_back_on_the_shelf_once_they_are_there(manager) -> Non
     assert returned()[2:] == [(1, "Late"), (1, "Late")]
 
 
+def test_units_of_an_order_refunded_by_amount_go_back_once_each(manager) -> None:
+    order = brought(opened(hold(stocked(9), 3)), "packed")
+    do(manager, "refund", order, rupees="20.00", reason="It came back")
+    # What has not left goes back by cancelling.
+    assert "restock/?id=" not in manager.get(f"{LIST}{order.pk}/change/").content.decode()
+    move(order, "shipped")
+    assert "restock/?id=" in manager.get(f"{LIST}{order.pk}/change/").content.decode()
+    line = order.order_lines.get()
+    units = f"units-{line.pk}"
+    asked = manager.get(f"{LIST}restock/", {"id": order.pk})
+    assert "At most 3: the refund named no units" in asked.content.decode()
+    form = {"id": order.pk, "seen_returned": 0, units: 2, "note": "Box 7"}
+    assert manager.post(f"{LIST}restock/", form).status_code == 303
+    assert (manager.post(f"{LIST}restock/", form).status_code, returned()) == (422, [(2, "Box 7")])
+    # Units that are refunded by name later are not counted once more.
+    do(manager, "refund", order, **{f"units-{line.pk}": 2}, reason="It came back")
+    do(manager, "restock", order, **{units: 1})
+    assert returned() == [(2, "Box 7"), (1, "")]
+    assert manager.get(f"{LIST}restock/", {"id": order.pk}).context["title"] == "Nothing to restock"
+
+
 def test_of_two_who_saw_the_same_one_puts_units_back(manager, order) -> None:
-    line = refund_vase(manager, order)
+    refund_vase(manager, order)
     actor = User.objects.get()
-    restock(order, units={line: 1}, actor=actor)
+    seen = {one: 1 for one in comebacks(order) if one.most}
+    restock(order, units=seen, actor=actor)
     with pytest.raises(AlreadyDone), transaction.atomic():
-        restock(order, units={line: 1}, actor=actor)
+        restock(order, units=seen, actor=actor)
     assert returned() == [(1, "")]
 
 
@@ -444,7 +487,7 @@ ACTIONS: dict[str, tuple[str, dict[str, Any], set[str]]] = {
     "correct": ("shipped", {"carrier": "Blue Dart"}, FULFIL),
     "hand-over": ("packed", {}, FULFIL),
     "deliver": ("shipped", {}, FULFIL),
-    "refund": ("paid", {"rupees": "1", "seen_left": 385_000}, BACK),
+    "refund": ("paid", {"rupees": "1", "seen_left": 385_000, "key": uuid4()}, BACK),
     "restock": ("paid", {"seen_returned": 0}, BACK),
     "cancel": ("paid", {"seen": "paid"}, BACK),
 }

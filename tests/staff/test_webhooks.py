@@ -53,6 +53,24 @@ def test_a_secret_is_shown_once_and_in_no_log() -> None:
     assert "whsec_" not in logged
 
 
+def test_staff_see_what_could_not_be_read_and_have_it_read_again() -> None:
+    hears("stock.low")
+    support, viewer = signed_in("Support"), signed_in("Viewer")
+    link = "/admin/outbox/event/?q=webhook.unread"
+    assert link not in support.get("/admin/").content.decode()
+    Told.objects.create(told_by="parcels", events="[]")
+    fan_out()
+    assert link in support.get("/admin/").content.decode()
+    event = Event.objects.get()
+    assert "parcels" in support.get(f"/admin/outbox/event/{event.pk}/change/").content.decode()
+    asked = f"/admin/outbox/event/read/?id={event.pk}"
+    assert "KeyError" in support.get(asked).content.decode()
+    assert viewer.post(asked).status_code == 403
+    assert support.post(asked).status_code == 303
+    assert (Told.objects.get().told_by, Event.objects.count()) == ("parcels", 0)
+    assert LogEntry.objects.latest("pk").change_message == "Read again"
+
+
 @pytest.mark.parametrize(
     ("change", "reason"),
     [

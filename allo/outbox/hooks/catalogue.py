@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 TEST = "webhook.test"
+# What was told and could not be read; no webhook hears of it.
+UNREAD = "webhook.unread"
 
 
 @dataclass(frozen=True, slots=True)

@@ -135,6 +135,10 @@ def _outcome(webhook: Webhook, delivery: Delivery) -> Outcome:
         answer = _post(webhook, delivery)
     except (Unreachable, BadAddress) as failure:
         error = str(failure)[:100]
+    except Exception as failure:
+        # For instance a secret that cannot sign: the other webhooks go on.
+        logger.exception("event %s cannot be posted", delivery.event.uid)
+        error = f"The shop could not post it: {type(failure).__name__}"
     took_ms = int((time.monotonic() - began) * 1000)
     return Outcome(answer.status, answer.text[:LONGEST_ANSWER], error, took_ms)
 

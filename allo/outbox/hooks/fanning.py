@@ -1,21 +1,27 @@
 """Fans out what was told: makes events of it, and a delivery to each webhook that wants one."""
 
 import json
+import logging
 import time
 from collections.abc import Iterator, Sequence
 from itertools import chain, groupby
 
-from django.db import connection, transaction
+from django.db import DataError, Error, IntegrityError, connection, transaction
 
 from allo.outbox.hooks import catalogue
-from allo.outbox.hooks.catalogue import Whole
-from allo.outbox.models import Told
+from allo.outbox.hooks.catalogue import UNREAD, Whole
+from allo.outbox.models import Event, Told
+
+logger = logging.getLogger(__name__)
 
 # How long a run goes on, in seconds, before what was fanned out is delivered.
 TURN = 2.0
 # A transaction has at most so many rows, and so many events besides those of its last row: it has
 # to end long before its time limit, or it would never succeed.
 ROWS, EVENTS = 100, 500
+
+# What the database says of a value, and not of itself.
+OF_A_VALUE = (DataError, IntegrityError)
 
 # One transaction fans out at a time. Of two, the second could take a later event of a subject,
 # commit first, and have it delivered before the earlier one. A pair of numbers never equals the
@@ -63,11 +69,36 @@ def _fan_out_some() -> int:
     with connection.cursor() as cursor:
         if not cursor.execute(_ALONE).fetchone()[0]:
             return 0
-        told = _oldest()
-        events = [{"n": n, **event._asdict()} for n, event in enumerate(_events(told))]
-        cursor.execute(_WRITE, [json.dumps(events)])
+    told = _oldest()
+    _fan_out(told)
     Told.objects.filter(pk__in=[each.pk for each in told]).delete()
     return len(told)
+
+
+def _fan_out(told: Sequence[Told]) -> None:
+    """What cannot be read is set aside, so that all else goes on."""
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            events = [{"n": n, **event._asdict()} for n, event in enumerate(_events(told))]
+            cursor.execute(_WRITE, [json.dumps(events)])
+    except Exception as error:
+        # Whatever else the database says may be its own trouble: then all of it is tried again.
+        if isinstance(error, Error) and not isinstance(error, OF_A_VALUE):
+            raise
+        if len(told) == 1:
+            _set_aside(told[0], error)
+            return
+        for each in told:
+            _fan_out([each])
+
+
+def _set_aside(told: Told, error: Exception) -> None:
+    """As an event of its own, which staff see and can have read again (`services.read_again`)."""
+    logger.error("what %r told of events cannot be read", told.told_by, exc_info=error)
+    # Of what was told there may be anything in its text, also what the database does not store.
+    said = ascii(f"{type(error).__name__}: {error}")[1:500]
+    data = {"error": said, "told_by": told.told_by, "events": told.events}
+    Event.objects.create(kind=UNREAD, subject=UNREAD, at=told.created_at, data=data)
 
 
 def wait_for_it() -> None:
@@ -84,7 +115,7 @@ def _oldest() -> list[Told]:
         if events > EVENTS:
             break
         taken.append(told)
-        events += len(told.parts)
+        events += told.size
     return taken
 
 

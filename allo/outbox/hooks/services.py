@@ -8,8 +8,8 @@ from django.utils import timezone
 
 from allo.outbox.hooks import fanning, signing
 from allo.outbox.hooks.addresses import checked
-from allo.outbox.hooks.catalogue import TEST
-from allo.outbox.models import Delivery, Event, Webhook
+from allo.outbox.hooks.catalogue import TEST, UNREAD
+from allo.outbox.models import Delivery, Event, Told, Webhook
 
 
 def create(*, name: str, url: str, kinds: list[str], by: User) -> Webhook:
@@ -65,6 +65,16 @@ def test(webhook: Webhook) -> Delivery:
             data={"webhook": webhook.name},
         )
         return Delivery.objects.create(event=event, webhook=webhook, subject=event.subject)
+
+
+@transaction.atomic
+def read_again(event: Event) -> None:
+    """Tells once more what could not be read, as a newer version may read it. Its events come after
+    what happened since."""
+    told = event.data
+    deleted, _ = Event.objects.filter(pk=event.pk, kind=UNREAD).delete()
+    if deleted:
+        Told.objects.create(told_by=told["told_by"], events=told["events"], created_at=event.at)
 
 
 def send_again(delivery: Delivery) -> Delivery:

@@ -42,3 +42,11 @@ class Told(models.Model):
     def parts(self) -> list[list[Any]]:
         """Each event as it was told."""
         return list(json.loads(self.events))
+
+    @property
+    def size(self) -> int:
+        """How many events; 1 if that cannot be read."""
+        try:
+            return len(self.parts)
+        except (ValueError, TypeError, RecursionError):
+            return 1
