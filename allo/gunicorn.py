@@ -36,6 +36,9 @@ preload_app = True
 keepalive = 15
 # What is chosen in a list of the admin, and where one goes back to, stand in addresses.
 limit_request_line = 8190
+# By default a client on this machine, such as a proxy that passes on whatever headers it gets, says
+# with SCRIPT_NAME and PATH_INFO below which address the shop is.
+forwarder_headers = ""
 graceful_timeout = 3
 # Seconds without a heartbeat of the worker's loop, after which it is killed. Long requests do not
 # count.

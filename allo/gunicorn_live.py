@@ -12,13 +12,20 @@ from gunicorn.workers import gasgi
 from allo.gunicorn import (
     address,
     control_socket_disable,
+    forwarder_headers,
     post_fork,
     raise_open_files,
     timeout,
     worker_tmp_dir,
 )
 
-__all__ = ["control_socket_disable", "post_fork", "timeout", "worker_tmp_dir"]
+__all__ = [
+    "control_socket_disable",
+    "forwarder_headers",
+    "post_fork",
+    "timeout",
+    "worker_tmp_dir",
+]
 
 wsgi_app = "allo.asgi:application"
 bind = address(os.environ.get("LIVE_PORT") or "8001")

@@ -28,6 +28,8 @@ from catalog.templatetags.money import inr
 from catalog.uploading import Uploading
 
 PUBLISH = "catalog.publish_product"
+# What is in the shop already keeps its date, by which the shop sorts.
+APPLIES = {"publish": ~Q(published_at__lte=Now()), "unpublish": Q(published_at__isnull=False)}
 NOT_STORED = (
     "The picture could not be stored, and nothing was saved. Try again in a minute; if it fails"
     " again, whoever runs the shop finds the reason in its log."
@@ -195,18 +197,24 @@ class ProductAdmin(Uploading[Product], Questions[Product]):
 
     def ask(self, request: HttpRequest, verb: str) -> HttpResponse:
         """GET asks for confirmation, naming each product; POST publishes or unpublishes them."""
-        products = list(self.chosen(request).order_by("position", "pk"))
+        chosen = self.chosen(request).order_by("position", "pk")
+        products = list(chosen.filter(APPLIES[verb]))
         if request.method == "POST" and products:
             self._do(request, verb, products)
             return SeeOther(self.back(request))
-        title = f"{verb.title()} {_count(products)}?"
-        template = "admin/catalog/product/question.html"
-        return self.render_page(request, template, title=title, verb=verb, rows=products)
+        return self.render_page(
+            request,
+            "admin/catalog/product/question.html",
+            title=f"{verb.title()} {_count(products)}?" if products else f"Nothing to {verb}",
+            verb=verb,
+            rows=products,
+            others=[product.name for product in chosen if product not in products],
+        )
 
     def _do(self, request: HttpRequest, verb: str, products: list[Product]) -> None:
         moment = Now() if verb == "publish" else None
         for product in products:
-            Product.objects.filter(pk=product.pk).update(published_at=moment)
+            Product.objects.filter(APPLIES[verb], pk=product.pk).update(published_at=moment)
             self.log_change(request, product, f"{verb.title()}ed.")
         publish = partial(publish_pages, [product.pk for product in products])
         transaction.on_commit(publish, robust=True)

@@ -9,6 +9,7 @@ from django.core.exceptions import BadRequest
 from django.core.paginator import Page, Paginator
 from django.db import connection, models
 from django.db.models import Model, QuerySet
+from django.db.models.constants import LOOKUP_SEP
 from django.http import HttpRequest
 from django.utils.functional import cached_property
 
@@ -95,6 +96,24 @@ class ModelAdmin(Editing[Row], Pages[Row]):
         if any("\0" in value for _, values in request.GET.lists() for value in values):
             raise BadRequest("no text has a NUL character in it")
         return super().get_changelist_instance(request)
+
+    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
+        """Django filters a list by any field of its rows. So whoever may see the list could find
+        out, letter by letter, what no page shows, such as a webhook's secret."""
+        if not super().lookup_allowed(lookup, value, request):
+            return False
+        fields = {field.name for field in self.opts.get_fields()}
+        return lookup.partition(LOOKUP_SEP)[0] not in fields or any(
+            f"{lookup}{LOOKUP_SEP}".startswith(f"{name}{LOOKUP_SEP}")
+            for name in map(_filters_by, self.get_list_filter(request))
+        )
+
+
+def _filters_by(of_list: Any) -> str:
+    """The parameter of one of `list_filter`, or the field that it is about."""
+    if isinstance(of_list, type):
+        return str(getattr(of_list, "parameter_name", ""))
+    return str(of_list if isinstance(of_list, str) else of_list[0])
 
 
 class ReadOnlyAdmin(ModelAdmin[Row]):

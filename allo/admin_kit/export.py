@@ -35,8 +35,8 @@ XLSX_AT_MOST = 50_000
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 # Without it Excel does not recognise UTF-8.
 BYTE_ORDER_MARK = "\ufeff"
-# A spreadsheet treats a text that begins with one of these as a formula.
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
+# A spreadsheet treats a text that begins with one of these as a formula; the wide ones in Japanese.
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 # No cell of a sheet may have these.
 UNWRITABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 

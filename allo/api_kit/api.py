@@ -62,11 +62,11 @@ class Api(NinjaAPI):
         allowed."""
         found = [pattern for pattern in self._get_urls() if isinstance(pattern, URLPattern)]
         for pattern in found:
-            pattern.callback = _for_all_methods(pattern.callback)
+            pattern.callback = for_all_methods(pattern.callback)
         return [*(p for p in found if p.name != "api-root"), path("<path:_>", _nowhere)]
 
 
-def _for_all_methods(view: View) -> View:
+def for_all_methods(view: View) -> View:
     @wraps(view)
     def opened(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         asked = request.method

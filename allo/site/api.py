@@ -10,7 +10,7 @@ from django.urls import URLPattern, path
 from django.views.decorators.http import require_safe
 
 from allo.api_kit import fresh, openapi
-from allo.api_kit.api import Api
+from allo.api_kit.api import Api, for_all_methods
 from allo.api_kit.problems import MOST_BYTES
 from allo.site import webhooks
 from allo.site.reference import Reference
@@ -72,6 +72,6 @@ def _calls() -> Iterator[URLPattern]:
 app_name = "api"
 urlpatterns = [
     path("docs", docs, name="docs"),
-    path("openapi.json", require_safe(openapi_json), name="openapi"),
+    path("openapi.json", for_all_methods(require_safe(openapi_json)), name="openapi"),
     *_calls(),
 ]

@@ -43,6 +43,11 @@ def _plain(markdown: str) -> str:
     return markdown.replace("`", "")
 
 
+def _rotated(webhook: Webhook) -> str:
+    """When its secret was changed last."""
+    return webhook.rotated_at.isoformat() if webhook.rotated_at else ""
+
+
 class WebhookForm(forms.ModelForm):  # type: ignore[type-arg]
     kinds = forms.MultipleChoiceField(
         label="Events",
@@ -173,7 +178,8 @@ class WebhookAdmin(Questions[Webhook]):
             return self._act(request, verb, rows)
         title = f"{self.verbs[verb].title}?" if rows else f"Nothing to {verb}"
         template = "admin/outbox/webhook/question.html"
-        return self.render_page(request, template, title=title, verb=verb, rows=rows)
+        seen = _rotated(rows[0]) if rows else ""
+        return self.render_page(request, template, title=title, verb=verb, rows=rows, seen=seen)
 
     def _act(self, request: HttpRequest, verb: str, rows: list[Webhook]) -> HttpResponse:
         if verb == "rotate":
@@ -186,7 +192,10 @@ class WebhookAdmin(Questions[Webhook]):
         return SeeOther(self.back(request))
 
     def _rotate(self, request: HttpRequest, webhook: Webhook) -> HttpResponse:
-        services.rotate(webhook)
+        """Once for each page that asked: a reload of the page with the secret sends it again."""
+        if request.POST.get("seen", "") != _rotated(webhook) or not services.rotate(webhook):
+            messages.warning(request, f"The secret of {webhook} was changed already: it stays so.")
+            return SeeOther(self.back(request))
         webhook.refresh_from_db()
         self.log_change(request, webhook, "Changed the secret")
         return self._secret(request, webhook, "The new secret")

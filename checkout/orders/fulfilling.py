@@ -65,11 +65,15 @@ def correct(
     warehouse: Warehouse,
     carrier: str,
     tracking: str = "",
+    seen_corrections: int,
     actor: User,
     note: str = "",
 ) -> None:
-    """Replaces carrier and number of a parcel that has left, and tells the buyer."""
+    """Replaces carrier and number of a parcel that has left, and tells the buyer.
+    `seen_corrections` is how often that was done before, as the person saw it."""
     _lock(order, State.PACKED, State.SHIPPED)
+    if corrections_of(order) != seen_corrections:
+        raise NotThatState
     parcel = OrderLine.objects.filter(
         order=order, active=True, shipped_at__isnull=False,
         reservation__inventory__warehouse=warehouse,
@@ -82,6 +86,11 @@ def correct(
     event = _record(order, "correct", actor, f"From {warehouse.name}: it was {was}. {note}".strip())
     mail.parcel_corrected(order, warehouse.code)
     publish_order(order, event.at)
+
+
+def corrections_of(order: Order) -> int:
+    """How often a parcel of it was corrected."""
+    return order.order_events.filter(what="correct").count()
 
 
 @transaction.atomic

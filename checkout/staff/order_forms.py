@@ -10,7 +10,7 @@ from django import forms
 from allo.web.fields import LineField
 from catalog.templatetags.money import inr
 from checkout.models import Charge, Order, OrderLine
-from checkout.orders import restocking
+from checkout.orders import fulfilling, restocking
 from checkout.orders.fulfilling import Part
 from inventory.models import Warehouse
 from reservations.staff.forms import ReasonForm
@@ -95,10 +95,15 @@ class ShipForm(ParcelForm):
 
 
 class CorrectForm(ParcelForm):
+    # What the person saw: if somebody corrected a parcel meanwhile, nothing happens.
+    seen_corrections = forms.IntegerField(widget=forms.HiddenInput)
+
     def __init__(self, orders: Sequence[Order], data: Any = None) -> None:
         super().__init__(orders, data)
         self.fields["tracking"].help_text = "The buyer gets both by mail."
         self.parcels = sent_parcels(orders[0]) if orders else {}
+        self.corrections = sum(map(fulfilling.corrections_of, orders))
+        self.initial["seen_corrections"] = self.corrections
         self.places = {warehouse.pk: warehouse for warehouse in self.parcels}
         self.fields["warehouse"].choices = [  # type: ignore[attr-defined]
             (warehouse.pk, f"{warehouse.name}: {contents(lines)}, by {parcel_name(lines)}")
@@ -110,6 +115,8 @@ class CorrectForm(ParcelForm):
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or {}
+        if not self.errors and cleaned["seen_corrections"] != self.corrections:
+            raise forms.ValidationError("Somebody corrected a parcel of it meanwhile. Look again.")
         if not self.errors:
             [line, *_] = self.parcels[self.places[cleaned["warehouse"]]]
             if (line.carrier, line.tracking) == (cleaned["carrier"], cleaned["tracking"]):

@@ -95,16 +95,17 @@ class ImportPages(ModelAdmin[StockImport]):
         except AppliedBefore:
             self.message_user(request, "Nothing was changed: see below.", messages.WARNING)
             return HttpResponseRedirect(self._page_of(request, kept))
-        if not begun:
+        if begun:
+            self._apply(request, kept, actor)
+        else:
             self.message_user(request, "This cannot be applied now.", messages.WARNING)
-        elif kept.row_count <= APPLIED_AT_ONCE:
+        return HttpResponseRedirect(self._page_of(request, kept))
+
+    def _apply(self, request: HttpRequest, kept: StockImport, actor: User) -> None:
+        if kept.row_count <= APPLIED_AT_ONCE:
             importing.apply(kept=kept, actor=actor)
         else:
             _hand_over(kept, actor)
-        self._log_if_applied(request, kept)
-        return HttpResponseRedirect(self._page_of(request, kept))
-
-    def _log_if_applied(self, request: HttpRequest, kept: StockImport) -> None:
         kept.refresh_from_db()
         self.log_change(request, kept, f"Apply: {kept.row_count} rows, {kept.state}")
 

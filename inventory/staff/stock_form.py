@@ -83,7 +83,7 @@ class StockForm(forms.Form):
     def clean_seen(self) -> dict[int, int]:
         try:
             return {int(pk): int(count) for pk, count in json.loads(self.cleaned_data["seen"])}
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, OverflowError, RecursionError):
             return {}
 
     def clean(self) -> dict[str, Any]:

@@ -104,10 +104,12 @@ class ListClosureAdmin(ReadOnlyAdmin[ListClosure]):
         product = self._product(request)
         if request.method != "POST":
             return self._question(request, "reopen", product)
-        if closure := rules.closure_of(product.pk):
-            services.reopen(product_id=product.pk, by=_person(request))
+        closure = rules.closure_of(product.pk)
+        if closure and services.reopen(product_id=product.pk, by=_person(request)):
             self.log_change(request, closure, f"Reopened the list of {product}")
-        messages.success(request, f"Reopened the list of {product}.")
+            messages.success(request, f"Reopened the list of {product}.")
+        else:
+            messages.warning(request, f"The list of {product} was open already.")
         return SeeOther(self.back(request))
 
     def _question(

@@ -99,10 +99,10 @@ def close(*, product_id: int, reason: str, by: User) -> ListClosure:
     return closure
 
 
-def reopen(*, product_id: int, by: User) -> None:
-    """Lets people join again. A second time changes nothing."""
+def reopen(*, product_id: int, by: User) -> bool:
+    """Lets people join again. False if it is open."""
     closed = ListClosure.objects.filter(product=product_id, reopened_at=None)
-    closed.update(reopened_at=Now(), reopened_by=by)
+    return bool(closed.update(reopened_at=Now(), reopened_by=by))
 
 
 def move(*, email_key: str, email: str) -> None:

@@ -139,7 +139,8 @@ def test_unchanged_content_is_304_also_through_gzip(caller: Caller, stock: Stock
 @pytest.mark.parametrize(
     ("method", "path", "allow"),
     [("PUT", "/api/reservations", "OPTIONS, POST"), ("DELETE", "/api/products",
-     "GET, HEAD, OPTIONS"), ("GET", "/api/reservations", "OPTIONS, POST")],
+     "GET, HEAD, OPTIONS"), ("GET", "/api/reservations", "OPTIONS, POST"),
+     ("POST", "/api/openapi.json", "GET, HEAD, OPTIONS")],
 )  # fmt: skip
 def test_a_wrong_method_gets_the_allowed_ones(client, method, path, allow) -> None:
     answer = client.generic(method, path)

@@ -7,6 +7,7 @@ from zipfile import ZIP_DEFLATED, ZipFile
 
 import pgtrigger
 import pytest
+from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission, User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db.models import F
@@ -115,6 +116,8 @@ def test_a_file_is_applied_once(client) -> None:
     assert "cannot be applied now" in page.content.decode()
     assert "Apply 1 change" not in page.content.decode()
     assert total(row) == 8
+    said = LogEntry.objects.filter(change_message__startswith="Apply")
+    assert [entry.change_message for entry in said] == ["Apply: 1 rows, applied"]
 
 
 def test_ten_thousand_rows_with_three_mistakes_change_nothing_and_name_the_three(client) -> None:

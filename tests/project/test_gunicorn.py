@@ -4,8 +4,10 @@ import sys
 from types import SimpleNamespace
 
 import pytest
+from gunicorn.config import Config
+from gunicorn.http.parser import RequestParser
 
-from allo import gunicorn
+from allo import gunicorn, gunicorn_live
 from allo.logs import OneLine
 from tests.running import PROJECT, clean_environment
 
@@ -29,6 +31,15 @@ def test_a_public_host_logs_a_warning(monkeypatch, caplog, host, warned) -> None
     monkeypatch.setenv("HOST", host)
     gunicorn.on_starting(SimpleNamespace(log=logging.getLogger("gunicorn.error")))
     assert ("Never let the internet do so without a proxy" in caplog.text) == warned
+
+
+@pytest.mark.parametrize("server", [gunicorn, gunicorn_live])
+def test_no_header_says_below_which_address_the_shop_is(server) -> None:
+    config = Config()
+    config.set("forwarder_headers", server.forwarder_headers)
+    sent = b"GET /x/ HTTP/1.1\r\nHost: a\r\nSCRIPT_NAME: /x\r\nPATH_INFO: /y\r\n\r\n"
+    request = next(RequestParser(config, iter([sent]), ("127.0.0.1", 1)))
+    assert [name for name, _ in request.headers] == ["HOST"]
 
 
 def test_the_web_server_keeps_as_many_database_connections_as_threads() -> None:

@@ -47,6 +47,22 @@ def test_a_list_without_further_filters_has_nothing_to_unfold() -> None:
     assert (bool(first), folded, active) == (True, "", [])
 
 
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "outbox/webhook/?secret__startswith=whsec_",
+        "outbox/webhook/?state=live&secret_before__gt=a",
+        "outbox/event/?data__contains=a",
+        "checkout/payment/?closed_at__isempty=1&url__contains=a",
+        "checkout/order/?invoice_number__startswith=AL",
+        "checkout/order/export/csv/?holder__startswith=user",
+        "reservations/idempotencykey/?key__startswith=a",
+    ],
+)
+def test_what_no_filter_is_of_is_not_found_out_letter_by_letter(asked) -> None:
+    assert signed_in("Viewer").get(f"/admin/{asked}").status_code == 400
+
+
 def test_no_list_begins_with_a_filter_that_is_typed() -> None:
     for model, its_admin in admin.site._registry.items():
         for first in its_admin.list_filter[:1]:

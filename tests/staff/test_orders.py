@@ -383,9 +383,18 @@ def test_a_wrong_number_of_a_parcel_is_corrected_on_the_record(manager, order) -
     right = {"warehouse": line.reservation.inventory.warehouse_id, "carrier": "Blue Dart"}
     same = do(manager, "correct", order, **right, tracking="BD 1")
     assert "That is what this parcel says already." in same.content.decode()
-    form = {"id": order.pk, **right, "tracking": "BD 2", "note": "Typed wrong"}
-    assert manager.post(f"{LIST}correct/", form).status_code == 303
-    assert manager.post(f"{LIST}correct/", form).status_code == 422
+    form = {"id": order.pk, "seen_corrections": 0, **right, "note": "Typed wrong"}
+    assert manager.post(f"{LIST}correct/", {**form, "tracking": "BD 2"}).status_code == 303
+    second = manager.post(f"{LIST}correct/", {**form, "tracking": "BD 3"})
+    assert "Somebody corrected a parcel of it meanwhile." in second.content.decode()
+    with pytest.raises(NotThatState):
+        fulfilling.correct(
+            order,
+            warehouse=line.reservation.inventory.warehouse,
+            carrier="Blue Dart",
+            seen_corrections=0,
+            actor=User.objects.get(),
+        )
     line.refresh_from_db()
     assert (line.carrier, line.tracking, state(order)) == ("Blue Dart", "BD 2", "packed")
     assert events(order)[2:] == [("correct", "From blr-01: it was Blue Dart BD 1. Typed wrong")]
@@ -484,7 +493,7 @@ FULFIL, BACK, STAFF = {"Packer", "Manager"}, {"Support", "Manager"}, {*EVERYONE}
 ACTIONS: dict[str, tuple[str, dict[str, Any], set[str]]] = {
     "pack": ("paid", {}, FULFIL),
     "ship": ("packed", {"carrier": "Blue Dart"}, FULFIL),
-    "correct": ("shipped", {"carrier": "Blue Dart"}, FULFIL),
+    "correct": ("shipped", {"carrier": "Blue Dart", "seen_corrections": 0}, FULFIL),
     "hand-over": ("packed", {}, FULFIL),
     "deliver": ("shipped", {}, FULFIL),
     "refund": ("paid", {"rupees": "1", "seen_left": 385_000, "key": uuid4()}, BACK),

@@ -510,6 +510,11 @@ def test_unpublishing_asks_naming_it_is_logged_and_leaves_holds_alone(manager, p
     assert LogEntry.objects.get().get_change_message() == "Unpublished."
     manager.post(f"{LIST}publish/", {"id": product.pk})
     assert seen_in(product) == EVERYWHERE
+    since = Product.objects.get().published_at
+    again = manager.post(f"{LIST}publish/", {"id": product.pk}).content.decode()
+    assert "Nothing to publish" in again
+    assert "In the shop already: Tidal." in again
+    assert Product.objects.get().published_at == since
 
 
 def test_staff_preview_what_shoppers_do_not_see(manager, product) -> None:

@@ -8,6 +8,7 @@ from django.contrib.admin.models import LogEntry
 from django.test import Client
 from django.utils import timezone
 
+from allo.outbox.hooks import services
 from allo.outbox.hooks.fanning import fan_out
 from allo.outbox.models import Delivery, Event, Told, Webhook
 from allo.staff import roles
@@ -40,10 +41,15 @@ def test_a_secret_is_shown_once_and_in_no_log() -> None:
     assert webhook.secret in made.content.decode()
     assert "no-store" in made.headers["Cache-Control"]
     before = webhook.secret
+    asked = manager.get(f"{LIST}rotate/?id={webhook.pk}").context["seen"]
     changed = manager.post(f"{LIST}rotate/", {"id": webhook.pk})
     webhook.refresh_from_db()
     assert webhook.secret_before == before
     assert webhook.secret in changed.content.decode()
+    again = manager.post(f"{LIST}rotate/", {"id": webhook.pk, "seen": asked}, follow=True)
+    assert "was changed already: it stays so." in again.content.decode()
+    assert not services.rotate(Webhook(pk=webhook.pk))
+    assert Webhook.objects.get().secret == webhook.secret
     for address in (LIST, f"{LIST}{webhook.pk}/change/", f"{LIST}{webhook.pk}/history/"):
         page = manager.get(address)
         assert page.status_code == 200

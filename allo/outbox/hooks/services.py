@@ -20,11 +20,12 @@ def create(*, name: str, url: str, kinds: list[str], by: User) -> Webhook:
 
 
 def rotate(webhook: Webhook) -> str:
-    """The new secret. The one before signs as well, for `OVERLAP`."""
+    """The new secret. The one before signs as well, for `OVERLAP`. "" if it was changed since this
+    webhook was read: a second change would end the secret that the receiver still has."""
     secret = signing.new_secret()
-    kept = Webhook.objects.kept().filter(pk=webhook.pk)
-    kept.update(secret_before=F("secret"), secret=secret, rotated_at=Now())
-    return secret
+    kept = Webhook.objects.kept().filter(pk=webhook.pk, rotated_at=webhook.rotated_at)
+    done = kept.update(secret_before=F("secret"), secret=secret, rotated_at=Now())
+    return secret if done else ""
 
 
 def pause(webhook: Webhook) -> bool:
