@@ -1,5 +1,7 @@
 """What a buyer types: who buys, and where it is sent."""
 
+import re
+import unicodedata
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
@@ -8,7 +10,6 @@ import phonenumbers
 from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.safestring import SafeString
-from localflavor.in_.forms import INZipCodeField
 from localflavor.in_.in_states import STATE_CHOICES
 
 from allo.codes.typed import CodeField
@@ -41,6 +42,18 @@ class PhoneField(forms.CharField):
         if not number or not phonenumbers.is_valid_number(number):
             raise ValidationError("This is not a telephone number, such as 98450 12345.")
         return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+class PinField(forms.RegexField):
+    """A PIN code, stored as 560001. Keyboards add a space at its end, and some write the digits of
+    another script."""
+
+    def __init__(self, **more: Any) -> None:
+        super().__init__(r"^[0-9]{6}\Z", **more)
+
+    def to_python(self, value: Any) -> str:
+        typed = re.sub(r"[\s-]", "", super().to_python(value))
+        return "".join(str(unicodedata.decimal(sign, sign)) for sign in typed)
 
 
 def _text(field: str, autocomplete: str, **more: Any) -> LineField:
@@ -108,7 +121,7 @@ class BuyerForm(forms.Form):
         required=False,
         widget=RegionSelect({"autocomplete": "address-level1"}),
     )
-    pin = INZipCodeField(
+    pin = PinField(
         label="PIN code",
         required=False,
         widget=forms.TextInput({"autocomplete": "postal-code", "inputmode": "numeric"}),

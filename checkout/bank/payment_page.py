@@ -52,6 +52,10 @@ def _answer(bank: Bank, request: Request) -> Response:
 
 def _paid(bank: Bank, session: Row, request: Request) -> Response:
     way = text_of(request.parameters, "way")
+    session = expire_if_over(bank, session)
+    if session["status"] != "open" and way != "late":
+        # From another tab, or too late: the page itself says what became of it.
+        return Response.redirect(f"/pay/{session['id']}")
     intent = pay(bank, session, way)
     if way == "authenticate":
         return Response.redirect(f"/authenticate/{intent['id']}")
@@ -61,12 +65,20 @@ def _paid(bank: Bank, session: Row, request: Request) -> Response:
 
 
 def _authenticated(bank: Bank, intent: Row, request: Request) -> Response:
+    if intent["status"] != "requires_action":
+        return _answered(intent)
     approved = text_of(request.parameters, "approve") == "yes"
     intent = authenticate(bank, intent, approved=approved)
     if not intent["session"]:
         return Response.redirect(intent["return_url"])
     session = bank.books.get("session", intent["session"])
     return Response.redirect(_back(session) if approved else f"/pay/{session['id']}")
+
+
+def _answered(intent: Row) -> Response:
+    """The question was answered already, or its time is over: to where the answer is seen."""
+    session = intent["session"]
+    return Response.redirect(f"/pay/{session}" if session else intent["return_url"])
 
 
 def _back(session: Row) -> str:
@@ -174,7 +186,7 @@ def _expired(_bank: Bank, session: Row) -> list[Html]:
 
 def _question(bank: Bank, intent: Row) -> Response:
     if intent["status"] != "requires_action":
-        return page("Answered", tag("h1", "This was answered already"), status=409)
+        return _answered(intent)
     session = bank.books.get("session", intent["session"]) if intent["session"] else None
     target = session["success_url"] if session else intent["return_url"]
     return page(

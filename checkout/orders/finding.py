@@ -68,5 +68,10 @@ def _send_link(number: str, email: str) -> None:
 
 
 def _page(request: Request, form: FindForm, status: int = 200) -> HttpResponse:
-    context = {"form": form, "sent": "sent" in request.GET, "idempotency_key": uuid4()}
+    context = {
+        "form": form,
+        "sent": "sent" in request.GET,
+        "returned": "returned" in request.GET,
+        "idempotency_key": uuid4(),
+    }
     return render(request, "checkout/find.html", context, status=status)

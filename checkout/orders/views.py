@@ -1,6 +1,7 @@
 """The page of an order, and the addresses that lead to it from the provider and from mail."""
 
 from collections.abc import Sequence
+from urllib.parse import urlencode
 from uuid import uuid4
 
 from django.http import Http404, HttpResponse
@@ -73,7 +74,10 @@ def paid(request: Request, number: str) -> HttpResponse:
     """The provider sends the shopper here. That proves no payment: the shop looks itself. A
     program's buyer, who has no cookie of the shop, comes with the signed link."""
     key = request.GET.get("key")
-    found = let_in(request, number, key) if key else order_of(request, number)
+    try:
+        found = let_in(request, number, key) if key else order_of(request, number)
+    except Http404:
+        return _unknown_here(number)
     if not limits.to_look(request):
         found = looking.look(found)
     # Otherwise the clock looks, and then updates the page.
@@ -86,7 +90,10 @@ def paid(request: Request, number: str) -> HttpResponse:
 def back(request: Request, number: str) -> HttpResponse:
     """The shopper came back without paying. The holds last on, and what was typed is still
     there."""
-    found = order_of(request, number)
+    try:
+        found = order_of(request, number)
+    except Http404:
+        return _unknown_here(number)
     if found.state != Order.State.OPEN:
         return SeeOther(links.path_to(found))
     return SeeOther(_holds(request, found, [line.reservation for line in Shown(found).lines]))
@@ -106,6 +113,13 @@ def drop(request: Request, number: str) -> HttpResponse:
     living = Shown(found).living
     there = _holds(request, found, living)
     return go_to(request, f"{there}?unpaid=1" if living else there)
+
+
+def _unknown_here(number: str) -> HttpResponse:
+    """A bank's app may lead back to another browser than the one that ordered. The answer is the
+    same for a number that nobody has."""
+    query = urlencode({"number": number[:40], "returned": 1})
+    return SeeOther(f"{reverse('orders:find')}?{query}")
 
 
 def _holds(request: Request, order: Order, holds: Sequence[Reservation]) -> str:

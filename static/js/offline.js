@@ -56,10 +56,17 @@ function leads(event) {
   return !(event.ctrlKey || event.metaKey || event.shiftKey || event.altKey);
 }
 
+let reached = false;
 addEventListener("submit", (event) => {
-  if (!leads(event)) return;
+  if (reached || !leads(event)) return;
   event.preventDefault();
-  reach(event.target.action, () => event.target.submit());
+  const { target: form, submitter } = event;
+  // The button may lead elsewhere than its form.
+  reach(submitter?.getAttribute("formaction") ?? form.action, () => {
+    reached = true;
+    form.requestSubmit(submitter);
+    reached = false;
+  });
 });
 addEventListener("click", (event) => {
   const link = event.target.closest("a[href]:not([target], [download])");

@@ -246,6 +246,13 @@ def test_each_mistake_in_an_address_is_beside_its_field_and_in_the_summary(
     assert not Order.objects.exists()
 
 
+@pytest.mark.parametrize("typed", ["560001 ", "560 001", "560-001", "५६०००१"])
+def test_a_pin_code_is_understood_as_keyboards_write_it(client, typed) -> None:
+    reservation = holding(client, stocked(5))
+    assert press(client, reservation, "confirm", pin=typed).status_code == 303
+    assert Order.objects.get().pin == "560001"
+
+
 def test_the_input_is_kept_after_a_mistake_and_a_reload(client) -> None:
     reservation = holding(client, stocked(5))
     press(client, reservation, "confirm", name="Asha", email="asha at")

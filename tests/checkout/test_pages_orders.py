@@ -105,14 +105,27 @@ def test_a_poll_of_an_order_gets_204_until_something_changes(client) -> None:
     assert "<html" not in part
 
 
-@pytest.mark.parametrize("verb", ["", "pay/", "paid/", "back/", "drop/"])
+@pytest.mark.parametrize("verb", ["", "pay/", "drop/"])
 def test_nobody_else_finds_an_order(client, verb) -> None:
     order = bought(client)
     for number in (order.number, "AL-0000-0000", "x"):
         address = f"/orders/{number}/{verb}"
         other = Client()
-        response = other.post(address) if verb in ("pay/", "drop/") else other.get(address)
+        response = other.post(address) if verb else other.get(address)
         assert response.status_code == 404
+
+
+@pytest.mark.parametrize("address", ["paid/", "paid/?key=forged", "back/"])
+def test_one_who_comes_back_from_the_bank_in_another_browser_can_find_the_order(
+    client, address
+) -> None:
+    order = bought(client)
+    for number in (order.number, "AL-0000-0000", "x" * 999):
+        found = Client().get(f"/orders/{number}/{address}", follow=True)
+        body = found.content.decode()
+        assert "this browser does not know your order" in body
+        assert f'value="{number[:40]}"' in body
+        assert f"/{number[:40]}/" not in body
 
 
 def test_the_signed_link_opens_it_in_that_browser_without_staying_in_the_address(client) -> None:

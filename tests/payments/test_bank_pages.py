@@ -57,7 +57,7 @@ def test_it_shows_what_is_paid_until_when_and_runs_no_script(bank, page) -> None
 def test_paid_it_leads_back_to_the_shop_and_is_paid_once(bank, page, payment) -> None:
     assert call(bank, page, {"way": "card"}).leads_to == payment.invitation.success_url
     assert "This is paid" in call(bank, page).text
-    assert call(bank, page, {"way": "card"}).status == 400
+    assert call(bank, page, {"way": "card"}).leads_to == page
     assert payment.money.fact is Fact.AUTHORISED
 
 
@@ -75,8 +75,20 @@ def test_three_d_secure_is_a_page_of_its_own(bank, page, payment) -> None:
     assert "It was not approved." in call(bank, page).text
     assert call(bank, page, {"way": "authenticate"}).leads_to == question
     assert call(bank, question, {"approve": "yes"}).leads_to == payment.invitation.success_url
-    assert call(bank, question).status == 409
-    assert call(bank, question, {"approve": "yes"}).status == 400
+    assert call(bank, question).leads_to == page
+    assert call(bank, question, {"approve": "no"}).leads_to == page
+    assert payment.money.fact is Fact.AUTHORISED
+
+
+def test_too_late_for_three_d_secure_the_shopper_is_led_to_what_became_of_it(
+    bank, page, payment
+) -> None:
+    question = call(bank, page, {"way": "authenticate"}).leads_to
+    payment.provider.close(payment.session.reference)
+    assert call(bank, question, {"approve": "yes"}).leads_to == page
+    assert call(bank, page, {"way": "card"}).leads_to == page
+    assert "This page has ended" in call(bank, page).text
+    assert payment.look().money == ()
 
 
 def test_paid_late_it_stays_until_the_shop_has_closed_it(bank, page, payment) -> None:
