@@ -84,7 +84,7 @@ def entrance_page(
     return render_part(request, "reservations/wait.html", "wait-form", context, status=status)
 
 
-def _take_place(request: HttpRequest, slug: str) -> HttpResponse:
+def _take_place(request: Request, slug: str) -> HttpResponse:
     try:
         number = key_of(slug)
     except Crowded:
