@@ -113,10 +113,11 @@ class Stock:
         self.shop.sql(f"""
             WITH product AS (
                 INSERT INTO catalog_product (slug, name, category_id, tagline, description,
-                    material, dimensions_cm, price_paise, image, width, height, alt, dominant_hex,
-                    position, published_at)
+                    material, dimensions_cm, price_paise, image, width, height, widths, alt,
+                    dominant_hex, position, published_at)
                 SELECT '{slug}', '{slug}', category_id, '', '', '', '', 100, image, width, height,
-                    alt, dominant_hex, 100000, now() FROM catalog_product LIMIT 1 RETURNING id
+                    widths, alt, dominant_hex, 100000, now() FROM catalog_product LIMIT 1
+                RETURNING id
             ), shelf AS (
                 INSERT INTO inventory_inventory (product_id, warehouse_id, total_units,
                     reserved_units)
