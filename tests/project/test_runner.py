@@ -59,7 +59,7 @@ def shop(relay: Relay) -> Iterator[Shop]:
     with running_shop(
         EXPIRY_SWEEP_SECONDS="1", LOG_MAX_BYTES="50000", SENTRY_DSN=relay.dsn
     ) as shop:
-        yield shop
+        yield shop.leave_pictures_alone()
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +69,7 @@ def neighbour() -> Iterator[Shop]:
     if prefix is None:
         pytest.skip("an ordinary user can reach neither this project nor its Python")
     with running_shop(prefix=prefix) as shop:
-        yield shop
+        yield shop.leave_pictures_alone()
 
 
 def test_first_start_says_where_the_shop_is_and_how_to_log_in(shop: Shop) -> None:
