@@ -59,7 +59,7 @@ class PinField(forms.RegexField):
         super().__init__(r"^[0-9]{6}\Z", **more)
 
     def to_python(self, value: Any) -> str:
-        typed = re.sub(r"[\s-]", "", super().to_python(value))
+        typed = re.sub(r"[\s-]", "", super().to_python(value) or "")
         return "".join(str(unicodedata.decimal(sign, sign)) for sign in typed)
 
 
