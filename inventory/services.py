@@ -49,7 +49,9 @@ def apply(
     with refusing_faults(), transaction.atomic():
         rows = _lock({adjustment.inventory_id for adjustment in adjustments}, progress)
         references = {adjustment.reference for adjustment in adjustments} - {None}
-        if StockMovement.objects.filter(reference__in=references).exists():
+        # The condition of the index by reference: there are as many sales as orders.
+        of_staff = StockMovement.objects.exclude(reason=StockMovement.Reason.SOLD)
+        if of_staff.filter(reference__in=references).exists():
             raise AlreadyDone
         if errors := _errors(rows, adjustments):
             raise Refused(errors)

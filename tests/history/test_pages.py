@@ -3,6 +3,7 @@ and no more."""
 
 from collections.abc import Callable
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.contrib import admin
@@ -14,6 +15,9 @@ from django.urls import reverse
 from catalog.models import Product
 from checkout import due
 from checkout.models import Order
+from inventory import services
+from inventory.adjustments import Adjustment
+from inventory.models import StockMovement
 from reservations.models import Reservation
 from tests.history.filled import Past, shop_with_a_past
 from tests.shopping import BUYER, HTMX, key
@@ -211,3 +215,10 @@ def _filters(changelist: Any) -> list[str]:
     choices = (choice for spec in changelist.filter_specs for choice in spec.choices(changelist))
     queries = [choice.get("query_string", "") for choice in choices if not choice.get("selected")]
     return [query for query in queries if query not in {"", "?"}]
+
+
+def test_a_change_of_stock_reads_no_history(past) -> None:
+    one = Adjustment(past.row.pk, 1, StockMovement.Reason.RECEIVED, reference=uuid4())
+    before = rows_read()
+    services.apply(adjustments=[one])
+    assert rows_read() - before <= STEP
