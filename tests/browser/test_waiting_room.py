@@ -72,6 +72,10 @@ def test_a_drop_from_the_product_to_the_checkout(
     opens_in(shop, drop, 1200)
     for page in pages:
         expect(page.get_by_text("The opening was moved")).to_be_visible()
+    # With text of twice the size, a clock of minutes is still within a phone's screen.
+    pages[0].set_viewport_size({"width": 360, "height": 740})
+    pages[0].evaluate("document.documentElement.style.fontSize = '200%'")
+    assert pages[0].evaluate("document.documentElement.scrollWidth") == 360
     opens_in(shop, drop, 0)
     for page in pages:
         reserve(page, drop)
