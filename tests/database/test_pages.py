@@ -91,7 +91,7 @@ def test_a_form_to_a_read_only_server_gets_the_busy_page(client) -> None:
 def test_a_staff_page_on_a_read_only_server_is_503(known) -> None:
     product = Product.objects.get()
     with connected({"options": "-c default_transaction_read_only=on"}):
-        page = known.post("/admin/catalog/product/publish/", {"id": product.pk})
+        page = known.post("/admin/catalog/product/unpublish/", {"id": product.pk})
         login = known.post("/admin/logout/")
     assert page.status_code == login.status_code == 503
 

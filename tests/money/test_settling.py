@@ -208,11 +208,13 @@ def test_the_return_page_settles_and_leads_to_the_order(bank, client) -> None:
 
 def test_another_shopper_does_not_see_an_order(bank, client) -> None:
     purchase = buy(bank, client)
-    for page in ("", "paid/", "back/"):
-        address = f"/orders/{purchase.order.number}/{page}"
-        assert Client().get(address).status_code == 404
+    there = f"/orders/{purchase.order.number}/"
+    assert Client().get(there).status_code == 404
+    for page in ("paid/", "back/"):
+        led = Client().get(there + page)
+        assert led.headers["Location"].startswith("/orders/find/")
     for page in ("pay/", "drop/"):
-        assert Client().post(f"/orders/{purchase.order.number}/{page}").status_code == 404
+        assert Client().post(there + page).status_code == 404
 
 
 def test_the_window_is_given_and_the_page_is_closed_before_the_hold_ends(bank, client) -> None:

@@ -8,7 +8,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from catalog.models import Category
+from catalog.models import Category, Product
 from inventory.models import Inventory, StockImport, Warehouse
 from inventory.staff.stock_admin import InventoryAdmin
 from reservations.api import tokens
@@ -46,6 +46,13 @@ def token() -> Any:
     return tokens.create(name="tills", scopes=["read"], created_by=maker, **limits)[0]
 
 
+def withdrawn() -> Product:
+    product = stocked(5).product
+    product.published_at = None
+    product.save()
+    return product
+
+
 ACTIONS: dict[str, tuple[str, str, Callable[[], Any], Callable[[Client, str], str]]] = {
     "release": (
         f"{RESERVATIONS}?inventory__warehouse__id__exact={{warehouse}}&state=live&p=1",
@@ -57,8 +64,8 @@ ACTIONS: dict[str, tuple[str, str, Callable[[], Any], Callable[[Client, str], st
         lambda c, q: do(c, q, id=ids(q), reason="Asked", minutes=5),
     ),
     "publish": (
-        f"{PRODUCTS}?shown=yes&o=-2&p=1",
-        "publish", lambda: stocked(5).product, lambda c, q: do(c, q, id=ids(q)),
+        f"{PRODUCTS}?shown=no&o=-2&p=1",
+        "publish", withdrawn, lambda c, q: do(c, q, id=ids(q)),
     ),
     "unpublish": (
         f"{PRODUCTS}?q=tidal&shown=yes",

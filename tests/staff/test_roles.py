@@ -36,6 +36,10 @@ class Floor:
         self.product = Product.objects.get()
         self.entry = waiting(stocked(0, product="reef"))
 
+    def withdrawn(self) -> Product:
+        Product.objects.filter(pk=self.product.pk).update(published_at=None)
+        return self.product
+
     def state(self) -> tuple[object, ...]:
         reservation = Reservation.objects.get(pk=self.reservation.pk)
         return (
@@ -66,7 +70,7 @@ ACTIONS = {
         lambda f: (f"{RESERVATION}extend/", {"id": f.reservation.pk, "minutes": 5}),
         SUPPORT,
     ),
-    "publish": (lambda f: (f"{PRODUCT}publish/", {"id": f.product.pk}), MANAGER),
+    "publish": (lambda f: (f"{PRODUCT}publish/", {"id": f.withdrawn().pk}), MANAGER),
     "unpublish": (lambda f: (f"{PRODUCT}unpublish/", {"id": f.product.pk}), MANAGER),
     "close a list": (lambda f: (f"{LISTS}close/", {"id": f.entry.product_id}), SUPPORT),
     "edit": (lambda f: edited(f"{PRODUCT}{f.product.pk}/change/"), MANAGER),
