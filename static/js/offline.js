@@ -3,7 +3,7 @@
 const announcer = document.getElementById("announcer");
 const lost = Object.assign(document.createElement("p"), { className: "lost", role: "status" });
 const LONGEST_WAIT = 8000;
-let again, late, next, wait, whose;
+let again, late, next, sent, wait, whose;
 
 function say() {
   const place = document.querySelector("dialog[open]") ?? document.body;
@@ -34,8 +34,7 @@ for (const failure of ["htmx:sendError", "htmx:timeout"]) {
     if (target.matches("[data-resync]")) return say();
     const submitter = detail.requestConfig?.triggeringEvent?.submitter;
     if (submitter && document.activeElement === document.body) submitter.focus();
-    const send = () => (target.matches("form") ? target.requestSubmit(submitter) : target.click());
-    stay(send, target);
+    stay(() => (target.matches("form") ? target.requestSubmit(submitter) : target.click()), target);
   });
 }
 addEventListener("offline", say);
@@ -46,26 +45,23 @@ addEventListener("close", () => (again = null), true);
 
 // Links and forms without htmx: the browser's own page for a lost network would replace this one.
 // It also takes itself to be offline next to a shop on its own machine.
-async function reach(address, go) {
-  if (await fetch(address, { method: "HEAD" }).catch(() => {})) go();
-  else stay(() => reach(address, go));
+async function reach(go) {
+  if (await fetch(location, { method: "HEAD" }).catch(() => {})) go();
+  else stay(() => reach(go));
 }
 
 function leads(event) {
-  if (navigator.onLine || event.defaultPrevented || event.button) return false;
+  if (sent || navigator.onLine || event.defaultPrevented || event.button) return false;
   return !(event.ctrlKey || event.metaKey || event.shiftKey || event.altKey);
 }
 
-let reached = false;
 addEventListener("submit", (event) => {
-  if (reached || !leads(event)) return;
+  if (!leads(event)) return;
   event.preventDefault();
-  const { target: form, submitter } = event;
-  // The button may lead elsewhere than its form.
-  reach(submitter?.getAttribute("formaction") ?? form.action, () => {
-    reached = true;
-    form.requestSubmit(submitter);
-    reached = false;
+  reach(() => {
+    sent = true;
+    event.target.requestSubmit(event.submitter);
+    sent = false;
   });
 });
 addEventListener("click", (event) => {
@@ -73,5 +69,5 @@ addEventListener("click", (event) => {
   if (link?.origin !== location.origin || !leads(event)) return;
   if (link.hash && link.pathname === location.pathname) return;
   event.preventDefault();
-  reach(link.href, () => location.assign(link.href));
+  reach(() => location.assign(link.href));
 });
