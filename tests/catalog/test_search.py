@@ -185,14 +185,9 @@ def test_any_text_can_be_searched_and_kept(client) -> None:
         assert client.get("/", {"q": q}).status_code == 200
 
 
-# Their words are written here, and for so long their materials are known: what a trigger and that
-# function do for 40,000 products one by one takes its time.
-MATERIALS = "SELECT pg_get_functiondef('catalog_materials'::regproc)"
+# Their words are written here: what a trigger does of 40,000 products one by one takes its time.
 MANY = """
     SET CONSTRAINTS ALL IMMEDIATE;
-    CREATE OR REPLACE FUNCTION catalog_materials(text text) RETURNS text[]
-    LANGUAGE sql IMMUTABLE STRICT
-    RETURN CASE text WHEN 'Oak' THEN ARRAY['wood'] ELSE ARRAY[]::text[] END;
     ALTER TABLE catalog_product DISABLE TRIGGER USER;
     WITH made AS (
         INSERT INTO catalog_product (slug, name, category_id, tagline, description, material,
@@ -221,9 +216,7 @@ def test_a_search_of_many_products_reads_only_what_it_shows(client, monkeypatch)
     tidal = product("tidal", name="Tidal")
     timeouts.lift()
     with connection.cursor() as cursor:
-        [as_it_was] = cursor.execute(MATERIALS).fetchone()
         cursor.execute(MANY.replace("{category}", str(tidal.category_id)))
-        cursor.execute(as_it_was)
     rare = ("?q=waterline", "?q=watrline", "?q=tidal", "?q=watrline tidal")
     everything = [f"?sort={sort}" for sort in SORTS]
     # Common words: the words of each product are read once, to count, and nothing of the rest.
