@@ -66,7 +66,7 @@ def test_staff_see_what_could_not_be_read_and_have_it_read_again() -> None:
     assert link not in support.get("/admin/").content.decode()
     Told.objects.create(told_by="parcels", events="[]")
     fan_out()
-    assert link in support.get("/admin/").content.decode()
+    assert support.get("/admin/").content.decode().count(link) == 1
     event = Event.objects.get()
     assert "parcels" in support.get(f"/admin/outbox/event/{event.pk}/change/").content.decode()
     asked = f"/admin/outbox/event/read/?id={event.pk}"
