@@ -12,9 +12,8 @@ import selectors
 import socket
 import time
 from array import array
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Iterable
-from enum import IntEnum
 from functools import partial
 from itertools import takewhile
 from mmap import mmap
@@ -33,17 +32,10 @@ FIRST = re.compile(
     rb"[A-Z]+ /(?:%b)|[^\r]*\r\n(?:[^\r]+\r\n)*?cookie:[^\r]*(?:%b)" % (FIRST_PATHS, FIRST_COOKIES),
     re.IGNORECASE,
 )
-# Takes a place in a waiting room, whose order does not depend on who gets a thread sooner.
-ARRIVES = re.compile(rb"[A-Z]+ /p/[^/ ]+/wait/", re.IGNORECASE)
 HEAD_BYTES = 16_384
 # While one of the first is served, no other gets a thread if so many have one. More would slow it
 # down, as the threads of a process share one interpreter; none would let the first shut them out.
 BESIDE_FIRST = 2
-# Arrivals that have a thread at once. They hardly wait for anything but the interpreter, so more
-# would finish no sooner, and keep it from one of the first that comes meanwhile.
-ARRIVING = 2
-# While one of the first is served, one arrival gets a thread after so many seconds without any.
-ARRIVAL_PAUSE = 0.05
 # Workers at once, also while a new set takes over from an old one; more would share the last place.
 MOST_WORKERS = 64
 # More than any worker has.
@@ -55,71 +47,41 @@ loads = memoryview(mmap(-1, 4 * MOST_WORKERS)).cast("i")
 loads[:] = memoryview(array("i", [NOBODY] * MOST_WORKERS))
 
 
-class Rank(IntEnum):
-    """Who gets a thread before whom."""
-
-    FIRST = 0
-    OTHER = 1
-    ARRIVAL = 2
-
-    @classmethod
-    def of(cls, head: bytes) -> "Rank":
-        """Of the request that begins so."""
-        if FIRST.match(head):
-            return cls.FIRST
-        return cls.ARRIVAL if ARRIVES.match(head) else cls.OTHER
-
-
 class Line:
     """The connections with a request: those that wait for a thread, and those that have one."""
 
     def __init__(self, threads: int) -> None:
         self._threads = threads
-        self._waiting: dict[Rank, deque[TConn]] = {rank: deque() for rank in Rank}
-        self._running: dict[TConn, Rank] = {}
-        self._of: Counter[Rank] = Counter()
-        self._last_arrival = 0.0
+        self._first: deque[TConn] = deque()
+        self._others: deque[TConn] = deque()
+        # Whether each connection that has a thread is one of the first.
+        self._running: dict[TConn, bool] = {}
 
     def __len__(self) -> int:
-        return sum(map(len, self._waiting.values())) + len(self._running)
+        return len(self._first) + len(self._others) + len(self._running)
 
-    @property
-    def has_arrivals(self) -> bool:
-        """Whether some wait, who may have to start without any event of the worker's loop."""
-        return bool(self._waiting[Rank.ARRIVAL])
-
-    def add(self, conn: TConn, rank: Rank) -> None:
-        self._waiting[rank].append(conn)
+    def add(self, conn: TConn, *, is_first: bool) -> None:
+        (self._first if is_first else self._others).append(conn)
 
     def start(self) -> TConn | None:
         """The next that gets a thread; None if none can now."""
         if len(self._running) == self._threads:
             return None
-        for rank, waiting in self._waiting.items():
-            if waiting and self._may(rank):
-                conn = waiting.popleft()
-                self._running[conn] = rank
-                self._of[rank] += 1
-                return conn
-        return None
+        if is_first := bool(self._first):
+            conn = self._first.popleft()
+        elif self._others and self._others_may():
+            conn = self._others.popleft()
+        else:
+            return None
+        self._running[conn] = is_first
+        return conn
 
     def finish(self, conn: TConn) -> None:
-        self._of[self._running.pop(conn)] -= 1
+        del self._running[conn]
 
-    def _may(self, rank: Rank) -> bool:
-        first = self._of[Rank.FIRST]
-        if rank is Rank.ARRIVAL:
-            return self._may_arrive(beside_first=bool(first))
-        beside = rank is Rank.OTHER and first > 0
-        return not beside or len(self._running) - first < BESIDE_FIRST
-
-    def _may_arrive(self, *, beside_first: bool) -> bool:
-        now, arriving = time.monotonic(), self._of[Rank.ARRIVAL]
-        paused = beside_first and (arriving or now - self._last_arrival < ARRIVAL_PAUSE)
-        if paused or arriving >= ARRIVING:
-            return False
-        self._last_arrival = now
-        return True
+    def _others_may(self) -> bool:
+        first = sum(self._running.values())
+        return not first or len(self._running) - first < BESIDE_FIRST
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]  # it has no types
@@ -163,18 +125,12 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # it has no types
         if head is None:
             return self._wait_for_request(conn)
         conn.data_ready = True
-        self._line.add(conn, Rank.of(head))
+        self._line.add(conn, is_first=bool(FIRST.match(head)))
         return self._start()
 
     def finish_request(self, conn: TConn, fs: Any) -> None:
         self._line.finish(conn)
         super().finish_request(conn, fs)
-        self._start()
-
-    def wait_for_and_dispatch_events(self, timeout: float) -> None:
-        super().wait_for_and_dispatch_events(
-            min(timeout, ARRIVAL_PAUSE) if self._line.has_arrivals else timeout
-        )
         self._start()
 
     def _wait_for_request(self, conn: TConn) -> None:

@@ -9,11 +9,10 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
 from allo.web.address import client_network
-from allo.web.parts import Request, SeeOther, busy, go_to, never_stored, render_part, too_many
+from allo.web.parts import Request, SeeOther, go_to, never_stored, render_part, too_many
 from allo.web.rate import seconds_to_wait
 from allo.web.shared.keys import Sharing
 from allo.web.shared.pages import shared
-from allo.web.shared.store import Crowded
 from catalog.models import Product
 from catalog.slugs import follow_renames
 from reservations import admission, refusals
@@ -21,7 +20,7 @@ from reservations.refusals import Refusal
 from reservations.shop import room, visitor
 from reservations.shop.forms import ReserveForm
 from reservations.shop.panel import DIALOG, stock_of
-from reservations.shop.published import key_of, product_of
+from reservations.shop.published import product_of
 
 FORBIDDEN = 403
 
@@ -36,16 +35,16 @@ def _differs(request: HttpRequest) -> bool:
 @visitor.known_again
 @shared(Sharing(targets=(DIALOG,), parts_only=True), unless=_differs)
 def wait(request: Request, slug: str) -> HttpResponse:
+    product = product_of(slug)
     if elsewhere := room.own_address(request, "reservations:wait", slug):
         return go_to(request, elsewhere)
     if request.method == "POST":
-        return _take_place(request, slug)
-    product = product_of(slug)
+        return _take_place(request, product)
     found = room.entrance_of(request, product.pk, product.opens_at)
     if found:
         found.look_up()
     if not product.opens_later and (found is None or not found.is_closed):
-        return go_to(request, _reserve(slug))
+        return go_to(request, _reserve(product))
     return entrance_page(request, product)
 
 
@@ -55,7 +54,7 @@ def wait(request: Request, slug: str) -> HttpResponse:
 def enter(request: Request, slug: str) -> HttpResponse:
     """Where the room sends those whose turn it is."""
     product = product_of(slug)
-    response = SeeOther(_reserve(slug))
+    response = SeeOther(_reserve(product))
     if not admission.has_room(product.opens_at):
         return response
     ticket = room.own_ticket(request, product.pk, request.GET.get("ticket", ""))
@@ -84,21 +83,17 @@ def entrance_page(
     return render_part(request, "reservations/wait.html", "wait-form", context, status=status)
 
 
-def _take_place(request: Request, slug: str) -> HttpResponse:
-    try:
-        number = key_of(slug)
-    except Crowded:
-        return busy(request, "busy")
+def _take_place(request: Request, product: Product) -> HttpResponse:
     if wait := seconds_to_wait(settings.API_RATE, "room", client_network(request)):
         return too_many(request, wait)
-    place = room.join(request, number)
+    place = room.join(request, product.pk)
     if place is None:
         # The room is closed, or Redis is away: nobody has to wait.
-        return go_to(request, _reserve(slug))
+        return go_to(request, _reserve(product))
     response = go_to(request, room.page_of(place))
     room.keep_place(response, place)
     return response
 
 
-def _reserve(slug: str) -> str:
-    return reverse("reservations:reserve", args=[slug])
+def _reserve(product: Product) -> str:
+    return reverse("reservations:reserve", args=[product.slug])

@@ -14,7 +14,6 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import Error, connection
 from django.db.models import F
-from django.http import Http404
 from django.test import Client
 from django.utils import timezone
 from redis import RedisError
@@ -24,7 +23,6 @@ from allo.live.rooms.passes import Place, name_in
 from allo.live.rooms.store import run
 from allo.redis_client import redis_client
 from allo.web.pressure import Pressure
-from allo.web.shared import store as shared_store
 from catalog.models import Product
 from inventory.models import Inventory
 from reservations import room_keeping, services
@@ -34,7 +32,6 @@ from reservations.clock.tasks import keep_rooms
 from reservations.engine.commands import Holder
 from reservations.models import IdempotencyKey, Reservation, WaitingEntry
 from reservations.room_keeping import NO_OPENING, NOBODY_WAITS, OVER, SOLD, WITHDRAWN, Keeper, keep
-from reservations.shop import published
 from reservations.staff import drops
 from tests.joining import all_held, asked, join
 from tests.joining import opened as link_opened
@@ -106,23 +103,6 @@ def enter(client: Client, room: Room) -> None:
 def call(client: Client, row: Inventory, **headers: str) -> Page:
     asked = {"product": row.product.slug, "warehouse": row.warehouse.code, "quantity": 1}
     return client.post("/api/reservations", asked, JSON, headers=headers or None)
-
-
-def test_a_place_costs_no_query_until_a_withdrawal_is_a_second_old(
-    client, row, settings, monkeypatch, django_assert_num_queries
-) -> None:
-    opened(row)
-    client.get(WAIT)
-    settings.SHARED_PAGES = True
-    monkeypatch.setattr(shared_store, "RENEW_SECONDS", 600)
-    published._keys.reset()
-    assert place_in(client.post(WAIT)).room == row.product_id
-    Product.objects.update(published_at=None)
-    with django_assert_num_queries(0):
-        assert place_in(client.post(WAIT)).room == row.product_id
-    monkeypatch.setattr(shared_store, "RENEW_SECONDS", 0)
-    with pytest.raises(Http404):
-        published.key_of("tidal")
 
 
 # --- the door -----------------------------------------------------------------------------------

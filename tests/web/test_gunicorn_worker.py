@@ -6,16 +6,7 @@ import pytest
 from django.conf import settings
 from django.urls import reverse
 
-from allo.gunicorn_worker import (
-    ARRIVAL_PAUSE,
-    ARRIVING,
-    BESIDE_FIRST,
-    FIRST,
-    MOST_WORKERS,
-    Line,
-    Rank,
-    place_of,
-)
+from allo.gunicorn_worker import BESIDE_FIRST, FIRST, MOST_WORKERS, Line, place_of
 from allo.web.shared.keys import HOLDS
 
 HELD = UUID(int=0xA110)
@@ -23,13 +14,9 @@ TICKET = f"{settings.TICKET_COOKIE_NAME}7"
 REST = "Host: shop.example\r\nUser-Agent: M/5.0 (X; y)\r\nAccept: */*\r\n"
 
 
-def rank_of(address: str, verb: str = "GET", cookies: str = "") -> Rank:
+def goes_first(address: str, verb: str = "GET", cookies: str = "") -> bool:
     line = f"Cookie: {cookies}\r\n" if cookies else ""
-    return Rank.of(f"{verb} {address} HTTP/1.1\r\n{REST}{line}\r\n".encode())
-
-
-def goes_first(*args: str, **more: str) -> bool:
-    return rank_of(*args, **more) is Rank.FIRST
+    return bool(FIRST.match(f"{verb} {address} HTTP/1.1\r\n{REST}{line}\r\n".encode()))
 
 
 @pytest.mark.parametrize("name", ["checkout", "confirm", "cancel", "renew", "contact"])
@@ -73,48 +60,16 @@ def test_who_arrives_does_not() -> None:
     assert not FIRST.match(f"GET / HTTP/1.1\r\nX-A: {HOLDS}=1\r\n\r\nCookie: {HOLDS}=1".encode())
 
 
-def test_who_takes_a_place_in_a_room_comes_last() -> None:
-    wait = reverse("reservations:wait", args=["a-b"])
-    assert rank_of(wait) is rank_of(wait, "POST") is Rank.ARRIVAL
-    assert rank_of("/p/a-b/") is rank_of(f"/?next={wait}") is Rank.OTHER
-    assert rank_of(wait, cookies=f"{HOLDS}=1") is Rank.FIRST
-
-
-def test_arrivals_pause_while_the_first_are_served_but_are_not_shut_out(monkeypatch) -> None:
-    now = [100.0]
-    monkeypatch.setattr("time.monotonic", lambda: now[0])
-    line = Line(threads=16)
-    arrivals, (first, other) = [object() for _ in range(9)], (object(), object())
-    for conn in arrivals:
-        line.add(conn, Rank.ARRIVAL)
-    assert [line.start() for _ in range(ARRIVING + 1)] == [*arrivals[:ARRIVING], None]
-    line.add(first, Rank.FIRST)
-    assert line.start() is first
-    for conn in arrivals[:ARRIVING]:
-        line.finish(conn)
-    assert line.start() is None
-    now[0] += 2 * ARRIVAL_PAUSE
-    assert [line.start(), line.start()] == [arrivals[ARRIVING], None]
-    now[0] += 2 * ARRIVAL_PAUSE
-    assert line.start() is None, "one of them is still served"
-    line.add(other, Rank.OTHER)
-    assert line.start() is other
-    line.finish(first)
-    assert line.start() is arrivals[ARRIVING + 1]
-    assert line.has_arrivals
-    assert len(line) == len(arrivals) - ARRIVING + 1
-
-
 def test_the_first_pass_the_others_but_do_not_shut_them_out() -> None:
     line = Line(threads=BESIDE_FIRST + 2)
     others, first = [object() for _ in range(20)], [object() for _ in range(3)]
     for conn in others:
-        line.add(conn, Rank.OTHER)
+        line.add(conn, is_first=False)
     running = [line.start() for _ in range(BESIDE_FIRST + 2)]
     assert running == others[: BESIDE_FIRST + 2]
     assert line.start() is None
     for conn in first:
-        line.add(conn, Rank.FIRST)
+        line.add(conn, is_first=True)
     for conn, expected in zip(running, first, strict=False):
         line.finish(conn)
         assert line.start() is expected
