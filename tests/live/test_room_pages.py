@@ -202,7 +202,10 @@ def refresh_of(text: bytes) -> int:
         # Not all in the second of the opening.
         (4, 0, 4),
         (4, 400, 12),
-        (-1, 2, 3),
+        (-1, 1, 3),
+        # When its turn comes.
+        (-1, 9, 10),
+        (-1, 28, 29),
         (-1, 100, 15),
         (-1, 1000, 20),
         (-1, 9000, 30),
@@ -216,6 +219,9 @@ def test_without_a_script_a_page_far_back_comes_again_rarely(
         phase, 1e9, "life", 1e9 + until, None, "1", BACK, "", "", 5, 95, 2.0, 1.0, 9000, 5, 5
     )  # fmt: skip
     assert refresh_of(page.fill(page.HEAD, numbers, Seen("waiting", 0.5, rank))) == seconds
+    # Right after the opening nobody was let in yet.
+    new = numbers._replace(pace=0.0, rate=1.0)
+    assert refresh_of(page.fill(page.HEAD, new, Seen("waiting", 0.5, rank))) == seconds
 
 
 def test_what_is_no_place_in_this_room_is_refused(room: Room, port: int) -> None:

@@ -135,8 +135,11 @@ def _refresh(numbers: Numbers, seen: Seen) -> int:
     until = numbers.opens_at - numbers.now
     if until > 0:
         return max(1, min(math.ceil(until + turn), _later(turn)))
-    is_near = seen.rank < SOON * numbers.pace or numbers.waiting < numbers.supply
-    return SOON if is_near else _later(turn)
+    if numbers.waiting < numbers.supply:
+        return SOON
+    # When its turn comes at the present pace: those who are let in come one after another.
+    due = math.ceil((seen.rank + 1) / (numbers.pace or numbers.rate))
+    return max(SOON, due) if due < LATEST else _later(turn)
 
 
 def _later(turn: float) -> int:
