@@ -7,35 +7,41 @@ taking it from the connection, and lets some go first. A forged cookie gains a p
 other arrivals, and nothing else.
 """
 
+import math
 import re
 import selectors
 import socket
 import time
 from array import array
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from enum import IntEnum
 from functools import partial
 from itertools import takewhile
 from mmap import mmap
-from typing import Any
+from typing import Any, Self
 
-from gunicorn.workers.gthread import DEFAULT_WORKER_DATA_TIMEOUT, TConn, ThreadWorker
+from gunicorn.workers.gthread import TConn, ThreadWorker
 
-# Acts on what one holds, ordered or pays; what staff do; and those who ask whether the shop runs.
-FIRST_PATHS = (
-    rb"checkout/|orders/|payments/|api/reservations/[0-9a-f]|p/[^/ ]+/enter/|admin/"
-    rb"|livez|readyz|metrics"
-)
-# Set as long as a browser holds something, and when its turn came in a waiting room.
-FIRST_COOKIES = rb"allo_holds=[^;\s]|allo_ticket_"
-FIRST = re.compile(
-    rb"[A-Z]+ /(?:%b)|[^\r]*\r\n(?:[^\r]+\r\n)*?cookie:[^\r]*(?:%b)" % (FIRST_PATHS, FIRST_COOKIES),
+# Acts on what one holds, ordered or pays; and a browser that holds something, or whose turn came in
+# a waiting room.
+HOLDER = re.compile(
+    rb"[A-Z]+ /(?:checkout/|orders/|payments/|api/reservations/[0-9a-f]|p/[^/ ]+/enter/)"
+    rb"|[^\r]*\r\n(?:[^\r]+\r\n)*?cookie:[^\r]*(?:allo_holds=[^;\s]|allo_ticket_)",
     re.IGNORECASE,
 )
+# What staff do, and those who ask whether the shop runs.
+STAFF = re.compile(rb"[A-Z]+ /(?:admin/|livez|readyz|metrics)")
 HEAD_BYTES = 16_384
-# While one of the first is served, no other gets a thread if so many have one. More would slow it
-# down, as the threads of a process share one interpreter; none would let the first shut them out.
-BESIDE_FIRST = 2
+# The threads of a process share one interpreter, so each other slows a holder down. While a holder
+# is served, one other is at most, and no sooner than a pause after the one before: with none, the
+# holders would shut the others out. For some seconds after a holder began, so many others are.
+BESIDE, SECONDS_BESIDE, PAUSE_SECONDS = 2, 10.0, 0.05
+# What takes longer waits for something else than the interpreter, and does not count.
+WORKS_SECONDS = 0.1
+# A new connection counts as a request for so long. Later it costs nothing until its request comes:
+# otherwise some tens of connections that stay silent would keep everybody out.
+AWAITED_SECONDS = 0.05
 # Workers at once, also while a new set takes over from an old one; more would share the last place.
 MOST_WORKERS = 64
 # More than any worker has.
@@ -47,41 +53,65 @@ loads = memoryview(mmap(-1, 4 * MOST_WORKERS)).cast("i")
 loads[:] = memoryview(array("i", [NOBODY] * MOST_WORKERS))
 
 
+class Rank(IntEnum):
+    OTHER, STAFF, HOLDER = range(3)
+
+    @classmethod
+    def of(cls, head: bytes) -> Self:
+        """Of a request that begins so."""
+        return cls(2 if HOLDER.match(head) else 1 if STAFF.match(head) else 0)
+
+
 class Line:
     """The connections with a request: those that wait for a thread, and those that have one."""
 
-    def __init__(self, threads: int) -> None:
+    def __init__(self, threads: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._threads = threads
-        self._first: deque[TConn] = deque()
+        self._clock = clock
+        self._first: deque[tuple[TConn, Rank]] = deque()
         self._others: deque[TConn] = deque()
-        # Whether each connection that has a thread is one of the first.
-        self._running: dict[TConn, bool] = {}
+        # With the rank of each, and the time since when it has its thread.
+        self._running: dict[TConn, tuple[Rank, float]] = {}
+        # When the last one of a rank got a thread.
+        self._last = dict.fromkeys(Rank, -math.inf)
 
     def __len__(self) -> int:
-        return len(self._first) + len(self._others) + len(self._running)
+        return self.waiting + len(self._running)
 
-    def add(self, conn: TConn, *, is_first: bool) -> None:
-        (self._first if is_first else self._others).append(conn)
+    @property
+    def waiting(self) -> int:
+        return len(self._first) + len(self._others)
+
+    def add(self, conn: TConn, rank: Rank) -> None:
+        if rank is Rank.OTHER:
+            self._others.append(conn)
+        else:
+            self._first.append((conn, rank))
 
     def start(self) -> TConn | None:
         """The next that gets a thread; None if none can now."""
         if len(self._running) == self._threads:
             return None
-        if is_first := bool(self._first):
-            conn = self._first.popleft()
-        elif self._others and self._others_may():
-            conn = self._others.popleft()
+        if self._first:
+            conn, rank = self._first.popleft()
+        elif self._others and self._another_may():
+            conn, rank = self._others.popleft(), Rank.OTHER
         else:
             return None
-        self._running[conn] = is_first
+        self._last[rank] = now = self._clock()
+        self._running[conn] = rank, now
         return conn
 
     def finish(self, conn: TConn) -> None:
         del self._running[conn]
 
-    def _others_may(self) -> bool:
-        first = sum(self._running.values())
-        return not first or len(self._running) - first < BESIDE_FIRST
+    def _another_may(self) -> bool:
+        now = self._clock()
+        running = self._running.values()
+        at_work = sum(not rank and since > now - WORKS_SECONDS for rank, since in running)
+        if any(rank is Rank.HOLDER for rank, _ in running):
+            return not at_work and self._last[Rank.OTHER] <= now - PAUSE_SECONDS
+        return at_work < BESIDE or self._last[Rank.HOLDER] < now - SECONDS_BESIDE
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]  # it has no types
@@ -111,6 +141,12 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # it has no types
     def worker_connections(self, most: int) -> None:
         """Ignored: `cfg` has the limit."""
 
+    def wait_for_and_dispatch_events(self, timeout: float) -> None:
+        """Not longer than until it may accept again, or until another may get a thread."""
+        is_free = self._accepting and not self._line.waiting
+        super().wait_for_and_dispatch_events(timeout if is_free else AWAITED_SECONDS)
+        self._start()
+
     def accept(self, listener: Any) -> None:
         """All that it may have: in a busy process the loop comes round too rarely for one each."""
         while self.nr_conns < self.worker_connections:
@@ -125,7 +161,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # it has no types
         if head is None:
             return self._wait_for_request(conn)
         conn.data_ready = True
-        self._line.add(conn, is_first=bool(FIRST.match(head)))
+        self._line.add(conn, Rank.of(head))
         return self._start()
 
     def finish_request(self, conn: TConn, fs: Any) -> None:
@@ -143,7 +179,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # it has no types
 
     def _awaited(self) -> int:
         """The connections that a request may come on any moment now."""
-        since = time.monotonic() + self.cfg.keepalive - DEFAULT_WORKER_DATA_TIMEOUT
+        since = time.monotonic() + self.cfg.keepalive - AWAITED_SECONDS
         recent = takewhile(lambda conn: conn.timeout > since, reversed(self.pending_conns))
         return sum(1 for _ in recent)
 
