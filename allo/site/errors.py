@@ -13,6 +13,7 @@ from allo import request_id
 from allo.api_kit import problems
 from allo.api_kit.problems import Problem
 from allo.postgresql.faults import Fault, fault_of, name_of
+from allo.web.shared.acts import READING
 from allo.web.shared.keys import NOWHERE
 from allo.web.shared.pages import not_found as shared_not_found
 
@@ -51,14 +52,14 @@ def broken(request: HttpRequest) -> HttpResponse:
         return bad_request(request, error)
     if _is_api(request):
         return Problem(problems.INTERNAL).response
-    return _page(HTTPStatus.INTERNAL_SERVER_ERROR, "500.html")
+    return _page(request, HTTPStatus.INTERNAL_SERVER_ERROR, "500.html")
 
 
 def _unavailable(request: HttpRequest, fault: Fault) -> HttpResponse:
     if _is_api(request):
         return _logged(problems.unavailable(fault).response)
     kind = problems.UNAVAILABLE[fault]
-    response = _page(kind.status, "503.html", code=kind.code)
+    response = _page(request, kind.status, "503.html", code=kind.code)
     response.headers["Retry-After"] = str(kind.fields["retry_after"])
     # htmx requested a part of the page; the rest of it, and that part, stay as they are.
     response.headers["HX-Reswap"] = "none"
@@ -66,9 +67,13 @@ def _unavailable(request: HttpRequest, fault: Fault) -> HttpResponse:
     return _logged(response)
 
 
-def _page(status: int, template: str, **facts: str) -> HttpResponse:
-    """Without `request`: with it the template would query the database again."""
-    facts["request_id"] = request_id.current()
+def _page(request: HttpRequest, status: int, template: str, **facts: object) -> HttpResponse:
+    """Rendered without `request`: with it the template would query the database again."""
+    facts |= {
+        "request_id": request_id.current(),
+        # A form is sent again from its own page, which has what was typed.
+        "may_repeat": request.method in READING,
+    }
     return HttpResponse(loader.render_to_string(template, facts), status=status)
 
 

@@ -222,6 +222,7 @@ def test_an_error_of_ours_has_a_page_that_needs_nothing(client, monkeypatch) -> 
     response = client.get("/")
     assert response.status_code == 500
     assert len(elements(response, "h1")) == 1
+    assert '<a class="button button-accent" href="">Try again</a>' in response.content.decode()
 
 
 def test_an_unknown_host_is_refused(client) -> None:
