@@ -50,13 +50,13 @@ worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108
 
 
 def on_starting(server: Any) -> None:
-    """Warns when HOST is public: each slow client occupies one of few threads. A proxy in front
-    buffers whole requests before it passes them on."""
+    """Warns when HOST is public: each client that sends a long body slowly occupies one of few
+    threads. A proxy in front buffers whole requests before it passes them on."""
     raise_open_files()
     if not is_loopback(os.environ.get("HOST") or "127.0.0.1"):
         server.log.warning(
             "HOST lets other machines connect. Never let the internet do so without a proxy in"
-            " front, such as allo/deploy/nginx.conf: some tens of slow clients would stop the shop."
+            " front, such as allo/deploy/nginx.conf: some tens of slow uploads would stop the shop."
         )
 
 

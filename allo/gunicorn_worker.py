@@ -7,40 +7,48 @@ taking it from the connection, and lets some go first. A forged cookie gains a p
 other arrivals, and nothing else.
 """
 
-import math
 import re
 import selectors
 import socket
 import time
 from array import array
-from collections import deque
-from collections.abc import Callable, Iterable
+from collections import Counter, deque
+from collections.abc import Iterable
 from enum import IntEnum
 from functools import partial
 from itertools import takewhile
 from mmap import mmap
-from typing import Any, Self
+from typing import Any
 
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
-# Acts on what one holds, ordered or pays; and a browser that holds something, or whose turn came in
-# a waiting room.
-HOLDER = re.compile(
-    rb"[A-Z]+ /(?:checkout/|orders/|payments/|api/reservations/[0-9a-f]|p/[^/ ]+/enter/)"
-    rb"|[^\r]*\r\n(?:[^\r]+\r\n)*?cookie:[^\r]*(?:allo_holds=[^;\s]|allo_ticket_)",
+# Acts on what one holds, ordered or pays; what staff do; and those who ask whether the shop runs.
+FIRST_PATHS = (
+    rb"checkout/|orders/|payments/|api/reservations/[0-9a-f]|p/[^/ ]+/enter/|admin/"
+    rb"|livez|readyz|metrics"
+)
+# Set as long as a browser holds something, and when its turn came in a waiting room.
+FIRST_COOKIES = rb"allo_holds=[^;\s]|allo_ticket_"
+FIRST = re.compile(
+    rb"[A-Z]+ /(?:%b)|[^\r]*\r\n(?:[^\r]+\r\n)*?cookie:[^\r]*(?:%b)" % (FIRST_PATHS, FIRST_COOKIES),
     re.IGNORECASE,
 )
-# What staff do, and those who ask whether the shop runs.
-STAFF = re.compile(rb"[A-Z]+ /(?:admin/|livez|readyz|metrics)")
+# Takes a place in a waiting room, whose order does not depend on who gets a thread sooner.
+ARRIVES = re.compile(rb"[A-Z]+ /p/[^/ ]+/wait/", re.IGNORECASE)
+LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,9})[ \t]*\r\n", re.IGNORECASE)
+EXPECTS = re.compile(rb"\r\nexpect:", re.IGNORECASE)
+# What is looked at before a request gets a thread. Most forms and calls of the API are shorter.
 HEAD_BYTES = 16_384
-# The threads of a process share one interpreter, so each other slows a holder down. While a holder
-# is served, one other is at most, and no sooner than a pause after the one before: with none, the
-# holders would shut the others out. For some seconds after a holder began, so many others are.
-BESIDE, SECONDS_BESIDE, PAUSE_SECONDS = 2, 10.0, 0.05
-# What takes longer waits for something else than the interpreter, and does not count.
-WORKS_SECONDS = 0.1
+# While one of the first is served, no other gets a thread if so many have one. More would slow it
+# down, as the threads of a process share one interpreter; none would let the first shut them out.
+BESIDE_FIRST = 2
+# Arrivals that have a thread at once. They hardly wait for anything but the interpreter, so more
+# would finish no sooner, and keep it from one of the first that comes meanwhile.
+ARRIVING = 2
+# While one of the first is served, one arrival gets a thread after so many seconds without any.
+ARRIVAL_PAUSE = 0.05
 # A new connection counts as a request for so long. Later it costs nothing until its request comes:
-# otherwise some tens of connections that stay silent would keep everybody out.
+# otherwise some tens of connections that send nothing would keep everybody out.
 AWAITED_SECONDS = 0.05
 # Workers at once, also while a new set takes over from an old one; more would share the last place.
 MOST_WORKERS = 64
@@ -54,64 +62,70 @@ loads[:] = memoryview(array("i", [NOBODY] * MOST_WORKERS))
 
 
 class Rank(IntEnum):
-    OTHER, STAFF, HOLDER = range(3)
+    """Who gets a thread before whom."""
+
+    FIRST = 0
+    OTHER = 1
+    ARRIVAL = 2
 
     @classmethod
-    def of(cls, head: bytes) -> Self:
-        """Of a request that begins so."""
-        return cls(2 if HOLDER.match(head) else 1 if STAFF.match(head) else 0)
+    def of(cls, head: bytes) -> "Rank":
+        """Of the request that begins so."""
+        if FIRST.match(head):
+            return cls.FIRST
+        return cls.ARRIVAL if ARRIVES.match(head) else cls.OTHER
 
 
 class Line:
     """The connections with a request: those that wait for a thread, and those that have one."""
 
-    def __init__(self, threads: int, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, threads: int) -> None:
         self._threads = threads
-        self._clock = clock
-        self._first: deque[tuple[TConn, Rank]] = deque()
-        self._others: deque[TConn] = deque()
-        # With the rank of each, and the time since when it has its thread.
-        self._running: dict[TConn, tuple[Rank, float]] = {}
-        # When the last one of a rank got a thread.
-        self._last = dict.fromkeys(Rank, -math.inf)
+        self._waiting: dict[Rank, deque[TConn]] = {rank: deque() for rank in Rank}
+        self._running: dict[TConn, Rank] = {}
+        self._of: Counter[Rank] = Counter()
+        self._last_arrival = 0.0
 
     def __len__(self) -> int:
-        return self.waiting + len(self._running)
+        return sum(map(len, self._waiting.values())) + len(self._running)
 
     @property
-    def waiting(self) -> int:
-        return len(self._first) + len(self._others)
+    def has_arrivals(self) -> bool:
+        """Whether some wait, who may have to start without any event of the worker's loop."""
+        return bool(self._waiting[Rank.ARRIVAL])
 
     def add(self, conn: TConn, rank: Rank) -> None:
-        if rank is Rank.OTHER:
-            self._others.append(conn)
-        else:
-            self._first.append((conn, rank))
+        self._waiting[rank].append(conn)
 
     def start(self) -> TConn | None:
         """The next that gets a thread; None if none can now."""
         if len(self._running) == self._threads:
             return None
-        if self._first:
-            conn, rank = self._first.popleft()
-        elif self._others and self._another_may():
-            conn, rank = self._others.popleft(), Rank.OTHER
-        else:
-            return None
-        self._last[rank] = now = self._clock()
-        self._running[conn] = rank, now
-        return conn
+        for rank, waiting in self._waiting.items():
+            if waiting and self._may(rank):
+                conn = waiting.popleft()
+                self._running[conn] = rank
+                self._of[rank] += 1
+                return conn
+        return None
 
     def finish(self, conn: TConn) -> None:
-        del self._running[conn]
+        self._of[self._running.pop(conn)] -= 1
 
-    def _another_may(self) -> bool:
-        now = self._clock()
-        running = self._running.values()
-        at_work = sum(not rank and since > now - WORKS_SECONDS for rank, since in running)
-        if any(rank is Rank.HOLDER for rank, _ in running):
-            return not at_work and self._last[Rank.OTHER] <= now - PAUSE_SECONDS
-        return at_work < BESIDE or self._last[Rank.HOLDER] < now - SECONDS_BESIDE
+    def _may(self, rank: Rank) -> bool:
+        first = self._of[Rank.FIRST]
+        if rank is Rank.ARRIVAL:
+            return self._may_arrive(beside_first=bool(first))
+        beside = rank is Rank.OTHER and first > 0
+        return not beside or len(self._running) - first < BESIDE_FIRST
+
+    def _may_arrive(self, *, beside_first: bool) -> bool:
+        now, arriving = time.monotonic(), self._of[Rank.ARRIVAL]
+        paused = beside_first and (arriving or now - self._last_arrival < ARRIVAL_PAUSE)
+        if paused or arriving >= ARRIVING:
+            return False
+        self._last_arrival = now
+        return True
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]  # it has no types
@@ -141,12 +155,6 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # it has no types
     def worker_connections(self, most: int) -> None:
         """Ignored: `cfg` has the limit."""
 
-    def wait_for_and_dispatch_events(self, timeout: float) -> None:
-        """Not longer than until it may accept again, or until another may get a thread."""
-        is_free = self._accepting and not self._line.waiting
-        super().wait_for_and_dispatch_events(timeout if is_free else AWAITED_SECONDS)
-        self._start()
-
     def accept(self, listener: Any) -> None:
         """All that it may have: in a busy process the loop comes round too rarely for one each."""
         while self.nr_conns < self.worker_connections:
@@ -156,17 +164,29 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # it has no types
                 return
 
     def enqueue_req(self, conn: TConn) -> None:
-        """Into the line; a connection without a request yet waits without a thread."""
+        """Into the line; until its request is there, a connection waits without a thread."""
         head = _beginning(conn)
         if head is None:
             return self._wait_for_request(conn)
         conn.data_ready = True
+        # It has ended if no more came than it had before.
+        has_ended = len(head) < getattr(conn, "least_bytes", 1)
+        if not is_whole(head) and not has_ended:
+            _await_bytes(conn, len(head) + 1)
+            return self._wait_for_request(conn)
+        _await_bytes(conn, 1)
         self._line.add(conn, Rank.of(head))
         return self._start()
 
     def finish_request(self, conn: TConn, fs: Any) -> None:
         self._line.finish(conn)
         super().finish_request(conn, fs)
+        self._start()
+
+    def wait_for_and_dispatch_events(self, timeout: float) -> None:
+        """Not longer than until it may accept again, or until an arrival may start."""
+        is_free = self._accepting and not self._line.has_arrivals
+        super().wait_for_and_dispatch_events(timeout if is_free else AWAITED_SECONDS)
         self._start()
 
     def _wait_for_request(self, conn: TConn) -> None:
@@ -181,7 +201,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # it has no types
         """The connections that a request may come on any moment now."""
         since = time.monotonic() + self.cfg.keepalive - AWAITED_SECONDS
         recent = takewhile(lambda conn: conn.timeout > since, reversed(self.pending_conns))
-        return sum(1 for _ in recent)
+        return sum(not conn.data_ready for conn in recent)
 
     def _start(self) -> None:
         while conn := self._line.start():
@@ -200,6 +220,24 @@ def _beginning(conn: TConn) -> bytes | None:
         return None
     except OSError:
         return b""
+
+
+def _await_bytes(conn: TConn, least: int) -> None:
+    """The connection is readable when it has so many bytes, or has ended."""
+    conn.least_bytes = least
+    conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, least)
+
+
+def is_whole(head: bytes) -> bool:
+    """Whether a thread would not have to wait for the rest of a request that begins so. It does for
+    a long body, one of unknown length, and one that is sent when the server has agreed to it."""
+    if not head or len(head) == HEAD_BYTES:
+        return True
+    end = head.find(b"\r\n\r\n") + 4
+    if end < 4:
+        return False
+    length = LENGTH.search(head, 0, end)
+    return not length or bool(EXPECTS.search(head, 0, end)) or len(head) >= end + int(length[1])
 
 
 def place_of(workers: Iterable[Any]) -> int:

@@ -35,13 +35,32 @@ def test_workers_share_a_burst_of_requests(shop: Shop, stock: Stock) -> None:
         assert max(connections(pid, shop.port) for pid in workers) < 20
 
 
-def test_connections_that_stay_silent_keep_nobody_out(shop: Shop) -> None:
-    with Crowd(shop, 200):
-        address = ("127.0.0.1", shop.port)
-        # Before, each worker waited up to 5 s for the requests of 16 of them at a time.
-        with socket.create_connection(address, timeout=15) as somebody:
+HEAD = b"POST /api/reservations HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+UNFINISHED = {
+    "nothing": b"",
+    "a letter": b"G",
+    "half a head": HEAD,
+    "half a body": HEAD + b"Content-Type: application/json\r\nContent-Length: 9\r\n\r\n{",
+}
+
+
+@pytest.mark.parametrize("sent", UNFINISHED.values(), ids=UNFINISHED.keys())
+def test_connections_that_finish_no_request_keep_nobody_out(shop: Shop, sent: bytes) -> None:
+    with Crowd(shop, 200) as crowd:
+        crowd.send([sent] * 200)
+        # With a thread for each that has begun, or 5 s for 16 that have not, this would wait.
+        with socket.create_connection(("127.0.0.1", shop.port), timeout=15) as somebody:
             somebody.sendall(b"GET /livez HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
             assert somebody.recv(12) == b"HTTP/1.1 200"
+
+
+def test_a_request_in_pieces_is_answered_when_its_last_has_come(shop: Shop, stock: Stock) -> None:
+    whole = reserving(stock.of(1))
+    with socket.create_connection(("127.0.0.1", shop.port), timeout=15) as client:
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for at in range(len(whole)):
+            client.sendall(whole[at : at + 1])
+        assert client.recv(12) == b"HTTP/1.1 201"
 
 
 def test_who_has_something_at_stake_passes_those_who_arrived_before(

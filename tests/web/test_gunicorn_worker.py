@@ -7,14 +7,15 @@ from django.conf import settings
 from django.urls import reverse
 
 from allo.gunicorn_worker import (
-    BESIDE,
-    HOLDER,
+    ARRIVAL_PAUSE,
+    ARRIVING,
+    BESIDE_FIRST,
+    FIRST,
+    HEAD_BYTES,
     MOST_WORKERS,
-    PAUSE_SECONDS,
-    SECONDS_BESIDE,
-    WORKS_SECONDS,
     Line,
     Rank,
+    is_whole,
     place_of,
 )
 from allo.web.shared.keys import HOLDS
@@ -29,37 +30,38 @@ def rank_of(address: str, verb: str = "GET", cookies: str = "") -> Rank:
     return Rank.of(f"{verb} {address} HTTP/1.1\r\n{REST}{line}\r\n".encode())
 
 
+def goes_first(*args: str, **more: str) -> bool:
+    return rank_of(*args, **more) is Rank.FIRST
+
+
 @pytest.mark.parametrize("name", ["checkout", "confirm", "cancel", "renew", "contact"])
-def test_acts_on_what_one_holds_are_a_holders(name) -> None:
-    assert rank_of(reverse(f"checkout:{name}", args=[HELD]), "POST") is Rank.HOLDER
+def test_acts_on_what_one_holds_go_first(name) -> None:
+    assert goes_first(reverse(f"checkout:{name}", args=[HELD]), "POST")
 
 
 @pytest.mark.parametrize("name", ["order", "invoice", "pay", "paid", "back", "drop"])
-def test_so_are_orders(name) -> None:
-    assert rank_of(reverse(f"orders:{name}", args=["AL-7K3M-9QTX"])) is Rank.HOLDER
+def test_orders_go_first(name) -> None:
+    assert goes_first(reverse(f"orders:{name}", args=["AL-7K3M-9QTX"]))
 
 
-def test_so_are_payments_programs_that_hold_and_whose_turn_has_come() -> None:
-    assert rank_of(reverse("orders:hook", args=["stripe"]), "POST") is Rank.HOLDER
-    assert rank_of(f"/api/reservations/{HELD}/confirm", "POST") is Rank.HOLDER
-    assert rank_of(reverse("reservations:enter", args=["a-b"]) + "?ticket=x") is Rank.HOLDER
-
-
-@pytest.mark.parametrize("path", ["/livez", "/readyz", "/metrics", "/admin/"])
-def test_staff_have_a_rank_of_their_own(path) -> None:
-    assert rank_of(path) is Rank.STAFF
+def test_so_do_payments_staff_programs_that_hold_and_whose_turn_has_come() -> None:
+    assert goes_first(reverse("orders:hook", args=["stripe"]), "POST")
+    assert goes_first(reverse("admin:index"))
+    assert goes_first(f"/api/reservations/{HELD}/confirm", "POST")
+    assert goes_first(reverse("reservations:enter", args=["a-b"]) + "?ticket=x")
+    assert all(goes_first(path) for path in ("/livez", "/readyz", "/metrics"))
 
 
 @pytest.mark.parametrize("cookie", [f"{HOLDS}=1", f"{TICKET}=x:y", f"__Host-{TICKET}=x:y"])
-def test_so_has_a_browser_that_holds_or_may_hold(cookie) -> None:
+def test_a_browser_that_holds_or_may_hold_goes_first(cookie) -> None:
     address = reverse("reservations:reserve", args=["a-b"])
-    assert rank_of(address, "POST", f"csrftoken=1; {cookie}; theme=dark") is Rank.HOLDER
-    assert rank_of(address, "POST", cookie) is Rank.HOLDER
+    assert goes_first(address, "POST", f"csrftoken=1; {cookie}; theme=dark")
+    assert goes_first(address, "POST", cookie)
 
 
-def test_who_arrives_is_one_of_the_others() -> None:
+def test_who_arrives_does_not() -> None:
     for name in ("wait", "reserve", "stock"):
-        assert rank_of(reverse(f"reservations:{name}", args=["a-b"]), "POST") is Rank.OTHER
+        assert not goes_first(reverse(f"reservations:{name}", args=["a-b"]), "POST")
     for address in (
         "/",
         "/p/a-b/",
@@ -67,74 +69,88 @@ def test_who_arrives_is_one_of_the_others() -> None:
         "/p/checkout/",
         f"/?next=/checkout/{HELD}",
     ):
-        assert rank_of(address) is Rank.OTHER
-    assert rank_of("/", cookies=f"{HOLDS}=; csrftoken=1") is Rank.OTHER
+        assert not goes_first(address)
+    assert not goes_first("/", cookies=f"{HOLDS}=; csrftoken=1")
     # A word of the body, or of another header, is no cookie.
-    assert not HOLDER.match(f"GET / HTTP/1.1\r\nX-A: {HOLDS}=1\r\n\r\nCookie: {HOLDS}=1".encode())
+    assert not FIRST.match(f"GET / HTTP/1.1\r\nX-A: {HOLDS}=1\r\n\r\nCookie: {HOLDS}=1".encode())
 
 
-class Waiting:
-    """A line with a clock, and what it holds in the order in which it came."""
-
-    def __init__(self, threads: int = 8, *, holders: int = 0, others: int = 0) -> None:
-        self.now = 100.0
-        self.line = Line(threads, lambda: self.now)
-        self.holders = self.add(holders, Rank.HOLDER)
-        self.others = self.add(others, Rank.OTHER)
-
-    def add(self, number: int, rank: Rank) -> list[object]:
-        conns = [object() for _ in range(number)]
-        for conn in conns:
-            self.line.add(conn, rank)
-        return conns
-
-    def started(self, *, after: float = 0) -> list[object]:
-        self.now += after
-        return list(iter(self.line.start, None))
+def test_who_takes_a_place_in_a_room_comes_last() -> None:
+    wait = reverse("reservations:wait", args=["a-b"])
+    assert rank_of(wait) is rank_of(wait, "POST") is Rank.ARRIVAL
+    assert rank_of("/p/a-b/") is rank_of(f"/?next={wait}") is Rank.OTHER
+    assert rank_of(wait, cookies=f"{HOLDS}=1") is Rank.FIRST
 
 
-def test_holders_and_staff_pass_the_others() -> None:
-    it = Waiting(threads=3, others=5)
-    assert it.started() == it.others[:3]
-    first = [*it.add(1, Rank.STAFF), *it.add(1, Rank.HOLDER)]
-    assert it.started() == []
-    it.line.finish(it.others[0])
-    assert it.started() == first[:1]
-    assert (len(it.line), it.line.waiting) == (6, 3)
+def test_arrivals_pause_while_the_first_are_served_but_are_not_shut_out(monkeypatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    line = Line(threads=16)
+    arrivals, (first, other) = [object() for _ in range(9)], (object(), object())
+    for conn in arrivals:
+        line.add(conn, Rank.ARRIVAL)
+    assert [line.start() for _ in range(ARRIVING + 1)] == [*arrivals[:ARRIVING], None]
+    line.add(first, Rank.FIRST)
+    assert line.start() is first
+    for conn in arrivals[:ARRIVING]:
+        line.finish(conn)
+    assert line.start() is None
+    now[0] += 2 * ARRIVAL_PAUSE
+    assert [line.start(), line.start()] == [arrivals[ARRIVING], None]
+    now[0] += 2 * ARRIVAL_PAUSE
+    assert line.start() is None, "one of them is still served"
+    line.add(other, Rank.OTHER)
+    assert line.start() is other
+    line.finish(first)
+    assert line.start() is arrivals[ARRIVING + 1]
+    assert line.has_arrivals
+    assert len(line) == len(arrivals) - ARRIVING + 1
 
 
-def test_beside_a_holder_another_gets_a_thread_after_a_pause() -> None:
-    it = Waiting(holders=1, others=3)
-    assert it.started() == [it.holders[0], it.others[0]]
-    assert it.started(after=PAUSE_SECONDS) == []
-    it.line.finish(it.others[0])
-    assert it.started() == it.others[1:2]
-    it.line.finish(it.others[1])
-    assert it.started() == []
-    assert it.started(after=PAUSE_SECONDS) == it.others[2:]
+def test_the_first_pass_the_others_but_do_not_shut_them_out() -> None:
+    line = Line(threads=BESIDE_FIRST + 2)
+    others, first = [object() for _ in range(20)], [object() for _ in range(3)]
+    for conn in others:
+        line.add(conn, Rank.OTHER)
+    running = [line.start() for _ in range(BESIDE_FIRST + 2)]
+    assert running == others[: BESIDE_FIRST + 2]
+    assert line.start() is None
+    for conn in first:
+        line.add(conn, Rank.FIRST)
+    for conn, expected in zip(running, first, strict=False):
+        line.finish(conn)
+        assert line.start() is expected
+    # Three others run beside two of the first, and a fourth may.
+    line.finish(first[0])
+    assert line.start() is others[BESIDE_FIRST + 2]
+    line.finish(first[1])
+    assert line.start() is None
+    line.finish(first[2])
+    assert [line.start() for _ in range(3)] == [*others[BESIDE_FIRST + 3 : BESIDE_FIRST + 5], None]
+    assert len(line) == len(others) - 3
 
 
-def test_for_some_seconds_after_a_holder_few_others_get_a_thread() -> None:
-    it = Waiting(holders=1, others=8)
-    it.started()
-    it.line.finish(it.holders[0])
-    assert it.started() == it.others[1:BESIDE]
-    assert it.started(after=WORKS_SECONDS / 2) == []
-    assert it.started(after=SECONDS_BESIDE) == it.others[BESIDE:]
-
-
-def test_staff_keep_no_other_back() -> None:
-    it = Waiting(others=4)
-    staff = it.add(1, Rank.STAFF)
-    assert it.started() == [*staff, *it.others]
-
-
-def test_what_takes_long_keeps_no_other_back() -> None:
-    it = Waiting(holders=1, others=4)
-    it.started()
-    assert it.started(after=WORKS_SECONDS) == it.others[1:2]
-    it.line.finish(it.holders[0])
-    assert it.started() == it.others[2 : 1 + BESIDE]
+@pytest.mark.parametrize(
+    ("head", "whole"),
+    [
+        (b"", True),
+        (b"G", False),
+        (b"GET / HTTP/1.1\r\nHost: a\r\n", False),
+        (b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", True),
+        (b"POST / HTTP/1.1\r\ncontent-length: 3\r\n\r\nab", False),
+        (b"POST / HTTP/1.1\r\nContent-Length:3 \r\n\r\nabc", True),
+        # The client waits for a word, or says later how long it is, or no server would accept it.
+        (b"POST / HTTP/1.1\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n", True),
+        (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", True),
+        (b"POST / HTTP/1.1\r\nContent-Length: 3x\r\n\r\n", True),
+        (b"POST / HTTP/1.1\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\n", True),
+        # What the body says is no head.
+        (b"POST / HTTP/1.1\r\n\r\n\r\nContent-Length: 9\r\n", True),
+        (b"G" * HEAD_BYTES, True),
+    ],
+)
+def test_a_request_gets_a_thread_when_it_is_whole(head: bytes, whole: bool) -> None:
+    assert is_whole(head) is whole
 
 
 def test_a_worker_takes_the_lowest_place_that_is_free() -> None:

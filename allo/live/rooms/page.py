@@ -12,9 +12,9 @@ from django.template.loader import render_to_string
 from allo.live.rooms.answers import Numbers, Seen
 
 NOW, HEAD, STATE = b"room:now", b"<!-- room:head -->", b"<!-- room:state -->"
-# Without JavaScript a page reloads itself after so many seconds: soon when its turn is near, and
-# always well before its visitor counts as absent. Pages far back in the line reload less often, so
-# that about `PAGES_PER_SECOND` of them come in a second.
+# Without JavaScript a page reloads itself when its turn comes, and always well before its visitor
+# counts as absent. These are seconds. Pages far back in the line reload less often, so that about
+# `PAGES_PER_SECOND` of them come in a second.
 SOON, LATER, LATEST = 3, 15, 30
 PAGES_PER_SECOND = 50
 # An estimate is a range: the time at the present pace, divided and multiplied by this.
@@ -137,7 +137,8 @@ def _refresh(numbers: Numbers, seen: Seen) -> int:
         return max(1, min(math.ceil(until + turn), _later(turn)))
     if numbers.waiting < numbers.supply:
         return SOON
-    # When its turn comes at the present pace: those who are let in come one after another.
+    # When its turn comes at the present pace. At a fixed time, all who were let in until then would
+    # come in the same second. Right after the opening there is no pace yet.
     due = math.ceil((seen.rank + 1) / (numbers.pace or numbers.rate))
     return max(SOON, due) if due < LATEST else _later(turn)
 
