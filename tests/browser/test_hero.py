@@ -7,31 +7,41 @@ from tests.browser.conftest import Complaints, NewContext
 
 pytestmark = pytest.mark.browser
 
-CHANGES = """
-async (canvas) => {
-    const look = () => canvas.toDataURL();
+# A worker draws on the canvas, so the page has to copy it to see it.
+LOOK = """
+    const copy = document.createElement("canvas");
+    const look = () => {
+        Object.assign(copy, { width: canvas.width, height: canvas.height });
+        copy.getContext("2d").drawImage(canvas, 0, 0);
+        return copy.toDataURL();
+    };
+"""
+CHANGES = f"""
+async (canvas) => {{
+    {LOOK}
     const before = look();
     const deadline = performance.now() + 60_000;
-    while (performance.now() < deadline) {
+    while (performance.now() < deadline) {{
         await new Promise(requestAnimationFrame);
         if (look() !== before) return true;
-    }
+    }}
     return false;
-}
+}}
 """
 # Whether it stops: nothing is drawn for a second.
-STOPS = """
-async (canvas) => {
+STOPS = f"""
+async (canvas) => {{
+    {LOOK}
     let before, since = performance.now();
     const deadline = since + 60_000;
-    while (performance.now() < deadline) {
+    while (performance.now() < deadline) {{
         await new Promise(requestAnimationFrame);
-        const now = canvas.toDataURL();
+        const now = look();
         if (now !== before) [before, since] = [now, performance.now()];
         else if (performance.now() - since > 1000) return true;
-    }
+    }}
     return false;
-}
+}}
 """
 # The browser reports all unused preloads in one message, this one among them.
 USELESS_PRELOAD = """
@@ -78,6 +88,13 @@ def test_it_is_drawn_from_a_film_that_is_fetched_once(
     assert len(films) == 1
 
 
+def test_it_is_drawn_where_frames_can_only_be_copied(page: Page) -> None:
+    page.add_init_script("delete self.VideoFrame")
+    page.goto("/")
+    expect(drawn(page)).to_be_visible()
+    assert drawn(page).evaluate(CHANGES)
+
+
 def test_it_can_be_paused_and_pauses_out_of_sight(page: Page) -> None:
     page.goto("/")
     page.get_by_role("button", name="Pause").click()
@@ -112,3 +129,16 @@ def test_the_poster_stays(new_context: NewContext, options: dict[str, object]) -
     expect(page.locator(".hero-stage img")).to_be_visible()
     expect(drawn(page)).to_have_count(0)
     assert not [url for url in asked if ".mp4" in url]
+
+
+def test_the_poster_stays_where_nobody_draws(page: Page, complaints: Complaints) -> None:
+    complaints.expect("Failed to load resource")
+    page.route("**/hero-worker.*", lambda route: route.abort())
+    with (
+        page.expect_request_finished(lambda request: ".mp4" in request.url),
+        page.expect_event("requestfailed", lambda request: "hero-worker" in request.url),
+    ):
+        page.goto("/")
+    expect(page.locator(".hero-stage img")).to_be_visible()
+    expect(drawn(page)).to_have_count(0)
+    expect(page.get_by_role("button", name="Pause")).to_be_hidden()
