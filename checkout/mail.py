@@ -39,15 +39,17 @@ def parcel_corrected(order: Order, parcel: str) -> None:
 
 def refunded(refund: Refund) -> None:
     charge = refund.charge
-    # Money that bought nothing had a mail when it was given back. An order on delivery that is
-    # cancelled was never paid: the mail about cancelling says so.
-    if charge.decision != Charge.Decision.TAKE or _never_paid(charge):
+    # Money that bought nothing had a mail when it was given back.
+    if charge.decision != Charge.Decision.TAKE or _said_by_cancelling(charge):
         return
     _write("refunded", charge.order, str(refund.pk), refund=str(refund.pk))
 
 
-def _never_paid(charge: Charge) -> bool:
-    return charge.provider == "none" and charge.order.state == Order.State.CANCELLED
+def _said_by_cancelling(charge: Charge) -> bool:
+    """The mail about a cancelled order says what goes back, or that it was never paid. Once a
+    refund has failed that is not true any more, so what is refunded then has its own mail."""
+    failed = charge.refunds.filter(state=Refund.State.FAILED)
+    return charge.order.state == Order.State.CANCELLED and not failed.exists()
 
 
 def money_comes_back(charge: Charge) -> None:

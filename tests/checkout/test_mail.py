@@ -11,10 +11,12 @@ from django.test import Client
 from allo.outbox import letters
 from allo.outbox.models import Message
 from checkout import mail
-from checkout.models import Charge, Order
+from checkout.models import Charge, Order, Refund
 from checkout.orders import fulfilling
 from checkout.orders.cancelling import cancel, restock_and_cancel
 from checkout.orders.links import link_to
+from checkout.payments.base import Returned, ReturnState
+from checkout.recording import refund_failed, refund_is
 from inventory.models import Warehouse
 from tests.checkout.orders import brought, charged, move, opened, refund, sell
 from tests.shopping import holding, press
@@ -40,6 +42,12 @@ def on_delivery(client: Client, product: str = "tidal", **form: Any) -> Order:
 
 def taken(order: Order) -> Charge:
     return order.charges.get(decision=Charge.Decision.TAKE)
+
+
+def done(back: Refund) -> Returned:
+    return Returned(
+        reference=f"re_{back.pk}", refund_id=back.pk, amount=back.amount, state=ReturnState.DONE
+    )
 
 
 def said(kind: str, order: Order) -> str:
@@ -174,8 +182,28 @@ def test_a_cancelled_order_says_what_goes_back(client) -> None:
     order = brought(ordered(client), "paid")
     cancel(order, reason="Broken")
     text = said("order_cancelled", order)
-    assert f"{TIDAL} goes back to you, which is all that you paid. Your bank" in text
+    way = "goes back to the card or account that you paid with. Your bank shows it within 10 "
+    assert f"{TIDAL}, which is all that you paid, {way}" in text
     assert "Broken" not in text
+
+
+def test_what_a_cancelled_order_gives_back_is_said_once(client) -> None:
+    order = brought(ordered(client), "paid")
+    cancel(order, reason="Broken")
+    [back] = taken(order).refunds.all()
+    refund_is(back, done(back))
+    assert [message.kind for message in mail.messages_of(order)] == ["order_cancelled"]
+
+
+def test_a_refund_after_the_bank_refused_that_of_a_cancelled_order_has_its_own_mail(client) -> None:
+    order = brought(ordered(client), "paid")
+    cancel(order, reason="Broken")
+    [refused] = taken(order).refunds.all()
+    refund_failed(refused)
+    assert "What you paid could not be sent back yet." in said("order_cancelled", order)
+    again = refund(taken(order), refused.amount)
+    refund_is(again, done(again))
+    assert f"We refunded {TIDAL}" in read(Message.objects.get(key=f"refunded:{again.pk}"), order)
 
 
 def test_a_cancelled_order_on_delivery_says_that_nothing_was_charged_and_no_other_mail_comes(
