@@ -13,8 +13,8 @@ from django.db.models.constants import LOOKUP_SEP
 from django.http import HttpRequest
 from django.utils.functional import cached_property
 
+from allo.admin_kit.adding import Adding
 from allo.admin_kit.editing import Editing
-from allo.admin_kit.pages import Pages
 from allo.web.fields import TextField
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def _rows_by_statistics(model: type[Model]) -> int:
         return int(cursor.fetchone()[0])
 
 
-class ModelAdmin(Editing[Row], Pages[Row]):
+class ModelAdmin(Editing[Row], Adding[Row]):
     paginator = QuickPaginator
     show_full_result_count = False
     # Facets count the whole list once for every choice of every filter.

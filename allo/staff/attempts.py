@@ -12,9 +12,9 @@ from django.contrib.auth.forms import ReadOnlyPasswordHashWidget, UserChangeForm
 from django.contrib.auth.models import Group, User
 from django.http import HttpRequest
 
+from allo.admin_kit.adding import Adding
 from allo.admin_kit.base import QuickPaginator, ReadOnlyAdmin
 from allo.admin_kit.editing import Editing
-from allo.admin_kit.pages import Pages
 from allo.staff.login import SetPasswordForm
 from reservations.staff import account_admin
 
@@ -39,7 +39,7 @@ admin.site.unregister([User, Group])
 
 
 @admin.register(Group)
-class RoleAdmin(Editing[Group], Pages[Group], GroupAdmin):
+class RoleAdmin(Editing[Group], Adding[Group], GroupAdmin):
     """Django's own, but for what all pages of the shop's admin have in common."""
 
     paginator = QuickPaginator

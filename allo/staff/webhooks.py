@@ -91,6 +91,7 @@ class WebhookAdmin(Questions[Webhook]):
     list_filter = (StateFilter,)
     sortable_by = ()
     search_fields = ("name", "url")
+    exists_already = "Its secret was shown then. If nobody kept it, change the secret."
     verbs = {
         "test": Verb("Send a test event", CHANGE),
         "rotate": Verb("Change the secret", CHANGE),
@@ -139,7 +140,8 @@ class WebhookAdmin(Questions[Webhook]):
         if change:
             super().save_model(request, obj, form, change)
             return
-        made = services.create(**form.cleaned_data, by=request.user)  # type: ignore[arg-type]
+        by: Any = request.user
+        made = services.create(**form.cleaned_data, by=by, key=obj.pk)
         obj.__dict__.update(made.__dict__)
 
     @method_decorator(sensitive_post_parameters())

@@ -36,10 +36,13 @@ def create(
     rate: str = "600/m",
     max_units: int = 200,
     created_by: User | None = None,
+    key: int | None = None,
 ) -> tuple[ApiToken, str]:
-    """The new token and its secret, which cannot be shown again."""
+    """The new token, under this primary key or a new one, and its secret, which cannot be shown
+    again."""
     secret = MERCHANT + secrets.token_urlsafe(32)
     token = ApiToken.objects.create(
+        pk=key,
         name=name,
         scopes=list(scopes),
         rate=rate,

@@ -45,6 +45,7 @@ class ApiTokenAdmin(Questions[ApiToken]):
     list_display = ("name", "shown_prefix", "may", "rate", "max_units", "last_used_at", "state")
     list_filter = (RevokedFilter,)
     search_fields = ("name", "prefix")
+    exists_already = "Its secret was shown then. If nobody kept it, revoke it and add another."
     verbs = {"revoke": Verb("Revoke", "reservations.change_apitoken")}
     fields = ("name", "scopes", "rate", "max_units")
 
@@ -81,7 +82,8 @@ class ApiTokenAdmin(Questions[ApiToken]):
 
     def save_model(self, request: HttpRequest, obj: ApiToken, form: Any, change: bool) -> None:
         """The secret is only in this response: not in a session, a message or a log."""
-        made, secret = tokens.create(created_by=request.user, **form.cleaned_data)  # type: ignore[arg-type]
+        by: Any = request.user
+        made, secret = tokens.create(**form.cleaned_data, created_by=by, key=obj.pk)
         obj.__dict__.update(made.__dict__)
         vars(request)["new_secret"] = secret
 

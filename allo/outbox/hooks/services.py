@@ -12,11 +12,12 @@ from allo.outbox.hooks.catalogue import TEST, UNREAD
 from allo.outbox.models import Delivery, Event, Told, Webhook
 
 
-def create(*, name: str, url: str, kinds: list[str], by: User) -> Webhook:
-    """With a secret of its own. Raises `BadAddress`."""
+def create(*, name: str, url: str, kinds: list[str], by: User, key: int | None = None) -> Webhook:
+    """With a secret of its own, under this primary key or a new one. Raises `BadAddress`."""
     return Webhook.objects.create(
-        name=name, url=checked(url), kinds=kinds, secret=signing.new_secret(), created_by=by
-    )
+        pk=key, name=name, url=checked(url), kinds=kinds, secret=signing.new_secret(),
+        created_by=by,
+    )  # fmt: skip
 
 
 def rotate(webhook: Webhook) -> str:
