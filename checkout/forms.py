@@ -6,7 +6,6 @@ from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-import phonenumbers
 from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.safestring import SafeString
@@ -16,7 +15,7 @@ from allo.codes.typed import CodeField
 from allo.outbox.fields import MailField
 from allo.web.fields import LineField
 from allo.web.names import one_line
-from checkout import contacts
+from checkout import contacts, phones
 from checkout.contacts import Typed
 from checkout.models import Contact, Order
 from checkout.orders.drafts import Buyer
@@ -30,18 +29,12 @@ ADDRESS = ("line1", "line2", "city", "region", "pin")
 
 
 class PhoneField(forms.CharField):
-    """A telephone number of any country, stored as +919845012345. Without a country code it is one
-    of India."""
+    """A telephone number of any country."""
 
     def clean(self, value: Any) -> str:
-        typed = super().clean(value)
-        try:
-            number = phonenumbers.parse(typed, "IN")
-        except phonenumbers.NumberParseException:
-            number = None
-        if not number or not phonenumbers.is_valid_number(number):
-            raise ValidationError("This is not a telephone number, such as 98450 12345.")
-        return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+        if number := phones.stored(super().clean(value)):
+            return number
+        raise ValidationError("This is not a telephone number, such as 98450 12345.")
 
 
 class PinField(forms.RegexField):

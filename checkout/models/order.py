@@ -176,6 +176,7 @@ class Order(models.Model):
             # As `iexact` and `istartswith` compare.
             Index(Upper("email"), name="order_by_email"),
             Index(OpClass(Upper("name"), "text_pattern_ops"), name="order_by_name"),
+            Index(fields=("phone",), name="order_by_phone"),
         )
         triggers = OF_ORDER
 

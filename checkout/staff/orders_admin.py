@@ -52,7 +52,10 @@ class OrderAdmin(
     list_filter = (StateFilter, WarehouseFilter, ProviderFilter)
     sortable_by = ()
     search_fields = ("number",)
-    search_help_text = "Number, invoice number, e-mail, how a name begins, or a reservation's id"
+    search_help_text = (
+        "Number, invoice number, e-mail, telephone, how a name begins, tracking number, or a"
+        " reservation's id"
+    )
     fields = (
         "next_step", "told_state", "buyer", "email", "phone", "sent_to", "holder", "account",
         "invoice_number",

@@ -21,7 +21,7 @@ _numbers = count()
 BUYER = {
     "name": "Asha Rao",
     "email": "asha@example.org",
-    "phone": "+91 98450 12345",
+    "phone": "+919845012345",
     "line1": "12 Church Street",
     "city": "Bengaluru",
     "region": "KA",

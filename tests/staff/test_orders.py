@@ -103,17 +103,22 @@ def test_what_is_under_way_is_narrowed_by_warehouse_and_provider(manager, order)
 
 
 def test_an_order_is_found_by_all_that_people_have_of_it(manager, order) -> None:
+    ravi: dict[str, Any] = {"name": "Ravi", "email": "ravi@example.org", "phone": "+919845000000"}
+    brought(opened(hold(stocked(5, product="other")), **ravi), "shipped")
     Order.objects.filter(pk=order.pk).update(
         state="packed", packed_at=order.paid_at, invoice_number="AL26-27/000123"
     )
     reservation = order.order_lines.get(name="Bowl").reservation
+    ship(manager, order, "blr-01", tracking="BD 1-a")
     plain = order.number.removeprefix("AL-").replace("-", " ").lower()
     for words in (
         order.number, plain, f"al{plain}", "ASHA@example.org", "asha r", str(reservation.pk),
-        str(reservation.pk)[:8], "al26-27/000123",
+        str(reservation.pk)[:8], "al26-27/000123", "98450 12345", "+91 98450-12345", "098450 12345",
+        "bd 1-A",
     ):  # fmt: skip
         assert listed(manager, q=words) == [order.number], words
-    for words in ("rao", "AL-0000-0000", "'; drop", "%", "x" * 300, "00000000"):
+    others = ("98450 12346", "BD 1", "BD")
+    for words in ("rao", "AL-0000-0000", "'; drop", "%", "x" * 300, "00000000", *others):
         assert listed(manager, q=words) == [], words
 
 
