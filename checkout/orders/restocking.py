@@ -70,6 +70,21 @@ def restock(order: Order, *, units: Mapping[Comeback, int], actor: User, note: s
     OrderEvent.objects.create(order=order, what="restock", who=actor, note=note)
 
 
+def was_restocked(order: Order, *, units: Mapping[int, int], seen: int, actor: User) -> bool:
+    """Whether what was put back since `seen` units were is these units of these lines, by this
+    person."""
+    found = comebacks(order)
+    if sum(one.back for one in found) - sum(units.values()) != seen:
+        return False
+    backs = {one.line.pk: one for one in found}
+    last = {
+        _reference(backs[line].line, backs[line].back - number): number
+        for line, number in units.items()
+    }
+    moves = StockMovement.objects.filter(reference__in=last, actor=actor)
+    return dict(moves.values_list("reference", "delta")) == last
+
+
 def _count(line: OrderLine, number: int) -> None:
     """The line counts those of its units that were refunded; the ledger has all of them."""
     counted = min(number, refunded(line) - line.returned_units)

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from typing import Any
-from uuid import UUID
 
 from django import forms
 from django.contrib import messages
@@ -23,7 +22,7 @@ from checkout.exceptions import (
 )
 from checkout.models import Order
 from checkout.orders import restocking
-from checkout.orders.fulfilling import was_refunded
+from checkout.staff.order_again import done_before
 from checkout.staff.order_forms import (
     CancelForm,
     CorrectForm,
@@ -67,7 +66,6 @@ ASKS = {"correct": "Correct the parcel of"}
 SEVERAL = ("pack", "deliver", "slip")
 STEPS = ("pack", "ship", "hand-over", "deliver")
 CHANGED = "It changed meanwhile: it is {state} now."
-ALREADY = "This refund was made already. Nothing was refunded twice."
 
 
 class Meanwhile(Exception):
@@ -109,13 +107,17 @@ class OrderActions(Questions[Order]):
             raise BadRequest("One order at a time.")
         ready = [row for row in rows if OPEN[verb](row)]
         posted = request.method == "POST"
-        if posted and verb == "refund" and _was_sent(request.POST.get("key", "")):
-            messages.info(request, ALREADY)
+        if posted and len(rows) == 1 and (said := self._done_before(request, verb, rows[0])):
+            messages.info(request, said)
             return SeeOther(self.back(request))
         form = FORMS[verb](ready, request.POST if posted else None)  # type: ignore[arg-type]
         if posted and ready and form.is_valid() and self._do(request, verb, ready, form):
             return SeeOther(self.back(request))
         return self._question(request, verb, form, ready, rows, posted=posted)
+
+    def _done_before(self, request: HttpRequest, verb: str, row: Order) -> str:
+        assert isinstance(request.user, User)
+        return done_before(verb, row, request.user, request.POST)
 
     def chosen(self, request: HttpRequest) -> QuerySet[Order]:
         return super().chosen(request).prefetch_related("payments", "order_lines__refunds")
@@ -158,9 +160,11 @@ class OrderActions(Questions[Order]):
             try:
                 self._act(request, verb, row, form)
             except Meanwhile as refusal:
-                messages.warning(request, f"{row} was not {PAST[verb]}. {refusal}")
-            except RefundedAlready:
-                messages.info(request, ALREADY)
+                # It may have waited for itself.
+                if said := self._done_before(request, verb, row):
+                    messages.info(request, said)
+                else:
+                    messages.warning(request, f"{row} was not {PAST[verb]}. {refusal}")
             except LeftChanged as refusal:
                 _show_again(form, refusal.left)
                 return False
@@ -176,7 +180,7 @@ class OrderActions(Questions[Order]):
         answers = form.cleaned_data
         try:
             said = ACTS[verb](row, request.user, form)
-        except (NotThatState, AlreadyDone, NothingToRefund, TooMuch):
+        except (NotThatState, AlreadyDone, NothingToRefund, RefundedAlready, TooMuch):
             row.refresh_from_db()
             raise Meanwhile(CHANGED.format(state=row.get_state_display().lower())) from None
         except StockError as refusal:
@@ -205,13 +209,6 @@ OPEN: dict[str, Callable[[Order], bool]] = {
 
 def _has_left(order: Order) -> bool:
     return any(line.shipped_at for line in order.order_lines.all())
-
-
-def _was_sent(key: str) -> bool:
-    try:
-        return was_refunded(UUID(key))
-    except ValueError:
-        return False
 
 
 def _show_again(form: forms.Form, left: int) -> None:

@@ -35,6 +35,7 @@ pytestmark = pytest.mark.django_db
 
 LIST = "/admin/checkout/order/"
 TWO = 770_000
+ALREADY_BACK = "These units were put back already. Nothing was put back twice."
 
 
 @pytest.fixture
@@ -293,8 +294,13 @@ def test_a_refund_that_another_overtakes_is_not_made(manager, order) -> None:
 def test_a_cancelled_order_is_back_on_the_shelf_once_and_its_money_on_its_way(
     manager, order
 ) -> None:
-    do(manager, "cancel", order, reason="The buyer wrote")
+    form = {"id": order.pk, "seen": "paid", "reason": "The buyer wrote "}
+    manager.post(f"{LIST}cancel/", form)
     assert state(order) == "cancelled"
+    twice = manager.post(f"{LIST}cancel/", form, follow=True)
+    assert said(twice).endswith("This order was cancelled already. Nothing was done twice.")
+    other = signed_in("Support").post(f"{LIST}cancel/", form)
+    assert other.context["title"] == "Nothing to cancel"
     again = manager.post(f"{LIST}cancel/", {"id": order.pk, "seen": "paid", "reason": "Again"})
     assert again.context["title"] == "Nothing to cancel"
     returned = StockMovement.objects.filter(reason="returned")
@@ -323,9 +329,15 @@ def test_refunded_units_go_back_on_the_shelf_once_they_are_there(manager) -> Non
     form = {"id": order.pk, "seen_returned": 0, units: 1, "note": "Box 7"}
     assert manager.post(f"{LIST}restock/", form).status_code == 303
     # Sent twice: nothing more happens, and the page says so.
-    twice = manager.post(f"{LIST}restock/", form)
-    assert (twice.status_code, returned()) == (422, [(1, "Box 7")])
-    assert "Units of it were put back meanwhile." in twice.content.decode()
+    twice = manager.post(f"{LIST}restock/", form, follow=True)
+    assert said(twice) == f"Restocked: {order}. {ALREADY_BACK}"
+    # What another form says, or another person, was not done.
+    support = signed_in("Support")
+    for client, another in ((manager, {units: 2}), (support, {})):
+        page = client.post(f"{LIST}restock/", {**form, **another})
+        assert page.status_code == 422
+        assert "Units of it were put back meanwhile." in page.content.decode()
+    assert returned() == [(1, "Box 7")]
     assert do(manager, "restock", order, **{units: 3}).status_code == 422
     do(manager, "restock", order, **{units: 2})
     assert returned() == [(1, "Box 7"), (2, "")]
@@ -349,7 +361,9 @@ def test_units_of_an_order_refunded_by_amount_go_back_once_each(manager) -> None
     assert "At most 3: the refund named no units" in asked.content.decode()
     form = {"id": order.pk, "seen_returned": 0, units: 2, "note": "Box 7"}
     assert manager.post(f"{LIST}restock/", form).status_code == 303
-    assert (manager.post(f"{LIST}restock/", form).status_code, returned()) == (422, [(2, "Box 7")])
+    twice = manager.post(f"{LIST}restock/", form, follow=True)
+    assert said(twice).endswith(ALREADY_BACK)
+    assert returned() == [(2, "Box 7")]
     # Units that are refunded by name later are not counted once more.
     do(manager, "refund", order, **{f"units-{line.pk}": 2}, reason="It came back")
     do(manager, "restock", order, **{units: 1})
