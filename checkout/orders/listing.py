@@ -16,7 +16,7 @@ from allo.web.parts import Request, never_stored
 from catalog import paging
 from checkout.models import Charge, Order, OrderLine
 from checkout.orders.numbers import as_written
-from checkout.orders.showing import title_of
+from checkout.orders.showing import progress_of, title_of
 from reservations.shop.holders import holders_of, topics_of
 
 NEWEST_FIRST, OLDEST_FIRST = ("-opened_at", "pk"), ("opened_at", "-pk")
@@ -37,7 +37,8 @@ class Page:
         """Each order with its state in words."""
         for order in self.orders:
             on_delivery = order.payments.all()[0].provider == "none"
-            yield order, title_of(order, order.state, on_delivery=on_delivery)
+            progress = progress_of(order, order.order_lines.all())
+            yield order, title_of(order, progress, on_delivery=on_delivery)
 
     def __len__(self) -> int:
         return len(self.orders)

@@ -1,7 +1,7 @@
 """What the page of an order shows: how far it is, what became of its money, and what the shopper
 can do."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -23,6 +23,7 @@ State = Order.State
 TITLES: dict[str, str] = {
     "asking": "Asking your bank",
     "unopened": "Not paid yet",
+    "partly": "Partly on its way",
     State.OPEN: "Waiting for your payment",
     State.DROPPED: "Not ordered",
     State.PLACED: "Being completed",
@@ -74,9 +75,9 @@ class Shown:
 
     @property
     def situation(self) -> str:
-        """The state, or what is special about an open order."""
+        """The state, or what is special about an order that is open or on its way."""
         if self.order.state != State.OPEN or self.on_delivery:
-            return self.order.state
+            return progress_of(self.order, self.lines)
         if not self.payment.url and provider(self.payment.provider).origin:
             return "unopened"
         return "asking" if self.returned else self.order.state
@@ -104,23 +105,21 @@ class Shown:
         return sum(line.quantity for line in self.lines)
 
     @property
-    def _places(self) -> list[str]:
-        names = (line.reservation.inventory.warehouse.name for line in self.lines)
-        return [*dict.fromkeys(names)]
-
-    @property
     def warehouses(self) -> str:
-        return listed(self._places)
+        return listed(_places(self.lines))
 
     @property
     def places(self) -> int:
-        return len(self._places)
+        return len(_places(self.lines))
+
+    @property
+    def behind(self) -> str:
+        """The warehouses whose parcels have not left."""
+        return listed(_places(line for line in self.lines if not line.shipped_at))
 
     @property
     def phone(self) -> str:
-        """Grouped as people write it."""
-        number = phonenumbers.parse(self.order.phone)
-        return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.INTERNATIONAL)
+        return grouped(self.order.phone)
 
     @property
     def ends_at(self) -> datetime:
@@ -170,12 +169,12 @@ class Shown:
 
     @property
     def parcels(self) -> list[tuple[str, str, list[OrderLine]]]:
-        """The parcels that have left: carrier, number, and what is in each."""
-        found: dict[tuple[str, str], list[OrderLine]] = {}
+        """The parcels that have left, one of each warehouse: carrier, number, and what is in it."""
+        found: dict[str, list[OrderLine]] = {}
         for line in self.lines:
             if line.carrier or line.tracking:
-                found.setdefault((line.carrier, line.tracking), []).append(line)
-        return [(*parcel, lines) for parcel, lines in found.items()]
+                found.setdefault(_place(line), []).append(line)
+        return [(lines[0].carrier, lines[0].tracking, lines) for lines in found.values()]
 
     @property
     def steps(self) -> list[Step]:
@@ -204,6 +203,12 @@ class Shown:
         return sha256(str(state).encode()).hexdigest()[:16]
 
 
+def progress_of(order: Order, lines: Iterable[OrderLine]) -> str:
+    """The state, or "partly" for an order of which a parcel has left, and another one has not."""
+    has_left = any(line.shipped_at for line in lines)
+    return "partly" if has_left and order.state == State.PACKED else order.state
+
+
 def title_of(order: Order, situation: str, *, on_delivery: bool) -> str:
     names = TITLES | (ON_DELIVERY if on_delivery else {})
     return (names | (COLLECTED if order.is_collected else {}))[situation]
@@ -213,9 +218,23 @@ def region_name(letters: str) -> str:
     return str(dict(STATE_CHOICES).get(letters, letters))
 
 
+def grouped(phone: str) -> str:
+    """The number as people write it."""
+    number = phonenumbers.parse(phone)
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.INTERNATIONAL)
+
+
 def is_living(hold: Reservation) -> bool:
     """By the clock of this machine; the page that it leads to decides by the database's."""
     return hold.is_pending and hold.expires_at > timezone.now()
+
+
+def _place(line: OrderLine) -> str:
+    return line.reservation.inventory.warehouse.name
+
+
+def _places(lines: Iterable[OrderLine]) -> list[str]:
+    return [*dict.fromkeys(map(_place, lines))]
 
 
 def listed(names: Sequence[str]) -> str:

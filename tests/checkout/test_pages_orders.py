@@ -12,8 +12,10 @@ from allo.outbox import sending
 from allo.outbox.models import Message
 from allo.redis_client import redis_client
 from checkout.models import Order
+from checkout.orders import fulfilling
 from checkout.orders.cancelling import restock_and_cancel
 from checkout.orders.links import key_of
+from tests.checkout.orders import brought, opened
 from tests.shopping import HTMX, Page, holding, press
 from tests.stock import stocked
 
@@ -65,6 +67,27 @@ def test_each_state_of_an_order_on_delivery_says_what_it_means(client, delivery,
         assert heading in body
         assert sentence in body
     assert "BD 4471" in body or delivery == "collect"
+
+
+def test_an_order_of_two_parcels_says_which_has_left(client, admin_user) -> None:
+    """Also if both go with the same carrier, which gives no numbers."""
+    rows = [stocked(5), stocked(5, product="lyra", warehouse="del-01")]
+    holds = [holding(client, row) for row in rows]
+    order = brought(opened(*holds, phone="+919845012345"), "packed")
+    body = page(client, order)
+    assert "It comes in 2 parcels." in body
+    assert "Each parcel is handed over at your door." in body
+    for row in rows:
+        assert "Both parcels" not in body
+        fulfilling.ship(order, warehouse=row.warehouse, carrier="Blue Dart", actor=admin_user)
+        if row is rows[0]:
+            body = page(client, order)
+            assert f"<title>Partly on its way: order {order.number} – Allo</title>" in body
+            assert "One parcel has left. The rest is packed in del-01, and leaves next." in body
+            assert "Partly on its way" in client.get("/orders/").content.decode()
+    body = page(client, order)
+    assert "Both parcels of your order have left, the last one" in body
+    assert body.count("<strong><bdi>Blue Dart</bdi></strong>") == 2
 
 
 def test_the_receipt_has_what_to_whom_and_where_with_the_tax(client, settings) -> None:

@@ -186,6 +186,22 @@ def test_a_second_payment_that_was_only_reserved_is_said_to_be_that(bank, client
     assert "only reserved" not in page
 
 
+def test_all_that_was_let_go_during_payment_is_named_in_one_sentence(bank, client) -> None:
+    holds = [holding(client, stocked(5, product=name)) for name in ("tidal", "lyra", "cup")]
+    chosen = {"hold": [hold.pk for hold in holds]}
+    client.post("/bag/pay/", {**BUYER, **chosen, "idempotency_key": key()})
+    order = opening.order_of(holds[0])
+    assert order is not None
+    for hold in holds:
+        services.release(reservation_id=hold.pk)
+    settle.settle(order.payments.get().pk)
+    page = body(client.get(f"/orders/{order.number}/"))
+    said = r"You let (\w+) go, you let (\w+) go and you let (\w+) go before a payment"
+    named = re.search(said, page)
+    assert named
+    assert {*named.groups()} == {"Tidal", "Lyra", "Cup"}
+
+
 def test_a_hold_let_go_during_payment_ends_the_order_and_says_why(bank, client) -> None:
     other = stocked(5, product="other")
     holds = [holding(client, stocked(5)), holding(client, other)]
