@@ -14,14 +14,14 @@ from allo.web.parts import Request, SeeOther
 from checkout import addresses as saved
 from checkout.forms import AddressForm
 from checkout.models import Address
-from checkout.orders.showing import region_name
+from checkout.orders.showing import grouped, region_name
 
 
 @require_safe
 @with_account
 def addresses(request: Request, account: Account) -> HttpResponse:
     found = list(saved.of(request))
-    rows = [(address, region_name(address.region)) for address in found]
+    rows = [(each, region_name(each.region), grouped(each.phone)) for each in found]
     context = {"account": account, "addresses": rows, "full": len(found) >= saved.MOST}
     return render(request, "account/addresses.html", context)
 

@@ -85,7 +85,9 @@ def test_an_address_is_added_changed_and_removed_on_its_page(asha) -> None:
     assert asha.post(f"{PAGE}new/", {**BUYER, "line1": ""}).status_code == 422
     assert "No address is saved yet" in asha.get(PAGE).content.decode()
     assert asha.post(f"{PAGE}new/", BUYER).headers["Location"] == PAGE
-    assert "12 MG Road" in asha.get(PAGE).content.decode()
+    page = asha.get(PAGE).content.decode()
+    assert "12 MG Road" in page
+    assert "+91 98450 12345" in page
     address = Address.objects.get()
     assert 'value="12 MG Road"' in asha.get(f"{PAGE}{address.pk}/").content.decode()
     wrong = asha.post(f"{PAGE}{address.pk}/", {**BUYER, "pin": "12"})
