@@ -19,6 +19,16 @@ pytestmark = pytest.mark.browser
 
 HELD = re.compile(r"\d held")
 STREAM = re.compile("/live/")
+# Clicks the link as soon as it is in the page, before any timer.
+CLICK_AT_ONCE = """
+(mine) => {
+    new MutationObserver((_, it) => {
+        it.disconnect();
+        document.getElementById("change-link").click();
+    }).observe(mine.parentElement, { childList: true });
+    mine.dispatchEvent(new Event("refresh"));
+}
+"""
 
 # Staff, the clock and the API act in processes of their own, as this one does.
 ELSEWHERE = """
@@ -129,6 +139,14 @@ def card(page: Page, shelf: Shelf) -> Locator:
 
 
 # --- by push ------------------------------------------------------------------------------------
+
+
+def test_what_came_in_can_be_pressed_at_once(page: Page, shop: Shop) -> None:
+    shelf = untouched(shop)
+    hold(page, shelf)
+    page.goto(shelf.address)
+    page.locator("#mine").evaluate(CLICK_AT_ONCE)
+    expect(page.get_by_role("dialog").get_by_text("You hold 1 from")).to_be_visible()
 
 
 @pytest.mark.parametrize(
