@@ -71,12 +71,15 @@ def entrance_page(
     """Explains the room, and has the button that takes a place."""
     assert product.opens_at, "only an opening has a room"
     numbers = admission.room_numbers(product)
+    stock = stock_of(product)
     context: dict[str, Any] = {
         "product": product,
+        "stock": stock,
+        "keys": [product.pk],
         "room_opens_at": admission.room_opens_at(product.opens_at),
         "is_open": admission.has_room(product.opens_at),
         "waiting": numbers.waiting if numbers else 0,
-        "form": ReserveForm(stock_of(product), product=product),
+        "form": ReserveForm(stock, product=product),
         "refusal": refusal,
         "now": timezone.now(),
     }

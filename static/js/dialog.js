@@ -18,11 +18,13 @@ document.addEventListener("click", (event) => {
   }
 });
 
-// If the link that opened it was replaced meanwhile, its successor gets the focus.
+// If the link that opened it was replaced meanwhile, its successor gets the focus; if it is hidden
+// since the opening, what is there instead.
 document.addEventListener(
   "close",
   () => {
-    if (document.activeElement === document.body) document.getElementById(opener)?.focus();
+    if (document.activeElement.id === opener) return;
+    for (const id of ["join-link", "reserve-link", opener]) document.getElementById(id)?.focus();
   },
   true,
 );

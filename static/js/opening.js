@@ -1,6 +1,6 @@
 // Before a product opens, its page and cards count down. At that moment they turn to what the
 // numbers say. Everything for it is in the page already: many pages turn at once, and ask nothing.
-const all = (selector) => [...document.querySelectorAll(selector)];
+const clocks = (of = "") => document.querySelectorAll(`time[data-opens${of}]`);
 const tell = (name, detail) => document.dispatchEvent(new CustomEvent(name, { detail }));
 
 // Loads the script that shows stock now: at the opening nothing should be fetched.
@@ -8,7 +8,7 @@ const withStock = (act) => tell("allo:needs", [document.getElementById("stock").
 withStock();
 
 function look() {
-  for (const { dataset } of all("time[data-opens]")) dataset.until ??= dataset.opensAt;
+  for (const { dataset } of clocks()) dataset.until ??= dataset.opensAt;
   tell("allo:times");
 }
 
@@ -25,7 +25,7 @@ function write(time, left) {
 }
 
 function open(product) {
-  for (const { dataset } of all(`time[data-opens="${product}"]`)) {
+  for (const { dataset } of clocks(`="${product}"`)) {
     delete dataset.opens;
     delete dataset.until;
   }
@@ -43,7 +43,7 @@ document.addEventListener("allo:left", (event) => {
 
 // The page as it is now: the opening may be at another time, or over.
 document.addEventListener("allo:read", ({ detail: page }) => {
-  for (const { dataset } of all("time[data-opens]")) {
+  for (const { dataset } of clocks()) {
     const its = `[data-opens="${dataset.opens}"]`;
     const now = page.querySelector(`time${its}`);
     if (now) dataset.until = now.dataset.opensAt;

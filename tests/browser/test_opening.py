@@ -2,7 +2,7 @@
 nothing."""
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.axe import faults
 from tests.browser.conftest import NewContext
@@ -81,6 +81,42 @@ def test_pages_turn_by_themselves_to_what_a_new_page_shows_and_ask_nothing(
         opened.goto(address)
         turned = [line for line in one.evaluate(SHOWN) if not line.startswith("opening | hidden")]
         assert turned == opened.evaluate(SHOWN)
+
+
+@pytest.mark.parametrize("seconds", [600, 90_000])
+def test_what_is_read_about_the_waiting_room_turns_with_the_opening(
+    page: Page, shop: Shop, seconds: int
+) -> None:
+    """In its dialog and on its own page, before and after the room itself opens."""
+    shelf = untouched(shop)
+    set_opening(shop, shelf.slug, seconds)
+    own = page.context.new_page()
+    page.clock.install()
+    for one, address in ((page, shelf.address), (own, f"{shelf.address}wait/")):
+        one.add_init_script(STREAM + NO_POLLS)
+        one.goto(address)
+    page.get_by_role("link", name="Wait for the opening").press("Enter")
+    asked: list[str] = []
+    for one in (page, own):
+        expect(one.get_by_text("It opens on")).to_be_visible()
+        expect(place_button(one)).to_be_visible(visible=seconds == 600)
+        assert faults(one) == []
+        one.on("request", lambda request: asked.append(request.url))
+    page.clock.fast_forward(seconds * 1000)
+    for one in (page, own):
+        expect(one.get_by_role("status").get_by_text("It is open")).to_be_visible()
+        expect(one.get_by_text("You are let in after those who wait now.")).to_be_visible()
+        expect(place_button(one)).to_be_visible()
+        for words in ("It opens on", "let in by lot", "The waiting room opens at"):
+            expect(one.get_by_text(words)).to_be_hidden()
+        assert faults(one) == []
+    assert asked == []
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("link", name="Reserve", exact=True)).to_be_focused()
+
+
+def place_button(page: Page) -> Locator:
+    return page.get_by_role("button", name="Go to the waiting room")
 
 
 def test_without_javascript_the_time_is_in_words_and_the_next_page_is_open(
