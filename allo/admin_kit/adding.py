@@ -37,7 +37,7 @@ class Adding(Pages[Row]):
         try:
             return super().add_view(request, form_url, shown)
         except IntegrityError:
-            # It waited for itself.
+            # The form was sent twice at once, and this one waited for the other.
             if row := self._added(request):
                 return self._say_exists(request, row)
             raise

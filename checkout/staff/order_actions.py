@@ -160,7 +160,7 @@ class OrderActions(Questions[Order]):
             try:
                 self._act(request, verb, row, form)
             except Meanwhile as refusal:
-                # It may have waited for itself.
+                # The form may have been sent twice at once, and waited for the other.
                 if said := self._done_before(request, verb, row):
                     messages.info(request, said)
                 else:

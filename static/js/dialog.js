@@ -18,12 +18,12 @@ document.addEventListener("click", (event) => {
   }
 });
 
-// If the link that opened it was replaced meanwhile, its successor gets the focus; if it is hidden
-// since the opening, what is there instead.
+// If the focus did not go back to what opened it, the link was replaced meanwhile, and its successor
+// gets it; or it is hidden since the opening, and what is there instead does.
 document.addEventListener(
   "close",
   () => {
-    if (document.activeElement.id === opener) return;
+    if (document.querySelector(":focus:not(dialog *)")) return;
     for (const id of ["join-link", "reserve-link", opener]) document.getElementById(id)?.focus();
   },
   true,

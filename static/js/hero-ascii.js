@@ -1,6 +1,6 @@
 // Shows the hero's film as coloured ASCII. A worker draws it: on a phone a frame takes longer than
-// a page may stand still. The poster stays for reduced motion and save-data, and without a worker
-// that draws or the film.
+// a page may stand still. The poster stays for reduced motion and save-data, and if the worker
+// cannot draw or the film does not come.
 // Width of a character, in CSS pixels.
 const CELL = 9;
 // Its height over its width.
@@ -70,10 +70,17 @@ function next() {
 function play() {
   const wanted = seen && !paused && !document.hidden && !still.matches;
   if (!wanted) film.pause();
-  else if (film.paused) film.play().then(next, giveUp);
+  else if (film.paused) film.play().then(next, refused);
+}
+
+// A film that was paused before it began may play later.
+function refused({ name }) {
+  if (name !== "AbortError") giveUp();
 }
 
 function giveUp() {
+  paused = true;
+  film?.pause();
   worker?.terminate();
   canvas.remove();
   toggle.hidden = true;
@@ -113,4 +120,5 @@ async function begin() {
   toggle.onclick = press;
 }
 
-if (canvas.transferControlToOffscreen && !still.matches && !navigator.connection?.saveData) begin().catch(giveUp);
+const welcome = !still.matches && !navigator.connection?.saveData;
+if (welcome && canvas.transferControlToOffscreen) begin().catch(giveUp);

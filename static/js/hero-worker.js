@@ -1,6 +1,6 @@
-// Draws the hero's film on the canvas of its page (see hero-ascii.js). Is sent the canvas once, the
-// grid whenever it changes, and frames of the film, and says of each that it is drawn.
-// Of one colour within a letter.
+// Draws the hero's film on the canvas of its page: see hero-ascii.js. It gets the canvas once, the
+// grid whenever the size changes, and frames of the film. It answers each frame when it is drawn.
+// The shades of one colour within a letter.
 const SHADES = 16;
 // The brightness between the letters.
 const BODY = 0.3;
@@ -9,7 +9,7 @@ const NIGHT = 0xff030202;
 
 const sample = new OffscreenCanvas(1, 1);
 const eye = sample.getContext("2d", { willReadFrequently: true });
-// The shades of one colour, from the space between letters (BODY) to the letter.
+// These shades of the colour of one cell, from the space between letters (BODY) to the letter.
 const palette = new Uint32Array(SHADES);
 let screen;
 let page;

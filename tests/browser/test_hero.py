@@ -107,6 +107,22 @@ def test_it_can_be_paused_and_pauses_out_of_sight(page: Page) -> None:
     assert drawn(page).evaluate(STOPS)
 
 
+def test_paused_before_it_began_it_plays_later(page: Page) -> None:
+    page.add_init_script(
+        """const { play } = HTMLMediaElement.prototype;
+        HTMLMediaElement.prototype.play = function () {
+            const playing = play.call(this);
+            HTMLMediaElement.prototype.play = play;
+            this.pause();
+            playing.catch(() => dispatchEvent(new Event("visibilitychange")));
+            return playing;
+        };"""
+    )
+    page.goto("/")
+    expect(drawn(page)).to_be_visible()
+    assert drawn(page).evaluate(CHANGES)
+
+
 @pytest.mark.parametrize(
     "options",
     [
