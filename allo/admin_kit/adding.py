@@ -25,7 +25,7 @@ EXISTS = "{} exists already: this form was sent before. Nothing was added twice.
 
 
 class Adding(Pages[Row]):
-    # What is said besides, such as what was shown the first time alone.
+    # What is said besides, such as that something was shown only the first time.
     exists_already: ClassVar[str] = ""
 
     def add_view(
