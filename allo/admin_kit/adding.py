@@ -69,7 +69,7 @@ class Adding(Pages[Row]):
 
     def _key(self, request: HttpRequest) -> int | None:
         try:
-            key: int = signing.loads(request.POST.get(FIELD, ""), salt=self._salt(request))
+            key: int = self._signer(request).unsign_object(request.POST.get(FIELD, ""))
         except signing.BadSignature:
             return None
         return key
@@ -77,11 +77,11 @@ class Adding(Pages[Row]):
     def _signed(self, request: HttpRequest) -> str:
         """Of a new form its own key, of one that is shown again the key that it had."""
         if key := self._key(request) or _next_key(self.model):
-            return signing.dumps(key, salt=self._salt(request))
+            return self._signer(request).sign_object(key)
         return ""
 
-    def _salt(self, request: HttpRequest) -> str:
-        return f"adds:{self.opts.label_lower}:{request.user.pk}"
+    def _signer(self, request: HttpRequest) -> signing.Signer:
+        return signing.Signer(salt=f"adds:{self.opts.label_lower}:{request.user.pk}")
 
 
 def _next_key(model: type[Model]) -> int | None:
