@@ -26,6 +26,8 @@ from tests.running import Shop, running_shop, wait_for
 Report = dict[str, Any]
 
 AIMS = {"performance": 98, "accessibility": 100, "best-practices": 100, "seo": 100}
+# Of so many runs of a page, the one of the middle LCP counts: runs of one page differ by a tenth.
+RUNS = 3
 # At most; `METRICS` are Lighthouse's names for them.
 LCP = 1.5
 LIMITS = {"LCP, s": LCP, "CLS": 0.0}
@@ -126,11 +128,16 @@ def report_on(browser: Path, url: str, cookie: str, index: float) -> Report:
     if cookie:
         headers = json.dumps({"Cookie": cookie})
         options += [f"--extra-headers={headers}", f"--skip-audits={PRIVATE}"]
-    report = lighthouse(browser, url, *options)
+    runs = [lighthouse(browser, url, *options) for _ in range(RUNS)]
+    report = sorted(runs, key=lcp)[RUNS // 2]
     for audit in report["audits"].values():
         if audit["score"] is not None and audit["score"] < 0.9:
             print(f"{url}: {audit['id']} {audit['score']} {audit.get('displayValue', '')}")
     return report
+
+
+def lcp(report: Report) -> float:
+    return float(report["audits"][METRICS["LCP, s"][0]]["numericValue"])
 
 
 def lighthouse(browser: Path, url: str, *options: str) -> Report:
@@ -158,7 +165,8 @@ def heading(index: float, report: Report) -> list[str]:
     return [
         "# What `make lighthouse` measured",
         "",
-        f"Lighthouse {report['lighthouseVersion']}, each page once, as a phone on a slow line.",
+        f"Lighthouse {report['lighthouseVersion']}, as a phone on a slow line. Of each page",
+        f"the run of the middle LCP among {RUNS}.",
         f"Browser and shop shared {os.cpu_count()} {platform.machine()} cores of `benchmarkIndex`",
         f"{index:.0f}, the best of three runs. By Lighthouse's calculator a phone takes",
         f"{slowdown(index)} times as long, so processor time counts {slowdown(index)}-fold.",
