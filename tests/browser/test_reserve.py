@@ -164,6 +164,23 @@ def test_another_tab_shows_the_end(page: Page, shop: Shop) -> None:
     expect(heading(page, "It is yours.")).to_be_visible()
 
 
+def test_a_press_is_not_lost_when_the_page_changes_meanwhile(page: Page, shop: Shop) -> None:
+    checkout = hold(page, untouched(shop))
+    type_buyer(page)
+    pay_button(page).hover()
+    page.mouse.down()
+    move_deadline(shop, checkout, -5)
+    page.evaluate(
+        """() => new Promise((done) => {
+            addEventListener("htmx:afterOnLoad", () => done(), { once: true });
+            document.querySelector("#checkout-state").dispatchEvent(new Event("refresh"));
+        })"""
+    )
+    page.mouse.up()
+    pay_at_the_bank(page)
+    expect(heading(page, "It is yours.")).to_be_visible()
+
+
 def test_more_time_starts_the_clock_again_and_keeps_what_was_typed(page: Page, shop: Shop) -> None:
     checkout = hold(page, untouched(shop))
     move_deadline(shop, checkout, -500)
