@@ -33,6 +33,9 @@ function wanted(part) {
   return own.length ? ["*", "holder:*", ...own] : ["holder:*"];
 }
 
+// A link or button that is replaced between its press and its release gets no click.
+const PRESSED = ":has(:is(a,button):active)";
+
 // At most once a second.
 const plans = new Map();
 
@@ -42,7 +45,7 @@ function fire(id) {
   const part = document.getElementById(id);
   // Not during a request of the part or of a form in it: htmx would queue this one, and its response
   // would replace the form that was pressed next.
-  if (part?.matches(".htmx-request, .htmx-request *, :has(.htmx-request)")) return;
+  if (part?.matches(`.htmx-request,.htmx-request *,:has(.htmx-request),${PRESSED}`)) return;
   plans.set(id, false);
   const refresh = () => part.dispatchEvent(new Event("refresh"));
   if (id === "stock") withStock(refresh);
@@ -52,10 +55,21 @@ function fire(id) {
 function plan(changed, wait = 0) {
   for (const part of all("[data-live],#stock")) {
     if (!wanted(part).some((it) => changed.includes(it))) continue;
-    if (!plans.has(part.id)) setTimeout(fire, part.id === "stock" ? wait + KEPT : wait, part.id);
-    plans.set(part.id, true);
+    later(part.id, part.id === "stock" ? wait + KEPT : wait);
   }
 }
+
+function later(id, wait) {
+  if (!plans.has(id)) setTimeout(fire, wait, id);
+  plans.set(id, true);
+}
+
+document.addEventListener("htmx:beforeSwap", ({ detail }) => {
+  const { target, requestConfig } = detail;
+  if (requestConfig.elt !== target || !target.matches(PRESSED)) return;
+  detail.shouldSwap = false;
+  later(target.id, 1000);
+});
 
 function hear(line) {
   const [spread, topic, key, ...numbers] = line.split(" ");

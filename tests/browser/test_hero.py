@@ -108,7 +108,7 @@ def test_it_can_be_paused_and_pauses_out_of_sight(page: Page) -> None:
 
 
 def test_paused_before_it_began_it_plays_later(page: Page) -> None:
-    """As the browser says it. A film that had loaded by then would begin all the same."""
+    """The browser's refusal is made here: it would not refuse a film that has loaded already."""
     page.add_init_script(
         """const { play } = HTMLMediaElement.prototype;
         HTMLMediaElement.prototype.play = function () {

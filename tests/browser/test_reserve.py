@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import Complaints, NewContext, screen
 from tests.browser.shopping import (
@@ -164,21 +164,37 @@ def test_another_tab_shows_the_end(page: Page, shop: Shop) -> None:
     expect(heading(page, "It is yours.")).to_be_visible()
 
 
-def test_a_press_is_not_lost_when_the_page_changes_meanwhile(page: Page, shop: Shop) -> None:
-    checkout = hold(page, untouched(shop))
-    type_buyer(page)
-    pay_button(page).hover()
+def press_while_replaced(page: Page, pressed: Locator, part: str) -> None:
+    """The answer that would replace the part comes between press and release."""
+    pressed.hover()
     page.mouse.down()
-    move_deadline(shop, checkout, -5)
     page.evaluate(
-        """() => new Promise((done) => {
-            addEventListener("htmx:afterOnLoad", () => done(), { once: true });
-            document.querySelector("#checkout-state").dispatchEvent(new Event("refresh"));
-        })"""
+        """(part) => new Promise((done) => {
+            // Not of the form, which keeps what is typed.
+            addEventListener("htmx:afterOnLoad", ({ detail: { requestConfig } }) =>
+                requestConfig.elt.id === part && done());
+            document.getElementById(part).dispatchEvent(new Event("refresh"));
+        })""",
+        part,
     )
     page.mouse.up()
+
+
+def test_a_button_that_is_pressed_is_not_replaced(page: Page, shop: Shop) -> None:
+    checkout = hold(page, untouched(shop))
+    type_buyer(page)
+    move_deadline(shop, checkout, -5)
+    press_while_replaced(page, pay_button(page), "checkout-state")
     pay_at_the_bank(page)
     expect(heading(page, "It is yours.")).to_be_visible()
+
+
+def test_a_link_that_is_pressed_is_not_replaced(page: Page, shop: Shop) -> None:
+    shelf = untouched(shop)
+    checkout = hold(page, shelf)
+    page.goto(shelf.address)
+    press_while_replaced(page, page.get_by_role("link", name="Go to checkout ·"), "mine")
+    page.wait_for_url(checkout)
 
 
 def test_more_time_starts_the_clock_again_and_keeps_what_was_typed(page: Page, shop: Shop) -> None:

@@ -26,7 +26,7 @@ from tests.running import Shop, running_shop, wait_for
 Report = dict[str, Any]
 
 AIMS = {"performance": 98, "accessibility": 100, "best-practices": 100, "seo": 100}
-# Of so many runs of a page, the one of the middle LCP counts: runs of one page differ by a tenth.
+# Of each page. The run with the middle LCP counts, as runs of one page differ by a tenth.
 RUNS = 3
 # At most; `METRICS` are Lighthouse's names for them.
 LCP = 1.5
@@ -165,8 +165,8 @@ def heading(index: float, report: Report) -> list[str]:
     return [
         "# What `make lighthouse` measured",
         "",
-        f"Lighthouse {report['lighthouseVersion']}, as a phone on a slow line. Of each page",
-        f"the run of the middle LCP among {RUNS}.",
+        f"Lighthouse {report['lighthouseVersion']}, as a phone on a slow line. Each page was",
+        f"measured {RUNS} times; the run with the middle LCP counts.",
         f"Browser and shop shared {os.cpu_count()} {platform.machine()} cores of `benchmarkIndex`",
         f"{index:.0f}, the best of three runs. By Lighthouse's calculator a phone takes",
         f"{slowdown(index)} times as long, so processor time counts {slowdown(index)}-fold.",
