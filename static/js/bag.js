@@ -23,6 +23,6 @@ function add() {
 }
 
 document.addEventListener("change", ({ target }) => target.name === "hold" && add());
-document.addEventListener("htmx:afterSettle", add);
+addEventListener("htmx:afterSettle", add);
 addEventListener("pageshow", add);
 add();

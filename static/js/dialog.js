@@ -31,7 +31,7 @@ document.addEventListener(
 
 // If the shop answers with an error, fall back to a page: follow the link, or submit the form
 // without htmx. The idempotency key prevents a second effect.
-document.addEventListener("htmx:responseError", ({ target }) => {
+addEventListener("htmx:responseError", ({ target }) => {
   if (target.matches("[data-dialog]")) location.assign(target.href);
   if (target.matches("form[method=post]")) target.submit();
 });

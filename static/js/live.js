@@ -33,9 +33,6 @@ function wanted(part) {
   return own.length ? ["*", "holder:*", ...own] : ["holder:*"];
 }
 
-// A link or button that is replaced between its press and its release gets no click.
-const PRESSED = ":has(:is(a,button):active)";
-
 // At most once a second.
 const plans = new Map();
 
@@ -45,7 +42,7 @@ function fire(id) {
   const part = document.getElementById(id);
   // Not during a request of the part or of a form in it: htmx would queue this one, and its response
   // would replace the form that was pressed next.
-  if (part?.matches(`.htmx-request,.htmx-request *,:has(.htmx-request),${PRESSED}`)) return;
+  if (part?.matches(".htmx-request,.htmx-request *,:has(.htmx-request)")) return;
   plans.set(id, false);
   const refresh = () => part.dispatchEvent(new Event("refresh"));
   if (id === "stock") withStock(refresh);
@@ -54,8 +51,8 @@ function fire(id) {
 
 function plan(changed, wait = 0) {
   for (const part of all("[data-live],#stock")) {
-    if (!wanted(part).some((it) => changed.includes(it))) continue;
-    later(part.id, part.id === "stock" ? wait + KEPT : wait);
+    const { id } = part;
+    if (wanted(part).some((it) => changed.includes(it))) later(id, id === "stock" ? wait + KEPT : wait);
   }
 }
 
@@ -64,9 +61,10 @@ function later(id, wait) {
   plans.set(id, true);
 }
 
-document.addEventListener("htmx:beforeSwap", ({ detail }) => {
-  const { target, requestConfig } = detail;
-  if (requestConfig.elt !== target || !target.matches(PRESSED)) return;
+// A link or button that is replaced between its press and its release gets no click.
+addEventListener("htmx:beforeSwap", ({ target, detail }) => {
+  if (detail.requestConfig.elt !== target) return;
+  if (!target.matches(":has(:is(a,button):active)")) return;
   detail.shouldSwap = false;
   later(target.id, 1000);
 });
@@ -89,9 +87,7 @@ function load(src, act) {
 document.addEventListener("allo:needs", ({ detail }) => load(...detail));
 
 // The script that shows stock is loaded after the page, and only if there is something to show.
-const loaded = new Promise((over) =>
-  document.readyState === "complete" ? over() : addEventListener("load", over),
-);
+const loaded = new Promise((over) => addEventListener("load", over));
 
 function withStock(act) {
   const part = document.getElementById("stock");
@@ -109,7 +105,7 @@ function open() {
     if (url.href.length + token.length < LONGEST) url.searchParams.append("t", token);
   }
   const read = all("[data-at]").map(({ dataset: { at, heard } }) => Math.max(at, heard ?? 0));
-  if (read.length) url.searchParams.append("at", Math.min(...read));
+  if (read.length) url.searchParams.set("at", Math.min(...read));
   source = new EventSource(url);
   source.addEventListener("up", ({ lastEventId }) => {
     heard = performance.now();

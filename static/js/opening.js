@@ -51,5 +51,5 @@ document.addEventListener("allo:read", ({ detail: page }) => {
   }
 });
 
-document.addEventListener("htmx:afterSettle", look);
+addEventListener("htmx:afterSettle", look);
 look();

@@ -73,9 +73,9 @@ function ask(panel, wait) {
 }
 
 // A part read before what is shown is not put in its place, unless the clock was set back.
-document.addEventListener("htmx:beforeSwap", ({ detail }) => {
-  if (detail.target.id !== "reserve-panel") return;
+addEventListener("htmx:beforeSwap", ({ target, detail }) => {
+  if (target.id !== "reserve-panel") return;
   const at = Number(/data-at="(\d+)"/.exec(detail.serverResponse)?.[1]);
-  const shown = Number(detail.target.querySelector("[data-at]")?.dataset.at);
+  const shown = Number(target.querySelector("[data-at]")?.dataset.at);
   if (at < shown && at > shown - 6e7) detail.shouldSwap = false;
 });

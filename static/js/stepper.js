@@ -1,5 +1,5 @@
 // The − and + buttons beside a number field, and what that many cost.
-document.addEventListener("click", ({ target }) => {
+addEventListener("click", ({ target }) => {
   const button = target.closest("[data-step]");
   const input = button?.parentElement.querySelector("input");
   if (!input) return;
@@ -8,8 +8,8 @@ document.addEventListener("click", ({ target }) => {
   input.dispatchEvent(new Event("change", { bubbles: true }));
 });
 
-document.addEventListener("input", ({ target }) => total(target));
-document.addEventListener("change", ({ target }) => total(target));
+addEventListener("input", ({ target }) => total(target));
+addEventListener("change", ({ target }) => total(target));
 
 function total(input) {
   const words = input.form?.querySelector("[data-each]");

@@ -6,7 +6,7 @@ const SET_BACK = 6e7;
 const UNSURE = 2e6;
 const NUMBERS_EVERY = 10_000;
 const FEW = 5;
-const ICONS = { in_stock: "full", few: "few", all_held: "clock", sold_out: "none", coming: "none", gone: "none" };
+const ICONS = { in_stock: "full", few: "few", all_held: "clock" };
 
 const tell = (name, detail) => document.dispatchEvent(new CustomEvent(name, { detail }));
 const all = (selector, where = document) => [...where.querySelectorAll(selector)];
@@ -20,17 +20,18 @@ function keep(product, id, at, total, held, lapse) {
 }
 
 function read(where = document) {
-  const its = all("[data-rows]", where);
-  for (const { dataset } of its) {
+  const found = new Set();
+  for (const { dataset } of all("[data-rows]", where)) {
+    const product = dataset.stock ?? dataset.of;
+    found.add(product);
     for (const row of dataset.rows.split(" ").filter(Boolean)) {
       const [id, total, held] = row.split(":");
       // In the page it is the product's: the first of its rows'.
       const lapse = held === total ? Number(dataset.lapse) : 0;
-      const product = dataset.stock ?? dataset.of;
       keep(product, id, dataset.at - UNSURE, Number(total), Number(held), lapse);
     }
   }
-  return new Set(its.map(({ dataset }) => dataset.stock ?? dataset.of));
+  return found;
 }
 
 function timeOf(lapse) {
@@ -60,7 +61,7 @@ function write(it, state, left, lapse) {
   stock.className = `stock stock-${state}`;
   stock.dataset.says = says;
   const use = stock.querySelector("use");
-  use.setAttribute("href", use.getAttribute("href").replace(/#.*/, `#${ICONS[state]}`));
+  use.href.baseVal = use.href.baseVal.replace(/#.*/, `#${ICONS[state] ?? "none"}`);
   stock.lastElementChild.replaceChildren(...words(state, left, run, lapse));
   it.replaceWith(fresh);
 }
@@ -94,11 +95,10 @@ async function lookFor(page) {
     const { stock } = link.closest(".card").querySelector("[data-stock]").dataset;
     if (page.querySelector(`[data-stock="${stock}"]`)) {
       missing.delete(stock);
-    } else if (!missing.has(stock)) {
+    } else if (missing.get(stock) === undefined) {
       missing.set(stock, 0);
       const answer = await fetch(link.href, { method: "HEAD" }).catch(() => {});
-      if (answer) missing.set(stock, answer.status);
-      else missing.delete(stock);
+      missing.set(stock, answer?.status);
       show(stock);
     }
   }
@@ -175,7 +175,7 @@ function look() {
   tell("allo:announce", news[1] ? `Stock of ${news.length} pieces has changed` : one);
 }
 
-document.addEventListener("htmx:afterSettle", () => {
+addEventListener("htmx:afterSettle", () => {
   read().forEach((product) => show(product));
   look();
 });

@@ -14,7 +14,7 @@ function remember() {
   htmx.process(place);
 }
 
-document.addEventListener("click", ({ target }) => {
+addEventListener("click", ({ target }) => {
   if (!target.closest("[data-forget]")) return;
   localStorage.removeItem("viewed");
   document.getElementById("viewed").remove();

@@ -10,5 +10,5 @@ function name() {
   }
 }
 
-document.addEventListener("htmx:afterSettle", name);
+addEventListener("htmx:afterSettle", name);
 name();
