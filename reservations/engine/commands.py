@@ -65,7 +65,7 @@ class Command:
     @property
     def is_wide(self) -> bool:
         """Whether it may wait for a lock while it keeps the inventory row of others locked."""
-        return bool(self.above) or len(self.reservation_ids) > 1
+        return bool(self.above) or len(self.reservation_ids) > 1 or len(self.rows) > 1
 
     @property
     def holders(self) -> Collection[str]:

@@ -130,7 +130,7 @@ class Wanted:
 
 def statements(wanted: Wanted, *, skip_locked: bool) -> dict[str, Statement]:
     """Takes the locks, in their order."""
-    found = {"stocks": _lock(_rows, locks.locking, sorted(wanted.rows), skip_locked)}
+    found = {"stocks": on_rows(wanted.rows, skip_locked=skip_locked)}
     if advisory := _advisory(wanted):
         found["advisory"] = advisory
     if wanted.reservations:
@@ -140,6 +140,11 @@ def statements(wanted: Wanted, *, skip_locked: bool) -> dict[str, Statement]:
     for above in wanted.above:
         found[name_of(above)] = above.statement(skip_locked=skip_locked)
     return found
+
+
+def on_rows(ids: Iterable[int], *, skip_locked: bool = False) -> Statement:
+    """Rank 1."""
+    return _lock(_rows, locks.locking, sorted(ids), skip_locked)
 
 
 def name_of(above: Above) -> str:

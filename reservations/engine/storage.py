@@ -78,10 +78,14 @@ def stored_reply(once: Once) -> Reply | None:
 def wait_for_above(commands: Sequence[Command], patience: Patience) -> None:
     """Waits for the locks of `above`, with nothing else locked, and gives them up again. Raises
     `django.db.Error` if one does not get free."""
-    statements = [locks.patience(patience, since=min(command.since for command in commands))]
     wanted = locks.in_order(above for command in commands for above in command.above)
-    statements += [above.statement(skip_locked=False) for above in wanted if above.is_lock]
-    trips.run([*statements, COMMIT])
+    wait = [above.statement(skip_locked=False) for above in wanted if above.is_lock]
+    trips.run([_patience(commands, patience), *wait, COMMIT])
+
+
+def wait_for_row(row: int, commands: Sequence[Command], patience: Patience) -> None:
+    """`wait_for_above`, for one inventory row."""
+    trips.run([_patience(commands, patience), locks.on_rows([row]), COMMIT])
 
 
 def look_up(books: Books, missing: Shortage | Uncounted) -> None:
@@ -134,9 +138,8 @@ def _statements(
 ) -> dict[str, Statement]:
     """Takes the locks in their order, then reads under them, and reads the time last."""
     priced = [row for command in commands if command.reads_prices for row in command.rows]
-    since = min(command.since for command in commands)
     statements = {
-        "patience": locks.patience(patience, since=since),
+        "patience": _patience(commands, patience),
         **locks.statements(wanted, skip_locked=patience is Patience.NONE),
         "prices": Statement(sql.PRICES, [priced]) if priced else None,
         **counting.statements(commands),
@@ -144,6 +147,10 @@ def _statements(
         "now": Statement(NOW_AND_PENDING_OF, [list(wanted.holders)]),
     }
     return {name: statement for name, statement in statements.items() if statement}
+
+
+def _patience(commands: Sequence[Command], patience: Patience) -> Statement:
+    return locks.patience(patience, since=min(command.since for command in commands))
 
 
 def write(books: Books, *, commit: bool) -> None:

@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
+from functools import partial
 
 from django.db import Error, connection, transaction
 
@@ -26,7 +27,13 @@ from reservations.engine.idempotency import Bag, Once, Outcome, Reply
 from reservations.engine.limits import Uncounted
 from reservations.engine.locks import Patience
 from reservations.engine.stock import Shortage
-from reservations.engine.storage import look_up, open_books, wait_for_above, write
+from reservations.engine.storage import (
+    look_up,
+    open_books,
+    wait_for_above,
+    wait_for_row,
+    write,
+)
 from reservations.exceptions import Busy, IdempotencyConflict, InFlight, ReservationError
 from reservations.models import Reservation
 
@@ -93,11 +100,11 @@ def _run(commands: list[Command], key: Hashable) -> Sequence[Served]:
         return _guarded(commands, _briefly)
     if not isinstance(key, int):  # not of an inventory row
         return list(map(_not_later, commands, _guarded(commands, _after_above)))
-    # A wide command would keep this row locked while it waits for another, and the callers of this
-    # row alone would wait with it.
+    # A wide command keeps one row locked while it waits for another, and the callers of that row
+    # alone would wait with it.
     narrow = iter(_guarded([c for c in commands if not c.is_wide], _patiently))
     wide_ones = [c for c in commands if c.is_wide]
-    wide = map(_not_later, wide_ones, _guarded(wide_ones, _briefly))
+    wide = map(_not_later, wide_ones, _guarded(wide_ones, partial(_after_row, key)))
     return [next(wide if command.is_wide else narrow) for command in commands]
 
 
@@ -127,6 +134,13 @@ def _briefly(commands: list[Command]) -> Sequence[Served]:
 def _patiently(commands: list[Command]) -> Sequence[Served]:
     rows = {row for command in commands for row in command.rows}
     return stuck.wait_for(rows, lambda patience: _transact(commands, patience))
+
+
+def _after_row(row: int, commands: list[Command]) -> Sequence[Served]:
+    """Waits for the row before anything else is locked: its other rows may be free and popular."""
+    with transaction.atomic():
+        stuck.wait_for([row], lambda patience: wait_for_row(row, commands, patience))
+    return _briefly(commands)
 
 
 def _after_above(commands: list[Command]) -> Sequence[Served]:

@@ -187,6 +187,36 @@ def in_a_thread(commands: list[Command], key: Hashable) -> list[object]:
     return list(outcomes)
 
 
+def while_a_row_is_frozen(settings) -> tuple[Sequence[object], object]:
+    """What three shoppers of a free row got, while one who takes any row waited for a locked one;
+    and what that one got."""
+    settings.LOCK_TIMEOUT_MS = 20_000
+    free, locked = holds_of(2)
+    rows = (free.inventory_id, locked.inventory_id)
+    with ThreadPoolExecutor(1) as pool, transaction.atomic():
+        list(locking(rows[1:]))
+        wanted = Reserve(rows=rows, quantity=1, holder=Holder("session:any"))
+        choosing = pool.submit(on_its_own, lambda: perform(wanted))
+        wait_for(lambda: rows[1] in engine._combiner._lanes and how_many_wait() == 1)
+        got = all_at_once(3, lambda n: perform(hot(free, n)))
+        assert not choosing.done()
+    return got, choosing.result()
+
+
+def test_who_takes_any_row_keeps_none_while_another_is_locked(settings) -> None:
+    got, choice = while_a_row_is_frozen(settings)
+    assert [type(outcome) for outcome in got] == [Reservation] * 3
+    assert isinstance(choice, Reservation)
+
+
+def test_a_wait_with_a_row_locked_stops_all_of_that_row(settings, monkeypatch) -> None:
+    """The control of the test above."""
+    monkeypatch.setattr(engine, "_after_row", lambda _, commands: engine._patiently(commands))
+    got, choice = while_a_row_is_frozen(settings)
+    assert [type(outcome) for outcome in got] == [Busy] * 3
+    assert isinstance(choice, Reservation)
+
+
 def test_in_a_batch_only_the_command_whose_order_is_locked_has_to_wait() -> None:
     one, two = holds_of(2, "session:a"), holds_of(2, "session:b")
     with transaction.atomic():
