@@ -58,7 +58,10 @@ def record(payment: Payment, seen: Seen) -> Recorded:
 def refund_is(refund: Refund, returned: Returned) -> bool:
     """Moves the refund to the state that the provider reports; returns whether that is new."""
     state = returned.state
-    if state in (refund.state, Refund.State.ASKED):
+    if state is ReturnState.ASKED:
+        Refund.objects.filter(pk=refund.pk, reference=None).update(reference=returned.reference)
+        return False
+    if state == refund.state:
         return False
     _lock_charge_of(refund)
     # Only forward: another look may have seen a later state.
@@ -117,11 +120,11 @@ def _see_refund(charge: Charge, returned: Returned) -> None:
 
 def _made_there(charge: Charge, returned: Returned) -> None:
     """Records a refund that was made at the provider. If it leaves too little money for those that
-    the shop has only asked for, the provider would refuse these: they have failed."""
+    the provider does not have yet, it would refuse these: they have failed."""
     charge.refresh_from_db()
     if charge.refunded_paise + returned.amount > charge.amount:
-        asked = Refund.objects.filter(charge=charge, state=Refund.State.ASKED)
-        asked.update(state=Refund.State.FAILED)
+        unsent = Refund.objects.filter(charge=charge, state=Refund.State.ASKED, reference=None)
+        unsent.update(state=Refund.State.FAILED)
     made = Refund.objects.create(
         charge=charge,
         amount=returned.amount,

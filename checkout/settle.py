@@ -110,7 +110,7 @@ def _follow(payment: Payment, recorded: Recorded, seen: Seen) -> bool:
         return acted
     for charge in reading.unsettled_charges(payment.pk):
         acted |= _follow_charge(bank, charge, order)
-    for refund in reading.asked_refunds(payment.pk):
+    for refund in reading.unsent_refunds(payment.pk):
         acted |= _refund(bank, refund)
     return acted
 

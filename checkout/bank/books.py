@@ -46,7 +46,8 @@ CREATE TABLE IF NOT EXISTS charge (
 CREATE TABLE IF NOT EXISTS refund (
     seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, created INTEGER NOT NULL,
     intent TEXT NOT NULL, charge TEXT NOT NULL, amount INTEGER NOT NULL CHECK (amount > 0),
-    currency TEXT NOT NULL, status TEXT NOT NULL CHECK (status IN ('succeeded', 'failed')),
+    currency TEXT NOT NULL, status TEXT NOT NULL
+        CHECK (status IN ('pending', 'succeeded', 'failed')),
     metadata TEXT NOT NULL
 );
 CREATE INDEX IF NOT EXISTS refund_charge ON refund (charge);

@@ -8,6 +8,7 @@
 | `down`, `too_many` | calls are answered by 503, or by 429 |
 | `lose_answers` | what is called for is done, and the connection closed without an answer |
 | `fail_next_refund` | the next refund fails |
+| `delay_next_refund` | the next refund is pending until it is finished or fails |
 | `hooks` | see `checkout.bank.hooks` |
 
 `GET` reads the books: `/control/sessions`, `intents`, `charges`, `refunds`, `disputes`, `hooks`,
@@ -21,7 +22,8 @@ and `moves`, the ledger of what happened to money. Other `POST`s make something 
 | `intents/ID/lapse` | an authorisation ends by itself |
 | `intents/ID/refund`, `dispute` | the bank refunds (`amount`), or the buyer disputes |
 | `intents/ID/falsify` | another `amount` or `currency` is in the books |
-| `refunds/ID/fail` | a refund that was done comes back |
+| `refunds/ID/finish` | a refund that is pending is done |
+| `refunds/ID/fail` | a refund that was done, or is pending, comes back |
 | `forget-keys` | no idempotency key is known any more |
 | `hooks/send` | webhooks that were lost or given up are sent, or the one of an `event` |
 """
@@ -37,7 +39,7 @@ from checkout.bank.hooks import send_again
 from checkout.bank.problems import bad_parameter, invalid, missing
 from checkout.bank.web import Request, Response, number_of, text_of
 
-FAULTS = {"slow", "down", "too_many", "lose_answers", "fail_next_refund", "hooks"}
+FAULTS = {"slow", "down", "too_many", "lose_answers", "hooks", *refunds.FAULTS}
 HOOK_FAULTS = ("lose", "twice", "reverse")
 TABLES = ("session", "intent", "charge", "refund", "dispute", "move", "hook")
 FILTERS = {
@@ -128,8 +130,9 @@ def _false(given: Given) -> Given:
     return changes
 
 
-def fail_refund(bank: Bank, _given: Given, key: str) -> Row:
-    return refunds.fail_refund(bank, found(bank, "refund", key))
+def end_refund(bank: Bank, _given: Given, key: str, verb: str) -> Row:
+    made = found(bank, "refund", key)
+    return (refunds.fail_refund if verb == "fail" else refunds.finish_refund)(bank, made)
 
 
 def send_hooks(bank: Bank, given: Given) -> Given:
@@ -154,6 +157,6 @@ CALLS: list[tuple[str, re.Pattern[str], Callable[..., Any]]] = [
         ("POST", r"sessions/(\w+)/pay", pay),
         ("POST", r"sessions/(\w+)/expire", expire),
         ("POST", rf"intents/(\w+)/({VERBS})", act),
-        ("POST", r"refunds/(\w+)/fail", fail_refund),
+        ("POST", r"refunds/(\w+)/(fail|finish)", end_refund),
     )
 ]

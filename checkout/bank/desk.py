@@ -18,6 +18,7 @@ FAULTS = (
     ("Refuse calls as too many", "too_many", "on"),
     ("Do what is called for, but lose the answer", "lose_answers", "on"),
     ("Let the next refund fail", "fail_next_refund", "on"),
+    ("Let the next refund be pending", "delay_next_refund", "on"),
     ("Lose webhooks", "hooks", "lose"),
     ("Send webhooks twice", "hooks", "twice"),
     ("Send webhooks out of order", "hooks", "reverse"),
@@ -27,6 +28,10 @@ DEEDS = {
     "requires_capture": (("lapse", "Let it lapse"),),
     "succeeded": (("refund", "Refund here"), ("dispute", "Dispute")),
 }
+
+FAIL, FINISH = ("fail", "Let the refund of {} fail"), ("finish", "Finish the refund of {}")
+# What can become of a refund, by its status.
+ENDS = {"pending": (FINISH, FAIL), "succeeded": (FAIL,), "failed": ()}
 
 
 def answer(bank: Bank, request: Request) -> Response:
@@ -120,9 +125,10 @@ def _intent(bank: Bank, row: Row) -> Html:
 def _deeds(bank: Bank, row: Row) -> list[Html]:
     path = f"intents/{row['id']}"
     deeds = [_form(f"{path}/{verb}", button(words)) for verb, words in DEEDS.get(row["status"], ())]
-    for made in bank.books.rows("refund", intent=row["id"], status="succeeded"):
-        words = f"Let the refund of {rupees(made['amount'])} fail"
-        deeds.append(_form(f"refunds/{made['id']}/fail", button(words)))
+    for made in bank.books.rows("refund", intent=row["id"]):
+        for verb, words in ENDS[made["status"]]:
+            text = words.format(rupees(made["amount"]))
+            deeds.append(_form(f"refunds/{made['id']}/{verb}", button(text)))
     if row["status"] in DEEDS:
         amount = _field(row["id"], "Paise", "amount", str(row["amount"]))
         currency = _field(row["id"], "Currency", "currency", row["currency"])

@@ -76,7 +76,7 @@ def intent_of(bank: Bank, row: Row, expand: Sequence[str] = ()) -> Shape:
 
 def charge_of(bank: Bank, row: Row, expand: Sequence[str] = ()) -> Shape:
     refunds = bank.books.rows("refund", charge=row["id"])
-    returned = sum(refund["amount"] for refund in refunds if refund["status"] == "succeeded")
+    returned = sum(refund["amount"] for refund in refunds if refund["status"] != "failed")
     # Money of an authorisation that ended is shown as returned.
     gone = row["amount"] if row["released"] else returned
     shape = {

@@ -7,6 +7,14 @@ from checkout.bank.intents import enter
 from checkout.bank.objects import dispute_of, refund_of
 from checkout.bank.problems import invalid
 
+# What becomes of the next refund while a fault is set, and how each is announced and entered.
+FAULTS = {"fail_next_refund": "failed", "delay_next_refund": "pending"}
+MADE = {
+    "succeeded": ("refund.created", "refunded"),
+    "pending": ("refund.created", "refund pending"),
+    "failed": ("refund.failed", "refund failed"),
+}
+
 
 def refund(bank: Bank, intent: Row, amount: int | None, metadata: dict[str, str]) -> Row:
     if intent["status"] != "succeeded":
@@ -19,24 +27,40 @@ def refund(bank: Bank, intent: Row, amount: int | None, metadata: dict[str, str]
         )
     if not 0 < (amount or left) <= left:
         raise invalid(f"Refund amount is greater than what is left ({left}).", "amount_too_large")
-    fails = bank.books.fault("fail_next_refund")
-    bank.books.set_fault("fail_next_refund", None)
     made = bank.books.add(
         "refund",
         intent=intent["id"],
         charge=charge["id"],
         amount=amount or left,
         currency=charge["currency"],
-        status="failed" if fails else "succeeded",
+        status=_next_status(bank),
         metadata=metadata,
     )
-    announce(bank, "refund.failed" if fails else "refund.created", refund_of(made))
-    enter(bank, intent, "refund failed" if fails else "refunded", made["amount"])
+    event, what = MADE[made["status"]]
+    announce(bank, event, refund_of(made))
+    enter(bank, intent, what, made["amount"])
+    return made
+
+
+def _next_status(bank: Bank) -> str:
+    for fault, status in FAULTS.items():
+        if bank.books.fault(fault):
+            bank.books.set_fault(fault, None)
+            return status
+    return "succeeded"
+
+
+def finish_refund(bank: Bank, made: Row) -> Row:
+    if made["status"] != "pending":
+        raise invalid("This refund is not pending.")
+    made = bank.books.change("refund", made["id"], status="succeeded")
+    enter(bank, bank.books.get("intent", made["intent"]), "refunded", made["amount"])
+    announce(bank, "refund.updated", refund_of(made))
     return made
 
 
 def fail_refund(bank: Bank, made: Row) -> Row:
-    """Fails a refund that was done: its money comes back to the shop."""
+    """Fails a refund that was done or is pending: its money comes back to the shop."""
     if made["status"] == "failed":
         raise invalid("This refund has failed already.")
     made = bank.books.change("refund", made["id"], status="failed")
@@ -46,8 +70,9 @@ def fail_refund(bank: Bank, made: Row) -> Row:
 
 
 def returned(bank: Bank, charge: Row) -> int:
-    done = bank.books.rows("refund", charge=charge["id"], status="succeeded")
-    return sum(int(made["amount"]) for made in done)
+    """What was refunded, or is about to be."""
+    refunds = bank.books.rows("refund", charge=charge["id"])
+    return sum(int(made["amount"]) for made in refunds if made["status"] != "failed")
 
 
 def dispute(bank: Bank, intent: Row) -> Row:

@@ -17,7 +17,8 @@ _charges = Charge.objects.order_by("created_at")
 _unsettled = Charge.objects.filter(settled_at=None).order_by("pk")
 _taken = Charge.objects.filter(decision=Charge.Decision.TAKE, fact=Charge.Fact.AUTHORISED)
 _ending = OrderLine.objects.filter(SOON, order=OuterRef("order"), active=True)
-_asked = Refund.objects.filter(state=Refund.State.ASKED).order_by("created_at")
+# With a reference, the provider has it already.
+_unsent = Refund.objects.filter(state=Refund.State.ASKED, reference=None).order_by("created_at")
 
 numbered = Compiled(lambda number: Order.objects.filter(number=number), str)
 lines = Compiled(lambda order: _lines.filter(order=order), UUID)
@@ -47,8 +48,8 @@ charges = Compiled(lambda order: _charges.filter(order=order), UUID)
 # By payment.
 unsettled_charges = Compiled(lambda payment: _unsettled.filter(payment=payment), UUID)
 charges_to_capture = Compiled(lambda payment: _taken.filter(payment=payment).order_by("pk"), UUID)
-asked_refunds = Compiled(
-    lambda payment: _asked.filter(charge__payment=payment).select_related("charge"), UUID
+unsent_refunds = Compiled(
+    lambda payment: _unsent.filter(charge__payment=payment).select_related("charge"), UUID
 )
 
 # These lock, inside a transaction and in this order: ranks 4, 5 and 6

@@ -134,6 +134,37 @@ def test_ours_fails_if_the_provider_gave_the_money_back_first(paid) -> None:
     assert Charge.objects.get().refunded_paise == 385_000
 
 
+@pytest.mark.parametrize("by", ["the shop", "the provider"])
+def test_a_refund_that_is_pending_at_the_provider_is_made_once(paid, by) -> None:
+    with paid.bank.fault(delay_next_refund=True):
+        if by == "the shop":
+            refunding.refund(paid.order, amount=85_000, reason="A scratch")
+        else:
+            (intent,) = paid.intents()
+            paid.bank.control(f"intents/{intent['id']}/refund", amount=85_000)
+        paid.settle()
+    for _ in range(2):
+        paid.settle()
+    assert refunds() == [("asked", 85_000)]
+    assert paid.moves() == [[*SOLD, ("refund pending", 85_000)]]
+    paid.bank.control(f"refunds/{Refund.objects.get().reference}/finish")
+    paid.settle()
+    assert refunds() == [("done", 85_000)]
+    assert Charge.objects.get().refunded_paise == 85_000
+
+
+def test_a_pending_refund_stays_when_another_is_made_at_the_provider(paid) -> None:
+    refunding.refund(paid.order, amount=200_000, reason="A scratch")
+    with paid.bank.fault(delay_next_refund=True):
+        paid.settle()
+    refunding.refund(paid.order, amount=185_000, reason="Returned")
+    (intent,) = paid.intents()
+    paid.bank.control(f"intents/{intent['id']}/refund", amount=185_000)
+    paid.settle()
+    assert refunds() == [("asked", 200_000), ("failed", 185_000), ("done", 185_000)]
+    assert Charge.objects.get().refunded_paise == 385_000
+
+
 def test_a_dispute_is_seen_and_restocks_nothing(paid) -> None:
     (intent,) = paid.intents()
     paid.bank.control(f"intents/{intent['id']}/dispute")

@@ -1,5 +1,6 @@
 """What shoppers, banks and broken connections do to money, seen through the real adapter."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
@@ -133,6 +134,18 @@ def test_a_failed_refund_is_reported_and_another_can_be_made(payment, bank, when
     again = payment.provider.refund(reference, second, payment.total)
     assert again.state is ReturnState.DONE
     assert payment.money.refunds == (failed, again)
+
+
+def test_a_refund_is_pending_until_it_is_finished(payment, bank) -> None:
+    reference = payment.captured()
+    bank.faults(delay_next_refund=True)
+    made = payment.provider.refund(reference, uuid4(), payment.total)
+    assert made.state is ReturnState.ASKED
+    assert payment.money.refunds == (made,)
+    with pytest.raises(Refused):
+        payment.provider.refund(reference, uuid4(), 1)
+    bank.control(f"refunds/{made.reference}/finish")
+    assert payment.money.refunds == (replace(made, state=ReturnState.DONE),)
 
 
 def test_a_refund_made_at_the_bank_is_seen_as_nobodys(payment, bank) -> None:
