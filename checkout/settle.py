@@ -129,8 +129,7 @@ def _close(payment: Payment, order: Order, seen: Seen) -> bool:
 def _follow_charge(bank: Provider, charge: Charge, order: Order) -> bool:
     taken = charge.decision == Charge.Decision.TAKE
     if charge.fact == Fact.VOID and taken and order.state == Order.State.PLACED:
-        cancel_lapsed(order)
-        return True
+        return cancel_lapsed(order)
     if charge.fact != Fact.AUTHORISED:
         return False
     if not taken:

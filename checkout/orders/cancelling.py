@@ -1,5 +1,6 @@
 """Cancels an order that was sold: its units go back on the shelf, through the ledger."""
 
+import logging
 from collections.abc import Collection
 from uuid import UUID, uuid5
 
@@ -15,19 +16,26 @@ from checkout.models import Order, OrderEvent, OrderLine
 from checkout.orders import refunding
 from inventory import services
 from inventory.adjustments import Adjustment
-from inventory.exceptions import AlreadyDone
+from inventory.exceptions import AlreadyDone, StockError
 from inventory.models import StockMovement
+
+logger = logging.getLogger(__name__)
 
 # The namespace of the references of `returned` movements.
 RETURNED = UUID("5d0b4c0e-8f5e-4b0c-9a58-2f1f0f6f7c11")
 
 
-def cancel_lapsed(order: Order) -> None:
-    """The authorisation lapsed before it was captured: nothing was paid."""
+def cancel_lapsed(order: Order) -> bool:
+    """The authorisation lapsed before it was captured: nothing was paid. Returns False if its
+    stock cannot be changed now."""
     try:
         restock_and_cancel(order, of=(Order.State.PLACED,), note="The bank did not pay")
     except (AlreadyDone, NotThatState):
-        return  # another call did it
+        return True  # another call did it
+    except StockError as refusal:
+        logger.warning("order %s is not cancelled: %s", order.number, refusal)
+        return False
+    return True
 
 
 @transaction.atomic

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from allo.web.parts import (
     Request,
     SeeOther,
+    busy,
     go_to,
     never_stored,
     render_part,
@@ -30,6 +31,7 @@ from checkout.orders.showing import Shown
 from checkout.payments.base import BadHook
 from checkout.payments.providers import provider
 from reservations.engine.events import reservation_topic
+from reservations.exceptions import Busy, Storage
 from reservations.models import Reservation
 from reservations.shop.holders import holders_of
 
@@ -108,7 +110,10 @@ def drop(request: Request, number: str) -> HttpResponse:
         return too_many(request, wait)
     if found.state == Order.State.OPEN:
         # The money may have arrived: then there is nothing to drop.
-        opening.drop(looking.look(found))
+        try:
+            opening.drop(looking.look(found))
+        except (Busy, Storage) as refusal:
+            return busy(request, refusal.code)
         found.refresh_from_db()
     living = Shown(found).living
     there = _holds(request, found, living)

@@ -15,11 +15,12 @@ from allo.outbox.models import Message
 from checkout import clock, looking
 from checkout.models import Charge, Order, Payment
 from checkout.payments import providers
+from checkout.payments.base import Unreachable
 from checkout.payments.stripe import Stripe
 from inventory.models import Inventory
 from tests.bank import BankProcess
 from tests.money.buying import SOLD, Purchase, buy, press_pay
-from tests.shopping import holding
+from tests.shopping import Page, holding
 from tests.stock import all_at_once, reprice, stocked
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -102,6 +103,52 @@ def test_money_that_could_not_be_decided_about_keeps_its_payment_open(
     assert again.headers["Location"] == payment.url
     assert purchase.settle() == "paid"
     assert Payment.objects.count() == 1
+
+
+def test_a_payment_whose_stock_is_locked_is_not_closed_and_the_page_says_so(
+    bank, client, settings
+) -> None:
+    settings.LOCK_TIMEOUT_MS = 200
+    purchase = buy(bank, client)
+    own = f"/orders/{purchase.order.number}/drop/"
+
+    def close(_: int) -> tuple[int, bool]:
+        answer: Page = client.post(own)
+        return answer.status_code, "Retry-After" in answer.headers
+
+    with transaction.atomic():
+        Inventory.objects.select_for_update().get(pk=purchase.row.pk)
+        assert all_at_once(1, close) == [(503, True)]
+    assert purchase.order.state == "open"
+    assert client.post(own).status_code == 303
+    assert purchase.order.state == "dropped"
+
+
+def test_a_lapsed_order_whose_stock_is_locked_is_cancelled_by_a_later_look(
+    bank, client, monkeypatch
+) -> None:
+    purchase = buy(bank, client)
+    reference = purchase.pays()
+    with monkeypatch.context() as away:
+        away.setattr(Stripe, "capture", unreachable)
+        assert client.get(f"/orders/{purchase.order.number}/paid/").status_code == 303
+    bank.control(f"intents/{reference}/lapse")
+
+    def comes_back(_: int) -> int:
+        with connection.cursor() as cursor:
+            cursor.execute("SET lock_timeout = '50ms'")
+        return int(client.get(f"/orders/{purchase.order.number}/paid/").status_code)
+
+    with transaction.atomic():
+        Inventory.objects.select_for_update().get(pk=purchase.row.pk)
+        assert all_at_once(1, comes_back) == [303]
+    assert (purchase.order.state, purchase.units) == ("placed", (4, 0))
+    assert purchase.settle() == "cancelled"
+    assert purchase.units == (5, 0)
+
+
+def unreachable(*_: object) -> None:
+    raise Unreachable("away")
 
 
 def test_without_redis_and_the_clock_it_is_ordered_paid_and_settled(
