@@ -44,16 +44,23 @@ def form_context(
 def _initial(
     request: HttpRequest, contact: Contact | None, saved: Sequence[Address]
 ) -> dict[str, str]:
-    """What was typed before, or else what the account has; an address that the shopper chose
-    replaces both. Delivery is the default."""
+    """What was typed before, or else what the account has. Delivery is the default."""
     typed = {field: getattr(contact, field) for field in contacts.FIELDS} if contact else {}
-    chosen = [row for row in saved if str(row.pk) == request.GET.get("address")]
     if not contact and request.user.is_authenticated:
         typed["email"] = request.user.email
-    if address := (chosen or ([] if contact else saved))[:1]:
-        typed |= addresses.values_of(address[0])
-    sent = chosen or not typed.get("delivery")
-    return {**typed, **({"delivery": Contact.Delivery.SEND} if sent else {})}
+    if saved and not contact:
+        typed |= addresses.values_of(saved[0])
+    return {**typed, "delivery": typed.get("delivery") or Contact.Delivery.SEND}
+
+
+def use_address(request: HttpRequest, hold: Reservation) -> None:
+    """Replaces the address that was typed before by the saved one that the form names. One that
+    was removed meanwhile replaces nothing."""
+    saved = [row for row in addresses.of(request) if str(row.pk) == request.POST.get("address")]
+    if saved:
+        typed = _initial(request, contacts.for_page_of(hold), saved)
+        typed |= addresses.values_of(saved[0]) | {"delivery": Contact.Delivery.SEND}
+        contacts.keep(contacts.Typed(hold.pk, **typed))
 
 
 def remember(request: HttpRequest, form: BuyerForm) -> None:

@@ -9,4 +9,5 @@ urlpatterns = [
     path("<uuid:reservation_id>/cancel/", views.cancel, name="cancel"),
     path("<uuid:reservation_id>/renew/", views.renew, name="renew"),
     path("<uuid:reservation_id>/contact/", views.contact, name="contact"),
+    path("<uuid:reservation_id>/address/", views.address, name="address"),
 ]

@@ -14,10 +14,11 @@ from allo.web.parts import (
     busy,
     go_to,
     never_stored,
+    too_many,
     wants_part,
 )
 from checkout import contacts, limits, paying, proving
-from checkout.buying import remember, shown, shown_hold
+from checkout.buying import remember, shown, shown_hold, use_address
 from checkout.forms import BuyerForm
 from checkout.orders import links, opening
 from checkout.page import page
@@ -115,6 +116,17 @@ def contact(request: HttpRequest, reservation_id: UUID) -> HttpResponse:
         return HttpResponse(status=refusals.TOO_MANY, headers={"Retry-After": str(wait)})
     contacts.keep(BuyerForm(request.POST).typed(reservation.pk))
     return HttpResponse(status=204)
+
+
+@require_POST
+@never_stored
+def address(request: Request, reservation_id: UUID) -> HttpResponse:
+    """Fills the form in with a saved address, in the bag or at the checkout."""
+    reservation = owned(request, reservation_id)
+    if wait := limits.to_write(reservation.holder):
+        return too_many(request, wait)
+    use_address(request, reservation)
+    return SeeOther(reverse("orders:bag") if "bag" in request.POST else _url(reservation))
 
 
 def _not_valid(request: Request, reservation: Reservation, form: BuyerForm) -> HttpResponse:

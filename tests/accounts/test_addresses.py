@@ -8,7 +8,7 @@ from django.db import IntegrityError, transaction
 from django.test import Client
 
 from checkout import addresses
-from checkout.models import Address, Order
+from checkout.models import Address, Contact, Order
 from tests.accounts.signing_in import signed_in
 from tests.shopping import BUYER, holding, key, press
 from tests.stock import all_at_once, stocked
@@ -47,11 +47,33 @@ def test_an_address_is_saved_by_who_ticks_that_and_offered_the_next_time(asha) -
     other = addresses.save(account().pk, {**SAVED, "line1": "9 Residency Road"})
     held = holding(asha, row)
     page = asha.get(f"/checkout/{held.pk}/").content.decode()
-    assert f"?address={other.pk}" in page
+    assert f'name="address" value="{other.pk}"' in page
     assert 'value="12 MG Road"' in page  # what was typed last
-    chosen = asha.get(f"/checkout/{held.pk}/?address={other.pk}").content.decode()
-    assert 'value="9 Residency Road"' in chosen
-    assert 'value="9 Residency Road"' in asha.get(f"/bag/?address={other.pk}").content.decode()
+
+
+@pytest.mark.parametrize("typed", [{}, {"delivery": "collect"}, {"email": "no address", "pin": ""}])
+def test_a_saved_address_is_filled_in_once_and_what_is_typed_after_it_stays(asha, typed) -> None:
+    """Also on the page that shows mistakes, which has another address."""
+    own = f"/checkout/{(held := holding(asha, stocked(9))).pk}/"
+    saved = addresses.save(account().pk, {**SAVED, "line1": "9 Residency Road"})
+    asha.post(f"{own}contact/", {**BUYER, **typed})
+    for given, there in (({}, own), ({"bag": "1"}, "/bag/")):
+        chosen = asha.post(f"{own}address/", {"address": saved.pk, **given})
+        assert (chosen.status_code, chosen.headers["Location"]) == (303, there)
+        page = asha.get(there)
+        assert f'action="{own}address/"' in page.content.decode()
+        assert page.context["form"].initial == {
+            **BUYER, **SAVED, **typed, "delivery": "send", "line1": "9 Residency Road",
+            "pin": SAVED["pin"],
+        }  # fmt: skip
+    asha.post(f"{own}contact/", {**BUYER, "delivery": "collect", "city": "Mysuru"})
+    after = asha.get(f"{own}?address={saved.pk}").context["form"].initial
+    assert (after["delivery"], after["city"]) == ("collect", "Mysuru")
+    # Removed in another tab, it fills in nothing.
+    Address.objects.all().delete()
+    assert asha.post(f"{own}address/", {"address": saved.pk}).status_code == 303
+    assert asha.get(own).context["form"].initial == after
+    assert held.pk == Contact.objects.get().reservation_id
 
 
 def test_a_first_form_in_a_new_browser_is_filled_in_from_the_account(asha) -> None:
@@ -67,7 +89,8 @@ def test_nobody_else_is_offered_or_reaches_an_address(asha, client) -> None:
     ravi = signed_in("ravi@example.org")
     for shopper in (client, ravi):
         held = holding(shopper, row)
-        for page in (f"/checkout/{held.pk}/?address={address.pk}", "/bag/"):
+        shopper.post(f"/checkout/{held.pk}/address/", {"address": address.pk})
+        for page in (f"/checkout/{held.pk}/", "/bag/"):
             assert "12 MG Road" not in shopper.get(page).content.decode()
     assert 'name="remember"' not in client.get("/bag/").content.decode()
     assert ravi.get(f"{PAGE}{address.pk}/").status_code == 404

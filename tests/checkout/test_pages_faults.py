@@ -15,7 +15,10 @@ pytestmark = pytest.mark.django_db
 
 # Of a hold and of an order, and the methods that each takes.
 SAFE, BOTH = {"GET", "HEAD"}, {"GET", "HEAD", "POST"}
-HOLD = {"": SAFE, "confirm/": BOTH, "cancel/": BOTH, "renew/": BOTH, "contact/": {"POST"}}
+HOLD = {
+    "": SAFE, "confirm/": BOTH, "cancel/": BOTH, "renew/": BOTH, "contact/": {"POST"},
+    "address/": {"POST"},
+}  # fmt: skip
 ORDER = {
     "": SAFE, "invoice/": SAFE, "pay/": BOTH, "paid/": SAFE, "back/": SAFE, "drop/": {"POST"},
 }  # fmt: skip

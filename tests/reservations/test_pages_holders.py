@@ -237,6 +237,7 @@ def test_what_a_session_held_survives_signing_in_and_out(client) -> None:
         ("post", "cancel/"),
         ("post", "renew/"),
         ("post", "contact/"),
+        ("post", "address/"),
     ],
 )
 @pytest.mark.parametrize("headers", [{}, HTMX])

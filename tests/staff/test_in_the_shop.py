@@ -32,6 +32,7 @@ PAGES = [
     ("POST", "cancel/"),
     ("POST", "renew/"),
     ("POST", "contact/"),
+    ("POST", "address/"),
 ]
 CALLS = [("GET", ""), ("POST", "/confirm"), ("POST", "/release"), ("POST", "/renew")]
 
