@@ -3,12 +3,11 @@
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from allo.api_kit.fresh import encode
 from checkout import paying
-from checkout.models import Order, Payment
-from checkout.orders import links
+from checkout.models import Payment
 from checkout.orders.drafts import Buyer, Draft, Pages
 from checkout.payments.providers import provider
 from reservations.api import answers
@@ -43,18 +42,15 @@ class Confirming:
         return provider(payment.provider).plain_method if self.method is None else self.method
 
     def draft(self) -> Draft:
-        """The draft of the order. Its pages open by a signed link, since a program's buyer has no
-        cookie of the shop."""
-        order_id, user = uuid4(), self.request.user
-        key = links.key_of(Order(pk=order_id))
-        paid, back = (f"{paying.page(self.request, name)}?key={key}" for name in ("paid", "order"))
+        """The draft of the order."""
+        user = self.request.user
+        paid, back = (paying.page(self.request, name) for name in ("paid", "order"))
         account = isinstance(self.request.auth, Browser) and user.is_authenticated
         return paying.drafted(
             [self.found],
             self.buyer,
             Pages(paid=paid, back=back),
             account_id=user.pk if account else None,
-            order_id=order_id,
             by_program=True,
         )
 

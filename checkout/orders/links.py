@@ -12,7 +12,12 @@ _signer = Signer(salt="checkout.order")
 
 def link_to(order: Order, page: str = "order") -> str:
     """An absolute address, for a mail."""
-    return f"{settings.SITE_URL}{path_to(order, page)}?key={key_of(order)}"
+    return with_key(f"{settings.SITE_URL}{path_to(order, page)}", order)
+
+
+def with_key(address: str, order: Order) -> str:
+    """An address that an earlier version stored may have the key already."""
+    return address if "?" in address else f"{address}?key={key_of(order)}"
 
 
 def path_to(order: Order, page: str = "order") -> str:

@@ -23,7 +23,7 @@ from checkout.commands import (
     PayAgain,
 )
 from checkout.models import Order, OrderLine, Payment
-from checkout.orders import reading, statements
+from checkout.orders import links, reading, statements
 from checkout.orders.drafts import Buyer, Draft
 from checkout.payments.base import Invitation, Item, Money
 from checkout.payments.providers import provider
@@ -194,8 +194,13 @@ def _another(order: Order) -> Payment | None:
 
 
 def invitation(payment: Payment) -> Invitation:
-    """Made from rows that never change, so a retry sends the same."""
+    """Made from rows that never change, so a retry sends the same. A program's buyer has no cookie
+    of the shop, so the pages open by the signed link, which is stored nowhere."""
     order = payment.order
+    pages = [payment.success_url, payment.cancel_url]
+    if order.by_program:
+        pages = [links.with_key(page, order) for page in pages]
+    success_url, cancel_url = pages
     items = (
         Item(name=line.name, unit_paise=line.unit_paise, quantity=line.quantity)
         for line in reading.lines(order.pk)
@@ -206,8 +211,8 @@ def invitation(payment: Payment) -> Invitation:
         items=tuple(items),
         shipping_paise=order.shipping_paise,
         email=order.email,
-        success_url=payment.success_url,
-        cancel_url=payment.cancel_url,
+        success_url=success_url,
+        cancel_url=cancel_url,
         expires_at=payment.expires_at,
     )
 

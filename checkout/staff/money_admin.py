@@ -25,8 +25,8 @@ class PaymentAdmin(Searched[Payment], ReadOnlyAdmin[Payment]):
     sortable_by = ()
     search_fields = ("order__number",)
     search_help_text = "Id, or order's number"
-    # Without the address of its page, where anybody could pay.
-    exclude = ("url",)
+    # Without addresses: at one anybody could pay, others may open the order.
+    exclude = ("url", "success_url", "cancel_url")
 
     def found(self, words: str) -> Q:
         payment = named_id(words)

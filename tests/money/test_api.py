@@ -361,8 +361,9 @@ def test_a_buyer_who_was_declined_while_approving_pays_on_a_page_of_the_bank(ban
     assert needed.status_code == 402
     first = it.order.payments.get()
     bank.control(f"intents/{first.session_ref}/reject")
+    [intent] = bank.books("intent", id=first.session_ref)
     buyer = Client()
-    back = buyer.get(first.success_url.removeprefix("http://testserver"))
+    back = buyer.get(intent["return_url"].removeprefix("http://testserver"))
     page = buyer.get(back.headers["Location"].partition("?")[0])
     assert "It is not paid&nbsp;yet." in page.content.decode()
     leads = buyer.post(f"{links.path_to(it.order)}pay/").headers["Location"]
@@ -394,11 +395,25 @@ def test_without_a_method_the_buyer_pays_on_the_hosted_page(hosted) -> None:
     buyer = Client()
     unknown = buyer.get(f"{links.path_to(it.order)}paid/?key=wrong")
     assert unknown.headers["Location"].startswith("/orders/find/")
-    back = buyer.get(payment.success_url.removeprefix("http://testserver"))
+    [session] = hosted.books("session", id=payment.session_ref)
+    back = buyer.get(session["success_url"].removeprefix("http://testserver"))
     assert back.headers["Location"] == links.path_to(it.order)
     assert buyer.get(back.headers["Location"]).status_code == 200
     assert it.confirm(buyer=ASHA, key=mine) == CONFIRMED
     assert it.order.state == "paid"
+
+
+def test_the_link_that_opens_the_order_is_sent_to_the_provider_and_not_stored(hosted) -> None:
+    it = program(hosted)
+    it.call("/confirm")
+    payment = it.order.payments.get()
+    [session] = hosted.books("session", id=payment.session_ref)
+    sent, key = (session["success_url"], session["cancel_url"]), f"?key={links.key_of(it.order)}"
+    assert sent == (payment.success_url + key, payment.cancel_url + key)
+    # Earlier versions stored it.
+    payment.success_url, payment.cancel_url = sent
+    again = opening.invitation(payment)
+    assert (again.success_url, again.cancel_url) == sent
 
 
 def test_another_key_closes_the_hosted_page_and_pays_by_a_method(hosted) -> None:

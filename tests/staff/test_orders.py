@@ -458,6 +458,14 @@ def test_an_orders_page_tells_all_of_it(manager) -> None:
     assert "deliver/?id=" not in page
 
 
+def test_a_payments_page_shows_no_address_that_may_open_its_order(order) -> None:
+    payment = order.payments.get()
+    page = signed_in("Viewer").get(f"/admin/checkout/payment/{payment.pk}/change/")
+    assert page.status_code == 200
+    for address in (payment.success_url, payment.cancel_url):
+        assert address not in page.content.decode()
+
+
 def test_a_slip_for_each_parcel_without_prices(manager, order) -> None:
     other = bought()
     do(
