@@ -1,20 +1,25 @@
 """From the money that appears at the bank to its end: sold for it, or given back."""
 
+from datetime import timedelta
+
 import pytest
 from django.db.models.functions import Now
 from django.test import Client
+from django.utils import timezone
 
 from allo.outbox.models import Message
-from checkout import clock
+from checkout import clock, due
 from checkout.models import Charge, Order, Payment
 from checkout.orders import opening, reading
 from reservations import services
 from reservations.engine.commands import Withdraw
 from reservations.engine.transactions import perform
 from reservations.models import Reservation
+from tests.checkout.orders import invited, opened
 from tests.money.at_bank import net_of
 from tests.money.buying import SOLD, Purchase, buy, press_pay
-from tests.stock import pass_time
+from tests.reservations.test_verbs import hold
+from tests.stock import pass_time, stocked
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -173,6 +178,18 @@ def test_an_authorisation_that_lapses_before_the_capture_cancels_and_restocks(
     assert Message.objects.filter(kind="order_cancelled").count() == 1
     assert purchase.settle() == "cancelled"
     assert purchase.units == (5, 0)
+
+
+def test_the_clock_looks_at_open_payments_before_closed_ones() -> None:
+    """After a drop there are so many closed ones that the open ones would wait for minutes."""
+    [ended, later, sooner] = [opened(hold(stocked(1, product=f"vase-{n}"))) for n in range(3)]
+    for order, minutes in ((later, 20), (sooner, 18)):
+        order.payments.update(closed_at=timezone.now())
+        invited(order, expires_at=timezone.now() + timedelta(minutes=minutes))
+    Payment.objects.filter(order=ended).update(closed_at=timezone.now())
+    found = [(payment.order_id, payment.closed_at is None) for payment in due.chosen(9)]
+    assert found[:2] == [(sooner.pk, True), (later.pk, True)]
+    assert [is_open for _, is_open in found[2:]] == [False] * 3
 
 
 def test_an_old_session_that_is_paid_after_another_order_was_opened_comes_back(
