@@ -87,7 +87,8 @@ def was_restocked(order: Order, *, units: Mapping[int, int], seen: int, actor: U
 
 def _count(line: OrderLine, number: int) -> None:
     """The line counts those of its units that were refunded; the ledger has all of them."""
-    counted = min(number, refunded(line) - line.returned_units)
+    # Less than none if one of them was counted, and its refund failed later.
+    counted = max(min(number, refunded(line) - line.returned_units), 0)
     seen = OrderLine.objects.filter(pk=line.pk, returned_units=line.returned_units)
     if counted and not seen.update(returned_units=F("returned_units") + counted):
         raise NotThatState

@@ -371,6 +371,17 @@ def test_units_of_an_order_refunded_by_amount_go_back_once_each(manager) -> None
     assert manager.get(f"{LIST}restock/", {"id": order.pk}).context["title"] == "Nothing to restock"
 
 
+def test_a_unit_goes_back_after_the_refund_of_another_has_failed(manager) -> None:
+    order = brought(opened(hold(stocked(9), 2)), "shipped")
+    units = f"units-{refund_vase(manager, order).pk}"
+    do(manager, "restock", order, **{units: 1})
+    Refund.objects.update(state="failed")
+    do(manager, "refund", order, rupees="20.00", reason="It came back")
+    do(manager, "restock", order, **{units: 1})
+    assert returned() == [(1, ""), (1, "")]
+    assert order.order_lines.get().returned_units == 1
+
+
 def test_of_two_who_saw_the_same_one_puts_units_back(manager, order) -> None:
     refund_vase(manager, order)
     actor = User.objects.get()
