@@ -39,7 +39,8 @@ def of_refund(context: Facts) -> Facts:
 def of_charge(context: Facts) -> Facts:
     charge = Charge.objects.select_related("order").get(pk=context["charge"])
     amount = worth(charge.amount, charge.currency)
-    return {**_facts(charge.order), "amount": amount, "why": _why(charge)}
+    facts = _facts(charge.order)
+    return {**facts, "amount": amount, "why": _why(charge, facts["shown"])}
 
 
 def _facts(order: Order) -> Facts:
@@ -56,9 +57,11 @@ def _buyer(shown: Shown) -> list[str]:
     return [line for line in map(shortened, parts) if line]
 
 
-def _why(charge: Charge) -> str:
+def _why(charge: Charge, shown: Shown) -> str:
     """The reason why the money bought nothing."""
-    order = charge.order
+    order = shown.order
     if (charge.amount, charge.currency) != (order.total_paise, "INR"):
         return "wrong"
-    return "twice" if order.placed_at else "late"
+    if order.placed_at:
+        return "twice"
+    return "late" if shown.dead else "closed"

@@ -18,6 +18,7 @@ from checkout.orders.links import link_to
 from checkout.payments.base import Returned, ReturnState
 from checkout.recording import refund_failed, refund_is
 from inventory.models import Warehouse
+from reservations import services
 from tests.checkout.orders import brought, charged, move, opened, refund, sell
 from tests.shopping import holding, press
 from tests.stock import stocked
@@ -229,23 +230,22 @@ def test_an_order_that_the_bank_did_not_pay_says_that_nothing_was_deducted(clien
 @pytest.mark.parametrize(
     ("state", "money", "amount", "words"),
     [
-        (
-            "dropped",
-            {},
-            "₹ 3,850",
-            "when what you wanted to order was no longer held for you",
-        ),
+        ("let go", {}, "₹ 3,850", "when what you wanted to order was no longer held for you"),
+        ("dropped", {}, "₹ 3,850", "arrived after that payment had been closed"),
         ("paid", {}, "₹ 3,850", "arrived after the order had been paid already"),
         ("open", {"amount": 100}, "₹ 1", f"of the order, which is {TIDAL}."),
         ("open", {"currency": "USD"}, "USD 3,850.00", f"of the order, which is {TIDAL}."),
     ],
-    ids=["late", "twice", "wrong amount", "wrong currency"],
+    ids=["late", "closed", "twice", "wrong amount", "wrong currency"],
 )
 def test_money_that_bought_nothing_says_why_it_comes_back(
     client, state, money, amount, words
 ) -> None:
-    order = brought(ordered(client), state)
-    charge = charged(order, "give_back", **money)
+    order = ordered(client)
+    if state == "let go":
+        services.release(reservation_id=order.order_lines.get().reservation_id)
+        state = "dropped"
+    charge = charged(brought(order, state), "give_back", **money)
     mail.money_comes_back(charge)
     text = read(Message.objects.get(key=f"money_comes_back:{charge.pk}"), order)
     assert f"Your money comes back: {amount}\n" in text
