@@ -36,7 +36,7 @@ def form_context(
         "bill": bill_of(holds if ticked is None else ticked),
         "first_end": min(hold.expires_at for hold in holds),
         "warehouses": listed(names),
-        "places": len(names),
+        "places": len({hold.inventory.warehouse_id for hold in holds}),
         "window": settings.PAYMENT_WINDOW_SECONDS // 60,
     }
 

@@ -106,16 +106,16 @@ class Shown:
 
     @property
     def warehouses(self) -> str:
-        return listed(_places(self.lines))
+        return listed(_names(self.lines))
 
     @property
     def places(self) -> int:
-        return len(_places(self.lines))
+        return len({_place(line) for line in self.lines})
 
     @property
     def behind(self) -> str:
         """The warehouses whose parcels have not left."""
-        return listed(_places(line for line in self.lines if not line.shipped_at))
+        return listed(_names(line for line in self.lines if not line.shipped_at))
 
     @property
     def phone(self) -> str:
@@ -170,7 +170,7 @@ class Shown:
     @property
     def parcels(self) -> list[tuple[str, str, list[OrderLine]]]:
         """The parcels that have left, one of each warehouse: carrier, number, and what is in it."""
-        found: dict[str, list[OrderLine]] = {}
+        found: dict[int, list[OrderLine]] = {}
         for line in self.lines:
             if line.carrier or line.tracking:
                 found.setdefault(_place(line), []).append(line)
@@ -229,12 +229,13 @@ def is_living(hold: Reservation) -> bool:
     return hold.is_pending and hold.expires_at > timezone.now()
 
 
-def _place(line: OrderLine) -> str:
-    return line.reservation.inventory.warehouse.name
+def _place(line: OrderLine) -> int:
+    """Its warehouse, by the key: two may have the same name."""
+    return line.reservation.inventory.warehouse_id
 
 
-def _places(lines: Iterable[OrderLine]) -> list[str]:
-    return [*dict.fromkeys(map(_place, lines))]
+def _names(lines: Iterable[OrderLine]) -> list[str]:
+    return [*dict.fromkeys(line.reservation.inventory.warehouse.name for line in lines)]
 
 
 def listed(names: Sequence[str]) -> str:

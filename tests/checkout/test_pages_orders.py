@@ -15,6 +15,7 @@ from checkout.models import Order
 from checkout.orders import fulfilling
 from checkout.orders.cancelling import restock_and_cancel
 from checkout.orders.links import key_of
+from inventory.models import Warehouse
 from tests.checkout.orders import brought, opened
 from tests.shopping import HTMX, Page, holding, press
 from tests.stock import stocked
@@ -88,6 +89,24 @@ def test_an_order_of_two_parcels_says_which_has_left(client, admin_user) -> None
     body = page(client, order)
     assert "Both parcels of your order have left, the last one" in body
     assert body.count("<strong><bdi>Blue Dart</bdi></strong>") == 2
+
+
+def test_two_warehouses_of_the_same_name_send_a_parcel_each(client, admin_user) -> None:
+    rows = [stocked(5), stocked(5, product="bowl", warehouse="del-01")]
+    Warehouse.objects.update(name="Mumbai")
+    holds = [holding(client, row) for row in rows]
+    assert "I collect it at the Mumbai warehouses" in client.get("/bag/").content.decode()
+    order = brought(opened(*holds), "packed")
+    assert "It comes in 2 parcels." in page(client, order)
+    for row in rows:
+        fulfilling.ship(
+            order, warehouse=row.warehouse, carrier="Blue Dart", tracking=row.product.slug,
+            actor=admin_user,
+        )  # fmt: skip
+    body = page(client, order)
+    assert "Both parcels of your order have left" in body
+    for tracking in ("tidal", "bowl"):
+        assert f'number <span class="code">{tracking}</span>' in body
 
 
 def test_the_receipt_has_what_to_whom_and_where_with_the_tax(client, settings) -> None:
