@@ -23,6 +23,9 @@ class Moved:
 
 
 def moves_of(charge: Charge) -> Iterator[Moved]:
+    if charge.provider == "none":
+        yield from _on_delivery(charge)
+        return
     taken = charge.decision == Charge.Decision.TAKE
     if charge.fact == Charge.Fact.VOID or (not taken and charge.fact == Charge.Fact.AUTHORISED):
         kind = "released" if charge.fact == Charge.Fact.VOID else "reserved"
@@ -40,6 +43,18 @@ def moves_of(charge: Charge) -> Iterator[Moved]:
     left = charge.amount - charge.refunded_paise
     if not taken and left:
         yield Moved("to_go_back", left, charge.currency, charge.created_at)
+
+
+def _on_delivery(charge: Charge) -> Iterator[Moved]:
+    """What is refunded of what is paid on delivery: less to pay, or given back if it was paid."""
+    order = charge.order
+    if charge.decision != Charge.Decision.TAKE or order.cancelled_at or not charge.refunded_paise:
+        return
+    for refund in charge.refunds.all():
+        at = refund.created_at
+        if refund.state != Refund.State.FAILED:
+            kind = "given_back" if order.delivered_at and order.delivered_at < at else "less"
+            yield Moved(kind, refund.amount, charge.currency, at)
 
 
 def worth(amount: int, currency: str) -> str:

@@ -16,7 +16,7 @@ from checkout.orders import fulfilling
 from checkout.orders.cancelling import restock_and_cancel
 from checkout.orders.links import key_of
 from inventory.models import Warehouse
-from tests.checkout.orders import brought, opened
+from tests.checkout.orders import brought, opened, refund
 from tests.shopping import HTMX, Page, holding, press
 from tests.stock import stocked
 
@@ -107,6 +107,22 @@ def test_two_warehouses_of_the_same_name_send_a_parcel_each(client, admin_user) 
     assert "Both parcels of your order have left" in body
     for tracking in ("tidal", "bowl"):
         assert f'number <span class="code">{tracking}</span>' in body
+
+
+def test_a_refund_on_delivery_is_less_to_pay_or_given_back(client) -> None:
+    order = bought(client)
+    assert "refunded" not in page(client, order)
+    refund(order.charges.get(), 50_000)
+    body = page(client, order)
+    assert "<strong>₹\N{NO-BREAK SPACE}500</strong>" in body
+    assert "so you pay that much less." in body
+    for state in ("packed", "shipped", "delivered"):
+        move(order, state)
+    refund(order.charges.get(), 10_000)
+    body = page(client, order)
+    assert "so you paid that much less." in body
+    assert "<strong>₹\N{NO-BREAK SPACE}100</strong>" in body
+    assert "You paid on delivery, so our staff give it back to you." in body
 
 
 def test_the_receipt_has_what_to_whom_and_where_with_the_tax(client, settings) -> None:

@@ -467,6 +467,11 @@ def test_an_orders_page_tells_all_of_it(manager) -> None:
     assert "<img onerror" not in page
     assert "pack/?id=" not in page
     assert "deliver/?id=" not in page
+    for state in ("shipped", "delivered"):
+        move(order, state)
+    page = manager.get(f"{LIST}{order.pk}/change/").content.decode()
+    assert "To collect on delivery" not in page
+    assert "Can be refunded" in page
 
 
 def test_a_payments_page_shows_no_address_that_may_open_its_order(order) -> None:
