@@ -21,9 +21,9 @@ def of_order(context: Facts) -> Facts:
 def of_parcel(context: Facts) -> Facts:
     """The lines that are kept in the warehouse with the code `parcel` leave together."""
     facts = of_order(context)
-    lines = facts["shown"].lines
-    sent = [line for line in lines if _warehouse(line).code == context["parcel"]]
-    return {**facts, "sent": sent, "rest": [line for line in lines if not line.shipped_at]}
+    packed = facts["shown"].packed
+    sent = [each for each in packed if _warehouse(each[0]).code == context["parcel"]]
+    return {**facts, "sent": sent, "rest": [line for line, _ in packed if not line.shipped_at]}
 
 
 def _warehouse(line: OrderLine) -> Warehouse:

@@ -123,7 +123,7 @@ OF_ORDER = (
         operation=UpdateOf("state"),
         condition=_moves_to("shipped"),
         fact="NOT EXISTS (SELECT FROM checkout_orderline"
-        " WHERE order_id = NEW.id AND active AND shipped_at IS NULL)",
+        " WHERE order_id = NEW.id AND active AND shipped_at IS NULL AND quantity > returned_units)",
     ),
     # What is on its way cannot be put back on the shelf.
     RefuseUnless(

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Collection
-from uuid import UUID, uuid5
+from uuid import uuid5
 
 from django.contrib.auth.models import User
 from django.db import transaction
@@ -14,15 +14,13 @@ from checkout.events import publish_order
 from checkout.exceptions import NotThatState
 from checkout.models import Order, OrderEvent, OrderLine
 from checkout.orders import refunding
+from checkout.orders.parcels import RETURNED
 from inventory import services
 from inventory.adjustments import Adjustment
 from inventory.exceptions import AlreadyDone, StockError
 from inventory.models import StockMovement
 
 logger = logging.getLogger(__name__)
-
-# The namespace of the references of `returned` movements.
-RETURNED = UUID("5d0b4c0e-8f5e-4b0c-9a58-2f1f0f6f7c11")
 
 
 def cancel_lapsed(order: Order) -> bool:

@@ -10,7 +10,7 @@ from uuid import UUID, uuid5
 
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import Max, QuerySet
+from django.db.models import F, Max, Q, QuerySet
 from django.db.models.functions import Now
 
 from checkout import mail
@@ -42,20 +42,30 @@ def ship(
     note: str = "",
 ) -> None:
     """Sends the parcel of one warehouse: all lines that are kept there. With the last parcel the
-    order is shipped. Until then it stays packed, but cannot be cancelled any more."""
+    order is shipped. Until then it stays packed, but cannot be cancelled any more. Lines whose
+    units were all put back need no parcel."""
     # The lock: of two parcels that are sent at once, the second one sees that it is the last.
     _lock(order, State.PACKED)
-    _send(
-        _unsent(order).filter(reservation__inventory__warehouse=warehouse),
-        carrier=carrier,
-        tracking=tracking,
-    )
-    if not _unsent(order).exists():
+    here = Q(reservation__inventory__warehouse=warehouse)
+    if not _to_send(order).filter(here).exists():
+        raise NotThatState
+    _send(_unsent(order).filter(here), carrier=carrier, tracking=tracking)
+    if not _to_send(order).exists():
         _move(order, State.PACKED, State.SHIPPED)
     _record(order, "ship", actor, f"From {warehouse.name}. {note}".strip())
     mail.shipped(order, warehouse.code)
     sent_at = order.order_lines.aggregate(at=Max("shipped_at"))["at"]
     publish_order(order, sent_at, "order.shipped")
+
+
+def ship_if_all_has_left(order: Order) -> None:
+    """Once units were put back, under the order's lock: what has not left may need no parcel any
+    more."""
+    order.refresh_from_db(fields=["state"])
+    left = order.order_lines.filter(shipped_at__isnull=False)
+    if order.state == State.PACKED and left.exists() and not _to_send(order).exists():
+        _move(order, State.PACKED, State.SHIPPED)
+        publish_order(order, order.shipped_at, "order.shipped")
 
 
 @transaction.atomic
@@ -154,6 +164,10 @@ def _lock(order: Order, *states: str) -> None:
 
 def _unsent(order: Order) -> QuerySet[OrderLine]:
     return OrderLine.objects.filter(order=order, active=True, shipped_at=None)
+
+
+def _to_send(order: Order) -> QuerySet[OrderLine]:
+    return _unsent(order).filter(quantity__gt=F("returned_units"))
 
 
 def _send(lines: QuerySet[OrderLine], **parcel: str) -> None:

@@ -1,9 +1,7 @@
 """Puts units of an order whose money went back on the shelf, once they have arrived."""
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from uuid import UUID, uuid5
 
 from django.contrib.auth.models import User
 from django.db import transaction
@@ -11,7 +9,8 @@ from django.db.models import F
 
 from checkout.exceptions import NotThatState
 from checkout.models import Order, OrderEvent, OrderLine, Refund
-from checkout.orders.cancelling import RETURNED
+from checkout.orders import fulfilling
+from checkout.orders.parcels import put_back, reference
 from inventory import services
 from inventory.adjustments import Adjustment
 from inventory.models import StockMovement
@@ -39,7 +38,7 @@ def comebacks(order: Order) -> list[Comeback]:
     by_amount = Refund.objects.filter(charge__order=order, line=None)
     any_unit = by_amount.exclude(state=Refund.State.FAILED).exists()
     lines = list(order.order_lines.all())
-    back = _put_back(lines)
+    back = put_back(lines)
     return [
         Comeback(line, back[line.pk], max(units - back[line.pk], 0))
         for line in lines
@@ -68,6 +67,7 @@ def restock(order: Order, *, units: Mapping[Comeback, int], actor: User, note: s
     for comeback, number in units.items():
         _count(comeback.line, number)
     OrderEvent.objects.create(order=order, what="restock", who=actor, note=note)
+    fulfilling.ship_if_all_has_left(order)
 
 
 def was_restocked(order: Order, *, units: Mapping[int, int], seen: int, actor: User) -> bool:
@@ -78,7 +78,7 @@ def was_restocked(order: Order, *, units: Mapping[int, int], seen: int, actor: U
         return False
     backs = {one.line.pk: one for one in found}
     last = {
-        _reference(backs[line].line, backs[line].back - number): number
+        reference(backs[line].line, backs[line].back - number): number
         for line, number in units.items()
     }
     moves = StockMovement.objects.filter(reference__in=last, actor=actor)
@@ -102,23 +102,5 @@ def _returned(comeback: Comeback, units: int, note: str) -> Adjustment:
         delta=units,
         reason=StockMovement.Reason.RETURNED,
         note=note,
-        reference=_reference(comeback.line, comeback.back),
+        reference=reference(comeback.line, comeback.back),
     )
-
-
-def _put_back(lines: Sequence[OrderLine]) -> Counter[int]:
-    """The units of each line that were put back, by the ledger."""
-    of = {_reference(line, before): line.pk for line in lines for before in range(line.quantity)}
-    rows = [line.reservation.inventory_id for line in lines]
-    moves = StockMovement.objects.filter(
-        inventory__in=rows, reason=StockMovement.Reason.RETURNED, reference__in=of
-    )
-    back = Counter[int]()
-    for reference, delta in moves.values_list("reference", "delta"):
-        assert reference
-        back[of[reference]] += delta
-    return back
-
-
-def _reference(line: OrderLine, before: int) -> UUID:
-    return uuid5(RETURNED, f"{line.pk}:{before}")

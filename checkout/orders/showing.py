@@ -15,6 +15,7 @@ from localflavor.in_.in_states import STATE_CHOICES
 
 from checkout.models import Charge, Order, OrderLine, Payment
 from checkout.orders import reading
+from checkout.orders.parcels import Parcel, Units, in_parcels, place_of, that_left
 from checkout.orders.returns import Moved, moves_of
 from checkout.payments.providers import provider
 from reservations.models import Reservation
@@ -104,18 +105,27 @@ class Shown:
     def units(self) -> int:
         return sum(line.quantity for line in self.lines)
 
+    @cached_property
+    def packed(self) -> list[Units]:
+        return in_parcels(self.lines)
+
+    @property
+    def kept(self) -> list[OrderLine]:
+        """The lines of which units are in a parcel; all lines if there is nothing to send."""
+        return [line for line, _ in self.packed] or self.lines
+
     @property
     def warehouses(self) -> str:
-        return listed(_names(self.lines))
+        return listed(_names(self.kept))
 
     @property
     def places(self) -> int:
-        return len({_place(line) for line in self.lines})
+        return len({place_of(line) for line in self.kept})
 
     @property
     def behind(self) -> str:
         """The warehouses whose parcels have not left."""
-        return listed(_names(line for line in self.lines if not line.shipped_at))
+        return listed(_names(line for line in self.kept if not line.shipped_at))
 
     @property
     def phone(self) -> str:
@@ -168,13 +178,8 @@ class Shown:
         return [moved for charge in self.charges for moved in moves_of(charge)]
 
     @property
-    def parcels(self) -> list[tuple[str, str, list[OrderLine]]]:
-        """The parcels that have left, one of each warehouse: carrier, number, and what is in it."""
-        found: dict[int, list[OrderLine]] = {}
-        for line in self.lines:
-            if line.carrier or line.tracking:
-                found.setdefault(_place(line), []).append(line)
-        return [(lines[0].carrier, lines[0].tracking, lines) for lines in found.values()]
+    def parcels(self) -> list[Parcel]:
+        return that_left(self.packed)
 
     @property
     def steps(self) -> list[Step]:
@@ -196,7 +201,7 @@ class Shown:
             self.money,
             self.payment.pk,
             self.ends_at,
-            [(line.carrier, line.tracking) for line in self.lines],
+            [(line.carrier, line.tracking, line.returned_units) for line in self.lines],
             [hold.pk for hold in self.living],
             self.order.invoice_number,
         )
@@ -227,11 +232,6 @@ def grouped(phone: str) -> str:
 def is_living(hold: Reservation) -> bool:
     """By the clock of this machine; the page that it leads to decides by the database's."""
     return hold.is_pending and hold.expires_at > timezone.now()
-
-
-def _place(line: OrderLine) -> int:
-    """Its warehouse, by the key: two may have the same name."""
-    return line.reservation.inventory.warehouse_id
 
 
 def _names(lines: Iterable[OrderLine]) -> list[str]:

@@ -32,6 +32,7 @@ from checkout.staff.order_forms import (
     ShipForm,
     left_of,
     sent_parcels,
+    waiting_parcels,
 )
 from checkout.staff.order_steps import ACTS
 from checkout.staff.slips import is_on_delivery, slips_of
@@ -192,7 +193,9 @@ class OrderActions(Questions[Order]):
 # Whether a verb applies to an order in its current state.
 OPEN: dict[str, Callable[[Order], bool]] = {
     "pack": lambda order: order.state == State.PAID,
-    "ship": lambda order: order.state == State.PACKED and not order.is_collected,
+    "ship": lambda order: (
+        order.state == State.PACKED and not order.is_collected and bool(waiting_parcels(order))
+    ),
     "hand-over": lambda order: order.state == State.PACKED and order.is_collected,
     "deliver": lambda order: order.state == State.SHIPPED,
     "slip": lambda order: order.state in (State.PAID, State.PACKED, State.SHIPPED),

@@ -12,6 +12,7 @@ from catalog.templatetags.money import inr
 from checkout.models import Charge, Order, OrderLine
 from checkout.orders import fulfilling, restocking
 from checkout.orders.fulfilling import Part
+from checkout.orders.parcels import in_parcels
 from inventory.models import Warehouse
 from reservations.staff.forms import ReasonForm
 
@@ -19,12 +20,17 @@ from reservations.staff.forms import ReasonForm
 LONGEST_NOTE = 90
 
 
-def parcels_of(order: Order) -> dict[Warehouse, list[OrderLine]]:
-    """What leaves from where: the lines of each warehouse are one parcel."""
+def kept_in(order: Order) -> dict[Warehouse, list[OrderLine]]:
+    """The lines of each warehouse, which are one parcel."""
     found: dict[Warehouse, list[OrderLine]] = {}
     for line in order.order_lines.all():
         found.setdefault(line.reservation.inventory.warehouse, []).append(line)
     return found
+
+
+def parcels_of(order: Order) -> dict[Warehouse, list[OrderLine]]:
+    """Without those of which all units were put back before they left."""
+    return {warehouse: lines for warehouse, lines in kept_in(order).items() if in_parcels(lines)}
 
 
 def waiting_parcels(order: Order) -> dict[Warehouse, list[OrderLine]]:
@@ -54,6 +60,11 @@ def left_of(order: Order) -> int:
 
 def contents(lines: Iterable[OrderLine]) -> str:
     return ", ".join(str(line) for line in lines)
+
+
+def packed(lines: Iterable[OrderLine]) -> str:
+    """What of them is in their parcel."""
+    return ", ".join(f"{units} × {line.name}" for line, units in in_parcels(lines))
 
 
 class NoteForm(forms.Form):
@@ -88,7 +99,7 @@ class ShipForm(ParcelForm):
         waiting = waiting_parcels(orders[0]) if orders else {}
         self.places = {warehouse.pk: warehouse for warehouse in waiting}
         self.fields["warehouse"].choices = [  # type: ignore[attr-defined]
-            (warehouse.pk, f"{warehouse.name}: {contents(lines)}")
+            (warehouse.pk, f"{warehouse.name}: {packed(lines)}")
             for warehouse, lines in waiting.items()
         ]
         self.fields["warehouse"].error_messages["invalid_choice"] = "This parcel has left already."
@@ -106,7 +117,7 @@ class CorrectForm(ParcelForm):
         self.initial["seen_corrections"] = self.corrections
         self.places = {warehouse.pk: warehouse for warehouse in self.parcels}
         self.fields["warehouse"].choices = [  # type: ignore[attr-defined]
-            (warehouse.pk, f"{warehouse.name}: {contents(lines)}, by {parcel_name(lines)}")
+            (warehouse.pk, f"{warehouse.name}: {packed(lines)}, by {parcel_name(lines)}")
             for warehouse, lines in self.parcels.items()
         ]
         if len(self.parcels) == 1:

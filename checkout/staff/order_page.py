@@ -12,7 +12,7 @@ from catalog.templatetags.money import inr
 from checkout import mail
 from checkout.models import Charge, Order, OrderLine
 from checkout.orders.showing import Shown
-from checkout.staff.order_forms import left_of, parcels_of, waiting_parcels
+from checkout.staff.order_forms import kept_in, left_of, waiting_parcels
 from inventory.models import Warehouse
 
 State = Order.State
@@ -32,7 +32,8 @@ def next_step(order: Order) -> str:
         return NEXT[State(order.state)]
     if order.is_collected:
         return f"Hand it over to whoever names {order.number}."
-    waiting = waiting_parcels(order)
+    if not (waiting := waiting_parcels(order)):
+        return "Cancel it: all of its units are back on the shelf."
     places = ", ".join(warehouse.name for warehouse in waiting)
     parcels = "the parcel" if len(waiting) == 1 else f"{len(waiting)} parcels"
     return f"Send {parcels} from {places}."
@@ -72,7 +73,7 @@ class Dossier(Shown):
 
     @property
     def kept_parcels(self) -> dict[Warehouse, list[OrderLine]]:
-        return parcels_of(self.order)
+        return kept_in(self.order)
 
     @property
     def address(self) -> str:

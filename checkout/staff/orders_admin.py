@@ -119,8 +119,10 @@ class OrderAdmin(
     @admin.display(description="State")
     def told_state(self, order: Order) -> SafeString:
         shown = flag(order.state, KINDS.get(order.state, ""))
+        if order.state != Order.State.PACKED:
+            return shown
         parcels, waiting = len(parcels_of(order)), len(waiting_parcels(order))
-        if order.state != Order.State.PACKED or parcels == waiting:
+        if parcels == waiting:
             return shown
         return format_html("{} {} of {} sent", shown, parcels - waiting, parcels)
 

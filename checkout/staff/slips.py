@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from checkout.models import Order, OrderLine
+from checkout.orders.parcels import in_parcels
 from checkout.orders.showing import Shown
 from checkout.staff.order_forms import kept, left_of, parcels_of
 from inventory.models import Warehouse
@@ -11,12 +12,12 @@ from inventory.models import Warehouse
 
 @dataclass(frozen=True, slots=True)
 class Slip:
-    """`lines` are those of one warehouse, each with how many of its units were refunded. Without
-    prices, as the parcel may be a present, but for what is collected on delivery."""
+    """`lines` are those of one warehouse, each with its units, and how many of these were refunded.
+    Without prices, as the parcel may be a present, but for what is collected on delivery."""
 
     order: Order
     warehouse: Warehouse
-    lines: list[tuple[OrderLine, int]]
+    lines: list[tuple[OrderLine, int, int]]
     parcel: int
     parcels: int
     collect_paise: int
@@ -30,7 +31,7 @@ def slips_of(orders: Sequence[Order]) -> Iterator[Slip]:
     for order in orders:
         parcels = parcels_of(order)
         for number, (warehouse, lines) in enumerate(parcels.items(), start=1):
-            units = [(line, line.quantity - kept(line)) for line in lines]
+            units = [(line, units, max(units - kept(line), 0)) for line, units in in_parcels(lines)]
             collect = left_of(order) if is_on_delivery(order) else 0
             yield Slip(order, warehouse, units, number, len(parcels), collect)
 

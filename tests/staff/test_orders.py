@@ -22,6 +22,7 @@ from checkout.models import Order, OrderEvent, OrderLine, Refund
 from checkout.orders import cancelling, fulfilling
 from checkout.orders.fulfilling import Part
 from checkout.orders.restocking import comebacks, restock
+from checkout.orders.showing import Shown
 from inventory.exceptions import AlreadyDone
 from inventory.models import StockMovement
 from reservations.models import Reservation
@@ -380,6 +381,56 @@ def test_a_unit_goes_back_after_the_refund_of_another_has_failed(manager) -> Non
     do(manager, "restock", order, **{units: 1})
     assert returned() == [(1, ""), (1, "")]
     assert order.order_lines.get().returned_units == 1
+
+
+@pytest.mark.parametrize("back", ["before all", "after the other has left"])
+def test_a_parcel_whose_units_are_all_back_is_not_sent(manager, order, back) -> None:
+    do(manager, "pack", order)
+    if back != "before all":
+        ship(manager, order, "del-01")
+        assert state(order) == "packed"
+    units = f"units-{refund_vase(manager, order).pk}"
+    do(manager, "restock", order, **{units: 1})
+    if back == "before all":
+        [slip] = manager.get(f"{LIST}slip/", {"id": order.pk}).context["slips"]
+        assert (slip.warehouse.code, slip.parcel, slip.parcels) == ("del-01", 1, 1)
+        assert ship(manager, order, "blr-01").status_code == 422
+        ship(manager, order, "del-01")
+    assert state(order) == "shipped"
+    assert order.order_lines.get(name="Tidal").shipped_at is None
+    mailed = Message.objects.get(kind="shipped")
+    assert mailed.key.endswith("del-01")
+    text = str(letter(mailed).body)
+    assert "1 × Bowl" in text
+    assert "Tidal" not in text
+    assert "The rest" not in text
+    assert [told.lines[0][0].name for told in Shown(order).parcels] == ["Bowl"]
+
+
+def test_what_was_back_before_its_parcel_left_is_not_in_it(manager) -> None:
+    order = brought(opened(hold(stocked(9), 4)), "packed")
+    units = f"units-{refund_vase(manager, order, 3).pk}"
+    do(manager, "restock", order, **{units: 1})
+    page = manager.get(f"{LIST}slip/", {"id": order.pk})
+    [(_, *numbers)] = page.context["slips"][0].lines
+    assert numbers == [3, 2]  # in it, and refunded of these
+    assert "3 × Tidal" in manager.get(f"{LIST}ship/", {"id": order.pk}).content.decode()
+    ship(manager, order, "blr-01")
+    assert "3 × Tidal" in str(letter(Message.objects.get(kind="shipped")).body)
+    # What comes back later was in it.
+    do(manager, "restock", order, **{units: 2})
+    [parcel] = Shown(order).parcels
+    assert [number for _, number in parcel.lines] == [3]
+
+
+def test_an_order_whose_units_are_all_back_has_nothing_to_ship(manager) -> None:
+    order = brought(opened(hold(stocked(9))), "packed")
+    units = f"units-{refund_vase(manager, order).pk}"
+    do(manager, "restock", order, **{units: 1})
+    page = manager.get(f"{LIST}{order.pk}/change/").content.decode()
+    assert "Cancel it: all of its units are back on the shelf." in page
+    assert "ship/?id=" not in page
+    assert "cancel/?id=" in page
 
 
 def test_of_two_who_saw_the_same_one_puts_units_back(manager, order) -> None:
