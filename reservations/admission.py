@@ -25,7 +25,7 @@ from catalog.models import Product
 from reservations.engine.idempotency import Once
 from reservations.engine.refused import tally_of
 from reservations.engine.storage import stored_reply
-from reservations.exceptions import WaitingRoom
+from reservations.exceptions import IdempotencyConflict, WaitingRoom
 from reservations.list_exceptions import RoomFirst
 
 logger = logging.getLogger(__name__)
@@ -79,9 +79,9 @@ class Entrance:
         return self.is_closed
 
     def check(self, once: Once | None) -> None:
-        """Raises `WaitingRoom` if it is closed, except for a retry of a call that was let through:
-        that gets the stored answer."""
-        if self.is_closed and not (self.says == "over" and once and stored_reply(once)):
+        """Raises `WaitingRoom` if it is closed, except for the key of a call that was let through:
+        a retry gets the stored answer, and another request is refused as that."""
+        if self.is_closed and not (self.says == "over" and once and _is_stored(once)):
             tallies.add({(tally_of(self.room, self.opens_at), WaitingRoom.code): 1})
             raise WaitingRoom(used=self.says == "over")
 
@@ -100,6 +100,13 @@ class Entrance:
             store.run(store.used(self.ticket, units=units))
         except RedisError as error:
             logger.warning("a ticket that was used is not ended: %s", type(error).__name__)
+
+
+def _is_stored(once: Once) -> bool:
+    try:
+        return stored_reply(once) is not None
+    except IdempotencyConflict:
+        return True
 
 
 def is_waited_for(product: Product) -> bool:

@@ -232,6 +232,26 @@ def test_a_program_with_the_browsers_ticket_is_let_in_once(client, row) -> None:
     assert "turn has passed" in answer.json()["detail"]
 
 
+def test_the_key_of_a_used_ticket_is_refused_for_another_request(client, row) -> None:
+    room = opened(row)
+    enter(client, room)
+    name = key()
+    assert press_reserve(client, row, idempotency_key=name).status_code == 303
+    answer = press_reserve(client, row, 2, idempotency_key=name, held="")
+    assert answer.status_code == 409
+    assert answer.context["refusal"].code == "idempotency_conflict"
+    other = Client()
+    enter(other, room)
+    wanted = {"product": "tidal", "quantity": 1}
+    headers = {"Idempotency-Key": name}
+    for quantity, status in ((1, 201), (2, 409)):
+        answer = other.post(
+            "/api/reservations", {**wanted, "quantity": quantity}, JSON, headers=headers
+        )
+        assert answer.status_code == status
+    assert answer.json()["code"] == "idempotency_conflict"
+
+
 def test_a_refusal_of_the_books_leaves_the_ticket(client, row) -> None:
     room = opened(row)
     enter(client, room)
