@@ -10,6 +10,7 @@ import time
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
 
+from allo.live.memory import REMEMBER_SECONDS, Memory
 from allo.live.message import ANEW, EVERYTHING, Message, keep_newest
 from allo.live.streams import BEAT, Batch, Client, Group, Name, line, state
 from allo.live.tokens import Listening
@@ -18,9 +19,6 @@ GATHER_SECONDS = 0.25
 # For thousands of streams it is gathered longer, this many times what the last sending took: the
 # shop that sells needs the processors too.
 GATHER_PER_SENDING = 2
-# How long changes are remembered: a page that was rendered a moment before its stream opened gets
-# what it missed, and does not have to request all of its parts again.
-REMEMBER_SECONDS = 30.0
 # The clocks of database, web and live process may differ, tokens have whole seconds, and a change
 # has its time from before its commit: a page read after that time may still be without it.
 CLOCK_SECONDS = 2.0
@@ -39,9 +37,7 @@ class Hub:
         self._gathered: dict[Name, Message] = {}
         self._sent_at = float("-inf")
         self._gather_seconds = GATHER_SECONDS
-        # The newest of each key, and when it came by this machine's clock; the oldest first.
-        self._newest: dict[Name, Message] = {}
-        self._came: dict[Name, float] = {}
+        self._memory = Memory()
         # Since when the Redis subscription is complete, by this machine's clock; None while it is
         # down.
         self._hears_since: float | None = None
@@ -95,11 +91,10 @@ class Hub:
         if since < max(self._hears_since, time.time() - REMEMBER_SECONDS):
             yield self._all()
             return
-        for name, message in self._newest.items():
-            is_heard = message.topic == EVERYTHING or message.topic in listening.topics
+        for message in self._memory.of(listening.topics):
             is_shown = message.key == ANEW and message.at in listening.shown
-            if is_heard and message.at >= since * 1e6 and not is_shown:
-                yield name, as_event(message, 1)
+            if message.at >= since * 1e6 and not is_shown:
+                yield message.name, as_event(message, 1)
 
     def _all(self) -> tuple[Name, bytes]:
         message = Message(EVERYTHING, time.time_ns() // 1000)
@@ -111,8 +106,7 @@ class Hub:
         """The subscription works. Changes before it may have been missed, so every page refreshes
         all."""
         self._hears_since = time.time()
-        self._newest.clear()
-        self._came.clear()
+        self._memory.clear()
         self._put_to_all(Batch(dict([self._all()]) | self._state()))
 
     def down(self) -> None:
@@ -123,7 +117,7 @@ class Hub:
     def changed(self, messages: Iterable[Message]) -> None:
         """Sends at once after a quiet time, else together with the next changes."""
         idle = not self._gathered
-        news = (it for it in messages if it.is_news(self._newest.get(it.name)))
+        news = (it for it in messages if it.is_news(self._memory.newest(it.name)))
         keep_newest(self._gathered, news)
         if idle and self._gathered:
             loop = asyncio.get_running_loop()
@@ -133,7 +127,7 @@ class Hub:
         messages, self._gathered = self._gathered, {}
         loop = asyncio.get_running_loop()
         self._sent_at = loop.time()
-        self._remember(messages)
+        self._memory.remember(messages.values())
         heard: defaultdict[Group, dict[Name, bytes]] = defaultdict(dict)
         for name, message in messages.items():
             if groups := self._groups_of(message.topic):
@@ -157,18 +151,6 @@ class Hub:
     def _put_to_all(self, batch: Batch) -> None:
         for client in self.clients:
             client.put(batch)
-
-    def _remember(self, messages: dict[Name, Message]) -> None:
-        now = time.time()
-        for name, message in messages.items():
-            self._newest.pop(name, None)  # moves it to the end: oldest first
-            self._came.pop(name, None)
-            self._newest[name], self._came[name] = message, now
-        while self._came:
-            oldest = next(iter(self._came))
-            if now - self._came[oldest] <= REMEMBER_SECONDS:
-                break
-            del self._came[oldest], self._newest[oldest]
 
 
 def as_event(message: Message, listeners: int) -> bytes:

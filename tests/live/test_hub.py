@@ -8,6 +8,7 @@ import pytest
 from allo.live import hub as hubs
 from allo.live import streams
 from allo.live.hub import Hub
+from allo.live.memory import REMEMBER_SECONDS
 from allo.live.message import EVERYTHING, Message
 from allo.live.streams import Batch, Client
 from allo.live.tokens import Listening
@@ -278,10 +279,28 @@ async def test_what_is_remembered_is_forgotten_in_time():
     await heard(client)
     hub.changed([stock(7, 10, 3), Message("product:2", now())])
     await heard(client)
-    hub._came["product:1", "7"] -= hubs.REMEMBER_SECONDS + 1
+    memory = hub._memory
+    memory._came["product:1", "7"] -= REMEMBER_SECONDS + 1
     hub.changed([Message("product:2", now())])
     await heard(client)
-    assert list(hub._newest) == list(hub._came) == [("product:2", "page")]
+    assert list(memory._came) == [("product:2", "page")]
+    assert list(memory._newest) == ["product:2"]
+
+
+@run
+async def test_a_new_stream_costs_the_same_however_much_others_are_about():
+    """In a drop of thousands each new stream would stop the loop for all the others."""
+    hub = up(Hub())
+
+    def joined() -> float:
+        began = time.thread_time()
+        for n in range(100):
+            hub.join(listening("product:1", f"holder:{n}"))
+        return time.thread_time() - began
+
+    alone = joined()
+    hub._memory.remember(Message(f"holder:{n}", n) for n in range(20_000))
+    assert joined() < 20 * alone
 
 
 def test_a_beat_is_a_comment_that_no_page_hears():
