@@ -12,12 +12,13 @@ from checkout.models import Charge, Order
 from checkout.orders import statements
 from checkout.orders.drafts import Draft
 from checkout.payments.base import Money
-from reservations.engine import bags
+from reservations.engine import bags, limits
 from reservations.engine.also import Also
 from reservations.engine.books import Books
 from reservations.engine.commands import Command
 from reservations.engine.idempotency import Bag
-from reservations.exceptions import BeingPaid
+from reservations.engine.limits import Customer
+from reservations.exceptions import BeingPaid, LimitReached
 from reservations.models import Reservation
 
 State = Order.State
@@ -40,6 +41,23 @@ class OpenBefore:
     holds: tuple[UUID, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """An offer that is to be ordered, of a product of which a customer may have `most`. It was made
+    to an address: what else the customer has is known only now."""
+
+    id: UUID
+    customer: Customer
+    most: int
+
+    def check(self, books: Books) -> None:
+        try:
+            limits.check_customer(books, self.customer, 0, self.most)
+        except LimitReached as refusal:
+            refusal.hold = self.id
+            raise
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenOrder(Command):
     """Order `holds`, which from now on last for the time to pay. The open orders in `replaces`,
@@ -47,11 +65,14 @@ class OpenOrder(Command):
 
     draft: Draft
     holds: tuple[Hold, ...]
+    offers: tuple[Offer, ...] = ()
     replaces: tuple[OpenBefore, ...] = ()
     also: tuple[Also, ...] = ()
 
     def decide(self, books: Books) -> Bag:
         """A hold on an order that was opened meanwhile is refused as `BeingPaid`."""
+        for offer in self.offers:
+            offer.check(books)
         replaced = [before for before in self.replaces if self._is_open(books, before)]
         held = bags.pay_for(
             books,

@@ -1,7 +1,7 @@
 """From a form with holds and a buyer to the page where the shopper pays."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from django.conf import settings
@@ -10,7 +10,7 @@ from django.urls import resolve, reverse
 
 from allo.web.parts import Request, go_to
 from checkout import closing, contacts, looking, tasks
-from checkout.commands import Hold
+from checkout.commands import Hold, Offer
 from checkout.forms import BuyerForm
 from checkout.models import Order, Payment
 from checkout.orders import opening, reading
@@ -18,11 +18,14 @@ from checkout.orders.drafts import Buyer, Draft, Pages
 from checkout.orders.links import path_to
 from checkout.payments.base import ProviderError
 from checkout.payments.providers import provider
+from inventory.models import Inventory
 from reservations import refusals
 from reservations.engine.idempotency import Bag, Outcome, Reply
+from reservations.engine.limits import Customer
 from reservations.exceptions import ReservationError
 from reservations.models import Reservation
 from reservations.refusals import DONE
+from reservations.shop.holders import holders_of
 from reservations.shop.keys import once_for
 
 logger = logging.getLogger(__name__)
@@ -48,6 +51,7 @@ def order(
     try:
         reply = opening.open_order(
             draft=draft, held=holds, holds=shown, replaces=replaced,
+            offers=offers_among(request, holds),
             also=map(contacts.also, typed), once=once,
         )  # fmt: skip
     except ReservationError as refusal:
@@ -145,6 +149,21 @@ def drafted(
         gst_percents={hold.pk: hold.inventory.product.gst_percent for hold in holds},
         **more,
     )
+
+
+def offers_among(request: HttpRequest, held: Iterable[Reservation]) -> tuple[Offer, ...]:
+    """The offers of products with `max_per_customer`. A limit that staff have lowered since does
+    not take back what was offered."""
+    offers = []
+    for hold in held:
+        product = hold.inventory.product
+        if hold.is_offer and product.max_per_customer:
+            rows = Inventory.objects.filter(product=product).order_by("pk")
+            names = frozenset(holders_of(request))
+            customer = Customer(names, tuple(rows.values_list("pk", flat=True)))
+            most = max(product.max_per_customer, hold.quantity)
+            offers.append(Offer(hold.pk, customer, most))
+    return tuple(offers)
 
 
 def _answer(draft: Draft) -> Callable[[Outcome], Reply]:

@@ -23,6 +23,7 @@ class Shelves:
     product: str
     product_id: int
     opens_at: datetime | None
+    max_per_customer: int | None
     rows: Mapping[str, int]
     codes: Mapping[int, str]
     known_until: float
@@ -44,7 +45,7 @@ def forget() -> None:
     _known.clear()
 
 
-_published = Product.objects.published().only("opens_at")
+_published = Product.objects.published().only("opens_at", "max_per_customer")
 _product = Compiled(lambda slug: _published.filter(slug=slug), str)
 _in_order = Inventory.objects.select_related("warehouse").order_by("warehouse__position", "pk")
 _rows = Compiled(lambda product: _in_order.filter(product=product), int)
@@ -59,4 +60,5 @@ def _read(slug: str, until: float) -> Shelves:
         raise Product.DoesNotExist
     codes = {row.pk: row.warehouse.code for row in _rows(product.pk)}
     named = {code: row for row, code in codes.items()}
-    return Shelves(slug, product.pk, product.opens_at, named, codes, until)
+    limit = product.max_per_customer
+    return Shelves(slug, product.pk, product.opens_at, limit, named, codes, until)

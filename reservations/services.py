@@ -84,9 +84,10 @@ def change(
     seen: int | None = None,
     cap: int | None = None,
     others: tuple[str, ...] = (),
+    offers: tuple[str, ...] = (),
 ) -> Command:
     """Changes the held quantity to `quantity` (1 or more), until the same time. With `seen`, only
-    if that many are held now; `cap` and `others` as in `Holder`.
+    if that many are held now; `cap`, `others` and `offers` as in `Holder`.
 
     Raises `QuantityChanged`, `ReservationExpired`, `NotPending`, `Busy`; for more units also
     `InsufficientStock`, `LimitReached`, `PriceChanged`.
@@ -99,7 +100,7 @@ def change(
         reservation_ids=(reservation_id,),
         quantity=quantity,
         seen=seen,
-        holder=Holder(held.holder, held.address, cap, others),
+        holder=Holder(held.holder, held.address, cap, others, offers),
     )
 
 

@@ -15,6 +15,7 @@ from checkout.commands import OrderByProgram, PayAgain
 from checkout.exceptions import Overtaken
 from checkout.models import Order, OrderLine, Payment
 from checkout.orders import opening
+from checkout.paying import offers_among
 from reservations.engine.idempotency import Once, Reply
 from reservations.engine.storage import stored_reply
 from reservations.engine.transactions import perform_bag, perform_once
@@ -54,7 +55,8 @@ def _last_payment(found: Reservation) -> Payment | None:
 
 def _first(it: Confirming) -> Attempt | Reply:
     draft = it.draft()
-    command = opening.order_by_program(draft, it.found)
+    offers = offers_among(it.request, [it.found])
+    command = opening.order_by_program(draft, it.found, offers)
     return _made(command, draft.payment_id, it.once_for(draft.payment_id))
 
 

@@ -67,6 +67,7 @@ def read(request: ApiRequest, reservation_id: UUID) -> HttpResponse:
         answers.AUTHENTICATION_REQUIRED,
         problems.FORBIDDEN,
         answers.EMAIL_NOT_CONFIRMED,
+        common.LIMIT_REACHED,
         common.BEING_PAID,
         common.QUANTITY_CHANGED,
         common.NOT_PENDING,

@@ -16,6 +16,7 @@ from checkout.commands import (
     Decide,
     DropOrder,
     Hold,
+    Offer,
     OpenBefore,
     OpenOrder,
     OrderByProgram,
@@ -75,6 +76,7 @@ def open_order(
     draft: Draft,
     held: Sequence[Reservation],
     holds: Sequence[Hold],
+    offers: tuple[Offer, ...] = (),
     replaces: Sequence[Order] = (),
     also: Iterable[Also] = (),
     once: Once,
@@ -87,16 +89,19 @@ def open_order(
         above=(statements.orders(*(order.pk for order in replaces)),) if replaces else (),
         draft=draft,
         holds=tuple(holds),
+        offers=offers,
         replaces=tuple(_before(order) for order in replaces),
         also=tuple(also),
     )
     return perform_once(command, once)
 
 
-def order_by_program(draft: Draft, held: Reservation) -> OrderByProgram:
+def order_by_program(
+    draft: Draft, held: Reservation, offers: tuple[Offer, ...] = ()
+) -> OrderByProgram:
     """Opens an order of one reservation, as it is held now."""
     hold = Hold(held.pk, held.quantity, held.unit_paise)
-    return OrderByProgram(**_locks([held]), draft=draft, holds=(hold,))
+    return OrderByProgram(**_locks([held]), draft=draft, holds=(hold,), offers=offers)
 
 
 def pay_again(before: Payment, held: Reservation) -> PayAgain:

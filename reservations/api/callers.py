@@ -74,6 +74,10 @@ class Caller:
         """Holders who are the same person as the holder of its reservations."""
         return ()
 
+    def offers(self, max_per_customer: int | None) -> tuple[str, ...]:  # noqa: ARG002
+        """The holders of the waiting list's offers to it, for a product with this limit."""
+        return ()
+
     def may_hold_more(self) -> bool:
         """Whether it may add units to a hold of its own."""
         return True
@@ -136,6 +140,9 @@ class Browser(Caller):
     @property
     def others(self) -> tuple[str, ...]:
         return tuple(holders.names_here(self.request))
+
+    def offers(self, max_per_customer: int | None) -> tuple[str, ...]:
+        return holders.offers_counted(self.request, max_per_customer)
 
     def owns(self, reservation: Reservation) -> bool:
         return holders.may_see(self.request, reservation)

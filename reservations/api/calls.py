@@ -1,6 +1,7 @@
 """Reservations in the JSON API; each call runs one verb of `reservations.services`. To read and to
 confirm one, which concern its order, are calls of the checkout (`checkout.api`)."""
 
+from dataclasses import replace
 from uuid import UUID
 
 from django.http import Http404, HttpResponse
@@ -52,6 +53,7 @@ def reserve(request: ApiRequest, wanted: Wanted) -> HttpResponse:
     caller = request.auth
     shelves, rows = _shelves(wanted)
     holder = caller.holder(wanted.customer)
+    holder = replace(holder, offers=caller.offers(shelves.max_per_customer))
     render = answers.held(shelves.codes.__getitem__, shelves.product, token=caller.gives_token)
     once = once_of(request, caller.key_owner(holder.name), "api:reserve", wanted.model_dump, render)
     if not rows:
@@ -103,7 +105,13 @@ def change(request: ApiRequest, reservation_id: UUID, wanted: Quantity) -> HttpR
     if seen is not None and wanted.quantity > seen:
         raise Problem(INSUFFICIENT_SCOPE, scope=str(Scope.RESERVE))
     said = wanted.model_dump()
-    more = {**said, "seen": seen, "cap": caller.cap, "others": caller.others}
+    more = {
+        **said,
+        "seen": seen,
+        "cap": caller.cap,
+        "others": caller.others,
+        "offers": caller.offers(found.inventory.product.max_per_customer),
+    }
     return act(request, found, services.change, said, **more)
 
 

@@ -31,12 +31,14 @@ def around(network: str) -> str:
 class Holder:
     """The owner of a new hold. Its unpaid units count towards the cap of `network`, unless that is
     "". `cap` is that limit: None is the setting's, 0 is no limit. `others` are further holders who
-    are the same person, such as the browser of an account."""
+    are the same person, such as the browser of an account; `offers` are those of the waiting list's
+    offers to that person, needed only where a product has `max_per_customer`."""
 
     name: str
     network: str = ""
     cap: int | None = None
     others: tuple[str, ...] = ()
+    offers: tuple[str, ...] = ()
 
     @property
     def names(self) -> frozenset[str]:

@@ -74,10 +74,14 @@ def check_units(books: Books, holder: Holder, wanted: Wanted) -> None:
     if network and holder.has_share:
         _check_share_of(books, network, wanted)
     if most := wanted.stock.max_per_customer:
-        customer = Customer(
-            _with_adopted(books, holder.names), tuple(sorted(wanted.stock.rows_everywhere))
-        )
-        check("max_per_customer", _units(books, customer) + wanted.more, most)
+        names = _with_adopted(books, holder.names).union(holder.offers)
+        customer = Customer(names, tuple(sorted(wanted.stock.rows_everywhere)))
+        check_customer(books, customer, wanted.more, most)
+
+
+def check_customer(books: Books, customer: Customer, more: int, most: int) -> None:
+    """Raises `LimitReached`, or `Uncounted`."""
+    check("max_per_customer", _units(books, customer) + more, most)
 
 
 def _check_around(books: Books, holder: Holder, more: int) -> None:

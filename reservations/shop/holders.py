@@ -128,12 +128,19 @@ def earlier_kept(request: HttpRequest) -> Iterator[None]:
         request.session[_KEY] = earlier
 
 
-def holder_for(request: HttpRequest) -> Holder | None:
-    """The holder of a new hold; None for a browser without a cookie."""
+def offers_counted(request: HttpRequest, max_per_customer: int | None) -> tuple[str, ...]:
+    """The holders of offers to this shopper, for a product with this limit; none without it."""
+    return tuple(_entries_of(request)) if max_per_customer else ()
+
+
+def holder_for(request: HttpRequest, max_per_customer: int | None = None) -> Holder | None:
+    """The holder of a new hold of a product with this limit; None for a browser without a
+    cookie."""
     note_holds(request, holds=True)
     if not (here := names_here(request)):
         return None
-    return Holder(here[0], client_network(request), others=tuple(here[1:]))
+    offers = offers_counted(request, max_per_customer)
+    return Holder(here[0], client_network(request), others=tuple(here[1:]), offers=offers)
 
 
 def live_holds(request: HttpRequest) -> list[Reservation]:

@@ -72,7 +72,7 @@ def reserve(request: Request, slug: str) -> HttpResponse:
     if wait := seconds_to_wait(settings.RESERVE_RATE, "reserve", network, beside=entrance):
         return _slow_down(request, product, wait)
     form = _form(request, product, data=request.POST)
-    holder = holders.holder_for(request)
+    holder = holders.holder_for(request, product.max_per_customer)
     if not form.is_valid() or holder is None:
         refusal = refusals.not_known() if form.is_valid() else None
         return _page(request, product, form, refusal, status=422)
@@ -174,6 +174,7 @@ def _change(request: HttpRequest, form: ReserveForm, row: Inventory, seen: int) 
         quantity=form.cleaned_data["quantity"],
         seen=seen,
         others=tuple(holders.names_here(request)),
+        offers=holders.offers_counted(request, held.inventory.product.max_per_customer),
     )
 
 

@@ -1,6 +1,7 @@
 """`Product.max_per_customer`: what one customer holds and has bought, in all their browsers."""
 
 import pytest
+from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -14,14 +15,17 @@ from reservations.engine.locks import Patience
 from reservations.engine.transactions import _transact
 from reservations.exceptions import LimitReached
 from reservations.models import Reservation
+from tests.joining import EMAIL, all_held, given_back, opened, waiting
 from tests.reservations.test_verbs import hold
 from tests.server import rows_read
 from tests.shopping import holding, press, press_reserve
 from tests.stock import pass_time, stocked
+from tests.waiting import offer_of
 
 pytestmark = pytest.mark.django_db
 
 COUNTS = "reservations_adoptedholder"
+WORDS = "At most 1 of it for each customer"
 
 
 def limited(most: int, *warehouses: str) -> list[Inventory]:
@@ -133,6 +137,76 @@ def test_a_product_without_the_limit_costs_no_statement_more_and_one_with_it_rea
     assert rows_read("reservations_reservation") - before < 400
 
 
+def refused_by_api(client: Client, body: dict[str, object], path: str = "", most: int = 1) -> str:
+    """What the API says when it refuses to hold some, or to do something else."""
+    api = Client(headers={"X-CSRFToken": client.cookies["csrftoken"].value})
+    api.cookies = client.cookies
+    refusal = api.post(f"/api/reservations{path}", body, content_type="application/json")
+    assert refusal.status_code == 409
+    told = refusal.json()
+    limit = (told["code"], told["limit"], told["maximum"])
+    assert limit == ("limit_reached", "max_per_customer", most)
+    return str(told["detail"])
+
+
+def offered(row: Inventory, client: Client, quantity: int = 1) -> Reservation:
+    """An offer of the waiting list, whose link this browser opened."""
+    most = Product.objects.get().max_per_customer
+    Product.objects.update(max_per_customer=None)
+    held = all_held(row)
+    Product.objects.update(max_per_customer=most)
+    waiting(row, warehouse_id=row.warehouse_id, quantity=quantity)
+    entry = given_back(held)
+    opened(entry, client)
+    return offer_of(entry)
+
+
+@pytest.mark.parametrize("bought", [True, False])
+def test_an_offer_counts_for_its_browser_and_its_account(client, bought) -> None:
+    row, other = limited(1, "blr-01", "del-01")
+    offer = offered(row, client)
+    account = Client()
+    account.force_login(User.objects.create_user("asha", email=EMAIL))
+    if bought:
+        assert press(client, offer, "confirm").status_code == 303
+    for browser in (client, account):
+        answer = press_reserve(browser, other)
+        assert answer.status_code == 409
+        assert WORDS in answer.content.decode()
+        assert WORDS in refused_by_api(browser, {"product": "tidal", "quantity": 1})
+    holding(Client(), other)
+
+
+def test_a_hold_cannot_be_made_more_beside_an_offer(client) -> None:
+    row, other = limited(2, "blr-01", "del-01")
+    hold = holding(client, other)
+    offered(row, client)
+    answer = press_reserve(client, other, 2, held=f"{other.pk}:1")
+    assert answer.context["refusal"].code == "limit_reached"
+    refused_by_api(client, {"quantity": 2}, f"/{hold.pk}/change", most=2)
+
+
+def test_an_offer_to_somebody_who_has_enough_cannot_be_ordered(client) -> None:
+    row, other = limited(1, "blr-01", "del-01")
+    hold = holding(client, other)
+    offer = offered(row, client)
+    answer = press(client, offer, "confirm")
+    assert answer.status_code == 409
+    assert WORDS in answer.content.decode()
+    assert press(client, hold, "confirm").status_code == 303
+    assert press(client, offer, "confirm").status_code == 409
+    refused_by_api(client, {}, f"/{offer.pk}/confirm")
+    Product.objects.update(max_per_customer=2)
+    assert press(client, offer, "confirm").status_code == 303
+
+
+def test_a_lower_limit_takes_no_offer_back(client) -> None:
+    (row,) = limited(2)
+    offer = offered(row, client, 2)
+    Product.objects.update(max_per_customer=1)
+    assert press(client, offer, "confirm").status_code == 303
+
+
 def test_pages_and_api_say_it_before_and_when_they_refuse(client) -> None:
     (row,) = limited(2)
     assert "At most 2 for each customer." in client.get("/p/tidal/").content.decode()
@@ -145,18 +219,7 @@ def test_pages_and_api_say_it_before_and_when_they_refuse(client) -> None:
     assert answer.status_code == 409
     said = "At most 2 of it for each customer, with those that you hold now and those that you"
     assert said in answer.content.decode()
-    api = Client(headers={"X-CSRFToken": client.cookies["csrftoken"].value})
-    api.cookies = client.cookies
-    body = {"product": "tidal", "quantity": 1}
-    refusal = api.post("/api/reservations", body, content_type="application/json")
-    assert refusal.status_code == 409
-    told = refusal.json()
-    assert (told["code"], told["limit"], told["maximum"]) == (
-        "limit_reached",
-        "max_per_customer",
-        2,
-    )
-    assert said in told["detail"]
+    assert said in refused_by_api(client, {"product": "tidal", "quantity": 1}, most=2)
     Product.objects.update(max_per_customer=None)
     assert "for each customer" not in client.get("/p/tidal/").content.decode()
     assert Reservation.objects.count() == 1
