@@ -23,7 +23,7 @@ from allo.web.address import client_network
 from catalog.models import Product
 from reservations import admission
 from reservations.admission import Entrance
-from reservations.models import Reservation
+from reservations.models import OF_LIST, Reservation
 from reservations.room_keeping import keep
 from reservations.shop import holders
 
@@ -91,11 +91,13 @@ def kept_place(request: HttpRequest, product: Product) -> datetime | None:
 
 
 def is_used(request: HttpRequest, product: Product, ticket: Ticket) -> bool:
-    """Whether something was held with it, also if Redis has forgotten that."""
+    """Whether something was held with it, also if Redis has forgotten that. The waiting list's
+    offers need no ticket."""
     early = ticket.score < LATE
     since = product.opens_at if early else datetime.fromtimestamp(ticket.score, UTC)
+    names = [name for name in holders.holders_of(request) if not name.startswith(OF_LIST)]
     held = Reservation.objects.filter(
-        holder__in=holders.holders_of(request), inventory__product=product, created_at__gte=since
+        holder__in=names, inventory__product=product, created_at__gte=since
     )
     return held.exists()
 

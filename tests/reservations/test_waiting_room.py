@@ -33,7 +33,7 @@ from reservations.engine.commands import Holder
 from reservations.models import IdempotencyKey, Reservation, WaitingEntry
 from reservations.room_keeping import NO_OPENING, NOBODY_WAITS, OVER, SOLD, WITHDRAWN, Keeper, keep
 from reservations.staff import drops
-from tests.joining import all_held, asked, join
+from tests.joining import all_held, asked, given_back, join, waiting
 from tests.joining import opened as link_opened
 from tests.joining import press as press_place
 from tests.live.rooms import Room
@@ -354,6 +354,17 @@ def test_a_place_that_was_used_leads_nowhere_even_if_redis_forgot(client, row) -
     client.cookies.pop(f"allo_ticket_{row.product_id}")
     assert client.get(way_back).headers["Location"] == RESERVE
     assert f"allo_ticket_{row.product_id}" not in client.cookies
+
+
+def test_an_offer_of_the_waiting_list_uses_no_ticket(client, row) -> None:
+    held = all_held(row)
+    link_opened(waiting(row), client)
+    room = opened(row)
+    take_place(client)
+    given_back(held)
+    assert keep(row.product_id)
+    enter(client, room)
+    assert f"allo_ticket_{row.product_id}" in client.cookies
 
 
 def test_places_and_tickets_are_only_for_the_server(client, row, settings) -> None:
