@@ -7,7 +7,6 @@ from http.client import HTTPConnection
 from itertools import count
 from pathlib import Path
 from typing import Any
-from unittest.mock import ANY
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
@@ -242,13 +241,26 @@ def test_what_is_no_place_in_this_room_is_refused(room: Room, port: int) -> None
 def test_a_room_that_nobody_knows_yet_is_waited_for(room: Room, port: int) -> None:
     place = room.place("me", 0.5)
     with asking(port, path_of(place)) as answer:
-        assert (answer.status, answer.headers["Retry-After"]) == (503, "3")
+        assert answer.status == 404
         text = answer.read()
-    assert b"Your place is kept" in text
-    assert b'<meta http-equiv="refresh" content="3">' in text
+    assert b"This waiting room is not open." in text
+    # Before it counts as left.
+    assert b'<meta http-equiv="refresh" content="30">' in text
     with waiting_pages(port, [place]):
         room.open(60)
         wait_for(lambda: room.line() == ["me"])
+
+
+def test_a_room_that_closed_long_ago_is_not_said_to_be_away(room: Room, port: int) -> None:
+    room.open(-1, page=page.render(name="Mug", home="/p/mug/"))
+    place = room.join("me")
+    room.close()
+    wait_for(lambda: shows(port, place, "is closed. All are sold."))
+    redis_client().delete(*redis_client().keys(f"{room.key()}*"))
+    answer, words = look(port, place)
+    assert answer == 404
+    assert "This waiting room is not open." in words
+    assert "To the page of Mug" in words
 
 
 def test_an_open_page_keeps_its_place_and_hears_the_line_move(room: Room, port: int) -> None:
@@ -279,7 +291,11 @@ def test_killed_servers_lose_nobodys_place_and_let_nobody_in_twice(
     with waiting_pages(port, places[2:]):
         wait_for(lambda: shows(port, places[2], "1 held, none left."))
         valkey.kill()
-        assert look(port, places[5]) == (503, ANY)
+        with asking(port, path_of(places[5])) as answer:
+            assert (answer.status, answer.headers["Retry-After"]) == (503, "3")
+            text = answer.read()
+        assert b"Your place is kept" in text
+        assert b'<meta http-equiv="refresh" content="3">' in text
         valkey.start()
         wait_for(lambda: room.line() == before)
         assert run(store.numbers(room.number)).supply == 0  # type: ignore[union-attr]

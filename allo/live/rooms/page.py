@@ -68,11 +68,20 @@ def fill(page: bytes, numbers: Numbers, seen: Seen) -> bytes:
 
 
 def lost(page: bytes) -> bytes:
-    """While Redis is away or has lost the room; `page` is empty if it is not known."""
-    context = {"state": "lost", "refresh": SOON}
+    """While Redis is away; `page` is empty if it is not known."""
+    return _without_numbers(page, "lost", SOON)
+
+
+def unknown(page: bytes) -> bytes:
+    """Of a room that Redis does not know: closed long ago, or lost, and not opened again yet."""
+    return _without_numbers(page, "unknown", LATEST)
+
+
+def _without_numbers(page: bytes, state: str, refresh: int) -> bytes:
+    context = {"state": state, "refresh": refresh}
     page = page or _part("rooms/bare.html", {})
-    head, state = (_part(f"rooms/{name}.html", context) for name in ("_head", "_state"))
-    return page.replace(NOW, b"0").replace(HEAD, head).replace(STATE, state)
+    head, words = (_part(f"rooms/{name}.html", context) for name in ("_head", "_state"))
+    return page.replace(NOW, b"0").replace(HEAD, head).replace(STATE, words)
 
 
 def refused() -> bytes:

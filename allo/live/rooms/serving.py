@@ -64,9 +64,9 @@ async def show(keeper: Keeper, address: Address, send: Send) -> None:
     try:
         found = await keeper.look(place)
     except (RedisError, OSError):
-        found = None
-    if found is None:
         return await _answer(send, 503, page.lost(room.page), _policy(room.numbers), LATER)
+    if found is None:
+        return await _answer(send, 404, page.unknown(room.page), _policy(room.numbers))
     numbers, seen = found
     if seen.state == "in":
         ticket = sign_ticket(keeper.ticket(place, seen))
