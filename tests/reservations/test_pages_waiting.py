@@ -244,10 +244,24 @@ def test_a_warehouse_and_an_exact_number_are_waited_for(client, settings) -> Non
     page = shown(client, entry)
     assert "exactly 3" in page
     # Fewer than it takes are for everybody.
-    assert "5 are free right now" in page
+    assert "5 are free right now, but not 3 in blr-01." in page
     entry = given_back(mine)
     assert entry.offer
     assert (entry.offer.quantity, entry.offer.inventory) == (3, here)
+
+
+@pytest.mark.parametrize(
+    ("here_alone", "wanted", "says"),
+    [
+        (True, {"quantity": 3}, "3 are free right now, but none in blr-01."),
+        (False, {"quantity": 4, "exactly": True}, "3 are free right now, but not 4 in one wareh"),
+    ],
+)
+def test_the_page_says_why_what_is_free_is_not_offered(client, here_alone, wanted, says) -> None:
+    here, _ = stocked(3), stocked(3, warehouse="del-01")
+    all_held(here)
+    entry = waiting(here, warehouse_id=here.warehouse_id if here_alone else None, **wanted)
+    assert says in shown(opened(entry, client), entry)
 
 
 def test_fewer_are_offered_to_one_who_takes_them_and_the_page_says_so(client) -> None:
