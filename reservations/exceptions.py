@@ -21,15 +21,24 @@ class ReservationError(Exception):
 
 
 class InsufficientStock(ReservationError):
-    """`available` units are free; the caller already holds `held`, and keeps them."""
+    """`available` units are free; the caller already holds `held`, and keeps them. With `several`
+    warehouses to choose from, so many are free in the one that has the most."""
 
     code = "insufficient_stock"
 
-    def __init__(self, available: int, *, held: int = 0) -> None:
-        more = " more" if held else ""
-        super().__init__(f"Only {available}{more} left." if available else f"None{more} left.")
+    def __init__(self, available: int, *, held: int = 0, several: bool = False) -> None:
+        super().__init__(_left(available, more=" more" if held else "", several=several))
         self.available = available
         self.held = held
+        self.several = several
+
+
+def _left(available: int, *, more: str, several: bool) -> str:
+    if not available:
+        return f"None{more} left."
+    if several:
+        return f"At most {available} left in one warehouse."
+    return f"Only {available}{more} left."
 
 
 class WaitingList(ReservationError):

@@ -21,19 +21,20 @@ DONE, CONFLICT, GONE, TOO_MANY, BUSY = 303, 409, 410, 429, 503
 
 DETAILS = {
     "RESERVATION_MAX_UNITS": "At most {maximum} in one reservation.",
-    "RESERVATION_MAX_LIVE": "You already hold {maximum} pieces, the most that one shopper may hold."
-    " Pay for one or cancel one first.",
-    "RESERVATION_MAX_UNITS_PER_ADDRESS": "Your network already holds {maximum} unpaid units,"
-    " the most that one network may hold. Try again when some are paid for.",
-    "networks_around": "The networks around yours already hold {maximum} unpaid units, the most"
-    " that they may hold together. Try again when some are paid for.",
+    "RESERVATION_MAX_LIVE": "At most {maximum} of your reservations may be unpaid at once. Pay for"
+    " one or cancel one first.",
+    "RESERVATION_MAX_UNITS_PER_ADDRESS": "All on your network together may hold at most {maximum}"
+    " unpaid units, and with these it would be more. Try again when some are paid for.",
+    "networks_around": "All on the networks around yours together may hold at most {maximum} unpaid"
+    " units, and with these it would be more. Try again when some are paid for.",
     "RESERVATION_MAX_SHARE": "One shopper may hold at most {maximum} of it unpaid, so that others"
     " get some too. Pay for what you hold of it first.",
     "network_share": "Your network may hold at most {maximum} of it unpaid, so that others get some"
     " too. Try again when those that it holds are paid for.",
     "max_per_customer": "At most {maximum} of it for each customer, with those that you hold now"
     " and those that you bought.",
-    "max_units": "This API token already holds {maximum} unpaid units, the most that it may hold.",
+    "max_units": "This API token may hold at most {maximum} unpaid units, and with these it would"
+    " be more.",
     "RESERVATION_MAX_RENEWALS": "This was extended {maximum} times already, the most allowed.",
     "idempotency_conflict": "This form was already sent with other choices. Send it again"
     " if this is what you want.",
@@ -70,6 +71,7 @@ def refusal(answer: Reply, *, asked: int = 0, warehouse: Warehouse | None = None
     facts = json.loads(answer.body)
     if facts["code"] == InsufficientStock.code:
         facts["detail"] = _what_is_left(**facts, asked=asked, warehouse=warehouse)
+        facts.pop("several", None)
     return Refusal(**facts, asked=asked, warehouse=warehouse)
 
 
@@ -109,7 +111,8 @@ def _status(refusal: ReservationError) -> int:
 
 def _facts(refusal: ReservationError) -> dict[str, str | int]:
     if isinstance(refusal, InsufficientStock):
-        return {"code": refusal.code, "available": refusal.available, "held": refusal.held}
+        left = {"available": refusal.available, "held": refusal.held, "several": refusal.several}
+        return {"code": refusal.code, **left}
     if isinstance(refusal, LimitReached):
         detail = limit_in_words(refusal)
     else:
@@ -119,15 +122,23 @@ def _facts(refusal: ReservationError) -> dict[str, str | int]:
 
 
 def _what_is_left(
-    *, available: int, asked: int, warehouse: Warehouse | None, held: int = 0, **_: object
+    *,
+    available: int,
+    asked: int,
+    warehouse: Warehouse | None,
+    held: int = 0,
+    several: bool = False,
+    **_: object,
 ) -> str:
-    """`held` is missing from replies that an earlier version stored."""
+    """`held` and `several` are missing from replies that an earlier version stored."""
     place = f" in {warehouse}" if warehouse else ""
     if held and available:
         in_all = f"{available + held} with those you hold"
         return f"Only {available} more left{place}, {in_all}; you asked for {asked} in all."
     if held:
         return f"Nothing more is left{place}. You keep the {held} you hold."
+    if available and several:
+        return f"At most {available} left in one warehouse, you asked for {asked}."
     if available:
         return f"Only {available} left{place}, you asked for {asked}."
     return f"Nothing is left{place}."

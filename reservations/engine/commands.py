@@ -127,7 +127,7 @@ class Reserve(Command):
             raise Shortage(still_due, self.quantity)
         if any(stock.available >= self.quantity for stock in stocks):
             raise WaitingList
-        raise InsufficientStock(best.free)
+        raise InsufficientStock(best.free, several=len(stocks) > 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -159,7 +159,7 @@ def test_the_limits_apply_to_a_changed_quantity(client) -> None:
     assert response.status_code == 303
     press_reserve(client, row, 10, held="blr-01:9")
     response = press_reserve(client, stocked(5, product="third"), 1)
-    assert "Your network already holds 20 unpaid units" in response.context["refusal"].detail
+    assert "at most 20 unpaid units, and with these" in response.context["refusal"].detail
     assert quantity(held) == 10
 
 

@@ -141,6 +141,17 @@ def test_with_nothing_left_here_another_warehouse_is_offered(client) -> None:
     assert response.context["form"]["quantity"].value() == 2
 
 
+def test_any_warehouse_has_as_many_as_the_one_with_the_most(client) -> None:
+    row, _ = stocked(3, warehouse="blr-01"), stocked(3, warehouse="del-01")
+    response = press_reserve(client, row, 5, warehouse="")
+    refusal = response.context["refusal"]
+    assert refusal.detail == "At most 3 left in one warehouse, you asked for 5."
+    assert response.context["form"]["quantity"].value() == 3
+    wanted = {"product": "tidal", "quantity": 5}
+    answer = Client().post("/api/reservations", wanted, content_type="application/json").json()
+    assert (answer["detail"], answer["available"]) == ("At most 3 left in one warehouse.", 3)
+
+
 def test_htmx_gets_only_the_form_with_the_refusal(client) -> None:
     response = press_reserve(client, stocked(2), 3, headers=HTMX)
     body = response.content.decode()
@@ -157,8 +168,7 @@ def test_a_reached_limit_is_explained_in_a_sentence(client, settings) -> None:
     assert response.status_code == 409
     assert response.context["refusal"].code == "limit_reached"
     assert response.context["refusal"].detail == (
-        "You already hold 1 pieces, the most that one shopper may hold."
-        " Pay for one or cancel one first."
+        "At most 1 of your reservations may be unpaid at once. Pay for one or cancel one first."
     )
 
 
