@@ -34,6 +34,7 @@ router = Router(tags=["Reservations"])
     openapi_extra=openapi.writing(
         {**EXAMPLE, "token": TOKEN},
         answers.INSUFFICIENT_STOCK,
+        answers.WAITING_LIST,
         answers.ALREADY_HELD,
         answers.LIMIT_REACHED,
         answers.COOLING_DOWN,
@@ -82,6 +83,7 @@ def reserve(request: ApiRequest, wanted: Wanted) -> HttpResponse:
     openapi_extra=openapi.writing(
         {**EXAMPLE, "quantity": 3, "total_paise": 1155000},
         answers.INSUFFICIENT_STOCK,
+        answers.WAITING_LIST,
         answers.LIMIT_REACHED,
         answers.COOLING_DOWN,
         answers.NOT_OPEN,

@@ -47,9 +47,9 @@ SECURITY_SCHEMES = {
 }
 READING = (INVALID_TOKEN, INSUFFICIENT_SCOPE, problems.NOT_FOUND, problems.RATE_LIMITED)
 WRITING = (
-    INVALID_KEY, problems.UNPARSABLE, INVALID_TOKEN, INSUFFICIENT_SCOPE, problems.CSRF_FAILED,
-    problems.NOT_FOUND, answers.CONFLICT, problems.TOO_LARGE, problems.UNSUPPORTED,
-    problems.INVALID, answers.IN_FLIGHT, problems.RATE_LIMITED,
+    INVALID_KEY, problems.BAD_REQUEST, problems.UNPARSABLE, INVALID_TOKEN, INSUFFICIENT_SCOPE,
+    problems.CSRF_FAILED, problems.NOT_FOUND, answers.CONFLICT, problems.TOO_LARGE,
+    problems.UNSUPPORTED, problems.INVALID, answers.IN_FLIGHT, problems.RATE_LIMITED,
 )  # fmt: skip
 # The calls that are possible on a new reservation.
 LINKS = {

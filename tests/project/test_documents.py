@@ -171,6 +171,16 @@ def test_every_refusal_of_the_api_is_documented_with_its_status() -> None:
     assert documented == kinds
 
 
+@pytest.mark.parametrize("verb", ["reserve", "change", "renew", "confirm"])
+def test_the_schema_has_every_refusal_of_a_verb(verb) -> None:
+    calls = (call for path in api.schema()["paths"].values() for call in path.values())
+    (responses,) = [call["responses"] for call in calls if call["operationId"] == verb]
+    problem = (answer["content"].get(problems.MEDIA_TYPE, {}) for answer in responses.values())
+    documented = {code for each in problem for code in each.get("examples", {})}
+    _, refusals = named("docs/how-it-works.md")[verb]
+    assert documented >= set(CODE.findall(refusals)) | {"busy"}
+
+
 def test_every_scope_of_a_token_is_documented() -> None:
     assert set(callers.Scope.values) <= named("docs/api.md").keys()
 
