@@ -12,6 +12,7 @@ LOOPBACK = "127.0.0.1"
 OFF = {"", "0", "false", "off", "no"}
 # These mean "every interface"; a browser cannot open them.
 VISITABLE = {"0.0.0.0": LOOPBACK, "::": "::1"}  # noqa: S104
+LOCAL_NAMES = "localhost,127.0.0.1,[::1]"
 
 
 @dataclass(frozen=True)
@@ -69,8 +70,12 @@ class Address:
 
     @property
     def url(self) -> str:
-        host = self._visitable
-        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}/"
+        return f"http://{self._name}:{self.port}/"
+
+    def names(self, environ: Mapping[str, str]) -> str:
+        """What the shop allows as Host: the given names, and the one in `url`, as the runner checks
+        its health and the bank reports payments by it."""
+        return f"{environ.get('ALLOWED_HOSTS') or LOCAL_NAMES},{self._name}"
 
     @property
     def origins(self) -> list[str]:
@@ -79,23 +84,34 @@ class Address:
         return [own, own.replace("127.0.0.1", "localhost")] if "127.0.0.1" in own else [own]
 
     def answers(self, seconds: float = 5.0) -> bool:
-        return self.get(self.health, seconds) is not None
+        status, _ = self._ask(self.health, seconds)
+        return 0 < status < 500
 
-    def get(self, path: str, seconds: float = 5.0) -> bytes | None:
-        """Return the response body; None after the timeout or for a server error."""
+    def get(self, path: str, seconds: float = 5.0) -> bytes:
+        """Return the response body; nothing after the timeout or for an error."""
+        status, body = self._ask(path, seconds)
+        return body if status == 200 else b""
+
+    def _ask(self, path: str, seconds: float) -> tuple[int, bytes]:
+        """Return the status, 0 after the timeout, and the body."""
         connection = http.client.HTTPConnection(self._visitable, self.port, timeout=seconds)
         try:
             connection.request("GET", path)
             response = connection.getresponse()
-            return response.read() if response.status < 500 else None
+            return response.status, response.read()
         except (OSError, http.client.HTTPException):
-            return None
+            return 0, b""
         finally:
             connection.close()
 
     @property
     def _visitable(self) -> str:
         return VISITABLE.get(self.host, self.host)
+
+    @property
+    def _name(self) -> str:
+        host = self._visitable
+        return f"[{host}]" if ":" in host else host
 
 
 @dataclass(frozen=True)

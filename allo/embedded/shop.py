@@ -96,6 +96,7 @@ def _start(
         "STATE_DIR": str(state),
         "HOST": address.host,
         "PORT": str(address.port),
+        "ALLOWED_HOSTS": address.names(environ),
         "SITE_URL": environ.get("SITE_URL") or address.url.removesuffix("/"),
         "LIVE_PORT": str(live.port),
         "LIVE_URL": environ.get("LIVE_URL") or f"{live.url}live/",

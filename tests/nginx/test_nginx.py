@@ -95,7 +95,7 @@ def shop() -> Iterator[Shop]:
     behind = {
         "LIVE_URL": "/live/",
         "TRUSTED_PROXIES": "1",
-        "ALLOWED_HOSTS": "shop.example,127.0.0.1",
+        "ALLOWED_HOSTS": "shop.example",
     }
     if not ensure():
         assert not shutil.which("apt-get"), "Debian's nginx could not be fetched"
@@ -228,6 +228,10 @@ def test_metrics_are_of_all_processes_and_for_this_machine_alone(nginx: int, sho
     task = r'allo_tasks_total\{outcome="ok",task="reservations.clock.tasks.expire_due"\} [1-9].*'
     wait_for(lambda: has(task))
     assert has(r'allo_responses_total\{status="2xx",view="catalog:grid"\} [1-9].*')
+
+
+def test_the_runner_and_the_bank_reach_the_shop_by_its_own_address(shop: Shop) -> None:
+    assert shop.answers()
 
 
 def test_pages_listen_on_their_own_origin(nginx: int) -> None:

@@ -1,11 +1,16 @@
-"""Where the processes of `make up` listen, and whether there is a bank."""
+"""Where the processes of `make up` listen, by which names, and whether there is a bank."""
 
 import socket
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import urlsplit
 
 import pytest
+from django.http.request import split_domain_port, validate_host
 
-from allo.embedded.address import Addresses
+from allo.embedded.address import Address, Addresses
 from allo.embedded.errors import RunnerError
+from allo.embedded.sweep import stall_detector
+from tests.listening import listening
 from tests.running import free_port
 
 
@@ -55,3 +60,29 @@ def test_a_chosen_port_that_is_taken_is_refused() -> None:
 def test_there_is_a_bank_unless_payments_go_elsewhere(environment, bank) -> None:
     found = Addresses.read({"PORT": str(free_port()), **environment})
     assert bool(found.bank) is bank
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "127.0.0.1", "192.168.1.5"])  # noqa: S104
+@pytest.mark.parametrize("given", ["", "shop.example", "*"])
+def test_the_shop_allows_its_own_address_beside_the_given_names(host, given) -> None:
+    environment = {"HOST": host, "ALLOWED_HOSTS": given}
+    shop = Address.read(environment)
+    names = shop.names(environment).split(",")
+    assert names[0] == (given or "localhost")
+    domain, _ = split_domain_port(urlsplit(shop.url).netloc)
+    assert validate_host(domain, names)
+
+
+class Refusing(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_error(400)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_a_shop_that_refuses_the_runner_is_alive_and_no_process_of_it_is_ended() -> None:
+    with listening(ThreadingHTTPServer(("127.0.0.1", 0), Refusing)) as port:
+        address = Address("127.0.0.1", port)
+        assert address.answers()
+        assert not stall_detector(address, {})(1000)
