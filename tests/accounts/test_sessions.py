@@ -131,3 +131,8 @@ def test_signing_out_leaves_nothing_on_a_shared_computer(client) -> None:
         assert all(name not in shown[page].content.decode() for page in pages[:3])
     # What is reserved now is another holder's.
     assert holding(client, stocked(5, product="jug")).holder not in {before.holder, hold.holder}
+
+
+def test_a_cookie_that_is_no_key_of_a_session_is_as_none(client) -> None:
+    cookie = f'sessionid="{"a" * 31}\\000"'
+    assert client.get(ACCOUNT, headers={"cookie": cookie}).status_code == 303
