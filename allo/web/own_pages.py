@@ -5,6 +5,8 @@ from urllib.parse import urlsplit
 from django.urls import Resolver404, resolve
 from django.utils.http import url_has_allowed_host_and_scheme
 
+from allo.web.names import CONTROLS
+
 LONGEST_PAGE = 500
 # What only a form may call, or what is no page of the shop.
 FOREIGN = ("/admin/", "/api/", "/live/", "/media/", "/payments/", "/account/sign-")
@@ -15,7 +17,7 @@ def own_page(address: str) -> str:
     written."""
     if len(address) > LONGEST_PAGE or not address.startswith("/") or address.startswith(FOREIGN):
         return ""
-    if not url_has_allowed_host_and_scheme(address, allowed_hosts=None):
+    if CONTROLS.search(address) or not url_has_allowed_host_and_scheme(address, allowed_hosts=None):
         return ""
     try:
         resolve(urlsplit(address).path)

@@ -254,6 +254,7 @@ def test_the_session_has_a_new_key_and_what_it_had_before_is_not_anothers() -> N
         ("javascript:alert(1)", ACCOUNT),
         ("/nope/", ACCOUNT), ("/admin/", ACCOUNT), ("/account/sign-out/", ACCOUNT),
         ("/orders/\r\nSet-Cookie: x=1", ACCOUNT), ("/orders/\0", ACCOUNT),
+        ("/orders/?x=\0", ACCOUNT), ("/orders/#\0", ACCOUNT),
         ("/" + "a" * 600, ACCOUNT),
     ],
 )  # fmt: skip
