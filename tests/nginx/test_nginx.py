@@ -246,6 +246,11 @@ def test_other_host_names_get_no_response(nginx: int) -> None:
         ask(nginx, "/", Host="evil.example")
 
 
+def test_a_page_asked_for_with_a_port_is_not_kept_for_those_without(nginx: int) -> None:
+    assert "shop.example:1234/" in ask(nginx, "/?sort=name", Host="shop.example:1234").text
+    assert "shop.example:1234/" not in ask(nginx, "/?sort=name").text
+
+
 @pytest.mark.parametrize("encoding", ["br", "gzip"])
 def test_static_files_are_compressed_and_immutable(nginx: int, encoding: str) -> None:
     page = ask(nginx, "/").text
