@@ -43,6 +43,8 @@ http {{
     include {folder}/site.conf;
 }}
 """
+HERE = "127.0.0.1"
+HAS_IPV6 = Path("/proc/net/if_inet6").exists()
 HASHED = re.compile(r"/static/css/shop\.[0-9a-f]{12}\.css")
 
 
@@ -53,8 +55,10 @@ def behind(web: Iterable[int], live: Iterable[int], state: Path, port: int) -> s
         ("server 127.0.0.1:8000;", _servers(web)),
         ("server 127.0.0.1:8001;", _servers(live)),
         ("/srv/allo/var", str(state)),
-        ("listen 443 ssl http2;", f"listen 127.0.0.1:{port};"),
-        ("listen 443 ssl default_server;", f"listen 127.0.0.1:{port} default_server;"),
+        ("listen 443 ssl http2;", f"listen {HERE}:{port};"),
+        ("listen 443 ssl default_server;", f"listen {HERE}:{port} default_server;"),
+        ("listen [::]:443 ssl http2;", f"listen [::1]:{port};"),
+        ("listen [::]:443 ssl default_server;", f"listen [::1]:{port} default_server;"),
         # Beside the log in which these tests look for what they sent.
         (
             "access_log /var/log/nginx/access.log allo;",
@@ -65,7 +69,8 @@ def behind(web: Iterable[int], live: Iterable[int], state: Path, port: int) -> s
         assert there in text
         text = text.replace(there, here)
     text = re.sub(r"server \{\s+listen 80;.*?\n\}\n", "", text, flags=re.DOTALL)
-    return re.sub(r"\n +(ssl_|listen 80 )[^;]+;", "", text)
+    absent = "" if HAS_IPV6 else r"|listen \[::1\]"
+    return re.sub(rf"\n +(ssl_|listen (\[::\]:)?80 {absent})[^;]+;", "", text)
 
 
 def _servers(ports: Iterable[int]) -> str:
@@ -130,16 +135,24 @@ class Reply:
         return self.body.decode()
 
 
-def ask(port: int, path: str, *, method: str = "GET", body: bytes = b"", **headers: str) -> Reply:
-    with asking(port, path, method, body, headers) as response:
+def ask(
+    port: int, path: str, *, method: str = "GET", body: bytes = b"", at: str = HERE, **headers: str
+) -> Reply:
+    with asking(port, path, method, body, headers, at=at) as response:
         return Reply(response.status, response.headers, response.read())
 
 
 @contextmanager
 def asking(
-    port: int, path: str, method: str = "GET", body: bytes = b"", headers: Mapping[str, str] = {}
+    port: int,
+    path: str,
+    method: str = "GET",
+    body: bytes = b"",
+    headers: Mapping[str, str] = {},
+    *,
+    at: str = HERE,
 ) -> Iterator[http.client.HTTPResponse]:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    connection = http.client.HTTPConnection(at, port, timeout=60)
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     with closing(connection):
         connection.request(method, path, body or None, {"Host": "shop.example", **named})
@@ -234,6 +247,11 @@ def test_the_runner_and_the_bank_reach_the_shop_by_its_own_address(shop: Shop) -
     assert shop.answers()
 
 
+def test_health_is_for_this_machine_alone(nginx: int, shop: Shop) -> None:
+    for path in ("/livez", "/readyz"):
+        assert (ask(nginx, path).status, ask(shop.port, path).status) == (404, 200)
+
+
 def test_pages_listen_on_their_own_origin(nginx: int) -> None:
     page = ask(nginx, "/p/tidal/")
     assert 'data-live-url="/live/"' in page.text
@@ -241,9 +259,11 @@ def test_pages_listen_on_their_own_origin(nginx: int) -> None:
     assert "connect-src 'self'" in policy.split("; ")
 
 
-def test_other_host_names_get_no_response(nginx: int) -> None:
+@pytest.mark.parametrize("at", [HERE, *(["::1"] if HAS_IPV6 else [])])
+def test_other_host_names_get_no_response(nginx: int, at: str) -> None:
+    assert ask(nginx, "/", at=at).status == 200
     with pytest.raises(http.client.RemoteDisconnected):
-        ask(nginx, "/", Host="evil.example")
+        ask(nginx, "/", at=at, Host="evil.example")
 
 
 def test_a_page_asked_for_with_a_port_is_not_kept_for_those_without(nginx: int) -> None:
