@@ -2,6 +2,8 @@
 
 import logging
 import re
+from collections.abc import Iterator
+from typing import Any
 
 from allo import request_id
 
@@ -11,16 +13,21 @@ LONGEST = 200
 # a waiting room is its shopper's.
 SECRETS = re.compile(r"\b(key|place|ticket)=[^\s&\"'<>]+")
 
+_FORMATTER = logging.Formatter()
+
 
 class OneLine(logging.Filter):
     """Errors of clients become one short line without a traceback, since there can be many. Errors
-    of the shop are logged whole. Neither has what a signed link carries."""
+    of the shop are logged with their traceback, without what PostgreSQL says of rows. Neither has
+    what a signed link carries."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         if _is_clients_fault(record):
             message = record.getMessage()
             record.msg = message if len(message) <= LONGEST else f"{message[: LONGEST - 1]}…"
             record.args = record.exc_info = record.exc_text = None
+        if record.exc_info:
+            _leave_out_rows(record, record.exc_info)
         if SECRETS.search(message := record.getMessage()):
             record.msg, record.args = SECRETS.sub(r"\1=…", message), None
         return True
@@ -38,3 +45,25 @@ def _is_clients_fault(record: logging.LogRecord) -> bool:
     if record.name in {"django.request", "gunicorn.error"}:
         return record.levelno < logging.ERROR
     return record.name.startswith("django.security.")
+
+
+def _leave_out_rows(record: logging.LogRecord, exc_info: Any) -> None:
+    """The text of PostgreSQL's errors quotes rows. Others repeat it: Django's error of the same
+    name, and Celery in its own message."""
+    for error in _chain(exc_info[1]):
+        if (state := getattr(error, "sqlstate", None)) and (text := str(error)):
+            brief = ", ".join(filter(None, (f"SQLSTATE {state}", error.diag.constraint_name)))
+            trace = record.exc_text or _FORMATTER.formatException(exc_info)
+            message = record.getMessage().replace(text, brief).replace(repr(text), brief)
+            record.exc_text, record.msg, record.args = trace.replace(text, brief), message, None
+
+
+def _chain(error: BaseException | None) -> Iterator[Any]:
+    """The error, and all errors that led to it."""
+    waiting, met = [error], set[int]()
+    while waiting:
+        one = waiting.pop()
+        if one is not None and id(one) not in met:
+            met.add(id(one))
+            yield one
+            waiting += [one.__cause__, one.__context__]

@@ -9,9 +9,11 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from django.db import connection
+from django.contrib.auth.models import User
+from django.db import connection, transaction
 from django.test import RequestFactory
 
+from allo.celery import app
 from allo.site import pages
 from allo.web.shared.front import front
 from allo.web.watched import watched
@@ -20,6 +22,7 @@ from tests.metrics.counting import Sample, counting
 from tests.stock import stocked
 
 GIVEN = "9b0f3c5e-77aa-4bb1-8c1d-0123456789ab"
+EMAIL = "asha.rao@example.org"
 
 pytestmark = pytest.mark.django_db
 
@@ -115,6 +118,32 @@ def test_every_line_and_the_page_of_a_failure_name_its_request(monkeypatch, log)
     lines = [line for line in log.getvalue().splitlines() if " ERROR " in line]
     assert lines
     assert all(f" {own} " in line for line in lines)
+
+
+def taking_a_name_twice(*_: object) -> None:
+    with transaction.atomic():
+        for _ in range(2):
+            User.objects.create(username=EMAIL)
+
+
+def fail_as_a_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pages, "source_of", taking_a_name_twice)
+    assert ask("/docs/")[0] == 500
+
+
+def fail_as_a_task(_: pytest.MonkeyPatch) -> None:
+    app.task(name="of the test")(taking_a_name_twice).apply()
+    app.tasks.pop("of the test")
+
+
+@pytest.mark.parametrize("fail", [fail_as_a_page, fail_as_a_task])
+def test_the_log_has_what_failed_in_the_database_but_no_row(monkeypatch, log, fail) -> None:
+    fail(monkeypatch)
+    said = log.getvalue()
+    assert "in taking_a_name_twice\n" in said
+    for error in ("psycopg.errors.UniqueViolation", "django.db.utils.IntegrityError"):
+        assert f"\n{error}: SQLSTATE 23505, auth_user_username_key\n" in said
+    assert EMAIL not in said
 
 
 def test_problems_of_the_api_name_their_request(monkeypatch, log) -> None:
