@@ -161,7 +161,8 @@ class BuyerForm(forms.Form):
 
     def _typed(self, name: str) -> str:
         column: Any = Contact._meta.get_field(name)
-        return one_line(str(self.data.get(name, "")))[: column.max_length]
+        longest = column.max_length
+        return one_line(str(self.data.get(name, "")), longest)[:longest]
 
 
 class AddressForm(BuyerForm):

@@ -4,7 +4,7 @@ from typing import Any
 
 from django import forms
 
-from allo.web.names import is_visible, one_line, text_is_visible
+from allo.web.names import LONGEST, is_visible, one_line, text_is_visible
 
 
 class LineField(forms.CharField):
@@ -14,7 +14,9 @@ class LineField(forms.CharField):
 
     def to_python(self, value: Any) -> Any:
         text = super().to_python(value)
-        return one_line(text) if text and "\0" not in text and is_visible(text) else text
+        if not text or "\0" in text or not is_visible(text):
+            return text
+        return one_line(text, self.max_length or LONGEST)
 
 
 class TextField(forms.CharField):

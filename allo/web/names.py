@@ -16,12 +16,20 @@ CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 # that follows, and marks of files. The joiners within words of many scripts are none of these.
 TURNING = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]")
 
+# The longest line that is stored, if nothing else is said.
+LONGEST = 255
+# Characters that Unicode composes to one, at the most.
+COMPOSED = 4
 
-def one_line(text: str) -> str:
+
+def one_line(text: str, longest: int = LONGEST) -> str:
     """The text as others read it beside other text: on one line, in its own direction, and in
-    Unicode's composed form, so that the same name is the same text on every device."""
+    Unicode's composed form, so that the same name is the same text on every device.
+
+    What cannot fit into `longest` characters is cut, but stays longer than them: composing many
+    marks on one letter takes time that grows with the square of their number."""
     plain = TURNING.sub("", CONTROLS.sub(" ", text)).strip()
-    return unicodedata.normalize("NFC", plain)
+    return unicodedata.normalize("NFC", plain[: COMPOSED * longest + 1])
 
 
 def name_is_visible(name: str) -> None:

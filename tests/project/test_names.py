@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 from django import forms
 from django.contrib.auth.models import Group, User
+from django.core.exceptions import ValidationError
 
 from allo.outbox.models import Webhook
 from allo.web.fields import LineField
@@ -121,6 +122,27 @@ def test_what_turns_or_breaks_a_line_is_left_out(typed, read) -> None:
 )
 def test_letters_of_all_scripts_and_their_joiners_stay(name) -> None:
     assert one_line(name) == name
+
+
+def test_of_a_long_text_no_more_is_composed_than_may_fit(client, monkeypatch) -> None:
+    composed, compose = [], unicodedata.normalize
+    monkeypatch.setattr(unicodedata, "normalize", lambda form, text: (
+        composed.append(len(text)) or compose(form, text)
+    ))  # fmt: skip
+    endless = "a" + "\u0315" * 8_000 + "\u0334" * 8_000
+    reservation = holding(client, stocked(3))
+    response = press(client, reservation, "confirm", name=endless, line1=endless)
+    assert response.status_code == 422
+    assert 0 < max(composed) < 1_000
+
+
+@pytest.mark.parametrize("letter", ["é", "ᾂ", "각", "ệ"])
+def test_a_name_that_fits_when_composed_fits(letter) -> None:
+    field = LineField(max_length=5)
+    apart = unicodedata.normalize("NFD", letter)
+    assert field.clean(apart * 5) == letter * 5
+    with pytest.raises(ValidationError):
+        field.clean(apart * 6)
 
 
 def forms_of(base: type[forms.BaseForm]) -> Iterator[type[forms.BaseForm]]:
