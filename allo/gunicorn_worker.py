@@ -39,8 +39,9 @@ LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,9})[ \t]*\r\n", re.IGNO
 EXPECTS = re.compile(rb"\r\nexpect:", re.IGNORECASE)
 # What is looked at before a request gets a thread. Most forms and calls of the API are shorter.
 HEAD_BYTES = 16_384
-# While one of the first is served, no other gets a thread if so many have one. More would slow it
-# down, as the threads of a process share one interpreter; none would let the first shut them out.
+# While one of the first is served, so many others have a thread, if they wait: no more, which would
+# slow it down, as the threads of a process share one interpreter; and no fewer, or the first would
+# shut them out.
 BESIDE_FIRST = 2
 # Arrivals that have a thread at once. They hardly wait for anything but the interpreter, so more
 # would finish no sooner, and keep it from one of the first that comes meanwhile.
@@ -81,6 +82,8 @@ class Line:
 
     def __init__(self, threads: int) -> None:
         self._threads = threads
+        # Never all that the process has.
+        self._kept = min(BESIDE_FIRST, threads // 2)
         self._waiting: dict[Rank, deque[TConn]] = {rank: deque() for rank in Rank}
         self._running: dict[TConn, Rank] = {}
         self._of: Counter[Rank] = Counter()
@@ -101,7 +104,9 @@ class Line:
         """The next that gets a thread; None if none can now."""
         if len(self._running) == self._threads:
             return None
-        for rank, waiting in self._waiting.items():
+        keeps = len(self._running) - self._of[Rank.FIRST] < self._kept
+        for rank in reversed(Rank) if keeps else Rank:
+            waiting = self._waiting[rank]
             if waiting and self._may(rank):
                 conn = waiting.popleft()
                 self._running[conn] = rank

@@ -108,26 +108,52 @@ def test_arrivals_pause_while_the_first_are_served_but_are_not_shut_out(monkeypa
 
 
 def test_the_first_pass_the_others_but_do_not_shut_them_out() -> None:
-    line = Line(threads=BESIDE_FIRST + 2)
+    line = Line(threads=BESIDE_FIRST + 3)
     others, first = [object() for _ in range(20)], [object() for _ in range(3)]
     for conn in others:
         line.add(conn, Rank.OTHER)
-    running = [line.start() for _ in range(BESIDE_FIRST + 2)]
-    assert running == others[: BESIDE_FIRST + 2]
+    running = [line.start() for _ in range(BESIDE_FIRST + 3)]
+    assert running == others[: BESIDE_FIRST + 3]
     assert line.start() is None
     for conn in first:
         line.add(conn, Rank.FIRST)
     for conn, expected in zip(running, first, strict=False):
         line.finish(conn)
         assert line.start() is expected
-    # Three others run beside two of the first, and a fourth may.
-    line.finish(first[0])
-    assert line.start() is others[BESIDE_FIRST + 2]
-    line.finish(first[1])
-    assert line.start() is None
-    line.finish(first[2])
-    assert [line.start() for _ in range(3)] == [*others[BESIDE_FIRST + 3 : BESIDE_FIRST + 5], None]
+    for conn in first:
+        assert line.start() is None, "two others run beside the first, and no third may"
+        line.finish(conn)
+    assert [line.start() for _ in range(4)] == [*others[BESIDE_FIRST + 3 : BESIDE_FIRST + 6], None]
     assert len(line) == len(others) - 3
+
+
+def test_two_threads_stay_the_others_however_many_are_first() -> None:
+    line = Line(threads=BESIDE_FIRST + 2)
+    first, others, arrivals = ([object() for _ in range(9)] for _ in Rank)
+    for conn in first:
+        line.add(conn, Rank.FIRST)
+    assert [line.start() for _ in range(5)] == [*first[:4], None]
+    for other, arrival in zip(others, arrivals, strict=True):
+        line.add(other, Rank.OTHER)
+        line.add(arrival, Rank.ARRIVAL)
+    turns = [
+        (first[0], arrivals[0]), (first[1], others[0]), (first[2], first[4]),
+        (others[0], others[1]), (first[3], first[5]), (others[1], others[2]),
+    ]  # fmt: skip
+    for conn, expected in turns:
+        line.finish(conn)
+        assert line.start() is expected
+
+
+def test_the_only_thread_is_no_others() -> None:
+    line = Line(threads=1)
+    first = [object(), object()]
+    line.add(first[0], Rank.FIRST)
+    assert line.start() is first[0]
+    line.add(object(), Rank.OTHER)
+    line.add(first[1], Rank.FIRST)
+    line.finish(first[0])
+    assert line.start() is first[1]
 
 
 @pytest.mark.parametrize(
