@@ -19,7 +19,7 @@ from allo.outbox import services as outbox
 from checkout import forgetting, looking
 from checkout.models import Order, OrderEvent
 from reservations import services
-from reservations.clock.forgetting import forget_holders, forget_networks
+from reservations.clock.forgetting import forget_holders, forget_networks, nobody
 from reservations.exceptions import NotPending, ReservationExpired
 from reservations.list_exceptions import NotWaiting
 from reservations.models import OPEN, AdoptedHolder, Reservation
@@ -92,7 +92,7 @@ def _erase(account: Account) -> None:
     user = User.objects.select_for_update().filter(pk=account.pk).first()
     if user is None:
         return
-    _leave(orders)
+    _leave(account, orders)
     flow.end_sessions(account)
     persons.log_of(user).delete()
     AdoptedHolder.objects.filter(account=account.holder).delete()
@@ -104,11 +104,15 @@ def _erase(account: Account) -> None:
     _delete(user)
 
 
-def _leave(orders: Sequence[Order]) -> None:
-    """Leaves a note that the orders' pages show to staff: the account was deleted."""
+def _leave(account: Account, orders: Sequence[Order]) -> None:
+    """Takes the account and its browsers from the orders, or the next account in one of those would
+    take them over; leaves a note that the orders' pages show to staff."""
     for order in orders:
         _check(order)
     mine = Order.objects.filter(pk__in=[order.pk for order in orders])
+    # The holder of an order can only leave together with its account.
+    mine.filter(account=None).update(account=account.pk)
+    mine.exclude(holder__startswith="user:").update(account=None, holder=nobody())
     mine.update(account=None)
     forgetting.delete_unpaid(mine)
     kept = mine.values_list("pk", flat=True)

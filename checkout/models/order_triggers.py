@@ -65,6 +65,7 @@ def _moves_to(state: str) -> Condition:
 
 CHANGED = _any("OLD.{0} <> NEW.{0}", BUYER)
 OLD = f"OLD.opened_at < now() - interval '{KEPT_BY_LAW}'"
+LEFT = "OLD.account_id IS NOT NULL AND NEW.account_id IS NULL"
 REPLACED = _any("(OLD.{0} <> NEW.{0} AND NEW.{0} <> '')", BUYER)
 
 OF_ORDER = (
@@ -146,16 +147,15 @@ OF_ORDER = (
     Refuse(
         name="account_of_an_order_is_kept",
         operation=UpdateOf("account_id"),
-        condition=Condition(
-            "OLD.account_id <> NEW.account_id OR (OLD.account_id IS NOT NULL AND NEW.account_id"
-            " IS NULL AND NEW.state = 'open')"
-        ),
+        condition=Condition(f"OLD.account_id <> NEW.account_id OR ({LEFT} AND NEW.state = 'open')"),
     ),
+    # It leaves with the account, or when the order is old.
     Refuse(
         name="holder_of_an_order_is_kept",
         operation=UpdateOf("holder"),
         condition=Condition(
-            f"OLD.holder <> NEW.holder AND NOT (NEW.holder = {FORGOTTEN.format('OLD')} AND {OLD})"
+            f"OLD.holder <> NEW.holder AND NOT (NEW.holder = {FORGOTTEN.format('OLD')}"
+            f" AND ({OLD} OR {LEFT}))"
         ),
     ),
     Refuse(

@@ -107,6 +107,24 @@ def test_a_paid_order_stays_without_the_account_and_staff_see_why(asha, client) 
         move(order, state)
 
 
+@pytest.mark.parametrize("adopted", [True, False], ids=["adopted", "the sign-in found it busy"])
+def test_what_was_bought_in_a_browser_is_not_the_next_accounts(client, adopted) -> None:
+    press(client, holding(client, stocked(5)), "confirm")
+    order = Order.objects.get()
+    signed_in(client=client)
+    if not adopted:
+        Order.objects.update(account=None)
+    press_delete(signed_in())
+    assert is_deleted()
+    order.refresh_from_db()
+    assert (order.account, order.holder, order.name) == (None, "nobody", BUYER["name"])
+    for person in ("nobody", "ravi"):
+        if person != "nobody":
+            signed_in(f"{person}@example.org", client)
+        assert order.number not in client.get("/orders/").content.decode()
+        assert client.get(f"/orders/{order.number}/").status_code == 404
+
+
 def test_an_open_payment_is_ended_before_the_account_is_deleted(asha, settings) -> None:
     held = holding(asha, stocked(5))
     order = opened(held, account=User.objects.get())

@@ -231,7 +231,10 @@ def test_an_account_is_set_once_and_lost_only_once_nothing_is_to_be_paid(order) 
     brought(order, State.PAID)
     with refuses("account_of_an_order_is_kept"):
         change(order, account=ravi)
-    change(order, account=None)
+    for holder, account in (("nobody", asha), ("user:1", None)):
+        with refuses("holder_of_an_order_is_kept"):
+            change(order, holder=holder, account=account)
+    change(order, holder="nobody", account=None)
 
 
 def test_an_invoice_keeps_its_number(order) -> None:
