@@ -5,6 +5,7 @@ from uuid import UUID, uuid4
 
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.db.models import QuerySet
 
 from checkout import due
 from checkout.exceptions import NothingToRefund, TooMuch
@@ -40,18 +41,19 @@ def refund(
 
 def left_of(order: Order) -> int:
     """What can still be refunded, in paise."""
-    charge = order.charges.filter(decision=Charge.Decision.TAKE, fact=Charge.Fact.CAPTURED).first()
+    charge = _captured(order).first()
     return charge.amount - charge.refunded_paise if charge else 0
 
 
 def _taken(order: Order) -> Charge:
-    captured = Charge.objects.select_for_update(no_key=True).filter(
-        order=order, decision=Charge.Decision.TAKE, fact=Charge.Fact.CAPTURED
-    )
-    payment = captured.values("payment")
-    list(Payment.objects.select_for_update(no_key=True).filter(pk__in=payment))
-    charge = captured.first()
+    captured = _captured(order)
+    list(Payment.objects.select_for_update(no_key=True).filter(pk__in=captured.values("payment")))
+    charge = captured.select_for_update(no_key=True).first()
     if charge is None:
         raise NothingToRefund
     due.now_due(charge.payment_id)
     return charge
+
+
+def _captured(order: Order) -> QuerySet[Charge]:
+    return order.charges.filter(decision=Charge.Decision.TAKE, fact=Charge.Fact.CAPTURED)

@@ -4,7 +4,8 @@ from uuid import uuid4
 
 import pgtrigger
 import pytest
-from django.db import IntegrityError
+from django.db import IntegrityError, connection
+from django.test.utils import CaptureQueriesContext
 
 from checkout import clock, due, recording
 from checkout.exceptions import NotThatState, TooMuch
@@ -38,6 +39,16 @@ def test_a_refund_is_asked_for_and_sent_once(paid) -> None:
     assert refunds() == [("done", 100_000)]
     assert paid.moves() == [[*SOLD, ("refunded", 100_000)]]
     assert refunding.left_of(paid.order) == 285_000
+
+
+def test_the_order_is_locked_first_then_the_payment_and_then_the_charge() -> None:
+    order = brought(opened(hold(stocked(5))), "paid")
+    with CaptureQueriesContext(connection) as queries:
+        refunding.refund(order, amount=100_000, reason="A scratch")
+    locking = [query["sql"] for query in queries if "FOR NO KEY UPDATE" in query["sql"]]
+    tables = [sql.split('FROM "')[1].split('"')[0] for sql in locking]
+    assert tables == ["checkout_order", "checkout_payment", "checkout_charge"]
+    assert [sql.count("FOR NO KEY UPDATE") for sql in locking] == [1, 1, 1]
 
 
 def test_more_than_was_paid_is_refused(paid) -> None:
