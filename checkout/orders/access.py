@@ -3,14 +3,15 @@ to it."""
 
 from django.http import Http404
 
+from allo.web.opened import remember
 from allo.web.parts import Request
 from checkout.models import Order
 from checkout.orders import links, reading
 from checkout.orders.numbers import as_written
 from reservations.shop.holders import holders_of
 
-# In the session of a browser: the orders that it opened by signed links, the last ones.
-OPENED, MOST_OPENED = "orders_opened", 20
+# The session key of the orders that this browser opened by signed links.
+OPENED = "orders_opened"
 
 
 def order_of(request: Request, number: str) -> Order:
@@ -22,13 +23,12 @@ def order_of(request: Request, number: str) -> Order:
 
 
 def let_in(request: Request, number: str, key: str) -> Order:
-    """The order of a signed link in a mail. The browser is remembered, so the address that it shows
-    need not contain the key, and whoever gets that address cannot open the order. Raises
+    """The order of a signed link in a mail; remembers that this browser opened it. Raises
     `Http404`."""
     found = _named(number)
     if found is None or not links.opens(found, key):
         raise Http404("no such order")
-    request.session[OPENED] = [*request.session.get(OPENED, []), str(found.pk)][-MOST_OPENED:]
+    remember(request, OPENED, found.pk)
     return found
 
 

@@ -11,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from allo.outbox import sending
 from allo.outbox.models import Message
 from allo.redis_client import redis_client
+from allo.web import opened as remembered
 from checkout.models import Order
 from checkout.orders import fulfilling
 from checkout.orders.cancelling import restock_and_cancel
@@ -192,6 +193,23 @@ def test_the_signed_link_opens_it_in_that_browser_without_staying_in_the_address
     let_in = other.get(f"/orders/{order.number}/?key={key_of(order)}")
     assert let_in.headers["Location"] == f"/orders/{order.number}/"
     assert order.number in page(other, order)
+
+
+def test_a_link_that_is_followed_again_shuts_the_browser_out_of_no_other_order(
+    client, monkeypatch
+) -> None:
+    monkeypatch.setattr(remembered, "MOST_OPENED", 2)
+    one, two, three = (bought(client, product) for product in ("tidal", "lyra", "arc"))
+    browser = Client()
+
+    def opens(order: Order, key: str = "") -> int:
+        return browser.get(f"/orders/{order.number}/", {"key": key} if key else {}).status_code
+
+    for order in (one, two, two, two):
+        opens(order, key_of(order))
+    assert [opens(order) for order in (one, two, three)] == [200, 200, 404]
+    opens(three, key_of(three))
+    assert [opens(order) for order in (one, two, three)] == [404, 200, 200]
 
 
 @pytest.mark.parametrize("typed", ["{}", "al {}", "  al-{}"])

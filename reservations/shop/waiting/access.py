@@ -5,12 +5,10 @@ from uuid import UUID
 
 from django.http import Http404, HttpRequest
 
+from allo.web import opened
 from reservations.models import WaitingEntry
 from reservations.shop.holders import OPENED_ENTRIES, address_key_of
 from reservations.waiting import links
-
-# At most so many, the last ones, are kept in the session.
-MOST_OPENED = 20
 
 
 def entry_of(request: HttpRequest, entry_id: UUID) -> WaitingEntry:
@@ -37,15 +35,12 @@ def by_key(entry_id: UUID, key: str) -> WaitingEntry:
 
 
 def remember(request: HttpRequest, entry: WaitingEntry) -> None:
-    """In the session, so that the address in the browser need not contain the key: whoever gets
-    that address from the shopper cannot open the entry."""
-    others = [pk for pk in request.session.get(OPENED_ENTRIES, []) if pk != str(entry.pk)]
-    request.session[OPENED_ENTRIES] = [*others, str(entry.pk)][-MOST_OPENED:]
+    opened.remember(request, OPENED_ENTRIES, entry.pk)
 
 
 def _may_see(request: HttpRequest, entry: WaitingEntry) -> bool:
-    opened = str(entry.pk) in request.session.get(OPENED_ENTRIES, [])
-    return opened or entry.email_key == address_key_of(request)
+    here = str(entry.pk) in request.session.get(OPENED_ENTRIES, [])
+    return here or entry.email_key == address_key_of(request)
 
 
 def _found(entry_id: UUID) -> WaitingEntry:
