@@ -1,30 +1,7 @@
 """The signed links in the mail about an entry: the key of one opens it without an account."""
 
-from django.conf import settings
-from django.core.signing import BadSignature, Signer
-from django.urls import reverse
-
+from allo.web.links import Links
 from reservations.models import WaitingEntry
 
-_signer = Signer(salt="reservations.waiting")
-
-
-def link_to(entry: WaitingEntry, page: str = "place") -> str:
-    """Absolute, for a mail."""
-    return f"{settings.SITE_URL}{path_to(entry, page)}?key={key_of(entry)}"
-
-
-def path_to(entry: WaitingEntry, page: str = "place") -> str:
-    return reverse(f"waiting:{page}", args=[entry.pk])
-
-
-def key_of(entry: WaitingEntry) -> str:
-    return _signer.signature(str(entry.pk))
-
-
-def opens(entry: WaitingEntry, key: str) -> bool:
-    try:
-        _signer.unsign(f"{entry.pk}:{key}")
-    except BadSignature:
-        return False
-    return True
+_links = Links[WaitingEntry](salt="reservations.waiting", pages="waiting", page="place")
+link_to, path_to, key_of, opens = _links.link_to, _links.path_to, _links.key_of, _links.opens
