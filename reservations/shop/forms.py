@@ -57,10 +57,19 @@ def most_of(*limits: int | None) -> int:
     return min(filter(None, limits), default=MOST)
 
 
+def one_of_each_row(holds: Sequence[Reservation]) -> list[Reservation]:
+    """The holds that a form changes: of several of one row the shopper's own, as an offer cannot
+    grow, and the first to lapse."""
+    chosen: dict[int, Reservation] = {}
+    for hold in sorted(holds, key=lambda hold: hold.is_offer):
+        chosen.setdefault(hold.inventory_id, hold)
+    return [hold for hold in holds if hold in chosen.values()]
+
+
 class ReserveForm(StockForm):
-    """The warehouse, and the quantity in all; `holds` are what the shopper already holds of the
-    rows. A hidden field sends the holds back (`saw`), so that a hold is changed only if the shopper
-    saw its current quantity."""
+    """The warehouse, and the quantity in all; `live` is what the shopper already holds of the rows,
+    `holds` what of it the form changes, `besides` the rest. A hidden field sends the holds back
+    (`saw`), so that a hold is changed only if the shopper saw its current quantity."""
 
     held = forms.RegexField(f"^{SAW}(,{SAW})*$", required=False, max_length=1000)
 
@@ -69,14 +78,15 @@ class ReserveForm(StockForm):
         stock: list[Inventory],
         *args: Any,
         product: Product | None = None,
-        holds: Sequence[Reservation] = (),
+        live: Sequence[Reservation] = (),
         **kwargs: Any,
     ) -> None:
+        self.holds = holds = one_of_each_row(live)
+        self.besides = [hold for hold in live if hold not in holds]
         if holds:
-            held = {"warehouse": str(holds[0].inventory_id), "quantity": holds[0].quantity}
-            kwargs["initial"] = held | (kwargs.get("initial") or {})
+            first = {"warehouse": str(holds[0].inventory_id), "quantity": holds[0].quantity}
+            kwargs["initial"] = first | (kwargs.get("initial") or {})
         super().__init__(stock, *args, **kwargs)
-        self.holds = holds
         self.each_paise = holds[0].unit_paise if holds else product.price_paise if product else 0
         own = product.max_per_customer if product else None
         self.share = share_of(sum(row.total_units for row in stock))

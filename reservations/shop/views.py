@@ -163,7 +163,7 @@ def _hold(
 def _change(request: HttpRequest, form: ReserveForm, row: Inventory, seen: int) -> Reply:
     """Changes the hold on the row to the requested quantity, if it still has the quantity that the
     form showed."""
-    held = next((hold for hold in holders.live_holds(request) if hold.inventory_id == row.pk), None)
+    held = next((hold for hold in form.holds if hold.inventory_id == row.pk), None)
     if held is None:
         return refusals.answer(QuantityChanged(0))
     asked = {"reservation": held.pk, **form.cleaned_data}
@@ -214,7 +214,7 @@ def _slow_down(request: Request, product: Product, seconds: int) -> HttpResponse
 
 
 def _form(request: HttpRequest, product: Product, **more: Any) -> ReserveForm:
-    return ReserveForm(stock_of(product), product=product, holds=holds_of(request, product), **more)
+    return ReserveForm(stock_of(product), product=product, live=holds_of(request, product), **more)
 
 
 def _page(

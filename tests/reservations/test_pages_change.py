@@ -8,9 +8,14 @@ from django.test import Client
 from catalog.models import Product
 from inventory.models import Inventory
 from reservations import services
+from reservations.engine.commands import Holder
 from reservations.models import Reservation
+from tests.accounts.signing_in import signed_in
+from tests.joining import given_back, waiting
+from tests.joining import opened as opened_link
 from tests.shopping import HTMX, Page, holding, key, press, press_reserve
 from tests.stock import pass_time, stocked
+from tests.waiting import offer_of
 
 pytestmark = pytest.mark.django_db
 
@@ -23,6 +28,10 @@ def form_of(page: Page) -> dict[str, str]:
 
 def opened(client: Client, row: Inventory) -> dict[str, str]:
     return form_of(client.get(f"/p/{row.product.slug}/reserve/"))
+
+
+def words(page: Page) -> str:
+    return " ".join(re.sub(r"<[^>]+>", " ", page.content.decode()).split())
 
 
 def quantity(reservation: Reservation) -> int:
@@ -107,6 +116,31 @@ def test_an_ended_hold_is_not_silently_made_again(client, ended) -> None:
     assert not Reservation.objects.live().exists()
     assert press_reserve(client, row, 2, **form_of(response)).status_code == 303
     assert Reservation.objects.live().get().quantity == 2
+
+
+def test_beside_an_offer_of_the_same_row_the_shoppers_own_hold_is_changed(client) -> None:
+    row = stocked(4)
+    held = holding(client, row, 1)
+    rest = services.reserve_in(rows=(row.pk,), quantity=3, holder=Holder("token:1:a", cap=0))
+    waiting(row, quantity=2)
+    entry = given_back(rest)
+    opened_link(entry, client)
+    page = client.get("/p/tidal/reserve/")
+    assert form_of(page)["held"] == f"{row.pk}:1"
+    assert "2 more from blr-01 are held for you besides, and stay as they are." in words(page)
+    assert press_reserve(client, row, 2, **form_of(page)).status_code == 303
+    assert (quantity(held), quantity(offer_of(entry))) == (2, 2)
+
+
+def test_of_the_accounts_and_the_browsers_hold_the_first_to_lapse_is_changed(client) -> None:
+    row = stocked(9)
+    first = holding(signed_in(), row, 2)
+    other = holding(client, row, 3)
+    signed_in(client=client)
+    form = opened(client, row)
+    assert form["held"] == f"{row.pk}:2"
+    assert press_reserve(client, row, 1, **form).status_code == 303
+    assert (quantity(first), quantity(other)) == (1, 3)
 
 
 def test_more_than_is_left_is_refused_and_the_rest_is_offered(client) -> None:
