@@ -106,7 +106,8 @@ class BeingPaid(ReservationError):
 
 class LimitReached(ReservationError):
     """`limit` names what was reached, `maximum` is its value: a setting, `network_share` (of a
-    product), `networks_around`, `max_units` of a token, or `max_per_customer` of a product."""
+    product), `networks_around`, `offer` (of a waiting list), `max_units` of a token, or
+    `max_per_customer` of a product."""
 
     code = "limit_reached"
 

@@ -31,6 +31,8 @@ DETAILS = {
     " get some too. Pay for what you hold of it first.",
     "network_share": "Your network may hold at most {maximum} of it unpaid, so that others get some"
     " too. Try again when those that it holds are paid for.",
+    "offer": "The waiting list held {maximum} for you. You can take fewer, but not more: once these"
+    " are paid for, you can reserve more like everybody.",
     "max_per_customer": "At most {maximum} of it for each customer, with those that you hold now"
     " and those that you bought.",
     "max_units": "This API token may hold at most {maximum} unpaid units, and with these it would"

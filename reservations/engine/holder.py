@@ -6,6 +6,8 @@ from ipaddress import IPv6Network, ip_network
 
 from django.conf import settings
 
+from reservations.models import OF_LIST
+
 
 @lru_cache(maxsize=4096)
 def places_around(network: str) -> tuple[str, ...]:
@@ -48,6 +50,11 @@ class Holder:
     def most(self) -> int:
         common: int = settings.RESERVATION_MAX_UNITS_PER_ADDRESS
         return common if self.cap is None else self.cap
+
+    @property
+    def is_list(self) -> bool:
+        """Whether it holds an offer of a waiting list."""
+        return self.name.startswith(OF_LIST)
 
     @property
     def is_merchant(self) -> bool:

@@ -63,6 +63,9 @@ def check_units(books: Books, holder: Holder, wanted: Wanted) -> None:
     the command decides again."""
     name = "RESERVATION_MAX_UNITS_PER_ADDRESS" if holder.cap is None else "max_units"
     check("RESERVATION_MAX_UNITS", wanted.quantity, settings.RESERVATION_MAX_UNITS)
+    if holder.is_list:
+        # An offer lasts longer than a hold and counts at no network, so it is for what was offered.
+        check("offer", wanted.quantity, wanted.quantity - wanted.more)
     network = network_of(books, holder)
     if network:
         check(name, books.units_at[network].total() + wanted.more, holder.most)

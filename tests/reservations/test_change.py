@@ -23,9 +23,12 @@ from reservations.exceptions import (
     ReservationExpired,
 )
 from reservations.models import Reservation
+from reservations.refusals import limit_in_words
+from reservations.waiting.services import serve
 from tests.reservations.test_idempotency import once
 from tests.reservations.test_verbs import hold, units
 from tests.stock import all_at_once, pass_time, reprice, stocked
+from tests.waiting import joined, offer_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -97,6 +100,20 @@ def test_units_at_the_address_count_with_what_was_changed(settings) -> None:
     with pytest.raises(LimitReached, match="PER_ADDRESS"):
         change(other, 4)
     change(other, 4, cap=11)
+
+
+def test_an_offer_of_the_waiting_list_can_be_reduced_and_never_grows() -> None:
+    row = stocked(9)
+    held = hold(row, 9)
+    entry = joined(row, quantity=2)
+    services.release(reservation_id=held.pk)
+    serve(row.product_id)
+    offer = offer_of(entry)
+    with pytest.raises(LimitReached) as refusal:
+        services.change(reservation_id=offer.pk, quantity=3)
+    assert (refusal.value.limit, refusal.value.maximum) == ("offer", 2)
+    assert limit_in_words(refusal.value).startswith("The waiting list held 2 for you.")
+    change(offer, 1)
 
 
 def test_it_grows_only_at_the_price_it_has() -> None:
