@@ -133,6 +133,17 @@ class CoolingDown(ReservationError):
         self.until = until
 
 
+class NotInShop(ReservationError):
+    """Staff took the product out of the shop."""
+
+    code = "not_in_shop"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "It was taken out of the shop. You can pay for what you hold of it, but not hold more."
+        )
+
+
 class NotOpen(ReservationError):
     """The product cannot be held before `opens_at`, which is `seconds` away, rounded up, by the
     clock of the database."""

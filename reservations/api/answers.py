@@ -21,6 +21,7 @@ from reservations.exceptions import (
     CoolingDown,
     InsufficientStock,
     LimitReached,
+    NotInShop,
     NotOpen,
     NotPending,
     PriceChanged,
@@ -53,6 +54,7 @@ COOLING_DOWN = Kind(
     "2 times lately you held this and did not pay for it. You can hold it again after 12:14 IST.",
     {"until": "2026-11-23T06:43:10.480000Z"},
 )
+NOT_IN_SHOP = Kind(409, "not_in_shop", "Not in the shop", str(NotInShop()))
 NOT_OPEN = Kind(
     409,
     "not_open",
@@ -127,9 +129,8 @@ KINDS = {
     kind.code: kind
     for kind in (
         INSUFFICIENT_STOCK, WAITING_LIST, ALREADY_HELD, QUANTITY_CHANGED, PRICE_CHANGED,
-        LIMIT_REACHED, COOLING_DOWN, NOT_OPEN, WAITING_ROOM, CONFLICT, BEING_PAID, NOT_PENDING,
-        EXPIRED,
-        IN_FLIGHT, BUSY, STORAGE,
+        LIMIT_REACHED, COOLING_DOWN, NOT_IN_SHOP, NOT_OPEN, WAITING_ROOM, CONFLICT, BEING_PAID,
+        NOT_PENDING, EXPIRED, IN_FLIGHT, BUSY, STORAGE,
     )
 }  # fmt: skip
 

@@ -26,6 +26,7 @@ from reservations.exceptions import (
     Busy,
     InsufficientStock,
     LimitReached,
+    NotInShop,
     NotOpen,
     PriceChanged,
     QuantityChanged,
@@ -99,7 +100,7 @@ class Reserve(Command):
                 return same[0]
             raise AlreadyHeld(existing[0].id, existing[0].quantity)
         stock = books.stock(self.rows[0])
-        _check_open(books, stock)
+        _check_for_sale(books, stock)
         live = sum(not hold.is_due(books.now) for hold in books.pending_of(self.holder.name))
         limits.check("RESERVATION_MAX_LIVE", live + 1, settings.RESERVATION_MAX_LIVE)
         wanted = limits.Wanted(self.quantity, self.quantity, stock)
@@ -133,7 +134,7 @@ class Reserve(Command):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change(Command):
     """Hold `quantity` units (1 or more) of the same row until the same time. Fewer units are always
-    possible; more only once the product is open, within all limits and at an unchanged price."""
+    possible; more only while it is for sale, within all limits and at an unchanged price."""
 
     quantity: int
 
@@ -154,7 +155,7 @@ class Change(Command):
             # Adopted since that was read, so its holder's name is not locked: try again.
             raise Busy
         stock, more = books.stock(held.inventory_id), self.quantity - held.quantity
-        _check_open(books, stock)
+        _check_for_sale(books, stock)
         limits.check_units(books, self.holder, limits.Wanted(self.quantity, more, stock))
         if stock.unit_paise != held.unit_paise:
             raise PriceChanged(held.unit_paise, stock.unit_paise)
@@ -231,8 +232,10 @@ class Expire(Command):
         return reservation
 
 
-def _check_open(books: Books, stock: Stock) -> None:
+def _check_for_sale(books: Books, stock: Stock) -> None:
     """By the clock that was read under the locks, as every process has the same one."""
+    if stock.published_at is None or books.now < stock.published_at:
+        raise NotInShop
     if stock.opens_at and books.now < stock.opens_at:
         raise NotOpen(stock.opens_at, books.now)
 

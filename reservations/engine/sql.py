@@ -2,11 +2,11 @@
 
 from allo.postgresql.trips import Statement
 
-# A statement of its own, run after the rows are locked: it sees a price or an opening that changed
-# during the wait for a lock. The product is not locked, so they may change again before the commit.
+# A statement of its own, run after the rows are locked: it sees what changed during the wait for
+# a lock. The product is not locked, so it may change again before the commit.
 PRICES = """
     SELECT row.id, product.price_paise, product.name, product.max_per_customer,
-        product.opens_at, everywhere.total, everywhere.rows
+        product.opens_at, product.published_at, everywhere.total, everywhere.rows
     FROM inventory_inventory AS row JOIN catalog_product AS product ON product.id = row.product_id
     CROSS JOIN LATERAL (
         SELECT sum(total_units)::int AS total, array_agg(id) AS rows

@@ -16,12 +16,13 @@ class Stock:
     total: int
     reserved: int
     list_needs: int  # the fewest units that somebody on the waiting list takes from it; 0 is nobody
-    # The price of a unit, the product's name, its opening and what its limits are made of: read
-    # only for commands that need them (`Command.reads_prices`).
+    # The price of a unit, the product's name, from when it can be held and what its limits are made
+    # of: read only for commands that need them (`Command.reads_prices`).
     unit_paise: int = 0
     name: str = ""
     max_per_customer: int | None = None
     opens_at: datetime | None = None
+    published_at: datetime | None = None
     # Of its product in all warehouses: not locked, so they may be a moment old.
     total_everywhere: int = 0
     rows_everywhere: Collection[int] = ()
@@ -37,12 +38,13 @@ class Stock:
         name: str,
         max_per_customer: int | None,
         opens_at: datetime | None,
+        published_at: datetime | None,
         total_everywhere: int,
         rows_everywhere: Collection[int],
     ) -> None:
         """Sets what is known of its product."""
         self.unit_paise, self.name, self.max_per_customer = unit_paise, name, max_per_customer
-        self.opens_at = opens_at
+        self.opens_at, self.published_at = opens_at, published_at
         self.total_everywhere, self.rows_everywhere = total_everywhere, rows_everywhere
 
     @property

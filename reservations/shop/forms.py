@@ -91,6 +91,8 @@ class ReserveForm(StockForm):
         own = product.max_per_customer if product else None
         self.share = share_of(sum(row.total_units for row in stock))
         most = most_of(settings.RESERVATION_MAX_UNITS, self.share, own)
+        if product and not product.is_published:
+            most = 1
         # Whether the share of one shopper is what allows no more.
         self.by_share = most == self.share != own
         # A shopper may hold more than could be reserved now; it can still be reduced.

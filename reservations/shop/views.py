@@ -46,7 +46,7 @@ from reservations.shop.panel import (
     stock_of,
     with_list_closed,
 )
-from reservations.shop.published import product_of, published
+from reservations.shop.published import product_for, product_of, published
 
 
 def _differs(request: Request) -> bool:
@@ -63,7 +63,7 @@ def _differs(request: Request) -> bool:
 @visitor.known_again
 @shared(Sharing(targets=(DIALOG,), parts_only=True), unless=_differs)
 def reserve(request: Request, slug: str) -> HttpResponse:
-    product = product_of(slug)
+    product = product_for(request, slug)
     entrance = room.entrance_of(request, product.pk, product.opens_at)
     if request.method != "POST":
         return _shown(request, product, entrance)

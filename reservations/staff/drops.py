@@ -22,6 +22,7 @@ LASTS = timedelta(days=7)
 LATELY = timedelta(minutes=1)
 
 REASONS = {
+    "not_in_shop": "it was taken out of the shop",
     "not_open": "too early",
     "waiting_room": "the waiting room had not let them in",
     "insufficient_stock": "too few were left",

@@ -84,6 +84,8 @@ def test_each_refusal_carries_the_fields_a_program_needs(merchant, row) -> None:
         385_000,
         400_000,
     )
+    Product.objects.update(published_at=None)
+    assert merchant.post(address, {"quantity": 3}).json()["code"] == "not_in_shop"
     services.release(reservation_id=UUID(made["id"]))
     assert merchant.post(address, {"quantity": 1}).json()["code"] == "not_pending"
 

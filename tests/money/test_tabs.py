@@ -149,7 +149,7 @@ def test_what_staff_take_off_sale_or_price_anew_is_still_paid_as_it_was_held(ban
     purchase = buy(bank, client)
     reprice(purchase.row, 999_900)
     Product.objects.update(published_at=None)
-    assert client.get(f"/p/{purchase.row.product.slug}/reserve/").status_code == 404
+    assert Client().get(f"/p/{purchase.row.product.slug}/reserve/").status_code == 404
     assert purchase.page().status_code == 200
     again = client.post(f"/orders/{purchase.order.number}/pay/")
     assert again.headers["Location"] == purchase.payment.url

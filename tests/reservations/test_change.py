@@ -6,6 +6,7 @@ from uuid import uuid4
 import pytest
 
 from allo.live.message import Message
+from catalog.models import Product
 from inventory.models import StockMovement
 from reservations import services
 from reservations.clock.audit import audit_stock
@@ -16,6 +17,7 @@ from reservations.exceptions import (
     AlreadyHeld,
     InsufficientStock,
     LimitReached,
+    NotInShop,
     NotPending,
     PriceChanged,
     QuantityChanged,
@@ -114,6 +116,20 @@ def test_an_offer_of_the_waiting_list_can_be_reduced_and_never_grows() -> None:
     assert (refusal.value.limit, refusal.value.maximum) == ("offer", 2)
     assert limit_in_words(refusal.value).startswith("The waiting list held 2 for you.")
     change(offer, 1)
+
+
+def test_what_is_taken_out_of_the_shop_can_only_be_reduced() -> None:
+    row = stocked(9)
+    held = hold(row, 2)
+    Product.objects.update(published_at=None)
+    for asked in (
+        lambda: services.change(reservation_id=held.pk, quantity=3),
+        lambda: hold(row, 1, "b"),
+    ):
+        with pytest.raises(NotInShop):
+            asked()
+    change(held, 1)
+    services.confirm(reservation_id=held.pk)
 
 
 def test_it_grows_only_at_the_price_it_has() -> None:

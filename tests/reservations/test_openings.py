@@ -62,7 +62,7 @@ def test_from_the_opening_on_it_is_held(opens_at) -> None:
 
 def shelf(opens_at: datetime | None) -> Books:
     stock = Stock(1, 7, 9, 0, 0)
-    stock.describe(385_000, "Tidal", None, opens_at, 9, [1])
+    stock.describe(385_000, "Tidal", None, opens_at, NOW, 9, [1])
     return Books(NOW, [stock])
 
 

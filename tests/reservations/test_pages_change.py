@@ -143,6 +143,26 @@ def test_of_the_accounts_and_the_browsers_hold_the_first_to_lapse_is_changed(cli
     assert (quantity(first), quantity(other)) == (1, 3)
 
 
+def test_what_was_taken_out_of_the_shop_can_be_reduced_by_its_holder_and_not_grow(client) -> None:
+    row, other = stocked(9), stocked(9, warehouse="del-01")
+    held = holding(client, row, 3)
+    Product.objects.update(published_at=None)
+    bag = client.get("/bag/").content.decode()
+    assert 'href="/p/tidal/reserve/"' in bag
+    assert 'href="/p/tidal/"' not in bag
+    page = client.get("/p/tidal/reserve/")
+    assert "Tidal was taken out of the shop." in words(page)
+    assert 'href="/p/tidal/"' not in page.content.decode()
+    assert press_reserve(client, row, 4, **form_of(page)).status_code == 422
+    assert press_reserve(client, row, 2, **form_of(page)).status_code == 303
+    assert quantity(held) == 2
+    elsewhere = press_reserve(client, other, 1, **opened(client, row))
+    assert elsewhere.context["refusal"].code == "not_in_shop"
+    assert Client().get("/p/tidal/reserve/").status_code == 404
+    press(client, held, "cancel")
+    assert client.get("/p/tidal/reserve/").status_code == 404
+
+
 def test_more_than_is_left_is_refused_and_the_rest_is_offered(client) -> None:
     row = stocked(5)
     held = holding(client, row, 2)
