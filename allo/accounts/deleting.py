@@ -98,7 +98,7 @@ def _erase(account: Account) -> None:
     AdoptedHolder.objects.filter(account=account.holder).delete()
     EmailCode.objects.filter(email_key=account.email_key).delete()
     # Somebody who joins with the address at this moment waits without an account.
-    persons.entries_of(account).exclude(OPEN).delete()
+    waiting.forget(persons.entries_of(account).exclude(OPEN))
     DeletedAccount.objects.create(number=account.pk, made_at=account.created_at)
     _tell(user)
     _delete(user)

@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from allo.pruning import delete_in_portions
 from reservations.models import AuditRun, IdempotencyKey, Sweep, WaitingEntry
+from reservations.waiting import services as waiting
 
 
 def keys_live() -> timedelta:
@@ -30,7 +31,7 @@ def _prune_entries(now: datetime) -> None:
     """The offer of an entry is a reservation: that stays, and is forgotten like others."""
     unconfirmed = now - timedelta(hours=settings.KEEP_UNCONFIRMED_HOURS)
     ended = now - timedelta(days=settings.KEEP_WAITING_DAYS)
-    entries = WaitingEntry.objects.order_by()
-    delete_in_portions(entries.filter(confirmed_at=None, created_at__lt=unconfirmed))
-    delete_in_portions(entries.filter(ended_at__lt=ended))
-    delete_in_portions(entries.filter(offer__ended_at__lt=ended))
+    entries = WaitingEntry.objects.all()
+    waiting.forget(entries.filter(confirmed_at=None, created_at__lt=unconfirmed))
+    waiting.forget(entries.filter(ended_at__lt=ended))
+    waiting.forget(entries.filter(offer__ended_at__lt=ended))

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from allo.outbox import services as outbox
 from allo.outbox.kinds import register
@@ -12,7 +13,7 @@ from reservations.waiting.links import link_to
 
 Facts = Mapping[str, Any]
 
-JOIN, OFFER = "list_join", "list_offer"
+JOIN, OFFER, ENDED, CLOSED = KINDS = "list_join", "list_offer", "list_ended", "list_closed"
 
 
 def join_letter(entry: WaitingEntry, once: str) -> Message:
@@ -27,7 +28,13 @@ def offer_letter(entry: WaitingEntry, offer: Reservation) -> Message:  # noqa: A
 
 def closed_letter(entry: WaitingEntry) -> Message:
     """To each who waited when staff closed the list."""
-    return _letter("list_closed", entry, str(entry.pk))
+    return _letter(CLOSED, entry, str(entry.pk))
+
+
+def delete_unsent(entries: Iterable[UUID]) -> None:
+    """The mail about entries that are deleted: nothing is left to tell."""
+    about = Message.objects.filter(context__entry__in=[str(pk) for pk in entries], sent_at=None)
+    about.filter(kind__in=KINDS).delete()
 
 
 def offers_sent(entries: Iterable[WaitingEntry]) -> list[WaitingEntry]:
@@ -46,7 +53,7 @@ def _end_of(entry: WaitingEntry) -> datetime:
 
 def ended_letter(entry: WaitingEntry) -> Message:
     """To somebody whose offer lapsed or was taken back."""
-    return _letter("list_ended", entry, str(entry.pk))
+    return _letter(ENDED, entry, str(entry.pk))
 
 
 def _letter(kind: str, entry: WaitingEntry, name: str) -> Message:
@@ -74,5 +81,5 @@ def of_closed(context: Facts) -> Facts:
 
 register(JOIN, of_entry)
 register(OFFER, of_entry)
-register("list_ended", of_entry)
-register("list_closed", of_closed)
+register(ENDED, of_entry)
+register(CLOSED, of_closed)

@@ -12,10 +12,11 @@ from django.db.models.functions import Now
 
 from allo.outbox import services as outbox
 from allo.outbox.addresses import checked, key_of
+from allo.pruning import PORTION
 from catalog.models import Product
 from reservations.exceptions import Busy
 from reservations.list_exceptions import NotWaiting
-from reservations.models import OPEN, ListClosure, WaitingEntry
+from reservations.models import OPEN, ListClosure, WaitingEntry, WaitingEntryQuerySet
 from reservations.waiting import mail, rules, sql
 from reservations.waiting.lists import OFFERS_AT_ONCE, on_list
 
@@ -112,6 +113,23 @@ def move(*, email_key: str, email: str) -> None:
     waits = WaitingEntry.objects.open().filter(email_key=key).values("product")
     mine = WaitingEntry.objects.filter(email_key=email_key).exclude(OPEN, product__in=waits)
     mine.update(email=email, email_key=key)
+
+
+def forget(entries: WaitingEntryQuerySet) -> None:
+    """Deletes entries that are not open, and the mail about them that was not sent yet."""
+    while _forget(entries):
+        pass
+
+
+@transaction.atomic
+def _forget(entries: WaitingEntryQuerySet) -> int:
+    # Locked, as one of them may be confirmed meanwhile.
+    locked = entries.order_by("pk").select_for_update(of=("self",)).values_list("pk", flat=True)
+    keys = list(locked[:PORTION])
+    WaitingEntry.objects.filter(pk__in=keys).delete()
+    # Last, to find what was written until these rows were locked.
+    mail.delete_unsent(keys)
+    return len(keys)
 
 
 def serve(product_id: int) -> int:

@@ -11,16 +11,18 @@ from django.test import Client
 from allo.accounts import deleting
 from allo.accounts.models import Account, DeletedAccount, SignIn
 from allo.codes.models import EmailCode
+from allo.outbox.models import Message
 from checkout import addresses
 from checkout.audit import audit_money
 from checkout.models import Address, Contact, Order
 from reservations import services
 from reservations.clock.audit import audit_stock
 from reservations.exceptions import Busy
-from reservations.models import Reservation
+from reservations.models import Reservation, WaitingEntry
 from tests.accounts.signing_in import ask, mailbox, sent, signed_in, text_of
 from tests.accounts.test_addresses import SAVED
 from tests.checkout.orders import brought, move, opened
+from tests.joining import all_held, given_back, waiting
 from tests.reservations.test_privileges import as_the_shop
 from tests.reservations.test_verbs import units
 from tests.shopping import BUYER, holding, press
@@ -81,6 +83,18 @@ def test_what_a_deleted_account_holds_is_released(asha) -> None:
     assert is_deleted()
     assert units(row) == (5, 0)
     assert set(Reservation.objects.values_list("status", "holder")) == {("released", "nobody")}
+
+
+def test_no_mail_is_left_about_a_deleted_place_on_a_waiting_list(asha) -> None:
+    row = stocked(1)
+    held = all_held(row)
+    waiting(row)
+    given_back(held)
+    assert Message.objects.filter(kind="list_offer", sent_at=None).exists()
+    press_delete(asha)
+    assert is_deleted()
+    assert not WaitingEntry.objects.exists()
+    assert not Message.objects.filter(kind__startswith="list_").exists()
 
 
 def test_a_paid_order_stays_without_the_account_and_staff_see_why(asha, client) -> None:

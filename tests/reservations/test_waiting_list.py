@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import connection, connections
+from django.db import connection, connections, transaction
 from django.utils import timezone
 
+from allo.outbox import services as outbox
 from allo.outbox.models import Message
 from allo.redis_client import redis_client
 from catalog.models import Product
@@ -36,6 +37,7 @@ from reservations.list_exceptions import (
 from reservations.models import Reservation, WaitingEntry
 from reservations.room_keeping import keep
 from reservations.waiting import links, lists, services
+from reservations.waiting.mail import join_letter
 from tests import stock_room
 from tests.joining import opened as link_opened
 from tests.live.rooms import Room
@@ -654,5 +656,9 @@ def test_old_entries_are_deleted_and_open_ones_kept(settings) -> None:
     prune()
     assert WaitingEntry.objects.count() == 4
     settings.KEEP_UNCONFIRMED_HOURS = settings.KEEP_WAITING_DAYS = 0
+    with transaction.atomic():
+        outbox.put_all([join_letter(left, "a"), join_letter(waits, "c")])
     prune()
     assert WaitingEntry.objects.get() == waits
+    # Mail about the others could not be sent any more.
+    assert [letter.context["entry"] for letter in Message.objects.all()] == [str(waits.pk)]
