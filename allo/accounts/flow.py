@@ -106,6 +106,10 @@ def change_address(account: Account, email: str) -> None:
             User.objects.filter(pk=account.pk).update(email=email)
     except IntegrityError:
         raise Taken from None
+    try:
+        waiting.unite(email_key=account.email_key, email=email)
+    except Busy:
+        logger.warning("account %d: its old address keeps a place on a waiting list", account.pk)
 
 
 def _begin_session(request: HttpRequest, user: User) -> None:

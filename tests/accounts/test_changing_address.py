@@ -69,12 +69,15 @@ def test_both_addresses_get_a_code_of_their_own_and_both_codes_change_the_addres
     page = client.get(CODES).content.decode()
     assert "asha@example.org" in page
     assert "Asha@NEW.example" in page
-    joined(stocked(0))
+    row = stocked(0)
+    joined(row)
+    joined(row, email=NEW)
     done = client.post(CODES, {"old": code_in(old), "new": f"Your code is {code_in(new)}"})
     assert done.headers["Location"] == f"{ACCOUNT}?changed=1"
     assert address() == ("asha@new.example", "Asha@NEW.example")
-    # Its places on waiting lists are at the new address.
-    assert [entry.email for entry in entries_of(NEW)] == ["Asha@NEW.example"]
+    # Its places on waiting lists are at the new address, of two on one list the earlier.
+    places = [(entry.email, entry.state.value) for entry in entries_of(NEW)]
+    assert places == [(NEW, "left"), ("Asha@NEW.example", "waiting")]
     assert "has the new address" in client.get(f"{ACCOUNT}?changed=1").content.decode()
     assert signed_in(NEW).get(ACCOUNT).status_code == 200
     assert Account.objects.count() == 1

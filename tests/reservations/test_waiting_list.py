@@ -633,16 +633,21 @@ def test_places_and_ends_never_change() -> None:
         WaitingEntry.objects.update(ended_at=None, ended_as="")
 
 
-def test_entries_go_along_to_a_new_address_unless_that_waits_itself() -> None:
-    rows = [stocked(0, product=f"p-{n}") for n in range(2)]
-    for row in rows:
-        joined(row, "old")
+def test_entries_go_along_to_a_new_address_which_keeps_the_earlier_of_two_places() -> None:
+    rows = [stocked(0, product=f"p-{n}") for n in range(3)]
+    olds = [joined(rows[n], "old") for n in (0, 1)]
     services.leave(entry_id=joined(stocked(0, product="left"), "old").pk)
-    joined(rows[0], "new")
-    services.move(email_key="old@example.org", email="New@example.org")
-    kept = services.entries_of("old@example.org")
-    assert [entry.product_id for entry in kept] == [rows[0].product_id]
-    assert len(services.entries_of("new@example.org")) == 3
+    news = [joined(rows[n], "new", 2, exactly=True) for n in (1, 2)]
+    late = joined(rows[2], "old")
+    moved = {"email_key": "old@example.org", "email": "New@example.org"}
+    services.move(**moved)
+    services.unite(**moved)
+    assert services.entries_of("old@example.org") == []
+    assert len(services.entries_of("new@example.org")) == 6
+    kept = (*olds, news[1])
+    assert [now(entry)[0] for entry in kept] == ["waiting"] * 3
+    assert [now(entry)[0] for entry in (news[0], late)] == ["left", "left"]
+    assert [needs(row) for row in rows] == [1, 1, 2]
 
 
 def test_old_entries_are_deleted_and_open_ones_kept(settings) -> None:
