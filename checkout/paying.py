@@ -138,9 +138,12 @@ def page(request: HttpRequest, name: str) -> str:
 def drafted(
     holds: Sequence[Reservation], buyer: Buyer, pages: Pages, *, account_id: int | None, **more: Any
 ) -> Draft:
-    """A draft with the present settings; `more` are other fields of the draft."""
+    """A draft with the present settings; `more` are other fields of the draft. With other holds
+    beside an offer it is theirs, as what an entry of the waiting list has is kept only for a
+    while."""
+    own_first = sorted(holds, key=lambda hold: hold.is_offer)
     return Draft(
-        holder=holds[0].holder,
+        holder=own_first[0].holder,
         account_id=account_id,
         buyer=buyer,
         provider=settings.PAYMENT_PROVIDER,

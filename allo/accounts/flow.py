@@ -10,7 +10,7 @@ from django.db import IntegrityError, OperationalError, transaction
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 
-from allo.accounts import backend
+from allo.accounts import backend, persons
 from allo.accounts.devices import in_words
 from allo.accounts.models import Account, SignIn
 from allo.codes import browser
@@ -19,7 +19,7 @@ from allo.web.shared.acts import note_holds
 from checkout.orders import adopting
 from reservations import services
 from reservations.exceptions import Busy
-from reservations.models import AdoptedHolder
+from reservations.models import AdoptedHolder, Reservation
 from reservations.shop import room, visitor
 from reservations.shop.holders import names_here
 from reservations.waiting import services as waiting
@@ -61,6 +61,7 @@ def sign_in(request: HttpRequest, response: HttpResponse, email: str) -> None:
     _begin_session(request, user)
     for holder in here:
         _adopt(account, holder)
+    _take_bought(account)
     if AdoptedHolder.objects.filter(holder__in=here).exclude(account=account.holder).exists():
         # Another account signed in here before, so it keeps the browser's history.
         visitor.forget(response)
@@ -73,6 +74,15 @@ def _adopt(account: Account, holder: str) -> None:
     except (Busy, OperationalError):
         # It stays the browser's, which is the same shopper, until the next sign-in.
         logger.warning("account %d: what its browser held is not adopted", account.pk)
+
+
+def _take_bought(account: Account) -> None:
+    """The orders of what waiting lists offered to its address: the entries are deleted in time."""
+    bought = persons.entries_of(account).filter(offer__status=Reservation.Status.CONFIRMED)
+    try:
+        adopting.take(account.pk, *(entry.holder for entry in bought))
+    except OperationalError:
+        logger.warning("account %d: what it was offered and bought is not adopted", account.pk)
 
 
 def account_of(email: str) -> Account:

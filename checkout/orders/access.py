@@ -8,6 +8,7 @@ from allo.web.parts import Request
 from checkout.models import Order
 from checkout.orders import links, reading
 from checkout.orders.numbers import as_written
+from reservations.models import OF_LIST
 from reservations.shop.holders import holders_of
 
 # The session key of the orders that this browser opened by signed links.
@@ -35,7 +36,16 @@ def let_in(request: Request, number: str, key: str) -> Order:
 def _may_see(request: Request, order: Order) -> bool:
     account = request.user.pk if request.user.is_authenticated else None
     mine = order.holder in holders_of(request) or (account and order.account_id == account)
-    return bool(mine) or str(order.pk) in request.session.get(OPENED, [])
+    return (
+        bool(mine) or str(order.pk) in request.session.get(OPENED, []) or _has_offer(request, order)
+    )
+
+
+def _has_offer(request: Request, order: Order) -> bool:
+    """Whether an offer of the waiting list to this shopper is among what it orders."""
+    offers = [name for name in holders_of(request) if name.startswith(OF_LIST)]
+    lines = order.order_lines.filter(active=True, reservation__holder__in=offers)
+    return bool(offers) and lines.exists()
 
 
 def _named(number: str) -> Order | None:

@@ -12,9 +12,11 @@ from checkout.models import Order
 from reservations.exceptions import Busy
 from reservations.models import AdoptedHolder
 from tests.accounts.signing_in import ask, last_code, link_in, mailbox, sent, signed_in, type_code
+from tests.joining import all_held, given_back, opened, waiting
 from tests.shopping import holding, press
 from tests.staff.people import signed_in as staff
 from tests.stock import all_at_once, stocked
+from tests.waiting import offer_of
 
 pytestmark = pytest.mark.django_db
 
@@ -44,6 +46,21 @@ def test_what_was_held_and_ordered_here_is_there_on_the_next_device(client) -> N
     assert f"q=user%3A{account.pk}" in page
     assert "/admin/outbox/message/?q=asha%40example.org" in page
     assert f"q={browser.replace(':', '%3A')}" in page
+
+
+def test_what_a_waiting_list_offered_to_the_address_and_a_guest_bought_is_the_accounts(
+    client,
+) -> None:
+    row = stocked(1)
+    all_of_it = all_held(row)
+    waiting(row)
+    entry = given_back(all_of_it)
+    press(opened(entry, client), offer_of(entry), "confirm")
+    number = Order.objects.get().number
+    assert number in seen(signed_in())
+    assert Order.objects.get().account_id == Account.objects.get().pk
+    assert number not in seen(signed_in("ravi@example.org"))
+    assert number in seen(client)
 
 
 def test_staff_find_an_account_and_its_orders_and_reservations(client) -> None:

@@ -20,6 +20,7 @@ from reservations.models import AdoptedHolder, Reservation, WaitingEntry
 from reservations.staff import verbs as by_staff
 from reservations.waiting import links, services
 from tests.accounts.signing_in import mailbox, page_of, sent, signed_in, text_of
+from tests.checkout.test_pages_bag import pay
 from tests.joining import (
     EMAIL,
     all_held,
@@ -33,7 +34,7 @@ from tests.joining import (
     shown,
     waiting,
 )
-from tests.shopping import HTMX, key, press_reserve
+from tests.shopping import HTMX, holding, key, press_reserve
 from tests.shopping import press as press_checkout
 from tests.stock import pass_time, stocked
 from tests.waiting import offer_of
@@ -495,6 +496,26 @@ def test_signing_in_leaves_an_offer_to_its_link(client) -> None:
     assert "2 extensions left, for later: it lasts longer than one now would make it" in checkout
     client.post("/account/sign-out/")
     assert client.get(f"/checkout/{offer.pk}/").status_code == 404
+
+
+def test_an_offer_that_was_paid_for_with_other_holds_leads_to_their_order(client) -> None:
+    mine = holding(client, stocked(1, product="jug"))
+    row = stocked(1)
+    held = all_held(row)
+    waiting(row)
+    entry = given_back(held)
+    opened(entry, client)
+    pay(client, mine, offer_of(entry))
+    order = Order.objects.get()
+    # The browser's, which lasts longer than what an entry has.
+    assert order.holder == mine.holder
+    elsewhere = opened(entry)
+    checkout = elsewhere.get(f"/checkout/{entry.offer_id}/")
+    assert checkout.headers["Location"] == f"/orders/{order.number}/"
+    assert elsewhere.get(f"/orders/{order.number}/").status_code == 200
+    assert (
+        opened(waiting(row, "ravi@example.org")).get(f"/orders/{order.number}/").status_code == 404
+    )
 
 
 def test_a_closed_list_says_why_and_takes_nobody(client, settings) -> None:
