@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import pgtrigger
 import pytest
 from django.contrib.auth.models import User
+from django.core.management import CommandError, call_command
 from django.db import IntegrityError, connection, transaction
 from django.test import Client
 from localflavor.in_.in_states import STATE_CHOICES
@@ -122,6 +123,18 @@ def test_the_database_refuses_a_counter_that_does_anything_but_count(
     bought(client)
     with refuses(rule), connection.cursor() as cursor:
         cursor.execute(statement)
+
+
+def test_after_a_restore_the_numbers_that_were_given_are_skipped(client, capsys) -> None:
+    bought(client)
+    call_command("skip_invoices", this_year(4))
+    assert "3 numbers are skipped." in capsys.readouterr().out
+    assert bought(client, product="other").invoice_number == this_year(5)
+    for wrong in (this_year(5), this_year(1006), "AL26-28/000123", "26-27/9"):
+        with pytest.raises(CommandError):
+            call_command("skip_invoices", wrong)
+    call_command("skip_invoices", "AL98-99/000002")
+    assert InvoiceCounter.objects.get(year=2098).last == 2
 
 
 def test_two_orders_never_have_one_number(client) -> None:
