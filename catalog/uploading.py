@@ -19,10 +19,10 @@ class Uploading(ModelAdmin[Row]):
         js = (Script("js/upload.js", type="module"),)
 
     def _changeform_view(self, request: HttpRequest, *args: Any) -> HttpResponse:
-        # Django reads the form in a transaction, and re-encoding its picture takes seconds: nothing
-        # must be locked before that is done.
+        # Django reads the form in a transaction, which is idle while its pictures are re-encoded.
+        # That takes seconds for each: nothing must be locked before it is done.
         if request.method == "POST":
-            timeouts.lift()
+            timeouts.lift("idle_in_transaction_session_timeout")
         response: HttpResponse = super()._changeform_view(request, *args)  # type: ignore[misc]
         if request.htmx and isinstance(response, HttpResponseRedirectBase):  # type: ignore[attr-defined]
             # The script opens the next page itself. If its request followed a redirect, that would

@@ -8,8 +8,9 @@ from psycopg import sql
 # Skips settings that the server does not know: PostgreSQL 16 has no `transaction_timeout`.
 LIFT = """
     SELECT set_config(name, '0', true) FROM pg_settings
-    WHERE name IN ('transaction_timeout', 'statement_timeout')
+    WHERE name = ANY(%s)
 """
+LONG = ("transaction_timeout", "statement_timeout")
 KNOWN = "SELECT name FROM pg_settings WHERE name = ANY(%s)"
 HAS = """
     SELECT setconfig FROM pg_db_role_setting AS of_role
@@ -19,12 +20,12 @@ HAS = """
 SET = "ALTER ROLE CURRENT_USER IN DATABASE {database} SET {name} = {limit}"
 
 
-def lift() -> None:
-    """Removes the time limits of the open transaction. For long jobs, never where shoppers wait for
-    the locks: a process that freezes in it keeps them."""
+def lift(*more: str) -> None:
+    """Removes the time limits of the open transaction, and these more. For long jobs, never where
+    shoppers wait for the locks: a process that freezes in it keeps them."""
     assert connection.in_atomic_block
     with connection.cursor() as cursor:
-        cursor.execute(LIFT)
+        cursor.execute(LIFT, [[*LONG, *more]])
 
 
 def keep_with_role(shop: BaseDatabaseWrapper) -> None:

@@ -28,6 +28,7 @@ from tests.database.conftest import connected
 from tests.running import PROJECT
 from tests.server import environment_here
 from tests.staff.forms import sent
+from tests.staff.test_products import photograph, upload
 from tests.stock import stocked
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.race]
@@ -140,16 +141,21 @@ def test_the_seed_may_take_its_time(limited, tmp_path: Path, settings) -> None:
         call_command("seed_catalogue", folder=FOLDER, stdout=StringIO())
 
 
-def test_a_products_form_may_take_its_time(limited, client) -> None:
-    """Re-encoding its picture takes seconds, within the admin's transaction."""
+def test_a_products_form_may_take_its_time(client, tmp_path, settings) -> None:
+    """Re-encoding its pictures takes seconds, in which the admin's transaction is idle."""
+    settings.MEDIA_ROOT = tmp_path
     product = stocked(5).product
     client.force_login(User.objects.create_superuser("boss"))
     page = f"/admin/catalog/product/{product.pk}/change/"
     other = Category.objects.create(name="Other", slug="other")
-    form = sent(client.get(page), "product_form", category=other.pk)
-    with unlimited("catalog_category"):
+    further = [upload(photograph()) for _ in range(2)]
+    form = sent(client.get(page), "product_form", category=other.pk, further=further)
+    options = connection.settings_dict["OPTIONS"]["options"]
+    idle = f"{options} -c idle_in_transaction_session_timeout=200"
+    with connected({"transaction_timeout": 60_000, "options": idle}), unlimited("catalog_category"):
         response = client.post(page, form)
     assert response.status_code == 302, response.content.decode()
+    assert product.pictures.count() == 2
 
 
 # --- The role's own defaults ----------------------------------------------------------------------
