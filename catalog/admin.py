@@ -1,4 +1,3 @@
-import logging
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -15,7 +14,6 @@ from django.utils.safestring import SafeString
 from allo.admin_kit.flags import flag
 from allo.admin_kit.questions import Questions, Verb, named
 from allo.web.parts import SeeOther
-from allo.web.storing import NotStored
 from catalog import category_admin, pictures
 from catalog.events import publish_pages
 from catalog.forms import BEST_MATCH
@@ -30,14 +28,8 @@ from catalog.uploading import Uploading
 PUBLISH = "catalog.publish_product"
 # What is in the shop already keeps its date, by which the shop sorts.
 APPLIES = {"publish": ~Q(published_at__lte=Now()), "unpublish": Q(published_at__isnull=False)}
-NOT_STORED = (
-    "The picture could not be stored, and nothing was saved. Try again in a minute; if it fails"
-    " again, whoever runs the shop finds the reason in its log."
-)
 
 __all__ = ("ProductAdmin", "category_admin")
-
-logger = logging.getLogger(__name__)
 
 
 class PublishedFilter(admin.SimpleListFilter):
@@ -158,15 +150,6 @@ class ProductAdmin(Uploading[Product], Questions[Product]):
         preview = "" if as_it_is else f"{row.get_absolute_url()}?preview"
         return {**super().page_context(request, row), "preview_url": preview}
 
-    def _changeform_view(self, request: HttpRequest, *args: Any) -> HttpResponse:
-        try:
-            return super()._changeform_view(request, *args)
-        except NotStored as error:
-            logger.warning("%s", error)
-            transaction.set_rollback(True)
-            messages.error(request, NOT_STORED)
-            return SeeOther(request.get_full_path())
-
     def view_on_site(self, obj: Product) -> str | None:
         return obj.get_absolute_url() if obj.is_published else None
 
@@ -175,13 +158,13 @@ class ProductAdmin(Uploading[Product], Questions[Product]):
         pictures.hold_retired(obj)
         super().save_model(request, obj, form, change)
         transaction.on_commit(partial(publish_pages, [obj.pk]), robust=True)
-        if change and "opens_at" in form.changed_data:
-            _say_opening(request, obj)
         if "image" in form.changed_data:
             save_picture(obj, replaced)
         if keys := form.cleaned_data.get("order"):
             reorder(obj, keys)
         add_further(obj, form.cleaned_data.get("further") or [])
+        if change and "opens_at" in form.changed_data:
+            _say_opening(request, obj)
 
     def delete_model(self, request: HttpRequest, obj: Product) -> None:
         for shown in (obj, *obj.pictures.all()):

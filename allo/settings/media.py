@@ -31,7 +31,7 @@ if MEDIA_BUCKET and not (find_spec("storages") and find_spec("boto3")):
 
 # A picture's name contains a hash of its content, so the same name is the same picture.
 _folder = {
-    "BACKEND": "django.core.files.storage.FileSystemStorage",
+    "BACKEND": "allo.web.folder.Folder",
     "OPTIONS": {"allow_overwrite": True},
 }
 _bucket = {

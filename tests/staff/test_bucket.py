@@ -16,6 +16,7 @@ from catalog import pictures, tasks
 from catalog.models import Product, ReplacedPicture, sized
 from tests.catalog.object_storage import ObjectStorage, object_storage
 from tests.running import PROJECT
+from tests.shopping import HTMX
 from tests.staff.forms import sent
 from tests.staff.people import signed_in
 from tests.staff.test_products import LIST, form, photograph, upload
@@ -91,8 +92,9 @@ def test_while_the_bucket_is_away_nothing_is_saved_and_staff_see_why(bucket) -> 
     bucket.is_busy = True
     page = manager.get(f"{LIST}{product.pk}/change/")
     fields = sent(page, "product_form", name="Renamed", image=upload(photograph(910, 1200)))
-    again = manager.post(f"{LIST}{product.pk}/change/", fields, follow=True)
+    again = manager.post(f"{LIST}{product.pk}/change/", fields, headers=HTMX)
     assert "The picture could not be stored, and nothing was saved." in again.content.decode()
+    assert sent(again, "product_form")["name"] == "Renamed"
     product = Product.objects.get()
     assert (product.name, product.image.name, names(bucket)) == before
     # No size is given up for that; the clock's next run makes it.

@@ -25,7 +25,7 @@ from allo.web.fields import TextField
 from allo.web.uploads import MOST_BYTES
 from catalog import pictures, redrawing, tasks
 from catalog.models import Category, Product, ReplacedPicture, sized
-from tests.shopping import holding, press_reserve
+from tests.shopping import HTMX, holding, press_reserve
 from tests.staff.forms import sent
 from tests.staff.people import person, signed_in
 from tests.stock import stocked
@@ -239,6 +239,33 @@ def test_ten_pictures_are_added_at_once_and_each_has_its_words_and_place(
     ]
     page = manager.get(f"{LIST}{product.pk}/change/").content.decode()
     assert f"/admin/catalog/productpicture/{rows[3].pk}/change/" in page
+
+
+def test_while_no_picture_can_be_stored_nothing_is_saved_and_what_was_typed_is_kept(
+    manager, settings, tmp_path
+) -> None:
+    product = stocked(1).product
+    foot = product.pictures.create(image="products/tidal.2.webp", position=1, width=1, height=1)
+    settings.MEDIA_ROOT = tmp_path / "no-folder"
+    settings.MEDIA_ROOT.write_text("")
+    pages: dict[str, dict[str, object]] = {
+        f"{LIST}add/": form(alt="Typed"),
+        f"{LIST}{product.pk}/change/": {
+            "alt": "Typed", "opens_at": "2031-05-06T09:30", "further": form()["image"],
+        },
+        f"/admin/catalog/productpicture/{foot.pk}/change/": {
+            "alt": "Typed", "image": form()["image"],
+        },
+    }  # fmt: skip
+    for page, typed in pages.items():
+        name = "productpicture_form" if "productpicture" in page else "product_form"
+        again = manager.post(page, sent(manager.get(page), name, **typed), headers=HTMX)
+        text = again.content.decode()
+        assert "The picture could not be stored, and nothing was saved." in text
+        assert "opens on" not in text
+        assert sent(again, name)["alt"] == "Typed"
+    assert (Product.objects.get().alt, product.pictures.get().alt) == (product.alt, "")
+    assert not LogEntry.objects.exists()
 
 
 def test_a_further_picture_is_described_replaced_and_deleted(manager, settings) -> None:
