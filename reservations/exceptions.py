@@ -75,6 +75,19 @@ class QuantityChanged(ReservationError):
         self.quantity = quantity
 
 
+class TimeChanged(ReservationError):
+    """The reservation lasts until `expires_at`, not as long as the caller saw."""
+
+    code = "time_changed"
+
+    def __init__(self, expires_at: datetime) -> None:
+        super().__init__(
+            f"It was extended meanwhile, and lasts until {localtime(expires_at):%H:%M:%S} now. If"
+            " that is too short, extend it again."
+        )
+        self.expires_at = expires_at
+
+
 class PriceChanged(ReservationError):
     """One costs `now_paise` now, so units cannot be added at `unit_paise`; or, if it is `seen`, not
     paid for at the price that a page showed."""

@@ -7,7 +7,7 @@ command raises its refusal; what it changed before that (it expired a dead hold)
 import time
 from collections.abc import Collection, Hashable
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import ClassVar
 from uuid import UUID
 
@@ -30,6 +30,7 @@ from reservations.exceptions import (
     NotOpen,
     PriceChanged,
     QuantityChanged,
+    TimeChanged,
     WaitingList,
 )
 from reservations.models import Reservation
@@ -103,11 +104,9 @@ class Reserve(Command):
         _check_for_sale(books, stock)
         live = sum(not hold.is_due(books.now) for hold in books.pending_of(self.holder.name))
         limits.check("RESERVATION_MAX_LIVE", live + 1, settings.RESERVATION_MAX_LIVE)
-        wanted = limits.Wanted(self.quantity, self.quantity, stock)
-        limits.check_units(books, self.holder, wanted)
-        best = self._stock(books)
+        limits.check_units(books, self.holder, limits.Wanted(self.quantity, self.quantity, stock))
         network = limits.network_of(books, self.holder)
-        return books.hold(best, self.quantity, self.holder.name, network)
+        return books.hold(self._stock(books), self.quantity, self.holder.name, network)
 
     def _existing(self, books: Books) -> list[Reservation]:
         """The holder's live reservations of these rows; the dead ones are expired."""
@@ -218,9 +217,13 @@ class Extend(Command):
     """More time from staff, without the holder's limit: `by` is added to the time that is left."""
 
     by: timedelta
+    until: datetime | None = None  # when that ended as staff saw it, if they sent that
 
     def decide(self, books: Books) -> Reservation:
-        return books.extend(books.live(self.reservation_id), self.by)
+        held = books.live(self.reservation_id)
+        if self.until not in {None, held.expires_at}:
+            raise TimeChanged(held.expires_at)
+        return books.extend(held, self.by)
 
 
 class Expire(Command):

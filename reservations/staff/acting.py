@@ -2,10 +2,12 @@
 acts."""
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.models import User
+from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse
 
 from allo.admin_kit.questions import Questions, Verb, named
@@ -60,8 +62,9 @@ class HoldActions(Questions[Reservation]):
         act: Callable[..., Reservation] = getattr(by_staff, verb)
         done = []
         for row in rows:
+            seen = {"until": _shown(request, row)} if verb == "extend" else {}
             try:
-                act(reservation_id=row.pk, actor=request.user, **answers)
+                act(reservation_id=row.pk, actor=request.user, **answers, **seen)
             except ReservationError as refusal:
                 text = f"{row.short_id} ({row.what}): not {_past(verb)}. {refusal}"
                 messages.warning(request, text)
@@ -81,6 +84,15 @@ class HoldActions(Questions[Reservation]):
 
 def is_live(row: Reservation) -> bool:
     return row.is_pending and not row.past_due
+
+
+def _shown(request: HttpRequest, row: Reservation) -> datetime | None:
+    """When the hold ended as the form showed it, so that a form sent twice extends it once."""
+    shown = request.POST.get(f"until-{row.pk}")
+    try:
+        return datetime.fromisoformat(shown) if shown else None
+    except ValueError:
+        raise BadRequest("not a time") from None
 
 
 def _past(verb: str) -> str:

@@ -4,7 +4,7 @@ Record and change are one transaction. A refusal is committed too: it may have e
 was past its time.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.contrib.auth.models import User
@@ -30,13 +30,16 @@ def release(
     return _act(command, StaffAction(action=Action.RELEASED, actor=actor, reason=reason))
 
 
-def extend(*, reservation_id: UUID, minutes: int, actor: User, reason: str) -> Reservation:
-    """Gives a live hold more time, without the holder's limit. What has expired stays expired.
-    Raises `ReservationExpired`, `NotPending`, `Busy`."""
+def extend(
+    *, reservation_id: UUID, minutes: int, actor: User, reason: str, until: datetime | None = None
+) -> Reservation:
+    """Gives a live hold more time, without the holder's limit: if given, only if it still lasts
+    `until` then. What has expired stays expired. Raises `TimeChanged`, `ReservationExpired`,
+    `NotPending`, `Busy`."""
     if not 1 <= minutes <= MOST_MINUTES:
         raise ValueError(f"{minutes} is not between 1 and {MOST_MINUTES}")
-    by = timedelta(minutes=minutes)
-    command = Extend(rows=_rows(reservation_id), reservation_ids=(reservation_id,), by=by)
+    by, rows = timedelta(minutes=minutes), _rows(reservation_id)
+    command = Extend(rows=rows, reservation_ids=(reservation_id,), by=by, until=until)
     action = StaffAction(action=Action.EXTENDED, minutes=minutes, actor=actor, reason=reason)
     return _act(command, action)
 

@@ -1,5 +1,6 @@
 """The reservations console: its lists, search and verbs."""
 
+import re
 from datetime import timedelta
 from uuid import uuid4
 
@@ -218,6 +219,20 @@ def test_staff_may_extend_beyond_the_shoppers_limit(support, floor, settings) ->
     assert hold.expires_at - before == timedelta(minutes=15)
     assert hold.renewals == settings.RESERVATION_MAX_RENEWALS
     assert str(StaffAction.objects.get()) == "extended by 15 min: Card trouble"
+
+
+def test_a_form_that_is_sent_twice_extends_once(support) -> None:
+    hold = held(stocked(5))
+    page = support.get(EXTEND, {"id": hold.pk}).content.decode()
+    [(name, until)] = re.findall(r'name="(until-[^"]*)" value="([^"]*)"', page)
+    form = {"id": hold.pk, "minutes": 15, "reason": "Card trouble", name: until}
+    support.post(EXTEND, form)
+    again = support.post(EXTEND, form, follow=True).content.decode()
+    assert "It was extended meanwhile, and lasts until" in again
+    assert StaffAction.objects.count() == 1
+    before, hold.expires_at = hold.expires_at, Reservation.objects.get().expires_at
+    assert hold.expires_at - before == timedelta(minutes=15)
+    assert support.post(EXTEND, form | {name: "soon"}).status_code == 400
 
 
 def test_a_polling_checkout_gets_the_extended_time(client, support) -> None:
