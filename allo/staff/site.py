@@ -1,9 +1,10 @@
 """Django's admin site with the shop's front page, sections and access rules."""
 
-from functools import partial
+from collections.abc import Callable
+from functools import partial, update_wrapper
 from http import HTTPStatus
 from io import BytesIO
-from typing import Any
+from typing import Any, TypeVar, cast
 from urllib.parse import unquote, urljoin, urlsplit
 
 from django.contrib.admin import AdminSite
@@ -15,12 +16,16 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase, HttpResponseRedirectBase
 from django.template.response import TemplateResponse
 from django.urls import Resolver404, resolve, reverse
+from django.views.decorators.cache import never_cache
+from django_htmx.http import HttpResponseClientRedirect, HttpResponseClientRefresh
 from django_htmx.middleware import HtmxDetails
 
 from allo.staff.dashboard import dashboard
 from allo.staff.login import ChangePasswordForm
 from allo.staff.menu import sections
 from reservations.shop import holders
+
+View = TypeVar("View", bound=Callable[..., HttpResponseBase])
 
 
 class StaffSite(AdminSite):
@@ -34,6 +39,23 @@ class StaffSite(AdminSite):
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         context = super().each_context(request)
         return context | {"sections": sections(context["available_apps"], request)}
+
+    def admin_view(self, view: View, cacheable: bool = False) -> View:
+        """A part that refreshes itself would show the page that a redirect leads to. Instead the
+        browser goes there; once the session has ended, it loads its page anew, and so the login."""
+        inner = super().admin_view(view, cacheable)
+
+        def led(request: HttpRequest, *args: Any, **more: Any) -> HttpResponseBase:
+            if request.method != "GET" or not request.headers.get("HX-Request"):
+                return inner(request, *args, **more)
+            if not self.has_permission(request):
+                return HttpResponseClientRefresh()
+            response = inner(request, *args, **more)
+            if isinstance(response, HttpResponseRedirectBase):
+                return HttpResponseClientRedirect(response.url)
+            return response
+
+        return cast("View", update_wrapper(led if cacheable else never_cache(led), inner))
 
     def index(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None

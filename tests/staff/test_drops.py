@@ -150,6 +150,19 @@ def test_htmx_gets_the_numbers_alone_and_before_the_opening_they_count_down(admi
     assert f'data-until="{row.product.opens_at.timestamp():.6f}"' in part
 
 
+def test_once_a_drop_or_the_session_has_ended_the_whole_page_goes_on(admin_client) -> None:
+    row = drop()
+    address = f"{LIST}{row.product_id}/change/"
+    Product.objects.update(opens_at=None)
+    answer = admin_client.get(address, headers=HTMX)
+    assert (answer.status_code, answer.headers["HX-Redirect"]) == (200, "/admin/")
+    assert "It may have been deleted." in admin_client.get("/admin/").content.decode()
+    for polled in (address, "/admin/reservations/reservation/", "/admin/inventory/stockimport/1/"):
+        answer = Client().get(polled, headers=HTMX)
+        assert (answer.status_code, answer.headers["HX-Refresh"]) == (200, "true")
+        assert "no-store" in answer.headers["Cache-Control"]
+
+
 # --- the list -----------------------------------------------------------------------------------
 
 
