@@ -1,5 +1,6 @@
 """The waiting lists, and the page that closes one with a reason."""
 
+from collections import Counter
 from typing import Any, NamedTuple
 
 from django.contrib import admin, messages
@@ -29,8 +30,13 @@ from reservations.waiting import rules, services
 # At most so many: the longest.
 MOST_SHOWN = 50
 
-# A product's primary key and name.
-Key = tuple[int, str]
+
+class Key(NamedTuple):
+    """Of a product."""
+
+    pk: int
+    name: str
+    slug: str
 
 
 class CloseForm(ReasonForm):
@@ -79,7 +85,8 @@ class ListClosureAdmin(ReadOnlyAdmin[ListClosure]):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        more = {"title": "Waiting lists", "lists": self._lists(request)}
+        lists, further = self._lists(request)
+        more = {"title": "Waiting lists", "lists": lists, "further": further}
         return super().changelist_view(request, {**more, **(extra_context or {})})
 
     def close(self, request: HttpRequest) -> HttpResponse:
@@ -135,18 +142,25 @@ class ListClosureAdmin(ReadOnlyAdmin[ListClosure]):
             raise BadRequest("not an id")
         return get_object_or_404(Product, pk=int(named))
 
-    def _lists(self, request: HttpRequest) -> list[Listed]:
-        """Closed ones first, then the longest."""
+    def _lists(self, request: HttpRequest) -> tuple[list[Listed], int]:
+        """Closed ones first, then the longest; and the number of further ones."""
         closures = ListClosure.objects.filter(reopened_at=None).select_related("product")
-        closed = {(closure.product_id, closure.product.name): closure for closure in closures}
+        closed = {
+            Key(each.product_id, each.product.name, each.product.slug): each for each in closures
+        }
         waiting = counted(WaitingEntry.objects.open())
         # By the few reservations that are pending, as entries grow with each day.
         pending = Reservation.objects.pending().filter(holder__startswith=OF_LIST).order_by()
         offered = counted(WaitingEntry.objects.filter(offer__in=pending))
-        return [
-            self._listed(request, key, waiting.get(key, 0), offered.get(key, 0), closed.get(key))
-            for key in dict.fromkeys([*closed, *waiting, *offered])
+        longest = sorted(
+            waiting | offered, key=lambda key: (-waiting[key], -offered[key], key.name)
+        )
+        keys = list(dict.fromkeys([*closed, *longest]))
+        shown = [
+            self._listed(request, key, waiting[key], offered[key], closed.get(key))
+            for key in keys[:MOST_SHOWN]
         ]
+        return shown, len(keys) - len(shown)
 
     def _listed(
         self,
@@ -156,24 +170,23 @@ class ListClosureAdmin(ReadOnlyAdmin[ListClosure]):
         offered: int,
         closure: ListClosure | None,
     ) -> Listed:
-        product, name = key
         page = self.address("reopen" if closure else "close")
         entries = reverse("admin:reservations_waitingentry_changelist")
         return Listed(
-            product=name,
+            product=key.name,
             waiting=waiting,
             offered=offered,
             closure=closure,
-            entries=f"{entries}?product={product}",
-            act=with_back(request, page, id=product) if _may_close(request) else "",
+            entries=f"{entries}?product={key.slug}",
+            act=with_back(request, page, id=key.pk) if _may_close(request) else "",
         )
 
 
-def counted(entries: WaitingEntryQuerySet) -> dict[Key, int]:
-    """How many of each product, the most first."""
-    named = entries.order_by().values_list("product", "product__name")
-    of_each = named.annotate(number=Count("pk")).order_by("-number")[:MOST_SHOWN]
-    return {(product, name): number for product, name, number in of_each}
+def counted(entries: WaitingEntryQuerySet) -> Counter[Key]:
+    """How many of each product."""
+    named = entries.order_by().values_list("product", "product__name", "product__slug")
+    of_each = named.annotate(number=Count("pk"))
+    return Counter({Key(*product): number for *product, number in of_each})
 
 
 def _may_close(request: HttpRequest) -> bool:

@@ -11,6 +11,7 @@ from allo.outbox.models import Message
 from reservations import services as reservations
 from reservations.models import ListClosure, Reservation, WaitingEntry
 from reservations.staff import verbs as by_staff
+from reservations.staff import waiting_lists
 from reservations.staff.waiting_entries import STATES
 from reservations.waiting import rules, services
 from tests.joining import all_held, asked, given_back, waiting
@@ -69,6 +70,23 @@ def test_a_list_is_closed_with_a_reason_and_reopened(admin_client) -> None:
     ]  # fmt: skip
 
 
+def test_the_longest_lists_are_shown_with_all_who_wait_and_how_many_lists_are_not(
+    admin_client, monkeypatch
+) -> None:
+    monkeypatch.setattr(waiting_lists, "MOST_SHOWN", 2)
+    for product, number in {"tidal": 2, "moon": 2, "reef": 3}.items():
+        row = stocked(1, product=product)
+        held = all_held(row)
+        for n in range(number):
+            waiting(row, f"{product}{n}@example.org")
+        if product == "tidal":
+            given_back(held)
+    page = admin_client.get(LISTS)
+    assert f'{ENTRIES}?product=reef"' in page.content.decode()
+    assert "Now Reef 3 wait Entries Close Moon 2 wait Entries Close These" in words(page)
+    assert "There is 1 more: each product's page leads to its list." in words(page)
+
+
 @pytest.mark.parametrize("named", ["", "x", "9" * 30, "-1", "\0"])
 def test_a_page_for_no_product_is_refused(admin_client, named) -> None:
     for verb in ("close", "reopen"):
@@ -121,7 +139,10 @@ def test_a_products_page_leads_to_those_who_wait_for_it(admin_client) -> None:
         waiting(row, email)
     answer = admin_client.get(page)
     assert "Waiting list: 2" in words(answer)
-    assert f"{ENTRIES}?product={row.product_id}&amp;state=waiting" in answer.content.decode()
+    assert f"{ENTRIES}?product=tidal&amp;state=waiting" in answer.content.decode()
+    close = f"{LISTS}close/?id={row.product_id}&amp;back={page}"
+    assert close in answer.content.decode()
+    assert close not in signed_in("Viewer").get(page).content.decode()
     assert "Waiting list: 2" not in words(signed_in("Packer").get(page))
 
 
