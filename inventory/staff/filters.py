@@ -11,7 +11,7 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
-from catalog.models import Product
+from catalog.models import Product, ProductQuerySet
 from inventory.models import Inventory
 from inventory.shortages import SHORTAGES, Shortage
 
@@ -114,15 +114,19 @@ NOTHING = Q(pk__in=[])
 
 
 def rows_of_product(words: str) -> list[int]:
-    """The keys of the product's rows (as values, so that the planner knows their number): of the
-    product with this id, slug (also an old one) or name; else of all products that a search
-    finds."""
-    rows = Inventory.objects.order_by("pk").values_list("pk", flat=True)
-    if words.isdecimal() and len(words) < 19:
-        return list(rows.filter(product=int(words)))
-    named = Product.objects.filter(Q(slugs__slug=words) | Q(name__iexact=words))
-    exactly = list(rows.filter(product__in=named.values("pk")))
-    if exactly or not words:
-        return exactly
-    found = Product.objects.for_staff(words).values("pk")
-    return list(rows.filter(product__in=found)[:ROWS_OF_A_PRODUCT])
+    """The keys of the rows of the products named so, as values, so that the planner knows their
+    number."""
+    rows = Inventory.objects.filter(product__in=products_named(words).values("pk"))
+    return list(rows.order_by("pk").values_list("pk", flat=True)[:ROWS_OF_A_PRODUCT])
+
+
+def products_named(words: str) -> ProductQuerySet:
+    """The product with this slug (also an old one), else those with this name, else the one with
+    this id; else all that a search finds."""
+    if not words:
+        return Product.objects.none()
+    by_id = [Q(pk=int(words))] if words.isdecimal() and len(words) < 19 else []
+    for name in (Q(slugs__slug=words), Q(name__iexact=words), *by_id):
+        if (named := Product.objects.filter(name)).exists():
+            return named
+    return Product.objects.for_staff(words)

@@ -14,8 +14,7 @@ from allo.admin_kit.base import ReadOnlyAdmin
 from allo.admin_kit.flags import flag
 from allo.admin_kit.search import Searched
 from allo.outbox.addresses import BadAddress, checked, key_of
-from catalog.models import Product
-from inventory.staff.filters import NOTHING
+from inventory.staff.filters import NOTHING, products_named
 from reservations.models import OPEN, Reservation, WaitingEntry
 from reservations.staff import filters
 
@@ -33,6 +32,8 @@ STATES = {
     State.CLOSED: Q(ended_as=State.CLOSED),
     State.UNCONFIRMED: Q(confirmed_at=None, ended_at=None),
 }
+# As values, so that the planner knows their number.
+PRODUCTS_FOUND = 100
 FLAGS = {State.OFFERED: "live", State.BOUGHT: "good", State.LAPSED: "bad"}
 
 
@@ -50,16 +51,8 @@ class StateFilter(admin.SimpleListFilter):
 
 class ProductFilter(filters.ProductFilter):
     def matching(self, asked: str) -> Q:
-        return Q(product__in=products_named(asked))
-
-
-def products_named(words: str) -> list[int]:
-    """By id, slug (also an old one) or name; without such a product, all that a search finds."""
-    keys = Product.objects.order_by("pk").values_list("pk", flat=True)
-    if words.isdecimal() and len(words) < 19:
-        return list(keys.filter(pk=int(words)))
-    exactly = list(keys.filter(Q(slugs__slug=words) | Q(name__iexact=words)).distinct())
-    return exactly or list(Product.objects.for_staff(words).values_list("pk", flat=True)[:100])
+        products = products_named(asked).values_list("pk", flat=True)
+        return Q(product__in=list(products[:PRODUCTS_FOUND]))
 
 
 @admin.register(WaitingEntry)

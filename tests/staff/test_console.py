@@ -14,7 +14,9 @@ from django.urls import reverse
 
 from allo.admin_kit.base import ModelAdmin
 from allo.postgresql.auditing import EVER, findings
+from catalog.models import Product
 from inventory.models import Inventory
+from inventory.staff.filters import products_named, rows_of_product
 from reservations import services
 from reservations.clock.audit import CHECKS, audit_stock
 from reservations.engine.commands import Holder
@@ -108,6 +110,17 @@ def test_the_list_is_filtered_by_warehouse_and_product(support, floor) -> None:
     assert listed(support, "product=Live") == listed(support, "product=liv") == [floor["live"]]
     for nonsense in ("x-", "0", "9" * 30, "'; drop"):
         assert listed(support, f"product={nonsense}") == []
+
+
+def test_a_product_is_found_by_its_slug_before_a_name_and_by_its_name_before_an_id() -> None:
+    by_id, by_name, by_slug = (stocked(1, product=it).product for it in ("reef", "moon", "tidal"))
+    asked = str(by_id.pk)
+    assert list(products_named(asked)) == [by_id]
+    Product.objects.filter(pk=by_name.pk).update(name=asked)
+    assert list(products_named(asked)) == [by_name]
+    Product.objects.filter(pk=by_slug.pk).update(slug=asked)
+    assert list(products_named(asked)) == [by_slug]
+    assert rows_of_product(asked) == list(by_slug.inventory_set.values_list("pk", flat=True))
 
 
 def test_names_of_products_are_suggested_while_one_is_typed(support, floor) -> None:
