@@ -2,13 +2,29 @@
 
 from collections import defaultdict
 from collections.abc import Iterator
+from datetime import datetime, timedelta
+from itertools import islice
+from operator import attrgetter
 from typing import Any, NamedTuple
 
+from django.conf import settings
 from django.contrib import admin
 from django.contrib.auth.models import User
+from django.contrib.postgres.aggregates import ArrayAgg
 from django.db import connection
-from django.db.models import Count, Q
-from django.db.models.functions import Now
+from django.db.models import (
+    Case,
+    Count,
+    F,
+    Max,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    Value,
+    When,
+)
+from django.db.models.functions import Coalesce, Now
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
 
@@ -18,16 +34,30 @@ from inventory.models import Inventory
 from reservations.engine import sql
 from reservations.engine.cooling import (
     REMEMBERED,
+    SOON,
     UNPAID_AT_LEAST,
     Cooling,
     History,
     Past,
     cooling,
 )
-from reservations.models import CooldownLift, Reservation
+from reservations.models import AdoptedHolder, CooldownLift, Reservation
 
-# At most so many: those with the most holds that ended unpaid.
+# At most so many: those whose cool-down ends last.
 MOST_SHOWN = 50
+# More, as some of them bought something since.
+MOST_READ = 500
+
+
+class Suspect(NamedTuple):
+    """A person, by the account if there is one, who let holds of a product end unpaid under
+    `names`: of the account and of the browsers in which it signed in. The rule counts the account
+    together with the browser that it is used in."""
+
+    person: str
+    names: list[str]
+    product: int
+    product_name: str
 
 
 class Cool(NamedTuple):
@@ -67,34 +97,72 @@ class CooldownLiftAdmin(Searched[CooldownLift], ReadOnlyAdmin[CooldownLift]):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        more = {"title": "Cool-downs", "cooling": list(cooling_now())}
+        more = {"title": "Cool-downs", "cooling": cooling_now(), "most": MOST_SHOWN}
         return super().changelist_view(request, {**more, **(extra_context or {})})
 
 
-def cooling_now() -> Iterator[Cool]:
+def cooling_now() -> list[Cool]:
     """Computed by the rule that refuses them."""
-    suspects = _suspects()
-    histories, now = _histories({holder for holder, _ in suspects})
+    suspects = list(_suspects())
+    histories, now = _histories({name for each in suspects for name in (each.person, *each.names)})
     rows = defaultdict(list)
-    products = {product for _, product in suspects}
-    of_product = Inventory.objects.filter(product__in=products).select_related("product")
-    for row in of_product:
-        rows[row.product_id].append(row)
-    for holder, product in suspects:
-        found = cooling([histories[holder]], [row.pk for row in rows[product]], now)
-        if found:
-            yield Cool(holder, rows[product][0].product.name, found)
+    of_products = Inventory.objects.filter(product__in={each.product for each in suspects})
+    for product, row in of_products.values_list("product", "pk"):
+        rows[product].append(row)
 
-
-def _suspects() -> list[tuple[str, int]]:
-    """Holders, and the products of which several of their holds ended unpaid."""
-    lately = Reservation.objects.ended().filter(
-        status__in=("expired", "released"), withdrawn="", ended_at__gt=Now() - REMEMBERED
+    found = (
+        cool for each in suspects for cool in _cooling_of(each, histories, rows[each.product], now)
     )
-    shoppers = Q(holder__startswith="user:") | Q(holder__startswith="visitor:")
-    several = lately.filter(shoppers).order_by().values("holder", "inventory__product")
-    worst = several.annotate(ends=Count("pk")).filter(ends__gte=UNPAID_AT_LEAST).order_by("-ends")
-    return list(worst.values_list("holder", "inventory__product")[:MOST_SHOWN])
+    return list(islice(found, MOST_SHOWN))
+
+
+def _cooling_of(
+    suspect: Suspect, histories: dict[str, History], rows: list[int], now: datetime
+) -> Iterator[Cool]:
+    """Each name that cools down alone; if none does, the person."""
+
+    def together(*names: str) -> Cooling | None:
+        return cooling([histories[name] for name in names], rows, now)
+
+    found = {name: cools for name in suspect.names if (cools := together(name))}
+    browsers = [name for name in suspect.names if name != suspect.person]
+    pairs = [cools for name in browsers if (cools := together(suspect.person, name))]
+    if pairs and not found:
+        found[suspect.person] = max(pairs, key=attrgetter("until"))
+    for name, cools in found.items():
+        yield Cool(name, suspect.product_name, cools)
+
+
+def _suspects() -> Iterator[Suspect]:
+    """Those who cool down, unless they bought something since or staff lifted it: the last to end
+    their cool-down first."""
+    if not (minutes := settings.RESERVATION_COOL_DOWN_MINUTES):
+        return
+    *waits, longest = [Value(timedelta(minutes=each)) for each in minutes]
+    whens = [When(ends=ends, then=wait) for ends, wait in enumerate(waits, UNPAID_AT_LEAST)]
+    account = AdoptedHolder.objects.filter(holder=OuterRef("holder")).values("account")
+    several = _unpaid_lately().annotate(person=Coalesce(Subquery(account), "holder"))
+    found = (
+        several.values("person", "inventory__product", "inventory__product__name")
+        .annotate(names=ArrayAgg("holder", distinct=True), ends=Count("pk"))
+        .filter(ends__gte=UNPAID_AT_LEAST)
+        .annotate(until=Max("ended_at") + Case(*whens, default=longest))
+        .filter(until__gt=Now())
+        .order_by("-until")
+    )
+    of_product = ("inventory__product", "inventory__product__name")
+    yield from map(Suspect._make, found.values_list("person", "names", *of_product)[:MOST_READ])
+
+
+def _unpaid_lately() -> QuerySet[Reservation]:
+    """As `cooling.is_unpaid` says, of shoppers."""
+    lately = Reservation.objects.ended().filter(
+        Q(status="expired") | Q(status="released", ended_at__gte=F("created_at") + SOON),
+        Q(holder__startswith="user:") | Q(holder__startswith="visitor:"),
+        withdrawn="",
+        ended_at__gt=Now() - REMEMBERED,
+    )
+    return lately.order_by()
 
 
 def _histories(holders: set[str]) -> tuple[dict[str, History], Any]:

@@ -14,7 +14,8 @@ from reservations.clock.expiry import expire_due
 from reservations.engine.commands import Holder
 from reservations.engine.cooling import Cooling, History, Past, cooling, share_left
 from reservations.exceptions import CoolingDown, LimitReached
-from reservations.models import CooldownLift, Reservation
+from reservations.models import AdoptedHolder, CooldownLift, Reservation
+from reservations.staff import cooldowns
 from reservations.staff import verbs as by_staff
 from tests.reservations.test_verbs import hold
 from tests.shopping import holding, press, press_reserve
@@ -259,3 +260,31 @@ def test_page_and_api_say_why_and_until_when_and_staff_lift_it_with_a_reason(
     assert (lift.actor, lift.reason) == (User.objects.get(username="admin"), "Their bank was down")
     assert "Nobody is cooling down." in admin_client.get(lifts).content.decode()
     assert holding(client, row).status == "pending"
+
+
+@on_the_shelf
+def test_staff_see_who_cools_down_whoever_let_most_lapse(settings, monkeypatch) -> None:
+    monkeypatch.setattr(cooldowns, "MOST_SHOWN", 2)
+    settings.RESERVATION_COOL_DOWN_MINUTES = []
+    row = stocked(99)
+    # These let the most lapse, and bought some then.
+    for name in ("visitor:a", "visitor:b"):
+        for _ in range(4):
+            lapse(row, name)
+        services.confirm(reservation_id=hold(row, 1, name).pk)
+    # An account counts together with each of its browsers, and not all of them together.
+    for name in ("visitor:c", "user:1", "visitor:d", "visitor:e", "visitor:f", "visitor:f"):
+        lapse(row, name)
+    for name, account in (("c", 1), ("d", 2), ("e", 2)):
+        AdoptedHolder.objects.create(holder=f"visitor:{name}", account=f"user:{account}")
+    settings.RESERVATION_COOL_DOWN_MINUTES = [5, 30, 120]
+    found = {each.holder: each.cooling.unpaid for each in cooldowns.cooling_now()}
+    assert found == {"user:1": 2, "visitor:f": 2}
+    for name, browser in (("user:1", "visitor:c"), ("visitor:f", "")):
+        with pytest.raises(CoolingDown):
+            services.reserve(
+                product_id=row.product_id, quantity=1, holder=Holder(name, others=(browser,))
+            )
+    services.reserve(
+        product_id=row.product_id, quantity=1, holder=Holder("user:2", others=("visitor:d",))
+    )
