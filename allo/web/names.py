@@ -14,7 +14,12 @@ INVISIBLE = ("Cc", "Cf", "Cs", "Mc", "Me", "Mn", "Zl", "Zp", "Zs")
 CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 # What turns the direction of the text around it, as a mark after a carrier's name turns the number
 # that follows, and marks of files. The joiners within words of many scripts are none of these.
-TURNING = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]")
+TURNING = "\u061c\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+# Code points that are no characters: programs that read a text with them may refuse it.
+NO_CHARACTERS = "\ufdd0-\ufdef" + "".join(
+    chr(plane + last) for plane in range(0, 0x110000, 0x10000) for last in (0xFFFE, 0xFFFF)
+)
+UNREAD = re.compile(f"[{TURNING}{NO_CHARACTERS}]")
 
 # The longest line that is stored, if nothing else is said.
 LONGEST = 255
@@ -28,7 +33,7 @@ def one_line(text: str, longest: int = LONGEST) -> str:
 
     What cannot fit into `longest` characters is cut, but stays longer than them: composing many
     marks on one letter takes time that grows with the square of their number."""
-    plain = TURNING.sub("", CONTROLS.sub(" ", text)).strip()
+    plain = UNREAD.sub("", CONTROLS.sub(" ", text)).strip()
     return unicodedata.normalize("NFC", plain[: COMPOSED * longest + 1])
 
 
@@ -45,7 +50,7 @@ def text_is_visible(text: str) -> None:
 
 
 def is_visible(text: str) -> bool:
-    return any(_is_visible(character) for character in text)
+    return any(_is_visible(character) for character in UNREAD.sub("", text))
 
 
 def _is_visible(character: str) -> bool:

@@ -22,7 +22,7 @@ from tests.stock import stocked
 pytestmark = pytest.mark.django_db
 
 INVISIBLE = {
-    "zero width": "\u200b\u200d\ufeff",
+    "zero width": "\u200b\u200d\ufeff\uffff",
     "direction": "\u202e\u2066\u200f",
     "fillers": "\u3164\u115f\u2800",
     "a space and an accent": "\u00a0\u0301",
@@ -111,9 +111,10 @@ def test_invisible_text_that_staff_write_is_refused(admin_client, client, invisi
         ("Blue Dart\u200f", "Blue Dart"),
         ("\u202eerolagnaB\u202c \u2066x\u2069\u061c\u200e", "erolagnaB x"),
         ("\ufeffA\tB\r\nC\u2028D\x1b\x85", "A B C D"),
+        ("A\ufffe\uffffs\ufdd0h\U0001fffea\U0010ffff", "Asha"),
     ],
 )
-def test_what_turns_or_breaks_a_line_is_left_out(typed, read) -> None:
+def test_what_turns_or_breaks_a_line_or_is_no_character_is_left_out(typed, read) -> None:
     assert one_line(typed) == read
 
 
