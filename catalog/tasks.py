@@ -1,11 +1,13 @@
 """Celery tasks for pictures."""
 
+import errno
 import logging
 import os
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 from celery import shared_task
 
@@ -26,9 +28,10 @@ def make_sizes() -> None:
     with ThreadPoolExecutor(1, initializer=_after_all_others) as thread:
         for picture in _without_sizes():
             widths = thread.submit(_sizes_of, picture).result()
-            # Only if the picture has not been replaced meanwhile.
-            of = type(picture)._default_manager.filter(pk=picture.pk, image=picture.image.name)
-            of.update(widths=widths)
+            if widths is not None:
+                # Only if the picture has not been replaced meanwhile.
+                of = type(picture)._default_manager.filter(pk=picture.pk, image=picture.image.name)
+                of.update(widths=widths)
             if time.monotonic() > end:
                 break
 
@@ -46,12 +49,22 @@ def _without_sizes() -> Iterator[Pictured]:
     yield from further.order_by("product__position", "position", "pk")
 
 
-def _sizes_of(picture: Pictured) -> list[int]:
+def _sizes_of(picture: Pictured) -> list[int] | None:
+    """An empty list of a broken or missing picture; None if the next run has to try again."""
     try:
         return pictures.make_sizes(picture)
-    except (OSError, SyntaxError, ValueError):
+    except (OSError, SyntaxError, ValueError) as error:
         logger.exception("no sizes of the picture %s", picture.image.name)
-        return []
+        return [] if _is_lost(error) else None
+
+
+def _is_lost(error: Exception) -> bool:
+    """Whether the file is broken or missing. Otherwise the system could not read it, or its whole
+    folder is away. Errors of Pillow and of a bucket have no number of the system's."""
+    number = getattr(error, "errno", None)
+    if number == errno.ENOENT:
+        return Path(error.filename).parent.is_dir()  # type: ignore[attr-defined]
+    return number is None
 
 
 @shared_task

@@ -22,6 +22,7 @@ from kombu.exceptions import OperationalError
 from PIL import Image
 
 from allo.web.fields import TextField
+from allo.web.storing import NotStored
 from allo.web.uploads import MOST_BYTES
 from catalog import pictures, redrawing, tasks
 from catalog.models import Category, Product, ReplacedPicture, sized
@@ -115,6 +116,21 @@ def test_a_missing_picture_file_stops_no_other(manager) -> None:
         "tidal": [],
         "moon-bowl": [200, 400, 640],
     }
+
+
+def test_sizes_that_cannot_be_made_now_are_made_by_a_later_run(manager, settings) -> None:
+    manager.post(f"{LIST}add/", form(image=upload(photograph())))
+    folder, away = settings.MEDIA_ROOT / "products", settings.MEDIA_ROOT / "away"
+    folder.rename(away)
+    tasks.make_sizes()
+    away.rename(folder)
+    in_the_way = settings.MEDIA_ROOT / sized(Product.objects.get().image.name, 200)
+    in_the_way.mkdir()
+    with pytest.raises(NotStored):
+        tasks.make_sizes()
+    in_the_way.rmdir()
+    tasks.make_sizes()
+    assert Product.objects.get().widths == [200, 400, 640]
 
 
 def replace_picture(manager: Client, product: Product, picture: bytes) -> Product:
