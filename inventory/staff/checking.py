@@ -10,6 +10,8 @@ from inventory.files.records import Record
 from inventory.models import Inventory, StockImport, StockImportRow, StockMovement, Warehouse
 
 Reason = StockMovement.Reason
+# Product, warehouse, change, reason and note.
+Meaning = tuple[str, str, int | None, Reason | None, str]
 
 REASONS = {
     spelt: reason
@@ -42,7 +44,7 @@ def checked(records: list[Record], kept: StockImport) -> Iterator[StockImportRow
         )
 
 
-def meaning_of(record: Record) -> tuple[str, str, int | None, Reason | None, str]:
+def meaning_of(record: Record) -> Meaning:
     """The record's meaning, independent of spelling."""
     delta, reason = _whole(record.change), REASONS.get(record.reason.lower())
     return record.product, record.warehouse, delta, reason, record.note

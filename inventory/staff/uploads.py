@@ -26,7 +26,7 @@ from inventory.files import reading
 from inventory.files.records import Record
 from inventory.files.tables import Unreadable
 from inventory.models import StockImport, StockImportFile, StockImportRow
-from inventory.staff.checking import checked, meaning_of
+from inventory.staff.checking import Meaning, checked, meaning_of
 
 State = StockImport.State
 logger = logging.getLogger(__name__)
@@ -164,8 +164,17 @@ def _own(kept: StockImport) -> Iterator[None]:
 
 
 def digest_of(records: list[Record]) -> str:
-    """A hash of the rows' meaning, equal for the same rows in another kind of file."""
-    return sha256(json.dumps([meaning_of(record) for record in records]).encode()).hexdigest()
+    """A hash of the rows' meaning, equal for the same rows in another order or kind of file."""
+    rows = [meaning_of(record) for record in records]
+    # Earlier versions kept the hash of the rows in the file's order.
+    earlier = _hash(rows)
+    if StockImport.objects.filter(digest=earlier).exists():
+        return earlier
+    return _hash(sorted(rows, key=json.dumps))
+
+
+def _hash(rows: list[Meaning]) -> str:
+    return sha256(json.dumps(rows).encode()).hexdigest()
 
 
 def prune() -> int:

@@ -1,7 +1,9 @@
 """A file from the form to its rows: stored, taken by one worker, read, or given up."""
 
+import json
 import threading
 from datetime import timedelta
+from hashlib import sha256
 from io import BytesIO
 from threading import Barrier
 from typing import Any
@@ -309,6 +311,27 @@ def test_the_same_rows_are_applied_again_only_after_a_confirmation(client, how, 
     assert Inventory.objects.get(pk=row.pk).total_units == 8
     apply(client, again=first.pk)
     assert Inventory.objects.get(pk=row.pk).total_units == 11
+
+
+def test_the_same_rows_in_another_order_need_a_confirmation(client) -> None:
+    stocked(5), stocked(5, product="reef")
+    lines = [LINE, LINE.replace("tidal", "reef")]
+    upload(client, HEAD + "".join(lines))
+    apply(client)
+    page = upload(client, HEAD + "".join(reversed(lines))).content.decode()
+    assert "The same rows were applied before</strong>" in page
+
+
+def test_the_same_rows_as_an_earlier_version_applied_need_a_confirmation(client) -> None:
+    """It kept the hash of the rows in the order of the file."""
+    stocked(5), stocked(5, product="reef")
+    content = HEAD + LINE + LINE.replace("tidal", "reef")
+    upload(client, content)
+    rows = [[slug, "blr-01", 3, "received", "Delivery 12"] for slug in ("tidal", "reef")]
+    StockImport.objects.update(digest=sha256(json.dumps(rows).encode()).hexdigest())
+    apply(client)
+    page = upload(client, content).content.decode()
+    assert "The same rows were applied before</strong>" in page
 
 
 def test_different_rows_need_no_confirmation(client) -> None:
