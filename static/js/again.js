@@ -3,7 +3,7 @@
 const refresh = () => document.getElementById("again")?.dispatchEvent(new Event("refresh"));
 const left = ({ total, held }) => total - held;
 
-document.addEventListener("allo:shown", ({ detail: { product, its, wait } }) => {
+addEventListener("allo:shown", ({ detail: { product, its, wait } }) => {
   const again = document.getElementById("again");
   if (again?.dataset.of !== product || !its.length) return;
   const here = its.filter((row) => row.id === again.dataset.here).reduce((_, row) => left(row), 0);
@@ -16,7 +16,7 @@ document.addEventListener("allo:shown", ({ detail: { product, its, wait } }) => 
 // Whether its product is in the shop has changed.
 let gone = false;
 
-document.addEventListener("allo:gone", ({ detail }) => {
+addEventListener("allo:gone", ({ detail }) => {
   if (detail !== gone) refresh();
   gone = detail;
 });

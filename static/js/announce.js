@@ -3,7 +3,7 @@
 const announcer = document.getElementById("announcer");
 let pressed = document.body;
 
-document.addEventListener("allo:announce", ({ detail }) => (announcer.textContent = detail));
+addEventListener("allo:announce", ({ detail }) => (announcer.textContent = detail));
 
 // A button already loses the focus when it is disabled during its own request.
 addEventListener("htmx:beforeRequest", () => {

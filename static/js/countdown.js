@@ -43,7 +43,7 @@ function tick() {
   document.querySelectorAll("time[data-until]").forEach(show);
 }
 
-document.addEventListener("allo:now", ({ detail }) => {
+addEventListener("allo:now", ({ detail }) => {
   server = Math.max(server, detail - performance.now() / 1000);
 });
 addEventListener("htmx:afterRequest", ({ detail: { xhr } }) => {
@@ -52,7 +52,7 @@ addEventListener("htmx:afterRequest", ({ detail: { xhr } }) => {
   if (Math.abs(date + 0.5 - now()) > 1.5) server += date + 0.5 - now();
 });
 
-document.addEventListener("allo:times", tick);
+addEventListener("allo:times", tick);
 addEventListener("htmx:afterSettle", tick);
 tick();
 setInterval(tick, 250);

@@ -6,7 +6,7 @@ const MARKS = [
 ];
 const before = new WeakMap();
 
-document.addEventListener("allo:left", ({ target: time, detail: left }) => {
+addEventListener("allo:left", ({ target: time, detail: left }) => {
   if (!("deadline" in time.dataset)) return;
   const page = time.closest("[data-resync]");
   page.dataset.left = left <= 120 ? "little" : "enough";
@@ -16,7 +16,7 @@ document.addEventListener("allo:left", ({ target: time, detail: left }) => {
   const clock = `${Math.floor(left / 60)}:${String(left % 60).padStart(2, "0")} – `;
   document.title = (left ? clock : "") + document.title.replace(/^\d+:\d\d – /, "");
   const mark = MARKS.find(([at]) => left <= at && before.get(time) > at);
-  if (mark) document.dispatchEvent(new CustomEvent("allo:announce", { detail: mark[1] }));
+  if (mark) dispatchEvent(new CustomEvent("allo:announce", { detail: mark[1] }));
   before.set(time, left);
 });
-document.dispatchEvent(new Event("allo:times"));
+dispatchEvent(new Event("allo:times"));

@@ -4,7 +4,7 @@ let opener;
 
 document.addEventListener("click", (event) => {
   const { target } = event;
-  if (event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+  if (event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
   const link = target.closest("[data-dialog]");
   const open = target.closest("dialog[open]");
   if (link) {
@@ -20,7 +20,7 @@ document.addEventListener("click", (event) => {
 
 // If the focus did not go back to what opened it, the link was replaced meanwhile, and its successor
 // gets it; or it is hidden since the opening, and what is there instead does.
-document.addEventListener(
+addEventListener(
   "close",
   () => {
     if (document.querySelector(":focus:not(dialog *)")) return;

@@ -6,11 +6,9 @@ const thumbs = [...document.querySelectorAll(".gallery-thumb")];
 
 const place = (list) => Math.round((list.scrollLeft / list.scrollWidth) * list.children.length);
 
-function turn(list, to, behavior = "auto") {
-  const [first] = list.children;
-  const it = list.children[Math.min(Math.max(to, 0), list.children.length - 1)];
-  list.scrollTo({ left: it.offsetLeft - first.offsetLeft, behavior });
-}
+// The list itself stops at its ends, and at a picture.
+const turn = (list, to, behavior = "auto") =>
+  list.scrollTo({ left: (to * list.scrollWidth) / list.children.length, behavior });
 
 let seen = 0;
 

@@ -10,7 +10,7 @@ const LONGEST = 6000;
 const PLACES = ["live-1", "live-2", "live-3"];
 
 const all = (selector) => [...document.querySelectorAll(selector)];
-const tell = (name, detail) => document.dispatchEvent(new CustomEvent(name, { detail }));
+const tell = (name, detail) => dispatchEvent(new CustomEvent(name, { detail }));
 const tokens = () =>
   all("[data-live],[data-hears]").map(({ dataset }) => dataset.live ?? dataset.hears);
 
@@ -84,7 +84,7 @@ function load(src, act) {
 }
 
 // Other scripts ask for one by this event: its address, and what to do then.
-document.addEventListener("allo:needs", ({ detail }) => load(...detail));
+addEventListener("allo:needs", ({ detail }) => load(...detail));
 
 // The script that shows stock is loaded after the page, and only if there is something to show.
 const loaded = new Promise((over) => addEventListener("load", over));

@@ -12,7 +12,7 @@ addEventListener("htmx:afterSettle", () => {
   children[first].querySelector("a, [tabindex]").focus();
   const more = cards > first ? `${cards - first} more` : "That is all";
   const detail = `${more}, ${cards} shown`;
-  document.dispatchEvent(new CustomEvent("allo:announce", { detail }));
+  dispatchEvent(new CustomEvent("allo:announce", { detail }));
   first = undefined;
 });
 

@@ -1,7 +1,7 @@
 // Before a product opens, its page and cards count down. At that moment they turn to what the
 // numbers say. Everything for it is in the page already: many pages turn at once, and ask nothing.
 const clocks = (of = "") => document.querySelectorAll(`time[data-opens${of}]`);
-const tell = (name, detail) => document.dispatchEvent(new CustomEvent(name, { detail }));
+const tell = (name, detail) => dispatchEvent(new CustomEvent(name, { detail }));
 
 // Loads the script that shows stock now: at the opening nothing should be fetched.
 const withStock = (act) => tell("allo:needs", [document.getElementById("stock").dataset.script, act]);
@@ -32,7 +32,7 @@ function open(product) {
   withStock(() => tell("allo:open", product));
 }
 
-document.addEventListener("allo:left", (event) => {
+addEventListener("allo:left", (event) => {
   const { target: time, detail: left } = event;
   if (!time.dataset.opens) return;
   // A card's is one line, as of any countdown.
@@ -42,7 +42,7 @@ document.addEventListener("allo:left", (event) => {
 });
 
 // The page as it is now: the opening may be at another time, or over.
-document.addEventListener("allo:read", ({ detail: page }) => {
+addEventListener("allo:read", ({ detail: page }) => {
   for (const { dataset } of clocks()) {
     const its = `[data-opens="${dataset.opens}"]`;
     const now = page.querySelector(`time${its}`);

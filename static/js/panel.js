@@ -1,18 +1,18 @@
 // A product's warehouses in the panel and the dialog, and what can be done now: the page holds the
 // words for each state, and the numbers decide which are in sight.
-const all = (selector) => [...document.querySelectorAll(selector)];
+const all = (selector) => document.querySelectorAll(selector);
 
 function write(it, { total, held }) {
   const left = total - held;
   const choice = it.querySelector("input");
-  const words = left > 0 ? `${left} left` : total ? "All held" : "None here";
-  const text = it.matches(".tally") ? `${left} left, ${held} held` : words;
+  const none = total ? "All held" : "None here";
+  const text = it.matches(".tally") ? `${left} left, ${held} held` : left > 0 ? `${left} left` : none;
   if (it.matches(".shelf")) it.classList.toggle("shelf-none", left < 1);
   const place = it.querySelector("[data-left]");
   if (place.textContent !== text) {
     // In its place: changed in place, a longer text would count as a shift of the layout.
     const fresh = place.cloneNode();
-    fresh.textContent = text;
+    fresh.append(text);
     place.replaceWith(fresh);
   }
   if (choice && !choice.checked && choice !== document.activeElement) {
@@ -33,11 +33,10 @@ function turn(product, state) {
     it.hidden = hidden;
   }
   const shown = ":scope > [data-when]:not([hidden])";
-  const instead = lost?.querySelector(`${shown}:is([tabindex], :has(a, button))`);
-  (instead?.matches("[tabindex]") ? instead : instead?.querySelector("a,button"))?.focus();
+  lost?.querySelector(`${shown}[tabindex],${shown} :is(a,button)`)?.focus();
 }
 
-document.addEventListener("allo:shown", ({ detail: { product, its, state, time, wait } }) => {
+addEventListener("allo:shown", ({ detail: { product, its, state, time, wait } }) => {
   for (const it of all(`[data-lapses="${product}"]`)) {
     it.replaceChildren(...(time ? [" The next hold may lapse ", time] : []));
   }
@@ -49,19 +48,19 @@ document.addEventListener("allo:shown", ({ detail: { product, its, state, time, 
 });
 
 // Whether and when it opens changes more than numbers.
-document.addEventListener("allo:read", ({ detail: page }) => {
+addEventListener("allo:read", ({ detail: page }) => {
   const [own, its] = [document, page].map((it) => it.querySelector("#reserve-panel"));
   if (own && its && own.dataset.opening !== its.dataset.opening) ask(own, 0);
 });
 
 // Whether the page's product is not in the shop any more.
-document.addEventListener("allo:gone", ({ detail }) => {
+addEventListener("allo:gone", ({ detail }) => {
   if (detail === gone) return;
   gone = detail;
   const note = document.querySelector(`[data-when="gone"]`);
   if (!gone || !note) return;
   turn(note.dataset.of);
-  document.dispatchEvent(new CustomEvent("allo:announce", { detail: note.textContent.trim() }));
+  dispatchEvent(new CustomEvent("allo:announce", { detail: note.textContent.trim() }));
 });
 
 let asked;

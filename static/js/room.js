@@ -14,7 +14,7 @@ const put = (name, words) => {
 const choose = (name, value) => {
   for (const part of parts(`[data-${name}]`)) part.hidden = part.dataset[name] !== value;
 };
-const say = (detail) => document.dispatchEvent(new CustomEvent("allo:announce", { detail }));
+const say = (detail) => dispatchEvent(new CustomEvent("allo:announce", { detail }));
 
 let heard = performance.now();
 let asked = -AGAIN;

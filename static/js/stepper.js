@@ -5,17 +5,14 @@ addEventListener("click", ({ target }) => {
   if (!input) return;
   if (button.dataset.step > 0) input.stepUp();
   else input.stepDown();
-  input.dispatchEvent(new Event("change", { bubbles: true }));
+  input.dispatchEvent(new Event("input", { bubbles: true }));
 });
 
-addEventListener("input", ({ target }) => total(target));
-addEventListener("change", ({ target }) => total(target));
-
-function total(input) {
+addEventListener("input", ({ target: input }) => {
   const words = input.form?.querySelector("[data-each]");
   if (!words || input.name !== "quantity") return;
   const paise = words.dataset.each * input.value;
   const least = { minimumFractionDigits: paise % 100 ? 2 : 0 };
   const rupees = `₹\u00A0${(paise / 100).toLocaleString("en-IN", least)}`;
   words.value = input.validity.valid ? rupees : "–";
-}
+});

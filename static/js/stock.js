@@ -8,7 +8,7 @@ const NUMBERS_EVERY = 10_000;
 const FEW = 5;
 const ICONS = { in_stock: "full", few: "few", all_held: "clock" };
 
-const tell = (name, detail) => document.dispatchEvent(new CustomEvent(name, { detail }));
+const tell = (name, detail) => dispatchEvent(new CustomEvent(name, { detail }));
 const all = (selector, where = document) => [...where.querySelectorAll(selector)];
 const rows = new Map();
 
@@ -80,8 +80,8 @@ function show(product, wait = 0) {
   look();
 }
 
-document.addEventListener("allo:open", ({ detail }) => show(detail));
-document.addEventListener("allo:stock", ({ detail: { row, wait } }) => {
+addEventListener("allo:open", ({ detail }) => show(detail));
+addEventListener("allo:stock", ({ detail: { row, wait } }) => {
   keep(...row);
   show(row[0], wait);
 });
@@ -118,11 +118,11 @@ function shut(page) {
 // The shared page, read anew: numbers and words, for #stock.
 let readAt = 0;
 
-document.addEventListener(
+addEventListener(
   "refresh",
   async ({ target: { id, dataset } }) => {
     if (id !== "stock") return;
-    const answer = await fetch(dataset.from ?? location.href).catch(() => {});
+    const answer = await fetch(dataset.from ?? location).catch(() => {});
     const gone = answer?.status === 404;
     if (gone || answer?.ok) tell("allo:gone", gone);
     if (!answer?.ok) return;

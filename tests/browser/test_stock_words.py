@@ -60,7 +60,7 @@ SHOWN = """
 # What is announced, and when by the page's clock.
 KEEP_ANNOUNCED = """
 window.announced = [];
-document.addEventListener("allo:announce", ({ detail }) => {
+addEventListener("allo:announce", ({ detail }) => {
     announced.push([detail, performance.now()]);
 });
 """
