@@ -1,9 +1,8 @@
 // Without a network the page stays and says so. What was pressed last is sent again by itself, at
-// growing intervals and as soon as the browser is online; its key prevents a second effect.
+// growing intervals and as soon as the browser is online; its key prevents a second effect. What was typed is kept beside it, and sent again too.
 const announcer = document.getElementById("announcer");
 const lost = Object.assign(document.createElement("p"), { className: "lost", role: "status" });
-const LONGEST_WAIT = 8000;
-let again, late, next, sent, wait, whose;
+let late, next, pressed, sent, typed, wait;
 
 function say() {
   const place = document.querySelector("dialog[open]") ?? document.body;
@@ -11,47 +10,53 @@ function say() {
   late ??= setTimeout(() => (lost.textContent = announcer.dataset.lost), 100);
 }
 
-function stay(action, target) {
+function stay() {
   say();
-  again = action;
-  whose = target;
-  wait = Math.min(2 * wait || 1000, LONGEST_WAIT);
+  wait = Math.min(2 * wait || 1000, 8000);
   clearTimeout(next);
-  next = setTimeout(() => again?.(), wait);
+  next = setTimeout(() => (pressed ?? typed)?.send(), wait);
 }
 
 function back(target) {
-  const action = target === whose ? null : again;
+  const kept = [typed, pressed];
   clearTimeout(late);
   clearTimeout(next);
   lost.textContent = "";
-  late = wait = again = whose = null;
-  action?.();
+  late = wait = pressed = typed = null;
+  for (const it of kept) if (it && it.target !== target) it.send();
 }
 
-for (const failure of ["htmx:sendError", "htmx:timeout"]) {
-  addEventListener(failure, ({ target, detail }) => {
-    if (target.matches("[data-resync]")) return say();
-    const submitter = detail.requestConfig?.triggeringEvent?.submitter;
+function lose({ target, detail: { requestConfig } }) {
+  const { submitter, type } = requestConfig.triggeringEvent;
+  if (target.matches("form,a,button")) {
     if (submitter && document.activeElement === document.body) submitter.focus();
-    stay(() => (target.matches("form") ? target.requestSubmit(submitter) : target.click()), target);
-  });
+    const send = () => (target.matches("form") ? target.requestSubmit(submitter) : target.click());
+    pressed = { target, send };
+    stay();
+  } else if (/^(change|revealed)$/.test(type)) {
+    typed = { target, send: () => target.dispatchEvent(new Event(type)) };
+    stay();
+  } else say();
 }
+
+addEventListener("htmx:sendError", lose);
+addEventListener("htmx:timeout", lose);
 addEventListener("offline", say);
 addEventListener("online", () => back(null));
 addEventListener("htmx:afterRequest", ({ target, detail: { xhr } }) => xhr?.status && back(target));
 // Closing the dialog takes back what was pressed in it, or to open it.
-addEventListener("close", () => (again = null), true);
+addEventListener("close", () => (pressed = null), true);
 
 // Links and forms without htmx: the browser's own page for a lost network would replace this one.
 // It also takes itself to be offline next to a shop on its own machine.
 async function reach(go) {
-  if (await fetch(location, { method: "HEAD" }).catch(() => {})) go();
-  else stay(() => reach(go));
+  if (await fetch(location, { method: "HEAD" }).catch(() => {})) return go();
+  pressed = { send: () => reach(go) };
+  stay();
 }
 
 function leads(event) {
-  if (sent || navigator.onLine || event.defaultPrevented || event.button) return false;
+  if (sent || navigator.onLine || event.defaultPrevented) return false;
   return !(event.ctrlKey || event.metaKey || event.shiftKey || event.altKey);
 }
 

@@ -4,7 +4,7 @@ lost or done twice."""
 import re
 
 import pytest
-from playwright.sync_api import Locator, Page, Route, expect
+from playwright.sync_api import Locator, Page, Response, Route, expect
 
 from tests.browser.conftest import Complaints, NewContext, screen
 from tests.browser.shopping import (
@@ -31,6 +31,15 @@ WORDS = "No connection to the shop. Nothing is lost"
 def page(new_context: NewContext, complaints: Complaints) -> Page:
     complaints.expect("ERR_INTERNET_DISCONNECTED|ERR_FAILED|htmx:(sendError|afterRequest)")
     return new_context(**screen("360-light")).new_page()
+
+
+# Until the answer to the part's request is there, or lost.
+REFRESHED = """
+(part) => new Promise((over) => {
+    part.addEventListener("htmx:afterRequest", over, { once: true });
+    part.dispatchEvent(new Event("refresh"));
+})
+"""
 
 
 def notice(page: Page) -> Locator:
@@ -61,16 +70,36 @@ def test_what_is_pressed_without_a_network_is_kept_and_done_once_with_one(
     page.get_by_role("button", name="More time").click()
     expect(page.get_by_role("button", name="More time")).to_be_enabled()
     expect(page.get_by_label("Name", exact=True)).to_have_value("Asha Rao")
+    for part in ("#also", "#holds"):
+        page.locator(part).evaluate(REFRESHED)
     page.evaluate("document.activeElement.blur()")
     page.evaluate("dispatchEvent(new Event('offline'))")
     assert page.evaluate("document.activeElement === document.body"), "nobody pressed anything"
-    page.context.set_offline(False)
+    with page.expect_response(is_kept):
+        page.context.set_offline(False)
     expect(page.get_by_text("1 extension left")).to_be_visible()
     expect(notice(page)).to_be_hidden()
     pay_button(page).click()
     pay_at_the_bank(page)
     expect(heading(page, "It is yours.")).to_be_visible()
     assert units(shop, shelf) == (shelf.units - 2, 0)
+
+
+def is_kept(response: Response) -> bool:
+    """What was typed at the checkout."""
+    return response.url.endswith("/contact/") and response.ok
+
+
+def test_what_is_typed_without_a_network_is_kept_once_there_is_one(page: Page, shop: Shop) -> None:
+    hold(page, untouched(shop))
+    page.context.set_offline(True)
+    page.get_by_label("Name", exact=True).fill("Asha Rao")
+    page.get_by_label("E-mail").focus()
+    expect(notice(page)).to_be_visible()
+    page.locator("#also").evaluate(REFRESHED)
+    with page.expect_response(is_kept):
+        page.context.set_offline(False)
+    expect(notice(page)).to_be_hidden()
 
 
 def test_what_was_done_without_an_answer_is_not_done_again(page: Page, shop: Shop) -> None:
