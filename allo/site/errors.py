@@ -13,6 +13,7 @@ from allo import request_id
 from allo.api_kit import problems
 from allo.api_kit.problems import Problem
 from allo.postgresql.faults import Fault, fault_of, name_of
+from allo.web.parts import PART_STAYS
 from allo.web.shared.acts import READING
 from allo.web.shared.keys import NOWHERE
 from allo.web.shared.pages import not_found as shared_not_found
@@ -61,8 +62,7 @@ def _unavailable(request: HttpRequest, fault: Fault) -> HttpResponse:
     kind = problems.UNAVAILABLE[fault]
     response = _page(request, kind.status, "503.html", code=kind.code)
     response.headers["Retry-After"] = str(kind.fields["retry_after"])
-    # htmx requested a part of the page; the rest of it, and that part, stay as they are.
-    response.headers["HX-Reswap"] = "none"
+    response.headers.setdefault(*PART_STAYS)
     response.headers["Cache-Control"] = problems.NEVER_STORED
     return _logged(response)
 

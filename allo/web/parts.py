@@ -15,6 +15,9 @@ always_fresh = cache_control(private=True, no_cache=True)
 never_stored = cache_control(private=True, no_store=True)
 
 TOO_MANY, BUSY = 429, 503
+# For a page that answers where htmx requested a part: that part and the title stay as they are, and
+# offline.js sends again what was pressed.
+PART_STAYS = ("HX-Reswap", "none ignoreTitle:true")
 # By refusal code: the page, and Retry-After in seconds.
 _BUSY_PAGES = {"busy": ("busy.html", 2), "storage": ("storage.html", 60)}
 

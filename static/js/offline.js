@@ -1,5 +1,6 @@
-// Without a network the page stays and says so. What was pressed last is sent again by itself, at
-// growing intervals and as soon as the browser is online; its key prevents a second effect. What was typed is kept beside it, and sent again too.
+// Without a network, or while the shop cannot answer, the page stays and says so. What was pressed
+// last is sent again by itself, at growing intervals and as soon as the browser is online; its key
+// prevents a second effect. What was typed is kept beside it, and sent again too.
 const announcer = document.getElementById("announcer");
 const lost = Object.assign(document.createElement("p"), { className: "lost", role: "status" });
 let late, next, pressed, sent, typed, wait;
@@ -26,7 +27,7 @@ function back(target) {
   for (const it of kept) if (it && it.target !== target) it.send();
 }
 
-function lose({ target, detail: { requestConfig } }) {
+function lose({ target, detail: { requestConfig, xhr } }) {
   const { submitter, type } = requestConfig.triggeringEvent;
   if (target.matches("form,a,button")) {
     if (submitter && document.activeElement === document.body) submitter.focus();
@@ -36,14 +37,19 @@ function lose({ target, detail: { requestConfig } }) {
   } else if (/^(change|revealed)$/.test(type)) {
     typed = { target, send: () => target.dispatchEvent(new Event(type)) };
     stay();
-  } else say();
+  } else if (!xhr.status) say();
 }
 
 addEventListener("htmx:sendError", lose);
 addEventListener("htmx:timeout", lose);
+addEventListener("htmx:afterRequest", (event) => {
+  const { xhr } = event.detail;
+  // A page instead of the part that was requested: see PART_STAYS in allo/web/parts.py.
+  if (xhr?.getResponseHeader("HX-Reswap")) lose(event);
+  else if (xhr?.status) back(event.target);
+});
 addEventListener("offline", say);
 addEventListener("online", () => back(null));
-addEventListener("htmx:afterRequest", ({ target, detail: { xhr } }) => xhr?.status && back(target));
 // Closing the dialog takes back what was pressed in it, or to open it.
 addEventListener("close", () => (pressed = null), true);
 

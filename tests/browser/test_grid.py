@@ -65,7 +65,7 @@ def test_load_more_reports_a_lost_connection_and_goes_on_by_itself(
     page.goto("/")
     page.context.set_offline(True)
     page.get_by_role("link", name="Load more").click()
-    expect(page.locator(".lost")).to_contain_text("No connection to the shop.")
+    expect(page.locator(".lost")).to_contain_text("The shop cannot be reached right now.")
     expect(page.get_by_role("article")).to_have_count(21)
     page.context.set_offline(False)
     expect(page.get_by_role("article")).to_have_count(42)
@@ -81,7 +81,7 @@ def test_a_filter_that_was_not_sent_is_sent_by_itself(
     search = page.get_by_role("searchbox")
     page.context.set_offline(True)
     search.fill("vase")
-    expect(page.locator(".lost")).to_contain_text("No connection to the shop.")
+    expect(page.locator(".lost")).to_contain_text("The shop cannot be reached right now.")
     page.context.set_offline(False)
     expect(page).to_have_url(re.compile(r"/\?q=vase$"))
 

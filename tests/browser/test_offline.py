@@ -24,7 +24,7 @@ from tests.running import Shop
 
 pytestmark = pytest.mark.browser
 
-WORDS = "No connection to the shop. Nothing is lost"
+WORDS = "The shop cannot be reached right now. Nothing is lost"
 
 
 @pytest.fixture

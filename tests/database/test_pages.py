@@ -59,7 +59,8 @@ def test_without_a_database_each_page_says_so(known, caplog) -> None:
     for response in responses.values():
         assert BARE in response.content.decode()
         assert response.headers["Retry-After"] == "2"
-        assert response.headers["HX-Reswap"] == "none"
+        # A part that htmx requested stays as it is, and so does the title.
+        assert response.headers["HX-Reswap"] == "none ignoreTitle:true"
         assert "no-store" in response.headers["Cache-Control"]
     settled(caplog)
 

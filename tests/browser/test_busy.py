@@ -1,0 +1,66 @@
+"""While the shop cannot answer, a page stays as it is. What was pressed is sent again by itself."""
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from allo.web.parts import BUSY, PART_STAYS
+from tests.browser.conftest import Complaints, NewContext, screen
+from tests.browser.shopping import choose, heading, units, untouched
+from tests.browser.test_offline import REFRESHED, WORDS, notice
+from tests.running import Shop
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def page(new_context: NewContext, complaints: Complaints) -> Page:
+    complaints.expect(f"status of {BUSY}")
+    return new_context(**screen("360-light")).new_page()
+
+
+def answer_busy(page: Page, address: str | re.Pattern[str]) -> None:
+    """As the shop does while its database is away, or too many wait for a page."""
+    page.route(
+        address,
+        lambda route: route.fulfill(
+            status=BUSY,
+            headers=dict([PART_STAYS, ("Content-Type", "text/html")]),
+            body="<title>Busy – Allo</title><h1>Very busy right now.</h1>",
+        ),
+    )
+
+
+def test_what_the_shop_cannot_answer_is_sent_again_by_itself(page: Page, shop: Shop) -> None:
+    shelf = untouched(shop)
+    page.goto(shelf.address)
+    title = page.title()
+    lost = page.get_by_role("dialog").locator(".lost")
+    answer_busy(page, "**/reserve/")
+    page.get_by_role("link", name="Reserve", exact=True).click()
+    expect(lost).to_contain_text(WORDS)
+    page.unroute_all()
+    form = page.locator("#reserve-form")
+    expect(form).to_be_visible()
+    expect(lost).to_be_empty()
+    choose(form, shelf, 1)
+    answer_busy(page, "**/reserve/")
+    form.get_by_role("button", name="Reserve", exact=True).click()
+    expect(lost).to_contain_text(WORDS)
+    assert page.title() == title
+    page.unroute_all()
+    expect(heading(page, f"{shelf.product} is held for you")).to_be_visible()
+    assert units(shop, shelf) == (shelf.units, 1)
+
+
+def test_a_part_that_nobody_pressed_stays_as_it_is_while_the_shop_is_busy(page: Page) -> None:
+    page.goto("/p/tidal/")
+    title = page.title()
+    for part in ("#reserve-panel", "#holds"):
+        before = page.locator(part).inner_text()
+        answer_busy(page, re.compile("/(stock|holds)/$"))
+        page.locator(part).evaluate(REFRESHED)
+        assert page.locator(part).inner_text() == before
+    assert page.title() == title
+    expect(notice(page)).to_be_hidden()
