@@ -68,7 +68,9 @@ def go_to(request: Request, location: str) -> HttpResponse:
 def busy(request: HttpRequest, code: str) -> HttpResponse:
     """The busy page for a refusal's `code`."""
     template, seconds = _busy_page(code)
-    return _later(request, template, BUSY, seconds)
+    response = _later(request, template, BUSY, seconds)
+    response.headers.setdefault(*PART_STAYS)
+    return response
 
 
 def _busy_page(code: str) -> tuple[str, int]:

@@ -25,8 +25,8 @@ function reveal() {
 }
 
 filters.addEventListener("submit", reveal);
-filters.addEventListener("htmx:afterRequest", ({ detail: { requestConfig, successful } }) => {
-  if (!successful) shown = null;
+filters.addEventListener("htmx:afterRequest", ({ detail: { requestConfig, xhr } }) => {
+  if (xhr.status !== 200) shown = null;
   if (innerWidth > 767 || requestConfig.triggeringEvent?.type !== "input") reveal();
 });
 

@@ -1,8 +1,9 @@
 // "Load more": moves the focus to the first new card, or to the end, and announces how many came.
 let first;
 
-addEventListener("htmx:beforeSwap", ({ detail: { target } }) => {
-  first = target.id === "load-more" ? target.parentElement.children.length - 1 : undefined;
+addEventListener("htmx:beforeSwap", ({ detail: { target, xhr } }) => {
+  const more = target.id === "load-more" && xhr.status === 200;
+  first = more ? target.parentElement.children.length - 1 : undefined;
 });
 
 addEventListener("htmx:afterSettle", () => {

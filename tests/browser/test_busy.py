@@ -64,3 +64,20 @@ def test_a_part_that_nobody_pressed_stays_as_it_is_while_the_shop_is_busy(page: 
         assert page.locator(part).inner_text() == before
     assert page.title() == title
     expect(notice(page)).to_be_hidden()
+
+
+def test_a_list_that_the_shop_cannot_answer_is_asked_for_again(page: Page) -> None:
+    page.goto("/")
+    answer_busy(page, re.compile(r"/\?"))
+    page.get_by_role("link", name="Load more").click()
+    expect(notice(page)).to_be_visible()
+    page.locator("#holds").evaluate(REFRESHED)
+    expect(page.get_by_role("article")).to_have_count(21)
+    page.unroute_all()
+    expect(page.get_by_role("article")).to_have_count(42)
+    expect(page.get_by_role("status").filter(has_text="21 more, 42 shown")).to_be_visible()
+    answer_busy(page, re.compile(r"/\?"))
+    page.get_by_role("searchbox").fill("vase")
+    expect(notice(page)).to_be_visible()
+    page.unroute_all()
+    expect(page).to_have_url(re.compile(r"/\?q=vase$"))

@@ -17,6 +17,7 @@ from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 
 from allo.web.bodies import readable
+from allo.web.parts import PART_STAYS
 from allo.web.shared import holes
 from allo.web.shared.keys import NOWHERE, Environ, Key, Shareable, environ_of, shareable
 from allo.web.shared.store import Crowded, Store
@@ -165,6 +166,7 @@ def _crowded_headers() -> Headers:
         ("Content-Type", "text/plain; charset=utf-8"),
         ("Retry-After", str(RETRY_SECONDS)),
         ("Cache-Control", "no-store"),
+        PART_STAYS,
     ]
 
 
