@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 
 from allo.web.parts import BUSY, PART_STAYS
 from tests.browser.conftest import Complaints, NewContext, screen
-from tests.browser.shopping import choose, heading, units, untouched
+from tests.browser.shopping import choose, heading, open_reserve, units, untouched
 from tests.browser.test_offline import REFRESHED, WORDS, notice
 from tests.running import Shop
 
@@ -81,3 +81,18 @@ def test_a_list_that_the_shop_cannot_answer_is_asked_for_again(page: Page) -> No
     expect(notice(page)).to_be_visible()
     page.unroute_all()
     expect(page).to_have_url(re.compile(r"/\?q=vase$"))
+
+
+def test_a_page_that_was_left_during_a_request_does_not_wait_for_its_answer(
+    page: Page, shop: Shop
+) -> None:
+    form = open_reserve(page, untouched(shop))
+    with page.expect_request("**/reserve/"):
+        page.route("**/reserve/", lambda _: None)
+        form.get_by_role("button", name="Reserve", exact=True).click()
+    # As it comes back from the browser's cache of whole pages.
+    with page.expect_navigation():
+        page.evaluate("dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))")
+    page.unroute_all()
+    page.get_by_role("link", name="Reserve", exact=True).click()
+    expect(form.get_by_role("button", name="Reserve", exact=True)).to_be_enabled()
