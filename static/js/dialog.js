@@ -1,6 +1,7 @@
 // Opens <dialog id="x"> from a link with data-dialog="x"; without JavaScript the link leads to a
 // page with the same content. Escape, a click outside, and [data-close] close it.
 let opener;
+const waits = [...document.querySelectorAll(".dialog-wait")].map((it) => [it.parentElement, it]);
 
 document.addEventListener("click", (event) => {
   const { target } = event;
@@ -10,6 +11,8 @@ document.addEventListener("click", (event) => {
   if (link) {
     event.preventDefault();
     opener = link.id;
+    // The form of a closed dialog is old, and the form of the other dialog has the same ids.
+    for (const [body, wait] of waits) body.replaceChildren(wait);
     const dialog = document.getElementById(link.dataset.dialog);
     if (!dialog.open) dialog.showModal();
   } else if (open && (target === open || target.closest("[data-close]"))) {
