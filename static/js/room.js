@@ -19,13 +19,14 @@ const say = (detail) => dispatchEvent(new CustomEvent("allo:announce", { detail 
 let heard = performance.now();
 let asked = -AGAIN;
 
-// Reloads only if the page can be fetched: a browser's own error page would never reload.
+// Reloads only if the page can be fetched: the error page of a browser, or of the proxy in front of
+// the live process, would never reload.
 async function comeAgain() {
   if (performance.now() - asked < AGAIN) return;
   asked = performance.now();
   try {
-    await fetch(location, { redirect: "manual" });
-    location.reload();
+    const { status } = await fetch(location, { redirect: "manual" });
+    if (status !== 502 && status !== 504) location.reload();
   } catch {}
 }
 

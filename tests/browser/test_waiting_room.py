@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.browser.axe import faults
-from tests.browser.conftest import NewContext
+from tests.browser.conftest import Complaints, NewContext
 from tests.browser.shopping import Shelf, heading, untouched
 from tests.running import Shop, wait_for
 
@@ -82,6 +82,25 @@ def test_a_drop_from_the_product_to_the_checkout(
     # Back to the room: that turn is used.
     pages[1].goto(place)
     expect(heading(pages[1], "Your turn has passed.")).to_be_visible()
+
+
+def test_a_room_that_is_away_for_a_moment_leaves_its_page_as_it_is(
+    new_context: NewContext, drop: Shelf, complaints: Complaints
+) -> None:
+    complaints.expect("status of 502")
+    page = take_place(new_context(), drop)
+    page.clock.install()
+    page.reload()
+    # As a proxy answers for a process that is not there.
+    page.route(ROOM, lambda route: route.fulfill(status=502))
+    with page.expect_response(ROOM):
+        page.clock.fast_forward(40_000)
+    page.clock.fast_forward(40_000)
+    expect(heading(page, "You have a place.")).to_be_visible()
+    page.unroute_all()
+    with page.expect_navigation():
+        page.clock.fast_forward(40_000)
+    expect(heading(page, "You have a place.")).to_be_visible()
 
 
 def test_a_drop_without_javascript(new_context: NewContext, shop: Shop, drop: Shelf) -> None:
