@@ -136,7 +136,8 @@ def _begin_session(request: HttpRequest, user: User) -> None:
 
 
 def sign_out(request: HttpRequest, response: HttpResponse) -> HttpResponse:
-    """Leaves nothing in the browser: no session, no cookies, no pages that it kept."""
+    """Leaves nothing in the browser: no session, no cookies, no pages that it kept. What it viewed
+    last is forgotten by the page that this leads to."""
     logout(request)
     note_holds(request, holds=False)
     browser.forget(response)

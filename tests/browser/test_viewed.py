@@ -37,3 +37,6 @@ def test_a_products_page_shows_what_was_seen_before_until_it_is_forgotten(
     expect(page.locator("#main")).to_be_focused()
     page.goto("/p/tidal/")
     expect(page.locator("#viewed")).to_be_hidden()
+    page.goto("/account/sign-in/?why=signed-out")
+    page.goto("/p/chhatri-lamp/")
+    expect(page.locator("#viewed")).to_be_hidden()
