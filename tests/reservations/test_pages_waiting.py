@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from urllib.parse import urlencode
 
 import pytest
 from django.contrib.auth.models import User
@@ -284,6 +285,26 @@ def test_places_are_shown_and_move_up(client) -> None:
     assert "You are 2nd in line. 2 wait for Tidal now." in shown(client, third)
     # Nobody sees another's place.
     assert client.get(links.path_to(second)).status_code == 404
+
+
+def test_a_poll_of_a_place_gets_204_until_something_changes(client) -> None:
+    row = stocked(1)
+    held = all_held(row)
+    first, second = (waiting(row, f"a{n}@example.org") for n in range(2))
+    opened(second, client)
+    address = links.path_to(second)
+    for change in (
+        lambda: press(opened(first), first, "leave"),
+        lambda: given_back(held),
+        lambda: press(client, second, "decline"),
+        lambda: Product.objects.update(published_at=None),
+    ):
+        page = client.get(address)
+        seen = {"seen": page.context["seen"]}
+        assert f'hx-get="{address}?{urlencode(seen)}"' in page.content.decode()
+        assert client.get(address, seen, headers=HTMX).status_code == 204
+        change()
+        assert client.get(address, seen, headers=HTMX).status_code == 200
 
 
 def test_one_click_leaves_and_nothing_is_offered_any_more(client) -> None:

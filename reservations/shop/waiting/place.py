@@ -2,6 +2,7 @@
 decline."""
 
 from collections.abc import Callable
+from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
@@ -12,7 +13,7 @@ from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
 
-from allo.web.parts import Request, SeeOther, busy, never_stored, too_many
+from allo.web.parts import Request, SeeOther, busy, never_stored, too_many, wants_part
 from allo.web.rate import seconds_to_wait
 from reservations import admission, refusals
 from reservations.engine.events import holder_topic
@@ -136,16 +137,22 @@ def _page(
     if entry.offer_id:
         # `get` first expires an offer that is past its time.
         entry.offer = get(reservation_id=entry.offer_id)
+    closed = rules.closure_of(entry.product_id)
+    numbers = _waiting(entry) if entry.is_open else {}
+    seen = _seen(entry, closed.reason if closed else "", numbers)
+    if request.GET.get("seen") == seen and wants_part(request):
+        return HttpResponse(status=204)
     context = {
         "entry": entry,
         "product": entry.product,
         "state": entry.state,
         "title": TITLES[entry.state],
         "refusal": refusal,
-        "closed": rules.closure_of(entry.product_id),
+        "closed": closed,
+        "seen": seen,
         "topics": _topics(entry),
         "now": timezone.now(),
-        **(_waiting(entry) if entry.is_open else {}),
+        **numbers,
     }
     return render(request, "reservations/waiting/place.html", context, status=status)
 
@@ -165,3 +172,12 @@ def _waiting(entry: WaitingEntry) -> dict[str, Any]:
         "free": sum(row.available for row in stock),
         "minutes": settings.OFFER_TTL_SECONDS // 60,
     }
+
+
+def _seen(entry: WaitingEntry, reason: str, numbers: dict[str, Any]) -> str:
+    """A hash of what the page shows, by which its polling detects a change."""
+    product, offer = entry.product, entry.offer
+    wanted = (product.is_published, product.name, product.price_paise)
+    offered = offer and (offer.quantity, offer.expires_at, offer.ended_at)
+    state = (entry.state, offered, wanted, reason, numbers)
+    return sha256(str(state).encode()).hexdigest()[:16]
