@@ -137,6 +137,13 @@ class Shown:
         return min(line.reservation.expires_at for line in self.lines)
 
     @property
+    def is_paid(self) -> bool:
+        """On delivery it is once it is delivered."""
+        order = self.order
+        paid_at = order.delivered_at if self.on_delivery else order.paid_at
+        return bool(paid_at and not order.cancelled_at)
+
+    @property
     def due_paise(self) -> int:
         """To be paid on delivery."""
         return self.order.total_paise - self.returned_paise

@@ -54,6 +54,11 @@ def test_an_order_from_the_list_to_the_buyer(
     staff.get_by_role("link", name="Deliver …").click()
     staff.get_by_role("button", name="Deliver order").click()
     expect(heading(page, "It is with you.")).to_be_visible()
+    page.emulate_media(media="print")
+    expect(page.get_by_text("receipt of order")).to_be_visible()
+    expect(heading(page, "It is with you.")).to_be_visible()
+    expect(page.get_by_text("back to you")).to_be_visible()
+    expect(page.get_by_role("link", name="My orders").last).to_be_hidden()
     for address in (f"{LIST}sales/", f"{LIST}?q={number}", "/admin/"):
         staff.goto(address)
         assert faults(staff) == []

@@ -68,6 +68,7 @@ def test_each_state_of_an_order_on_delivery_says_what_it_means(client, delivery,
         assert f"<title>{title}: order {order.number} – Allo</title>" in body
         assert heading in body
         assert sentence in body
+        assert ("receipt of order" in body) is (state == "delivered")
     assert "BD 4471" in body or delivery == "collect"
 
 
@@ -142,6 +143,7 @@ def test_a_cancelled_order_on_delivery_says_that_nothing_was_charged(client) -> 
     body = page(client, order)
     assert "Back on the&nbsp;shelf." in body
     assert "Nothing was charged." in body
+    assert "receipt of order" not in body
     assert "Broken" not in body
 
 
