@@ -116,7 +116,7 @@ def _addresses(account: Account) -> Rows:
 
 def _reservations(account: Account) -> Rows:
     rows = persons.reservations_of(account).select_related("inventory__warehouse")
-    for row in rows.order_by("created_at").iterator(AT_ONCE):
+    for row in _each(rows.order_by("created_at")):
         yield {**_row(row, RESERVATION), "warehouse": row.inventory.warehouse.name}
 
 
@@ -129,13 +129,13 @@ def _contacts(account: Account) -> Rows:
 
 
 def _orders(account: Account) -> Rows:
-    for order in persons.orders_of(account).order_by("opened_at").iterator(AT_ONCE):
+    for order in _each(persons.orders_of(account).order_by("opened_at")):
         yield {
             **_row(order, ORDER),
-            "lines": list(_values(order.order_lines.order_by("pk"), LINE)),
+            "lines": list(order.order_lines.order_by("pk").values(*LINE)),
             "payments": [_payment(each) for each in order.payments.order_by("created_at")],
-            "events": list(_values(order.order_events.order_by("pk"), EVENT)),
-            "mails": list(_values(mail.messages_of(order), MESSAGE)),
+            "events": list(order.order_events.order_by("pk").values(*EVENT)),
+            "mails": list(mail.messages_of(order).values(*MESSAGE)),
         }
 
 
@@ -145,7 +145,7 @@ def _payment(payment: Payment) -> Mapping[str, Any]:
 
 
 def _charge(charge: Charge) -> Mapping[str, Any]:
-    refunds = list(_values(charge.refunds.order_by("created_at"), REFUND))
+    refunds = list(charge.refunds.order_by("created_at").values(*REFUND))
     return {**_row(charge, CHARGE), "refunds": refunds}
 
 
@@ -154,7 +154,14 @@ def _messages(account: Account) -> Rows:
 
 
 def _values(rows: QuerySet[Any], fields: Iterable[str]) -> Rows:
-    return rows.values(*fields).iterator(AT_ONCE)
+    return _each(rows.values(*fields))
+
+
+def _each(rows: QuerySet[Any]) -> Iterator[Any]:
+    """All of these rows, `AT_ONCE` of them in memory."""
+    keys = list(rows.values_list("pk", flat=True))
+    for first in range(0, len(keys), AT_ONCE):
+        yield from rows.filter(pk__in=keys[first : first + AT_ONCE])
 
 
 def _row(row: Model, fields: Iterable[str]) -> dict[str, Any]:

@@ -51,6 +51,8 @@ DATABASES = {
         **_database,
         "ENGINE": "allo.postgresql",
         "CONN_MAX_AGE": 0,
+        # Behind pgbouncer the next part of a result may be asked of another server process.
+        "DISABLE_SERVER_SIDE_CURSORS": True,
         "OPTIONS": {
             **_options,
             # Under REPEATABLE READ a transaction that waited for a lock would read stale stock.

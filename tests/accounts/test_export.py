@@ -9,8 +9,10 @@ from django.apps import apps
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
+from django.db import connection
 from django.db.models import Model
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from allo.accounts import exporting
 from allo.accounts.models import Account, SignIn
@@ -187,6 +189,16 @@ def test_the_export_has_all_that_there_is_of_the_person(asha) -> None:
     assert [event["what"] for event in order["events"]] == ["packed"]
     assert [mail["kind"] for mail in order["mails"]] == ["receipt"]
     assert {mail["kind"] for mail in told["mails"]} == {"sign_in_code", "receipt"}
+
+
+def test_rows_are_read_in_portions(asha, monkeypatch) -> None:
+    whole = exported(asha)
+    monkeypatch.setattr(exporting, "AT_ONCE", 3)
+    with CaptureQueriesContext(connection) as asked:
+        assert exported(asha) == whole
+    holds = 'FROM "reservations_reservation" INNER JOIN "inventory_inventory"'
+    assert len(whole["reservations"]) == 4
+    assert sum(holds in query["sql"] for query in asked) == 2
 
 
 def test_the_export_opens_nothing_and_names_nobody_else(asha) -> None:

@@ -7,10 +7,13 @@ import sys
 
 import psycopg
 import pytest
+from django.contrib.contenttypes.models import ContentType
+from django.db import connection
 
 from allo.postgresql.parameters import TCP, merged
 from tests.running import PROJECT
 
+CURSORS = "SELECT count(*) FROM pg_cursors"
 LIMITS = {"lock_timeout": 2000, "statement_timeout": 15000}
 
 
@@ -81,3 +84,11 @@ def test_a_transaction_timeout_below_the_lock_timeout_is_refused_at_start() -> N
     done = settings_of(TRANSACTION_TIMEOUT_MS="2000")
     assert done.returncode == 1
     assert "TRANSACTION_TIMEOUT_MS is 2000: a transaction that waits for a lock" in done.stderr
+
+
+@pytest.mark.django_db
+def test_no_result_stays_on_the_server() -> None:
+    rows = ContentType.objects.iterator(chunk_size=1)
+    next(rows)
+    with connection.cursor() as cursor:
+        assert cursor.execute(CURSORS).fetchone() == (0,)
