@@ -42,6 +42,10 @@ class BothCodesForm(forms.Form):
         for name in proved:
             del self.fields[name]
 
+    def clean(self) -> None:
+        if not self.errors and not any(self.cleaned_data.values()):
+            raise ValidationError("Type the code from a mail.")
+
 
 class DeleteForm(forms.Form):
     """A word has to be typed, so that nobody deletes an account by accident."""

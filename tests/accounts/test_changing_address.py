@@ -95,6 +95,13 @@ def test_one_code_alone_changes_nothing_and_is_not_asked_for_twice(client) -> No
     assert client.post(CODES, both()).headers["Location"] == f"{ACCOUNT}?changed=1"
 
 
+def test_no_code_at_all_is_refused(client) -> None:
+    ask(client)
+    page = client.post(CODES, {"old": "", "new": " "})
+    assert page.status_code == 422
+    assert "Type the code from a mail." in page.content.decode()
+
+
 def test_wrong_codes_are_refused_and_counted(client) -> None:
     ask(client)
     swapped = {"old": code(Purpose.NEW_ADDRESS), "new": code(Purpose.OLD_ADDRESS)}
