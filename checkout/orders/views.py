@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from allo.web.mail_links import opens_by_link
 from allo.web.parts import (
     Request,
     SeeOther,
@@ -41,6 +42,7 @@ MOST_OF_A_HOOK = 65_536
 
 @require_safe
 @never_stored
+@opens_by_link
 def order(request: Request, number: str) -> HttpResponse:
     if key := request.GET.get("key"):
         return SeeOther(links.path_to(let_in(request, number, key)))
@@ -49,6 +51,7 @@ def order(request: Request, number: str) -> HttpResponse:
 
 @require_safe
 @never_stored
+@opens_by_link
 def invoice(request: Request, number: str) -> HttpResponse:
     if key := request.GET.get("key"):
         return SeeOther(links.path_to(let_in(request, number, key), "invoice"))
@@ -72,6 +75,7 @@ def pay(request: Request, number: str) -> HttpResponse:
 
 @require_safe
 @never_stored
+@opens_by_link
 def paid(request: Request, number: str) -> HttpResponse:
     """The provider sends the shopper here. That proves no payment: the shop looks itself. A
     program's buyer, who has no cookie of the shop, comes with the signed link."""

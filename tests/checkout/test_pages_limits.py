@@ -1,13 +1,18 @@
-"""Attempts to pay are counted per network, other presses per shopper; nothing typed is lost."""
+"""Attempts to pay and links in mail are counted per network, other presses per shopper; nothing
+typed is lost."""
 
 import json
 
 import pytest
+from django.contrib.sessions.models import Session
 from django.test import Client
 
 from allo.redis_client import redis_client
 from checkout.models import Contact, Order
+from checkout.orders import links as orders
 from reservations.models import Reservation
+from reservations.waiting import links as places_of
+from tests.joining import waiting
 from tests.shopping import BUYER, HTMX, Page, holding, key, press
 from tests.stock import stocked
 
@@ -87,3 +92,19 @@ def test_other_presses_are_counted_per_shopper(client, verb) -> None:
     hold.refresh_from_db()
     assert (hold.status, hold.renewals) == ("pending", 0)
     assert press(other, theirs, verb).status_code in (204, 303)
+
+
+def test_links_in_mail_are_counted_as_each_makes_a_session(client) -> None:
+    press(client, holding(client, stocked(5)), "confirm")
+    order, entry = Order.objects.get(), waiting(stocked(0, product="second"))
+    ours = [orders.link_to(order, page) for page in ("order", "invoice", "paid")]
+    places = [
+        f"{places_of.path_to(entry, page)}?key={places_of.key_of(entry)}"
+        for page in ("place", "unsubscribe")
+    ]
+    assert Client().get(ours[0]).status_code == 303
+    made = Session.objects.count()
+    for address in (*ours, *places):
+        assert_refused(Client().get(address))
+    assert Session.objects.count() == made
+    assert Client().post(places[1]).status_code == 200, "mail programs have no session"

@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
 
+from allo.web.mail_links import opens_by_link
 from allo.web.parts import Request, SeeOther, busy, never_stored, too_many, wants_part
 from allo.web.rate import seconds_to_wait
 from reservations import admission, refusals
@@ -46,6 +47,7 @@ TITLES = {
 
 @require_safe
 @never_stored
+@opens_by_link
 def place(request: Request, entry_id: UUID) -> HttpResponse:
     if key := request.GET.get("key"):
         return SeeOther(links.path_to(let_in(request, entry_id, key)))
@@ -74,6 +76,7 @@ def decline(request: Request, entry_id: UUID) -> HttpResponse:
 @csrf_exempt
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_stored
+@opens_by_link
 def unsubscribe(request: Request, entry_id: UUID) -> HttpResponse:
     """The one-click unsubscribe of mail programs (RFC 8058): a POST without cookies, which must not
     be redirected. A browser that opens the address gets the page with the button."""
