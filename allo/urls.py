@@ -1,10 +1,8 @@
 from django.contrib import admin
-from django.contrib.sitemaps.views import sitemap
 from django.urls import include, path
 
 from allo.site import metrics, pages
 from allo.site.models import Page
-from allo.site.sitemaps import SITEMAPS
 
 handler400 = "allo.site.errors.bad_request"
 handler403 = "allo.site.errors.forbidden"
@@ -27,7 +25,7 @@ urlpatterns = [
     path("privacy/", pages.docs, {"slug": "privacy"}, name="privacy"),
     path("media/<path:path>", pages.media),
     path("robots.txt", pages.robots, name="robots"),
-    path("sitemap.xml", sitemap, {"sitemaps": SITEMAPS}, name="sitemap"),
+    path("sitemap.xml", pages.sitemap, name="sitemap"),
     path("livez", pages.livez),
     path("readyz", pages.readyz),
     path("metrics", metrics.page),

@@ -1,9 +1,10 @@
-"""Pages that belong to no app: docs, robots.txt, the web manifest."""
+"""Pages that belong to no app: docs, robots.txt, the sitemap."""
 
 import re
 from functools import partial
 
 from django.conf import settings
+from django.contrib.sitemaps import views as sitemaps
 from django.core.cache import cache
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
@@ -16,6 +17,7 @@ from django.views.static import serve
 from allo.site import docs as documents
 from allo.site import health
 from allo.site.models import Page
+from allo.site.sitemaps import SITEMAPS
 from allo.site.sources import SOURCES, source_of
 from allo.web.parts import always_fresh
 from allo.web.shared.keys import Sharing
@@ -81,10 +83,17 @@ def readyz(_request: HttpRequest) -> HttpResponse:
 @require_safe
 @cache_control(public=True, max_age=HOUR)
 def robots(request: HttpRequest) -> HttpResponse:
-    sitemap = request.build_absolute_uri(reverse("sitemap"))
+    listed = request.build_absolute_uri(reverse("sitemap"))
     private = ("account", "admin", "bag", "checkout", "orders", "reservations", "waiting-list")
     closed = "".join(f"Disallow: /{path}/\n" for path in private)
-    return HttpResponse(f"User-agent: *\n{closed}Sitemap: {sitemap}\n", content_type="text/plain")
+    return HttpResponse(f"User-agent: *\n{closed}Sitemap: {listed}\n", content_type="text/plain")
+
+
+@require_safe
+@always_fresh
+@shared(Sharing(anyone=True))
+def sitemap(request: HttpRequest) -> HttpResponse:
+    return sitemaps.sitemap(request, SITEMAPS)
 
 
 @require_safe

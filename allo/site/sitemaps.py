@@ -20,5 +20,5 @@ class PageSitemap(Sitemap):  # type: ignore[type-arg]  # generic for type checke
 
 SITEMAPS: dict[str, Any] = {
     "pages": PageSitemap,
-    "products": GenericSitemap({"queryset": Product.objects.published()}),
+    "products": GenericSitemap({"queryset": Product.objects.published().only("slug")}),
 }

@@ -27,7 +27,7 @@ pytestmark = pytest.mark.django_db
 
 SHARED = [
     "/", "/p/tidal/", "/p/tidal/stock/", "/docs/", "/docs/api/", "/docs/design/", "/api/products",
-    "/api/products/tidal",
+    "/api/products/tidal", "/sitemap.xml",
 ]  # fmt: skip
 JOIN = "/p/tidal/waiting-list/"
 FORM, DIALOG = "/p/tidal/reserve/", {"HX-Request": "true", "HX-Target": "reserve-dialog-body"}
