@@ -5,6 +5,7 @@ Password hashing is slow on purpose, so a locked-out attempt is refused before a
 A name that does not exist takes as long and is locked out in the same way.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import ip_address
 from math import inf
@@ -26,7 +27,7 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
-from allo.web.address import client_network
+from allo.web.address import around_ipv6, client_network
 from allo.web.names import one_line
 from allo.web.rate import seconds_to_wait
 
@@ -80,15 +81,16 @@ def _refuse(request: HttpRequest, refusal: Refusal) -> NoReturn:
 
 
 class AttemptHandler(AxesDatabaseHandler):  # type: ignore[misc]
-    """Two limits over `AXES_COOLOFF_TIME`: for a name at a network, and for a network."""
+    """Limits over `AXES_COOLOFF_TIME`: for a name at a network, and for networks."""
 
     def get_failures(self, request: HttpRequest, credentials: dict[str, Any] | None = None) -> int:
-        """The failures of the name at its network; if the network is locked out, at least the
-        limit."""
+        """The failures of the name at its network; if that or one around it is locked out, at least
+        the limit."""
         of_name: int = super().get_failures(request, credentials)
-        if _failures(_recent(ip_address=client_address(request))) < _network_limit():
-            return of_name
-        return max(of_name, settings.AXES_FAILURE_LIMIT)
+        around = _networks(client_address(request))
+        if any(_failures(attempts) >= limit for attempts, limit in around):
+            return max(of_name, settings.AXES_FAILURE_LIMIT)
+        return of_name
 
     def clean_expired_user_attempts(
         self, request: HttpRequest | None = None, credentials: dict[str, Any] | None = None
@@ -131,17 +133,20 @@ def locked_out(
 
 
 def _wrong_too_often(username: str, address: str | None) -> Refusal:
-    of_network = _recent(ip_address=address)
-    of_name = of_network.filter(username=username)
-    network = _seconds_left(of_network, _network_limit())
-    if network:
+    of_name = _recent(ip_address=address, username=username)
+    if network := max(_seconds_left(*around) for around in _networks(address)):
         return Refusal("network", network)
     return Refusal("name", _seconds_left(of_name, settings.AXES_FAILURE_LIMIT) or 1)
 
 
-def _network_limit() -> float:
-    """0 in the settings switches the limit off, as it does all others."""
-    return settings.LOGIN_MAX_WRONG_PER_NETWORK or inf
+def _networks(address: str | None) -> Iterator[tuple[QuerySet[AccessAttempt], float]]:
+    """The recent attempts of a network and of those around it, and the failures that each may have.
+    0 in the settings switches the limit off, as it does all others."""
+    limit = settings.LOGIN_MAX_WRONG_PER_NETWORK or inf
+    yield _recent(ip_address=address), limit
+    for around, times in around_ipv6(f"{address}/64"):
+        ends = str(around[0]), str(around[-1])
+        yield _recent(ip_address__range=ends), limit * times
 
 
 def _since() -> Any:

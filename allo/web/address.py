@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Iterable
 from functools import lru_cache
-from ipaddress import IPv6Address, ip_address, ip_network
+from ipaddress import IPv6Address, IPv6Network, ip_address, ip_network
 from threading import Event
 from typing import Any
 
@@ -15,6 +15,7 @@ logger = logging.getLogger(__name__)
 # All clients whose address cannot be known share this network and its limits.
 UNKNOWN = "unknown"
 SHOWN_CHARACTERS = 60
+AROUND = ((56, 4), (48, 16))
 
 _met_unknown = Event()
 
@@ -23,6 +24,18 @@ def client_network(request: HttpRequest) -> str:
     """The client's /32, or its /64 for IPv6, where one client has 2**64 addresses; or `UNKNOWN`."""
     forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "")
     return _known(_client(forwarded, request.META.get("REMOTE_ADDR", "")))
+
+
+def around_ipv6(network: str) -> tuple[tuple[IPv6Network, int], ...]:
+    """The /56 and the /48 around a /64, since one line may have either, each with how many times as
+    much as one network they may do together; none for anything else."""
+    if not network.endswith("/64"):
+        return ()
+    try:
+        known = IPv6Network(network)
+    except ValueError:
+        return ()
+    return tuple((known.supernet(new_prefix=bits), times) for bits, times in AROUND)
 
 
 def scope_network(scope: dict[str, Any]) -> str:

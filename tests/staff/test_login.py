@@ -156,6 +156,18 @@ def test_only_that_network_is_locked_out() -> None:
     assert attempt("asha", "open sesame", REMOTE_ADDR="10.9.8.7").status_code == 302
 
 
+@pytest.mark.parametrize(("near", "most"), [("2001:db8:0:7::", 80), ("2001:db8:0:207::", 320)])
+def test_the_networks_of_one_line_are_locked_out_together(near, most) -> None:
+    AccessAttempt.objects.create(username="x", ip_address=near, failures_since_start=most - 1)
+    here = {"REMOTE_ADDR": "2001:db8:0:6::1"}
+    assert attempt("ravi", "open sesame", **here).status_code == 302
+    AccessAttempt.objects.update(failures_since_start=most)
+    refused = attempt("asha", "open sesame", **here)
+    assert refused.status_code == 429
+    assert "Try again in 15 minutes. Until then nobody can" in refused.content.decode()
+    assert attempt("asha", "open sesame", REMOTE_ADDR="2001:db8:1::1").status_code == 302
+
+
 def test_a_success_does_not_reset_the_networks_count() -> None:
     for n in range(19):
         attempt(f"name-{n}", "wrong")
