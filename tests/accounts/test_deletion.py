@@ -177,6 +177,17 @@ def test_only_the_word_deletes(asha, word) -> None:
     assert not is_deleted()
 
 
+def test_staff_delete_no_account_as_a_user(asha, admin_client) -> None:
+    """It would stay on waiting lists, and its reservations would never be forgotten."""
+    shopper = User.objects.get(account__isnull=False)
+    page = f"/admin/auth/user/{shopper.pk}/delete/"
+    assert "may not delete" in admin_client.get(page).content.decode()
+    assert admin_client.post(page, {"post": "yes"}).status_code == 403
+    chosen = {"action": "delete_selected", "_selected_action": shopper.pk, "post": "yes"}
+    assert admin_client.post("/admin/auth/user/", chosen).status_code == 403
+    assert Account.objects.filter(pk=shopper.pk).exists()
+
+
 def test_what_is_on_the_record_of_staff_is_not_deleted(asha) -> None:
     person = User.objects.get()
     row = stocked(5)
