@@ -1,5 +1,5 @@
-"""Celery tasks for the tables of Django and axes, and for all that the shop forgets about people
-(`docs/privacy.md`)."""
+"""What is forgotten about people (`docs/privacy.md`) in reservations, in orders, and in the tables
+of Django and axes. Codes, messages and answers under keys have tasks of their own."""
 
 import logging
 from collections.abc import Callable
