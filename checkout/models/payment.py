@@ -43,9 +43,9 @@ class Payment(models.Model):
     )
     closed_at = models.DateTimeField(null=True, blank=True, help_text="Nobody can pay it any more.")
 
-    # Annotated by `reading.locked_payment`: whether some webhook wants to hear of paid orders.
+    # Annotated by `reading.locked_payment`.
     now: datetime
-    is_heard: bool
+    is_heard: bool  # whether some webhook wants to hear of paid orders
     ends_soon: bool  # by `reading.last_payment`
 
     class Meta:

@@ -66,7 +66,6 @@ class Shown:
     @cached_property
     def charges(self) -> list[Charge]:
         charges = reading.charges(self.order.pk)
-        # Without refunds that failed.
         prefetch_related_objects([one for one in charges if one.refunded_paise], "refunds")
         return charges
 
