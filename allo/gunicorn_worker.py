@@ -39,9 +39,8 @@ LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,9})[ \t]*\r\n", re.IGNO
 EXPECTS = re.compile(rb"\r\nexpect:", re.IGNORECASE)
 # What is looked at before a request gets a thread. Most forms and calls of the API are shorter.
 HEAD_BYTES = 16_384
-# While one of the first is served, so many others have a thread, if they wait: no more, which would
-# slow it down, as the threads of a process share one interpreter; and no fewer, or the first would
-# shut them out.
+# While one of the first is served, so many others have a thread, if they wait. More would slow it
+# down, as threads share one interpreter; with fewer, the first would shut them out.
 BESIDE_FIRST = 2
 # Arrivals that have a thread at once. They hardly wait for anything but the interpreter, so more
 # would finish no sooner, and keep it from one of the first that comes meanwhile.

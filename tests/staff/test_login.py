@@ -159,10 +159,10 @@ def test_only_that_network_is_locked_out() -> None:
 @pytest.mark.parametrize(("near", "most"), [("2001:db8:0:7::", 80), ("2001:db8:0:207::", 320)])
 def test_the_networks_of_one_line_are_locked_out_together(near, most) -> None:
     AccessAttempt.objects.create(username="x", ip_address=near, failures_since_start=most - 1)
-    here = {"REMOTE_ADDR": "2001:db8:0:6::1"}
-    assert attempt("ravi", "open sesame", **here).status_code == 302
+    here = "2001:db8:0:6::1"
+    assert attempt("ravi", "open sesame", REMOTE_ADDR=here).status_code == 302
     AccessAttempt.objects.update(failures_since_start=most)
-    refused = attempt("asha", "open sesame", **here)
+    refused = attempt("asha", "open sesame", REMOTE_ADDR=here)
     assert refused.status_code == 429
     assert "Try again in 15 minutes. Until then nobody can" in refused.content.decode()
     assert attempt("asha", "open sesame", REMOTE_ADDR="2001:db8:1::1").status_code == 302

@@ -120,7 +120,7 @@ def test_every_line_and_the_page_of_a_failure_name_its_request(monkeypatch, log)
     assert all(f" {own} " in line for line in lines)
 
 
-def taking_a_name_twice(*_: object) -> None:
+def taking_a_name_twice(*ignored: object) -> None:
     with transaction.atomic():
         for _ in range(2):
             User.objects.create(username=EMAIL)
