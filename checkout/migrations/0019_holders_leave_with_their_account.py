@@ -8,7 +8,7 @@ from django.db import migrations
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('checkout', '0017_orders_by_phone_and_tracking'),
+        ('checkout', '0018_refunded_units_need_no_parcel'),
     ]
 
     operations = [
