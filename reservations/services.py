@@ -15,7 +15,6 @@ from uuid import UUID
 from allo.postgresql.compiled import Compiled
 from inventory.models import Inventory
 from reservations.engine.adopting import Adopt, HoldsMore
-from reservations.engine.also import Also
 from reservations.engine.commands import (
     Change,
     Command,
@@ -105,11 +104,10 @@ def change(
 
 
 @Verb
-def confirm(*, reservation_id: UUID, seen: int | None = None, also: Also | None = None) -> Command:
-    """Sells what is held, if it is as many units as the caller has `seen`; `also` is written in the
-    same transaction. Raises `QuantityChanged`, `ReservationExpired`, `NotPending`, `Busy`."""
+def confirm(*, reservation_id: UUID) -> Command:
+    """Sells what is held. Raises `BeingPaid`, `ReservationExpired`, `NotPending`, `Busy`."""
     rows = (_unlocked(reservation_id).inventory_id,)
-    return Confirm(rows=rows, reservation_ids=(reservation_id,), seen=seen, also=also)
+    return Confirm(rows=rows, reservation_ids=(reservation_id,))
 
 
 @Verb

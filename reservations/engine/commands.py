@@ -14,7 +14,6 @@ from uuid import UUID
 from django.conf import settings
 
 from reservations.engine import limits
-from reservations.engine.also import Also
 from reservations.engine.books import Books
 from reservations.engine.holder import NOBODY, Holder
 from reservations.engine.idempotency import Bag, Once
@@ -167,19 +166,11 @@ class Change(Command):
         raise InsufficientStock(stock.free, held=held.quantity)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Confirm(Command):
-    """Sell the units, unless they are on an open order: that sells them when it is paid. `also` is
-    written in the transaction of the sale, and only with the sale."""
-
-    also: Also | None = None
-
     def decide(self, books: Books) -> Reservation:
+        """Sell the units, unless they are on an open order: that sells them when it is paid."""
         held = books.live(self.reservation_id)
         _check_not_paying(held)
-        _check_seen(self, held)
-        if self.also:
-            books.before.append(self.also)
         return books.end(held, Status.CONFIRMED)
 
 

@@ -1,6 +1,7 @@
 """A draft of the contact against the confirmation: the confirming form's contact stays."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from threading import Event
 from uuid import UUID
 
@@ -11,13 +12,12 @@ from django.test import Client
 from checkout import contacts
 from checkout.contacts import Typed
 from checkout.models import Contact, Order
-from reservations import services
-from reservations.engine.also import Also
 from reservations.engine.combining import Later
 from reservations.engine.commands import Confirm
 from reservations.engine.locks import Patience
-from reservations.engine.transactions import _transact
+from reservations.engine.transactions import _transact, perform_bag
 from reservations.models import Reservation
+from tests.checkout.test_on_delivery import command
 from tests.reservations.test_verbs import hold
 from tests.running import PATIENCE, wait_for
 from tests.server import somebody_waits
@@ -45,8 +45,9 @@ def write_as_if_pending(draft: Typed) -> None:
 
 
 def race(reservation: Reservation, write: Callable[[Typed], None]) -> Sequence[object]:
-    """The draft is sent while the confirmation is done but not committed."""
-    sold = Also(contacts.KEEP, Typed(reservation.pk, "Asha Rao", "asha@example.org"))
+    """The draft is sent while the order is placed but not committed."""
+    sold = contacts.also(Typed(reservation.pk, "Asha Rao", "asha@example.org"))
+    order = replace(command(reservation), also=(sold,))
     draft = Typed(reservation.pk, "As", "")
     confirmed, waited = Event(), Event()
 
@@ -56,7 +57,7 @@ def race(reservation: Reservation, write: Callable[[Typed], None]) -> Sequence[o
             write(draft)
             return
         with transaction.atomic():
-            services.confirm(reservation_id=reservation.pk, also=sold)
+            perform_bag(order)
             confirmed.set()
             wait_for(somebody_waits)
             waited.set()

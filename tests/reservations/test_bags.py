@@ -1,6 +1,7 @@
 """Several reservations in one command: paid for, taken off their order and sold together."""
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 from uuid import uuid4
 
@@ -18,7 +19,7 @@ from reservations.clock.audit import audit_stock
 from reservations.engine import sql, storage
 from reservations.engine import transactions as engine
 from reservations.engine.also import Also
-from reservations.engine.commands import Confirm, Holder, Reserve
+from reservations.engine.commands import Holder, Reserve
 from reservations.engine.idempotency import Bag, Once, Outcome, Reply
 from reservations.engine.locks import Above, Patience
 from reservations.engine.transactions import _transact, perform_bag, perform_once
@@ -38,6 +39,7 @@ from tests.bags import (
     sell,
     states,
 )
+from tests.checkout.test_on_delivery import command as on_delivery
 from tests.reservations.test_verbs import hold, units
 from tests.stock import pass_time, stocked
 
@@ -121,9 +123,7 @@ def test_by_rank_orders_are_locked_and_written_before_the_sales_or_after_them() 
 def test_what_other_apps_write_waits_only_briefly(patience) -> None:
     """A lock on a row of theirs must not stop the callers of the inventory row."""
     (held,) = holds_of(1)
-    also = Also(PATIENCE, (1,))
-    confirm = Confirm(rows=(held.inventory_id,), reservation_ids=(held.pk,), also=also)
-    _transact([confirm], patience)
+    _transact([replace(on_delivery(held), also=(Also(PATIENCE, (1,)),))], patience)
     assert notes() == ["100ms"]
 
 
