@@ -2,7 +2,7 @@
 
 import pytest
 
-from checkout.models import Order, OrderLine
+from checkout.models import OrderLine
 from checkout.orders.tax import included
 from reservations import services
 from tests.checkout.orders import (
@@ -18,11 +18,6 @@ from tests.reservations.test_verbs import hold
 from tests.stock import stocked
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def order() -> Order:
-    return opened(hold(stocked(5), 2))
 
 
 @pytest.mark.parametrize(

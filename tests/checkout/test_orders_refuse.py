@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from checkout.models import Charge, Order, OrderEvent, OrderLine, Payment
-from checkout.models.order_triggers import MOVES
+from checkout.models.order_triggers import FINAL, MOVES
 from tests.checkout.orders import (
     ERASED,
     State,
@@ -27,11 +27,6 @@ from tests.stock import stocked
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def order() -> Order:
-    return opened(hold(stocked(5), 2))
-
-
 def change(order: Order, **values: object) -> None:
     assert Order.objects.filter(pk=order.pk).update(**values) == 1
 
@@ -41,7 +36,7 @@ def change(order: Order, **values: object) -> None:
 
 def test_the_states_and_their_moves_are_these() -> None:
     assert {state for move_ in MOVES for state in move_} == set(State.values)
-    assert set(Order.FINAL) == set(State.values) - {old for old, _ in MOVES}
+    assert set(FINAL) == set(State.values) - {old for old, _ in MOVES}
     assert set(Order.CANCELLABLE) == {old for old, new in MOVES if new == "cancelled"} - {"placed"}
 
 

@@ -6,23 +6,15 @@ import pytest
 from django.db.models import F
 from django.utils import timezone
 
-from checkout.models import Order, Payment
+from checkout.models import Payment
 from tests.checkout.orders import (
     State,
     brought,
     invited,
-    opened,
     refuses,
 )
-from tests.reservations.test_verbs import hold
-from tests.stock import stocked
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def order() -> Order:
-    return opened(hold(stocked(5), 2))
 
 
 @pytest.mark.parametrize(

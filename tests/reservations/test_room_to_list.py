@@ -2,7 +2,6 @@
 same order."""
 
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
@@ -10,7 +9,6 @@ from django.test import Client
 from django.utils import timezone
 
 from allo.live.rooms import passes
-from allo.redis_client import redis_client
 from catalog.models import Product
 from inventory.models import Inventory
 from reservations import services as verbs
@@ -26,16 +24,8 @@ from tests.reservations.test_waiting_room import WAIT, opened, opening, take_pla
 from tests.stock import stocked
 from tests.waiting import joined, now
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("rooms")]
 LIST = "/p/tidal/waiting-list/"
-
-
-@pytest.fixture(autouse=True)
-def _the_shop_has_a_name(settings: Any) -> Any:
-    settings.SITE_URL = "http://testserver"
-    yield
-    for name in redis_client().scan_iter("*room*"):
-        redis_client().delete(name)
 
 
 @pytest.fixture

@@ -40,17 +40,9 @@ from tests.live.rooms import Room
 from tests.shopping import HTMX, Page, holding, key, press, press_reserve
 from tests.stock import stocked
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("rooms")]
 RESERVE, WAIT, ENTER = (f"/p/tidal/{name}/" for name in ("reserve", "wait", "enter"))
 JSON = "application/json"
-
-
-@pytest.fixture(autouse=True)
-def _the_shop_has_a_name(settings: Any) -> Iterator[None]:
-    settings.SITE_URL = "http://testserver"
-    yield
-    for name in redis_client().scan_iter("*room*"):
-        redis_client().delete(name)
 
 
 @pytest.fixture

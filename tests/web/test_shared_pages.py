@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from django.conf import settings as django_settings
 from django.contrib.auth.models import User
-from django.db import connection
 from django.test import Client, RequestFactory
 
 from allo.web.shared import front as fronts
@@ -23,7 +22,7 @@ from tests.shopping import hidden, holding, press_reserve
 from tests.staff.people import NOBODY, signed_in
 from tests.stock import stocked
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("one_connection")]
 
 SHARED = [
     "/", "/p/tidal/", "/p/tidal/stock/", "/docs/", "/docs/api/", "/docs/design/", "/api/products",
@@ -47,12 +46,6 @@ def ask(path: str, *, of: Front | None = None, method: str = "GET", **meta: str)
     content = b"".join(body)
     status, headers = said[-1][:2]
     return Got(int(status.split()[0]), {name.lower(): value for name, value in headers}, content)
-
-
-@pytest.fixture(autouse=True)
-def _one_connection(monkeypatch) -> None:
-    """The end of a request does not close the connection, which is in the test's transaction."""
-    monkeypatch.setattr(connection, "close_if_unusable_or_obsolete", lambda: None)
 
 
 @pytest.fixture(autouse=True)

@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import connection, transaction
+from django.db import transaction
 from django.test import RequestFactory
 
 from allo.celery import app
@@ -24,13 +24,7 @@ from tests.stock import stocked
 GIVEN = "9b0f3c5e-77aa-4bb1-8c1d-0123456789ab"
 EMAIL = "asha.rao@example.org"
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def _one_connection(monkeypatch) -> None:
-    """The end of a request does not close the connection, which is in the test's transaction."""
-    monkeypatch.setattr(connection, "close_if_unusable_or_obsolete", lambda: None)
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("one_connection")]
 
 
 def ask(path: str, method: str = "GET", data: str = "", **meta: str) -> tuple[int, str, bytes]:
