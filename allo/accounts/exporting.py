@@ -55,13 +55,8 @@ LOG = ("attempt_time", "logout_time", "ip_address", "user_agent")
 SIGN_IN = ("device", "at")
 
 
-def export(account: Account) -> dict[str, Any]:
-    """The whole of it; a browser gets it piece by piece, by `stream`."""
-    return {name: _found(section(account)) for name, section in SECTIONS.items()}
-
-
 def stream(account: Account) -> Iterator[str]:
-    """The text of `export`, without all of it in memory."""
+    """The text, piece by piece, without all of it in memory."""
     encoder = DjangoJSONEncoder(ensure_ascii=False, indent=1)
     before = "{\n"
     for name, section in SECTIONS.items():
@@ -80,10 +75,6 @@ def _list(encoder: json.JSONEncoder, rows: Rows) -> Iterator[str]:
         yield f"{before}{encoder.encode(row)}"
         before = ",\n"
     yield "]" if before != "[" else "[]"
-
-
-def _found(section: Rows | Mapping[str, Any]) -> Any:
-    return section if isinstance(section, Mapping) else list(section)
 
 
 # --- sections -----------------------------------------------------------------------------------

@@ -63,7 +63,7 @@ def authorise(bank: Bank, intent: Row, method: str) -> Row:
     return intent
 
 
-def decline(bank: Bank, intent: Row, code: str = "card_declined") -> Row:
+def decline(bank: Bank, intent: Row) -> Row:
     charge = bank.books.add(
         "charge",
         intent=intent["id"],
@@ -73,7 +73,11 @@ def decline(bank: Bank, intent: Row, code: str = "card_declined") -> Row:
         status="failed",
     )
     intent = bank.books.change(
-        "intent", intent["id"], status="requires_payment_method", charge=charge["id"], failure=code
+        "intent",
+        intent["id"],
+        status="requires_payment_method",
+        charge=charge["id"],
+        failure="card_declined",
     )
     announce(bank, "payment_intent.payment_failed", intent_of(bank, intent))
     return intent

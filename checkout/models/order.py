@@ -63,7 +63,6 @@ class Order(models.Model):
     SOLD = (State.PLACED, State.PAID, State.PACKED, State.SHIPPED, State.DELIVERED)
     # Staff may cancel it.
     CANCELLABLE = (State.PAID, State.PACKED)
-    FINAL = (State.DROPPED, State.DELIVERED, State.CANCELLED)
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     number = models.CharField(max_length=12, unique=True)

@@ -107,7 +107,7 @@ class LockedList:
     def finish(self) -> None:
         self._serve()
         write(self.books, commit=False)
-        outbox.put_all(mail.offer_letter(*offered) for offered in self.offered)
+        outbox.put_all(mail.offer_letter(entry) for entry, _ in self.offered)
         (changed,) = trips.run([Statement(sql.NEEDS, [list(self._places)])])
         for row, needs in changed:
             self.books.stock(row).set_needs(needs)

@@ -21,7 +21,7 @@ def join_letter(entry: WaitingEntry, once: str) -> Message:
     return _letter(JOIN, entry, once)
 
 
-def offer_letter(entry: WaitingEntry, offer: Reservation) -> Message:  # noqa: ARG001
+def offer_letter(entry: WaitingEntry) -> Message:
     """W7. One for each offer, written in its transaction."""
     return _letter(OFFER, entry, str(entry.pk))
 

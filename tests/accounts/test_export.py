@@ -226,10 +226,8 @@ def test_the_documented_sections_are_those_of_the_export(asha) -> None:
     described = [name for name, cells in named("docs/privacy.md").items() if len(cells) == 1]
     assert described == list(told)
     account = Account.objects.get()
-    whole = json.loads(json.dumps(exporting.export(account), default=str))
-    assert {name: len(rows) for name, rows in whole.items()} == {
-        name: len(rows) for name, rows in told.items()
-    }
+    for name, section in exporting.SECTIONS.items():
+        assert len(told[name]) == len(list(section(account))), name
 
 
 def test_an_account_without_anything_is_exported_too() -> None:
