@@ -1,4 +1,4 @@
-"""How often a network may begin to pay, and a shopper write at checkout.
+"""How often a network may begin to pay, and look at what it paid.
 
 Each counts an attempt, and returns the seconds to wait if there were too many, else 0.
 """
@@ -19,9 +19,3 @@ def to_look(request: HttpRequest) -> int:
     """Looking at the provider. It has a limit of its own, so that shoppers who come back after
     paying are never refused."""
     return seconds_to_wait(settings.PAY_RATE, "look", client_network(request))
-
-
-def to_write(holder: str) -> int:
-    """Everything else that is written about what a shopper holds. There is no limit for each
-    network, since what a network may hold bounds the number of its holders."""
-    return seconds_to_wait(settings.API_RATE, "holder", holder)

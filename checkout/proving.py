@@ -8,11 +8,10 @@ from http import HTTPStatus
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
-from allo.codes import browser
+from allo.codes import browser, limits
 from allo.codes import services as codes
 from allo.outbox.addresses import key_of
 from allo.web.address import client_network
-from allo.web.rate import seconds_to_wait
 from checkout.forms import BuyerForm
 from reservations.shop.holders import address_key_of
 
@@ -93,7 +92,7 @@ def _compare(form: BuyerForm, asked: Asked, digest: str) -> Asked | None:
 def _send(request: HttpRequest, form: BuyerForm, asked: Asked, digest: str) -> Asked:
     try:
         network = client_network(request)
-        if wait := seconds_to_wait(settings.CODE_RATE, "code", network):
+        if wait := limits.to_ask(request):
             raise codes.TooManyCodes(wait)
         asks = {"browser": digest, "network": network, "kind": "order_code"}
         codes.ask(purpose=ORDER, email=asked.email, **asks)

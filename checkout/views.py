@@ -27,6 +27,7 @@ from reservations.engine.idempotency import Reply
 from reservations.models import Reservation
 from reservations.shop.holders import owned, owned_for_page
 from reservations.shop.keys import key_of, once_for, reply
+from reservations.shop.limits import to_write
 
 Status = Reservation.Status
 
@@ -83,7 +84,7 @@ def cancel(request: Request, reservation_id: UUID) -> HttpResponse:
     """GET asks for confirmation on a page of its own, for browsers without JavaScript."""
     reservation = owned(request, reservation_id)
     if request.method == "POST":
-        if wait := limits.to_write(reservation.holder):
+        if wait := to_write(reservation.holder):
             return _slow_down(request, reservation, wait)
         seen = shown(request)
         answer = _answer(request, reservation, services.release, {"quantity": seen}, seen=seen)
@@ -100,7 +101,7 @@ def renew(request: Request, reservation_id: UUID) -> HttpResponse:
     reservation = owned(request, reservation_id)
     if request.method != "POST":
         return SeeOther(_url(reservation))
-    if wait := limits.to_write(reservation.holder):
+    if wait := to_write(reservation.holder):
         return _slow_down(request, reservation, wait)
     answer = _answer(request, reservation, services.renew)
     return _respond(request, reservation, answer)
@@ -111,7 +112,7 @@ def renew(request: Request, reservation_id: UUID) -> HttpResponse:
 def contact(request: HttpRequest, reservation_id: UUID) -> HttpResponse:
     """Stores what is being typed, so that it survives an expiring hold."""
     reservation = owned(request, reservation_id)
-    if wait := limits.to_write(reservation.holder):
+    if wait := to_write(reservation.holder):
         # The form itself sends it again.
         return HttpResponse(status=refusals.TOO_MANY, headers={"Retry-After": str(wait)})
     contacts.keep(BuyerForm(request.POST).typed(reservation.pk))

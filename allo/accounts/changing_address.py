@@ -4,7 +4,6 @@ both are typed in the browser that asked."""
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from django.conf import settings
 from django.db import transaction
 from django.http import HttpResponse
 from django.shortcuts import render
@@ -16,13 +15,12 @@ from allo.accounts import flow
 from allo.accounts.forms import BothCodesForm, NewAddressForm
 from allo.accounts.models import Account
 from allo.accounts.views import with_account
-from allo.codes import browser
+from allo.codes import browser, limits
 from allo.codes import services as codes
 from allo.codes.models import EmailCode
 from allo.outbox.addresses import key_of
 from allo.web.address import client_network
 from allo.web.parts import Request, SeeOther, too_many
-from allo.web.rate import seconds_to_wait
 
 OLD, NEW = codes.Purpose.OLD_ADDRESS, codes.Purpose.NEW_ADDRESS
 UNPROCESSABLE = HTTPStatus.UNPROCESSABLE_ENTITY
@@ -49,7 +47,7 @@ class Change:
 def change(request: Request, account: Account) -> HttpResponse:
     if request.method != "POST":
         return _asking(request, account, NewAddressForm(account))
-    if wait := seconds_to_wait(settings.CODE_RATE, "code", client_network(request)):
+    if wait := limits.to_ask(request):
         return too_many(request, wait)
     form = NewAddressForm(account, request.POST)
     if not form.is_valid():

@@ -3,7 +3,6 @@ unknown addresses."""
 
 from http import HTTPStatus
 
-from django.conf import settings
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -12,13 +11,12 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from allo.accounts import flow
 from allo.accounts.forms import AskForm, CodeForm
-from allo.codes import browser
+from allo.codes import browser, limits
 from allo.codes import services as codes
 from allo.codes.models import EmailCode
 from allo.web.address import client_network
 from allo.web.own_pages import own_page
 from allo.web.parts import Request, SeeOther, never_stored, too_many
-from allo.web.rate import seconds_to_wait
 
 SIGN_IN = codes.Purpose.SIGN_IN
 UNPROCESSABLE = HTTPStatus.UNPROCESSABLE_ENTITY
@@ -32,7 +30,7 @@ def sign_in(request: Request) -> HttpResponse:
         return SeeOther(there or reverse("accounts:overview"))
     if request.method != "POST":
         return _asking(request, AskForm(), there)
-    if wait := seconds_to_wait(settings.CODE_RATE, "code", client_network(request)):
+    if wait := limits.to_ask(request):
         return too_many(request, wait)
     form = AskForm(request.POST)
     if not form.is_valid():

@@ -35,6 +35,7 @@ from reservations.engine.events import reservation_topic
 from reservations.exceptions import Busy, Storage
 from reservations.models import Reservation
 from reservations.shop.holders import holders_of
+from reservations.shop.limits import to_write
 
 # In bytes. A provider's messages have some thousand.
 MOST_OF_A_HOOK = 65_536
@@ -110,7 +111,7 @@ def back(request: Request, number: str) -> HttpResponse:
 def drop(request: Request, number: str) -> HttpResponse:
     """The shopper does not want to pay. The holds last on, and can be changed."""
     found = order_of(request, number)
-    if wait := limits.to_write(found.holder):
+    if wait := to_write(found.holder):
         return too_many(request, wait)
     if found.state == Order.State.OPEN:
         # The money may have arrived: then there is nothing to drop.

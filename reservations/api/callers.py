@@ -28,7 +28,7 @@ from reservations import services
 from reservations.admission import Entrance
 from reservations.engine.commands import Holder
 from reservations.models import ApiToken, Reservation
-from reservations.shop import holders, room
+from reservations.shop import holders, limits, room
 
 Scope = ApiToken.Scope
 
@@ -148,7 +148,7 @@ class Browser(Caller):
         return holders.may_see(self.request, reservation)
 
     def wait(self, scope: Scope) -> int:
-        own = seconds_to_wait(settings.API_RATE, "holder", self.holder(None).name)
+        own = limits.to_write(self.holder(None).name)
         return own or Caller.wait(self, scope)
 
     def holder(self, customer: str | None) -> Holder:  # noqa: ARG002

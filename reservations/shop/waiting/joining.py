@@ -6,11 +6,11 @@ not depend on who is on the list, so nobody can find out whether somebody else i
 
 from typing import Any
 
-from django.conf import settings
 from django.http import HttpResponse
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
+from allo.codes import limits
 from allo.web.address import client_network
 from allo.web.parts import (
     Request,
@@ -22,7 +22,6 @@ from allo.web.parts import (
     too_many,
     wants_part,
 )
-from allo.web.rate import seconds_to_wait
 from allo.web.shared.keys import Sharing
 from allo.web.shared.pages import shared
 from catalog.models import Product
@@ -57,7 +56,7 @@ def join(request: Request, slug: str) -> HttpResponse:
     product = product_of(slug)
     if request.method != "POST":
         return _page(request, product, _form(request, product))
-    if wait := seconds_to_wait(settings.CODE_RATE, "code", client_network(request)):
+    if wait := limits.to_ask(request):
         return _slow_down(request, product, wait)
     form = _form(request, product, request.POST)
     if not form.is_valid():

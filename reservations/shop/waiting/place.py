@@ -15,7 +15,6 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from allo.web.mail_links import opens_by_link
 from allo.web.parts import Request, SeeOther, busy, never_stored, too_many, wants_part
-from allo.web.rate import seconds_to_wait
 from reservations import admission, refusals
 from reservations.engine.events import holder_topic
 from reservations.exceptions import NotPending, ReservationError, ReservationExpired
@@ -23,6 +22,7 @@ from reservations.list_exceptions import AlreadyWaiting, NotWaiting
 from reservations.models import WaitingEntry
 from reservations.refusals import Refusal
 from reservations.services import get, release
+from reservations.shop import limits
 from reservations.shop.holders import holders_of
 from reservations.shop.panel import stock_of
 from reservations.shop.waiting.access import by_key, entry_of, let_in, remember
@@ -96,7 +96,7 @@ def _done(request: Request, entry_id: UUID, act: Callable[[WaitingEntry], object
     entry = entry_of(request, entry_id)
     if request.method != "POST":
         return SeeOther(links.path_to(entry))
-    if wait := seconds_to_wait(settings.API_RATE, "holder", entry.holder):
+    if wait := limits.to_write(entry.holder):
         return too_many(request, wait)
     try:
         act(entry)
