@@ -94,7 +94,7 @@ class Stripe(StripeReader):
     def void(self, reference: str) -> None:
         with self._calls():
             try:
-                self._api.payment_intents.cancel(reference)
+                self._cancel(reference)
             except stripe.InvalidRequestError:
                 if self._intent(reference)["status"] != "canceled":
                     raise
