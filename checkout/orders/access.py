@@ -3,7 +3,7 @@ to it."""
 
 from django.http import Http404
 
-from allo.web.opened import remember
+from allo.web.mail_links import remember
 from allo.web.parts import Request
 from checkout.models import Order
 from checkout.orders import links, reading

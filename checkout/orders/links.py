@@ -1,6 +1,6 @@
 """The signed link in a mail, which opens an order's page without an account."""
 
-from allo.web.links import Links
+from allo.web.mail_links import Links
 from checkout.models import Order
 
 # The number alone opens nothing, as it is read out and printed on parcels.

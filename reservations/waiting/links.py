@@ -1,6 +1,6 @@
 """The signed links in the mail about an entry: the key of one opens it without an account."""
 
-from allo.web.links import Links
+from allo.web.mail_links import Links
 from reservations.models import WaitingEntry
 
 _links = Links[WaitingEntry](salt="reservations.waiting", pages="waiting", page="place")

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from django.http import Http404, HttpRequest
 
-from allo.web import opened
+from allo.web import mail_links
 from reservations.models import WaitingEntry
 from reservations.shop.holders import OPENED_ENTRIES, address_key_of
 from reservations.waiting import links
@@ -35,7 +35,7 @@ def by_key(entry_id: UUID, key: str) -> WaitingEntry:
 
 
 def remember(request: HttpRequest, entry: WaitingEntry) -> None:
-    opened.remember(request, OPENED_ENTRIES, entry.pk)
+    mail_links.remember(request, OPENED_ENTRIES, entry.pk)
 
 
 def _may_see(request: HttpRequest, entry: WaitingEntry) -> bool:
