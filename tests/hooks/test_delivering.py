@@ -255,6 +255,31 @@ def test_after_a_day_of_failures_it_is_paused_staff_are_mailed_and_nothing_is_lo
     assert subjects(there) == ["1", "2"]
 
 
+def test_after_an_outage_the_first_refusal_does_not_give_up_an_event(there) -> None:
+    hears(url="http://127.0.0.1:1/")
+    tell("a", n="1")
+    delivering.deliver_due()
+    Delivery.objects.update(tries=TRIES - 1)
+    there.answer = REFUSES
+    Webhook.objects.update(url=there.url, next_try_at=timezone.now())
+    assert delivering.deliver_due() == 0
+    delivery = Delivery.objects.get()
+    assert (len(there.posts), delivery.tries, delivery.given_up_at) == (1, 1, None)
+
+
+def test_what_staff_resume_has_all_its_tries_again(there) -> None:
+    there.answer = REFUSES
+    webhook = hears(url=there.url)
+    tell("a", n="1")
+    delivering.deliver_due()
+    Delivery.objects.update(tries=TRIES - 1)
+    assert services.pause(webhook)
+    assert services.resume(webhook)
+    assert delivering.deliver_due() == 0
+    delivery = Delivery.objects.get()
+    assert (len(there.posts), delivery.tries, delivery.given_up_at) == (2, 1, None)
+
+
 def test_a_receiver_that_says_it_is_gone_is_paused_at_once(there) -> None:
     there.answer = answers(410)
     webhook = hears(url=there.url)

@@ -175,7 +175,9 @@ def _failed(webhook: Webhook, delivery: Delivery, outcome: Outcome) -> None:
     """The webhook rests, ever longer while nothing succeeds. An event that was refused waits for
     itself as well, so that others have their turn before it."""
     logger.warning("event %s was not delivered to webhook %d", delivery.event.uid, webhook.pk)
-    tries = delivery.tries + 1
+    # A refusal after tries that nobody answered is the event's first.
+    begins = outcome.status is not None and delivery.status is None
+    tries = 1 if begins else delivery.tries + 1
     put_off: dict[str, Any] = {}
     if outcome.status is not None:
         put_off["next_try_at"] = Now() + pause_after(tries)

@@ -36,13 +36,16 @@ def pause(webhook: Webhook) -> bool:
 
 
 def resume(webhook: Webhook) -> bool:
-    """Goes on from the first event that waits. False if it is not paused."""
+    """Goes on from the first event that waits. What was refused has all its tries again. False if
+    it is not paused."""
     paused = Webhook.objects.kept().filter(pk=webhook.pk, paused_at__isnull=False)
-    return bool(
-        paused.update(
+    with transaction.atomic():
+        refused = Delivery.objects.waiting().filter(webhook__in=paused, tries__gt=0)
+        refused.update(tries=0, next_try_at=Now())
+        done = paused.update(
             paused_at=None, paused_why="", failures=0, failing_since=None, next_try_at=Now()
         )
-    )
+    return bool(done)
 
 
 def end(webhook: Webhook) -> bool:
