@@ -1,5 +1,6 @@
 """`allo/deploy/systemd/`: systemd takes each unit, and starts what `make up` starts."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -27,6 +28,14 @@ def test_units_start_the_shops_processes_which_know_no_owner() -> None:
         assert ("owner.env" in text) == (name == "allo-prepare")
     wanted = (UNITS / "allo.target").read_text()
     assert all(f"{name}.service" in wanted for name in PROCESSES if name != "allo-prepare")
+
+
+def test_what_the_documents_restart_is_all_that_runs_but_the_socket() -> None:
+    """It is part of the target: restarted with it, it would drop the requests that wait."""
+    said = re.findall(r"systemctl restart ([\w. -]+)", (PROJECT / "docs/server.md").read_text())
+    assert said
+    for units in said:
+        assert {*units.split()} == PROCESSES.keys() - {"allo-prepare"}
 
 
 def test_systemd_takes_the_units(tmp_path: Path) -> None:
