@@ -19,8 +19,8 @@ Purpose = EmailCode.Purpose
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 # The most codes for one address, for one address from one network, and for one browser. With five
 # tries for each code, nobody can guess more than a hundred of a million codes a day for one
-# address, from however many browsers and networks. And a stranger cannot use up an address's codes:
-# its owner gets some from elsewhere.
+# address, from however many browsers and networks. One network alone cannot use up an address's
+# codes: its owner gets some from elsewhere. Two can, such as the IPv4 and IPv6 of one line.
 MOST_FOR_ADDRESS = ((6, HOUR), (20, DAY))
 MOST_FROM_NETWORK = ((4, HOUR), (12, DAY))
 MOST_FOR_BROWSER = ((10, HOUR),)
