@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 # Beat sets this header.
 OF_BEAT = "celery_beat_task"
-# About 50 MB in Redis; beat alone queues as much in a day.
+# About 50 MB in Redis; beat alone queues as much in 11 hours.
 LONGEST_QUEUE = 50_000
 
 

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 from django.apps import apps
+from django.conf import settings
 from django.core.management import get_commands
 
 from allo.api_kit import problems
 from allo.api_kit.problems import Kind
+from allo.celery import LONGEST_QUEUE
 from allo.site import api, docs
 from allo.site.sources import SOURCES, Source
 from allo.staff.roles import ROLES, STOCK
@@ -222,6 +224,14 @@ def test_constraints_that_keep_the_rules_exist() -> None:
     wanted = {name for name in CODE.findall(part) if re.fullmatch(r"[a-z]+(_[a-z]+)+", name)}
     assert len(wanted - columns) > 30
     assert wanted - columns - known == set()
+
+
+def test_a_queue_without_a_worker_is_full_when_the_documents_say() -> None:
+    periods = [each["schedule"] for each in settings.CELERY_BEAT_SCHEDULE.values()]
+    hourly = sum(3600 / period for period in periods if isinstance(period, int | float))
+    words = r"\| ([\d,]+) tasks, which a shop without a worker queues in (\d+) hours;"
+    [said] = re.findall(words, DOCUMENTS["docs/running-it.md"])
+    assert said == (f"{LONGEST_QUEUE:,}", f"{LONGEST_QUEUE / hourly:.0f}")
 
 
 @each_document
