@@ -105,9 +105,8 @@ class Line:
             return None
         keeps = len(self._running) - self._of[Rank.FIRST] < self._kept
         for rank in reversed(Rank) if keeps else Rank:
-            waiting = self._waiting[rank]
-            if waiting and self._may(rank):
-                conn = waiting.popleft()
+            if self._waiting[rank] and self._may(rank):
+                conn = self._waiting[rank].popleft()
                 self._running[conn] = rank
                 self._of[rank] += 1
                 return conn

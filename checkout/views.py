@@ -124,7 +124,7 @@ def contact(request: HttpRequest, reservation_id: UUID) -> HttpResponse:
 def address(request: Request, reservation_id: UUID) -> HttpResponse:
     """Fills the form in with a saved address, in the bag or at the checkout."""
     reservation = owned(request, reservation_id)
-    if wait := limits.to_write(reservation.holder):
+    if wait := to_write(reservation.holder):
         return too_many(request, wait)
     use_address(request, reservation)
     return SeeOther(reverse("orders:bag") if "bag" in request.POST else _url(reservation))

@@ -12,7 +12,6 @@ from redis import RedisError
 from redis.client import Pipeline
 
 from allo.redis_client import redis_client
-from allo.web.address import around_ipv6
 
 logger = logging.getLogger(__name__)
 
@@ -29,28 +28,24 @@ class Question(Protocol):
 
 
 def seconds_to_wait(rate: str, scope: str, client: str, beside: Question | None = None) -> int:
-    """Counts an attempt under a rate such as "30/m" or "off"; 0 if it may go on. Networks around an
-    IPv6 client have a multiple of the rate."""
+    """Counts an attempt under a rate such as "30/m" or "off"; 0 if it may go on."""
     if rate == "off":
-        _trip([], 0, beside)
+        _trip(None, 0, beside)
         return 0
     limit, _, unit = rate.partition("/")
     window = _SECONDS[unit]
     number, elapsed = divmod(int(time.time()), window)
-    limits = {client: int(limit)}
-    limits |= {str(around): int(limit) * times for around, times in around_ipv6(client)}
-    counts = _trip([f"rate:{scope}:{name}:{number}" for name in limits], window, beside)
-    is_over = any(count > most for count, most in zip(counts, limits.values(), strict=True))
-    return window - elapsed if is_over else 0
+    attempts = _trip(f"rate:{scope}:{client}:{number}", window, beside)
+    return window - elapsed if attempts > int(limit) else 0
 
 
-def _trip(names: list[str], seconds: int, beside: Question | None) -> list[int]:
-    """Counts under these names; returns the counts, 0 without Redis."""
-    if not names and beside is None:
-        return []
+def _trip(name: str | None, seconds: int, beside: Question | None) -> int:
+    """Counts under this name, if there is one; returns the count, 0 without Redis."""
+    if name is None and beside is None:
+        return 0
     try:
         with redis_client().pipeline() as pipeline:
-            for name in names:
+            if name:
                 pipeline.incr(name)
                 pipeline.expire(name, seconds)
             if beside:
@@ -58,8 +53,7 @@ def _trip(names: list[str], seconds: int, beside: Question | None) -> list[int]:
             answers = pipeline.execute(raise_on_error=False)
     except RedisError as error:
         logger.warning("no rate limit, no waiting room: %s", type(error).__name__)
-        return [0] * len(names)
-    of_names, others = answers[: 2 * len(names)], answers[2 * len(names) :]
+        return 0
     if beside:
-        beside.hear(others)
-    return [count if isinstance(count, int) else 0 for count in of_names[::2]]
+        beside.hear(answers[2:] if name else answers)
+    return answers[0] if name and isinstance(answers[0], int) else 0

@@ -149,7 +149,6 @@ OF_ORDER = (
         operation=UpdateOf("account_id"),
         condition=Condition(f"OLD.account_id <> NEW.account_id OR ({LEFT} AND NEW.state = 'open')"),
     ),
-    # It leaves with the account, or when the order is old.
     Refuse(
         name="holder_of_an_order_is_kept",
         operation=UpdateOf("holder"),

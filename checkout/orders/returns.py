@@ -47,8 +47,8 @@ def moves_of(charge: Charge) -> Iterator[Moved]:
 
 def _on_delivery(charge: Charge) -> Iterator[Moved]:
     """What is refunded of what is paid on delivery: less to pay, or given back if it was paid."""
-    order = charge.order
-    if charge.decision != Charge.Decision.TAKE or order.cancelled_at or not charge.refunded_paise:
+    taken = charge.decision == Charge.Decision.TAKE
+    if not taken or not charge.refunded_paise or (order := charge.order).cancelled_at:
         return
     for refund in charge.refunds.all():
         at = refund.created_at

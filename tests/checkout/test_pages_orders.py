@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from allo.outbox import sending
 from allo.outbox.models import Message
 from allo.redis_client import redis_client
-from allo.web import opened as remembered
+from allo.web import mail_links
 from checkout.models import Order
 from checkout.orders import fulfilling
 from checkout.orders.cancelling import restock_and_cancel
@@ -200,7 +200,7 @@ def test_the_signed_link_opens_it_in_that_browser_without_staying_in_the_address
 def test_a_link_that_is_followed_again_shuts_the_browser_out_of_no_other_order(
     client, monkeypatch
 ) -> None:
-    monkeypatch.setattr(remembered, "MOST_OPENED", 2)
+    monkeypatch.setattr(mail_links, "MOST_OPENED", 2)
     one, two, three = (bought(client, product) for product in ("tidal", "lyra", "arc"))
     browser = Client()
 

@@ -56,16 +56,6 @@ def test_the_next_window_starts_at_0(monkeypatch) -> None:
     assert seconds_to_wait("1/m", "reserve", "203.0.113.9/32") == 0
 
 
-@pytest.mark.parametrize(("apart", "most"), [(1, 4), (256, 16)])
-def test_the_networks_of_one_line_have_a_multiple_of_the_rate(apart, most) -> None:
-    """256 of them are a /56, and 256 of those a /48."""
-    for name in redis_client().scan_iter("rate:line:*"):
-        redis_client().delete(name)
-    clients = [f"2001:db8:0:{number * apart:x}::/64" for number in range(most + 1)]
-    waits = [seconds_to_wait("1/h", "line", client) for client in clients]
-    assert waits == [0] * most + [3599]
-
-
 def test_a_count_expires_with_its_window() -> None:
     seconds_to_wait("2/m", "reserve", "203.0.113.9/32")
     assert 0 < redis_client().ttl("rate:reserve:203.0.113.9/32:120") <= 60
