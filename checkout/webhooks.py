@@ -46,7 +46,14 @@ for name, says, example in (
     ("order.placed", "Its units are sold, and its money is being collected.", PLACED),
     ("order.paid", "Its money is there, or it is paid on delivery.", PAID),
     ("order.packed", "Staff packed it.", PACKED),
-    ("order.shipped", "A parcel left. With the last one its state is `shipped`.", SENT),
+    (
+        "order.shipped",
+        (
+            "A parcel left, or what had not left needs none any more, as its units are on the shelf"
+            " again. With the last one its state is `shipped`."
+        ),
+        SENT,
+    ),
     ("order.delivered", "It arrived, or its buyer collected it.", DELIVERED),
     ("order.cancelled", "It was cancelled, and its units are on the shelf again.", CANCELLED),
     (

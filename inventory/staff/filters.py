@@ -7,7 +7,7 @@ from typing import Any
 from django.contrib import admin
 from django.contrib.admin.views.main import SEARCH_VAR, ChangeList
 from django.contrib.auth.models import User
-from django.db.models import Q, QuerySet
+from django.db.models import Case, Q, QuerySet, When
 from django.http import HttpRequest
 from django.utils import timezone
 
@@ -125,8 +125,11 @@ def products_named(words: str) -> ProductQuerySet:
     this id; else all that a search finds."""
     if not words:
         return Product.objects.none()
-    by_id = [Q(pk=int(words))] if words.isdecimal() and len(words) < 19 else []
-    for name in (Q(slugs__slug=words), Q(name__iexact=words), *by_id):
-        if (named := Product.objects.filter(name)).exists():
-            return named
-    return Product.objects.for_staff(words)
+    slug, name = Q(slugs__slug=words), Q(name__iexact=words)
+    by_id = Q(pk=int(words)) if words.isdecimal() and len(words) < 19 else NOTHING
+    ranks = Case(When(slug, then=0), When(name, then=1), default=2)
+    found = Product.objects.filter(slug | name | by_id).order_by().values_list(ranks, "pk")
+    if not (named := list(found)):
+        return Product.objects.for_staff(words)
+    first, _ = min(named)
+    return Product.objects.filter(pk__in={pk for rank, pk in named if rank == first})

@@ -68,15 +68,15 @@ def test_the_sweep_frees_a_hold_without_any_open_page(page: Page, shop: Shop) ->
 def test_the_typed_contact_is_kept_for_the_next_reservation(page: Page, shop: Shop) -> None:
     shelf = untouched(shop)
     checkout = hold(page, shelf)
-    page.get_by_label("Name").fill("Asha Rao")
+    page.get_by_label("Name", exact=True).fill("Asha Rao")
     with page.expect_response("**/contact/"):
-        page.get_by_label("Name").press("Tab")
+        page.get_by_label("Name", exact=True).press("Tab")
     move_deadline(shop, checkout, OVER)
     page.reload()
     expect(heading(page, "The time ran out.")).to_be_visible()
     page.get_by_role("button", name="Reserve 1 again").click()
     expect(heading(page, f"{shelf.product} is held for you")).to_be_visible()
-    expect(page.get_by_label("Name")).to_have_value("Asha Rao")
+    expect(page.get_by_label("Name", exact=True)).to_have_value("Asha Rao")
 
 
 def test_confirming_too_late_sells_nothing(
@@ -86,7 +86,7 @@ def test_confirming_too_late_sells_nothing(
     page = new_context(java_script_enabled=False).new_page()
     shelf = untouched(shop)
     checkout = hold(page, shelf)
-    page.get_by_label("Name").fill("Asha Rao")
+    page.get_by_label("Name", exact=True).fill("Asha Rao")
     page.get_by_label("E-mail").fill("asha@example.org")
     move_deadline(shop, checkout, OVER)
     pay_button(page).click()

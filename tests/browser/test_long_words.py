@@ -156,7 +156,7 @@ def test_no_page_of_the_admin_is_wider_than_the_screen(
     page = sign_in("manager", **NARROWEST)
     page.goto(f"/p/{slug}/reserve/")
     page.get_by_role("button", name="Reserve", exact=True).click()
-    page.get_by_label("Name").fill(WIDE)
+    page.get_by_label("Name", exact=True).fill(WIDE)
     page.get_by_label("E-mail").fill(f"{'w' * 60}@example.org")
     page.get_by_label("E-mail").blur()
     [pages] = shop.sql(ADMIN_PAGES.format(slug=slug))

@@ -140,7 +140,7 @@ def test_a_mistake_is_shown_beside_its_field_and_the_input_is_kept(
     type_buyer(page, email="asha at example")
     pay_button(page).click()
     expect(page.get_by_role("alert")).to_be_focused()
-    expect(page.get_by_label("Name")).to_have_value("Asha Rao")
+    expect(page.get_by_label("Name", exact=True)).to_have_value("Asha Rao")
     email = page.get_by_label("E-mail")
     expect(email).to_have_value("asha at example")
     expect(email).to_have_accessible_description(
@@ -204,11 +204,11 @@ def test_more_time_starts_the_clock_again_and_keeps_what_was_typed(page: Page, s
     clock = page.get_by_role("timer", name="Time remaining")
     expect(clock).to_have_text(re.compile(r"^\s*1:\d\d"))
     expect(page.get_by_text("Almost out of time.")).to_be_visible()
-    page.get_by_label("Name").fill("Asha Rao")
+    page.get_by_label("Name", exact=True).fill("Asha Rao")
     page.get_by_role("button", name="More time").click()
     expect(clock).to_have_text(re.compile(r"^\s*(9|10):\d\d"))
     expect(page.get_by_text("1 extension left")).to_be_visible()
-    expect(page.get_by_label("Name")).to_have_value("Asha Rao")
+    expect(page.get_by_label("Name", exact=True)).to_have_value("Asha Rao")
 
 
 def test_another_visitors_checkout_is_404(

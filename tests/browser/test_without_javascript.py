@@ -79,10 +79,10 @@ def test_mistakes_are_shown_and_the_input_is_kept(
 ) -> None:
     complaints.expect("status of 422")
     hold(page, untouched(shop))
-    page.get_by_label("Name").fill("Asha Rao")
+    page.get_by_label("Name", exact=True).fill("Asha Rao")
     pay_button(page).click()
     expect(page.get_by_role("alert")).to_contain_text("Fill this in.")
-    expect(page.get_by_label("Name")).to_have_value("Asha Rao")
+    expect(page.get_by_label("Name", exact=True)).to_have_value("Asha Rao")
 
 
 def test_more_time(page: Page, shop: Shop) -> None:

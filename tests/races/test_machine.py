@@ -166,9 +166,11 @@ class Machine(ListRules):
             return "reservation_expired" if hold.status == "expired" else "not_pending"
         more = quantity - hold.quantity
         (product,) = (row.product_id for row in self.rows if row.pk == hold.row)
+        too_many = quantity > django_settings.RESERVATION_MAX_UNITS
         refusals = {
             "quantity_changed": more != 0 and seen not in (None, hold.quantity),
-            "limit_reached": more > 0 and quantity > django_settings.RESERVATION_MAX_UNITS,
+            # An offer never grows.
+            "limit_reached": more > 0 and (too_many or hold.holder.startswith("list:")),
             "price_changed": more > 0 and hold.price != self.shop.price[product],
             "insufficient_stock": more > 0 and self.shop.available(hold.row) < more,
             "waiting_list": more > 0 and self.shop.free(hold.row) < more,
