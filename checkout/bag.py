@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 from uuid import UUID, uuid4
 
 from django.conf import settings
@@ -18,8 +17,10 @@ from allo.web.parts import (
     busy,
     go_to,
     holds_changed,
+    is_shown,
     never_stored,
     render_part,
+    seen_of,
     wants_part,
 )
 from checkout import contacts, limits, paying, proving
@@ -54,7 +55,7 @@ class Row:
 @never_stored
 def bag(request: Request) -> HttpResponse:
     holds = live_holds(request)
-    if request.GET.get("seen") == _seen(holds) and wants_part(request):
+    if is_shown(request, _seen(holds)):
         return HttpResponse(status=204)
     return _page(request, holds, ticked=holds)
 
@@ -196,6 +197,5 @@ def _open_orders(holds: Sequence[Reservation]) -> dict[UUID, Order]:
 
 
 def _seen(holds: Sequence[Reservation]) -> str:
-    """A hash of what the page shows, by which its polling detects a change."""
     state = [(hold.pk, hold.quantity, hold.expires_at, hold.paying_since) for hold in holds]
-    return sha256(str(state).encode()).hexdigest()[:16]
+    return seen_of(state)

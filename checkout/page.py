@@ -1,6 +1,5 @@
 """The page of a reservation at the checkout, in each of its states."""
 
-from hashlib import sha256
 from typing import Any
 from uuid import uuid4
 
@@ -8,7 +7,7 @@ from django.conf import settings
 from django.http import HttpResponse
 from django.utils import timezone
 
-from allo.web.parts import Request, holds_changed, render_part, wants_part
+from allo.web.parts import Request, holds_changed, is_shown, render_part, seen_of, wants_part
 from checkout import contacts, paying, proving
 from checkout.buying import form_context
 from checkout.forms import BuyerForm
@@ -39,7 +38,7 @@ def page(
 ) -> HttpResponse:
     again = _again(reservation)
     seen = _seen(reservation, again)
-    if request.GET.get("seen") == seen and wants_part(request):
+    if is_shown(request, seen):
         return HttpResponse(status=204)
     part = "again" if request.htmx.target == "again" else "state"
     order = _order_of(reservation)
@@ -113,7 +112,6 @@ def _again(reservation: Reservation) -> dict[str, Any]:
 
 
 def _seen(reservation: Reservation, again: dict[str, Any]) -> str:
-    """A hash of what the page shows, by which its polling detects a change."""
     offered = again["again"] and (again["again"].pk, again["again"].available)
     state = (
         reservation.status,
@@ -124,4 +122,4 @@ def _seen(reservation: Reservation, again: dict[str, Any]) -> str:
         again["next_lapse_at"],
         reservation.inventory.product.is_published,
     )
-    return sha256(str(state).encode()).hexdigest()[:16]
+    return seen_of(state)

@@ -1,5 +1,6 @@
 """Responses with a page or only a part of it: the same view and context for browsers and htmx."""
 
+from hashlib import sha256
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -36,6 +37,16 @@ def wants_part(request: Request) -> bool:
     """False for requests of htmx that need the whole page: history restores and boosted links."""
     htmx = request.htmx
     return bool(htmx) and not htmx.history_restore_request and not htmx.boosted
+
+
+def seen_of(state: object) -> str:
+    """A hash of what a page shows, which its polling sends back."""
+    return sha256(str(state).encode()).hexdigest()[:16]
+
+
+def is_shown(request: Request, seen: str) -> bool:
+    """Whether the page that polls shows that already: then 204 leaves it as it is."""
+    return request.GET.get("seen") == seen and wants_part(request)
 
 
 def render_part(

@@ -5,7 +5,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from hashlib import sha256
 
 import phonenumbers
 from django.conf import settings
@@ -13,6 +12,7 @@ from django.db.models import prefetch_related_objects
 from django.utils import timezone
 from localflavor.in_.in_states import STATE_CHOICES
 
+from allo.web.parts import seen_of
 from checkout.models import Charge, Order, OrderLine, Payment
 from checkout.orders import reading
 from checkout.orders.parcels import Parcel, Units, in_parcels, place_of, that_left
@@ -201,7 +201,6 @@ class Shown:
 
     @cached_property
     def seen(self) -> str:
-        """A hash of what the page shows, by which its polling detects a change."""
         state = (
             self.situation,
             self.money,
@@ -211,7 +210,7 @@ class Shown:
             [hold.pk for hold in self.living],
             self.order.invoice_number,
         )
-        return sha256(str(state).encode()).hexdigest()[:16]
+        return seen_of(state)
 
 
 def progress_of(order: Order, lines: Iterable[OrderLine]) -> str:

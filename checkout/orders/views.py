@@ -17,6 +17,7 @@ from allo.web.parts import (
     SeeOther,
     busy,
     go_to,
+    is_shown,
     never_stored,
     render_part,
     too_many,
@@ -170,7 +171,7 @@ def hook(request: Request, name: str) -> HttpResponse:
 
 def _page(request: Request, order: Order) -> HttpResponse:
     shown = Shown(order, returned="returned" in request.GET)
-    if request.GET.get("seen") == shown.seen and wants_part(request):
+    if is_shown(request, shown.seen):
         return HttpResponse(status=204)
     holds = [line.reservation_id for line in shown.lines]
     context = {

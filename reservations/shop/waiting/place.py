@@ -2,7 +2,6 @@
 decline."""
 
 from collections.abc import Callable
-from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +13,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
 
 from allo.web.mail_links import opens_by_link
-from allo.web.parts import Request, SeeOther, busy, never_stored, too_many, wants_part
+from allo.web.parts import Request, SeeOther, busy, is_shown, never_stored, seen_of, too_many
 from reservations import admission, refusals
 from reservations.engine.events import holder_topic
 from reservations.exceptions import NotPending, ReservationError, ReservationExpired
@@ -143,7 +142,7 @@ def _page(
     closed = rules.closure_of(entry.product_id)
     numbers = _waiting(entry) if entry.is_open else {}
     seen = _seen(entry, closed.reason if closed else "", numbers)
-    if request.GET.get("seen") == seen and wants_part(request):
+    if is_shown(request, seen):
         return HttpResponse(status=204)
     context = {
         "entry": entry,
@@ -178,9 +177,8 @@ def _waiting(entry: WaitingEntry) -> dict[str, Any]:
 
 
 def _seen(entry: WaitingEntry, reason: str, numbers: dict[str, Any]) -> str:
-    """A hash of what the page shows, by which its polling detects a change."""
     product, offer = entry.product, entry.offer
     wanted = (product.is_published, product.name, product.price_paise)
     offered = offer and (offer.quantity, offer.expires_at, offer.ended_at)
     state = (entry.state, offered, wanted, reason, numbers)
-    return sha256(str(state).encode()).hexdigest()[:16]
+    return seen_of(state)
