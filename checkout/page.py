@@ -120,6 +120,7 @@ def _seen(reservation: Reservation, again: dict[str, Any]) -> str:
         reservation.paying_since,
         offered,
         again["next_lapse_at"],
+        any(row.total_units for row in again["stock"]),
         reservation.inventory.product.is_published,
     )
     return seen_of(state)

@@ -17,6 +17,7 @@ from reservations.exceptions import Busy
 from reservations.models import Reservation
 from tests.shopping import BUYER, HTMX, holding, key, press, press_reserve
 from tests.stock import pass_time, stocked
+from tests.waiting import joined
 
 pytestmark = pytest.mark.django_db
 
@@ -339,6 +340,23 @@ def test_with_nothing_left_it_shows_when_a_hold_may_lapse(client) -> None:
     response = client.get(f"/checkout/{reservation.pk}/")
     assert response.context["again"] is None
     assert response.context["next_lapse_at"] == theirs.expires_at
+
+
+def test_with_all_set_aside_for_those_who_wait_it_says_so_and_not_that_it_has_sold_out(
+    client,
+) -> None:
+    row = stocked(1)
+    reservation = holding(client, row)
+    joined(row)
+    press(client, reservation, "cancel")
+    response = client.get(f"/checkout/{reservation.pk}/")
+    assert response.context["again"] is None
+    body = response.content.decode()
+    assert "Every piece is promised right now." in body
+    seen = response.context["seen"]
+    Inventory.objects.update(total_units=0)
+    sold_out = client.get(f"/checkout/{reservation.pk}/", {"seen": seen}, headers=HTMX)
+    assert "It has sold out." in sold_out.content.decode()
 
 
 def test_a_poll_gets_204_until_something_changes(client) -> None:
