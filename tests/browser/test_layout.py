@@ -1,7 +1,7 @@
 """At every width the pages fit, and nothing moves once it is there."""
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.conftest import NewContext
 from tests.browser.shopping import hold, untouched
@@ -31,6 +31,9 @@ async () => {
     await Promise.all([document.fonts.ready, ...pictures.map((it) => it.decode())]);
     for (let frame = 0; frame < 3; frame++) await new Promise(requestAnimationFrame);
 }
+"""
+PAINTED = """
+new Promise((seen) => new PerformanceObserver(seen).observe({ type: "paint", buffered: true }))
 """
 SHIFTED = "shifts.filter((it) => !it.hadRecentInput).map(({ value }) => value)"
 
@@ -68,3 +71,22 @@ def test_nothing_moves_while_a_page_loads(page: Page) -> None:
             expect(page.locator(".hero-stage canvas")).to_be_visible()
         page.evaluate(SETTLED)
         assert sum(page.evaluate(SHIFTED)) == pytest.approx(0, abs=0.005), address
+
+
+def test_little_moves_when_the_font_comes_after_the_first_paint(page: Page) -> None:
+    """What the machine has instead is scaled to it, so that lines break at the same words."""
+    page.add_init_script(WATCH_SHIFTS)
+    late: list[Route] = []
+
+    def keep(font: Route) -> None:
+        late.append(font)
+
+    page.route("**/*.woff2", keep)
+    page.goto("/", wait_until="commit")
+    page.evaluate(PAINTED)
+    assert late
+    for font in late:
+        font.continue_()
+    page.unroute("**/*.woff2")
+    page.evaluate(SETTLED)
+    assert sum(page.evaluate(SHIFTED)) == pytest.approx(0, abs=0.005)
