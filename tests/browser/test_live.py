@@ -275,7 +275,7 @@ def test_the_reserve_form_offers_what_became_free(
     checkout = hold(elsewhere, shelf)
     visit(page, f"{shelf.address}reserve/")
     form = page.locator("#reserve-form")
-    expect(form).to_contain_text("Every piece is held by others")
+    expect(form).to_contain_text("Every piece is held or promised")
     staff("release", checkout)
     expect(form.get_by_role("button", name="Reserve")).to_be_visible()
 
@@ -290,7 +290,7 @@ def test_an_ended_checkout_offers_it_again_as_soon_as_there_is_one(
     again = page.get_by_role("button", name="Reserve 1 again")
     again.focus()
     others = hold(elsewhere, shelf)
-    expect(page.locator("#again")).to_contain_text("held by others now")
+    expect(page.locator("#again")).to_contain_text("held or promised right now")
     expect(page.locator("#again-button-gone")).to_be_focused()
     staff("release", others)
     expect(again).to_be_focused()

@@ -352,7 +352,7 @@ def test_with_all_set_aside_for_those_who_wait_it_says_so_and_not_that_it_has_so
     response = client.get(f"/checkout/{reservation.pk}/")
     assert response.context["again"] is None
     body = response.content.decode()
-    assert "Every piece is promised right now." in body
+    assert "Every piece is held or promised right now." in body
     seen = response.context["seen"]
     Inventory.objects.update(total_units=0)
     sold_out = client.get(f"/checkout/{reservation.pk}/", {"seen": seen}, headers=HTMX)
