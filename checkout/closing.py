@@ -22,8 +22,8 @@ def _give_up(payment: Payment) -> bool:
     """Decides that money of this payment is never taken; returns False if some was taken already.
     Until the payment is closed it may be paid at any moment. Without this decision another request
     could take that money for the order, and closing would then void it."""
-    # Rank 4. Everything about the order's money is decided under this lock.
-    Order.objects.select_for_update(no_key=True).get(pk=payment.order_id)
+    # Everything about the order's money is decided under this lock.
+    Order.objects.locking().get(pk=payment.order_id)
     if Charge.objects.filter(payment=payment, decision=Charge.Decision.TAKE).exists():
         return False
     Payment.objects.filter(pk=payment.pk, given_up_at=None).update(given_up_at=Now())

@@ -38,8 +38,7 @@ def forget_contacts(ended: QuerySet[Reservation]) -> None:
 
 def _forget_buyers(old: QuerySet[Order]) -> None:
     keys = list(old.order_by().values_list("pk", flat=True))
-    # Rank 4, in the order of the keys.
-    locked = Order.objects.filter(pk__in=keys).order_by("pk").select_for_update(no_key=True)
+    locked = Order.objects.filter(pk__in=keys).locking()
     found = Order.objects.filter(pk__in=[order.pk for order in locked.only("pk")])
     found.update(**dict.fromkeys(BUYER, ""), account=None, holder=nobody())
 

@@ -88,7 +88,7 @@ def _forget(account: Account) -> None:
 def _erase(account: Account) -> None:
     # Orders are locked before the person, as by a sign-in that takes over orders. Of two requests
     # one deletes the account, and the other finds none.
-    orders = list(persons.orders_of(account).order_by("pk").select_for_update(no_key=True))
+    orders = list(persons.orders_of(account).locking())
     user = User.objects.select_for_update().filter(pk=account.pk).first()
     if user is None:
         return

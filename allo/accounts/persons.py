@@ -6,7 +6,7 @@ from django.db.models import Q, QuerySet
 
 from allo.accounts.models import Account
 from allo.outbox.models import Message
-from checkout.models import Contact, Order
+from checkout.models import Contact, Order, OrderQuerySet
 from reservations.models import (
     AdoptedHolder,
     Reservation,
@@ -37,7 +37,7 @@ def contacts_of(account: Account) -> QuerySet[Contact]:
     return Contact.objects.filter(reservation__in=reservations_of(account).order_by().values("pk"))
 
 
-def orders_of(account: Account) -> QuerySet[Order]:
+def orders_of(account: Account) -> OrderQuerySet:
     """Those of its browsers too, unless another account has them."""
     its_browsers = Q(holder__in=holders_of(account), account=None)
     return Order.objects.filter(Q(account=account.pk) | its_browsers)

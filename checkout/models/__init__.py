@@ -3,7 +3,7 @@
 from checkout.models.address import Address
 from checkout.models.contact import Contact
 from checkout.models.invoice import InvoiceCounter
-from checkout.models.order import Order
+from checkout.models.order import Order, OrderQuerySet
 from checkout.models.order_parts import OrderEvent, OrderLine
 from checkout.models.payment import Charge, Payment, Refund
 
@@ -15,6 +15,7 @@ __all__ = [
     "Order",
     "OrderEvent",
     "OrderLine",
+    "OrderQuerySet",
     "Payment",
     "Refund",
 ]

@@ -78,7 +78,7 @@ def restock_and_cancel(
 def _lock(order: Order) -> None:
     """A statement of its own, before the order is examined: only statements that begin after
     another's commit see the parcel that it sent under the same lock."""
-    list(Order.objects.select_for_update(no_key=True).filter(pk=order.pk))
+    Order.objects.locking().get(pk=order.pk)
 
 
 def _returned_units(lines: Collection[OrderLine]) -> dict[int, int]:

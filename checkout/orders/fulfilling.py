@@ -45,7 +45,7 @@ def ship(
     order is shipped. Until then it stays packed, but cannot be cancelled any more. Lines whose
     units were all put back need no parcel."""
     # The lock: of two parcels that are sent at once, the second one sees that it is the last.
-    _lock(order, State.PACKED)
+    lock(order, State.PACKED)
     here = Q(reservation__inventory__warehouse=warehouse)
     if not _to_send(order).filter(here).exists():
         raise NotThatState
@@ -81,7 +81,7 @@ def correct(
 ) -> None:
     """Replaces carrier and number of a parcel that has left, and tells the buyer.
     `seen_corrections` is how often that was done before, as the person saw it."""
-    _lock(order, State.PACKED, State.SHIPPED)
+    lock(order, State.PACKED, State.SHIPPED)
     if corrections_of(order) != seen_corrections:
         raise NotThatState
     parcel = OrderLine.objects.filter(
@@ -106,7 +106,7 @@ def corrections_of(order: Order) -> int:
 @transaction.atomic
 def hand_over(order: Order, *, actor: User, note: str = "") -> None:
     """To a buyer who collects it: sent and delivered in one step."""
-    _lock(order, State.PACKED)
+    lock(order, State.PACKED)
     _send(_unsent(order))
     _move(order, State.PACKED, State.SHIPPED)
     _move(order, State.SHIPPED, State.DELIVERED)
@@ -138,7 +138,7 @@ def refund(
     person decided; `key` is their form's, so that it acts once. Raises `RefundedAlready`,
     `LeftChanged`, `TooMuch`, `NothingToRefund`."""
     # Two people who refund at once wait for each other, so the second one sees the first refund.
-    Order.objects.select_for_update(no_key=True).get(pk=order.pk)
+    Order.objects.locking().get(pk=order.pk)
     if was_refunded(key):
         raise RefundedAlready
     if (left := refunding.left_of(order)) != seen_left:
@@ -156,9 +156,9 @@ def was_refunded(key: UUID) -> bool:
     return Refund.objects.filter(pk=uuid5(key, "0")).exists()
 
 
-def _lock(order: Order, *states: str) -> None:
-    locked = Order.objects.select_for_update(no_key=True).filter(pk=order.pk, state__in=states)
-    if not list(locked):
+def lock(order: Order, *states: str) -> None:
+    """Raises `NotThatState` if it is in none of these."""
+    if not list(Order.objects.filter(pk=order.pk, state__in=states).locking()):
         raise NotThatState
 
 

@@ -184,7 +184,7 @@ def begun(payment: Payment, *, page: bool = True) -> Payment:
 @transaction.atomic
 def _another(order: Order) -> Payment | None:
     """The payment that can still be paid; made if there is none."""
-    # Rank 4: of two requests only one makes it, and none for an order that was dropped meanwhile.
+    # Of two requests only one makes it, and none for an order that was dropped meanwhile.
     (now,) = reading.locked_order(order.pk)
     payments = reading.payments(order.pk)
     payment = next((one for one in payments if one.closed_at is None), None)

@@ -54,7 +54,7 @@ unsent_refunds = Compiled(
 
 # These lock, inside a transaction and in this order: ranks 4, 5 and 6
 # (`reservations.engine.locks`).
-locked_order = Compiled(lambda pk: Order.objects.select_for_update(no_key=True).filter(pk=pk), UUID)
+locked_order = Compiled(lambda pk: Order.objects.filter(pk=pk).locking(), UUID)
 locked_payment = Compiled(
     lambda pk: (
         Payment.objects.select_for_update(no_key=True)

@@ -27,7 +27,7 @@ def refund(
     this key or a new one. Raises `NothingToRefund` if no money of the order was captured, `TooMuch`
     if less is left."""
     # Ranks 4 to 6, so that two refunds at once see each other.
-    Order.objects.select_for_update(no_key=True).get(pk=order.pk)
+    Order.objects.locking().get(pk=order.pk)
     charge = _taken(order)
     if amount > (left := charge.amount - charge.refunded_paise):
         raise TooMuch(left)

@@ -61,9 +61,7 @@ def restock(order: Order, *, units: Mapping[Comeback, int], actor: User, note: s
         adjustments=[_returned(comeback, number, note) for comeback, number in units.items()],
         actor=actor,
     )
-    locked = Order.objects.select_for_update(no_key=True).filter(pk=order.pk)
-    if not list(locked.filter(state__in=RESTOCKABLE)):
-        raise NotThatState
+    fulfilling.lock(order, *RESTOCKABLE)
     for comeback, number in units.items():
         _count(comeback.line, number)
     OrderEvent.objects.create(order=order, what="restock", who=actor, note=note)

@@ -85,7 +85,7 @@ class OrderAdmin(
     # --- the list -------------------------------------------------------------------------------
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Order]:
-        return Order.objects.prefetch_related(LINES, "charges")
+        return Order.objects.all().prefetch_related(LINES, "charges")
 
     def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
         return order_of(state_of(request))
