@@ -19,6 +19,7 @@ from redis import RedisError
 
 from allo.live.rooms import passes, store
 from allo.live.rooms.passes import Place, Ticket, name_in
+from allo.web import cookies
 from allo.web.address import client_network
 from catalog.models import Product
 from reservations import admission
@@ -103,17 +104,17 @@ def is_used(request: HttpRequest, product: Product, ticket: Ticket) -> bool:
 
 
 def keep_place(response: HttpResponse, place: Place) -> None:
-    _set(response, _place_cookie(place.room), passes.sign_place(place), PLACE_KEPT)
+    cookies.keep(response, _place_cookie(place.room), passes.sign_place(place), PLACE_KEPT)
 
 
 def keep_ticket(response: HttpResponse, ticket: Ticket) -> None:
-    _set(response, _ticket_cookie(ticket.room), passes.sign_ticket(ticket), TICKET_KEPT)
+    cookies.keep(response, _ticket_cookie(ticket.room), passes.sign_ticket(ticket), TICKET_KEPT)
 
 
 def forget_place(response: HttpResponse, request: HttpRequest, room: int) -> None:
     """After its turn was used. The ticket stays, for a second click on the same form."""
     if _place_cookie(room) in request.COOKIES:
-        response.delete_cookie(_place_cookie(room), samesite="Lax")
+        cookies.forget(response, _place_cookie(room))
 
 
 def forget(response: HttpResponse, request: HttpRequest) -> None:
@@ -121,7 +122,7 @@ def forget(response: HttpResponse, request: HttpRequest) -> None:
     ours = (settings.PLACE_COOKIE_NAME, settings.TICKET_COOKIE_NAME)
     for name in request.COOKIES:
         if name.startswith(ours):
-            response.delete_cookie(name, samesite="Lax")
+            cookies.forget(response, name)
 
 
 def own_address(request: HttpRequest, name: str, slug: str) -> str:
@@ -150,9 +151,3 @@ def _place_cookie(room: int) -> str:
 
 def _ticket_cookie(room: int) -> str:
     return f"{settings.TICKET_COOKIE_NAME}{room}"
-
-
-def _set(response: HttpResponse, name: str, value: str, age: timedelta) -> None:
-    response.set_cookie(
-        name, value, max_age=age, secure=settings.HTTPS, httponly=True, samesite="Lax"
-    )

@@ -9,8 +9,6 @@ Signing in keeps the cookie: an open payment's page belongs to the browser as we
 account. A shopper who signs out leaves nothing behind: the next one here is another holder.
 """
 
-import re
-import secrets
 from collections.abc import Callable
 from datetime import timedelta
 from functools import wraps
@@ -21,21 +19,19 @@ from uuid import UUID
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
+from allo.web import cookies
 from allo.web.shared.keys import SHARED
 
 # Restarts each time that a form to reserve is shown or sent.
 KEPT = timedelta(days=90)
-
-_BYTES = 32
-_MADE_HERE = re.compile(r"[\w-]{43}", re.ASCII)
 
 View = Callable[..., HttpResponse]
 
 
 def holder_of(request: HttpRequest) -> str | None:
     """The holder of this browser; None if it has no cookie yet."""
-    secret = _secret_of(request)
-    if secret is None:
+    secret = cookies.secret_in(request, settings.VISITOR_COOKIE_NAME)
+    if not secret:
         return None
     digest = sha256(b"allo.visitor:" + secret.encode()).digest()
     return f"visitor:{UUID(bytes=digest[:16])}"
@@ -49,7 +45,9 @@ def known_again(view: View) -> View:
     def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         response = view(request, *args, **kwargs)
         if SHARED not in request.META and not request.user.is_authenticated:
-            _remember(response, _secret_of(request) or secrets.token_urlsafe(_BYTES))
+            name = settings.VISITOR_COOKIE_NAME
+            secret = cookies.secret_in(request, name) or cookies.new_secret()
+            cookies.keep(response, name, secret, KEPT)
         return response
 
     return answer
@@ -57,20 +55,4 @@ def known_again(view: View) -> View:
 
 def forget(response: HttpResponse) -> None:
     """The browser is nobody's now, and a new holder from its next form to reserve on."""
-    response.delete_cookie(settings.VISITOR_COOKIE_NAME, samesite="Lax")
-
-
-def _secret_of(request: HttpRequest) -> str | None:
-    value = request.COOKIES.get(settings.VISITOR_COOKIE_NAME, "")
-    return value if _MADE_HERE.fullmatch(value) else None
-
-
-def _remember(response: HttpResponse, secret: str) -> None:
-    response.set_cookie(
-        settings.VISITOR_COOKIE_NAME,
-        secret,
-        max_age=KEPT,
-        secure=settings.HTTPS,
-        httponly=True,
-        samesite="Lax",
-    )
+    cookies.forget(response, settings.VISITOR_COOKIE_NAME)

@@ -4,9 +4,9 @@ to show at once, and for as long as the visitor holds anything."""
 from collections.abc import Callable
 from datetime import timedelta
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
+from allo.web import cookies
 from allo.web.shared.keys import ACTED, HOLDS
 
 READING = ("GET", "HEAD", "OPTIONS", "TRACE")
@@ -30,16 +30,10 @@ class ActMiddleware:
         response = self._get_response(request)
         # Programs that send no cookies would not send this one either.
         if request.method not in READING and request.COOKIES:
-            _set(response, ACTED, ACTED_FOR)
+            cookies.keep(response, ACTED, "1", ACTED_FOR)
         holds, said = vars(request).get(_HOLDS), HOLDS in request.COOKIES
         if holds and not said:
-            _set(response, HOLDS, HOLDS_FOR)
+            cookies.keep(response, HOLDS, "1", HOLDS_FOR)
         elif holds is False and said:
-            response.delete_cookie(HOLDS, samesite="Lax")
+            cookies.forget(response, HOLDS)
         return response
-
-
-def _set(response: HttpResponse, name: str, age: timedelta) -> None:
-    response.set_cookie(
-        name, "1", max_age=age, secure=settings.HTTPS, httponly=True, samesite="Lax"
-    )
