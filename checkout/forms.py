@@ -18,6 +18,7 @@ from allo.web.names import one_line
 from checkout import contacts, phones
 from checkout.contacts import Typed
 from checkout.models import Contact, Order
+from checkout.models.order_triggers import ADDRESS, BUYER
 from checkout.orders.drafts import Buyer
 
 REGIONS = [("", "Choose one"), *sorted(STATE_CHOICES, key=lambda choice: choice[1])]
@@ -25,7 +26,6 @@ _CODES = {letters for letters, _ in REGIONS}
 UNKNOWN = "?"
 # What an address needs; `line2` may stay empty.
 NEEDED = ("line1", "city", "region", "pin")
-ADDRESS = ("line1", "line2", "city", "region", "pin")
 
 
 class PhoneField(forms.CharField):
@@ -153,7 +153,7 @@ class BuyerForm(forms.Form):
     def buyer(self) -> Buyer:
         """Of a valid form."""
         typed = self.cleaned_data
-        return Buyer(**{field: typed[field] for field in ("name", "email", "phone", *ADDRESS)})
+        return Buyer(**{field: typed[field] for field in BUYER})
 
     def typed(self, reservation_id: UUID) -> Typed:
         """What was typed, valid or not."""

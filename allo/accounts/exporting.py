@@ -14,7 +14,7 @@ from django.db.models import Model, QuerySet
 from allo.accounts import persons
 from allo.accounts.models import Account
 from allo.codes.models import EmailCode
-from checkout import mail
+from checkout import contacts, mail
 from checkout.models import Address, Charge, Payment
 from checkout.models.address import SAVED
 from checkout.models.order_triggers import BUYER, TIMES
@@ -28,10 +28,7 @@ RESERVATION = (
     "id", "name", "quantity", "unit_paise", "status", "withdrawn", "address", "around",
     "created_at", "expires_at", "ended_at", "renewals",
 )  # fmt: skip
-CONTACT = (
-    "reservation_id", "name", "email", "phone", "delivery", "line1", "line2", "city", "region",
-    "pin", "changed_at",
-)  # fmt: skip
+CONTACT = ("reservation_id", *contacts.FIELDS, "changed_at")
 ORDER = (
     "number", "state", "total_paise", "shipping_paise", "shipping_gst_percent",
     "shipping_gst_paise", "invoice_number", "opened_at", *TIMES, *BUYER,

@@ -5,9 +5,10 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from allo.api_kit.api import invalid
-from checkout.forms import ADDRESS, BuyerForm
+from checkout.forms import BuyerForm
 from checkout.models import Contact
 from checkout.models.order import NUMBER, PIN
+from checkout.models.order_triggers import ADDRESS
 from checkout.orders.drafts import Buyer
 from reservations.api.schemas import Held
 

@@ -4,9 +4,10 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from checkout.models.order import PIN, IsComposed
+from checkout.models.order_triggers import ADDRESS
 
 # What a buyer types about themselves and where it is sent, without the e-mail address.
-SAVED = ("name", "phone", "line1", "line2", "city", "region", "pin")
+SAVED = ("name", "phone", *ADDRESS)
 
 
 class Address(models.Model):

@@ -25,7 +25,8 @@ MOVES = (
 TIMES = (
     "dropped_at", "placed_at", "paid_at", "packed_at", "shipped_at", "delivered_at", "cancelled_at",
 )  # fmt: skip
-BUYER = ("name", "email", "phone", "line1", "line2", "city", "region", "pin")
+ADDRESS = ("line1", "line2", "city", "region", "pin")
+BUYER = ("name", "email", "phone", *ADDRESS)
 FINAL = ("dropped", "delivered", "cancelled")
 
 

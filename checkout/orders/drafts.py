@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID, uuid4
 
 from checkout.models import Charge
@@ -13,8 +14,7 @@ from reservations.engine.also import Also
 from reservations.models import Reservation
 
 
-@dataclass(frozen=True, slots=True)
-class Buyer:
+class Buyer(NamedTuple):
     """Who buys. Without an address the order is collected at the warehouse."""
 
     name: str = ""
@@ -82,12 +82,9 @@ class Draft:
     def _order(self, now: datetime, held: Sequence[Reservation]) -> tuple[object, ...]:
         total = self._total(held)
         percent = percent_of_shipping(self.gst_percents[hold.pk] for hold in held)
-        b = self.buyer
         return (
             self.order_id, self.number, self.holder, self.account_id, total, self.shipping_paise,
-            percent, included(self.shipping_paise, percent),
-            b.name, b.email, b.phone, b.line1, b.line2, b.city, b.region, b.pin,
-            self.by_program, now,
+            percent, included(self.shipping_paise, percent), *self.buyer, self.by_program, now,
         )  # fmt: skip
 
     def _line(self, hold: Reservation) -> tuple[object, ...]:

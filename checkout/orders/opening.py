@@ -1,7 +1,6 @@
 """Opens an order for reservations, and its payment at the provider."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import fields
 from datetime import datetime
 from typing import Any
 from uuid import uuid4
@@ -67,7 +66,7 @@ def is_same(order: Order, holds: Sequence[Hold], buyer: Buyer) -> bool:
     """Whether the order is open, and these would make the same one."""
     lines = {(line.reservation_id, line.quantity) for line in order.order_lines.filter(active=True)}
     same = lines == {(hold.id, hold.quantity) for hold in holds}
-    told = Buyer(**{field.name: getattr(order, field.name) for field in fields(Buyer)})
+    told = Buyer(*(getattr(order, field) for field in Buyer._fields))
     return order.state == Order.State.OPEN and same and told == buyer
 
 
