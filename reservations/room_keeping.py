@@ -7,11 +7,11 @@ import logging
 import os
 import socket
 import time
-from datetime import datetime, timedelta
+from datetime import timedelta
 from urllib.parse import urljoin
 
 from django.conf import settings
-from django.db import Error, connection, connections
+from django.db import Error, connections
 from django.urls import reverse
 from django.utils import timezone
 from redis import RedisError
@@ -19,6 +19,7 @@ from redis import RedisError
 from allo.live.rooms import store
 from allo.live.rooms.answers import Numbers
 from allo.live.rooms.page import render
+from allo.postgresql import present
 from allo.redis_client import redis_client
 from allo.web.pressure import pressure
 from catalog.models import Product
@@ -166,17 +167,9 @@ def _close(room: int, known: Numbers | None, why: str, product: Product | None) 
     if known and known.phase != "closed":
         if product and why in TAKEN and closure_of(room) is None:
             onward = settings.SITE_URL + reverse("waiting:join", args=[product.slug])
-            call = store.close(room, why, closed_at=_now(), onward=onward)
+            # That clock orders the waiting list. Nobody joins the list while people wait here.
+            call = store.close(room, why, closed_at=present.now(), onward=onward)
         else:
             call = store.close(room, why)
         store.run(call)
     redis_client().srem(OPEN, room)
-
-
-def _now() -> datetime:
-    """By the database's clock, which orders the waiting list. Nobody joins that while people wait
-    in the room."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT clock_timestamp()")
-        now: datetime = cursor.fetchone()[0]
-        return now

@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any, Literal
 
 from django.db.models import prefetch_related_objects
@@ -21,6 +20,7 @@ from inventory.models import Inventory
 from reservations.api.product_query import After, Colours, Materials, Price, Slug, Words
 from reservations.api.product_schema import PRODUCT, ProductOut, ProductPage
 from reservations.availability import shown, with_stock_and_lapse
+from reservations.facts import instant
 
 router = Router(tags=["Products"])
 NEXT = "/api/products?q=vase&page=2&after=57~40~0"
@@ -132,12 +132,12 @@ def _facts(product: Product, stock: list[dict[str, Any]]) -> dict[str, Any]:
         "price_paise": product.price_paise,
         "currency": "INR",
         "max_per_customer": product.max_per_customer,
-        "opens_at": product.opens_at and _instant(product.opens_at),
+        "opens_at": product.opens_at and instant(product.opens_at),
         "url": product.get_absolute_url(),
         "image": pictures[0],
         "pictures": pictures,
         "available": available,
-        "next_lapse_at": lapse and _instant(lapse),
+        "next_lapse_at": lapse and instant(lapse),
         "stock": stock,
     }
 
@@ -150,7 +150,3 @@ def _picture(shown: Pictured) -> dict[str, Any]:
         "alt": shown.alt,
         "sizes": [{"url": url, "width": width} for url, width in shown.sizes],
     }
-
-
-def _instant(moment: datetime) -> str:
-    return moment.isoformat().replace("+00:00", "Z")

@@ -10,7 +10,7 @@ from datetime import date, datetime, time, timedelta
 from django.db import connection, transaction
 from django.utils import timezone
 
-from allo.postgresql import timeouts
+from allo.postgresql import present, timeouts
 from reservations.models import CountedDay
 
 # The longest period of a page of trends, and the period before it to compare with.
@@ -68,7 +68,7 @@ def count_days() -> None:
     """Counts the days that are not final. Only one worker counts at a time; others do nothing."""
     # The first run reads the last `SPAN` days. It locks nothing that anybody waits for.
     timeouts.lift()
-    now = _now()
+    now = present.now()
     wanted = {each.day: each for each in _calendar(now)}
     CountedDay.objects.exclude(day__in=wanted).delete()
     CountedDay.objects.bulk_create(wanted.values(), ignore_conflicts=True)
@@ -76,14 +76,6 @@ def count_days() -> None:
     days = list(free.order_by("day"))
     if len(days) == len(wanted) and (due := _due(days, wanted)):
         _count(due, now)
-
-
-def _now() -> datetime:
-    """By the database's clock, as are the times of reservations."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT clock_timestamp()")
-        moment: datetime = cursor.fetchone()[0]
-    return moment
 
 
 def _calendar(now: datetime) -> Iterator[CountedDay]:

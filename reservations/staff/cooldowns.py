@@ -30,6 +30,7 @@ from django.http import HttpRequest, HttpResponse
 
 from allo.admin_kit.base import ReadOnlyAdmin
 from allo.admin_kit.search import Searched
+from allo.postgresql import present
 from inventory.models import Inventory
 from reservations.engine import sql
 from reservations.engine.cooling import (
@@ -165,7 +166,7 @@ def _unpaid_lately() -> QuerySet[Reservation]:
     return lately.order_by()
 
 
-def _histories(holders: set[str]) -> tuple[dict[str, History], Any]:
+def _histories(holders: set[str]) -> tuple[dict[str, History], datetime]:
     """The histories of holders, and the database's time."""
     found: dict[str, History] = defaultdict(History)
     with connection.cursor() as cursor:
@@ -175,5 +176,4 @@ def _histories(holders: set[str]) -> tuple[dict[str, History], Any]:
             history.bought, history.lifted_at = bought, lifted_at
             if past[0]:
                 history.past.append(Past(*past))
-        cursor.execute("SELECT clock_timestamp()")
-        return found, cursor.fetchone()[0]
+    return found, present.now()

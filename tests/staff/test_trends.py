@@ -12,6 +12,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from allo.postgresql import present
 from catalog.models import Product
 from inventory.models import Inventory
 from reservations.clock import days, forgetting
@@ -84,7 +85,7 @@ def past(today) -> list[Inventory]:
 
 
 def at_hour(monkeypatch, moment: datetime) -> None:
-    monkeypatch.setattr(days, "_now", lambda: moment)
+    monkeypatch.setattr(present, "now", lambda: moment)
 
 
 def test_each_day_equals_its_history_to_the_second(past, today) -> None:
