@@ -30,24 +30,24 @@ from reservations.engine.transactions import perform, perform_bag, perform_once
 from reservations.exceptions import Busy
 from reservations.models import Reservation
 
-Asked = ParamSpec("Asked")
+Params = ParamSpec("Params")
 
 # How often what a visitor holds is read, while that visitor goes on reserving.
 ADOPT_TRIES = 3
 
 
-class Verb(Generic[Asked]):
+class Verb(Generic[Params]):
     """Decorates a function that makes the command from the verb's arguments."""
 
-    def __init__(self, command: Callable[Asked, Command]) -> None:
+    def __init__(self, command: Callable[Params, Command]) -> None:
         self._command = command
         self.name = command.__name__
         update_wrapper(self, command)
 
-    def __call__(self, *args: Asked.args, **kwargs: Asked.kwargs) -> Reservation:
+    def __call__(self, *args: Params.args, **kwargs: Params.kwargs) -> Reservation:
         return perform(self._command(*args, **kwargs))
 
-    def once(self, once: Once, /, *args: Asked.args, **kwargs: Asked.kwargs) -> Reply:
+    def once(self, once: Once, /, *args: Params.args, **kwargs: Params.kwargs) -> Reply:
         return perform_once(self._command(*args, **kwargs), once)
 
 

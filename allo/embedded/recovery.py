@@ -42,7 +42,7 @@ def read_kept(file: Path) -> Secrets:
     try:
         with archive.opened(file) as backup:
             found = {name: text for name, text in vars(backup.secrets).items() if text}
-    except archive.Refusal as refusal:
+    except archive.BackupRefused as refusal:
         raise RunnerError(str(refusal), refusal.hint) from None
     return Secrets(**found)
 

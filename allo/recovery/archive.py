@@ -27,7 +27,7 @@ NOTHING_CHANGED = "Nothing was changed."
 PROJECT = Path(__file__).resolve().parents[2]
 
 
-class Refusal(Exception):
+class BackupRefused(Exception):
     """A backup cannot be made, or not be restored here; with a hint on what to do."""
 
     def __init__(self, message: str, hint: str) -> None:
@@ -35,8 +35,8 @@ class Refusal(Exception):
         self.hint = hint
 
 
-def explained(error: Refusal | OSError) -> str:
-    if isinstance(error, Refusal):
+def explained(error: BackupRefused | OSError) -> str:
+    if isinstance(error, BackupRefused):
         return f"{error}\n{error.hint}"
     where = f": {error.filename}" if error.filename else ""
     return f"{error.strerror or error}{where}"
@@ -116,7 +116,7 @@ def opened(path: Path) -> Iterator[Backup]:
     try:
         archive = zipfile.ZipFile(path)
     except zipfile.BadZipFile:
-        raise Refusal(
+        raise BackupRefused(
             f"{path} is not a whole backup: it was cut off, or is another kind of file.",
             f"{NOTHING_CHANGED} Copy it again, or take another backup.",
         ) from None
@@ -131,7 +131,7 @@ def _require_sound(path: Path, archive: zipfile.ZipFile) -> None:
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError):
         damaged = "its directory"
     if damaged:
-        raise Refusal(
+        raise BackupRefused(
             f"{path} is damaged: {damaged} is not what was written.",
             f"{NOTHING_CHANGED} Copy it again, or take another backup.",
         )
@@ -143,8 +143,8 @@ def _read(path: Path, archive: zipfile.ZipFile) -> Backup:
         if version == FORMAT:
             return Backup(archive)
     except (ValueError, TypeError, KeyError):
-        raise Refusal(f"{path} is not a backup of Allo.", NOTHING_CHANGED) from None
-    raise Refusal(
+        raise BackupRefused(f"{path} is not a backup of Allo.", NOTHING_CHANGED) from None
+    raise BackupRefused(
         f"{path} has format {version}; Allo {allo_version()} reads format {FORMAT}.",
         f"{NOTHING_CHANGED} Restore it with the version of Allo that made it.",
     )

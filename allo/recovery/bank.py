@@ -5,7 +5,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from allo.recovery.archive import BANK, NOTHING_CHANGED, Backup, Refusal, Writer
+from allo.recovery.archive import BANK, NOTHING_CHANGED, Backup, BackupRefused, Writer
 
 
 def store(writer: Writer, state: Path) -> None:
@@ -21,7 +21,7 @@ def is_missing(backup: Backup, state: Path) -> bool:
     if not backup.has_bank or not here.exists():
         return backup.has_bank
     if here.read_bytes() != backup.open(BANK).read():
-        raise Refusal(
+        raise BackupRefused(
             f"The backup has books of the bank, and others are here already: {here}.",
             f"{NOTHING_CHANGED} Move that file away, or choose another STATE_DIR.",
         )

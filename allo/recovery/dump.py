@@ -17,7 +17,7 @@ from psycopg.conninfo import make_conninfo
 from allo.embedded.errors import RunnerError
 from allo.embedded.placement import POSTGRES, wheel_folder
 from allo.embedded.processes import describe_end, telling_lines
-from allo.recovery.archive import Refusal
+from allo.recovery.archive import BackupRefused
 
 # A migration under way locks tables whole.
 LOCK_SECONDS = 60
@@ -120,7 +120,7 @@ def _program(
         if process.returncode:
             complaints.seek(0)
             said = telling_lines(complaints.read().decode(errors="replace"))
-            raise Refusal(f"{name} {describe_end(process.returncode)}.", said)
+            raise BackupRefused(f"{name} {describe_end(process.returncode)}.", said)
 
 
 def _folder() -> Path:
@@ -130,7 +130,7 @@ def _folder() -> Path:
     try:
         return wheel_folder(*POSTGRES)[1] / "bin"
     except RunnerError as error:
-        raise Refusal(str(error), "Install it, or set POSTGRES_PROGRAMS.") from None
+        raise BackupRefused(str(error), "Install it, or set POSTGRES_PROGRAMS.") from None
 
 
 def _address(connection: BaseDatabaseWrapper) -> tuple[list[str], dict[str, str]]:

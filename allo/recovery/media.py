@@ -9,7 +9,7 @@ from typing import IO
 from django.core.files.base import File
 from django.core.files.storage import default_storage
 
-from allo.recovery.archive import MEDIA, NOTHING_CHANGED, Backup, Refusal, Writer
+from allo.recovery.archive import MEDIA, NOTHING_CHANGED, Backup, BackupRefused, Writer
 
 CHUNK = 1 << 20
 
@@ -45,7 +45,7 @@ def missing(backup: Backup) -> list[str]:
         if not default_storage.exists(name):
             wanted.append(name)
         elif not _is_same(backup, name, size):
-            raise Refusal(
+            raise BackupRefused(
                 f"The picture {name} is here already, with another content than in the backup.",
                 f"{NOTHING_CHANGED} Move the pictures that are here to another place first.",
             )

@@ -15,8 +15,8 @@ from allo.recovery.archive import (
     DUMP,
     NOTHING_CHANGED,
     Backup,
+    BackupRefused,
     Manifest,
-    Refusal,
     allo_version,
     opened,
 )
@@ -60,7 +60,7 @@ def _require_known(manifest: Manifest) -> None:
     here = {f"{app}.{name}" for app, name in MigrationLoader(None).disk_migrations}
     unknown = sorted(set(manifest.migrations) - here)
     if unknown and not _is_older(manifest.allo, allo_version()):
-        raise Refusal(
+        raise BackupRefused(
             f"The backup is of Allo {manifest.allo}, which is newer than this, {allo_version()}:"
             f" its tables have changes that are not known here, such as {unknown[0]}.",
             f"{NOTHING_CHANGED} Restore it with Allo {manifest.allo} or newer.",
@@ -77,7 +77,7 @@ def _require_same_shop(backup: Backup, other_key: bool) -> None:
         backup.secrets.secret_key.encode(), settings.SECRET_KEY.encode()
     ):
         return
-    raise Refusal(
+    raise BackupRefused(
         f"The backup is of another shop, {backup.manifest.site}: its SECRET_KEY is not the one that"
         " is set here.",
         f"{NOTHING_CHANGED} Set SECRET_KEY to that of the shop; it is in its secrets.json."
@@ -90,7 +90,7 @@ def _require_empty_database() -> None:
         cursor.execute(IN_USE)
         (in_use,) = cursor.fetchone()
     if in_use:
-        raise Refusal(
+        raise BackupRefused(
             f'The database "{connection.settings_dict["NAME"]}" is in use: it has tables.',
             f"{NOTHING_CHANGED} Restore into an empty database.",
         )
@@ -102,17 +102,17 @@ def _require_fitting_server(manifest: Manifest) -> None:
         cursor.execute(SERVER, [role])
         server, encoding, role_exists = cursor.fetchone()
     if server < manifest.postgresql:
-        raise Refusal(
+        raise BackupRefused(
             f"The backup is of PostgreSQL {manifest.postgresql}; this server is {server}.",
             f"{NOTHING_CHANGED} Restore into PostgreSQL {manifest.postgresql} or newer.",
         )
     if encoding != "UTF8":
-        raise Refusal(
+        raise BackupRefused(
             f"This database has the encoding {encoding}; a shop's texts need UTF8.",
             f"{NOTHING_CHANGED} Create it with ENCODING 'UTF8' TEMPLATE template0.",
         )
     if not role_exists:
-        raise Refusal(
+        raise BackupRefused(
             f'This server has no role "{role}", which DATABASE_URL names.',
             f"{NOTHING_CHANGED} Create it: CREATE ROLE {role} LOGIN PASSWORD '…'.",
         )

@@ -18,8 +18,8 @@ from allo.recovery.archive import (
     DUMP,
     FORMAT,
     NOTHING_CHANGED,
+    BackupRefused,
     Manifest,
-    Refusal,
     Secrets,
     Writer,
     allo_version,
@@ -59,7 +59,7 @@ def _locked(path: Path) -> Iterator[IO[bytes]]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise Refusal(
+            raise BackupRefused(
                 f"Another backup is writing {path}.", f"{NOTHING_CHANGED} Name another file."
             ) from None
         file.truncate()
@@ -83,7 +83,7 @@ def _verify(path: Path) -> int:
     with opened(path) as backup, backup.open(DUMP) as dumped:
         tables = sum(" TABLE DATA " in line for line in dump.contents(dumped))
     if tables < len(connection.introspection.django_table_names(only_existing=True)):
-        raise Refusal("The backup lacks tables.", "It was not kept. Take another one.")
+        raise BackupRefused("The backup lacks tables.", "It was not kept. Take another one.")
     return tables
 
 
@@ -102,7 +102,7 @@ def _appear(unfinished: Path, path: Path) -> None:
 
 def _require_free(path: Path) -> None:
     if path.exists():
-        raise Refusal(f"{path} exists already.", f"{NOTHING_CHANGED} Name another file.")
+        raise BackupRefused(f"{path} exists already.", f"{NOTHING_CHANGED} Name another file.")
 
 
 def _require_outside_of_media(path: Path) -> None:
@@ -110,7 +110,7 @@ def _require_outside_of_media(path: Path) -> None:
     everybody could load it."""
     media_root = Path(settings.MEDIA_ROOT).resolve()
     if path.resolve().is_relative_to(media_root):
-        raise Refusal(
+        raise BackupRefused(
             f"{path} is among the pictures, which the backup takes in and browsers can load.",
             f"{NOTHING_CHANGED} Name a file outside of {media_root}.",
         )
@@ -120,7 +120,7 @@ def _manifest() -> Manifest:
     loader = MigrationLoader(connection)
     applied = loader.applied_migrations.keys() & loader.disk_migrations.keys()
     if not applied:
-        raise Refusal("This database has no shop in it.", "`manage.py prepare` makes one.")
+        raise BackupRefused("This database has no shop in it.", "`manage.py prepare` makes one.")
     connection.ensure_connection()
     return Manifest(
         format=FORMAT,

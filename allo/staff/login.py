@@ -38,7 +38,7 @@ _hashing = BoundedSemaphore(HASHES_AT_ONCE)
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class LockedOut:
     """Why the password was not checked, and when to try again."""
 
     reason: str
@@ -64,17 +64,17 @@ class PasswordBackend(AxesStandaloneBackend, ModelBackend):  # type: ignore[misc
         """Raises `PermissionDenied` if no attempt is allowed now."""
         assert request is not None
         if wait := seconds_to_wait(settings.LOGIN_RATE, "login", client_network(request)):
-            _refuse(request, Refusal("attempts", wait))
+            _refuse(request, LockedOut("attempts", wait))
         super().authenticate(request, username, password, **kwargs)
         if not _hashing.acquire(blocking=False):
-            _refuse(request, Refusal("busy", 2, status=503))
+            _refuse(request, LockedOut("busy", 2, status=503))
         try:
             return ModelBackend.authenticate(self, request, username, password, **kwargs)
         finally:
             _hashing.release()
 
 
-def _refuse(request: HttpRequest, refusal: Refusal) -> NoReturn:
+def _refuse(request: HttpRequest, refusal: LockedOut) -> NoReturn:
     # axes does not count a request with this mark; its middleware responds with `locked_out`.
     vars(request).update(axes_locked_out=True, sign_in_refusal=refusal)
     raise PermissionDenied
@@ -132,11 +132,11 @@ def locked_out(
     return response
 
 
-def _wrong_too_often(username: str, address: str | None) -> Refusal:
+def _wrong_too_often(username: str, address: str | None) -> LockedOut:
     of_name = _recent(ip_address=address, username=username)
     if network := max(_seconds_left(*around) for around in _networks(address)):
-        return Refusal("network", network)
-    return Refusal("name", _seconds_left(of_name, settings.AXES_FAILURE_LIMIT) or 1)
+        return LockedOut("network", network)
+    return LockedOut("name", _seconds_left(of_name, settings.AXES_FAILURE_LIMIT) or 1)
 
 
 def _networks(address: str | None) -> Iterator[tuple[QuerySet[AccessAttempt], float]]:

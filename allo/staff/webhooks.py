@@ -17,7 +17,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from allo.admin_kit.flags import flag
 from allo.admin_kit.questions import Questions, Verb
 from allo.outbox.hooks import services, signing
-from allo.outbox.hooks.addresses import BadAddress, checked
+from allo.outbox.hooks.addresses import BadUrl, checked
 from allo.outbox.hooks.catalogue import kinds
 from allo.outbox.models import Webhook
 from allo.web.parts import SeeOther, never_stored
@@ -63,7 +63,7 @@ class WebhookForm(forms.ModelForm):  # type: ignore[type-arg]
     def clean_url(self) -> str:
         try:
             return checked(self.cleaned_data["url"])
-        except BadAddress as error:
+        except BadUrl as error:
             raise ValidationError(str(error)) from None
 
 

@@ -18,7 +18,7 @@ from threading import Lock
 from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
-Outcome = TypeVar("Outcome")
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,23 +29,23 @@ class Later:
 
 
 @dataclass(eq=False, slots=True)
-class Lane(Generic[Item, Outcome]):
+class Lane(Generic[Item, Result]):
     """Calls that are served one batch after the other; `key` is None for the main lane."""
 
     key: Hashable
-    waiting: "deque[Call[Item, Outcome]]"
+    waiting: "deque[Call[Item, Result]]"
     led: bool = False
 
 
-class Call(Generic[Item, Outcome]):
+class Call(Generic[Item, Result]):
     """One caller's request, and the lock on which its thread waits."""
 
     __slots__ = ("_gate", "item", "lane", "outcome")
 
     def __init__(self, item: Item) -> None:
         self.item = item
-        self.outcome: Outcome | BaseException | None = None
-        self.lane: Lane[Item, Outcome] | None = None
+        self.outcome: Result | BaseException | None = None
+        self.lane: Lane[Item, Result] | None = None
         self._gate = Lock()
         self._gate.acquire()
 
@@ -56,7 +56,7 @@ class Call(Generic[Item, Outcome]):
         self._gate.release()
 
 
-class Combiner(Generic[Item, Outcome]):
+class Combiner(Generic[Item, Result]):
     """Serves items in batches of at most `limit`, one batch at a time per lane.
 
     `run(items, key)` returns one outcome per item, in order: a value, an exception to be raised for
@@ -66,7 +66,7 @@ class Combiner(Generic[Item, Outcome]):
 
     def __init__(
         self,
-        run: Callable[[list[Item], Hashable], Sequence[Outcome | BaseException | Later]],
+        run: Callable[[list[Item], Hashable], Sequence[Result | BaseException | Later]],
         keys: Callable[[Item], Iterable[Hashable]],
         limit: int = 64,
     ) -> None:
@@ -80,12 +80,12 @@ class Combiner(Generic[Item, Outcome]):
 
     def _reset(self) -> None:
         self._mutex = Lock()
-        self._main: Lane[Item, Outcome] = Lane(None, deque())
-        self._lanes: dict[Hashable, Lane[Item, Outcome]] = {}
+        self._main: Lane[Item, Result] = Lane(None, deque())
+        self._lanes: dict[Hashable, Lane[Item, Result]] = {}
 
-    def submit(self, item: Item) -> Outcome:
+    def submit(self, item: Item) -> Result:
         """Returns the item's outcome, or raises the exception that is its outcome."""
-        call: Call[Item, Outcome] = Call(item)
+        call: Call[Item, Result] = Call(item)
         with self._mutex:
             leads = self._enter(call, self._lane_of(item))
         while call.outcome is None:
@@ -99,14 +99,14 @@ class Combiner(Generic[Item, Outcome]):
             raise call.outcome
         return call.outcome
 
-    def _lane_of(self, item: Item) -> Lane[Item, Outcome]:
+    def _lane_of(self, item: Item) -> Lane[Item, Result]:
         if self._lanes:
             for key in self._keys(item):
                 if key in self._lanes:
                     return self._lanes[key]
         return self._main
 
-    def _enter(self, call: Call[Item, Outcome], lane: Lane[Item, Outcome]) -> bool:
+    def _enter(self, call: Call[Item, Result], lane: Lane[Item, Result]) -> bool:
         """Puts the call in the lane; true if the call's thread is to lead it."""
         call.lane = lane
         if lane.led:
@@ -115,7 +115,7 @@ class Combiner(Generic[Item, Outcome]):
         lane.led = True
         return True
 
-    def _lead(self, own: Call[Item, Outcome]) -> bool:
+    def _lead(self, own: Call[Item, Result]) -> bool:
         """Serves one batch and hands the lane on; true if `own` is to lead another lane."""
         lane = own.lane
         assert lane is not None
@@ -124,7 +124,7 @@ class Combiner(Generic[Item, Outcome]):
                 lane.waiting.popleft() for _ in range(min(len(lane.waiting), self._limit - 1))
             ]
         batch = [own, *others]
-        outcomes: Sequence[Outcome | BaseException | Later]
+        outcomes: Sequence[Result | BaseException | Later]
         try:
             outcomes = self._run([call.item for call in batch], lane.key)
         except BaseException as error:  # any error: no caller may be left waiting
@@ -133,12 +133,12 @@ class Combiner(Generic[Item, Outcome]):
 
     def _deliver(
         self,
-        lane: Lane[Item, Outcome],
-        batch: list[Call[Item, Outcome]],
-        outcomes: Sequence[Outcome | BaseException | Later],
+        lane: Lane[Item, Result],
+        batch: list[Call[Item, Result]],
+        outcomes: Sequence[Result | BaseException | Later],
     ) -> bool:
         own = batch[0]
-        woken: list[Call[Item, Outcome]] = []
+        woken: list[Call[Item, Result]] = []
         own_leads = False
         with self._mutex:
             self._hand_over(lane, woken)
@@ -156,12 +156,12 @@ class Combiner(Generic[Item, Outcome]):
             call.wake()
         return own_leads
 
-    def _hand_over(self, lane: Lane[Item, Outcome], woken: list[Call[Item, Outcome]]) -> None:
+    def _hand_over(self, lane: Lane[Item, Result], woken: list[Call[Item, Result]]) -> None:
         if lane.waiting:
             woken.append(lane.waiting.popleft())
         else:
             lane.led = False
             self._lanes.pop(lane.key, None)
 
-    def _lane_for(self, key: Hashable) -> Lane[Item, Outcome]:
+    def _lane_for(self, key: Hashable) -> Lane[Item, Result]:
         return self._lanes.setdefault(key, Lane(key, deque()))

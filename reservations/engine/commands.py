@@ -103,7 +103,7 @@ class Reserve(Command):
         _check_for_sale(books, stock)
         live = sum(not hold.is_due(books.now) for hold in books.pending_of(self.holder.name))
         limits.check("RESERVATION_MAX_LIVE", live + 1, settings.RESERVATION_MAX_LIVE)
-        limits.check_units(books, self.holder, limits.Wanted(self.quantity, self.quantity, stock))
+        limits.check_units(books, self.holder, limits.Units(self.quantity, self.quantity, stock))
         network = limits.network_of(books, self.holder)
         return books.hold(self._stock(books), self.quantity, self.holder.name, network)
 
@@ -154,7 +154,7 @@ class Change(Command):
             raise Busy
         stock, more = books.stock(held.inventory_id), self.quantity - held.quantity
         _check_for_sale(books, stock)
-        limits.check_units(books, self.holder, limits.Wanted(self.quantity, more, stock))
+        limits.check_units(books, self.holder, limits.Units(self.quantity, more, stock))
         if stock.unit_paise != held.unit_paise:
             raise PriceChanged(held.unit_paise, stock.unit_paise)
         if stock.free >= more:

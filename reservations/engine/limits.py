@@ -20,7 +20,7 @@ LEAST_SHARE = 2
 GONE = (Reservation.Status.RELEASED, Reservation.Status.EXPIRED)
 
 
-class Wanted(NamedTuple):
+class Units(NamedTuple):
     """`quantity` in one reservation, of which `more` are new. Any row of the product tells its
     limits."""
 
@@ -58,7 +58,7 @@ def network_of(books: Books, holder: Holder) -> str:
     return "" if known and not holder.is_merchant else holder.network
 
 
-def check_units(books: Books, holder: Holder, wanted: Wanted) -> None:
+def check_units(books: Books, holder: Holder, wanted: Units) -> None:
     """Raises `LimitReached`, `CoolingDown`, or `Uncounted`: then what the customer has is read, and
     the command decides again."""
     name = "RESERVATION_MAX_UNITS_PER_ADDRESS" if holder.cap is None else "max_units"
@@ -103,7 +103,7 @@ def share_of(total: int) -> int:
     return max(total * percent // 100, LEAST_SHARE) if percent else 0
 
 
-def _check_share(books: Books, holder: Holder, wanted: Wanted) -> None:
+def _check_share(books: Books, holder: Holder, wanted: Units) -> None:
     stock = wanted.stock
     most = share_of(stock.total_everywhere)
     held = [held for name in holder.names for held in books.pending_of(name)]
@@ -115,7 +115,7 @@ def _check_share(books: Books, holder: Holder, wanted: Wanted) -> None:
     check("RESERVATION_MAX_SHARE", mine + wanted.more, most)
 
 
-def _check_share_of(books: Books, network: str, wanted: Wanted) -> None:
+def _check_share_of(books: Books, network: str, wanted: Units) -> None:
     """A network is never shut out, as thousands of people may share a provider's address. Holds
     there that ended unpaid reduce its share."""
     rows = wanted.stock.rows_everywhere

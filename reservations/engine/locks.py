@@ -116,7 +116,7 @@ class Above:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class ToLock:
     """The names of what a batch locks."""
 
     rows: set[int]
@@ -128,7 +128,7 @@ class Wanted:
     above: Sequence[Above] = ()
 
 
-def statements(wanted: Wanted, *, skip_locked: bool) -> dict[str, Statement]:
+def statements(wanted: ToLock, *, skip_locked: bool) -> dict[str, Statement]:
     """Takes the locks, in their order."""
     found = {"stocks": on_rows(wanted.rows, skip_locked=skip_locked)}
     if advisory := _advisory(wanted):
@@ -189,7 +189,7 @@ def number(space: Space, *name: str) -> int:
     return int.from_bytes(digest, signed=True)
 
 
-def _advisory(wanted: Wanted) -> Statement | None:
+def _advisory(wanted: ToLock) -> Statement | None:
     """Rank 2. A holder, network or list is waited for: the transaction that has it locked waits for
     no lock of a lower rank. A key is not: the transaction that has it locked may take any time."""
     held = [number(Space.HOLDER, name) for name in wanted.holders]

@@ -112,8 +112,8 @@ def free_due(books: Books, shortage: Shortage) -> None:
             stock.nothing_due = len(found) < EXPIRE_AT_ONCE
 
 
-def _wanted(commands: Sequence[Command]) -> locks.Wanted:
-    return locks.Wanted(
+def _wanted(commands: Sequence[Command]) -> locks.ToLock:
+    return locks.ToLock(
         rows={row for command in commands for row in command.rows},
         holders={name for command in commands for name in command.holders},
         networks={command.holder.counted for command in commands} - {""},
@@ -134,7 +134,7 @@ def _by_key(above: Above, rows: Rows) -> dict[Any, list[Any]]:
 
 
 def _statements(
-    commands: Sequence[Command], wanted: locks.Wanted, patience: Patience
+    commands: Sequence[Command], wanted: locks.ToLock, patience: Patience
 ) -> dict[str, Statement]:
     """Takes the locks in their order, then reads under them, and reads the time last."""
     priced = [row for command in commands if command.reads_prices for row in command.rows]

@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from allo.web.parts import Request, always_fresh, render_part, wants_part
-from allo.web.shared.keys import Asked, Sharing
+from allo.web.shared.keys import Query, Sharing
 from allo.web.shared.pages import shared
 from catalog import paging
 from catalog.forms import GridForm
@@ -22,7 +22,7 @@ from reservations.shop import facets
 RARE = {"q", "after", "page"}
 
 
-def _is_rare(asked: Asked) -> bool:
+def _is_rare(asked: Query) -> bool:
     """Searches, later pages and combinations of filters: there are thousands of them."""
     return not RARE.isdisjoint(name for name, _ in asked) or len(asked) > 2
 

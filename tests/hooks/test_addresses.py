@@ -8,7 +8,7 @@ import pytest
 
 from allo import resolver
 from allo.outbox.hooks import posting
-from allo.outbox.hooks.addresses import BadAddress, checked, found, is_public
+from allo.outbox.hooks.addresses import BadUrl, checked, found, is_public
 from tests.hooks.receiver import receiver
 
 PRIVATE = (
@@ -55,7 +55,7 @@ def test_a_public_address_is_public(ip) -> None:
     ],
 )  # fmt: skip
 def test_a_number_or_a_local_name_is_refused_as_it_is_saved(host) -> None:
-    with pytest.raises(BadAddress):
+    with pytest.raises(BadUrl):
         checked(f"https://{host}/hooks")
 
 
@@ -75,7 +75,7 @@ def test_a_number_or_a_local_name_is_refused_as_it_is_saved(host) -> None:
     ],
 )  # fmt: skip
 def test_what_is_not_one_plain_https_address_is_refused(url) -> None:
-    with pytest.raises(BadAddress):
+    with pytest.raises(BadUrl):
         checked(url)
 
 
@@ -97,13 +97,13 @@ def test_for_trials_this_machine_is_an_address_and_its_network_is_not(settings) 
     assert checked("http://[::1]:8000/x") == "http://[::1]:8000/x"
     assert found("127.0.0.1", 80, 5) == ["127.0.0.1"]
     for host in ("10.0.0.1", "169.254.169.254"):
-        with pytest.raises(BadAddress):
+        with pytest.raises(BadUrl):
             found(host, 80, 5)
 
 
 @pytest.mark.parametrize("host", ["127.1", "2130706433", "0x7f.1", "0177.0.0.1", "localhost"])
 def test_other_notations_are_refused_as_they_are_looked_up(host) -> None:
-    with pytest.raises(BadAddress, match="not public"):
+    with pytest.raises(BadUrl, match="not public"):
         found(host, 443, 5)
 
 
@@ -115,7 +115,7 @@ def test_a_name_that_leads_elsewhere_after_it_was_saved_is_refused_before_a_conn
     monkeypatch.setattr(socket, "create_connection", lambda *a, **_: connected.append(a))
     for ips in (["127.0.0.1"], ["8.8.8.8", "10.0.0.1"], ["::ffff:169.254.169.254"]):
         leads_to(monkeypatch, [ips])
-        with pytest.raises(BadAddress, match="not public"):
+        with pytest.raises(BadUrl, match="not public"):
             posting.post("https://hooks.example.org/", b"{}", {}, 5)
     assert connected == []
 

@@ -25,7 +25,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 
 from allo.recovery import archive, dump
-from allo.recovery.archive import Refusal
+from allo.recovery.archive import BackupRefused
 from allo.recovery.taking import take
 from reservations import services
 from reservations.engine.commands import Holder
@@ -130,12 +130,12 @@ def _half_is_nothing(path: Path) -> None:
         content = dumped.read()
     wanted = dump.contents(io.BytesIO(content))
     try:
-        with pytest.raises(Refusal, match="pg_restore ended with exit code 1"):
+        with pytest.raises(BackupRefused, match="pg_restore ended with exit code 1"):
             dump.load(place, io.BytesIO(content[:-5000]), wanted)
         assert place.introspection.table_names() == []
         with place.cursor() as cursor:
             cursor.execute("CREATE TABLE reservations_sweep (id int)")
-        with pytest.raises(Refusal, match="psql ended with exit code 3") as refused:
+        with pytest.raises(BackupRefused, match="psql ended with exit code 3") as refused:
             dump.load(place, io.BytesIO(content), wanted)
         assert 'relation "reservations_sweep" already exists' in refused.value.hint
         assert place.introspection.table_names() == ["reservations_sweep"]
@@ -167,7 +167,7 @@ def test_backup_leaves_another_one_alone_that_writes_the_same_file(
     unfinished.write_bytes(b"of another")
     with unfinished.open("rb") as other:
         fcntl.flock(other, fcntl.LOCK_EX)
-        with pytest.raises(Refusal, match="Another backup is writing"):
+        with pytest.raises(BackupRefused, match="Another backup is writing"):
             take(path)
     assert unfinished.read_bytes() == b"of another"
     # One that was killed holds no lock.
@@ -179,7 +179,7 @@ def test_backup_among_the_pictures_is_refused(whole: Path, settings: Any, tmp_pa
     media = Path(settings.MEDIA_ROOT)
     (tmp_path / "link").symlink_to(media)
     for path in (media / "one.zip", tmp_path / "link" / "daily" / "one.zip"):
-        with pytest.raises(Refusal, match="among the pictures"):
+        with pytest.raises(BackupRefused, match="among the pictures"):
             take(path)
     assert not list(media.rglob("one.zip*"))
 

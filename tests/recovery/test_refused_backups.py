@@ -11,7 +11,7 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 
 from allo.recovery import archive
-from allo.recovery.archive import Refusal
+from allo.recovery.archive import BackupRefused
 from allo.recovery.restoring import restore
 from tests.recovery.backups import PICTURE, cut_off, damaged, with_manifest, with_members
 
@@ -82,7 +82,7 @@ def test_backup_that_cannot_be_restored_here_is_refused_and_changes_nothing(
     spoil, reason = SPOILED[name]
     said: list[str] = []
     path = spoil(whole, tmp_path / "spoiled.zip")
-    with pytest.raises(Refusal) as refused:
+    with pytest.raises(BackupRefused) as refused:
         restore(path, other_key=False, say=said.append)
     assert reason in str(refused.value)
     assert refused.value.hint
@@ -92,24 +92,26 @@ def test_backup_that_cannot_be_restored_here_is_refused_and_changes_nothing(
 
 def test_server_without_the_shops_role_is_refused(whole: Path, settings: Any) -> None:
     settings.SHOP_ROLE = "no_such_role"
-    with pytest.raises(Refusal, match='This server has no role "no_such_role"'):
+    with pytest.raises(BackupRefused, match='This server has no role "no_such_role"'):
         restore(whole, other_key=False, say=print)
 
 
 def test_backup_of_another_shop_needs_to_be_wanted(whole: Path, settings: Any) -> None:
     settings.SECRET_KEY = "the key of another shop" * 3
-    with pytest.raises(Refusal, match=f"is of another shop, {settings.SITE_URL}: its SECRET_KEY"):
+    with pytest.raises(
+        BackupRefused, match=f"is of another shop, {settings.SITE_URL}: its SECRET_KEY"
+    ):
         restore(whole, other_key=False, say=print)
-    with pytest.raises(Refusal, match="is in use"):
+    with pytest.raises(BackupRefused, match="is in use"):
         restore(whole, other_key=True, say=print)
 
 
 def test_pictures_that_are_here_are_kept_and_never_written_over(whole: Path, settings: Any) -> None:
     default_storage.save(PICTURE, ContentFile(b"a picture of a vase"))
-    with pytest.raises(Refusal, match="is in use"):
+    with pytest.raises(BackupRefused, match="is in use"):
         restore(whole, other_key=False, say=print)
     default_storage.save(PICTURE, ContentFile(b"A picture of a vase"))
-    with pytest.raises(Refusal, match=f"{PICTURE} is here already, with another content"):
+    with pytest.raises(BackupRefused, match=f"{PICTURE} is here already, with another content"):
         restore(whole, other_key=False, say=print)
     assert (settings.MEDIA_ROOT / PICTURE).read_bytes() == b"A picture of a vase"
 
@@ -121,10 +123,10 @@ def test_books_of_the_bank_that_are_here_are_kept_and_never_written_over(
     settings.STATE_DIR.mkdir(exist_ok=True)
     books = settings.STATE_DIR / "bank.sqlite3"
     books.write_bytes(b"books")
-    with pytest.raises(Refusal, match="is in use"):
+    with pytest.raises(BackupRefused, match="is in use"):
         restore(path, other_key=False, say=print)
     books.write_bytes(b"others")
-    with pytest.raises(Refusal, match=r"others are here already: .*bank\.sqlite3"):
+    with pytest.raises(BackupRefused, match=r"others are here already: .*bank\.sqlite3"):
         restore(path, other_key=False, say=print)
     assert books.read_bytes() == b"others"
 

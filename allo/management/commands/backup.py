@@ -5,7 +5,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from allo.recovery.archive import Refusal, explained
+from allo.recovery.archive import BackupRefused, explained
 from allo.recovery.taking import take
 
 
@@ -19,7 +19,7 @@ class Command(BaseCommand):
     def handle(self, *, file: Path | None, **options: Any) -> None:
         try:
             taken = take((file or _usual()).absolute())
-        except (Refusal, OSError) as error:
+        except (BackupRefused, OSError) as error:
             raise CommandError(explained(error)) from error
         self.stdout.write(
             f"{taken.path}: {taken.tables} tables, {taken.pictures} pictures,"

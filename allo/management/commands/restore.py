@@ -4,7 +4,7 @@ from typing import Any
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from allo.recovery.archive import RESTORED_AS_IT_WAS, Refusal, explained
+from allo.recovery.archive import RESTORED_AS_IT_WAS, BackupRefused, explained
 from allo.recovery.restoring import restore
 
 
@@ -23,7 +23,7 @@ class Command(BaseCommand):
     def handle(self, *, file: Path, other_key: bool, **options: Any) -> None:
         try:
             restore(file, other_key=other_key, say=self.stdout.write)
-        except (Refusal, OSError) as error:
+        except (BackupRefused, OSError) as error:
             raise CommandError(explained(error)) from error
         # Tables of an older version are brought up to date; privileges are not in a backup.
         call_command("prepare", database_only=True, stdout=self.stdout)

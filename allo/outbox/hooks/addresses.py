@@ -34,18 +34,18 @@ RESERVED = (
 )  # fmt: skip
 
 
-class BadAddress(ValueError):
+class BadUrl(ValueError):
     """Why nothing is posted there, as a sentence."""
 
 
 def checked(url: str) -> str:
-    """The address in its plain form. Raises `BadAddress`."""
+    """The address in its plain form. Raises `BadUrl`."""
     parts = _parts(url)
     host = _host(parts)
     if parts.scheme != "https" and not (settings.WEBHOOK_PRIVATE and parts.scheme == "http"):
-        raise BadAddress("Give an address that begins with https://.")
+        raise BadUrl("Give an address that begins with https://.")
     if not settings.WEBHOOK_PRIVATE and (not NAME.fullmatch(host) or LOCAL.search(host)):
-        raise BadAddress(
+        raise BadUrl(
             "Give the name of a public server, such as hooks.example.com: no number, and no name"
             " of a local network."
         )
@@ -61,33 +61,33 @@ def _parts(url: str) -> SplitResult:
         or not url.isprintable()
         or re.search(r"[\s\\]", url)
     ):
-        raise BadAddress(f"Give an address of at most {LONGEST} plain characters, without spaces.")
+        raise BadUrl(f"Give an address of at most {LONGEST} plain characters, without spaces.")
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError:
-        raise BadAddress("This is not an address.") from None
+        raise BadUrl("This is not an address.") from None
     if "@" in parts.netloc:
-        raise BadAddress("Give an address without a user's name and password.")
+        raise BadUrl("Give an address without a user's name and password.")
     if parts.fragment or url.endswith("#") or port == 0:
-        raise BadAddress("Give an address without # at its end, and with a port above 0, if any.")
+        raise BadUrl("Give an address without # at its end, and with a port above 0, if any.")
     return parts
 
 
 def _host(parts: SplitResult) -> str:
     if not (host := (parts.hostname or "").removesuffix(".")):
-        raise BadAddress("Give a whole address, such as https://hooks.example.com/allo.")
+        raise BadUrl("Give a whole address, such as https://hooks.example.com/allo.")
     return host
 
 
 def found(host: str, port: int, seconds: float) -> list[str]:
-    """The IP addresses behind a name. Raises `BadAddress` if one of them is not public, `OSError`
+    """The IP addresses behind a name. Raises `BadUrl` if one of them is not public, `OSError`
     if there is none, or not within these seconds. Connect to these, and not to the name: the next
     look-up may find others."""
     ips = resolver.ip_addresses(host, port, seconds)
     for ip in ips:
         if not is_public(ip) and not (settings.WEBHOOK_PRIVATE and ip_address(ip).is_loopback):
-            raise BadAddress("It leads to an address that is not public.")
+            raise BadUrl("It leads to an address that is not public.")
     return ips
 
 

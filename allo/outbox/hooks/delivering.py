@@ -19,7 +19,7 @@ from django.db.models.functions import Coalesce, Now
 
 from allo.metrics import counters
 from allo.outbox.hooks import catalogue, fanning, notices, posting, signing
-from allo.outbox.hooks.addresses import BadAddress
+from allo.outbox.hooks.addresses import BadUrl
 from allo.outbox.hooks.posting import Answer, Unreachable
 from allo.outbox.models import TRIES, Delivery, Webhook, WebhookQuerySet, pause_after
 from allo.outbox.models.webhook import GIVE_UP_AFTER, LONGEST_ANSWER
@@ -109,7 +109,7 @@ def _mine(webhook: Webhook) -> WebhookQuerySet:
     return Webhook.objects.kept().filter(pk=webhook.pk, claimed_at=webhook.claimed_at)
 
 
-class Outcome(NamedTuple):
+class Tried(NamedTuple):
     """What became of one try, as it is kept with the delivery."""
 
     status: int | None
@@ -129,18 +129,18 @@ def _try(webhook: Webhook, delivery: Delivery) -> bool:
     return outcome.is_delivered
 
 
-def _outcome(webhook: Webhook, delivery: Delivery) -> Outcome:
+def _outcome(webhook: Webhook, delivery: Delivery) -> Tried:
     began, answer, error = time.monotonic(), Answer(None, ""), ""
     try:
         answer = _post(webhook, delivery)
-    except (Unreachable, BadAddress) as failure:
+    except (Unreachable, BadUrl) as failure:
         error = str(failure)[:100]
     except Exception as failure:
         # For instance a secret that cannot sign: the other webhooks go on.
         logger.exception("event %s cannot be posted", delivery.event.uid)
         error = f"The shop could not post it: {type(failure).__name__}"
     took_ms = int((time.monotonic() - began) * 1000)
-    return Outcome(answer.status, answer.text[:LONGEST_ANSWER], error, took_ms)
+    return Tried(answer.status, answer.text[:LONGEST_ANSWER], error, took_ms)
 
 
 def _post(webhook: Webhook, delivery: Delivery) -> Answer:
@@ -152,7 +152,7 @@ def _post(webhook: Webhook, delivery: Delivery) -> Answer:
 
 
 @transaction.atomic
-def _delivered(webhook: Webhook, delivery: Delivery, outcome: Outcome) -> None:
+def _delivered(webhook: Webhook, delivery: Delivery, outcome: Tried) -> None:
     """Whoever has the lease by now: it was delivered."""
     waiting = Delivery.objects.filter(pk=delivery.pk, delivered_at=None)
     waiting.update(
@@ -171,7 +171,7 @@ def _delivered(webhook: Webhook, delivery: Delivery, outcome: Outcome) -> None:
 
 
 @transaction.atomic
-def _failed(webhook: Webhook, delivery: Delivery, outcome: Outcome) -> None:
+def _failed(webhook: Webhook, delivery: Delivery, outcome: Tried) -> None:
     """The webhook rests, ever longer while nothing succeeds. An event that was refused waits for
     itself as well, so that others have their turn before it."""
     logger.warning("event %s was not delivered to webhook %d", delivery.event.uid, webhook.pk)

@@ -28,7 +28,7 @@ class Unreachable(Exception):
 
 
 def post(url: str, body: bytes, headers: dict[str, str], seconds: float) -> Answer:
-    """Raises `Unreachable`; `BadAddress` if it leads to an address that is not public."""
+    """Raises `Unreachable`; `BadUrl` if it leads to an address that is not public."""
     ends = time.monotonic() + seconds
     try:
         with _Connection(url, ends) as connection:

@@ -13,7 +13,7 @@ from allo.outbox.models import Delivery, Event, Told, Webhook
 
 
 def create(*, name: str, url: str, kinds: list[str], by: User, key: int | None = None) -> Webhook:
-    """With a secret of its own, under this primary key or a new one. Raises `BadAddress`."""
+    """With a secret of its own, under this primary key or a new one. Raises `BadUrl`."""
     return Webhook.objects.create(
         pk=key, name=name, url=checked(url), kinds=kinds, secret=signing.new_secret(),
         created_by=by,

@@ -16,7 +16,7 @@ from django.http.request import split_domain_port, validate_host
 from django.urls import Resolver404, resolve
 
 Environ = dict[str, Any]
-Asked = list[tuple[str, str]]
+Query = list[tuple[str, str]]
 
 # Set for two seconds after each writing request; and for as long as the visitor holds anything.
 ACTED, HOLDS = "allo_acted", "allo_holds"
@@ -46,7 +46,7 @@ class Sharing:
     strict: bool = False
     anyone: bool = False
     parts_only: bool = False
-    is_rare: Callable[[Asked], bool] = lambda _: False
+    is_rare: Callable[[Query], bool] = lambda _: False
 
 
 class Key(NamedTuple):
@@ -152,7 +152,7 @@ def _shareable(scheme: str, host: str, path: str, query: str, part: str | None) 
     return Shareable(key, sharing, sharing.is_rare(asked))
 
 
-def _asked(query: str, sharing: Sharing) -> Asked | None:
+def _asked(query: str, sharing: Sharing) -> Query | None:
     """The query in one order, each value once, without defaults and what is ignored; None if it
     cannot be read."""
     try:
