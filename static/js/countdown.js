@@ -16,8 +16,9 @@ function clock(seconds) {
 }
 
 function show(time) {
-  const left = Math.max(0, Math.ceil(time.dataset.until - now()));
-  const words = left ? `${time.dataset.lead ?? ""}${clock(left)}` : (time.dataset.over ?? "0:00");
+  const { until, lead = "", over = "0:00" } = time.dataset;
+  const left = Math.max(0, Math.ceil(until - now()));
+  const words = left ? lead + clock(left) : over;
   const news = new CustomEvent("allo:left", { bubbles: true, cancelable: true, detail: left });
   if (time.dispatchEvent(news) && time.textContent !== words) time.textContent = words;
   if (!left) askSoon(time);

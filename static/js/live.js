@@ -63,8 +63,7 @@ function later(id, wait) {
 
 // A link or button that is replaced between its press and its release gets no click.
 addEventListener("htmx:beforeSwap", ({ target, detail }) => {
-  if (detail.requestConfig.elt !== target) return;
-  if (!target.matches(":has(:is(a,button):active)")) return;
+  if (detail.requestConfig.elt !== target || !target.matches(":has(:is(a,button):active)")) return;
   detail.shouldSwap = false;
   later(target.id, 1000);
 });

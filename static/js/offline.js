@@ -61,9 +61,8 @@ async function reach(go) {
   stay();
 }
 
-function leads(event) {
-  if (sent || navigator.onLine || event.defaultPrevented) return false;
-  return !(event.ctrlKey || event.metaKey || event.shiftKey || event.altKey);
+function leads({ defaultPrevented, ctrlKey, metaKey, shiftKey, altKey }) {
+  return !(sent || navigator.onLine || defaultPrevented || ctrlKey || metaKey || shiftKey || altKey);
 }
 
 addEventListener("submit", (event) => {

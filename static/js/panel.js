@@ -6,7 +6,8 @@ function write(it, { total, held }) {
   const left = total - held;
   const choice = it.querySelector("input");
   const none = total ? "All held" : "None here";
-  const text = it.matches(".tally") ? `${left} left, ${held} held` : left > 0 ? `${left} left` : none;
+  const words = left > 0 ? `${left} left` : none;
+  const text = it.matches(".tally") ? `${left} left, ${held} held` : words;
   if (it.matches(".shelf")) it.classList.toggle("shelf-none", left < 1);
   const place = it.querySelector("[data-left]");
   if (place.textContent !== text) {

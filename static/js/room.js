@@ -32,15 +32,12 @@ async function comeAgain() {
 
 // How many are before this score, from marks such as "0:0.12 10:0.97".
 function before(score, marks) {
-  let low = [0, -Infinity];
-  for (const high of marks.map((mark) => mark.split(":").map(Number))) {
-    if (high[1] >= score) {
-      const part = (score - low[1]) / (high[1] - low[1]);
-      return low[1] === -Infinity ? 0 : Math.round(low[0] + (high[0] - low[0]) * part);
-    }
-    low = high;
-  }
-  return low[0];
+  const known = marks.map((mark) => mark.split(":").map(Number));
+  const next = known.findIndex(([, at]) => at >= score);
+  if (next === 0 || !known.length) return 0;
+  if (next < 0) return known.at(-1)[0];
+  const [[low, from], [high, to]] = known.slice(next - 1);
+  return Math.round(low + (high - low) * ((score - from) / (to - from)));
 }
 
 function estimate(rank, pace) {
@@ -62,12 +59,16 @@ function showLine(marks, pace, supply) {
   for (const part of parts('[data-part="scarce"]')) part.hidden = !scarce;
 }
 
+function stockOf(phase, supply, held) {
+  if (supply > 0 || phase === "early") return "left";
+  return held > 0 ? "held" : "sold";
+}
+
 function hear([phase, supply, held, next, waiting, pace, ...marks]) {
-  const stock = supply > 0 || phase === "early" ? "left" : held > 0 ? "held" : "sold";
   put("supply", supply);
   put("held", held);
   put("waiting", waiting);
-  choose("stock", stock);
+  choose("stock", stockOf(phase, supply, held));
   if (phase !== "open") return;
   showLine(marks, Number(pace), supply);
   if (room.dataset.phase !== "open") say("The doors are open: the order is drawn");

@@ -71,8 +71,11 @@ function show(product, wait = 0) {
   const total = its.reduce((sum, row) => sum + row.total, 0);
   const left = its.reduce((sum, row) => sum + row.total - row.held, 0);
   const [lapse] = its.map((row) => row.lapse).filter(Boolean).sort((a, b) => a - b);
-  const shut = document.querySelector(`[data-opens="${product}"]`);
-  const state = missing.get(product) === 404 ? "gone" : shut ? "opening" : left > FEW ? "in_stock" : left > 0 ? "few" : total > 0 ? "all_held" : "sold_out";
+  // The last that is true.
+  let state = total > 0 ? "all_held" : "sold_out";
+  if (left > 0) state = left > FEW ? "in_stock" : "few";
+  if (document.querySelector(`[data-opens="${product}"]`)) state = "opening";
+  if (missing.get(product) === 404) state = "gone";
   for (const it of all(`[data-stock="${product}"]`)) write(it, state, left, lapse);
   const time = lapse && timeOf(lapse);
   tell("allo:shown", { product, its, state, time, wait });
@@ -128,7 +131,7 @@ addEventListener(
     if (!answer?.ok) return;
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     lookFor(page);
-    const at = Math.max(0, ...all("[data-at]", page).map((it) => Number(it.dataset.at)));
+    const at = Math.max(0, ...all("[data-at]", page).map((it) => it.dataset.at));
     if (!isNews(at, { at: readAt })) return;
     readAt = at;
     for (const it of all("[data-same]", page)) {
