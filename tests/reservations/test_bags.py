@@ -175,15 +175,18 @@ def test_many_rows_of_a_key_are_read_and_never_locked() -> None:
 
 def test_the_payment_window_lengthens_a_hold_once() -> None:
     (held,) = holds_of(1)
+    lives = set()
     for seconds in (0, 300, 300):
         pass_time(seconds)
         held.refresh_from_db()
         perform_bag(pay([held]))
         perform_bag(drop([held]))
-        held.refresh_from_db()
+        lives.add(left(held))
         assert held.paying_since is None
-    assert left(held) == pytest.approx(900, abs=10)
-    pass_time(299)
+    (life,) = lives
+    # The window begins when the first order is made, however long after the hold that is here.
+    assert 900 <= life < 1200
+    pass_time(200)
     assert services.confirm(reservation_id=held.pk).status == "confirmed"
 
 
