@@ -30,6 +30,16 @@ def key() -> str:
     return str(uuid4())
 
 
+def words(page: Page) -> str:
+    """What it says, without its tags."""
+    return " ".join(re.sub(r"<[^>]+>", " ", page.content.decode()).split())
+
+
+def said(page: Page) -> str:
+    """The messages on it."""
+    return " ".join(str(message) for message in page.context["messages"])
+
+
 def hidden(page: Page) -> dict[str, str]:
     """The token and the key of a page's first form."""
     found = re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', page.content.decode())

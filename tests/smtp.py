@@ -72,3 +72,11 @@ def mail_server(box: Mailbox) -> Iterator[Mailbox]:
         finally:
             server.shutdown()
             thread.join()
+
+
+@contextmanager
+def mailbox(settings: Any) -> Iterator[Mailbox]:
+    """A mail server that the shop of this test sends to."""
+    with mail_server(Mailbox()) as box:
+        send_to(box, settings)
+        yield box

@@ -46,6 +46,12 @@ def stocked(units: int, *, product: str = "tidal", warehouse: str = "blr-01") ->
     return row
 
 
+def units(row: Inventory) -> tuple[int, int]:
+    """In all, and held."""
+    row.refresh_from_db()
+    return row.total_units, row.reserved_units
+
+
 def reprice(row: Inventory, paise: int, name: str = "Tidal") -> None:
     """Staff change what one costs, and is called."""
     Product.objects.filter(pk=row.product_id).update(price_paise=paise, name=name)

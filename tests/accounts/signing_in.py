@@ -1,11 +1,8 @@
 """A shopper who asks for a code, reads the mail, and types it."""
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from email.message import EmailMessage
-from typing import Any
 
 from django.db.models import F
 from django.test import Client
@@ -14,7 +11,7 @@ from allo.codes.models import EmailCode
 from allo.codes.secret import code_of
 from allo.outbox.sending import send_due
 from tests.shopping import Page
-from tests.smtp import Mailbox, mail_server, send_to
+from tests.smtp import Mailbox
 
 ASK, CODE, ACCOUNT = "/account/sign-in/", "/account/sign-in/code/", "/account/"
 
@@ -48,14 +45,6 @@ def pass_minutes(minutes: float) -> None:
     ago = timedelta(minutes=minutes)
     rows = EmailCode.objects.filter(used_at=None)
     rows.update(asked_at=F("asked_at") - ago, ends_at=F("ends_at") - ago)
-
-
-@contextmanager
-def mailbox(settings: Any) -> Iterator[Mailbox]:
-    """A mail server that the shop sends to."""
-    with mail_server(Mailbox()) as box:
-        send_to(box, settings)
-        yield box
 
 
 def sent(box: Mailbox) -> list[EmailMessage]:

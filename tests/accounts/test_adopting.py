@@ -11,9 +11,10 @@ from allo.accounts.models import Account
 from checkout.models import Order
 from reservations.exceptions import Busy
 from reservations.models import AdoptedHolder
-from tests.accounts.signing_in import ask, last_code, link_in, mailbox, sent, signed_in, type_code
+from tests.accounts.signing_in import ask, last_code, link_in, sent, signed_in, type_code
 from tests.joining import all_held, given_back, opened, waiting
 from tests.shopping import holding, press
+from tests.smtp import mailbox
 from tests.staff.people import signed_in as staff
 from tests.stock import all_at_once, stocked
 from tests.waiting import offer_of

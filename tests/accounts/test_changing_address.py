@@ -12,7 +12,6 @@ from reservations.waiting.services import entries_of
 from tests.accounts.signing_in import (
     ACCOUNT,
     code_in,
-    mailbox,
     page_of,
     pass_minutes,
     sent,
@@ -20,6 +19,7 @@ from tests.accounts.signing_in import (
     text_of,
 )
 from tests.shopping import Page
+from tests.smtp import mailbox
 from tests.stock import stocked
 from tests.waiting import joined
 

@@ -19,15 +19,15 @@ from reservations import services
 from reservations.clock.audit import audit_stock
 from reservations.exceptions import Busy
 from reservations.models import Reservation, WaitingEntry
-from tests.accounts.signing_in import ask, mailbox, sent, signed_in, text_of
+from tests.accounts.signing_in import ask, sent, signed_in, text_of
 from tests.accounts.test_addresses import SAVED
 from tests.checkout.orders import brought, move, opened
 from tests.joining import all_held, given_back, waiting
 from tests.reservations.test_privileges import as_the_shop
-from tests.reservations.test_verbs import units
 from tests.shopping import BUYER, holding, press
+from tests.smtp import mailbox
 from tests.staff.people import person as staff
-from tests.stock import all_at_once, stocked
+from tests.stock import all_at_once, stocked, units
 
 pytestmark = pytest.mark.django_db
 

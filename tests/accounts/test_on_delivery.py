@@ -10,7 +10,6 @@ from reservations.models import Reservation
 from tests.accounts.signing_in import (
     code_in,
     last_code,
-    mailbox,
     page_of,
     pass_minutes,
     sent,
@@ -18,6 +17,7 @@ from tests.accounts.signing_in import (
     wrong_code,
 )
 from tests.shopping import BUYER, HTMX, Page, holding, key, press
+from tests.smtp import mailbox
 from tests.stock import stocked
 
 pytestmark = pytest.mark.django_db

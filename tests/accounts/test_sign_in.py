@@ -21,7 +21,6 @@ from tests.accounts.signing_in import (
     code_in,
     last_code,
     link_in,
-    mailbox,
     page_of,
     pass_minutes,
     sent,
@@ -30,6 +29,7 @@ from tests.accounts.signing_in import (
     type_code,
     wrong_code,
 )
+from tests.smtp import mailbox
 
 pytestmark = pytest.mark.django_db
 

@@ -16,9 +16,10 @@ from allo.redis_client import redis_client
 from allo.web.shared.front import front
 from reservations.waiting import services
 from tests import joining
-from tests.accounts.signing_in import CODE, ask, link_in, mailbox, sent, type_code
+from tests.accounts.signing_in import CODE, ask, link_in, sent, type_code
 from tests.joining import join, opened
 from tests.shopping import BUYER, HTMX, holding, key, press
+from tests.smtp import mailbox
 from tests.stock import stocked
 from tests.web.test_shared_pages import ask as ask_the_front
 

@@ -161,3 +161,9 @@ def confirm(page: Page) -> None:
 
 def heading(page: Page, name: str) -> Locator:
     return page.get_by_role("heading", level=1, name=name)
+
+
+def unfold(page: Page) -> None:
+    """On a phone the filters are behind a button."""
+    if (fold := page.get_by_text("Filter and sort")).is_visible():
+        fold.click()

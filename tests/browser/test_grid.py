@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from tests.browser.conftest import Complaints, NewContext, screen
-from tests.browser.shopping import heading
+from tests.browser.shopping import heading, unfold
 from tests.running import Shop
 
 pytestmark = pytest.mark.browser
@@ -120,12 +120,6 @@ def test_back_and_forward_after_a_swap_restore_each_list(page: Page) -> None:
     page.go_forward()
     expect(page.get_by_role("article")).to_have_count(len(clocks))
     assert names(page) == clocks
-
-
-def unfold(page: Page) -> None:
-    """The filters of a phone."""
-    if (fold := page.get_by_text("Filter and sort")).is_visible():
-        fold.click()
 
 
 def test_filters_combine_in_an_address_that_can_be_shared(page: Page) -> None:

@@ -14,6 +14,7 @@ from tests.browser.shopping import (
     lose_the_race,
     open_reserve,
     pay_button,
+    unfold,
     units,
     untouched,
 )
@@ -98,12 +99,6 @@ def test_load_more_leads_to_the_longer_list_at_the_first_new_card(page: Page) ->
     expect(page.get_by_role("article")).to_have_count(42)
     expect(page).to_have_url(re.compile(r"/\?page=2&after=\d+~\d+#page-2$"))
     expect(page.locator("#page-2")).to_be_in_viewport()
-
-
-def unfold(page: Page) -> None:
-    """On a phone the filters are behind a button."""
-    if (fold := page.get_by_text("Filter and sort")).is_visible():
-        fold.click()
 
 
 def test_filters(page: Page) -> None:

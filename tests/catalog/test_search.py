@@ -13,6 +13,7 @@ from catalog import search
 from catalog.forms import SORTS, GridForm
 from catalog.models import Category, Product, SearchText
 from reservations.shop import facets
+from tests.catalog.test_grid import names
 from tests.server import rows_read
 from tests.stock import stocked
 
@@ -41,10 +42,6 @@ def shop() -> None:
     product("ember", name="Ember", category=lamps, tagline="", material="Brass, linen")
     product("ochre", name="Ochre", tagline="A red lamp", category=lamps)
     product("tidal", name="Tidal", tagline="A vase with a waterline", material="Stoneware")
-
-
-def names(response: Any) -> list[str]:
-    return [product.name for product in response.context["shown"]]
 
 
 @pytest.mark.usefixtures("shop")

@@ -7,6 +7,7 @@ from itertools import count
 from typing import Any
 
 from django.db import transaction
+from django.test import Client
 from django.utils import timezone
 
 from checkout.models import Charge, Order, OrderLine, Payment, Refund
@@ -14,6 +15,8 @@ from checkout.orders.tax import included
 from reservations import services
 from reservations.models import Reservation
 from tests.reservations.test_database_refuses import refused_by
+from tests.shopping import holding, press
+from tests.stock import stocked
 
 State = Order.State
 _numbers = count()
@@ -128,3 +131,8 @@ def brought(order: Order, state: str) -> Order:
 def refund(charge: Charge, amount: int, **more: Any) -> Refund:
     made = {"reason": "It came broken", **more}
     return Refund.objects.create(charge=charge, amount=amount, **made)
+
+
+def on_delivery(client: Client, product: str = "tidal", **form: str) -> Order:
+    press(client, holding(client, stocked(5, product=product)), "confirm", **form)
+    return Order.objects.latest("opened_at")

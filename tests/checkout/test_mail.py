@@ -19,8 +19,8 @@ from checkout.payments.base import Returned, ReturnState
 from checkout.recording import refund_failed, refund_is
 from inventory.models import Warehouse
 from reservations import services
-from tests.checkout.orders import brought, charged, move, opened, refund, sell
-from tests.shopping import holding, press
+from tests.checkout.orders import brought, charged, move, on_delivery, opened, refund, sell
+from tests.shopping import holding
 from tests.stock import stocked
 
 pytestmark = pytest.mark.django_db
@@ -34,11 +34,6 @@ def ordered(client: Client, quantity: int = 1, product: str = "tidal", **more: A
     """To be paid by a bank, and open."""
     hold = holding(client, stocked(5, product=product), quantity)
     return opened(hold, **{"phone": "+919845012345", **more})
-
-
-def on_delivery(client: Client, product: str = "tidal", **form: Any) -> Order:
-    press(client, holding(client, stocked(5, product=product)), "confirm", **form)
-    return Order.objects.latest("opened_at")
 
 
 def taken(order: Order) -> Charge:

@@ -16,7 +16,7 @@ from reservations.engine.commands import Holder
 from reservations.exceptions import Busy
 from reservations.models import Reservation
 from tests.shopping import BUYER, HTMX, holding, key, press, press_reserve
-from tests.stock import pass_time, stocked
+from tests.stock import pass_time, stocked, units
 from tests.waiting import joined
 
 pytestmark = pytest.mark.django_db
@@ -24,11 +24,6 @@ pytestmark = pytest.mark.django_db
 
 def status(reservation: Reservation) -> str:
     return Reservation.objects.values_list("status", flat=True).get(pk=reservation.pk)
-
-
-def units(row: Inventory) -> tuple[int, int]:
-    row.refresh_from_db()
-    return row.total_units, row.reserved_units
 
 
 def test_the_checkout_shows_what_is_held_where_and_until_when(client) -> None:

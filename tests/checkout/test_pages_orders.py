@@ -17,16 +17,11 @@ from checkout.orders import fulfilling
 from checkout.orders.cancelling import restock_and_cancel
 from checkout.orders.links import key_of
 from inventory.models import Warehouse
-from tests.checkout.orders import brought, opened, refund
-from tests.shopping import HTMX, Page, holding, press
+from tests.checkout.orders import brought, on_delivery, opened, refund
+from tests.shopping import HTMX, Page, holding
 from tests.stock import stocked
 
 pytestmark = pytest.mark.django_db
-
-
-def bought(client: Client, product: str = "tidal", **form: str) -> Order:
-    press(client, holding(client, stocked(5, product=product)), "confirm", **form)
-    return Order.objects.latest("opened_at")
 
 
 def page(client: Client, order: Order) -> str:
@@ -58,7 +53,7 @@ COLLECTED = {
     ("delivery", "words"), [("send", SENT), ("collect", COLLECTED)], ids=["sent", "collected"]
 )
 def test_each_state_of_an_order_on_delivery_says_what_it_means(client, delivery, words) -> None:
-    order = bought(client, delivery=delivery)
+    order = on_delivery(client, delivery=delivery)
     for state, (title, heading, sentence) in words.items():
         if state == "delivered" and delivery == "collect":
             move(order, "shipped")
@@ -112,7 +107,7 @@ def test_two_warehouses_of_the_same_name_send_a_parcel_each(client, admin_user) 
 
 
 def test_a_refund_on_delivery_is_less_to_pay_or_given_back(client) -> None:
-    order = bought(client)
+    order = on_delivery(client)
     assert "refunded" not in page(client, order)
     refund(order.charges.get(), 50_000)
     body = page(client, order)
@@ -129,7 +124,7 @@ def test_a_refund_on_delivery_is_less_to_pay_or_given_back(client) -> None:
 
 def test_the_receipt_has_what_to_whom_and_where_with_the_tax(client, settings) -> None:
     settings.SHIPPING_PAISE = 9_900
-    body = page(client, bought(client))
+    body = page(client, on_delivery(client))
     for words in (
         "Asha Rao", "asha@example.org", "+91 98450 12345", "12 MG Road", "560001", "Karnataka",
         "₹\N{NO-BREAK SPACE}3,949", "₹\N{NO-BREAK SPACE}602.39", "A receipt goes to",
@@ -138,7 +133,7 @@ def test_the_receipt_has_what_to_whom_and_where_with_the_tax(client, settings) -
 
 
 def test_a_cancelled_order_on_delivery_says_that_nothing_was_charged(client) -> None:
-    order = bought(client)
+    order = on_delivery(client)
     restock_and_cancel(order, of=(Order.State.PAID,), note="Broken")
     body = page(client, order)
     assert "Back on the&nbsp;shelf." in body
@@ -148,7 +143,7 @@ def test_a_cancelled_order_on_delivery_says_that_nothing_was_charged(client) -> 
 
 
 def test_markup_in_what_a_buyer_typed_is_inert(client) -> None:
-    order = bought(client, name="<img src=x onerror=alert(1)>", line1="<script>1</script>")
+    order = on_delivery(client, name="<img src=x onerror=alert(1)>", line1="<script>1</script>")
     body = page(client, order)
     assert "&lt;img src=x" in body
     assert "<img src=x" not in body
@@ -156,7 +151,7 @@ def test_markup_in_what_a_buyer_typed_is_inert(client) -> None:
 
 
 def test_a_poll_of_an_order_gets_204_until_something_changes(client) -> None:
-    order = bought(client)
+    order = on_delivery(client)
     address = f"/orders/{order.number}/"
     shown = client.get(address).context["shown"]
     assert client.get(address, {"seen": shown.seen}, headers=HTMX).status_code == 204
@@ -168,7 +163,7 @@ def test_a_poll_of_an_order_gets_204_until_something_changes(client) -> None:
 
 @pytest.mark.parametrize("verb", ["", "pay/", "drop/"])
 def test_nobody_else_finds_an_order(client, verb) -> None:
-    order = bought(client)
+    order = on_delivery(client)
     for number in (order.number, "AL-0000-0000", "x"):
         address = f"/orders/{number}/{verb}"
         other = Client()
@@ -180,7 +175,7 @@ def test_nobody_else_finds_an_order(client, verb) -> None:
 def test_one_who_comes_back_from_the_bank_in_another_browser_can_find_the_order(
     client, address
 ) -> None:
-    order = bought(client)
+    order = on_delivery(client)
     for number in (order.number, "AL-0000-0000", "x" * 999):
         found = Client().get(f"/orders/{number}/{address}", follow=True)
         body = found.content.decode()
@@ -190,7 +185,7 @@ def test_one_who_comes_back_from_the_bank_in_another_browser_can_find_the_order(
 
 
 def test_the_signed_link_opens_it_in_that_browser_without_staying_in_the_address(client) -> None:
-    order, other = bought(client), Client()
+    order, other = on_delivery(client), Client()
     assert other.get(f"/orders/{order.number}/?key=forged").status_code == 404
     let_in = other.get(f"/orders/{order.number}/?key={key_of(order)}")
     assert let_in.headers["Location"] == f"/orders/{order.number}/"
@@ -201,7 +196,7 @@ def test_a_link_that_is_followed_again_shuts_the_browser_out_of_no_other_order(
     client, monkeypatch
 ) -> None:
     monkeypatch.setattr(mail_links, "MOST_OPENED", 2)
-    one, two, three = (bought(client, product) for product in ("tidal", "lyra", "arc"))
+    one, two, three = (on_delivery(client, product) for product in ("tidal", "lyra", "arc"))
     browser = Client()
 
     def opens(order: Order, key: str = "") -> int:
@@ -216,7 +211,7 @@ def test_a_link_that_is_followed_again_shuts_the_browser_out_of_no_other_order(
 
 @pytest.mark.parametrize("typed", ["{}", "al {}", "  al-{}"])
 def test_a_number_is_understood_as_people_write_it(client, typed) -> None:
-    order = bought(client)
+    order = on_delivery(client)
     written = typed.format(order.number.removeprefix("AL-").lower().replace("-", " "))
     assert client.get(f"/orders/{written}/").status_code == 200
 
@@ -229,8 +224,8 @@ def numbers(listed: Page) -> list[str]:
 
 
 def test_my_orders_are_this_shoppers_newest_first(client) -> None:
-    first, second = bought(client, "one"), bought(client, "two")
-    bought(Client(), "theirs")
+    first, second = on_delivery(client, "one"), on_delivery(client, "two")
+    on_delivery(Client(), "theirs")
     listed = client.get("/orders/")
     assert listed.headers["Cache-Control"] == "private, no-store"
     assert numbers(listed) == [second.number, first.number]
@@ -240,7 +235,7 @@ def test_my_orders_are_this_shoppers_newest_first(client) -> None:
 def test_an_order_of_the_account_is_listed_on_its_next_device(client) -> None:
     user = User.objects.create_user("asha")
     client.force_login(user)
-    order, device = bought(client), Client()
+    order, device = on_delivery(client), Client()
     device.force_login(user)
     assert numbers(device.get("/orders/")) == [order.number]
     assert order.number in page(device, order)
@@ -248,7 +243,7 @@ def test_an_order_of_the_account_is_listed_on_its_next_device(client) -> None:
 
 def test_pages_of_orders_neither_skip_nor_repeat(client, monkeypatch) -> None:
     monkeypatch.setattr("catalog.paging.SIZE", 2)
-    made = [bought(client, f"p-{n}").number for n in range(5)][::-1]
+    made = [on_delivery(client, f"p-{n}").number for n in range(5)][::-1]
     first = client.get("/orders/").context["page"]
     second = client.get(f"/orders/?before={first.older}").context["page"]
     third = client.get(f"/orders/?before={second.older}").context["page"]
@@ -274,7 +269,7 @@ def links() -> int:
 
 
 def test_the_answer_is_the_same_whether_there_is_such_an_order(client) -> None:
-    order, other = bought(client), Client()
+    order, other = on_delivery(client), Client()
     for number, email in (
         ("AL-0000-0000", "asha@example.org"),
         (order.number, "mallory@example.org"),
@@ -293,7 +288,7 @@ def test_the_answer_is_the_same_whether_there_is_such_an_order(client) -> None:
 
 
 def test_the_shop_does_the_same_for_an_order_that_is_not_there(client) -> None:
-    order = bought(client)
+    order = on_delivery(client)
     for number, email in (
         (order.number, order.email),
         (order.number, order.email),  # sent just now
@@ -311,7 +306,7 @@ def test_the_shop_does_the_same_for_an_order_that_is_not_there(client) -> None:
 
 
 def test_the_link_is_sent_once_in_ten_minutes(client, monkeypatch) -> None:
-    order = bought(client)
+    order = on_delivery(client)
     seconds = iter((1200, 1799, 1800))
     monkeypatch.setattr("checkout.mail.time", lambda: next(seconds))
     for so_far in (1, 1, 2):
@@ -320,7 +315,7 @@ def test_the_link_is_sent_once_in_ten_minutes(client, monkeypatch) -> None:
 
 
 def test_the_mail_opens_the_order(client, settings) -> None:
-    order = bought(client)
+    order = on_delivery(client)
     find(Client(), order.number, order.email)
     Message.objects.exclude(kind="order_link").delete()
     sending.send_due()

@@ -28,12 +28,12 @@ from reservations.clock import expiry
 from reservations.engine.events import holder_topic
 from reservations.exceptions import InsufficientStock
 from tests import stock_room
-from tests.reservations.test_verbs import hold, units
+from tests.reservations.test_verbs import hold
 from tests.running import wait_for
 from tests.shopping import holding
 from tests.staff.test_editing import opened
 from tests.staff.test_products import LIST
-from tests.stock import pass_time, stocked
+from tests.stock import pass_time, stocked, units
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

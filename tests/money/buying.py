@@ -12,7 +12,7 @@ from inventory.models import Inventory
 from reservations.models import Reservation
 from tests.bank import BankProcess
 from tests.shopping import BUYER, Page, holding, key
-from tests.stock import stocked
+from tests.stock import stocked, units
 
 # What a captured payment of one unit moves at the bank.
 SOLD = [("authorised", 385_000), ("captured", 385_000)]
@@ -58,9 +58,7 @@ class Purchase:
 
     @property
     def units(self) -> tuple[int, int]:
-        """Of its row: in all, and held."""
-        self.row.refresh_from_db()
-        return self.row.total_units, self.row.reserved_units
+        return units(self.row)
 
 
 def press_pay(client: Client, hold: Reservation, **form: Any) -> Page:

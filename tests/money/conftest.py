@@ -4,10 +4,11 @@ import pytest
 
 from checkout.payments import providers
 from checkout.payments.stripe import Stripe
+from tests import smtp
 from tests.bank import HOOK_SECRET, KEY, BankProcess, running_bank
 from tests.money.buying import Purchase, buy
 from tests.running import PATIENCE
-from tests.smtp import Mailbox, mail_server, send_to
+from tests.smtp import Mailbox
 
 
 @pytest.fixture(scope="session")
@@ -38,7 +39,5 @@ def paid(bank, client) -> Purchase:
 
 @pytest.fixture
 def mailbox(settings) -> Iterator[Mailbox]:
-    """Of the mail server that the shop of this test sends to."""
-    with mail_server(Mailbox()) as box:
-        send_to(box, settings)
+    with smtp.mailbox(settings) as box:
         yield box

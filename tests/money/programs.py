@@ -11,7 +11,7 @@ from checkout.models import Order
 from inventory.models import Inventory
 from reservations.models import Reservation
 from tests.bank import BankProcess
-from tests.stock import stocked
+from tests.stock import stocked, units
 
 VISA, DECLINED, SECURE = "pm_card_visa", "pm_card_chargeDeclined", "pm_card_authenticationRequired"
 
@@ -54,8 +54,7 @@ class Program:
 
     @property
     def units(self) -> tuple[int, int]:
-        self.row.refresh_from_db()
-        return self.row.total_units, self.row.reserved_units
+        return units(self.row)
 
 
 def program(bank: BankProcess | None = None, row: Inventory | None = None) -> Program:

@@ -17,9 +17,9 @@ from reservations.engine.transactions import _transact
 from reservations.exceptions import Busy
 from reservations.models import AdoptedHolder, Reservation
 from tests.bags import pay
-from tests.reservations.test_verbs import hold, units
+from tests.reservations.test_verbs import hold
 from tests.shopping import holding, press
-from tests.stock import pass_time, stocked
+from tests.stock import pass_time, stocked, units
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

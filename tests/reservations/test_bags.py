@@ -40,8 +40,8 @@ from tests.bags import (
     states,
 )
 from tests.checkout.test_on_delivery import command as on_delivery
-from tests.reservations.test_verbs import hold, units
-from tests.stock import pass_time, stocked
+from tests.reservations.test_verbs import hold
+from tests.stock import pass_time, stocked, units
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

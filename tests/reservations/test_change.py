@@ -28,8 +28,8 @@ from reservations.models import Reservation
 from reservations.refusals import limit_in_words
 from reservations.waiting.services import serve
 from tests.reservations.test_idempotency import once
-from tests.reservations.test_verbs import hold, units
-from tests.stock import all_at_once, pass_time, reprice, stocked
+from tests.reservations.test_verbs import hold
+from tests.stock import all_at_once, pass_time, reprice, stocked, units
 from tests.waiting import joined, offer_of
 
 pytestmark = pytest.mark.django_db(transaction=True)

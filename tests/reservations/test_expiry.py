@@ -23,10 +23,10 @@ from reservations.engine.events import Happened, ReservationEvent
 from reservations.engine.stock import Shortage, Stock
 from reservations.engine.storage import free_due
 from reservations.models import IdempotencyKey, Reservation, Sweep
-from tests.reservations.test_verbs import hold, units
+from tests.reservations.test_verbs import hold
 from tests.running import wait_for
 from tests.server import cancel_whoever_waits, somebody_waits
-from tests.stock import all_at_once, pass_time, stocked
+from tests.stock import all_at_once, pass_time, stocked, units
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -13,7 +13,7 @@ from reservations.models import Reservation
 from tests.accounts.signing_in import signed_in
 from tests.joining import given_back, waiting
 from tests.joining import opened as opened_link
-from tests.shopping import HTMX, Page, holding, key, press, press_reserve
+from tests.shopping import HTMX, Page, holding, key, press, press_reserve, words
 from tests.stock import pass_time, stocked
 from tests.waiting import offer_of
 
@@ -28,10 +28,6 @@ def form_of(page: Page) -> dict[str, str]:
 
 def opened(client: Client, row: Inventory) -> dict[str, str]:
     return form_of(client.get(f"/p/{row.product.slug}/reserve/"))
-
-
-def words(page: Page) -> str:
-    return " ".join(re.sub(r"<[^>]+>", " ", page.content.decode()).split())
 
 
 def quantity(reservation: Reservation) -> int:

@@ -20,7 +20,7 @@ from reservations.exceptions import Busy, Storage
 from reservations.models import AdoptedHolder, Reservation, WaitingEntry
 from reservations.staff import verbs as by_staff
 from reservations.waiting import links, services
-from tests.accounts.signing_in import mailbox, page_of, sent, signed_in, text_of
+from tests.accounts.signing_in import page_of, sent, signed_in, text_of
 from tests.checkout.test_pages_bag import pay
 from tests.joining import (
     EMAIL,
@@ -37,6 +37,7 @@ from tests.joining import (
 )
 from tests.shopping import HTMX, holding, key, press_reserve
 from tests.shopping import press as press_checkout
+from tests.smtp import mailbox
 from tests.stock import pass_time, stocked
 from tests.waiting import offer_of
 

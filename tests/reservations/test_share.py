@@ -10,9 +10,9 @@ from reservations.engine.locks import Patience
 from reservations.engine.transactions import _transact
 from reservations.exceptions import LimitReached
 from reservations.models import Reservation
-from tests.reservations.test_verbs import hold, units
+from tests.reservations.test_verbs import hold
 from tests.shopping import holding, press, press_reserve
-from tests.stock import pass_time, stocked
+from tests.stock import pass_time, stocked, units
 
 pytestmark = pytest.mark.django_db
 

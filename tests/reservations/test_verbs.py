@@ -17,7 +17,7 @@ from reservations.engine.locks import Patience
 from reservations.engine.transactions import perform
 from reservations.exceptions import InsufficientStock, LimitReached, NotPending, ReservationExpired
 from reservations.models import Reservation
-from tests.stock import all_at_once, pass_time, stocked
+from tests.stock import all_at_once, pass_time, stocked, units
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -32,11 +32,6 @@ def hold(
         holder=Holder(holder, network),
     )
     return Reservation.objects.get(pk=reservation.pk)
-
-
-def units(row: Inventory) -> tuple[int, int]:
-    row.refresh_from_db()
-    return row.total_units, row.reserved_units
 
 
 def test_reserving_holds_the_units_for_the_ttl(settings) -> None:

@@ -42,9 +42,9 @@ from tests import stock_room
 from tests.joining import opened as link_opened
 from tests.live.rooms import Room
 from tests.reservations.test_database_refuses import refused_by
-from tests.reservations.test_verbs import hold, units
+from tests.reservations.test_verbs import hold
 from tests.running import wait_for
-from tests.stock import pass_time, stocked
+from tests.stock import pass_time, stocked, units
 from tests.waiting import joined, needs, now, offer_of
 
 Reason = StockMovement.Reason

@@ -13,6 +13,7 @@ from allo.outbox.models import Webhook
 from catalog.models import Category, Product
 from inventory.models import Warehouse
 from reservations.models import ApiToken
+from tests.shopping import said
 from tests.staff.forms import sent
 from tests.staff.people import signed_in
 from tests.staff.test_products import form as product_form
@@ -32,10 +33,6 @@ def address(model: type[Model]) -> str:
 def filled(client: Client, model: type[Model], **typed: Any) -> dict[str, Any]:
     page = client.get(f"{address(model)}add/")
     return {"_save": "Save", **sent(page, f"{model._meta.model_name}_form", **typed)}
-
-
-def said(page: Any) -> str:
-    return " ".join(str(message) for message in page.context["messages"])
 
 
 @pytest.mark.parametrize(

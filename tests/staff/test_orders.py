@@ -28,7 +28,7 @@ from inventory.models import StockMovement
 from reservations.models import Reservation
 from tests.checkout.orders import brought, move, opened, refund
 from tests.reservations.test_verbs import hold
-from tests.shopping import Page, holding, press
+from tests.shopping import Page, holding, press, said
 from tests.staff.people import EVERYONE, signed_in
 from tests.stock import stocked
 
@@ -76,10 +76,6 @@ def listed(client: Client, **query: str) -> list[str]:
     response = client.get(LIST, query)
     assert response.status_code == 200
     return [row.number for row in response.context["cl"].result_list]
-
-
-def said(page: Page) -> str:
-    return " ".join(str(message) for message in page.context["messages"])
 
 
 # --- the list -----------------------------------------------------------------------------------

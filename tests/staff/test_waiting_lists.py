@@ -15,6 +15,7 @@ from reservations.staff import waiting_lists
 from reservations.staff.waiting_entries import STATES
 from reservations.waiting import rules, services
 from tests.joining import all_held, asked, given_back, waiting
+from tests.shopping import words
 from tests.staff.people import signed_in
 from tests.stock import pass_time, stocked
 from tests.waiting import offer_of
@@ -23,10 +24,6 @@ pytestmark = pytest.mark.django_db
 
 LISTS, ENTRIES = "/admin/reservations/listclosure/", "/admin/reservations/waitingentry/"
 State = WaitingEntry.State
-
-
-def words(page) -> str:
-    return " ".join(re.sub(r"<[^>]+>", " ", page.content.decode()).split())
 
 
 def in_list(client, **query: object) -> list[str]:
