@@ -11,8 +11,10 @@ from typing import Any
 
 import pytest
 from django.conf import settings as django_settings
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
+from django.db.backends.utils import CursorWrapper
 from django.test import TransactionTestCase, override_settings
+from psycopg.errors import DeadlockDetected
 from xdist.scheduler import LoadScopeScheduling
 
 from allo import request_id
@@ -122,7 +124,17 @@ def _truncate_what_was_written(case: TransactionTestCase) -> None:
         looks = (f"SELECT '{table}' WHERE EXISTS (SELECT FROM {table})" for table in tables)
         written = cursor.execute(" UNION ALL ".join(looks)).fetchall()
         if written:
-            cursor.execute(f"TRUNCATE {', '.join(table for (table,) in written)} CASCADE")
+            _truncate(cursor, f"TRUNCATE {', '.join(table for (table,) in written)} CASCADE")
+
+
+def _truncate(cursor: CursorWrapper, statement: str) -> None:
+    """Once more if another connection was still reading, and each waited for the other."""
+    try:
+        cursor.execute(statement)
+    except OperationalError as error:
+        if not isinstance(error.__cause__, DeadlockDetected):
+            raise
+        cursor.execute(statement)
 
 
 TransactionTestCase._fixture_teardown = _truncate_what_was_written  # type: ignore[attr-defined]
