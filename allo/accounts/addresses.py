@@ -6,7 +6,7 @@ from django.core.exceptions import ValidationError
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from allo.accounts.models import Account
 from allo.accounts.views import with_account
@@ -21,8 +21,8 @@ from checkout.orders.showing import grouped, region_name
 @with_account
 def addresses(request: Request, account: Account) -> HttpResponse:
     found = list(saved.of(request))
-    rows = [(each, region_name(each.region), grouped(each.phone)) for each in found]
-    context = {"account": account, "addresses": rows, "full": len(found) >= saved.MOST}
+    full = len(found) >= saved.MOST
+    context = {"account": account, "addresses": [_shown(each) for each in found], "full": full}
     return render(request, "account/addresses.html", context)
 
 
@@ -51,12 +51,22 @@ def edit(request: Request, account: Account, pk: int) -> HttpResponse:
     return _form(request, form, address)
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 @with_account
-def remove(_request: Request, account: Account, pk: int) -> HttpResponse:
-    """A second time is no error: it is gone already."""
-    Address.objects.filter(account=account.pk, pk=pk).delete()
-    return _to_list()
+def remove(request: Request, account: Account, pk: int) -> HttpResponse:
+    """GET asks first. A second time is no error: it is gone already."""
+    found = Address.objects.filter(account=account.pk, pk=pk)
+    if request.method == "POST" or not found:
+        found.delete()
+        return _to_list()
+    address, region, phone = _shown(found[0])
+    context = {"address": address, "region": region, "phone": phone}
+    return render(request, "account/remove_address.html", context)
+
+
+def _shown(address: Address) -> tuple[Address, str, str]:
+    """With the words for its state and its telephone number."""
+    return address, region_name(address.region), grouped(address.phone)
 
 
 def _form(request: Request, form: AddressForm, address: Address | None = None) -> HttpResponse:

@@ -94,6 +94,7 @@ def test_nobody_else_is_offered_or_reaches_an_address(asha, client) -> None:
             assert "12 MG Road" not in shopper.get(page).content.decode()
     assert 'name="remember"' not in client.get("/bag/").content.decode()
     assert ravi.get(f"{PAGE}{address.pk}/").status_code == 404
+    assert ravi.get(f"{PAGE}{address.pk}/remove/").headers["Location"] == PAGE
     ravi.post(f"{PAGE}{address.pk}/remove/")
     assert values() == [SAVED]
     assert (
@@ -122,9 +123,16 @@ def test_an_address_is_added_changed_and_removed_on_its_page(asha) -> None:
     asha.post(f"{PAGE}{address.pk}/", BUYER)
     assert values() == [SAVED]
     left = Address.objects.get()
+    asked = f"{PAGE}{left.pk}/remove/"
+    assert f'href="{asked}"' in asha.get(PAGE).content.decode()
+    question = asha.get(asked).content.decode()
+    assert "Remove this address?" in question
+    assert "12 MG Road" in question
+    assert values() == [SAVED]
     for _twice in range(2):
-        assert asha.post(f"{PAGE}{left.pk}/remove/").headers["Location"] == PAGE
+        assert asha.post(asked).headers["Location"] == PAGE
     assert values() == []
+    assert asha.get(asked).headers["Location"] == PAGE
 
 
 def test_an_account_has_a_number_of_addresses_and_buys_without_saving_more(
