@@ -6,7 +6,8 @@ value names a holder without holds. The database has only its digest, so that no
 database or the admin can act as the holder.
 
 Signing in keeps the cookie: an open payment's page belongs to the browser as well as to the
-account. A shopper who signs out leaves nothing behind: the next one here is another holder.
+account. A shopper who signs out leaves nothing behind: the next one here is another holder. The
+same is true if the session was ended from another browser: its cookie is here, and no session is.
 """
 
 from collections.abc import Callable
@@ -21,6 +22,7 @@ from django.http import HttpRequest, HttpResponse
 
 from allo.web import cookies
 from allo.web.shared.keys import SHARED
+from reservations.models import AdoptedHolder
 
 # Restarts each time that a form to reserve is shown or sent.
 KEPT = timedelta(days=90)
@@ -30,11 +32,8 @@ View = Callable[..., HttpResponse]
 
 def holder_of(request: HttpRequest) -> str | None:
     """The holder of this browser; None if it has no cookie yet."""
-    secret = cookies.secret_in(request, settings.VISITOR_COOKIE_NAME)
-    if not secret:
-        return None
-    digest = sha256(b"allo.visitor:" + secret.encode()).digest()
-    return f"visitor:{UUID(bytes=digest[:16])}"
+    secret = _secret_of(request)
+    return _name_of(secret) if secret else None
 
 
 def known_again(view: View) -> View:
@@ -46,13 +45,52 @@ def known_again(view: View) -> View:
         response = view(request, *args, **kwargs)
         if SHARED not in request.META and not request.user.is_authenticated:
             name = settings.VISITOR_COOKIE_NAME
-            secret = cookies.secret_in(request, name) or cookies.new_secret()
+            secret = _secret_of(request) or cookies.new_secret()
             cookies.keep(response, name, secret, KEPT)
         return response
 
     return answer
 
 
+class SignedOutMiddleware:
+    """Forgets the browser with the response in which Django's middleware forgets a session that was
+    ended elsewhere."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self._get_response(request)
+        secret = cookies.secret_in(request, settings.VISITOR_COOKIE_NAME)
+        if secret and request.session.accessed and _has_left(request, secret):
+            forget(response)
+        return response
+
+
 def forget(response: HttpResponse) -> None:
     """The browser is nobody's now, and a new holder from its next form to reserve on."""
     cookies.forget(response, settings.VISITOR_COOKIE_NAME)
+
+
+def _secret_of(request: HttpRequest) -> str:
+    """ "" if it has none, or one that it had to forget."""
+    secret = cookies.secret_in(request, settings.VISITOR_COOKIE_NAME)
+    return "" if secret and _has_left(request, secret) else secret
+
+
+def _has_left(request: HttpRequest, secret: str) -> bool:
+    """Whether what the browser held is an account's whose session here was ended elsewhere. Queried
+    once per request, and only with the cookie of a session that is no more."""
+    if settings.SESSION_COOKIE_NAME not in request.COOKIES or request.user.is_authenticated:
+        return False
+    if request.session.session_key is not None:
+        return False
+    known = vars(request)
+    if "has_left" not in known:
+        known["has_left"] = AdoptedHolder.objects.filter(holder=_name_of(secret)).exists()
+    return bool(known["has_left"])
+
+
+def _name_of(secret: str) -> str:
+    digest = sha256(b"allo.visitor:" + secret.encode()).digest()
+    return f"visitor:{UUID(bytes=digest[:16])}"

@@ -88,6 +88,31 @@ def test_sign_out_everywhere_ends_all_sessions_of_the_account(phone, laptop) -> 
     assert is_signed_in(signed_in(client=laptop))
 
 
+@pytest.mark.parametrize("way", ["each", "everywhere"])
+def test_a_browser_that_is_signed_out_from_another_has_nothing_left(phone, way) -> None:
+    lost = Client()
+    before = holding(lost, stocked(5, product="before"))
+    order = press(lost, holding(lost, stocked(5, product="bowl")), "confirm").headers["Location"]
+    signed_in(client=lost)
+    pages = ["/reservations/", "/orders/", f"/checkout/{before.pk}/", order]
+    assert {lost.get(page).status_code for page in pages} == {200}
+    [other] = SignIn.objects.exclude(session=phone.session.session_key)
+    phone.post(f"{SESSIONS}end/" if way == "everywhere" else f"{SESSIONS}{other.pk}/end/")
+    for _again in range(2):
+        shown = {page: lost.get(page) for page in pages}
+        assert [page.status_code for page in shown.values()] == [200, 200, 404, 404]
+        for page in pages[:2]:
+            assert "Before" not in shown[page].content.decode()
+            assert "Bowl" not in shown[page].content.decode()
+    # What is reserved now is another holder's.
+    assert holding(lost, stocked(5, product="jug")).holder != before.holder
+    # A guest whose session ends keeps what they hold.
+    guest = Client()
+    held = holding(guest, stocked(5, product="cup"))
+    guest.cookies["sessionid"] = "a" * 32
+    assert guest.get(f"/checkout/{held.pk}/").status_code == 200
+
+
 @pytest.mark.parametrize(
     "address", [ACCOUNT, SESSIONS, "/account/e-mail/", "/account/e-mail/code/"]
 )
