@@ -52,10 +52,29 @@ def ship(
     _send(_unsent(order).filter(here), carrier=carrier, tracking=tracking)
     if not _to_send(order).exists():
         _move(order, State.PACKED, State.SHIPPED)
-    _record(order, "ship", actor, f"From {warehouse.name}. {note}".strip())
+    _record(order, "ship", actor, _of_parcel(warehouse, note))
     mail.shipped(order, warehouse.code)
     sent_at = order.order_lines.aggregate(at=Max("shipped_at"))["at"]
     publish_order(order, sent_at, "order.shipped")
+
+
+def was_shipped(
+    order: Order, *, warehouse: int, carrier: str, tracking: str, actor: User, note: str
+) -> bool:
+    """Whether this person sent the parcel so."""
+    lines = order.order_lines.filter(
+        reservation__inventory__warehouse=warehouse, shipped_at__isnull=False,
+        carrier=carrier, tracking=tracking,
+    )  # fmt: skip
+    line = lines.select_related("reservation__inventory__warehouse").first()
+    if line is None:
+        return False
+    said = _of_parcel(line.reservation.inventory.warehouse, note)
+    return order.order_events.filter(what="ship", who=actor, note=said).exists()
+
+
+def _of_parcel(warehouse: Warehouse, note: str) -> str:
+    return f"From {warehouse.name}. {note}".strip()[:LONGEST_NOTE]
 
 
 def ship_if_all_has_left(order: Order) -> None:

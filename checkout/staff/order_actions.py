@@ -22,7 +22,7 @@ from checkout.exceptions import (
 )
 from checkout.models import Order
 from checkout.orders import restocking
-from checkout.staff.order_again import done_before
+from checkout.staff.order_again import done_before, last_step
 from checkout.staff.order_forms import (
     CancelForm,
     CorrectForm,
@@ -108,7 +108,7 @@ class OrderActions(Questions[Order]):
             raise BadRequest("One order at a time.")
         ready = [row for row in rows if OPEN[verb](row)]
         posted = request.method == "POST"
-        if posted and len(rows) == 1 and (said := self._done_before(request, verb, rows[0])):
+        if posted and (said := self._done_before(request, verb, rows)):
             messages.info(request, said)
             return SeeOther(self.back(request))
         form = FORMS[verb](ready, request.POST if posted else None)  # type: ignore[arg-type]
@@ -116,12 +116,13 @@ class OrderActions(Questions[Order]):
             return SeeOther(self.back(request))
         return self._question(request, verb, form, ready, rows, posted=posted)
 
-    def _done_before(self, request: HttpRequest, verb: str, row: Order) -> str:
+    def _done_before(self, request: HttpRequest, verb: str, rows: Sequence[Order]) -> str:
         assert isinstance(request.user, User)
-        return done_before(verb, row, request.user, request.POST)
+        return done_before(verb, rows, request.user, request.POST)
 
     def chosen(self, request: HttpRequest) -> QuerySet[Order]:
-        return super().chosen(request).prefetch_related("payments", "order_lines__refunds")
+        read = ("payments", "order_lines__refunds", "order_events__who")
+        return super().chosen(request).prefetch_related(*read)
 
     def slips(self, request: HttpRequest, rows: Sequence[Order]) -> HttpResponse:
         """Only shows: it is a page and no question."""
@@ -151,7 +152,7 @@ class OrderActions(Questions[Order]):
             form=form,
             on_delivery=any(is_on_delivery(row) for row in ready),
             rows=ready,
-            others=[row for row in rows if row not in ready],
+            others=[(row, last_step(row)) for row in rows if row not in ready],
         )
 
     def _do(self, request: HttpRequest, verb: str, rows: Sequence[Order], form: forms.Form) -> bool:
@@ -162,7 +163,7 @@ class OrderActions(Questions[Order]):
                 self._act(request, verb, row, form)
             except Meanwhile as refusal:
                 # The form may have been sent twice at once, and waited for the other.
-                if said := self._done_before(request, verb, row):
+                if said := self._done_before(request, verb, [row]):
                     messages.info(request, said)
                 else:
                     messages.warning(request, f"{row} was not {PAST[verb]}. {refusal}")
@@ -183,7 +184,8 @@ class OrderActions(Questions[Order]):
             said = ACTS[verb](row, request.user, form)
         except (NotThatState, AlreadyDone, NothingToRefund, RefundedAlready, TooMuch):
             row.refresh_from_db()
-            raise Meanwhile(CHANGED.format(state=row.get_state_display().lower())) from None
+            state = row.get_state_display().lower()
+            raise Meanwhile(f"{CHANGED.format(state=state)} {last_step(row)}".strip()) from None
         except StockError as refusal:
             raise Meanwhile(str(refusal)) from None
         words = answers.get("reason") or answers.get("note") or ""

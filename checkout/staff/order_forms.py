@@ -13,6 +13,7 @@ from checkout.models import Charge, Order, OrderLine
 from checkout.orders import fulfilling, restocking
 from checkout.orders.fulfilling import Part
 from checkout.orders.parcels import in_parcels
+from checkout.staff.order_again import last_step
 from inventory.models import Warehouse
 from reservations.staff.forms import ReasonForm
 
@@ -102,7 +103,8 @@ class ShipForm(ParcelForm):
             (warehouse.pk, f"{warehouse.name}: {packed(lines)}")
             for warehouse, lines in waiting.items()
         ]
-        self.fields["warehouse"].error_messages["invalid_choice"] = "This parcel has left already."
+        left = " ".join(["This parcel has left already.", *map(last_step, orders)])
+        self.fields["warehouse"].error_messages["invalid_choice"] = left
 
 
 class CorrectForm(ParcelForm):

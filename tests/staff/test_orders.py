@@ -13,6 +13,7 @@ from django.db import transaction
 from django.db.models.functions import Now
 from django.test import Client
 from django.utils.html import escape
+from django.utils.timezone import localtime
 
 from allo.outbox.letters import letter
 from allo.outbox.models import Message
@@ -205,12 +206,44 @@ def test_whoever_comes_second_is_told_and_does_nothing(manager, order) -> None:
     page = manager.post(
         f"{LIST}cancel/", {"id": order.pk, "seen": "paid", "reason": "Late"}, follow=True
     )
-    assert said(page) == f"{order} was not cancelled. It changed meanwhile: it is packed now."
+    at = localtime(order.order_events.get(what="pack").at)
+    packed = f"Last step: pack, by manager, {at:%-d %b %Y, %H:%M}."
+    changed = f"{order} was not cancelled. It changed meanwhile: it is packed now. {packed}"
+    assert said(page) == changed
     assert state(order) == "packed"
     assert not StockMovement.objects.filter(reason="returned").exists()
-    again = manager.post(f"{LIST}pack/", {"id": order.pk})
+    again = signed_in("Packer").post(f"{LIST}pack/", {"id": order.pk})
     assert again.context["title"] == "Nothing to pack"
+    assert f"{order.number}</span> is packed. {packed}" in again.content.decode()
     assert [what for what, _ in events(order)] == ["pack"]
+
+
+def test_a_step_that_is_sent_twice_says_that_it_was_done(manager, order) -> None:
+    other = brought(opened(hold(stocked(5, product="vase"))), "paid")
+    collected = bought(delivery="collect")
+    place = order.order_lines.get(name="Tidal").reservation.inventory.warehouse_id
+    parcel = {"warehouse": place, "carrier": "Blue Dart", "tracking": " BD 1", "note": ""}
+    packer = signed_in("Packer")
+    for verb, orders, form, words in (
+        ("pack", (order, other), {"note": "Fragile "}, "These orders were packed already."),
+        ("pack", (collected,), {}, "This order was packed already."),
+        ("ship", (order,), parcel, "This parcel was sent already."),
+        ("hand-over", (collected,), {}, "This order was handed over already."),
+    ):
+        data = {"id": [each.pk for each in orders], **form}
+        assert manager.post(f"{LIST}{verb}/", data).status_code == 303
+        happened = OrderEvent.objects.count()
+        twice = manager.post(f"{LIST}{verb}/", data, follow=True)
+        assert words in said(twice)
+        # Another form, or another person, did not do it.
+        for client, another in ((manager, {"note": "Other"}), (packer, {})):
+            page = client.post(f"{LIST}{verb}/", {**data, **another}).content.decode()
+            assert "by manager" in page, (verb, another)
+        assert OrderEvent.objects.count() == happened
+    ship(manager, order, "del-01")
+    for _ in range(2):
+        page = manager.post(f"{LIST}deliver/", {"id": order.pk}, follow=True)
+    assert "This order was delivered already." in said(page)
 
 
 # --- back ---------------------------------------------------------------------------------------
