@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.axe import faults
-from tests.browser.conftest import ADMIN, Complaints, NewContext, SignIn
+from tests.browser.conftest import ADMIN, Complaints, NewContext, SignIn, screen
 from tests.browser.shopping import NO_POLLS, Shelf, heading, hold, move_deadline, units, untouched
 from tests.running import Shop, wait_for
 
@@ -320,6 +320,46 @@ def test_every_page_of_ours_by_axe_and_without_scrolling_sideways(
     page.get_by_role("button", name="Sign out").click()
     page.goto(ADMIN)
     assert faults(page) == []
+
+
+COUNT = """
+    INSERT INTO reservations_countedday (day, begins_at, ends_at)
+    VALUES (current_date - 2, current_date - 2, current_date - 1) ON CONFLICT DO NOTHING;
+    INSERT INTO reservations_daycount (day_id, inventory_id, held, confirmed, expired, released,
+        confirmed_units, confirmed_paise)
+    SELECT current_date - 2, min(id), 12345, 0, 0, 0, 0, 0 FROM inventory_inventory
+    ON CONFLICT DO NOTHING
+"""
+
+
+def test_a_long_name_is_whole_in_the_trends_on_a_wide_screen(sign_in: SignIn, shop: Shop) -> None:
+    shop.sql(COUNT)
+    page = sign_in("viewer", **screen("1440-light"))
+    page.goto(f"{LIST}trends/?days=30")
+    table = page.get_by_role("region", name="Table by product")
+    link = table.get_by_role("link").first
+    link.evaluate("it => (it.textContent = 'Donaudampfschiffer')")
+    assert link.evaluate("it => it.getClientRects().length") == 1
+    assert table.evaluate("it => it.scrollWidth - it.clientWidth") == 0
+
+
+def test_a_link_of_a_drop_keeps_its_focus_and_its_press_when_the_page_refreshes_itself(
+    sign_in: SignIn, shop: Shop
+) -> None:
+    page = sign_in("manager")
+    [(product,)] = shop.sql(OPENED)
+    page.goto(f"/admin/catalog/drop/{product}/change/")
+    refreshed = "part => new Promise((over) => part.addEventListener('htmx:afterRequest', over))"
+    for name in ("Held", "Sold"):
+        link = page.get_by_role("link", name=name)
+        link.focus()
+        page.locator("#drop").evaluate(refreshed)
+        expect(link).to_be_focused()
+    page.get_by_role("link", name="Held").hover()
+    page.mouse.down()
+    page.locator("#drop").evaluate(refreshed)
+    page.mouse.up()
+    expect(page).to_have_url(re.compile(r"/reservation/\?state=live&product=tidal"))
 
 
 def test_the_toggle_changes_the_track(sign_in: SignIn) -> None:
