@@ -1,6 +1,10 @@
+import re
+
 from django import template
-from django.utils.html import format_html
-from django.utils.safestring import SafeString
+from django.utils.html import conditional_escape, format_html
+from django.utils.safestring import SafeString, mark_safe
+
+from checkout.models.order import NUMBER
 
 register = template.Library()
 
@@ -15,3 +19,10 @@ def spelled(number: str) -> SafeString:
         '<span class="visually-hidden">{}</span></data>',
         number, number, letters,
     )  # fmt: skip
+
+
+@register.filter
+def unbroken(words: str) -> SafeString:
+    """The words of a mail; an order's number among them stays on one line."""
+    whole = r'<span class="number">\g<0></span>'
+    return mark_safe(re.sub(NUMBER.strip("^$"), whole, conditional_escape(words)))  # noqa: S308

@@ -280,4 +280,5 @@ def test_the_styles_of_a_page_are_in_its_elements_and_what_depends_on_the_screen
     [styles] = re.findall(r"<style>(.*?)</style>", page, flags=re.DOTALL)
     assert "prefers-color-scheme: dark" in styles
     assert ".letter {" not in styles.split("@media")[0]
-    assert order.number in page
+    whole = f'<span class="number" style="white-space: nowrap;">{order.number}</span></h1>'
+    assert whole in page, "the number in the heading is on one line"
