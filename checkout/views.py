@@ -127,7 +127,7 @@ def address(request: Request, reservation_id: UUID) -> HttpResponse:
     if wait := to_write(reservation.holder):
         return too_many(request, wait)
     use_address(request, reservation)
-    return SeeOther(reverse("orders:bag") if "bag" in request.POST else _url(reservation))
+    return go_to(request, reverse("orders:bag") if "bag" in request.POST else _url(reservation))
 
 
 def _not_valid(request: Request, reservation: Reservation, form: BuyerForm) -> HttpResponse:

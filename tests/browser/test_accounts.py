@@ -7,7 +7,7 @@ from email import message_from_bytes
 from email.policy import default
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.axe import faults
 from tests.browser.conftest import Complaints, NewContext, screen
@@ -76,3 +76,31 @@ def test_what_is_held_on_one_device_is_paid_on_another(
     passes(laptop)
     phone.goto("/account/")
     expect(heading(phone, "Sign in")).to_be_visible()
+
+
+SAVE = """
+    INSERT INTO checkout_address (account_id, name, phone, line1, city, region, pin)
+    SELECT id, 'Asha Rao', '+919845012345', '4 Lake View', 'Bengaluru', 'KA', '560001'
+    FROM auth_user WHERE email = '{email}'
+"""
+
+
+def test_a_saved_address_is_not_replaced_by_what_was_typed_before(page: Page, shop: Shop) -> None:
+    email = f"asha{time.monotonic_ns()}@example.org"
+    checkout = hold(page, untouched(shop))
+    sign_in(page, shop, email, lambda _: None)
+    shop.sql(SAVE.format(email=email))
+    page.goto(checkout)
+    drafts: list[Route] = []
+    # Playwright accepts only functions written in Python.
+    page.route("**/contact/", lambda route: drafts.append(route))  # noqa: PLW0108
+    line = page.locator("[name=line1]")
+    line.fill("1 Old Road")
+    with page.expect_request("**/contact/"):
+        line.blur()
+    page.get_by_role("button", name="4 Lake View").click()
+    [draft] = drafts
+    draft.fulfill(response=draft.fetch())
+    expect(line).to_have_value("4 Lake View")
+    page.reload()
+    expect(line).to_have_value("4 Lake View")
