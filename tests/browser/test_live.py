@@ -13,6 +13,7 @@ from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
 
 from tests.browser.conftest import Complaints, NewContext
 from tests.browser.shopping import NO_POLLS, Shelf, confirm, heading, hold, rare, untouched
+from tests.browser.test_offline import REFRESHED
 from tests.running import PROJECT, Shop, clean_environment
 
 pytestmark = pytest.mark.browser
@@ -211,6 +212,15 @@ def test_confirm_is_not_lost_while_more_time_is_under_way(
     complaints.expect("htmx:(afterRequest|sendAbort)")
     confirm(page)
     expect(heading(page, "It is yours.")).to_be_visible()
+
+
+def test_a_link_keeps_the_focus_when_its_part_is_refreshed(page: Page, shop: Shop) -> None:
+    hold(page, untouched(shop))
+    hold(page, untouched(shop))
+    link = page.get_by_role("link", name="Pay for all together")
+    link.focus()
+    page.locator("#also").evaluate(REFRESHED)
+    expect(link).to_be_focused()
 
 
 def test_a_hold_shows_in_a_tab_that_knew_of_no_shopper(page: Page, shop: Shop, staff) -> None:
