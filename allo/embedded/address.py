@@ -5,6 +5,7 @@ import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Self
+from urllib.parse import urlsplit
 
 from allo.embedded.errors import RunnerError
 
@@ -21,10 +22,17 @@ class Address:
     port: int
     setting: str = "PORT"
     health: str = "/livez"
+    # By what name other machines know it, if it listens on every interface.
+    public: str = ""
 
     @classmethod
     def read(cls, environ: Mapping[str, str]) -> Self:
-        return cls(environ.get("HOST") or LOOPBACK, _port(environ, "PORT") or 8000)
+        host = environ.get("HOST") or LOOPBACK
+        site = urlsplit(environ.get("SITE_URL", ""))
+        # With TLS a proxy is in between, and its ports are not these.
+        known = host in VISITABLE and site.scheme == "http"
+        public = (site.hostname or "") if known else ""
+        return cls(host, _port(environ, "PORT") or 8000, public=public)
 
     def live(self, environ: Mapping[str, str]) -> Self:
         """Where the live server listens."""
@@ -32,7 +40,7 @@ class Address:
 
     def bank(self, environ: Mapping[str, str]) -> Self:
         """Where the bank listens; only ever on the loopback interface."""
-        bank = replace(self, host=LOOPBACK, setting="BANK_PORT", health="/health")
+        bank = replace(self, host=LOOPBACK, public="", setting="BANK_PORT", health="/health")
         return bank._beside(environ, 2000)
 
     def _beside(self, environ: Mapping[str, str], distance: int) -> Self:
@@ -70,18 +78,23 @@ class Address:
 
     @property
     def url(self) -> str:
-        return f"http://{self._name}:{self.port}/"
+        return f"http://{self._names[0]}:{self.port}/"
+
+    @property
+    def is_unnamed(self) -> bool:
+        """Other machines can connect, but its links lead to this one alone."""
+        return self.host in VISITABLE and not self.public
 
     def names(self, environ: Mapping[str, str]) -> str:
-        """What the shop allows as Host: the given names, and the one in `url`, as the runner checks
-        its health and the bank reports payments by it."""
-        return f"{environ.get('ALLOWED_HOSTS') or LOCAL_NAMES},{self._name}"
+        """What the shop allows as Host: the given names, and its own, as the runner checks its
+        health and the bank reports payments by them."""
+        return ",".join([environ.get("ALLOWED_HOSTS") or LOCAL_NAMES, *self._names])
 
     @property
     def origins(self) -> list[str]:
-        """The origins of a browser on this machine: it may use either name."""
-        own = self.url.removesuffix("/")
-        return [own, own.replace("127.0.0.1", "localhost")] if "127.0.0.1" in own else [own]
+        """The origins of a browser: on this machine it may use either name."""
+        names = self._names + ["localhost"] * (LOOPBACK in self._names)
+        return [f"http://{name}:{self.port}" for name in names]
 
     def answers(self, seconds: float = 5.0) -> bool:
         status, _ = self._ask(self.health, seconds)
@@ -109,9 +122,9 @@ class Address:
         return VISITABLE.get(self.host, self.host)
 
     @property
-    def _name(self) -> str:
-        host = self._visitable
-        return f"[{host}]" if ":" in host else host
+    def _names(self) -> list[str]:
+        hosts = filter(None, [self.public, self._visitable])
+        return [f"[{host}]" if ":" in host else host for host in hosts]
 
 
 @dataclass(frozen=True)

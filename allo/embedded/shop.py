@@ -73,6 +73,8 @@ def serve(
     say(f"Allo is starting; its state folder is {state}")
     _start(supervisor, state, addresses, environ)
     say(f"\nAllo is up after {time.monotonic() - started:.1f} s: {addresses.shop.url}")
+    if addresses.shop.is_unnamed:
+        say("Other machines reach it once SITE_URL has a name that they know it by.")
     if (password := _read(password_file)) != known_password:
         say(f"Admin login: admin, password {password} (kept in {password_file}, not shown again)")
     if addresses.bank:

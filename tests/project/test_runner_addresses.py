@@ -73,6 +73,26 @@ def test_the_shop_allows_its_own_address_beside_the_given_names(host, given) -> 
     assert validate_host(domain, names)
 
 
+@pytest.mark.parametrize("host", ["0.0.0.0", "::"])  # noqa: S104
+@pytest.mark.parametrize("name", ["192.168.1.5", "[fd00::5]", "shop.local"])
+def test_other_machines_know_the_shop_and_its_live_updates_by_the_name_given(host, name) -> None:
+    environment = {"HOST": host, "PORT": "8100", "SITE_URL": f"http://{name}:8100"}
+    shop = Address.read(environment)
+    assert not shop.is_unnamed
+    assert Address.read({**environment, "SITE_URL": ""}).is_unnamed
+    assert shop.url == f"http://{name}:8100/"
+    assert urlsplit(shop.live(environment).url).hostname == urlsplit(shop.url).hostname
+    assert shop.bank(environment).url.startswith("http://127.0.0.1:")
+    here = urlsplit(Address.read({"HOST": host}).url).hostname
+    for given in (name, str(here) if host != "::" else f"[{here}]"):
+        assert validate_host(given, shop.names(environment).split(","))
+        assert f"http://{given}:8100" in shop.origins
+    # Behind a proxy with TLS, LIVE_URL says where pages listen.
+    assert (
+        "shop.example" not in Address.read({"HOST": host, "SITE_URL": "https://shop.example"}).url
+    )
+
+
 class Refusing(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.send_error(400)
