@@ -140,11 +140,16 @@ def sign_out(request: HttpRequest, response: HttpResponse) -> HttpResponse:
     last is forgotten by the page that this leads to."""
     logout(request)
     note_holds(request, holds=False)
+    leave(request, response)
+    return response
+
+
+def leave(request: HttpRequest, response: HttpResponse) -> None:
+    """The browser is nobody's: without cookies, and without pages that it kept."""
     browser.forget(response)
     visitor.forget(response)
     room.forget(response, request)
     response.headers["Clear-Site-Data"] = '"cache"'
-    return response
 
 
 def end_sessions(account: Account) -> None:

@@ -44,27 +44,11 @@ def known_again(view: View) -> View:
     def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         response = view(request, *args, **kwargs)
         if SHARED not in request.META and not request.user.is_authenticated:
-            name = settings.VISITOR_COOKIE_NAME
             secret = _secret_of(request) or cookies.new_secret()
-            cookies.keep(response, name, secret, KEPT)
+            cookies.keep(response, settings.VISITOR_COOKIE_NAME, secret, KEPT)
         return response
 
     return answer
-
-
-class SignedOutMiddleware:
-    """Forgets the browser with the response in which Django's middleware forgets a session that was
-    ended elsewhere."""
-
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
-        self._get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        response = self._get_response(request)
-        secret = cookies.secret_in(request, settings.VISITOR_COOKIE_NAME)
-        if secret and request.session.accessed and _has_left(request, secret):
-            forget(response)
-        return response
 
 
 def forget(response: HttpResponse) -> None:
@@ -72,23 +56,33 @@ def forget(response: HttpResponse) -> None:
     cookies.forget(response, settings.VISITOR_COOKIE_NAME)
 
 
-def _secret_of(request: HttpRequest) -> str:
-    """ "" if it has none, or one that it had to forget."""
-    secret = cookies.secret_in(request, settings.VISITOR_COOKIE_NAME)
-    return "" if secret and _has_left(request, secret) else secret
-
-
-def _has_left(request: HttpRequest, secret: str) -> bool:
+def has_left(request: HttpRequest) -> bool:
     """Whether what the browser held is an account's whose session here was ended elsewhere. Queried
     once per request, and only with the cookie of a session that is no more."""
-    if settings.SESSION_COOKIE_NAME not in request.COOKIES or request.user.is_authenticated:
-        return False
-    if request.session.session_key is not None:
-        return False
     known = vars(request)
     if "has_left" not in known:
-        known["has_left"] = AdoptedHolder.objects.filter(holder=_name_of(secret)).exists()
+        known["has_left"] = _lost_its_session(request) and _was_adopted(_cookie_of(request))
     return bool(known["has_left"])
+
+
+def _lost_its_session(request: HttpRequest) -> bool:
+    if settings.SESSION_COOKIE_NAME not in request.COOKIES or request.user.is_authenticated:
+        return False
+    return request.session.session_key is None
+
+
+def _was_adopted(secret: str) -> bool:
+    return bool(secret) and AdoptedHolder.objects.filter(holder=_name_of(secret)).exists()
+
+
+def _secret_of(request: HttpRequest) -> str:
+    """Empty if it has none, or one that it is to forget."""
+    secret = _cookie_of(request)
+    return "" if secret and has_left(request) else secret
+
+
+def _cookie_of(request: HttpRequest) -> str:
+    return cookies.secret_in(request, settings.VISITOR_COOKIE_NAME)
 
 
 def _name_of(secret: str) -> str:

@@ -9,6 +9,7 @@ from django.test import Client
 
 from allo.accounts.devices import in_words
 from allo.accounts.models import SignIn
+from reservations.models import Reservation
 from tests.accounts.signing_in import ACCOUNT, ASK, signed_in
 from tests.shopping import holding, press
 from tests.stock import stocked
@@ -96,6 +97,7 @@ def test_a_browser_that_is_signed_out_from_another_has_nothing_left(phone, way) 
     signed_in(client=lost)
     pages = ["/reservations/", "/orders/", f"/checkout/{before.pk}/", order]
     assert {lost.get(page).status_code for page in pages} == {200}
+    lost.cookies["allo_place_1"] = lost.cookies["allo_code"] = "x"
     [other] = SignIn.objects.exclude(session=phone.session.session_key)
     phone.post(f"{SESSIONS}end/" if way == "everywhere" else f"{SESSIONS}{other.pk}/end/")
     for _again in range(2):
@@ -104,6 +106,8 @@ def test_a_browser_that_is_signed_out_from_another_has_nothing_left(phone, way) 
         for page in pages[:2]:
             assert "Before" not in shown[page].content.decode()
             assert "Bowl" not in shown[page].content.decode()
+    kept = {name for name, morsel in lost.cookies.items() if morsel.value}
+    assert not kept & {"allo_visitor", "allo_place_1", "allo_code", "sessionid"}
     # What is reserved now is another holder's.
     assert holding(lost, stocked(5, product="jug")).holder != before.holder
     # A guest whose session ends keeps what they hold.
@@ -111,6 +115,30 @@ def test_a_browser_that_is_signed_out_from_another_has_nothing_left(phone, way) 
     held = holding(guest, stocked(5, product="cup"))
     guest.cookies["sessionid"] = "a" * 32
     assert guest.get(f"/checkout/{held.pk}/").status_code == 200
+
+
+@pytest.fixture
+def lost(phone) -> Client:
+    """Held something before it signed in, and was signed out by the phone."""
+    browser = Client()
+    holding(browser, stocked(5, product="before"))
+    signed_in(client=browser)
+    phone.post(f"{SESSIONS}end/")
+    return browser
+
+
+def test_a_form_that_a_signed_out_browser_opens_first_is_that_of_a_new_holder(lost) -> None:
+    """The response that makes it forget has a cookie of its own."""
+    row = stocked(5, product="bowl")
+    lost.get("/p/bowl/reserve/")
+    begun = lost.cookies["allo_visitor"].value
+    assert begun
+    assert holding(lost, row).holder != Reservation.objects.get(name="Before").holder
+    assert lost.cookies["allo_visitor"].value == begun
+
+
+def test_a_signed_out_browser_that_signs_in_at_once_keeps_the_cookie_of_its_code(lost) -> None:
+    assert is_signed_in(signed_in(client=lost))
 
 
 @pytest.mark.parametrize(
