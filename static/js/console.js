@@ -1,5 +1,5 @@
 // Refreshes the list of reservations: htmx requests its rows, and only changed ones are replaced,
-// so that the selection, the focus and a click in progress are kept.
+// so that the selection and the focus are kept.
 const rows = document.getElementById("console-rows");
 const said = new WeakMap();
 
@@ -43,6 +43,8 @@ function count() {
 }
 
 rows.addEventListener("htmx:afterRequest", ({ detail: { xhr, successful } }) => {
+  // A link that is replaced between its press and its release gets no click.
+  if (rows.matches(":has(:is(a,button):active)")) return;
   const page = new DOMParser().parseFromString(successful ? xhr.responseText : "", "text/html");
   const fresh = page.querySelector("[data-rows]");
   if (!fresh) return;

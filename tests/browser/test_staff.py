@@ -343,23 +343,41 @@ def test_a_long_name_is_whole_in_the_trends_on_a_wide_screen(sign_in: SignIn, sh
     assert table.evaluate("it => it.scrollWidth - it.clientWidth") == 0
 
 
+# Waits for the next refresh of this part.
+HEARD = "part => new Promise((over) => part.addEventListener('htmx:afterRequest', over))"
+
+
 def test_a_link_of_a_drop_keeps_its_focus_and_its_press_when_the_page_refreshes_itself(
     sign_in: SignIn, shop: Shop
 ) -> None:
     page = sign_in("manager")
     [(product,)] = shop.sql(OPENED)
     page.goto(f"/admin/catalog/drop/{product}/change/")
-    refreshed = "part => new Promise((over) => part.addEventListener('htmx:afterRequest', over))"
     for name in ("Held", "Sold"):
         link = page.get_by_role("link", name=name)
         link.focus()
-        page.locator("#drop").evaluate(refreshed)
+        page.locator("#drop").evaluate(HEARD)
         expect(link).to_be_focused()
     page.get_by_role("link", name="Held").hover()
     page.mouse.down()
-    page.locator("#drop").evaluate(refreshed)
+    page.locator("#drop").evaluate(HEARD)
     page.mouse.up()
     expect(page).to_have_url(re.compile(r"/reservation/\?state=live&product=tidal"))
+
+
+def test_a_link_of_the_console_is_followed_though_its_row_changes_while_it_is_pressed(
+    sign_in: SignIn, shop: Shop, held: tuple[Page, Shelf]
+) -> None:
+    shopper, _ = held
+    page = sign_in("support")
+    page.goto(LIST)
+    link = page.locator(f"th a[href*='{id_of(shopper)}']")
+    link.hover()
+    page.mouse.down()
+    move_deadline(shop, shopper.url, -60)
+    page.locator("#console-rows").evaluate(HEARD)
+    page.mouse.up()
+    expect(page).to_have_url(re.compile(f"{id_of(shopper)}/change/"))
 
 
 def test_the_toggle_changes_the_track(sign_in: SignIn) -> None:
