@@ -23,6 +23,6 @@ def spelled(number: str) -> SafeString:
 
 @register.filter
 def unbroken(words: str) -> SafeString:
-    """The words of a mail; an order's number among them stays on one line."""
+    """Words with an order's number among them, which stays on one line."""
     whole = r'<span class="number">\g<0></span>'
     return mark_safe(re.sub(NUMBER.strip("^$"), whole, conditional_escape(words)))  # noqa: S308

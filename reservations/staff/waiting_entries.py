@@ -58,7 +58,7 @@ class ProductFilter(filters.ProductFilter):
 @admin.register(WaitingEntry)
 class WaitingEntryAdmin(Searched[WaitingEntry], ReadOnlyAdmin[WaitingEntry]):
     list_display = (
-        "product", "amount", "place", "what", "email", "confirmed_at", "created_at", "offered",
+        "product", "amount", "place", "what", "e_mail", "confirmed_at", "created_at", "offered",
     )  # fmt: skip
     list_filter = (StateFilter, ProductFilter)
     list_select_related = ("product", "warehouse", "offer")
@@ -66,7 +66,7 @@ class WaitingEntryAdmin(Searched[WaitingEntry], ReadOnlyAdmin[WaitingEntry]):
     sortable_by = ()
     search_fields = ("email",)
     fields = (
-        "product", "amount", "place", "what", "email", "created_at", "confirmed_at",
+        "product", "amount", "place", "what", "e_mail", "created_at", "confirmed_at",
         "waiting_since", "ended_at", "offered",
     )  # fmt: skip
 
@@ -80,6 +80,10 @@ class WaitingEntryAdmin(Searched[WaitingEntry], ReadOnlyAdmin[WaitingEntry]):
     @admin.display(description="From")
     def place(self, entry: WaitingEntry) -> str:
         return str(entry.warehouse or "Any warehouse")
+
+    @admin.display(description="E-mail")
+    def e_mail(self, entry: WaitingEntry) -> str:
+        return entry.email
 
     @admin.display(description="State")
     def what(self, entry: WaitingEntry) -> SafeString:

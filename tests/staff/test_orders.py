@@ -215,6 +215,8 @@ def test_whoever_comes_second_is_told_and_does_nothing(manager, order) -> None:
     again = signed_in("Packer").post(f"{LIST}pack/", {"id": order.pk})
     assert again.context["title"] == "Nothing to pack"
     assert f"{order.number}</span> is packed. {packed}" in again.content.decode()
+    asked = manager.get(f"{LIST}refund/?id={order.pk}").content.decode()
+    assert f'<h1>Refund order <span class="number">{order.number}</span>?</h1>' in asked
     assert [what for what, _ in events(order)] == ["pack"]
 
 

@@ -29,7 +29,7 @@ State = WaitingEntry.State
 def in_list(client, **query: object) -> list[str]:
     """The addresses in the list of entries, in its order."""
     page = client.get(ENTRIES, query).content.decode()
-    return re.findall(r'<td class="field-email">([^<]*)<', page)
+    return re.findall(r'<td class="field-e_mail">([^<]*)<', page)
 
 
 def test_a_list_is_closed_with_a_reason_and_reopened(admin_client) -> None:
