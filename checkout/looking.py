@@ -7,7 +7,7 @@ from threading import BoundedSemaphore
 from checkout import settle
 from checkout.models import Order, Payment
 from checkout.orders import reading
-from checkout.payments.base import ProviderError, Unreachable
+from checkout.payments.base import ProviderError, TooMany
 from checkout.payments.providers import provider
 from reservations.exceptions import ReservationError
 
@@ -36,12 +36,12 @@ def look(order: Order, last: Payment | None = None) -> Order:
 
 @contextmanager
 def turn(provider_name: str) -> Iterator[None]:
-    """To begin a payment. Raises `Unreachable` while too many wait for a slow provider."""
+    """To begin a payment. Raises `TooMany` while too many wait for a slow provider."""
     if not provider(provider_name).origin:
         yield
         return
     if not _turns.acquire(timeout=PATIENCE):
-        raise Unreachable("too many wait for it")
+        raise TooMany("too many wait for it")
     try:
         yield
     finally:

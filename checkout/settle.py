@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from uuid import UUID
 
 from checkout import closing, due, recording
+from checkout.excuse import excused
 from checkout.models import Charge, Order, Payment, Refund
 from checkout.orders import opening, reading
 from checkout.orders.cancelling import cancel_lapsed
@@ -55,7 +56,8 @@ def settle_read(payment: Payment) -> Order:
 def _look(payment: Payment) -> Seen:
     if payment.session_ref is None:
         return NEVER_OPENED
-    return provider(payment.provider).look(payment.pk, payment.session_ref)
+    with excused(payment.order):
+        return provider(payment.provider).look(payment.pk, payment.session_ref)
 
 
 def _decide(payment: Payment, seen: Seen) -> bool:

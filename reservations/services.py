@@ -12,6 +12,8 @@ from functools import update_wrapper
 from typing import Generic, ParamSpec
 from uuid import UUID
 
+from django.db.models.functions import Now
+
 from allo.postgresql.compiled import Compiled
 from inventory.models import Inventory
 from reservations.engine.adopting import Adopt, HoldsMore
@@ -162,6 +164,13 @@ def get(*, reservation_id: UUID) -> Reservation:
     if reservation is None:
         raise Reservation.DoesNotExist
     return expired_if_due([reservation])[0]
+
+
+def excuse(reservation_id: UUID) -> None:
+    """Notes, of a pending one, that its provider of payments cannot be reached: if it ends, that is
+    not its holder's doing. Needs no lock of the inventory row, as nothing is counted by it."""
+    noted = Reservation.objects.pending().filter(pk=reservation_id, provider_failed_at=None)
+    noted.update(provider_failed_at=Now())
 
 
 def _unlocked(reservation_id: UUID) -> Reservation:

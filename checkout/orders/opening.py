@@ -22,6 +22,7 @@ from checkout.commands import (
     OrderOnDelivery,
     PayAgain,
 )
+from checkout.excuse import excused
 from checkout.models import Order, OrderLine, Payment
 from checkout.orders import links, reading, statements
 from checkout.orders.drafts import Buyer, Draft
@@ -169,7 +170,8 @@ def begun(payment: Payment, *, page: bool = True) -> Payment:
     closed payment stays as it is. Raises `ProviderError`."""
     if payment.session_ref is None and payment.closed_at is None:
         bank = provider(payment.provider)
-        session = (bank.open if page else bank.prepare)(invitation(payment))
+        with excused(payment.order):
+            session = (bank.open if page else bank.prepare)(invitation(payment))
         # Stored before anybody pays. If the payment was closed meanwhile nobody will.
         unopened = Payment.objects.filter(pk=payment.pk, session_ref=None, closed_at=None)
         opened = {"session_ref": session.reference, "url": session.url}

@@ -27,6 +27,7 @@ class Past(NamedTuple):
     created_at: datetime
     ended_at: datetime | None
     withdrawn: str
+    provider_failed: bool
 
 
 @dataclass(slots=True)
@@ -67,8 +68,8 @@ def _unpaid_since_a_purchase(
 
 
 def is_unpaid(past: Past) -> bool:
-    """Expired, or given back by its holder after a while."""
-    if past.ended_at is None or past.withdrawn:
+    """Expired, or given back by its holder after a while, though it could have been paid."""
+    if past.ended_at is None or past.withdrawn or past.provider_failed:
         return False
     late = past.ended_at - past.created_at >= SOON
     return past.status == Status.EXPIRED or (past.status == Status.RELEASED and late)

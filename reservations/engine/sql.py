@@ -45,7 +45,8 @@ HISTORIES = """
     FROM unnest(%s::text[]) AS asked(holder)
     LEFT JOIN LATERAL (
         SELECT inventory_id, CASE WHEN due THEN 'expired' ELSE status END, created_at,
-            CASE WHEN due THEN expires_at ELSE ended_at END, withdrawn
+            CASE WHEN due THEN expires_at ELSE ended_at END, withdrawn,
+            provider_failed_at IS NOT NULL
         FROM reservations_reservation AS each
         CROSS JOIN LATERAL (
             SELECT status = 'pending' AND expires_at <= statement_timestamp() AS due
@@ -63,7 +64,7 @@ UNPAID_AT = """
     CROSS JOIN LATERAL (
         SELECT inventory_id FROM reservations_reservation
         WHERE status IN ('expired', 'released') AND withdrawn = '' AND address <> ''
-            AND address = asked.address
+            AND address = asked.address AND provider_failed_at IS NULL
             AND ended_at > statement_timestamp() - interval '24 hours'
             AND (status = 'expired' OR ended_at - created_at >= interval '60 seconds')
         ORDER BY ended_at DESC LIMIT 60

@@ -19,6 +19,8 @@ class CooldownLift(models.Model):
     class Meta:
         ordering = ("-pk",)
         verbose_name = "lifted cool-down"
+        # Staff's page of these begins with those who cool down now.
+        verbose_name_plural = "cool-downs"
         # Those who may see reservations may see these.
         default_permissions = ()
         permissions = (("lift_cooldown", "Can lift cool-downs"),)

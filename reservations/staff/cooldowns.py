@@ -161,6 +161,7 @@ def _unpaid_lately() -> QuerySet[Reservation]:
         Q(status="expired") | Q(status="released", ended_at__gte=F("created_at") + SOON),
         Q(holder__startswith="user:") | Q(holder__startswith="visitor:"),
         withdrawn="",
+        provider_failed_at=None,
         ended_at__gt=Now() - REMEMBERED,
     )
     return lately.order_by()

@@ -18,10 +18,13 @@ from checkout.payments import providers
 from checkout.payments.base import Unreachable
 from checkout.payments.stripe import Stripe
 from inventory.models import Inventory
+from reservations.clock.expiry import expire_due
+from reservations.models import Reservation
+from reservations.staff import cooldowns
 from tests.bank import BankProcess
 from tests.money.buying import SOLD, Purchase, buy, press_pay
-from tests.shopping import Page, holding
-from tests.stock import all_at_once, reprice, stocked
+from tests.shopping import Page, holding, press_reserve
+from tests.stock import all_at_once, pass_time, reprice, stocked
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -149,6 +152,40 @@ def test_a_lapsed_order_whose_stock_is_locked_is_cancelled_by_a_later_look(
 
 def unreachable(*_: object) -> None:
     raise Unreachable("away")
+
+
+@pytest.mark.parametrize(("fault", "status"), [("down", 303), ("too_many", 409)])
+def test_who_cannot_pay_at_a_bank_that_is_away_does_not_cool_down(
+    bank, client, settings, fault, status
+) -> None:
+    """That too many call it is no excuse: a shopper could bring that about."""
+    settings.RESERVATION_COOL_DOWN_MINUTES = [5]
+    row = stocked(9)
+    for _ in range(2):
+        hold = holding(client, row)
+        with bank.fault(**{fault: True}):
+            press_pay(client, hold)
+        lapse(hold)
+    assert (list(cooldowns.cooling_now()) == []) is (fault == "down")
+    assert press_reserve(client, row).status_code == status
+
+
+def test_who_paid_at_a_bank_that_is_away_since_does_not_cool_down(bank, client, settings) -> None:
+    settings.RESERVATION_COOL_DOWN_MINUTES = [5]
+    row = stocked(9)
+    for _ in range(2):
+        purchase = buy(bank, client, row)
+        purchase.pays()
+        with bank.fault(down=True):
+            assert client.get(f"/orders/{purchase.order.number}/paid/").status_code == 303
+            lapse(purchase.hold)
+        assert purchase.settle() == "dropped"
+    holding(client, row)
+
+
+def lapse(hold: Reservation) -> None:
+    pass_time(3600, pk=hold.pk)
+    expire_due()
 
 
 def test_without_redis_and_the_clock_it_is_ordered_paid_and_settled(

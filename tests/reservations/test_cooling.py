@@ -37,10 +37,13 @@ def _on(settings) -> None:
 def ended(ago: float, status: str = "expired", *, row: int = ROW, lasted: float = 600, **more):
     """A reservation that ended so many minutes ago, and lasted for so many seconds."""
     at = NOW - timedelta(minutes=ago)
-    return Past(row, status, at - timedelta(seconds=lasted), at, more.get("withdrawn", ""))
+    begun = at - timedelta(seconds=lasted)
+    return Past(
+        row, status, begun, at, more.get("withdrawn", ""), more.get("provider_failed", False)
+    )
 
 
-PENDING = Past(ROW, "pending", NOW, None, "")
+PENDING = Past(ROW, "pending", NOW, None, "", provider_failed=False)
 
 
 @pytest.mark.parametrize(
@@ -62,6 +65,9 @@ PENDING = Past(ROW, "pending", NOW, None, "")
         ([ended(1), ended(2, "released", lasted=59)], None),
         ([ended(1), ended(2, "released", lasted=60)], 4),
         ([ended(1), ended(2, "released", withdrawn="damaged")], None),
+        # It could not be paid.
+        ([ended(1), ended(2, provider_failed=True)], None),
+        ([ended(1), ended(2, "released", provider_failed=True)], None),
     ],
 )
 def test_after_two_unpaid_holds_one_waits_longer_and_longer(past, left) -> None:
@@ -163,7 +169,7 @@ def test_a_network_keeps_one_unit_whatever_nobody_paid_for_there(settings) -> No
 
 
 @on_the_shelf
-def test_a_network_keeps_its_share_if_a_hold_ended_soon_by_staff_or_yesterday(
+def test_a_network_keeps_its_share_if_a_hold_ended_soon_by_staff_unpayable_or_yesterday(
     settings, django_user_model
 ) -> None:
     settings.RESERVATION_MAX_SHARE, settings.RESERVATION_UNPAID_PER_HALVING = 25, 2
@@ -173,6 +179,9 @@ def test_a_network_keeps_its_share_if_a_hold_ended_soon_by_staff_or_yesterday(
     pass_time(300, pk=(taken := hold(row, 1, "visitor:taken", NETWORK)).pk)
     asha = django_user_model.objects.create_user("asha")
     by_staff.release(reservation_id=taken.pk, actor=asha, reason="It broke")
+    services.excuse((unpayable := hold(row, 1, "visitor:unpayable", NETWORK)).pk)
+    pass_time(601, pk=unpayable.pk)
+    expire_due()
     pass_time(24 * 3600 + 601, pk=(old := hold(row, 1, "visitor:old", NETWORK)).pk)
     lapsed = Reservation.objects.filter(pk=old.pk)
     lapsed.update(status="expired", ended_at=F("expires_at"))
