@@ -18,6 +18,7 @@ from reservations.models import Reservation
 from reservations.refusals import Refusal
 from reservations.shop.holders import live_holds, topics_of
 from reservations.shop.panel import next_lapse_of, stock_of
+from reservations.waiting.rules import closure_of
 
 TITLES = {
     "pending": "Held for you",
@@ -94,7 +95,7 @@ def _title(reservation: Reservation) -> str:
 def _again(reservation: Reservation) -> dict[str, Any]:
     """What can be reserved again: in the same warehouse, or else in the one where most are free."""
     nothing: dict[str, Any] = {"again": None, "again_quantity": 0, "next_lapse_at": None}
-    nothing |= {"stock": [], "keys": []}
+    nothing |= {"stock": [], "keys": [], "closed": None}
     if reservation.status not in (Reservation.Status.EXPIRED, Reservation.Status.RELEASED):
         return nothing
     if not reservation.inventory.product.is_published:
@@ -102,12 +103,14 @@ def _again(reservation: Reservation) -> dict[str, Any]:
     stock = stock_of(reservation.inventory.product)
     here = [row for row in stock if row.pk == reservation.inventory_id and row.available]
     again = here[0] if here else max(stock, key=lambda row: row.available)
+    product = reservation.inventory.product_id
     return {
         "again": again if again.available else None,
         "again_quantity": min(again.available, reservation.quantity),
         "next_lapse_at": next_lapse_of(stock),
         "stock": stock,
-        "keys": [reservation.inventory.product_id],
+        "keys": [product],
+        "closed": None if again.available else closure_of(product),
     }
 
 
@@ -120,6 +123,7 @@ def _seen(reservation: Reservation, again: dict[str, Any]) -> str:
         reservation.paying_since,
         offered,
         again["next_lapse_at"],
+        again["closed"] and again["closed"].pk,
         any(row.total_units for row in again["stock"]),
         reservation.inventory.product.is_published,
     )

@@ -3,17 +3,15 @@
 from datetime import datetime
 from typing import Any
 
-from django.db.models import OuterRef, Subquery
 from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.utils import timezone
 
 from allo.postgresql.compiled import Compiled
 from catalog.models import Product
-from inventory.availability import Products
 from inventory.models import Inventory, InventoryQuerySet
 from reservations.availability import with_next_lapse
-from reservations.models import ListClosure, Reservation
+from reservations.models import Reservation
 from reservations.shop.forms import ReserveForm
 from reservations.shop.holders import live_holds, topics_of
 
@@ -39,13 +37,6 @@ def next_lapse_of(stock: list[Inventory]) -> datetime | None:
     if any(row.available for row in stock):
         return None
     return min(filter(None, (row.next_lapse_at for row in stock)), default=None)
-
-
-def with_list_closed(products: Products) -> Products:
-    """Annotates `list_closed`: staff's reason for closing the waiting list, None while it is
-    open."""
-    closed = ListClosure.objects.filter(product=OuterRef("pk"), reopened_at=None)
-    return products.annotate(list_closed=Subquery(closed.order_by().values("reason")[:1]))
 
 
 def panel(product: Product) -> dict[str, Any]:

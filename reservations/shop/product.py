@@ -13,7 +13,7 @@ from allo.web.shared.pages import shared
 from catalog.models import Product, ProductPicture, ProductQuerySet
 from catalog.slugs import follow_renames
 from reservations.availability import with_stock_and_lapse
-from reservations.shop.panel import with_list_closed
+from reservations.shop.published import with_list_closed
 
 RELATED = 4
 # The width of a picture on the page, as static/css/pages/gallery.css lays it out.

@@ -1,14 +1,25 @@
 """The product that an address names, as shoppers see it."""
 
+from django.db.models import OuterRef, Subquery
 from django.http import Http404, HttpRequest
 
 from allo.postgresql.compiled import Compiled
 from catalog.models import Product, ProductQuerySet
+from reservations.models import ListClosure
 from reservations.shop.holders import live_holds
 
 
+def with_list_closed(products: ProductQuerySet) -> ProductQuerySet:
+    """Annotates `list_closed`: staff's reason for closing the waiting list, None while it is
+    open."""
+    closed = ListClosure.objects.filter(product=OuterRef("pk"), reopened_at=None)
+    return products.annotate(list_closed=Subquery(closed.order_by().values("reason")[:1]))
+
+
 def published(slug: str) -> ProductQuerySet:
-    return Product.objects.published().select_related("category").order_by().filter(slug=slug)
+    """With `list_closed`."""
+    named = with_list_closed(Product.objects.published().filter(slug=slug))
+    return named.select_related("category").order_by()
 
 
 _by_slug = Compiled(published, str)

@@ -44,7 +44,6 @@ from reservations.shop.panel import (
     next_lapse_of,
     panel,
     stock_of,
-    with_list_closed,
 )
 from reservations.shop.published import product_for, product_of, published
 
@@ -93,7 +92,7 @@ def reserve(request: Request, slug: str) -> HttpResponse:
 @follow_renames
 @shared(Sharing())
 def stock(request: HttpRequest, slug: str) -> HttpResponse:
-    product = get_object_or_404(with_list_closed(with_stock_and_lapse(published(slug))))
+    product = get_object_or_404(with_stock_and_lapse(published(slug)))
     return render(request, "reservations/_panel.html", panel(product))
 
 

@@ -35,7 +35,7 @@ from tests.joining import (
     shown,
     waiting,
 )
-from tests.shopping import HTMX, holding, key, press_reserve
+from tests.shopping import HTMX, holding, key, press_reserve, words
 from tests.shopping import press as press_checkout
 from tests.smtp import mailbox
 from tests.stock import pass_time, stocked
@@ -542,6 +542,9 @@ def test_an_offer_that_was_paid_for_with_other_holds_leads_to_their_order(client
 
 def test_a_closed_list_says_why_and_takes_nobody(client, settings) -> None:
     row = stocked(1)
+    ended = holding(client, row)
+    pass_time(601, pk=ended.pk)
+    expire_due()
     all_held(row)
     entry, late = waiting(row), asked(row, "ravi@example.org")
     boss = User.objects.create_user("boss")
@@ -557,13 +560,15 @@ def test_a_closed_list_says_why_and_takes_nobody(client, settings) -> None:
     page = client.get(LIST).content.decode()
     assert "The maker has stopped." in page
     assert "Join the waiting list" not in page
-    assert (
-        "The waiting list is closed: The maker has stopped."
-        in client.get("/p/tidal/").content.decode()
-    )
+    pages = ("/p/tidal/", "/p/tidal/reserve/", f"/checkout/{ended.pk}/")
+    for page in map(client.get, pages):
+        assert "The waiting list is closed: The maker has stopped." in words(page)
+        assert LIST not in page.content.decode()
+        assert "goes to the waiting list" not in words(page)
     assert join(client, row).status_code == 409
     services.reopen(product_id=row.product_id, by=boss)
-    assert 'id="join-link"' in client.get("/p/tidal/").content.decode()
+    for page in map(client.get, pages):
+        assert f'href="{LIST}"' in page.content.decode()
     assert join(client, row).status_code == 303
 
 
