@@ -48,7 +48,7 @@ addEventListener("allo:now", ({ detail }) => {
   server = Math.max(server, detail - performance.now() / 1000);
 });
 addEventListener("htmx:afterRequest", ({ detail: { xhr } }) => {
-  const date = Date.parse(xhr?.getResponseHeader("Date")) / 1000;
+  const date = Date.parse(xhr.getResponseHeader("Date")) / 1000;
   // Date has whole seconds: only a greater difference means that this clock had stopped.
   if (Math.abs(date + 0.5 - now()) > 1.5) server += date + 0.5 - now();
 });

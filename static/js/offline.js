@@ -44,9 +44,10 @@ addEventListener("htmx:sendError", lose);
 addEventListener("htmx:timeout", lose);
 addEventListener("htmx:afterRequest", (event) => {
   const { xhr } = event.detail;
-  // A page instead of the part that was requested: see PART_STAYS in allo/web/parts.py.
-  if (xhr?.getResponseHeader("HX-Reswap")) lose(event);
-  else if (xhr?.status) back(event.target);
+  // A page instead of the part that was requested: see PART_STAYS in allo/web/parts.py. 502 and 504
+  // are of a proxy that got no answer from the shop.
+  if (/50[24]/.test(xhr.status) || xhr.getResponseHeader("HX-Reswap")) lose(event);
+  else if (xhr.status) back(event.target);
 });
 addEventListener("offline", say);
 addEventListener("online", () => back(null));
@@ -61,9 +62,10 @@ async function reach(go) {
   stay();
 }
 
-function leads({ defaultPrevented, ctrlKey, metaKey, shiftKey, altKey }) {
-  return !(sent || navigator.onLine || defaultPrevented || ctrlKey || metaKey || shiftKey || altKey);
-}
+const leads = (event) =>
+  !sent &&
+  !navigator.onLine &&
+  !["defaultPrevented", "ctrlKey", "metaKey", "shiftKey", "altKey"].some((it) => event[it]);
 
 addEventListener("submit", (event) => {
   if (!leads(event)) return;
