@@ -8,6 +8,7 @@ from django.db import connection
 WAITING = """
     SELECT count(*) FROM pg_stat_activity
     WHERE datname = current_database() AND wait_event_type = 'Lock'
+        AND backend_type = 'client backend'
 """
 TRANSACTIONS = """
     SELECT count(*) FROM pg_stat_activity
@@ -17,6 +18,7 @@ TRANSACTIONS = """
 CANCEL = """
     SELECT pg_cancel_backend(pid) FROM pg_stat_activity
     WHERE datname = current_database() AND wait_event_type = 'Lock'
+        AND backend_type = 'client backend'
 """
 ROWS_READ = """
     SELECT sum(seq_tup_read + idx_tup_fetch) FROM pg_stat_xact_user_tables

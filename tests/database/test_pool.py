@@ -102,6 +102,7 @@ def test_one_dead_connection_drains_the_pool(pooled, monkeypatch) -> None:
         cursor.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
             " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            " AND backend_type = 'client backend'"
         )
     connection.close()
     monkeypatch.setattr(pools, "TRUSTED", -1.0)
