@@ -6,7 +6,7 @@ const address = (fields) => {
   for (const [name, value] of [...fields]) {
     if (!value || value === "featured") fields.delete(name);
   }
-  return new URLSearchParams(fields).toString();
+  return String(new URLSearchParams(fields));
 };
 
 let shown = address(new FormData(filters));

@@ -1,6 +1,6 @@
 // Shows the hero's film as coloured ASCII. A worker draws it: on a phone a frame takes longer than
-// a page may stand still. The poster stays for reduced motion and save-data, and if the worker
-// cannot draw or the film does not come.
+// a page may stand still. The poster stays for reduced motion and save-data, in a browser without
+// what this needs, and if the worker cannot draw or the film does not come.
 // Width of a character, in CSS pixels.
 const CELL = 9;
 // Its height over its width.
@@ -13,12 +13,11 @@ const stage = document.querySelector(".hero-stage");
 const toggle = document.querySelector(".hero-toggle");
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 const canvas = document.createElement("canvas");
+const film = document.createElement("video");
 
-let film;
-let worker;
+let paused, worker;
 // For the film's next frame.
-let waiting = false;
-let paused = false;
+let waiting;
 let seen = true;
 
 // The letters side by side.
@@ -59,12 +58,10 @@ function drawn() {
 function next() {
   if (waiting || film.paused) return;
   waiting = true;
-  const come = () => {
+  film.requestVideoFrameCallback(() => {
     waiting = false;
     show().catch(giveUp);
-  };
-  if (film.requestVideoFrameCallback) film.requestVideoFrameCallback(come);
-  else requestAnimationFrame(come);
+  });
 }
 
 function play() {
@@ -80,7 +77,7 @@ function refused({ name }) {
 
 function giveUp() {
   paused = true;
-  film?.pause();
+  film.pause();
   worker?.terminate();
   canvas.remove();
   toggle.hidden = true;
@@ -90,8 +87,8 @@ function press() {
   paused = !paused;
   const word = paused ? "Play" : "Pause";
   toggle.querySelector("span").textContent = word;
-  const icon = toggle.querySelector("use");
-  icon.setAttribute("href", icon.getAttribute("href").replace(/#.*/, `#${word.toLowerCase()}`));
+  const { href } = toggle.querySelector("use");
+  href.baseVal = href.baseVal.replace(/#.*/, `#${word.toLowerCase()}`);
   play();
 }
 
@@ -104,10 +101,14 @@ async function begin() {
   Object.assign(worker, { onmessage: drawn, onerror: giveUp });
   const screen = canvas.transferControlToOffscreen();
   worker.postMessage({ screen }, [screen]);
-  film = document.createElement("video");
-  Object.assign(film, { muted: true, loop: true, playsInline: true, preload: "auto" });
-  film.onerror = giveUp;
-  film.src = URL.createObjectURL(await data);
+  Object.assign(film, {
+    muted: true,
+    loop: true,
+    playsInline: true,
+    preload: "auto",
+    onerror: giveUp,
+    src: URL.createObjectURL(await data),
+  });
   await new Promise((done) => {
     new ResizeObserver(([{ contentRect }]) => done(layOut(contentRect))).observe(stage);
   });
@@ -116,9 +117,15 @@ async function begin() {
     play();
   }).observe(stage);
   addEventListener("visibilitychange", play);
-  still.addEventListener("change", play);
+  still.onchange = play;
   toggle.onclick = press;
 }
 
-const welcome = !still.matches && !navigator.connection?.saveData;
-if (welcome && canvas.transferControlToOffscreen) begin().catch(giveUp);
+if (
+  film.requestVideoFrameCallback &&
+  canvas.transferControlToOffscreen &&
+  !still.matches &&
+  !navigator.connection?.saveData
+) {
+  begin().catch(giveUp);
+}

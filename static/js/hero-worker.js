@@ -11,10 +11,8 @@ const sample = new OffscreenCanvas(1, 1);
 const eye = sample.getContext("2d", { willReadFrequently: true });
 // These shades of the colour of one cell, from the space between letters (BODY) to the letter.
 const palette = new Uint32Array(SHADES);
-let screen;
-let page;
-// With the picture that is written to.
-let grid;
+// The grid has the picture that is written to.
+let grid, page, screen;
 
 // Each letter as the shade of each of its pixels, in order of brightness.
 function read(letters, width, height) {

@@ -12,18 +12,6 @@ function look() {
   tell("allo:times");
 }
 
-function write(time, left) {
-  const hours = Math.floor(left / 3600);
-  const parts = [Math.floor(hours / 24), hours % 24, Math.floor(left / 60) % 60, left % 60];
-  const first = parts.findIndex((part, n) => part || n > 1);
-  [...time.querySelectorAll("b")].forEach((place, n) => {
-    const text = String(parts[n]).padStart(2, "0");
-    if (place.textContent !== text) place.textContent = text;
-    place.parentElement.hidden = n < first;
-  });
-  time.classList.toggle("opening-soon", left <= 60);
-}
-
 function open(product) {
   for (const { dataset } of clocks(`="${product}"`)) {
     delete dataset.opens;
@@ -33,12 +21,10 @@ function open(product) {
 }
 
 addEventListener("allo:left", (event) => {
-  const { target: time, detail: left } = event;
-  if (!time.dataset.opens) return;
-  // A card's is one line, as of any countdown.
-  if (!left || time.matches(".opening-clock")) event.preventDefault();
-  if (!left) open(time.dataset.opens);
-  else if (event.defaultPrevented) write(time, left);
+  const { opens } = event.target.dataset;
+  if (event.detail || !opens) return;
+  event.preventDefault();
+  open(opens);
 });
 
 // The page as it is now: the opening may be at another time, or over.

@@ -3,4 +3,4 @@ import "./announce.js";
 import "./offline.js";
 import "./countdown.js";
 import "./live.js";
-import "./suggestions.js";
+import "./search.js";

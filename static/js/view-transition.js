@@ -8,9 +8,7 @@ function lead({ viewTransition }, url) {
   const over = viewTransition.finished.catch(() => {});
   if (!url) return;
   const { pathname } = new URL(url);
-  const links = [...document.querySelectorAll(".card a")];
-  const link = links.find((it) => it.pathname === pathname);
-  const picture = link?.closest(".card").querySelector("img");
+  const picture = document.querySelector(`.card:has([href="${pathname}"]) img`);
   if (!picture) return;
   name(own, "none");
   name(picture, "product-picture");
