@@ -98,7 +98,7 @@ def test_every_table_about_people_is_exported_or_is_none_of_the_shoppers() -> No
 
 # Names of other rows, and what opens or steers something.
 WITHHELD = {
-    Reservation: {"inventory_id", "holder", "paying_since", "window_given"},
+    Reservation: {"inventory_id", "holder", "paying_since", "window_given", "provider_failed_at"},
     Contact: set(),
     Order: {"id", "holder", "account_id", "by_program"},
     Address: {"id", "account_id"},

@@ -128,6 +128,7 @@ def test_reservations_that_ended_at_one_moment_are_not_parted(monkeypatch) -> No
 HISTORY = {
     "id", "inventory_id", "quantity", "unit_paise", "name", "status", "created_at", "expires_at",
     "ended_at", "renewals", "withdrawn", "paying_since", "window_given",
+    "provider_failed_at",
 }  # fmt: skip
 
 
