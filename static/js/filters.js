@@ -48,10 +48,8 @@ addEventListener("htmx:afterSettle", () => {
 // What is set in it is on its button.
 filters.addEventListener("change", () => {
   for (const facet of filters.querySelectorAll(".facet")) {
-    const labels = [...facet.querySelectorAll(":checked + span bdi")].map((set) => {
-      return Object.assign(document.createElement("span"), { textContent: set.textContent });
-    });
-    facet.querySelector(".facet-chosen").replaceChildren(...labels);
+    const labels = [...facet.querySelectorAll(":checked + span bdi")];
+    facet.querySelector(".facet-chosen").replaceChildren(...labels.map((it) => it.cloneNode(true)));
   }
 });
 

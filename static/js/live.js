@@ -163,6 +163,10 @@ addEventListener("pageshow", ({ persisted }) => {
 // With a stream, poll every ten minutes: a message may be lost. A thousand pages do so twice a second.
 let ticks = 0;
 const RARELY = 120;
+// And soon if the shop, or a proxy, could not answer.
+addEventListener("htmx:afterRequest", ({ detail: { xhr } }) => {
+  if (xhr.status > 501) ticks = -1;
+});
 setInterval(() => {
   const deaf = performance.now() - heard > SILENCE;
   if (!document.hidden && (deaf || ++ticks % RARELY === 0)) plan(["*"]);

@@ -3,18 +3,18 @@ let first;
 
 addEventListener("htmx:beforeSwap", ({ detail: { target, xhr } }) => {
   const more = target.id === "load-more" && xhr.status === 200;
-  first = more ? target.parentElement.children.length - 1 : undefined;
+  first = more && target.parentElement.children.length - 1;
 });
 
 addEventListener("htmx:afterSettle", () => {
-  if (first === undefined) return;
+  if (!first) return;
   const { children } = document.querySelector(".results .grid");
   const cards = document.querySelectorAll(".results .card").length;
   children[first].querySelector("a, [tabindex]").focus();
   const more = cards > first ? `${cards - first} more` : "That is all";
   const detail = `${more}, ${cards} shown`;
   dispatchEvent(new CustomEvent("allo:announce", { detail }));
-  first = undefined;
+  first = 0;
 });
 
 // After an error, go to the page itself, which shows it.

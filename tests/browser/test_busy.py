@@ -7,8 +7,9 @@ from playwright.sync_api import Page, expect
 
 from allo.web.parts import BUSY, PART_STAYS
 from tests.browser.conftest import Complaints, NewContext, screen
-from tests.browser.shopping import choose, heading, open_reserve, units, untouched
+from tests.browser.shopping import choose, heading, hold, open_reserve, units, untouched
 from tests.browser.test_offline import REFRESHED, WORDS, notice
+from tests.browser.test_stock_words import STREAM
 from tests.running import Shop
 
 pytestmark = pytest.mark.browser
@@ -75,6 +76,21 @@ def test_a_part_that_nobody_pressed_stays_as_it_is_while_the_shop_is_busy(page: 
         assert page.locator(part).inner_text() == before
     assert page.title() == title
     expect(notice(page)).to_be_hidden()
+
+
+@pytest.mark.parametrize("answer", [BUSY_PAGE, BAD_GATEWAY], ids=["busy", "bad gateway"])
+def test_a_part_that_the_shop_could_not_answer_is_soon_asked_for_again(
+    page: Page, shop: Shop, answer: tuple[int, dict[str, str]]
+) -> None:
+    # With a stream a page polls every ten minutes.
+    page.add_init_script(STREAM)
+    hold(page, untouched(shop))
+    answer_busy(page, "**/holds/", answer)
+    page.locator("#holds").evaluate(REFRESHED)
+    page.unroute_all()
+    with page.expect_response("**/holds/") as again:
+        pass
+    assert again.value.ok
 
 
 def test_a_list_that_the_shop_cannot_answer_is_asked_for_again(page: Page) -> None:
