@@ -172,7 +172,7 @@ def test_signing_out_leaves_nothing_on_a_shared_computer(client) -> None:
     assert client.get("/account/sign-out/").status_code == 405
     out = client.post("/account/sign-out/")
     assert (out.status_code, out.headers["Location"]) == (303, SIGNED_OUT)
-    assert out.headers["Clear-Site-Data"] == '"cache"'
+    assert out.headers["Clear-Site-Data"] == '"cache", "storage"'
     assert "no-store" in out.headers["Cache-Control"]
     left = {name for name, cookie in client.cookies.items() if cookie.value}
     assert left == {"csrftoken", "allo_acted"}

@@ -69,6 +69,8 @@ def test_what_is_held_on_one_device_is_paid_on_another(
     expect(heading(laptop, "It is yours.")).to_be_visible()
     phone.goto("/orders/")
     expect(phone.get_by_role("link", name=shelf.product)).to_be_visible()
+    viewed = "localStorage.getItem('viewed')"
+    assert not javascript or phone.evaluate(viewed)
     laptop.goto("/account/sessions/")
     passes(laptop)
     laptop.get_by_role("button", name="Sign out everywhere").click()
@@ -76,6 +78,7 @@ def test_what_is_held_on_one_device_is_paid_on_another(
     passes(laptop)
     phone.goto("/account/")
     expect(heading(phone, "Sign in")).to_be_visible()
+    assert not javascript or phone.evaluate(viewed) is None
 
 
 SAVE = """
