@@ -37,7 +37,7 @@ from reservations.shop.keys import key_of
 from reservations.shop.panel import stock_of
 from reservations.shop.published import product_of
 from reservations.shop.waiting.forms import JoinForm
-from reservations.waiting import asking, links, rules, services
+from reservations.waiting import asking, links, services
 
 # What opens the dialog.
 DIALOG = "join-dialog-body"
@@ -126,7 +126,6 @@ def _page(
         "keeps_places": bool(numbers and numbers.onward),
         "keys": [product.pk],
         "stock": form.stock,
-        "closed": rules.closure_of(product.pk),
         "form": form,
         "refusal": refusal,
         "sent": "sent" in request.GET,
