@@ -4,7 +4,8 @@ Needs npm, from which Lighthouse comes; the shop itself does not. Writes RESULTS
 file, and exits 1 if a score is below its aim.
 
 Lighthouse multiplies a page's processor time by a number that stands for a phone if the machine is
-a fast desktop, so it is first chosen for this machine.
+a fast desktop. It is chosen for each run by how fast this machine was in the one before, and a run
+counts if the machine was about as fast in it: a shared one may be half as fast a minute later.
 """
 
 import json
@@ -17,6 +18,7 @@ import sys
 import urllib.parse
 import urllib.request
 from http.cookiejar import CookieJar
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +30,9 @@ Report = dict[str, Any]
 AIMS = {"performance": 98, "accessibility": 100, "best-practices": 100, "seo": 100}
 # Of each page. The run with the middle LCP counts, as runs of one page differ by a tenth.
 RUNS = 3
+# How far from the speed that was expected the machine may be, and after how many runs the nearest
+# count.
+NEAR, MOST_RUNS = 0.1, 10
 # At most; `METRICS` are Lighthouse's names for them.
 LCP = 1.5
 LIMITS = {"LCP, s": LCP, "CLS": 0.0}
@@ -53,8 +58,8 @@ PAGES = {
     "bag": "/bag/",
     "what I hold": "/reservations/",
 }
-# How fast a machine is, as Lighthouse finds it with each page.
-INDEX = "benchmarkIndex"
+# How fast a machine is, as Lighthouse finds it with each page, and by how much it slowed it down.
+INDEX, TIMES = "benchmarkIndex", "times"
 # Lighthouse's calculator, to which its documentation of throttling leads: from this index of a
 # machine a phone is so many times slower, and once more for each so many above.
 SLOWDOWNS = ((1300, 3, 233), (800, 2, 500), (150, 1, 650))
@@ -69,14 +74,13 @@ def main() -> int:
     with running_shop(RESERVATION_TTL_SECONDS="3600") as shop:
         cookie, checkout = hold(shop)
         wait_for(lambda: has_every_size(shop), seconds=600)
-        index = power(browser, shop.url + PAGES["written page"])
         reports = {
-            name: report_on(browser, shop.url + path, "" if path in PUBLIC else cookie, index)
+            name: report_on(browser, shop.url + path, "" if path in PUBLIC else cookie)
             for name, path in (PAGES | {"checkout": checkout}).items()
         }
     results = {name: result_of(report) for name, report in reports.items()}
     late = {name: report for name, report in reports.items() if results[name]["LCP, s"] > LCP}
-    lines = [*heading(index, reports["grid"]), *table(results), *parts(late)]
+    lines = [*heading(reports["grid"]), *table(results), *parts(late)]
     RESULTS.write_text("\n".join(lines) + "\n")
     print(RESULTS.read_text())
     return int(any(missed(result) for result in results.values()))
@@ -109,31 +113,38 @@ def hold(shop: Shop) -> tuple[str, str]:
     return "; ".join(f"{cookie.name}={cookie.value}" for cookie in jar), checkout
 
 
-def power(browser: Path, url: str) -> float:
-    """The machine's best index of a few: a busy moment would make the phone too fast."""
-    runs = (lighthouse(browser, url, "--only-audits=viewport") for _ in range(3))
-    return max(float(run["environment"][INDEX]) for run in runs)
-
-
 def slowdown(index: float) -> float:
     found = (times + (index - least) / more for least, times, more in SLOWDOWNS if index >= least)
     return round(next(found, 1), 2)
 
 
-def report_on(browser: Path, url: str, cookie: str, index: float) -> Report:
-    options = [
-        f"--only-categories={','.join(AIMS)}",
-        f"--throttling.cpuSlowdownMultiplier={slowdown(index)}",
-    ]
+def report_on(browser: Path, url: str, cookie: str) -> Report:
+    options = [f"--only-categories={','.join(AIMS)}"]
     if cookie:
         headers = json.dumps({"Cookie": cookie})
         options += [f"--extra-headers={headers}", f"--skip-audits={PRIVATE}"]
-    runs = [lighthouse(browser, url, *options) for _ in range(RUNS)]
-    report = sorted(runs, key=lcp)[RUNS // 2]
+    report = sorted(counted(browser, url, options), key=lcp)[RUNS // 2]
     for audit in report["audits"].values():
         if audit["score"] is not None and audit["score"] < 0.9:
             print(f"{url}: {audit['id']} {audit['score']} {audit.get('displayValue', '')}")
     return report
+
+
+def counted(browser: Path, url: str, options: list[str]) -> list[Report]:
+    """RUNS in which the machine was as fast as it was expected to be."""
+    runs: list[tuple[float, Report]] = []
+    index = index_of(lighthouse(browser, url, "--only-audits=viewport"))
+    while len(runs) < MOST_RUNS and sum(off <= NEAR for off, _ in runs) < RUNS:
+        times = f"--throttling.cpuSlowdownMultiplier={slowdown(index)}"
+        report = lighthouse(browser, url, *options, times)
+        expected, index = index, index_of(report)
+        runs.append((abs(index / expected - 1), report))
+    runs.sort(key=itemgetter(0))
+    return [report for _, report in runs[:RUNS]]
+
+
+def index_of(report: Report) -> float:
+    return float(report["environment"][INDEX])
 
 
 def lcp(report: Report) -> float:
@@ -158,30 +169,30 @@ def result_of(report: Report) -> dict[str, float]:
         name: round(report["audits"][audit]["numericValue"] / unit, 2)
         for name, (audit, unit) in METRICS.items()
     }
-    return scores | metrics | {INDEX: round(report["environment"][INDEX])}
+    times = report["configSettings"]["throttling"]["cpuSlowdownMultiplier"]
+    return scores | metrics | {INDEX: round(index_of(report)), TIMES: times}
 
 
-def heading(index: float, report: Report) -> list[str]:
+def heading(report: Report) -> list[str]:
     return [
         "# What `make lighthouse` measured",
         "",
-        f"Lighthouse {report['lighthouseVersion']}, as a phone on a slow line. Each page was",
-        f"measured {RUNS} times; the run with the middle LCP counts.",
-        f"Browser and shop shared {os.cpu_count()} {platform.machine()} cores of `benchmarkIndex`",
-        f"{index:.0f}, the best of three runs. By Lighthouse's calculator a phone takes",
-        f"{slowdown(index)} times as long, so processor time counts {slowdown(index)}-fold.",
-        "The last column is the index with each page: lower, the machine was busy meanwhile.",
+        f"Lighthouse {report['lighthouseVersion']}, as a phone on a slow line. Browser and shop",
+        f"shared {os.cpu_count()} {platform.machine()} cores. Of {RUNS} runs of each page the one",
+        "with the middle LCP counts. Processor time counts as often as Lighthouse's calculator",
+        "has for a machine of this `benchmarkIndex`; a run in which the machine was not as fast as",
+        f"that, to {NEAR:.0%}, was repeated, up to {MOST_RUNS} runs of a page.",
         "",
     ]
 
 
 def table(results: dict[str, dict[str, float]]) -> list[str]:
-    columns = ["page", *AIMS, *METRICS, INDEX]
+    columns = ["page", *AIMS, *METRICS, INDEX, TIMES]
     return [
         f"| {' | '.join(columns)} |",
         "|---" * len(columns) + "|",
         *(f"| {name} | {' | '.join(map(str, one.values()))} |" for name, one in results.items()),
-        f"| aim | {' | '.join(map(str, [*AIMS.values(), *LIMITS.values()]))} | | |",
+        f"| aim | {' | '.join(map(str, [*AIMS.values(), *LIMITS.values()]))} | | | |",
     ]
 
 
