@@ -39,7 +39,7 @@ function turn(product, state) {
 
 addEventListener("allo:shown", ({ detail: { product, its, state, time, wait } }) => {
   for (const it of all(`[data-lapses="${product}"]`)) {
-    it.replaceChildren(...(time ? [" The next hold may lapse ", time] : []));
+    it.replaceChildren(...(time ? [" The next hold may lapse ", time, "."] : []));
   }
   for (const row of its) for (const it of all(`[data-row="${row.id}"]`)) write(it, row);
   turn(product, state);
