@@ -1,7 +1,9 @@
-"""Holds that could not be paid because the provider was away are not held against their holder."""
+"""A hold that could not be paid because the provider was away does not count as unpaid."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+
+from django.db import OperationalError
 
 from checkout.models import Order
 from checkout.payments.base import TooMany, Unreachable
@@ -17,8 +19,14 @@ def excused(order: Order) -> Iterator[None]:
     except TooMany:
         raise
     except Unreachable:
-        # Each by itself: an update of several would take their rows in another order than the
-        # engine does.
-        for hold in order.order_lines.filter(active=True).values_list("reservation", flat=True):
-            services.excuse(hold)
+        # A hold may be locked for long: the caller then still hears that the provider is away.
+        with suppress(OperationalError):
+            _excuse(order)
         raise
+
+
+def _excuse(order: Order) -> None:
+    """Each hold by itself: a statement for several could lock them in another order than the
+    engine does."""
+    for hold in order.order_lines.filter(active=True).values_list("reservation", flat=True):
+        services.excuse(hold)

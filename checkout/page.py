@@ -98,19 +98,19 @@ def _again(reservation: Reservation) -> dict[str, Any]:
     nothing |= {"stock": [], "keys": [], "closed": None}
     if reservation.status not in (Reservation.Status.EXPIRED, Reservation.Status.RELEASED):
         return nothing
-    if not reservation.inventory.product.is_published:
+    product = reservation.inventory.product
+    if not product.is_published:
         return nothing
-    stock = stock_of(reservation.inventory.product)
+    stock = stock_of(product)
     here = [row for row in stock if row.pk == reservation.inventory_id and row.available]
     again = here[0] if here else max(stock, key=lambda row: row.available)
-    product = reservation.inventory.product_id
     return {
         "again": again if again.available else None,
         "again_quantity": min(again.available, reservation.quantity),
         "next_lapse_at": next_lapse_of(stock),
         "stock": stock,
-        "keys": [product],
-        "closed": None if again.available else closure_of(product),
+        "keys": [product.pk],
+        "closed": None if again.available else closure_of(product.pk),
     }
 
 

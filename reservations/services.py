@@ -167,8 +167,9 @@ def get(*, reservation_id: UUID) -> Reservation:
 
 
 def excuse(reservation_id: UUID) -> None:
-    """Notes, of a pending one, that its provider of payments cannot be reached: if it ends, that is
-    not its holder's doing. Needs no lock of the inventory row, as nothing is counted by it."""
+    """Notes that the provider of payments cannot be reached for a pending reservation: if it ends
+    unpaid, that does not count against its holder. Needs no lock of the inventory row, as no number
+    of units depends on it."""
     noted = Reservation.objects.pending().filter(pk=reservation_id, provider_failed_at=None)
     noted.update(provider_failed_at=Now())
 

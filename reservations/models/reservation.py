@@ -102,7 +102,7 @@ class Reservation(models.Model):
     paying_since = models.DateTimeField(null=True, blank=True, editable=False)
     # An order lengthens a hold once, however often orders are opened and dropped.
     window_given = models.BooleanField(default=False, db_default=False, editable=False)
-    # Its order could not be paid then, as the provider of payments was not to be reached.
+    # When the provider of payments could first not be reached for its order.
     provider_failed_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     past_due: bool  # annotated by `with_stock`

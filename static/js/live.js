@@ -163,7 +163,7 @@ addEventListener("pageshow", ({ persisted }) => {
 // With a stream, poll every ten minutes: a message may be lost. A thousand pages do so twice a second.
 let ticks = 0;
 const RARELY = 120;
-// And soon if the shop, or a proxy, could not answer.
+// After a request that the shop, or a proxy, could not answer, at the next tick.
 addEventListener("htmx:afterRequest", ({ detail: { xhr } }) => {
   if (xhr.status > 501) ticks = -1;
 });

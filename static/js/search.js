@@ -1,4 +1,4 @@
-// What goes through suggestions is loaded with the first letter of a search.
+// suggestions.js is loaded when the first letter of a search is typed.
 addEventListener("input", ({ target }) => {
   const src = target.nextElementSibling?.dataset.script;
   if (src) dispatchEvent(new CustomEvent("allo:needs", { detail: [src] }));

@@ -23,13 +23,15 @@ def page(new_context: NewContext, complaints: Complaints) -> Page:
 
 # As the shop does while its database is away, or too many wait for a page; and as nginx does while
 # the shop starts.
-BUSY_PAGE = (BUSY, dict([PART_STAYS]))
-BAD_GATEWAY: tuple[int, dict[str, str]] = (502, {})
+Answer = tuple[int, dict[str, str]]
+BUSY_PAGE: Answer = (BUSY, dict([PART_STAYS]))
+BAD_GATEWAY: Answer = (502, {})
+each_answer = pytest.mark.parametrize(
+    "answer", [BUSY_PAGE, BAD_GATEWAY], ids=["busy", "bad gateway"]
+)
 
 
-def answer_busy(
-    page: Page, address: str | re.Pattern[str], answer: tuple[int, dict[str, str]] = BUSY_PAGE
-) -> None:
+def answer_busy(page: Page, address: str | re.Pattern[str], answer: Answer = BUSY_PAGE) -> None:
     status, headers = answer
     page.route(
         address,
@@ -41,9 +43,9 @@ def answer_busy(
     )
 
 
-@pytest.mark.parametrize("answer", [BUSY_PAGE, BAD_GATEWAY], ids=["busy", "bad gateway"])
+@each_answer
 def test_what_the_shop_cannot_answer_is_sent_again_by_itself(
-    page: Page, shop: Shop, answer: tuple[int, dict[str, str]]
+    page: Page, shop: Shop, answer: Answer
 ) -> None:
     shelf = untouched(shop)
     page.goto(shelf.address)
@@ -78,9 +80,9 @@ def test_a_part_that_nobody_pressed_stays_as_it_is_while_the_shop_is_busy(page: 
     expect(notice(page)).to_be_hidden()
 
 
-@pytest.mark.parametrize("answer", [BUSY_PAGE, BAD_GATEWAY], ids=["busy", "bad gateway"])
+@each_answer
 def test_a_part_that_the_shop_could_not_answer_is_soon_asked_for_again(
-    page: Page, shop: Shop, answer: tuple[int, dict[str, str]]
+    page: Page, shop: Shop, answer: Answer
 ) -> None:
     # With a stream a page polls every ten minutes.
     page.add_init_script(STREAM)

@@ -30,8 +30,8 @@ Report = dict[str, Any]
 AIMS = {"performance": 98, "accessibility": 100, "best-practices": 100, "seo": 100}
 # Of each page. The run with the middle LCP counts, as runs of one page differ by a tenth.
 RUNS = 3
-# How far from the speed that was expected the machine may be, and after how many runs the nearest
-# count.
+# By what part the machine may be faster or slower than expected in a run that counts. After so many
+# runs of a page the nearest ones count.
 NEAR, MOST_RUNS = 0.1, 10
 # At most; `METRICS` are Lighthouse's names for them.
 LCP = 1.5
@@ -58,7 +58,7 @@ PAGES = {
     "bag": "/bag/",
     "what I hold": "/reservations/",
 }
-# How fast a machine is, as Lighthouse finds it with each page, and by how much it slowed it down.
+# How fast Lighthouse finds the machine with each page, and how many times slower it made it.
 INDEX, TIMES = "benchmarkIndex", "times"
 # Lighthouse's calculator, to which its documentation of throttling leads: from this index of a
 # machine a phone is so many times slower, and once more for each so many above.
@@ -178,9 +178,9 @@ def heading(report: Report) -> list[str]:
         "",
         f"Lighthouse {report['lighthouseVersion']}, as a phone on a slow line. Browser and shop",
         f"shared {os.cpu_count()} {platform.machine()} cores. Of {RUNS} runs of each page the one",
-        "with the middle LCP counts. Processor time counts as often as Lighthouse's calculator",
-        "has for a machine of this `benchmarkIndex`; a run in which the machine was not as fast as",
-        f"that, to {NEAR:.0%}, was repeated, up to {MOST_RUNS} runs of a page.",
+        f"with the middle LCP counts. Processor time is multiplied by `{TIMES}`, as Lighthouse's",
+        f"calculator has it for a machine of this `{INDEX}`. A run was repeated if the machine",
+        f"was more than {NEAR:.0%} faster or slower in it, up to {MOST_RUNS} runs of a page.",
         "",
     ]
 

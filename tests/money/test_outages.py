@@ -183,6 +183,21 @@ def test_who_paid_at_a_bank_that_is_away_since_does_not_cool_down(bank, client, 
     holding(client, row)
 
 
+def test_that_the_bank_is_away_is_heard_although_the_hold_is_locked(bank, client) -> None:
+    purchase = buy(bank, client)
+    purchase.pays()
+
+    def comes_back(_: int) -> int:
+        with connection.cursor() as cursor:
+            cursor.execute("SET lock_timeout = '50ms'")
+        return int(client.get(f"/orders/{purchase.order.number}/paid/").status_code)
+
+    with bank.fault(down=True), transaction.atomic():
+        Reservation.objects.select_for_update().get(pk=purchase.hold.pk)
+        assert all_at_once(1, comes_back) == [303]
+    assert purchase.settle() == "paid"
+
+
 def lapse(hold: Reservation) -> None:
     pass_time(3600, pk=hold.pk)
     expire_due()

@@ -547,6 +547,8 @@ def test_a_closed_list_says_why_and_takes_nobody(client, settings) -> None:
     expire_due()
     all_held(row)
     entry, late = waiting(row), asked(row, "ravi@example.org")
+    left = waiting(row, "lena@example.org")
+    assert press(opened(left), left, "leave").status_code == 303
     boss = User.objects.create_user("boss")
     services.close(product_id=row.product_id, reason="The maker has stopped.", by=boss)
     with mailbox(settings) as box:
@@ -555,6 +557,9 @@ def test_a_closed_list_says_why_and_takes_nobody(client, settings) -> None:
     assert "The reason: The maker has stopped." in text_of(mail)
     assert mail["List-Unsubscribe"] is None
     assert "The shop closed the waiting list for Tidal" in shown(opened(entry, client), entry)
+    ended_place = shown(opened(left), left)
+    assert "The waiting list is closed: The maker has stopped." in ended_place
+    assert "Join again" not in ended_place
     assert press(opened(late), late, "confirm").status_code in (303, 409)
     assert state(late) != State.WAITING
     page = client.get(LIST).content.decode()
