@@ -22,14 +22,15 @@ from tests.stock import reprice, stocked
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("unhurried")]
 
-# Of people, and of who may do what.
+# Of people, and of who may do what. Whole: a few digits stand in many an order's number.
 SECRETS = (
     "Asha",
     "asha",
     "visitor:",
     "anonymous:",
     "Church",
-    "98450",
+    "9845012345",
+    "98450 12345",
     "hold_",
     "Blue Dart",
     "BD 1",
