@@ -101,6 +101,12 @@ class CooldownLiftAdmin(Searched[CooldownLift], ReadOnlyAdmin[CooldownLift]):
         more = {"title": "Cool-downs", "cooling": cooling_now(), "most": MOST_SHOWN}
         return super().changelist_view(request, {**more, **(extra_context or {})})
 
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        more = {"title": "Lift a cool-down", **(extra_context or {})}
+        return super().add_view(request, form_url, more)
+
 
 def cooling_now() -> list[Cool]:
     """Computed by the rule that refuses them."""

@@ -258,9 +258,10 @@ def test_page_and_api_say_why_and_until_when_and_staff_lift_it_with_a_reason(
     page = admin_client.get(lifts).content.decode()
     assert held.holder in page
     assert "2 × Tidal unpaid" in page
-    assert (
-        admin_client.post(f"{lifts}add/", {"holder": held.holder, "reason": ""}).status_code == 200
-    )
+    assert f'href="{lifts}add/" class="addlink">Lift a cool-down</a>' in page
+    unsaid = admin_client.post(f"{lifts}add/", {"holder": held.holder, "reason": ""})
+    assert unsaid.status_code == 200
+    assert "<h1>Lift a cool-down</h1>" in unsaid.content.decode()
     sent = admin_client.post(
         f"{lifts}add/", {"holder": held.holder, "reason": "Their bank was down"}
     )
