@@ -25,14 +25,16 @@ def form_context(
 ) -> dict[str, Any]:
     """`ticked` are the holds that are to be ordered. Without a form, it is filled in with what was
     typed before."""
-    saved = list(addresses.of(request))
+    account = addresses.account_of(request)
+    # Without an account not even asked for: to compile a query that finds nothing takes as long.
+    saved = list(addresses.of(request)) if account else []
     form = form or BuyerForm(initial=_initial(request, contacts.for_page_of(holds[0]), saved))
     names = sorted({hold.inventory.warehouse.name for hold in holds})
     return {
         "form": form,
         "kept_at": holds[0].pk,
         "addresses": saved,
-        "may_save": bool(addresses.account_of(request)),
+        "may_save": bool(account),
         "bill": bill_of(holds if ticked is None else ticked),
         "first_end": min(hold.expires_at for hold in holds),
         "warehouses": listed(names),
