@@ -15,7 +15,8 @@ function stay() {
   say();
   wait = Math.min(2 * wait || 1000, 8000);
   clearTimeout(next);
-  next = setTimeout(() => (pressed ?? typed)?.send(), wait);
+  // What was typed goes first: what was pressed may replace the page, and be without it.
+  next = setTimeout(() => (typed ?? pressed)?.send(), wait);
 }
 
 function back(target) {
