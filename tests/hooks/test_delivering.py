@@ -255,6 +255,42 @@ def test_after_a_day_of_failures_it_is_paused_staff_are_mailed_and_nothing_is_lo
     assert subjects(there) == ["1", "2"]
 
 
+def test_an_event_that_was_given_up_does_not_make_a_later_failure_the_last_of_a_day(there) -> None:
+    webhook = hears(url=there.url)
+    there.answer = REFUSES
+    tell("a", n="bad")
+    delivering.deliver_due()
+    Delivery.objects.update(tries=TRIES - 1)
+    pass_time(hours=23)
+    delivering.deliver_due()
+    webhook.refresh_from_db()
+    assert Delivery.objects.given_up().exists()
+    assert (webhook.state, webhook.failing_since) == ("live", None)
+    pass_time(hours=48)
+    tell("b", n="1")
+    delivering.deliver_due()
+    webhook.refresh_from_db()
+    assert (webhook.state, webhook.failures) == ("failing", 1)
+    there.answer = answers()
+    pass_time(hours=1)
+    assert delivering.deliver_due() == 1
+
+
+def test_while_another_event_waits_one_that_is_given_up_leaves_the_webhook_failing(there) -> None:
+    webhook = hears(url=there.url)
+    there.answer = REFUSES
+    tell("a", n="bad")
+    tell("b", n="1")
+    delivering.deliver_due()
+    Delivery.objects.filter(event__data__n="bad").update(tries=TRIES - 1)
+    Webhook.objects.update(next_try_at=timezone.now())
+    pass_time(hours=2)
+    delivering.deliver_due()
+    webhook.refresh_from_db()
+    assert Delivery.objects.given_up().exists()
+    assert webhook.state == "failing"
+
+
 def test_after_an_outage_the_first_refusal_does_not_give_up_an_event(there) -> None:
     hears(url="http://127.0.0.1:1/")
     tell("a", n="1")

@@ -167,7 +167,11 @@ def _delivered(webhook: Webhook, delivery: Delivery, outcome: Tried) -> None:
         mine = Delivery.objects.waiting().filter(webhook=webhook, tries__gt=0)
         mine.update(next_try_at=Now())
     if webhook.failures:
-        Webhook.objects.kept().filter(pk=webhook.pk).update(failures=0, failing_since=None)
+        _begin_anew(webhook)
+
+
+def _begin_anew(webhook: Webhook) -> None:
+    Webhook.objects.kept().filter(pk=webhook.pk).update(failures=0, failing_since=None)
 
 
 @transaction.atomic
@@ -192,6 +196,10 @@ def _failed(webhook: Webhook, delivery: Delivery, outcome: Tried) -> None:
         failing_since=Coalesce("failing_since", Now()),
     )
     _pause_if_hopeless(webhook, gone=outcome.status == GONE)
+    if put_off.get("given_up_at") and not Delivery.objects.waiting().filter(webhook=webhook):
+        # That event was refused, and none is left that could show whether others are: days later,
+        # the first failure of another one would count as the last of all that time.
+        _begin_anew(webhook)
 
 
 def _pause_if_hopeless(webhook: Webhook, *, gone: bool) -> None:
