@@ -145,21 +145,28 @@ def address_here(href: str, folder: str = "") -> str | None:
 
 def _show_static(image: Token, folder: str) -> None:
     """Adds the picture's size, so that nothing moves when it loads; the text comes first."""
-    source = posixpath.normpath(posixpath.join(folder, str(image.attrGet("src") or "")))
-    name = source.removeprefix("static/")
-    path = finders.find(name) if source.startswith("static/") else None
-    if path:
-        width, height = _size(path)
-        image.attrs.update(src=static(name), width=width, height=height, loading="lazy")
+    if shown := static_picture(str(image.attrGet("src") or ""), folder):
+        image.attrs.update(shown, loading="lazy")
 
 
-def _size(path: str) -> tuple[str, str]:
-    if path.endswith(".svg"):
-        found = _SVG_SIZE.search(Path(path).read_text(encoding="utf-8"))
-        assert found, f"{path} begins with no width and height"
-        return found[1], found[2]
-    with Image.open(path) as picture:
-        return str(picture.width), str(picture.height)
+def static_picture(source: str, folder: str = "") -> dict[str, str] | None:
+    """The attributes that show a static file; None if it is no picture whose size can be read."""
+    path = posixpath.normpath(posixpath.join(folder, source))
+    name = path.removeprefix("static/")
+    found = finders.find(name) if path.startswith("static/") else None
+    size = _size(Path(found)) if found else None
+    return {"src": static(name), "width": size[0], "height": size[1]} if size else None
+
+
+def _size(path: Path) -> tuple[str, str] | None:
+    if path.suffix == ".svg":
+        found = _SVG_SIZE.search(path.read_text(encoding="utf-8"))
+        return (found[1], found[2]) if found else None
+    try:
+        with Image.open(path) as picture:
+            return str(picture.width), str(picture.height)
+    except OSError:  # a folder, or a file of another kind
+        return None
 
 
 def _highlight(code: str, language: str, _attributes: str) -> str:

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.contrib.staticfiles import finders
 
 from allo.site import docs as documents
 
@@ -32,7 +31,7 @@ def faults(markdown: str) -> Iterator[str]:
 def _is_own(src: str) -> bool:
     """As the Content-Security-Policy lets a browser load it."""
     if src.startswith("static/"):
-        return finders.find(src.removeprefix("static/")) is not None
+        return documents.static_picture(src) is not None
     origin = "{0.scheme}://{0.netloc}".format(urlsplit(src))
     return (src[:1] == "/" != src[1:2]) or origin in (settings.SITE_URL, settings.MEDIA_ORIGIN)
 
