@@ -22,7 +22,7 @@ from django.http import HttpRequest, HttpResponse
 
 from allo.web import cookies
 from allo.web.shared.keys import SHARED
-from reservations.models import AdoptedHolder
+from reservations.models import AdoptedHolder, Reservation
 
 # Restarts each time that a form to reserve is shown or sent.
 KEPT = timedelta(days=90)
@@ -57,22 +57,27 @@ def forget(response: HttpResponse) -> None:
 
 
 def has_left(request: HttpRequest) -> bool:
-    """Whether what the browser held is an account's whose session here was ended elsewhere. Queried
-    once per request, and only with the cookie of a session that is no more."""
+    """Whether the session here was ended elsewhere, and the browser has no holds besides that are
+    not the account's, or were until that was deleted. Queried once per request, and only with the
+    cookie of a session that is no more."""
     known = vars(request)
     if "has_left" not in known:
-        known["has_left"] = _lost_its_session(request) and _was_adopted(_cookie_of(request))
+        known["has_left"] = _lost_its_session(request) and not _has_own(_cookie_of(request))
     return bool(known["has_left"])
 
 
 def _lost_its_session(request: HttpRequest) -> bool:
-    if settings.SESSION_COOKIE_NAME not in request.COOKIES or request.user.is_authenticated:
+    if not request.COOKIES.get(settings.SESSION_COOKIE_NAME) or request.user.is_authenticated:
         return False
     return request.session.session_key is None
 
 
-def _was_adopted(secret: str) -> bool:
-    return bool(secret) and AdoptedHolder.objects.filter(holder=_name_of(secret)).exists()
+def _has_own(secret: str) -> bool:
+    if not secret:
+        return False
+    mine = {"holder": _name_of(secret)}
+    adopted = AdoptedHolder.objects.filter(**mine).exists()
+    return not adopted and Reservation.objects.filter(**mine).exists()
 
 
 def _secret_of(request: HttpRequest) -> str:

@@ -9,6 +9,7 @@ from django.test import Client
 
 from allo.accounts.devices import in_words
 from allo.accounts.models import SignIn
+from reservations import services
 from reservations.models import Reservation
 from tests.accounts.signing_in import ACCOUNT, ASK, signed_in
 from tests.shopping import holding, press
@@ -115,6 +116,24 @@ def test_a_browser_that_is_signed_out_from_another_has_nothing_left(phone, way) 
     held = holding(guest, stocked(5, product="cup"))
     guest.cookies["sessionid"] = "a" * 32
     assert guest.get(f"/checkout/{held.pk}/").status_code == 200
+
+
+@pytest.mark.parametrize("way", ["sign out", "delete the account"])
+@pytest.mark.parametrize("held_before", [False, True])
+def test_nor_has_one_that_held_nothing_before_it_signed_in(phone, way, held_before) -> None:
+    lost = Client()
+    if held_before:
+        services.release(reservation_id=holding(lost, stocked(5, product="before")).pk)
+    signed_in(client=lost)
+    lost.get("/p/tidal/reserve/")
+    lost.cookies["allo_place_1"] = "x"
+    if way == "sign out":
+        phone.post(f"{SESSIONS}end/")
+    else:
+        phone.post("/account/delete/", {"word": "delete"})
+    lost.get("/reservations/")
+    left = {name for name, morsel in lost.cookies.items() if morsel.value}
+    assert left <= {"csrftoken", "allo_acted"}
 
 
 @pytest.fixture
