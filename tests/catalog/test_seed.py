@@ -154,6 +154,13 @@ def test_a_second_run_changes_nothing(folder) -> None:
     assert len(list((folder / "media/products").iterdir())) == 2
 
 
+def test_a_warehouse_that_staff_gave_a_code_of_their_own_does_not_come_back(folder) -> None:
+    seed(folder)
+    Warehouse.objects.filter(code="blr-01").update(code="BLR-NORTH")
+    seed(folder)
+    assert sorted(Warehouse.objects.values_list("code", flat=True)) == ["BLR-NORTH", "nag-02"]
+
+
 def test_products_added_to_the_file_are_seeded(folder) -> None:
     seed(folder)
     catalogue(folder, TIDAL, {**TIDAL, "slug": "reef", "category": "Bowls"})

@@ -35,7 +35,7 @@ class Command(BaseCommand):
             seeding.check(wanted)
         except seeding.SeedError as error:
             raise CommandError(str(error)) from error
-        warehouses = self._warehouses(items)
+        warehouses = self._warehouses(items, wanted)
         for start in range(0, len(wanted), BATCH):
             self._seed(wanted[start : start + BATCH], warehouses)
             done = min(start + BATCH, len(wanted))
@@ -43,9 +43,14 @@ class Command(BaseCommand):
         if not wanted:
             self.stdout.write(f"Catalogue: all {len(items)} products are there")
 
-    def _warehouses(self, items: list[seeding.Item]) -> dict[str, Warehouse]:
+    def _warehouses(
+        self, items: list[seeding.Item], wanted: list[seeding.Item]
+    ) -> dict[str, Warehouse]:
+        """Those of what is wanted alone, as staff may have given another its own code."""
         codes = dict.fromkeys(code for item in items for code in item.stock)
-        return {code: _warehouse(position, code) for position, code in enumerate(codes)}
+        used = {code for item in wanted for code in item.stock}
+        places = [(place, code) for place, code in enumerate(codes) if code in used]
+        return {code: _warehouse(place, code) for place, code in places}
 
     @transaction.atomic
     def _seed(self, items: list[seeding.Item], warehouses: dict[str, Warehouse]) -> None:
