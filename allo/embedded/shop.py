@@ -68,15 +68,15 @@ def serve(
 ) -> Never:
     """Start everything, print the address, and supervise it until a signal stops it."""
     started = time.monotonic()
-    password_file = state / "admin-password"
-    known_password = _read(password_file)
+    login_file = state / "admin-password"
+    known_login = _read(login_file)
     say(f"Allo is starting; its state folder is {state}")
     _start(supervisor, state, addresses, environ)
     say(f"\nAllo is up after {time.monotonic() - started:.1f} s: {addresses.shop.url}")
     if addresses.shop.is_unnamed:
         say("Other machines reach it once SITE_URL has a name that they know it by.")
-    if (password := _read(password_file)) != known_password:
-        say(f"Admin login: admin, password {password} (kept in {password_file}, not shown again)")
+    if (login := _read(login_file)) != known_login:
+        say(f"Admin login: {login} (kept in {login_file}, not shown again)")
     if addresses.bank:
         say(f"Payments go to a simulated bank; its desk: {addresses.bank.url}")
     say(f"Logs are in {supervisor.logs}; Ctrl-C stops everything.")

@@ -1,6 +1,7 @@
 import hashlib
 import secrets
 from io import StringIO
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -78,11 +79,16 @@ class Command(BaseCommand):
 
     def _ensure_admin(self) -> None:
         users = get_user_model().objects
-        if not users.filter(is_superuser=True).exists():
-            self.stdout.write("Admin login: creating")
-            password = secrets.token_urlsafe(12)
-            users.create_superuser("admin", password=password)
-            write_private(settings.STATE_DIR / "admin-password", password + "\n")
+        if users.filter(is_superuser=True, is_active=True).exists():
+            return
+        self.stdout.write("Admin login: creating")
+        # The first one may still be there, and not be allowed everything any more.
+        names = chain(["admin"], (f"admin-{number}" for number in count(2)))
+        name = next(name for name in names if not users.filter(username=name).exists())
+        password = secrets.token_urlsafe(12)
+        users.create_superuser(name, password=password)
+        login = f"{name}, password {password}"
+        write_private(settings.STATE_DIR / "admin-password", f"{login}\n")
 
 
 def _static_fingerprint() -> str:
