@@ -2,13 +2,14 @@
 or a first one.
 
 The payment's id is stored under the key in the transaction that makes it. A new key makes another
-payment of an open order, after the one before is closed, so that at most one can be paid.
+payment of an open order, after the one before is closed, so that at most one can be paid; with
+another buyer, it makes another order.
 """
 
 import json
 from uuid import UUID
 
-from checkout import closing, settle
+from checkout import closing, settle, tasks
 from checkout.api import outcomes
 from checkout.api.confirming import Confirming
 from checkout.commands import OrderByProgram, PayAgain
@@ -64,6 +65,9 @@ def _next(it: Confirming, last: Payment) -> Attempt | Reply:
     """Another payment of the order, or the last one for a retry without a key."""
     if not last.order.by_program:
         raise BeingPaid
+    if it.said.get("buyer") and it.buyer != opening.buyer_of(last.order):
+        _drop(last)
+        raise Overtaken
     if it.once is None and _goes_on(it, last):
         return last, False
     _end(last)
@@ -101,6 +105,14 @@ def _goes_on(it: Confirming, last: Payment) -> bool:
     if method is None:
         return bool(last.url)
     return not last.url and not outcomes.is_declined(last, method)
+
+
+def _drop(last: Payment) -> None:
+    """Ends the order, which is for another buyer than this request, unless it was paid meanwhile.
+    The next round opens one for this buyer: an order's buyer never changes."""
+    _end(last)
+    opening.drop(last.order)
+    tasks.ask_to_settle(last.pk)
 
 
 def _end(last: Payment) -> None:

@@ -67,8 +67,11 @@ def is_same(order: Order, holds: Sequence[Hold], buyer: Buyer) -> bool:
     """Whether the order is open, and these would make the same one."""
     lines = {(line.reservation_id, line.quantity) for line in order.order_lines.filter(active=True)}
     same = lines == {(hold.id, hold.quantity) for hold in holds}
-    told = Buyer(*(getattr(order, field) for field in Buyer._fields))
-    return order.state == Order.State.OPEN and same and told == buyer
+    return order.state == Order.State.OPEN and same and buyer_of(order) == buyer
+
+
+def buyer_of(order: Order) -> Buyer:
+    return Buyer(*(getattr(order, field) for field in Buyer._fields))
 
 
 def open_order(
@@ -219,6 +222,7 @@ def invitation(payment: Payment) -> Invitation:
         email=order.email,
         success_url=success_url,
         cancel_url=cancel_url,
+        begins_at=payment.created_at,
         expires_at=payment.expires_at,
     )
 

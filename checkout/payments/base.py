@@ -86,7 +86,8 @@ class Item:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Invitation:
     """Made only from what is stored of a payment, so a repeated call never differs. `payment_id` is
-    the idempotency key. `expires_at` is when the shop closes the payment."""
+    the idempotency key. `begins_at` is when the payment was made, `expires_at` when the shop closes
+    it."""
 
     payment_id: UUID
     order_number: str
@@ -95,6 +96,7 @@ class Invitation:
     email: str
     success_url: str
     cancel_url: str
+    begins_at: datetime
     expires_at: datetime
 
     @property

@@ -30,9 +30,10 @@ if TYPE_CHECKING:
 Plain = Mapping[str, Any]
 
 CURRENCY = "inr"
-# Stripe takes no session that ends within 30 minutes. The shop's own end comes earlier, by a call;
-# derived from it, this one is the same whenever the session is opened.
-BEYOND_THE_END = timedelta(minutes=31)
+# Stripe takes no session that ends within 30 minutes, or after a day. The shop's own end comes
+# earlier, by a call; what is held for longer than a day gets another payment then. As it is derived
+# from what is stored, this end is the same whenever the session is opened.
+BEYOND_THE_END, LONGEST_SESSION = timedelta(minutes=31), timedelta(hours=23, minutes=50)
 FACTS = {
     "requires_capture": Fact.AUTHORISED,
     "succeeded": Fact.CAPTURED,
@@ -58,6 +59,7 @@ MALFORMED = (ValueError, LookupError, TypeError, AttributeError)
 
 def session_parameters(invitation: Invitation, zone: tzinfo) -> "SessionCreateParams":
     pay_by = invitation.expires_at.astimezone(zone)
+    longest = invitation.begins_at + LONGEST_SESSION
     metadata = {"payment_id": str(invitation.payment_id)}
     shipping = Item(name="Shipping", unit_paise=invitation.shipping_paise, quantity=1)
     items = [*invitation.items, *([shipping] if invitation.shipping_paise else [])]
@@ -87,7 +89,7 @@ def session_parameters(invitation: Invitation, zone: tzinfo) -> "SessionCreatePa
         },
         "success_url": invitation.success_url,
         "cancel_url": invitation.cancel_url,
-        "expires_at": int((invitation.expires_at + BEYOND_THE_END).timestamp()),
+        "expires_at": int(min(invitation.expires_at + BEYOND_THE_END, longest).timestamp()),
     }
     if invitation.email:
         parameters["customer_email"] = invitation.email

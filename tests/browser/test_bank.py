@@ -32,6 +32,7 @@ class Payment:
             email="",
             success_url=f"{shop.url}/docs/",
             cancel_url=f"{shop.url}/reservations/",
+            begins_at=datetime.now(UTC),
             expires_at=datetime.now(UTC) + timedelta(minutes=15),
         )
         self.session: Session = self.provider.open(self.invitation)

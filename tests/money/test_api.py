@@ -370,8 +370,35 @@ def test_a_buyer_who_was_declined_while_approving_pays_on_a_page_of_the_bank(ban
     assert leads == it.order.payments.get(closed_at=None).url
     dropped = buyer.post(f"{links.path_to(it.order)}drop/").headers["Location"]
     assert dropped.partition("?")[0] == links.path_to(Order.objects.get())
-    assert buyer.get(dropped).status_code == 200
+    shown = buyer.get(dropped).content.decode()
+    assert "Go to checkout" not in shown
+    assert "can be ordered again where it was reserved: in that browser, or with" in shown
     assert it.confirm(VISA) == CONFIRMED
+
+
+@pytest.mark.parametrize("keyed", [True, False])
+def test_another_buyer_makes_another_order_and_the_one_before_ends(bank, settings, keyed) -> None:
+    settings.SHIPPING_PAISE = 5_000
+    it = program(bank)
+    assert it.confirm(DECLINED, key(), buyer=ASHA) == REFUSED
+    first = it.order
+    assert it.confirm(DECLINED, key(), buyer=ASHA) == it.confirm(DECLINED, key()) == REFUSED
+    assert it.order == first
+    sent = {**ASHA, "address": ADDRESS}
+    assert it.confirm(VISA, key() if keyed else "", buyer=sent) == CONFIRMED
+    assert (it.order.city, it.order.total_paise) == ("Bengaluru", TOTAL + 5_000)
+    first.refresh_from_db()
+    assert (first.state, Charge.objects.get().order) == ("dropped", it.order)
+    assert not first.payments.filter(closed_at=None).exists()
+
+
+def test_another_buyer_comes_too_late_for_what_was_paid_meanwhile(hosted) -> None:
+    it = program(hosted)
+    assert it.confirm(buyer=ASHA) == (402, "payment_required")
+    first = it.order
+    hosted.control(f"sessions/{first.payments.get().session_ref}/pay", way="card")
+    assert it.confirm(key=key(), buyer={**ASHA, "name": "Ravi"}) == PAID_BEFORE
+    assert (it.order, it.order.name, it.order.state) == (first, "Asha Rao", "paid")
 
 
 @pytest.fixture

@@ -50,6 +50,7 @@ def new_invitation(**changes) -> Invitation:
         email="meera@shop.example",
         success_url="http://127.0.0.1:8000/orders/return/",
         cancel_url="http://127.0.0.1:8000/bag/",
+        begins_at=datetime.now(UTC),
         expires_at=datetime.now(UTC) + timedelta(minutes=15),
     )
     return replace(invitation, **changes)

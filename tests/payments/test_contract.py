@@ -1,6 +1,7 @@
 """What the shop relies on, of the bank of `make up` and, with a key of its test mode, of Stripe."""
 
 from dataclasses import replace
+from datetime import timedelta
 from uuid import uuid4
 
 import pytest
@@ -37,6 +38,11 @@ def test_opened_again_it_is_the_same_session(either, invitation) -> None:
     assert first.url.startswith(("http://127.0.0.1:", "https://checkout.stripe.com/"))
     seen = either.look(invitation.payment_id, first.reference)
     assert seen == Seen(session=SessionState.OPEN, money=())
+
+
+def test_what_is_held_for_days_can_be_paid_from_the_first_moment(either, invitation) -> None:
+    for_days = replace(invitation, expires_at=invitation.begins_at + timedelta(days=2))
+    assert either.open(for_days).url
 
 
 def test_opened_again_for_something_else_it_is_refused(either, invitation) -> None:
