@@ -42,9 +42,10 @@ def _may_see(request: Request, order: Order) -> bool:
 
 
 def _has_offer(request: Request, order: Order) -> bool:
-    """Whether an offer of the waiting list to this shopper is among what it orders."""
+    """Whether an offer of the waiting list to this shopper is among what it orders, or ordered
+    until it ended."""
     offers = [name for name in holders_of(request) if name.startswith(OF_LIST)]
-    lines = order.order_lines.filter(active=True, reservation__holder__in=offers)
+    lines = order.order_lines.filter(reservation__holder__in=offers)
     return bool(offers) and lines.exists()
 
 

@@ -104,7 +104,8 @@ def back(request: Request, number: str) -> HttpResponse:
         return _unknown_here(number)
     if found.state != Order.State.OPEN:
         return SeeOther(links.path_to(found))
-    return SeeOther(_holds(request, found, [line.reservation for line in Shown(found).lines]))
+    holds = [line.reservation for line in Shown(found).lines]
+    return SeeOther(_to_holds(_theirs(request, holds)) or links.path_to(found))
 
 
 @require_POST
@@ -121,9 +122,8 @@ def drop(request: Request, number: str) -> HttpResponse:
         except (Busy, Storage) as refusal:
             return busy(request, refusal.code)
         found.refresh_from_db()
-    living = Shown(found).living
-    there = _holds(request, found, living)
-    return go_to(request, f"{there}?unpaid=1" if living else there)
+    there = _to_holds(_theirs(request, Shown(found).living))
+    return go_to(request, f"{there}?unpaid=1" if there else links.path_to(found))
 
 
 def _unknown_here(number: str) -> HttpResponse:
@@ -133,14 +133,17 @@ def _unknown_here(number: str) -> HttpResponse:
     return SeeOther(f"{reverse('orders:find')}?{query}")
 
 
-def _holds(request: Request, order: Order, holds: Sequence[Reservation]) -> str:
-    """Where their holder can order these again; for others, who came by a signed link, the order's
-    page."""
-    if order.holder not in holders_of(request):
-        return links.path_to(order)
+def _theirs(request: Request, holds: Sequence[Reservation]) -> list[Reservation]:
+    """Those that this shopper can order again: another one may have come by a signed link."""
+    holders = holders_of(request)
+    return [hold for hold in holds if hold.holder in holders]
+
+
+def _to_holds(holds: Sequence[Reservation]) -> str:
+    """Where they can be ordered again; empty without one."""
     if len(holds) == 1:
         return reverse("checkout:checkout", args=[holds[0].pk])
-    return reverse("orders:bag") if holds else links.path_to(order)
+    return reverse("orders:bag") if holds else ""
 
 
 @csrf_exempt
@@ -178,6 +181,7 @@ def _page(request: Request, order: Order) -> HttpResponse:
         "order": order,
         "shown": shown,
         "provider": shown.payment.provider,
+        "held_here": _theirs(request, shown.living),
         "topics": [order_topic(order.pk), *map(reservation_topic, holds)],
         "swapped": wants_part(request),
         "now": timezone.now(),
