@@ -6,7 +6,7 @@ from typing import Any
 from allo.outbox.letters import shortened
 from checkout.models import Charge, Order, OrderLine, Refund
 from checkout.orders.links import link_to
-from checkout.orders.returns import worth
+from checkout.orders.returns import was_paid_before, worth
 from checkout.orders.showing import Shown
 from inventory.models import Warehouse
 
@@ -32,8 +32,13 @@ def _warehouse(line: OrderLine) -> Warehouse:
 
 def of_refund(context: Facts) -> Facts:
     refund = Refund.objects.select_related("line", "charge__order").get(pk=context["refund"])
-    amount = worth(refund.amount, refund.charge.currency)
-    return {**_facts(refund.charge.order), "refund": refund, "amount": amount}
+    charge = refund.charge
+    return {
+        **_facts(charge.order),
+        "refund": refund,
+        "amount": worth(refund.amount, charge.currency),
+        "is_less": charge.provider == "none" and not was_paid_before(refund, charge.order),
+    }
 
 
 def of_charge(context: Facts) -> Facts:

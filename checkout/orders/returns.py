@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from catalog.templatetags.money import inr
-from checkout.models import Charge, Refund
+from checkout.models import Charge, Order, Refund
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +53,13 @@ def _on_delivery(charge: Charge) -> Iterator[Moved]:
     for refund in charge.refunds.all():
         at = refund.created_at
         if refund.state != Refund.State.FAILED:
-            kind = "given_back" if order.delivered_at and order.delivered_at < at else "less"
+            kind = "given_back" if was_paid_before(refund, order) else "less"
             yield Moved(kind, refund.amount, charge.currency, at)
+
+
+def was_paid_before(refund: Refund, order: Order) -> bool:
+    """Of an order that is paid on delivery: what was refunded before that was never paid."""
+    return bool(order.delivered_at and order.delivered_at < refund.created_at)
 
 
 def worth(amount: int, currency: str) -> str:

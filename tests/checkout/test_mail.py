@@ -174,6 +174,21 @@ def test_a_refund_on_delivery_is_less_to_pay_or_given_back(client, state, words)
     assert "Your bank" not in text
 
 
+def test_a_refund_just_before_the_delivery_was_never_paid(client) -> None:
+    """Its mail is written when it is sent, which may be after the delivery."""
+    order = on_delivery(client)
+    move(order, "packed")
+    back = refund(taken(order), 85_000)
+    mail.refunded(back)
+    for reached in ("shipped", "delivered"):
+        move(order, reached)
+    text = read(Message.objects.get(key=f"refunded:{back.pk}"), order)
+    assert f"less to pay: order {order.number}" in text
+    assert f"You paid ₹\N{NO-BREAK SPACE}850 less for order {order.number}" in text
+    assert "give it back" not in text
+    assert "is left to pay" not in text
+
+
 def test_a_cancelled_order_says_what_goes_back(client) -> None:
     order = brought(ordered(client), "paid")
     cancel(order, reason="Broken")
