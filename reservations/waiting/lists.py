@@ -82,6 +82,8 @@ class LockedList:
         self.product_id = product_id
         self.books = books
         self.offered: list[tuple[WaitingEntry, Reservation]] = []
+        # Whether those who were not looked at may fit as well.
+        self.has_more = False
         self._places = places
         self._changed = False
 
@@ -123,7 +125,9 @@ class LockedList:
         """W5. Makes offers in the order of the list. An entry that needs more than is available
         keeps its place; as each offer leaves fewer units, it need not be looked at again."""
         lasts = self._offers_last() if self._something_available() else None
-        for entry in self._who_may_fit() if lasts else ():
+        entries = self._who_may_fit() if lasts else []
+        self.has_more = len(entries) == OFFERS_AT_ONCE
+        for entry in entries:
             if stock := self._stock_for(entry):
                 units = min(entry.quantity, stock.available)
                 offer = self.books.hold(stock, units, entry.holder, "", lasts)

@@ -18,7 +18,7 @@ from reservations.exceptions import Busy
 from reservations.list_exceptions import NotWaiting
 from reservations.models import OPEN, ListClosure, WaitingEntry, WaitingEntryQuerySet
 from reservations.waiting import mail, rules, sql
-from reservations.waiting.lists import OFFERS_AT_ONCE, on_list
+from reservations.waiting.lists import on_list
 
 State = WaitingEntry.State
 
@@ -154,7 +154,7 @@ def serve(product_id: int) -> int:
         with on_list(product_id, patient=False) as the_list:
             pass
         offers += len(the_list.offered)
-        if len(the_list.offered) < OFFERS_AT_ONCE:
+        if not the_list.has_more:
             return offers
 
 

@@ -288,7 +288,6 @@ def test_the_sweep_serves_a_row_that_knows_nothing_of_its_list() -> None:
 
 def test_hundreds_are_served_in_transactions_of_some(monkeypatch) -> None:
     monkeypatch.setattr(lists, "OFFERS_AT_ONCE", 2)
-    monkeypatch.setattr(services, "OFFERS_AT_ONCE", 2)
     row, held = all_held(5)
     entries = [joined(row, f"n{n}") for n in range(5)]
     verbs.release(reservation_id=held.pk)
@@ -296,6 +295,23 @@ def test_hundreds_are_served_in_transactions_of_some(monkeypatch) -> None:
     offers = [offer_of(entry) for entry in entries]
     assert len({offer.created_at for offer in offers}) == 3
     assert offers == sorted(offers, key=lambda offer: offer.created_at)
+
+
+def test_those_behind_many_who_fit_no_longer_are_served_too(monkeypatch) -> None:
+    monkeypatch.setattr(lists, "OFFERS_AT_ONCE", 2)
+    here, held = all_held(1)
+    there = stocked(1, warehouse="w-2")
+    other = hold(there, 1, "session:other")
+    for n in range(3):
+        joined(here, f"n{n}", warehouse_id=here.warehouse_id)
+    last = joined(here, "last", warehouse_id=there.warehouse_id)
+    # As one file of the stock room, which frees units in both and is served afterwards.
+    with monkeypatch.context() as unserved:
+        unserved.setattr(lists.LockedList, "_who_may_fit", lambda _: [])
+        for each in (held, other):
+            verbs.release(reservation_id=each.pk)
+    assert services.serve(here.product_id) == 2
+    assert now(last) == ("offered", 1)
 
 
 def test_a_clock_that_was_set_back_puts_nobody_before_others() -> None:
