@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
-from django.db.models.functions import Now
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, TextField, Value
+from django.db.models.functions import Cast, Coalesce, Now
 
-from checkout.models import Charge, Refund
+from checkout.models import Charge, Order, Refund
 
 LATE = timedelta(minutes=15)
 # How far back disputes and failed refunds are looked for, as their number grows for ever.
@@ -61,11 +61,16 @@ def late_refunds() -> QuerySet[Refund]:
 
 
 def failed_refunds() -> QuerySet[Refund]:
-    """Failed refunds that nobody has tried again."""
+    """Failed refunds that nobody has tried again: of the same line, if it was for one, and of as
+    much. What was cancelled is not a retry of a part: there, all the money has to be back."""
+    line = Coalesce(Cast("line_id", TextField()), Value("", TextField()))
     again = Q(charge=OuterRef("charge"), created_at__gt=OuterRef("created_at"))
-    later = Refund.objects.filter(again).exclude(state=Refund.State.FAILED)
+    again &= Q(of=OuterRef("of"), amount__gte=OuterRef("amount"))
+    later = Refund.objects.alias(of=line).filter(again).exclude(state=Refund.State.FAILED)
     recent = Refund.objects.filter(state=Refund.State.FAILED, created_at__gt=Now() - RECENT)
-    return recent.filter(~Exists(later))
+    left = recent.exclude(charge__refunded_paise=F("charge__amount"))
+    cancelled = Q(charge__order__state=Order.State.CANCELLED)
+    return left.alias(of=line).filter(cancelled | ~Exists(later))
 
 
 def _few(rows: QuerySet[Any]) -> int:

@@ -11,6 +11,7 @@ from django.utils import timezone
 from allo.web import address
 from catalog.models import Product
 from checkout.models import Charge, Order, Refund
+from checkout.orders.cancelling import cancel
 from checkout.unsettled import Unsettled, unsettled
 from tests.checkout.orders import brought, charged, opened, refund
 from tests.reservations.test_verbs import hold
@@ -142,6 +143,31 @@ def test_money_that_does_not_settle_is_on_the_front_page_and_in_readyz(
     page = viewer.get("/admin/").content.decode()
     assert "1 refund failed, 1 disputed, 0 in another amount or currency" in page
     assert "/admin/checkout/refund/?state=failed" in page
+    refund(charge, 100)
+    assert unsettled().failed == 0
+
+
+def test_a_refund_that_failed_is_shown_until_its_own_money_is_back() -> None:
+    part, line = sold("vase", units=2), sold("bowl", units=2)
+    of_line = refund(line.charges.get(), 100, line=line.order_lines.get(), units=1)
+    of_part = refund(part.charges.get(), 100)
+    refund(line.charges.get(), 100)
+    Refund.objects.filter(pk__in=(of_part.pk, of_line.pk)).update(state="failed")
+    # Another refund of the line's order, and one of another amount, are not those again.
+    refund(part.charges.get(), 99)
+    assert unsettled().failed == 2
+    refund(line.charges.get(), 100, line=line.order_lines.get(), units=1)
+    refund(part.charges.get(), 100)
+    assert unsettled().failed == 0
+
+
+def test_what_was_cancelled_is_shown_until_all_its_money_is_back() -> None:
+    order = sold("vase")
+    charge = order.charges.get()
+    part = refund(charge, 100)
+    cancel(order, reason="Broken")
+    Refund.objects.filter(pk=part.pk).update(state="failed")
+    assert unsettled().failed == 1
     refund(charge, 100)
     assert unsettled().failed == 0
 
