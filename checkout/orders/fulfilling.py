@@ -26,6 +26,9 @@ LONGEST_NOTE = 200
 
 @transaction.atomic
 def pack(order: Order, *, actor: User, note: str = "") -> None:
+    lock(order, State.PAID)
+    if not _to_send(order).exists():
+        raise NotThatState
     _move(order, State.PAID, State.PACKED)
     _record(order, "pack", actor, note)
     publish_order(order, order.packed_at, "order.packed")
@@ -124,8 +127,11 @@ def corrections_of(order: Order) -> int:
 
 @transaction.atomic
 def hand_over(order: Order, *, actor: User, note: str = "") -> None:
-    """To a buyer who collects it: sent and delivered in one step."""
+    """To a buyer who collects it: sent and delivered in one step. Units that were all put back are
+    on sale again, and none of this buyer's."""
     lock(order, State.PACKED)
+    if not _to_send(order).exists():
+        raise NotThatState
     _send(_unsent(order))
     _move(order, State.PACKED, State.SHIPPED)
     _move(order, State.SHIPPED, State.DELIVERED)

@@ -194,11 +194,13 @@ class OrderActions(Questions[Order]):
 
 # Whether a verb applies to an order in its current state.
 OPEN: dict[str, Callable[[Order], bool]] = {
-    "pack": lambda order: order.state == State.PAID,
+    "pack": lambda order: order.state == State.PAID and bool(waiting_parcels(order)),
     "ship": lambda order: (
         order.state == State.PACKED and not order.is_collected and bool(waiting_parcels(order))
     ),
-    "hand-over": lambda order: order.state == State.PACKED and order.is_collected,
+    "hand-over": lambda order: (
+        order.state == State.PACKED and order.is_collected and bool(waiting_parcels(order))
+    ),
     "deliver": lambda order: order.state == State.SHIPPED,
     "slip": lambda order: order.state in (State.PAID, State.PACKED, State.SHIPPED),
     "correct": lambda order: (

@@ -20,7 +20,6 @@ NEXT = {
     State.OPEN: "Nothing: it waits for the payment.",
     State.DROPPED: "Nothing: it was not paid in time, or given up.",
     State.PLACED: "Nothing: its money is being collected.",
-    State.PAID: "Pack it: print the packing slip, then press Pack.",
     State.SHIPPED: "Press Deliver once it has arrived.",
     State.DELIVERED: "Nothing.",
     State.CANCELLED: "Nothing: its units are back on the shelf.",
@@ -28,12 +27,14 @@ NEXT = {
 
 
 def next_step(order: Order) -> str:
-    if order.state != State.PACKED:
+    if order.state not in (State.PAID, State.PACKED):
         return NEXT[State(order.state)]
-    if order.is_collected:
-        return f"Hand it over to whoever names {order.number}."
     if not (waiting := waiting_parcels(order)):
         return "Cancel it: all of its units are back on the shelf."
+    if order.state == State.PAID:
+        return "Pack it: print the packing slip, then press Pack."
+    if order.is_collected:
+        return f"Hand it over to whoever names {order.number}."
     places = ", ".join(warehouse.name for warehouse in waiting)
     parcels = "the parcel" if len(waiting) == 1 else f"{len(waiting)} parcels"
     return f"Send {parcels} from {places}."
@@ -78,6 +79,8 @@ class Dossier(Shown):
     @property
     def address(self) -> str:
         order = self.order
+        if order.is_forgotten:
+            return "Not kept any more"
         if order.is_collected:
             return "Collected at the warehouse"
         town = f"{order.city} {order.pin}, {self.region}"

@@ -20,7 +20,7 @@ from allo.outbox.models import Message
 from checkout import mail
 from checkout.exceptions import NotThatState, RefundedAlready
 from checkout.models import Order, OrderEvent, OrderLine, Refund
-from checkout.orders import cancelling, fulfilling
+from checkout.orders import cancelling, fulfilling, links
 from checkout.orders.fulfilling import Part
 from checkout.orders.restocking import comebacks, restock
 from checkout.orders.showing import Shown
@@ -462,6 +462,22 @@ def test_an_order_whose_units_are_all_back_has_nothing_to_ship(manager) -> None:
     assert "Cancel it: all of its units are back on the shelf." in page
     assert "ship/?id=" not in page
     assert "cancel/?id=" in page
+
+
+@pytest.mark.parametrize(("state", "act"), [("paid", "pack"), ("packed", "hand_over")])
+def test_what_is_collected_and_all_back_is_packed_and_handed_to_nobody(manager, state, act) -> None:
+    address = {"line1": "", "city": "", "region": "", "pin": ""}
+    order = brought(opened(hold(stocked(9)), **address), state)
+    units = f"units-{refund_vase(manager, order).pk}"
+    do(manager, "restock", order, **{units: 1})
+    page = manager.get(f"{LIST}{order.pk}/change/").content.decode()
+    assert "Cancel it: all of its units are back on the shelf." in page
+    assert f"{act.replace('_', '-')}/?id=" not in page
+    with pytest.raises(NotThatState), transaction.atomic():
+        getattr(fulfilling, act)(order, actor=User.objects.get())
+    theirs = Client().get(links.with_key(links.path_to(order), order), follow=True)
+    assert "Nothing is left of&nbsp;it." in theirs.content.decode()
+    assert "What happens next" not in theirs.content.decode()
 
 
 def test_of_two_who_saw_the_same_one_puts_units_back(manager, order) -> None:
