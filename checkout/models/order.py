@@ -9,6 +9,7 @@ from django.db.models.functions import Cast, Coalesce, Now, Round, Upper
 from allo.postgresql.indexes import OpClass
 from catalog.models import MOST_GST
 from checkout.models.order_triggers import OF_ORDER
+from reservations.models.reservation_triggers import NOBODY
 
 # Without I, L, O and U, so that nobody misreads a number.
 NUMBER = r"^AL-[0-9A-HJKMNP-TV-Z]{4}-[0-9A-HJKMNP-TV-Z]{4}$"
@@ -194,5 +195,10 @@ class Order(models.Model):
 
     @property
     def is_collected(self) -> bool:
-        """At the warehouse: there is no address."""
-        return not self.line1
+        """At the warehouse: there is no address, and never was."""
+        return not self.line1 and not self.is_forgotten
+
+    @property
+    def is_forgotten(self) -> bool:
+        """Whether its buyer was removed, as the law does not ask for that any more."""
+        return not self.name and not self.email and self.holder.rpartition(":")[2] == NOBODY

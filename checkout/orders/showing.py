@@ -93,8 +93,9 @@ class Shown:
     @property
     def has_invoice(self) -> bool:
         """Whether an invoice can be shown. Without a GSTIN the shop has none, not even for an order
-        with a number."""
-        return bool(self.order.invoice_number and settings.SELLER_GSTIN)
+        with a number; nor without the address, by which the taxes are shared."""
+        order = self.order
+        return bool(order.invoice_number and settings.SELLER_GSTIN and not order.is_forgotten)
 
     @property
     def gst_paise(self) -> int:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.db import connection
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
@@ -17,6 +18,8 @@ from checkout.audit import audit_money
 from checkout.contacts import Typed
 from checkout.models import Contact, Order, OrderEvent, OrderLine, Payment
 from checkout.models.order_triggers import TIMES
+from checkout.orders import links
+from checkout.orders.showing import Shown
 from inventory.models import Inventory
 from reservations import services
 from reservations.clock import forgetting
@@ -187,6 +190,7 @@ def test_what_was_never_paid_is_deleted_with_all_that_is_of_it(settings) -> None
 
 
 def test_an_old_order_loses_its_person_and_nothing_else(settings) -> None:
+    settings.SELLER_GSTIN = "29AAGCB7383J1Z4"
     row = stocked(9)
     years = timedelta(days=366 * 8)
     orders = []
@@ -196,6 +200,7 @@ def test_an_old_order_loses_its_person_and_nothing_else(settings) -> None:
         order = opened(held, opened_at=timezone.now() - age)
         Reservation.objects.filter(pk=held.pk).update(created_at=timezone.now() - age)
         orders.append(brought(order, "delivered"))
+        Order.objects.filter(pk=order.pk).update(invoice_number=f"AL26-27/{len(orders):06}")
     before = Order.objects.values(*KEPT).get(pk=orders[0].pk)
     with as_the_shop(settings):
         tasks.prune()
@@ -204,6 +209,11 @@ def test_an_old_order_loses_its_person_and_nothing_else(settings) -> None:
     assert (old.holder, old.account) == ("nobody", None)
     assert Order.objects.values(*KEPT).get(pk=old.pk) == before
     assert (young.name, young.holder) == ("Asha Rao", orders[1].holder)
+    # By its address it was known that it was sent, and whose tax was in it.
+    page = Client().get(links.with_key(links.path_to(old), old), follow=True).content.decode()
+    assert "Not kept any more" in page
+    assert "ollected" not in page
+    assert (Shown(old).has_invoice, Shown(young).has_invoice) == (False, True)
     assert [finding.row for finding in audit_money() if finding.invariant != "P7"] == []
 
 
