@@ -133,6 +133,7 @@ def _made_there(charge: Charge, returned: Returned) -> None:
         reference=returned.reference,
     )
     if returned.state is ReturnState.DONE:
+        mail.refunded(made)
         _tell_refunded(made)
 
 

@@ -7,6 +7,7 @@ import pytest
 from django.db import IntegrityError, connection
 from django.test.utils import CaptureQueriesContext
 
+from allo.outbox.models import Message
 from checkout import clock, due, recording
 from checkout.exceptions import NotThatState, TooMuch
 from checkout.models import Charge, Order, Payment, Refund
@@ -134,6 +135,7 @@ def test_a_refund_made_at_the_provider_is_recorded(paid) -> None:
     assert paid.settle() == "paid"
     assert refunds() == [("done", 85_000)]
     assert Charge.objects.get().refunded_paise == 85_000
+    assert Message.objects.filter(kind="refunded").count() == 1
 
 
 def test_ours_fails_if_the_provider_gave_the_money_back_first(paid) -> None:
