@@ -13,7 +13,7 @@ from allo import request_id
 from allo.api_kit import problems
 from allo.api_kit.problems import Problem
 from allo.postgresql.faults import Fault, fault_of, name_of
-from allo.web.parts import PART_STAYS
+from allo.web.parts import leave_part
 from allo.web.shared.acts import READING
 from allo.web.shared.keys import NOWHERE
 from allo.web.shared.pages import not_found as shared_not_found
@@ -62,9 +62,8 @@ def _unavailable(request: HttpRequest, fault: Fault) -> HttpResponse:
     kind = problems.UNAVAILABLE[fault]
     response = _page(request, kind.status, "503.html", code=kind.code)
     response.headers["Retry-After"] = str(kind.fields["retry_after"])
-    response.headers.setdefault(*PART_STAYS)
     response.headers["Cache-Control"] = problems.NEVER_STORED
-    return _logged(response)
+    return _logged(leave_part(response))
 
 
 def _page(request: HttpRequest, status: int, template: str, **facts: object) -> HttpResponse:

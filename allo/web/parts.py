@@ -16,9 +16,9 @@ always_fresh = cache_control(private=True, no_cache=True)
 never_stored = cache_control(private=True, no_store=True)
 
 TOO_MANY, BUSY = 429, 503
-# For a page that answers where htmx requested a part: that part and the title stay as they are, and
-# offline.js sends again what was pressed.
-PART_STAYS = ("HX-Reswap", "none ignoreTitle:true")
+# For a page that answers where htmx requested a part: that part, the title and the address stay as
+# they are, and offline.js sends again what was pressed.
+PART_STAYS = {"HX-Reswap": "none ignoreTitle:true", "HX-Push-Url": "false"}
 # By refusal code: the page, and Retry-After in seconds.
 _BUSY_PAGES = {"busy": ("busy.html", 2), "storage": ("storage.html", 60)}
 
@@ -79,8 +79,12 @@ def go_to(request: Request, location: str) -> HttpResponse:
 def busy(request: HttpRequest, code: str) -> HttpResponse:
     """The busy page for a refusal's `code`."""
     template, seconds = _busy_page(code)
-    response = _later(request, template, BUSY, seconds)
-    response.headers.setdefault(*PART_STAYS)
+    return leave_part(_later(request, template, BUSY, seconds))
+
+
+def leave_part(response: HttpResponse) -> HttpResponse:
+    for header in PART_STAYS.items():
+        response.headers.setdefault(*header)
     return response
 
 

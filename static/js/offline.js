@@ -30,9 +30,11 @@ function back(target) {
 
 function lose({ target, detail: { requestConfig, xhr } }) {
   const { submitter, type } = requestConfig.triggeringEvent;
-  if (target.matches("form,a,button")) {
+  if (target.matches("form,a")) {
     if (submitter && document.activeElement === document.body) submitter.focus();
-    const send = () => (target.matches("form") ? target.requestSubmit(submitter) : target.click());
+    // A link that is not there any more would be followed all the same, to a page of its own.
+    const send = () =>
+      target.matches("form") ? target.requestSubmit(submitter) : target.isConnected && target.click();
     pressed = { target, send };
     stay();
   } else if (/^(change|revealed)$/.test(type)) {

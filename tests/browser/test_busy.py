@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from allo.web.parts import BUSY, PART_STAYS
 from tests.browser.conftest import Complaints, NewContext, screen
@@ -21,10 +21,17 @@ def page(new_context: NewContext, complaints: Complaints) -> Page:
     return new_context(**screen("360-light")).new_page()
 
 
+TRIGGERED = """
+(of) => {
+    window.triggered = new Promise((over) =>
+        document.querySelector(of).addEventListener("htmx:trigger", over, { once: true })
+    ).then(() => true);
+}
+"""
 # As the shop does while its database is away, or too many wait for a page; and as nginx does while
 # the shop starts.
 Answer = tuple[int, dict[str, str]]
-BUSY_PAGE: Answer = (BUSY, dict([PART_STAYS]))
+BUSY_PAGE: Answer = (BUSY, PART_STAYS)
 BAD_GATEWAY: Answer = (502, {})
 each_answer = pytest.mark.parametrize(
     "answer", [BUSY_PAGE, BAD_GATEWAY], ids=["busy", "bad gateway"]
@@ -109,6 +116,37 @@ def test_a_list_that_the_shop_cannot_answer_is_asked_for_again(page: Page) -> No
     page.get_by_role("searchbox").fill("vase")
     expect(notice(page)).to_be_visible()
     page.unroute_all()
+    expect(page).to_have_url(re.compile(r"/\?q=vase$"))
+
+
+def test_a_list_that_is_another_one_by_then_is_not_asked_for_again(page: Page) -> None:
+    page.goto("/")
+    answer_busy(page, re.compile("page=2"))
+    page.get_by_role("link", name="Load more").click()
+    expect(notice(page)).to_be_visible()
+    left: list[str] = []
+    page.on("framenavigated", lambda frame: left.append(frame.url))
+    with page.expect_response("**/?q=vase"):
+        page.get_by_role("searchbox").fill("vase")
+    expect(notice(page)).to_be_hidden()
+    page.locator("#holds").evaluate(REFRESHED)
+    expect(page).to_have_url(re.compile(r"/\?q=vase$"))
+    assert [url for url in left if "page=2" in url] == [], "nor was it the address of a list"
+
+
+def test_a_filter_during_load_more_is_the_last_that_counts(page: Page) -> None:
+    page.goto("/")
+    waiting: list[Route] = []
+    # Playwright accepts only functions written in Python.
+    page.route(re.compile("page=2"), lambda route: waiting.append(route))  # noqa: PLW0108
+    with page.expect_request(re.compile("page=2")):
+        page.get_by_role("link", name="Load more").click()
+    page.evaluate(TRIGGERED, "#filters")
+    page.get_by_role("searchbox").fill("vase")
+    page.evaluate("window.triggered")
+    [more] = waiting
+    more.fulfill(response=more.fetch())
+    expect(page.get_by_role("status").filter(has_text="12 pieces")).to_be_attached()
     expect(page).to_have_url(re.compile(r"/\?q=vase$"))
 
 

@@ -166,7 +166,7 @@ def _crowded_headers() -> Headers:
         ("Content-Type", "text/plain; charset=utf-8"),
         ("Retry-After", str(RETRY_SECONDS)),
         ("Cache-Control", "no-store"),
-        PART_STAYS,
+        *PART_STAYS.items(),
     ]
 
 
