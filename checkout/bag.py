@@ -55,7 +55,7 @@ class Row:
 @never_stored
 def bag(request: Request) -> HttpResponse:
     holds = live_holds(request)
-    if is_shown(request, _seen(holds)):
+    if is_shown(request, _seen(request.user.pk, holds)):
         return HttpResponse(status=204)
     return _page(request, holds, ticked=holds)
 
@@ -163,7 +163,7 @@ def _page(
         "provider": provider,
         "unpaid": "unpaid" in request.GET,
         "asked": asked or (proving.waiting(request) if holds else None),
-        "seen": _seen(holds),
+        "seen": _seen(request.user.pk, holds),
         "topics": topics_of(request),
         "idempotency_key": uuid4(),
         "now": timezone.now(),
@@ -196,6 +196,7 @@ def _open_orders(holds: Sequence[Reservation]) -> dict[UUID, Order]:
     return {line.reservation_id: order for order in found for line in order.order_lines.all()}
 
 
-def _seen(holds: Sequence[Reservation]) -> str:
+def _seen(account: int | None, holds: Sequence[Reservation]) -> str:
+    """With the account, as on the page of one hold."""
     state = [(hold.pk, hold.quantity, hold.expires_at, hold.paying_since) for hold in holds]
-    return seen_of(state)
+    return seen_of((account, state))

@@ -38,7 +38,7 @@ def page(
     status: int = 200,
 ) -> HttpResponse:
     again = _again(reservation)
-    seen = _seen(reservation, again)
+    seen = _seen(request.user.pk, reservation, again)
     if is_shown(request, seen):
         return HttpResponse(status=204)
     part = "again" if request.htmx.target == "again" else "state"
@@ -114,9 +114,11 @@ def _again(reservation: Reservation) -> dict[str, Any]:
     }
 
 
-def _seen(reservation: Reservation, again: dict[str, Any]) -> str:
+def _seen(account: int | None, reservation: Reservation, again: dict[str, Any]) -> str:
+    """With the account: signed in from another tab, the forms here need its token."""
     offered = again["again"] and (again["again"].pk, again["again"].available)
     state = (
+        account,
         reservation.status,
         reservation.quantity,
         reservation.expires_at,

@@ -37,4 +37,6 @@ addEventListener(
 addEventListener("htmx:responseError", ({ target }) => {
   if (target.matches("[data-dialog]")) location.assign(target.href);
   if (target.matches("form[method=post]")) target.submit();
+  // What was typed may have been sent with the token of before a sign-in in another tab.
+  if (target.id === "buyer") target.closest("[data-resync]").dispatchEvent(new Event("refresh"));
 });

@@ -11,7 +11,7 @@ from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.browser.axe import faults
 from tests.browser.conftest import Complaints, NewContext, screen
-from tests.browser.shopping import confirm, heading, hold, untouched
+from tests.browser.shopping import confirm, heading, hold, type_buyer, untouched
 from tests.running import Shop, wait_for
 
 pytestmark = pytest.mark.browser
@@ -79,6 +79,22 @@ def test_what_is_held_on_one_device_is_paid_on_another(
     phone.goto("/account/")
     expect(heading(phone, "Sign in")).to_be_visible()
     assert not javascript or phone.evaluate(viewed) is None
+
+
+def test_a_checkout_in_one_tab_goes_on_after_signing_in_in_another(
+    page: Page, shop: Shop, complaints: Complaints
+) -> None:
+    # A form with the token of before, and a refresh just before what is held is the account's.
+    complaints.expect("status of 40[34]|Response Status Error Code 40[34]")
+    shelf = untouched(shop)
+    hold(page, shelf)
+    page.get_by_label("Name", exact=True).fill("Asha Rao")
+    other = page.context.new_page()
+    other.goto("/")
+    sign_in(other, shop, f"asha{time.monotonic_ns()}@example.org", lambda _: None)
+    type_buyer(page)
+    expect(page.get_by_label("Save this address in my account")).to_be_visible()
+    confirm(page)
 
 
 SAVE = """
