@@ -211,6 +211,38 @@ def test_more_time_starts_the_clock_again_and_keeps_what_was_typed(page: Page, s
     expect(page.get_by_label("Name", exact=True)).to_have_value("Asha Rao")
 
 
+def test_more_time_leaves_the_reasons_beside_what_was_wrong(
+    page: Page, shop: Shop, complaints: Complaints
+) -> None:
+    complaints.expect("status of 422")
+    hold(page, untouched(shop))
+    type_buyer(page)
+    page.get_by_label("PIN code").fill("12")
+    pay_button(page).click()
+    reason = page.locator(".field-error", has_text="A PIN code has six digits")
+    expect(reason).to_be_visible()
+    page.get_by_role("button", name="More time").click()
+    expect(page.get_by_text("1 extension left")).to_be_visible()
+    expect(reason).to_be_visible()
+    expect(page.locator(".field-error:visible")).to_have_count(1)
+    page.get_by_label("PIN code").fill("560001")
+    pay_button(page).click()
+    pay_at_the_bank(page)
+    expect(heading(page, "It is yours.")).to_be_visible()
+
+
+def test_a_question_that_a_refresh_takes_away_gives_the_focus_back(page: Page, shop: Shop) -> None:
+    checkout = hold(page, untouched(shop))
+    page.get_by_role("link", name="Cancel the reservation").press("Enter")
+    expect(page.get_by_role("dialog").get_by_role("link", name="Keep it")).to_be_focused()
+    other = page.context.new_page()
+    other.goto(checkout)
+    other.get_by_role("button", name="More time").click()
+    expect(other.get_by_text("1 extension left")).to_be_visible()
+    expect(page.get_by_text("1 extension left")).to_be_visible()
+    expect(page.get_by_role("link", name="Cancel the reservation")).to_be_focused()
+
+
 def test_another_visitors_checkout_is_404(
     page: Page, new_context: NewContext, shop: Shop, complaints: Complaints
 ) -> None:
