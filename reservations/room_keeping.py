@@ -44,7 +44,8 @@ NOBODY_WAITS = "Nobody has to wait any more. Reserve on the product’s page."
 TAKEN = {SOLD, ALL_TAKEN}
 # Closed for one of these reasons, it opens again when the product has an opening again.
 PASSING = {WITHDRAWN, NO_OPENING}
-# After the opening an empty room stays open for a while: more may come.
+# After the opening an empty room stays open for a while, and so does one that is opened again: more
+# may come.
 FIRST_SECONDS = 60
 
 
@@ -133,7 +134,8 @@ def _why_over(product: Product | None, known: Numbers | None) -> str:
 
 
 def _is_calm(known: Numbers) -> bool:
-    first_are_over = known.now > known.opens_at + FIRST_SECONDS
+    # A room that was lost or withdrawn is empty until its pages have come back.
+    first_are_over = known.now > max(known.opens_at, known.opened_at) + FIRST_SECONDS
     return known.phase == "open" and first_are_over and not known.waiting
 
 
@@ -164,12 +166,12 @@ def _open(product: Product) -> None:
 
 
 def _close(room: int, known: Numbers | None, why: str, product: Product | None) -> None:
-    if known and known.phase != "closed":
+    if known and (known.phase != "closed" or (known.passing and why not in PASSING)):
         if product and why in TAKEN and closure_of(room) is None:
             onward = settings.SITE_URL + reverse("waiting:join", args=[product.slug])
             # That clock orders the waiting list. Nobody joins the list while people wait here.
             call = store.close(room, why, closed_at=present.now(), onward=onward)
         else:
-            call = store.close(room, why)
+            call = store.close(room, why, passing=why in PASSING)
         store.run(call)
     redis_client().srem(OPEN, room)

@@ -215,12 +215,42 @@ def test_without_a_script_a_page_far_back_comes_again_rarely(
 ) -> None:
     phase = "early" if until > 0 else "open"
     numbers = Numbers(
-        phase, 1e9, "life", 1e9 + until, None, "1", BACK, "", "", 5, 95, 2.0, 1.0, 9000, 5, 5
+        phase, 1e9, "life", 1e9 + until, 0, None, "1", BACK, "", False, "", 5, 95, 2.0, 1.0, 9000,
+        5, 5,
     )  # fmt: skip
     assert refresh_of(page.fill(page.HEAD, numbers, Seen("waiting", 0.5, rank))) == seconds
     # Right after the opening nobody was let in yet.
     new = numbers._replace(pace=0.0, rate=1.0)
     assert refresh_of(page.fill(page.HEAD, new, Seen("waiting", 0.5, rank))) == seconds
+
+
+@pytest.mark.parametrize(
+    ("phase", "passing", "comes_again"),
+    [("closed", True, True), ("closed", False, False), ("open", False, True)],
+)
+def test_the_page_of_a_room_that_may_open_again_comes_again(
+    phase: str, passing: bool, comes_again: bool
+) -> None:
+    """With a script too: a closed page has no stream. The room may have opened meanwhile."""
+    numbers = Numbers(
+        phase, 1e9, "life", 1e9, 0, None, "1", BACK, "Why.", passing, "", 5, 0, 2.0, 1.0, 9, 5, 5
+    )  # fmt: skip
+    text = page.fill(page.HEAD + page.STATE, numbers, Seen("closed"))
+    assert (b'<meta http-equiv="refresh" content="30">' in text) == comes_again
+    assert (b"leads you back to your place by itself" in text) == passing
+    assert b"<noscript>" not in text
+
+
+def test_a_page_finds_its_way_back_into_a_room_that_opens_again(room: Room, port: int) -> None:
+    room.open(free=0, page=page.render(name="Mug", home="/p/mug/"))
+    place = room.join("me")
+    room.close(passing=True)
+    wait_for(lambda: shows(port, place, "is closed. All are sold. If the room opens again"))
+    room.absent("me")
+    look(port, place)
+    room.open(free=0, page=page.render(name="Mug", home="/p/mug/"))
+    assert room.step().waiting == 1
+    wait_for(lambda: shows(port, place, "You are number 1"))
 
 
 def test_what_is_no_place_in_this_room_is_refused(room: Room, port: int) -> None:

@@ -201,19 +201,64 @@ def test_those_who_are_there_when_it_closes_keep_their_order(room: Room) -> None
 
 
 def test_a_room_that_opens_again_has_its_line_and_keeps_no_places(room: Room) -> None:
-    room.open(free=1)
+    room.open(-60, free=1)
     let, waits = room.join("let"), room.join("waits")
     room.step()
     ticket = room.ticket_of(let)
     room.close()
     assert (room.kept("waits"), room.seen(waits), room.now().onward) == (None, ["closed"], "")
-    room.open(free=0)
+    room.open(-60, free=0)
     assert room.line() == ["let", "waits"]
     # The ticket of before lasts until its end, but not longer.
     assert (room.check(ticket), room.line()) == ("in", ["waits"])
     room.close(closed_at=moment(0))
     room.open()
     assert room.kept("waits") is None
+
+
+def test_who_stays_while_it_is_closed_for_a_passing_reason_is_there_when_it_opens_again(
+    room: Room,
+) -> None:
+    room.open(free=0)
+    stays, left = room.join("stays"), room.join("left")
+    room.close(passing=True)
+    assert room.now().passing
+    room.absent("stays", "left")
+    assert room.seen(stays, room.place("never", 1)) == ["closed", "closed"]
+    room.open(free=0)
+    assert not room.step().passing
+    assert room.line() == ["stays"]
+    assert room.seen(left) == ["waiting"]  # by its place, as always
+    room.close()
+    room.absent("stays", "left")
+    room.seen(stays, left)
+    room.open(free=0)
+    room.step()
+    assert room.line() == []  # of a room that closed for good nobody waits
+
+
+def test_a_room_that_might_have_opened_again_can_close_for_good(room: Room) -> None:
+    room.open(free=0)
+    place = room.join("me")
+    run(store.close(ROOM, "It is away.", passing=True))
+    room.close(closed_at=moment(0), onward="/list/")
+    assert (room.now().words, room.now().passing) == ("All are sold.", False)
+    assert room.seen(place) == ["kept"]
+    run(store.close(ROOM, "It is away.", passing=True))
+    assert room.now().words == "All are sold."
+
+
+def test_a_room_knows_since_when_it_has_been_open(room: Room) -> None:
+    room.open(-120)
+    since = room.now().opened_at
+    assert 0 <= room.now().now - since < 60
+    room.open(-120)
+    assert room.now().opened_at == since
+    room.close()
+    room.open(-120)
+    assert room.now().opened_at > since
+    redis_client().hdel(room.key(), "opened_at", "passing")  # of the version before
+    assert (room.now().opened_at, room.now().passing) == (0, False)
 
 
 # --- how many -----------------------------------------------------------------------------------
@@ -388,13 +433,13 @@ def test_the_shop_asks_for_a_ticket_while_there_is_a_room(room: Room) -> None:
 
 
 def test_a_ticket_counts_until_its_end_even_if_redis_has_lost_the_room(room: Room) -> None:
-    room.open()
+    room.open(-200)
     place = room.join("me")
     room.step()
     ticket = room.ticket_of(place)
     ended = Ticket(ROOM, "other", 0.5, int(moment(-1).timestamp()))
     redis_client().flushdb()
-    room.open()
+    room.open(-200)
     assert room.seen(place) == ["waiting"]
     assert (room.check(ticket), room.line()) == ("in", [])
     assert room.check(ended) == "over"
@@ -403,7 +448,7 @@ def test_a_ticket_counts_until_its_end_even_if_redis_has_lost_the_room(room: Roo
     # Nor do their places bring them back, also if it was lost just before the ticket was used.
     assert room.seen(place, room.place("other", 0.5)) == ["over", "over"]
     redis_client().flushdb()
-    room.open()
+    room.open(-200)
     run(store.used(ticket, units=1))
     assert room.seen(place) == ["over"]
 

@@ -488,6 +488,8 @@ def test_a_room_in_which_nobody_waits_any_more_closes_for_good(client) -> None:
     take_place(client)
     assert keep(row.product_id)
     room.step()
+    assert keep(row.product_id)  # it has not been open for a minute
+    room.put(opened_at=time.time() - 61)
     assert not keep(row.product_id)
     assert room.now().words == NOBODY_WAITS
     keep_rooms()
@@ -503,6 +505,39 @@ def test_a_withdrawn_product_that_is_back_has_its_room_and_its_line_again(client
     Product.objects.update(published_at=timezone.now())
     assert keep(row.product_id)
     assert room.seen(place) == ["waiting"]
+
+
+def test_who_stays_while_a_product_is_withdrawn_for_minutes_keeps_the_place() -> None:
+    row = opening(-300)
+    room = opened(row)
+    stays, left = take_place(Client()), take_place(Client())
+    Product.objects.update(published_at=None)
+    assert not keep(row.product_id)
+    room.absent(stays.visitor, left.visitor)  # as of two minutes ago
+    assert room.seen(stays) == ["closed"]  # its page comes again by itself
+    Product.objects.update(published_at=timezone.now())
+    assert keep(row.product_id)
+    room.step()
+    assert (room.seen(stays), room.line(":let"), room.line()) == (["in"], [stays.visitor], [])
+    assert keep(row.product_id)
+    assert take_place(Client())  # the room is there for a minute more
+
+
+def test_those_who_wait_for_a_withdrawn_product_hear_if_it_is_sold_meanwhile(row) -> None:
+    room = opened(row)
+    place = take_place(Client())
+    hold = services.reserve(product_id=row.product_id, quantity=9, holder=Holder("visitor:x", "x"))
+    Product.objects.update(published_at=None)
+    keep(row.product_id)
+    assert (room.now().words, room.now().passing) == (WITHDRAWN, True)
+    services.confirm(reservation_id=hold.pk)
+    Product.objects.update(published_at=timezone.now())
+    assert not keep(row.product_id)
+    assert (room.now().words, room.now().passing) == (SOLD, False)
+    assert room.seen(place) == ["kept"]
+    Product.objects.update(published_at=None)
+    assert not keep(row.product_id)
+    assert room.now().words == SOLD
 
 
 def test_a_moved_opening_moves_the_room_and_loses_nobody(client) -> None:
@@ -525,6 +560,21 @@ def test_a_process_that_knew_a_room_opens_it_again_when_redis_has_lost_it(row) -
     numbers = run(store.numbers(row.product_id))
     assert numbers
     assert (numbers.phase, numbers.supply) == ("open", 9)
+
+
+def test_a_room_lost_after_its_opening_is_there_for_a_minute_more() -> None:
+    """Its line is empty until the open pages have reported who waits."""
+    row = opening(-120)
+    opened(row)
+    keeper = Keeper()
+    redis_client().flushdb()
+    for _ in range(2):
+        keeper.turn()
+    room = Room(row.product_id)
+    assert room.now().phase == "open"
+    room.put(opened_at=time.time() - 61)
+    keeper.turn()
+    assert (room.now().phase, room.now().words) == ("closed", NOBODY_WAITS)
 
 
 def test_without_the_clock_a_web_process_opens_what_is_due(row) -> None:

@@ -13,14 +13,17 @@ class Numbers(NamedTuple):
     # Changes each time that Redis has lost the room.
     life: str
     opens_at: float
+    # When it was made or opened again; 0 if it was by a version that did not store this.
+    opened_at: float
     # The opening before it was moved; None if it never was.
     moved_from: float | None
     # Changes with the page.
     version: str
-    # The address on the shop for those with a ticket; why the room is closed; and the address where
-    # those who were there until then can use their places.
+    # The address on the shop for those with a ticket; why the room is closed, and whether it may
+    # open again; and the address where those who were there until then can use their places.
     back: str
     words: str
+    passing: bool
     onward: str
     # Units that are free, and those that are held and may come back.
     supply: int
@@ -38,12 +41,12 @@ class Numbers(NamedTuple):
         if answer is None:
             return None
         texts = [it.decode() if isinstance(it, bytes) else str(it) for it in answer]
-        phase, now, life, opens_at, moved, version, back, words, onward, *rest = texts
-        supply, held, rate, pace, *counts = rest
+        phase, now, life, opens_at, opened_at, moved, version, *rest = texts
+        back, words, passing, onward, supply, held, rate, pace, *counts = rest
         return cls(
-            phase, float(now), life, float(opens_at), float(moved) if moved else None, version,
-            back, words, onward, int(supply), int(held), float(rate), float(pace),
-            *map(int, counts),
+            phase, float(now), life, float(opens_at), float(opened_at),
+            float(moved) if moved else None, version, back, words, passing == "1", onward,
+            int(supply), int(held), float(rate), float(pace), *map(int, counts),
         )  # fmt: skip
 
 

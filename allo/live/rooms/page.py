@@ -39,6 +39,7 @@ class Frame(NamedTuple):
     scarce: bool
     stock: str
     words: str
+    passing: bool
     onward: str
     refresh: int
 
@@ -110,6 +111,7 @@ def _frame(numbers: Numbers, seen: Seen, has_estimate: bool) -> Frame:
         scarce=0 < numbers.supply <= seen.rank,
         stock=_stock(numbers),
         words=numbers.words,
+        passing=numbers.passing,
         onward=numbers.onward,
         refresh=_refresh(numbers, seen),
     )
@@ -137,6 +139,8 @@ def _stock(numbers: Numbers) -> str:
 
 
 def _refresh(numbers: Numbers, seen: Seen) -> int:
+    if seen.state == "closed" and (numbers.passing or numbers.phase != "closed"):
+        return LATEST  # it may open again, or has since the place was looked up
     if seen.state != "waiting":
         return 0
     # Spreads the reloads of a long line after the opening: who is let in first reloads first.

@@ -98,13 +98,19 @@ def _open(
 
 
 def close(
-    room: int, words: str, *, closed_at: datetime | None = None, onward: str = ""
+    room: int,
+    words: str,
+    *,
+    passing: bool = False,
+    closed_at: datetime | None = None,
+    onward: str = "",
 ) -> Call[None]:
-    """Ends it. `words` tell those who wait why, in plain text. With `closed_at`, a moment by the
-    caller's clock, those who are there keep their places for half an hour, to be used at the
-    address `onward`: see `kept`."""
+    """Ends it. `words` tell those who wait why, in plain text. If the reason is `passing`, they go
+    on waiting for it to open again. With `closed_at`, a moment by the caller's clock, those who are
+    there keep their places for half an hour, to be used at the address `onward`: see `kept`."""
     moment = closed_at.isoformat() if closed_at else ""
-    return Call(_CLOSE, room, (*_told(room), words, CLOSED_SECONDS, moment, onward), _no)
+    why = (words, CLOSED_SECONDS, "1" if passing else "", moment, onward)
+    return Call(_CLOSE, room, (*_told(room), *why), _no)
 
 
 def supply(room: int, *, free: int, held: int) -> Call[None]:

@@ -1,9 +1,12 @@
--- ARGV: channel, topic, words, for how many seconds the page is kept; the moment of the closing if
--- places are to be kept, else '', and the address where they can be used.
-local channel, topic, words, shown, closed_at, onward = unpack(ARGV)
-if redis.call('HGET', ROOM, 'state') ~= 'open' then return end
+-- ARGV: channel, topic, words, for how many seconds the page is kept, '1' if it may open again; the
+-- moment of the closing if places are to be kept, else '', and the address where they can be used.
+local channel, topic, words, shown, passing, closed_at, onward = unpack(ARGV)
+local state, passed = unpack(redis.call('HMGET', ROOM, 'state', 'passing'))
+-- One that might have opened again can still close for good.
+local ends = state == 'open' or (state and passed == '1' and passing ~= '1')
+if not ends then return end
 redis.call('HSET', ROOM, 'state', 'closed', 'words', words, 'closed_at', closed_at, 'onward', onward)
-redis.call('HSET', ROOM, 'ended_at', exact(now))
+redis.call('HSET', ROOM, 'ended_at', exact(now), 'passing', passing)
 
 while forget_the_absent() > 0 do end
 -- Tickets cannot be used any more: those who have one get their former place back.

@@ -12,6 +12,7 @@ if not state then
 end
 local moved = before and tonumber(before) ~= tonumber(opens_at)
 if moved then redis.call('HSET', ROOM, 'moved_from', before) end
+if state ~= 'open' then redis.call('HSET', ROOM, 'opened_at', exact(now), 'passing', '') end
 redis.call('HSET', ROOM, 'state', 'open', 'opens_at', opens_at, 'back', back)
 redis.call('HSET', ROOM, 'version', redis.sha1hex(page))
 redis.call('SET', PAGE, page)

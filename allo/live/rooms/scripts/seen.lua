@@ -1,15 +1,21 @@
 -- ARGV: visitor and score of each place whose page is open.
 -- Returns for each what became of it, or false if the room is not known.
-local state = redis.call('HGET', ROOM, 'state')
+local state, passing = unpack(redis.call('HMGET', ROOM, 'state', 'passing'))
 if not state then return false end
+
+local function closed(visitor)
+  -- Who stays is there when it opens again.
+  if passing == '1' and redis.call('ZSCORE', LINE, visitor) then
+    redis.call('ZADD', HERE, exact(now), visitor)
+  end
+  local rank, kept = kept_rank(visitor)
+  return rank and 'kept ' .. kept .. ' ' .. rank or 'closed'
+end
 
 local function found(visitor, score)
   local ends = ticket_ends(visitor)
   if ends then return 'in ' .. redis.call('ZSCORE', DONE, visitor) .. ' ' .. ends end
-  if state ~= 'open' then
-    local rank, kept = kept_rank(visitor)
-    return rank and 'kept ' .. kept .. ' ' .. rank or 'closed'
-  end
+  if state ~= 'open' then return closed(visitor) end
   if not redis.call('ZSCORE', LINE, visitor) then
     if is_over(visitor, score) then return 'over' end
     redis.call('ZADD', LINE, score, visitor)

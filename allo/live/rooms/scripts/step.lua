@@ -109,7 +109,8 @@ if act == '1' and room.state == 'open' and (since >= STEP or since < 0) then
 end
 
 return {
-  phase, exact(now), room.life, room.opens_at, room.moved_from or '', room.version, room.back, room.words or '',
+  phase, exact(now), room.life, room.opens_at, room.opened_at or 0, room.moved_from or '',
+  room.version, room.back, room.words or '', room.passing or '',
   keeps_places() and room.onward or '',
   room.supply, room.held, exact(rate), exact(pace), redis.call('ZCARD', LINE),
   redis.call('ZCOUNT', LET, '(' .. exact(now), '+inf'), redis.call('HGET', ROOM, 'let_in') or 0,
