@@ -257,8 +257,133 @@ def test_a_room_knows_since_when_it_has_been_open(room: Room) -> None:
     room.close()
     room.open(-120)
     assert room.now().opened_at > since
-    redis_client().hdel(room.key(), "opened_at", "passing")  # of the version before
+    redis_client().hdel(room.key(), "opened_at", "passing", "draw")  # of the version before
     assert (room.now().opened_at, room.now().passing) == (0, False)
+
+
+# --- a second opening ---------------------------------------------------------------------------
+
+
+def test_a_second_opening_owes_nothing_to_one_that_is_over(room: Room, settings: Any) -> None:
+    settings.ROOM_PLACES_PER_NETWORK = 1
+    room.open(60)
+    network = "192.0.2.1/32"
+    served = room.join("served", network)
+    room.open(free=1)
+    room.step()
+    ticket = room.ticket_of(served)
+    run(store.used(ticket, units=1))
+    late, missed = room.join("late"), room.join("missed")
+    room.close()
+    room.open(3600)
+    numbers = room.now()
+    assert (numbers.moved_from, numbers.let_in, numbers.pace, numbers.waiting) == (None, 0, 0, 0)
+    assert room.seen(served, late) == ["over", "over"]
+    served_again = room.join("served", network, served)
+    assert [served_again.score < 1, room.join("late", shown=late).score < 1] == [True, True]
+    # The ticket of then neither lets in nor takes the new place.
+    assert room.check(ticket) == room.check(ticket._replace(ends=-ticket.ends)) == "wait"
+    assert room.seen(served_again) == ["waiting"]
+    assert 1 <= room.join("another", network).score < 2
+    room.open(-1)
+    room.step()
+    assert room.seen(served_again, missed) == ["in", "over"]
+
+
+def test_an_opening_postponed_after_it_began_draws_all_who_wait_and_loses_nobody(
+    room: Room, published: PubSub
+) -> None:
+    room.open(60)
+    early = [room.join(f"early-{n}") for n in range(20)]
+    room.open(free=5)
+    room.step()
+    ticket, other = (room.ticket_of(room.place(it, 0)) for it in room.line(":let")[:2])
+    run(store.used(ticket, units=1))
+    places = {it.visitor: it for it in (*early, *(room.join(f"late-{n}") for n in range(20)))}
+    del places[ticket.visitor]
+    told(published)
+    room.open(3600)
+    assert told(published) == ["page"]
+    line = room.line()
+    assert set(line) == set(places)
+    # By chance none of the late is among the first once in millions of times.
+    assert any(it.startswith("late") for it in line[:15])
+    assert float(redis_client().zscore(room.key(":line"), line[-1]) or 1) < 1
+    assert (room.check(other), room.now().let, room.now().moved_from) == ("wait", 0, None)
+    # Who leaves and comes back has what it drew, with the place of before or without it.
+    left, again = line[0], line[1]
+    room.absent(left, again)
+    room.step()
+    assert room.line() == line[2:]
+    assert room.seen(places[left]) == ["waiting"]
+    room.join(again)
+    assert room.line() == line
+    room.absent(left)
+    room.step()
+    assert room.join(left, shown=places[left]).draw
+    assert room.line() == line
+    # It is moved once more before it begins.
+    first = room.now().opens_at
+    room.open(7200)
+    assert (room.line(), room.now().moved_from) == (line, first)
+    room.open(-1, free=100)
+    room.step()
+    assert room.seen(*places.values()) == ["in"] * 39
+    room.all_turns_are_over()
+    assert room.seen(places[left]) == ["over"]
+    assert room.join(left, shown=places[left]).score > 1
+
+
+def test_who_waits_for_a_withdrawn_product_is_drawn_for_its_next_opening(room: Room) -> None:
+    room.open(free=0)
+    places = [room.join(f"{n}") for n in range(9)]
+    room.close(passing=True)
+    room.open(3600)
+    assert room.seen(*places) == ["waiting"] * 9
+    assert [place for place in map(room.join, room.line()) if place.score >= 1] == []
+
+
+def test_nobody_brings_an_old_lot_to_a_second_opening(room: Room) -> None:
+    room.open(60)
+    lucky = room.join("me")
+    room.open(-1)
+    room.close()
+    scores = {lucky.score}
+    for _ in range(2):
+        room.open(3600)
+        place = room.join("me", shown=lucky)
+        assert place.score not in scores
+        scores.add(place.score)
+        # Nor does the same visitor get another lot at the same opening.
+        for shown in (lucky, None, place):
+            redis_client().delete(room.key(":line"))
+            assert room.join("me", shown=shown) == place
+        lucky = place
+        room.open(-1)
+        room.close()
+
+
+def test_after_a_loss_the_place_of_any_drawing_counts(room: Room) -> None:
+    room.open()
+    room.close()
+    room.open(3600)
+    place = room.join("me")
+    assert place.draw
+    redis_client().flushdb()
+    room.open(60)
+    assert room.seen(place) == ["waiting"]
+    assert room.join("me", shown=place) == place._replace(draw="")
+
+
+def test_an_opening_moved_within_the_past_is_not_drawn_again(room: Room) -> None:
+    room.open(-60, free=1)
+    places = [room.join(name) for name in "abc"]
+    room.step()
+    for seconds in (-30, -90):
+        room.open(seconds, free=0)
+        assert room.seen(*places) == ["in", "in", "waiting"]
+        assert (room.now().moved_from, room.now().let_in) == (None, 2)
+    assert (room.join("c", shown=places[2]), room.line()) == (places[2], ["c"])
 
 
 # --- how many -----------------------------------------------------------------------------------
@@ -470,9 +595,14 @@ def test_scripts_that_redis_has_forgotten_are_sent_again(room: Room) -> None:
 
 def test_passes_of_another_room_visitor_or_secret_are_refused(settings: Any) -> None:
     place = Place(ROOM, name_in(ROOM, "visitor:1"), 1764211234.123456)
-    ticket = Ticket(*place, ends=1764211354)
+    ticket = Ticket(*place[:3], ends=1764211354)
     signed = passes.sign_place(place), passes.sign_ticket(ticket)
+    assert signed[0].count("~") == 2  # as the version before signed it
     assert read_place(signed[0], room=ROOM) == place
+    redrawn = place._replace(draw="d1")
+    assert read_place(passes.sign_place(redrawn), room=ROOM, visitor=place.visitor) == redrawn
+    with pytest.raises(BadSignature):
+        read_place(passes.sign_place(redrawn).replace("~d1", "~d2"), room=ROOM)
     assert read_place(signed[0], room=ROOM, visitor=place.visitor) == place
     assert read_ticket(signed[1], room=ROOM, visitor=place.visitor) == ticket
     for room, visitor in ((8, place.visitor), (ROOM, name_in(ROOM, "visitor:2")), (ROOM, "")):

@@ -540,6 +540,23 @@ def test_those_who_wait_for_a_withdrawn_product_hear_if_it_is_sold_meanwhile(row
     assert room.now().words == SOLD
 
 
+def test_a_second_opening_is_a_new_lottery_for_all(client, row) -> None:
+    room = opened(row)
+    enter(client, room)
+    late = Client()
+    assert take_place(late).score > 1
+    hold = services.reserve(product_id=row.product_id, quantity=9, holder=Holder("visitor:x", "x"))
+    services.confirm(reservation_id=hold.pk)
+    assert not keep(row.product_id)
+    Product.objects.update(opens_at=timezone.now() + timedelta(seconds=600))
+    assert keep(row.product_id)
+    places = [take_place(it) for it in (client, late)]
+    assert [place.score < 1 for place in places] == [True, True]
+    assert "turn has passed" not in press_reserve(client, row).content.decode()
+    assert room.seen(*places) == ["waiting", "waiting"]
+    assert [take_place(it) for it in (client, late)] == places
+
+
 def test_a_moved_opening_moves_the_room_and_loses_nobody(client) -> None:
     row = opening(600)
     room = opened(row)

@@ -15,7 +15,7 @@ class Numbers(NamedTuple):
     opens_at: float
     # When it was made or opened again; 0 if it was by a version that did not store this.
     opened_at: float
-    # The opening before it was moved; None if it never was.
+    # The opening before it was moved; None if it was not, or had begun by then.
     moved_from: float | None
     # Changes with the page.
     version: str

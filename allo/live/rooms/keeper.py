@@ -167,7 +167,7 @@ class Keeper:
             if message.topic.startswith(store.USED):
                 given = self.room(int(message.topic.removeprefix(store.USED))).given
                 if ticket := given.get(message.key):
-                    given[message.key] = ticket._replace(ends=0)
+                    given[message.key] = ticket._replace(ends=-abs(ticket.ends))
 
     @contextmanager
     def watching(self, place: Place) -> Iterator[None]:

@@ -18,6 +18,8 @@ class Place(NamedTuple):
     room: int
     visitor: str
     score: float
+    # Of which drawing it is; "" for the first one.
+    draw: str = ""
 
 
 class Ticket(NamedTuple):
@@ -44,7 +46,8 @@ def lot_of(room: int, visitor: str) -> float:
 
 
 def sign_place(place: Place) -> str:
-    return _signer("place").sign("~".join(map(str, place)))
+    # A place of the first drawing is as the version before signed it, and can read it.
+    return _signer("place").sign("~".join(map(str, place if place.draw else place[:3])))
 
 
 def sign_ticket(ticket: Ticket) -> str:
@@ -53,8 +56,8 @@ def sign_ticket(ticket: Ticket) -> str:
 
 def read_place(signed: str, *, room: int, visitor: str | None = None) -> Place:
     """Raises `BadSignature`, also for a place in another room or of another visitor."""
-    number, name, score = _read("place", signed, 3)
-    return _expected(Place(int(number), name, float(score)), room, visitor)
+    number, name, score, *draw = _read("place", signed, 3, 4)
+    return _expected(Place(int(number), name, float(score), *draw), room, visitor)
 
 
 def read_ticket(signed: str, *, room: int, visitor: str) -> Ticket:
@@ -67,9 +70,9 @@ def _digest(kind: str, room: int, name: str) -> str:
     return salted_hmac(f"{SALT}.{kind}", f"{room} {name}", algorithm="sha256").hexdigest()
 
 
-def _read(kind: str, signed: str, length: int) -> list[str]:
+def _read(kind: str, signed: str, *lengths: int) -> list[str]:
     parts = _signer(kind).unsign(signed).split("~")
-    if len(parts) != length:  # signed by another version
+    if len(parts) not in lengths:  # signed by another version
         raise BadSignature(f"not a {kind}")
     return parts
 

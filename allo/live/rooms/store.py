@@ -24,7 +24,7 @@ from allo.redis_client import redis_client
 
 SCRIPTS = Path(__file__).with_name("scripts")
 # In the order in which `scripts/prelude.lua` names them; the first is the room itself.
-KEYS = ("", ":line", ":here", ":let", ":done", ":nets", ":reports", ":page")
+KEYS = ("", ":line", ":here", ":let", ":done", ":nets", ":reports", ":page", ":drawn")
 # For how long a closed room is kept, so that its page can say why it closed.
 CLOSED_SECONDS = 24 * 3600
 # The topic of messages to live processes about used tickets; no page listens to it.
@@ -80,8 +80,10 @@ def open_room(
     room: int, *, opens_at: datetime, back: str, page: bytes, rate: float = 0
 ) -> Call[None]:
     """Opens the room, also again after `close`, or moves its opening; a second call changes
-    nothing. `back` is the address on the shop to which those with a ticket are sent, `page` is made
-    by `page.render`, and `rate` is how many a new room lets in a second at first."""
+    nothing. If the opening had begun and is to come again, all who wait are drawn anew, and the
+    places and tickets of before count no more. `back` is the address on the shop to which those
+    with a ticket are sent, `page` is made by `page.render`, and `rate` is how many a new room lets
+    in a second at first."""
     return _open(room, (repr(opens_at.timestamp()), back, page), (0, 0, 0, rate))
 
 
@@ -143,21 +145,24 @@ def join(
 ) -> Call[Place | None]:
     """A place for this visitor: the one there is, else the one `shown`, else a new one. None
     without an open room."""
-    score = repr(shown.score) if shown else ""
+    score, draw = (repr(shown.score), shown.draw) if shown else ("", "")
     lot = repr(lot_of(room, visitor))
     per_network = settings.ROOM_PLACES_PER_NETWORK
 
-    def read(answer: bytes | None) -> Place | None:
-        return None if answer is None else Place(room, visitor, float(answer))
+    def read(answer: list[bytes] | None) -> Place | None:
+        if answer is None:
+            return None
+        score, draw = answer
+        return Place(room, visitor, float(score), draw.decode())
 
-    return Call(_JOIN, room, (visitor, score, network, lot, per_network), read)
+    return Call(_JOIN, room, (visitor, score, draw, network, lot, per_network), read)
 
 
 def seen(room: int, places: Iterable[Place]) -> Call[list[Seen] | None]:
     """Call it again and again for each open page: a place that was not seen for 45 seconds leaves
     the line, and is back with the next call. None for a room that Redis does not know."""
-    pairs = [it for place in places for it in (place.visitor, repr(place.score))]
-    return Call(_SEEN, room, (*pairs,), lambda answer: answer and [*map(Seen.read, answer)])
+    shown = [it for place in places for it in (place.visitor, repr(place.score), place.draw)]
+    return Call(_SEEN, room, (*shown,), lambda answer: answer and [*map(Seen.read, answer)])
 
 
 def kept(room: int, names: Iterable[str]) -> Call[Kept | None]:

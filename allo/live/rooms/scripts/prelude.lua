@@ -1,8 +1,8 @@
 -- The beginning of each script. All keys of a room share a slot of a Redis cluster.
-local ROOM, LINE, HERE, LET, DONE, NETS, REPORTS, PAGE = unpack(KEYS)
+local ROOM, LINE, HERE, LET, DONE, NETS, REPORTS, PAGE, DRAWN = unpack(KEYS)
 local time = redis.call('TIME')
 local now = time[1] + time[2] / 1e6
-local ABSENT, KEPT = 45, 1800
+local ABSENT, KEPT, TICKET = 45, 1800, 120
 
 -- Lua's own conversion would round a score to 14 digits.
 local function exact(number) return string.format('%.17g', number) end
@@ -21,6 +21,20 @@ end
 local function ticket_ends(visitor)
   local ends = tonumber(redis.call('ZSCORE', LET, visitor) or 0)
   return ends > now and ends
+end
+
+-- At least 0, below 1.
+local function fraction(text) return tonumber(redis.sha1hex(text):sub(1, 12), 16) / 16 ^ 12 end
+
+-- What the last new drawing is called; '' without one.
+local function current_draw() return redis.call('HGET', ROOM, 'draw') or '' end
+
+-- By which score a visitor who left comes back, or false. A place of an earlier drawing is worth
+-- what its visitor drew at the new one. Without a drawing each place counts: perhaps Redis lost it.
+local function former_score(visitor, score, draw)
+  local current = current_draw()
+  if score ~= '' and (current == '' or draw == current) then return score end
+  return redis.call('ZSCORE', DRAWN, visitor)
 end
 
 -- A thousand at the most; returns how many.

@@ -1,4 +1,4 @@
--- ARGV: visitor and score of each place whose page is open.
+-- ARGV: visitor, score and drawing of each place whose page is open.
 -- Returns for each what became of it, or false if the room is not known.
 local state, passing = unpack(redis.call('HMGET', ROOM, 'state', 'passing'))
 if not state then return false end
@@ -12,12 +12,13 @@ local function closed(visitor)
   return rank and 'kept ' .. kept .. ' ' .. rank or 'closed'
 end
 
-local function found(visitor, score)
+local function found(visitor, shown, draw)
   local ends = ticket_ends(visitor)
   if ends then return 'in ' .. redis.call('ZSCORE', DONE, visitor) .. ' ' .. ends end
   if state ~= 'open' then return closed(visitor) end
   if not redis.call('ZSCORE', LINE, visitor) then
-    if is_over(visitor, score) then return 'over' end
+    local score = former_score(visitor, shown, draw)
+    if not score or is_over(visitor, score) then return 'over' end
     redis.call('ZADD', LINE, score, visitor)
   end
   redis.call('ZADD', HERE, exact(now), visitor)
@@ -26,5 +27,5 @@ local function found(visitor, score)
 end
 
 local all = {}
-for i = 1, #ARGV, 2 do all[#all + 1] = found(ARGV[i], ARGV[i + 1]) end
+for i = 1, #ARGV, 3 do all[#all + 1] = found(ARGV[i], ARGV[i + 1], ARGV[i + 2]) end
 return all

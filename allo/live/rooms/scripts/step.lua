@@ -1,6 +1,6 @@
 -- ARGV: channel, topic, whether to act. Returns the room's numbers, or false without a room.
 local channel, topic, act = unpack(ARGV)
-local STEP, TICKET, REPORT = 0.2, 120, 3
+local STEP, REPORT = 0.2, 3
 local SLOWEST, FASTEST = 2, 200
 local room = {}
 local fields = redis.call('HGETALL', ROOM)
