@@ -19,7 +19,9 @@ from reservations.api.callers import INSUFFICIENT_SCOPE, Scope
 from reservations.api.guard import ApiRequest, Guard
 from reservations.api.openapi import ENDED, TOKEN
 from reservations.api.schemas import Held, NewlyHeld, Quantity, Wanted
-from reservations.exceptions import InsufficientStock, WaitingRoom
+from reservations.engine.idempotency import Outcome, Reply
+from reservations.engine.storage import stored_reply
+from reservations.exceptions import IdempotencyConflict, InsufficientStock, WaitingRoom
 from reservations.webhooks import HELD as EXAMPLE
 
 router = Router(tags=["Reservations"])
@@ -53,7 +55,12 @@ def reserve(request: ApiRequest, wanted: Wanted) -> HttpResponse:
     units. A caller that already holds this quantity there gets the existing reservation. Another
     quantity is refused as `already_held`: see Change."""
     caller = request.auth
-    shelves, rows = _shelves(wanted)
+    try:
+        shelves, rows = _shelves(wanted)
+    except Http404:
+        if known := _known_answer(request, wanted):
+            return known
+        raise
     holder = caller.holder(wanted.customer)
     holder = replace(holder, offers=caller.offers(shelves.max_per_customer))
     render = answers.held(shelves.codes.__getitem__, shelves.product, token=caller.gives_token)
@@ -152,6 +159,23 @@ def renew(request: ApiRequest, reservation_id: UUID) -> HttpResponse:
     """Restarts the time to pay; possible a limited number of times."""
     found = request.auth.reservation(reservation_id)
     return act(request, found, services.renew)
+
+
+def _known_answer(request: ApiRequest, wanted: Wanted) -> HttpResponse | None:
+    """The answer to the first request under the key, when there still was such a product and such
+    a warehouse: a client that lost it has no other way to what it holds."""
+    caller = request.auth
+    owner = caller.key_owner(caller.holder(wanted.customer).name)
+    once = once_of(request, owner, "api:reserve", wanted.model_dump, _nothing_new)
+    try:
+        reply = stored_reply(once) if once else None
+    except IdempotencyConflict as conflict:
+        reply = answers.refused(conflict)
+    return answers.response(reply) if reply else None
+
+
+def _nothing_new(_outcome: Outcome) -> Reply:
+    raise AssertionError("an answer is only looked up")
 
 
 def _shelves(wanted: Wanted) -> tuple[Shelves, tuple[int, ...]]:

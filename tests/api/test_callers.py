@@ -12,6 +12,7 @@ from django.urls import reverse
 
 from allo.api_kit.api import NOTHING
 from allo.redis_client import redis_client
+from catalog.models import Product
 from inventory import shelves
 from inventory.models import Warehouse
 from reservations.api import tokens
@@ -67,6 +68,23 @@ def test_a_code_that_a_warehouse_has_no_more_is_answered_with_where_to_read_it(c
     says = "There is no warehouse with this code for this product; its stock names the codes."
     assert (refused.status_code, refused.json()["detail"]) == (404, says)
     assert reserve(client, warehouse="blr-02").status_code == 201
+
+
+@pytest.mark.parametrize("gone", ["product", "warehouse"])
+def test_a_lost_answer_is_given_again_though_its_product_is_gone(client, gone) -> None:
+    row, key = stocked(5), str(uuid4())
+    first = reserve(client, warehouse="blr-01", key=key)
+    assert first.status_code == 201
+    if gone == "product":
+        Product.objects.filter(pk=row.product_id).update(published_at=None)
+    else:
+        Warehouse.objects.filter(pk=row.warehouse_id).update(code="blr-02")
+    shelves.forget()
+    again = reserve(client, warehouse="blr-01", key=key)
+    assert (again.status_code, again.content) == (201, first.content)
+    other = reserve(client, warehouse="blr-01", quantity=2, key=key)
+    assert (other.status_code, other.json()["code"]) == (409, "idempotency_conflict")
+    assert reserve(client, warehouse="blr-01", key=str(uuid4())).status_code == 404
 
 
 def test_a_holds_token_reads_how_it_ended_and_expires_after_a_day(client, monkeypatch) -> None:
