@@ -6,13 +6,14 @@ from uuid import UUID
 
 from django.contrib.auth.models import User
 from django.db import connection, transaction
+from django.db.models import F, OuterRef, Subquery
 from django.db.models.functions import Now
 
 from allo.postgresql import timeouts
 from inventory import services
 from inventory.adjustments import Adjustment
 from inventory.exceptions import AlreadyDone, Refused, StockError
-from inventory.models import StockImport, StockImportRow, StockMovement
+from inventory.models import Inventory, StockImport, StockImportRow, StockMovement
 
 Reason = StockMovement.Reason
 State = StockImport.State
@@ -86,8 +87,15 @@ def _apply(kept: StockImport, actor: User, progress: Callable[[int], None]) -> N
                 state=State.APPLIED, applied_at=Now(), actor=actor
             ):
                 raise AlreadyDone
+            _keep_totals(kept)
     except Refused as refused:
         _keep_errors(kept, {rows[place].pk: str(e) for place, e in refused.errors.items()})
+
+
+def _keep_totals(kept: StockImport) -> None:
+    """As the rows were when they were changed, each once: what was read before may be old."""
+    total = Inventory.objects.filter(pk=OuterRef("inventory")).values("total_units")
+    kept.stockimportrow_set.update(before=Subquery(total) - F("delta"))
 
 
 def _adjustment(kept: StockImport, row: StockImportRow) -> Adjustment:

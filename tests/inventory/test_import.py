@@ -28,6 +28,7 @@ from inventory.models import (
 from inventory.staff import import_pages, importing, uploads
 from tests.reservations.test_verbs import hold
 from tests.stock import stocked
+from tests.stock_room import write_off
 
 pytestmark = pytest.mark.django_db
 
@@ -297,10 +298,28 @@ def test_an_import_whose_worker_died_can_be_applied_again(client) -> None:
     assert importing.begin(kept)
     assert not importing.begin(kept), "somebody is at it"
     StockImport.objects.update(stirred_at=Now() - timedelta(seconds=31))
+    # It may only be late, and the rows are changed once it comes.
+    page = client.get(f"/admin/inventory/stockimport/{kept.pk}/change/").content.decode()
+    assert "No worker has begun yet" in page
+    assert "Nothing was changed" not in page
+    assert 'hx-trigger="every 1s"' in page
+    StockImport.objects.update(done=1)
     page = client.get(f"/admin/inventory/stockimport/{kept.pk}/change/").content.decode()
     assert "The worker stopped half way. Nothing was changed" in page
+    assert 'hx-trigger="every 1s"' not in page
     apply(client)
     assert total(row) == 8
+
+
+def test_what_was_applied_shows_the_totals_that_were(client) -> None:
+    row = stocked(5)
+    upload(client, HEAD + LINE)
+    read = StockImportRow.objects.get()
+    assert (read.before, read.after) == (5, 8)
+    write_off(inventory_id=row.pk, units=2, note="Broken")
+    apply(client)
+    read.refresh_from_db()
+    assert (read.before, read.after, total(row)) == (3, 6, 6)
 
 
 def test_a_worker_that_comes_too_late_does_not_undo_what_another_applied(client) -> None:
