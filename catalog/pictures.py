@@ -117,7 +117,8 @@ def _remove(pk: int) -> bool:
     if row is None:
         return False
     if not any(has.objects.filter(image=row.name).exists() for has in (Product, ProductPicture)):
-        for path in (row.name, *(sized(row.name, width) for width in row.widths)):
+        # All widths: they may have been made after it was replaced.
+        for path in (row.name, *(sized(row.name, width) for width in {*WIDTHS, *row.widths})):
             with suppress(OSError):
                 default_storage.delete(path)
     row.delete()
