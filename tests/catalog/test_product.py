@@ -1,6 +1,6 @@
 import json
 import re
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -82,6 +82,15 @@ def test_a_row_says_by_when_a_parcel_arrives_sundays_left_out(
     said = f"Bengaluru, arrives by {words}" if words else "Bengaluru"
     assert [line.strip() for line in text if line.strip()] == [said, "2 left"]
     assert 'class="shelf shelf-none"' in page
+
+
+def test_before_an_opening_no_day_is_said_by_which_a_parcel_arrives(client) -> None:
+    row = stocked(2)
+    Warehouse.objects.update(days_to_arrive=3)
+    assert "arrives by" in client.get("/p/tidal/").content.decode()
+    row.product.opens_at = timezone.now() + timedelta(days=9)
+    row.product.save()
+    assert "arrives by" not in client.get("/p/tidal/").content.decode()
 
 
 def test_codes_and_what_is_held_are_for_staff_alone(client) -> None:
