@@ -466,7 +466,7 @@ def test_an_order_whose_units_are_all_back_has_nothing_to_ship(manager) -> None:
 
 @pytest.mark.parametrize(("state", "act"), [("paid", "pack"), ("packed", "hand_over")])
 def test_what_is_collected_and_all_back_is_packed_and_handed_to_nobody(manager, state, act) -> None:
-    address = {"line1": "", "city": "", "region": "", "pin": ""}
+    address: dict[str, Any] = {"line1": "", "city": "", "region": "", "pin": ""}
     order = brought(opened(hold(stocked(9)), **address), state)
     units = f"units-{refund_vase(manager, order).pk}"
     do(manager, "restock", order, **{units: 1})
