@@ -126,7 +126,6 @@ class LockedList:
         keeps its place; as each offer leaves fewer units, it need not be looked at again."""
         lasts = self._offers_last() if self._something_available() else None
         entries = self._who_may_fit() if lasts else []
-        self.has_more = len(entries) == OFFERS_AT_ONCE
         for entry in entries:
             if stock := self._stock_for(entry):
                 units = min(entry.quantity, stock.available)
@@ -136,6 +135,8 @@ class LockedList:
                 )
                 self.offered.append((entry, offer))
                 self.books.telling.tell(OFFER_MADE, offer, self.books.now)
+        # Without an offer now, none comes by looking at the same ones again.
+        self.has_more = bool(self.offered) and len(entries) == OFFERS_AT_ONCE
 
     def _something_available(self) -> bool:
         return any(stock.available for stock in self.books.stocks.values())

@@ -196,7 +196,8 @@ def _failed(webhook: Webhook, delivery: Delivery, outcome: Tried) -> None:
         failing_since=Coalesce("failing_since", Now()),
     )
     _pause_if_hopeless(webhook, gone=outcome.status == GONE)
-    if put_off.get("given_up_at") and not Delivery.objects.waiting().filter(webhook=webhook):
+    others = Delivery.objects.waiting().filter(webhook=webhook)
+    if put_off.get("given_up_at") and not others.exists():
         # That event was refused, and none is left that could show whether others are: days later,
         # the first failure of another one would count as the last of all that time.
         _begin_anew(webhook)
