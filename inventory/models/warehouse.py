@@ -1,7 +1,6 @@
 from datetime import date, timedelta
 
 from django.db import models
-from django.utils import timezone
 
 from allo.web.names import name_is_visible
 
@@ -29,13 +28,11 @@ class Warehouse(models.Model):
     def __str__(self) -> str:
         return self.name
 
-    @property
-    def arrives_by(self) -> date | None:
-        """The day by which a parcel arrives if it is paid for today, in the shop's time zone."""
+    def arrives_by(self, paid: date) -> date | None:
+        """The day by which a parcel arrives that is paid for on that day."""
         if self.days_to_arrive is None:
             return None
-        day = timezone.localdate()
-        left = self.days_to_arrive
+        day, left = paid, self.days_to_arrive
         while left:
             day += timedelta(days=1)
             left -= day.isoweekday() != SUNDAY

@@ -1,5 +1,5 @@
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from django import template
@@ -53,6 +53,15 @@ def state_of(stock: Sequence[Inventory], product: Product) -> str:
         return "opening"
     total = sum(row.total_units for row in stock)
     return stock_state(total, sum(row.available for row in stock))
+
+
+@register.filter
+def arrival(row: Inventory, product: Product) -> date | None:
+    """The day by which a parcel of the row arrives that is paid for today or, before the opening,
+    then; in the shop's time zone."""
+    today = timezone.localdate()
+    opening = timezone.localdate(product.opens_at) if product.opens_at else today
+    return row.warehouse.arrives_by(max(today, opening))
 
 
 def stock_state(total: int, available: int) -> str:

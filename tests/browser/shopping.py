@@ -8,7 +8,7 @@ from playwright.sync_api import Locator, Page, expect
 from tests.running import Shop
 from tests.shopping import BUYER
 
-# Without a product that may have a waiting room.
+# Without a product that may have a waiting room. First those of which nothing is held anywhere.
 UNTOUCHED = """
     SELECT product.slug, product.name, warehouse.name, row.total_units
     FROM inventory_inventory AS row
@@ -17,6 +17,9 @@ UNTOUCHED = """
     WHERE row.total_units BETWEEN {least} AND {most} AND row.reserved_units = 0
     AND (product.opens_at IS NULL OR product.opens_at < now() - interval '1 h')
     ORDER BY (
+        SELECT sum(other.reserved_units) FROM inventory_inventory AS other
+        WHERE other.product_id = product.id
+    ), (
         SELECT count(*) FROM reservations_reservation AS reservation
         JOIN inventory_inventory AS other ON other.id = reservation.inventory_id
         WHERE other.product_id = product.id

@@ -84,13 +84,16 @@ def test_a_row_says_by_when_a_parcel_arrives_sundays_left_out(
     assert 'class="shelf shelf-none"' in page
 
 
-def test_before_an_opening_no_day_is_said_by_which_a_parcel_arrives(client) -> None:
+def test_before_an_opening_a_parcel_arrives_as_if_it_were_paid_for_at_that(client) -> None:
     row = stocked(2)
-    Warehouse.objects.update(days_to_arrive=3)
-    assert "arrives by" in client.get("/p/tidal/").content.decode()
-    row.product.opens_at = timezone.now() + timedelta(days=9)
-    row.product.save()
-    assert "arrives by" not in client.get("/p/tidal/").content.decode()
+    Warehouse.objects.update(days_to_arrive=0)
+    for days in (9, -9):
+        row.product.opens_at = timezone.now() + timedelta(days=days)
+        row.product.save()
+        day = timezone.localdate() + timedelta(days=max(days, 0))
+        assert (
+            f"arrives by {day:%a} {day.day} {day:%b}<" in client.get("/p/tidal/").content.decode()
+        )
 
 
 def test_codes_and_what_is_held_are_for_staff_alone(client) -> None:
