@@ -176,4 +176,5 @@ def test_a_poll_of_the_bag_gets_204_until_something_changes(client) -> None:
     assert part.status_code == 200
     assert "<html" not in part.content.decode()
     # What is typed and ticked stays as it is in the browser.
-    assert part.content.decode().count("hx-preserve") == 11
+    # Each field, and the place of what is wrong with each that is shown.
+    assert part.content.decode().count("hx-preserve") == 11 + 9
