@@ -13,7 +13,8 @@ from reservations.engine.commands import Holder
 from reservations.models import Reservation, WaitingEntry
 from reservations.waiting import links, services
 from tests.accounts.signing_in import text_of
-from tests.shopping import Page, key
+from tests.shopping import Page, holding, key
+from tests.stock import stocked
 
 EMAIL = "asha@example.org"
 
@@ -50,6 +51,17 @@ def given_back(held: Reservation) -> WaitingEntry:
     reservations.release(reservation_id=held.pk)
     services.serve(held.inventory.product_id)
     return services.get(entry_id=WaitingEntry.objects.in_order()[0].pk)
+
+
+def offered_beside(client: Client) -> tuple[Reservation, WaitingEntry]:
+    """What the client holds itself, and an offer that it opened by the link of its mail."""
+    mine = holding(client, stocked(1, product="jug"))
+    row = stocked(1)
+    held = all_held(row)
+    waiting(row)
+    entry = given_back(held)
+    opened(entry, client)
+    return mine, entry
 
 
 def opened(entry: WaitingEntry, client: Client | None = None) -> Client:

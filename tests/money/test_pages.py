@@ -9,10 +9,11 @@ from allo.redis_client import redis_client
 from checkout import settle
 from checkout.models import Charge, Refund
 from checkout.orders import opening
+from inventory.models import Inventory
 from reservations import services
 from reservations.models import Reservation
 from tests.bank import BankProcess
-from tests.joining import all_held, given_back, opened, waiting
+from tests.joining import offered_beside, opened, waiting
 from tests.money.buying import buy, press_pay
 from tests.shopping import BUYER, HTMX, Page, holding, key
 from tests.stock import pass_time, stocked
@@ -204,12 +205,7 @@ def test_all_that_was_let_go_during_payment_is_named_in_one_sentence(bank, clien
 
 
 def test_an_offer_can_be_taken_from_an_order_of_another_browser(bank, client) -> None:
-    mine = holding(client, stocked(1, product="jug"))
-    row = stocked(1)
-    held = all_held(row)
-    waiting(row)
-    entry = given_back(held)
-    opened(entry, client)
+    mine, entry = offered_beside(client)
     chosen = {"hold": [mine.pk, entry.offer_id]}
     client.post("/bag/pay/", {**BUYER, **chosen, "idempotency_key": key()})
     order = opening.order_of(mine)
@@ -220,7 +216,8 @@ def test_an_offer_can_be_taken_from_an_order_of_another_browser(bank, client) ->
     assert elsewhere.get(dropped).status_code == 200
     assert "Go to checkout" in body(elsewhere.get(page))
     assert "Go to the bag" in body(client.get(page))
-    assert opened(waiting(row, "ravi@example.org")).get(page).status_code == 404
+    other = waiting(Inventory.objects.get(product=entry.product), "ravi@example.org")
+    assert opened(other).get(page).status_code == 404
 
 
 def test_a_hold_let_go_during_payment_ends_the_order_and_says_why(bank, client) -> None:

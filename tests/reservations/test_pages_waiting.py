@@ -14,6 +14,7 @@ from allo.redis_client import redis_client
 from catalog.models import Product
 from catalog.templatetags.money import inr
 from checkout.models import Order
+from inventory.models import Inventory
 from reservations import services as reservations
 from reservations.clock.expiry import expire_due
 from reservations.exceptions import Busy, Storage
@@ -30,6 +31,7 @@ from tests.joining import (
     given_back,
     join,
     link_in,
+    offered_beside,
     opened,
     press,
     shown,
@@ -521,12 +523,7 @@ def test_signing_in_leaves_an_offer_to_its_link(client) -> None:
 
 
 def test_an_offer_that_was_paid_for_with_other_holds_leads_to_their_order(client) -> None:
-    mine = holding(client, stocked(1, product="jug"))
-    row = stocked(1)
-    held = all_held(row)
-    waiting(row)
-    entry = given_back(held)
-    opened(entry, client)
+    mine, entry = offered_beside(client)
     pay(client, mine, offer_of(entry))
     order = Order.objects.get()
     # The browser's, which lasts longer than what an entry has.
@@ -535,9 +532,8 @@ def test_an_offer_that_was_paid_for_with_other_holds_leads_to_their_order(client
     checkout = elsewhere.get(f"/checkout/{entry.offer_id}/")
     assert checkout.headers["Location"] == f"/orders/{order.number}/"
     assert elsewhere.get(f"/orders/{order.number}/").status_code == 200
-    assert (
-        opened(waiting(row, "ravi@example.org")).get(f"/orders/{order.number}/").status_code == 404
-    )
+    other = waiting(Inventory.objects.get(product=entry.product), "ravi@example.org")
+    assert opened(other).get(f"/orders/{order.number}/").status_code == 404
 
 
 def test_a_closed_list_says_why_and_takes_nobody(client, settings) -> None:
