@@ -55,6 +55,8 @@ def grid(request: Request) -> HttpResponse:
         raise Http404("no such list")
     context = _grid_context(request, form)
     part = "results" if request.htmx.target == "results" else "cards"
+    # Beside the results, what the page says of them changes too: title, heading, first order.
+    context["is_swapped"] = part == "results" and wants_part(request)
     response = render_part(request, "catalog/grid.html", part, context)
     if part == "results":
         # The address contains the fields that are set, not every field of the form.

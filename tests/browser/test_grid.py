@@ -122,6 +122,22 @@ def test_back_and_forward_after_a_swap_restore_each_list(page: Page) -> None:
     assert names(page) == clocks
 
 
+def test_title_heading_and_order_are_those_of_the_list_that_a_filter_or_a_search_brings(
+    page: Page,
+) -> None:
+    page.goto("/?category=clocks")
+    unfold(page)
+    page.get_by_role("radio", name="Vases").check()
+    expect(heading(page, "Vases")).to_be_visible()
+    expect(page).to_have_title("Vases – Allo")
+    order = page.get_by_label("Sort by").get_by_role("option").first
+    expect(order).to_have_text("Featured")
+    page.get_by_role("searchbox").first.fill("brass")
+    expect(heading(page, "“brass”")).to_be_visible()
+    expect(page).to_have_title("“brass” – Vases – Allo")
+    expect(order).to_have_text("Best match")
+
+
 def test_filters_combine_in_an_address_that_can_be_shared(page: Page) -> None:
     page.goto("/")
     page.get_by_role("searchbox", name="Search the shop").fill("stoneware")
@@ -193,6 +209,8 @@ def test_suggestions_are_walked_through_by_keys(new_context: NewContext) -> None
     page.keyboard.press("Enter")
     expect(page).to_have_url(re.compile(r"/\?q=taper$"))
     expect(suggested).to_have_count(0)
+    # What is typed before the scripts are there waits for the next letter.
+    page.wait_for_load_state()
     search.fill("taper ring")
     expect(suggested).to_have_count(1)
     page.keyboard.press("Enter")

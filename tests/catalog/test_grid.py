@@ -68,6 +68,10 @@ def test_a_filter_brings_the_results_and_a_clean_address(client) -> None:
     assert 'id="results"' in body
     assert "<html" not in body
     assert response.headers["HX-Push-Url"] == "/?q=oak"
+    assert "<title>“oak” – Allo</title>" in body
+    assert '<p hx-swap-oob="innerHTML:#shop-title">“oak”</p>' in body
+    assert '<p hx-swap-oob="innerHTML:#first-sort">Best match</p>' in body
+    assert "hx-swap-oob" not in client.get("/?q=oak").content.decode()
 
 
 def test_history_gets_the_whole_page_of_the_same_address(client) -> None:
