@@ -11,10 +11,11 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
+from django_htmx.http import HttpResponseClientRefresh
 
 from allo.accounts import flow
 from allo.accounts.models import Account, SignIn
-from allo.web.parts import Request, SeeOther, never_stored
+from allo.web.parts import Request, SeeOther, go_to, never_stored
 from checkout.orders import listing
 from reservations.shop.holders import live_holds, topics_of
 from reservations.waiting.services import entries_of
@@ -40,11 +41,14 @@ def with_account(view: View) -> View:
 
 
 def _sign_in_first(request: Request) -> HttpResponse:
+    """In place of the whole page, also if it was a part that refreshed itself."""
     if request.user.is_authenticated:
+        if request.htmx:
+            return HttpResponseClientRefresh()
         return render(request, "account/staff.html")
     there = {"next": request.path} if request.method in ("GET", "HEAD") else {}
     page = reverse("accounts:sign_in")
-    return SeeOther(f"{page}?{urlencode(there)}" if there else page)
+    return go_to(request, f"{page}?{urlencode(there)}" if there else page)
 
 
 @require_safe

@@ -12,7 +12,7 @@ from allo.accounts.models import SignIn
 from reservations import services
 from reservations.models import Reservation
 from tests.accounts.signing_in import ACCOUNT, ASK, signed_in
-from tests.shopping import holding, press
+from tests.shopping import HTMX, holding, press
 from tests.stock import stocked
 
 pytestmark = pytest.mark.django_db
@@ -170,12 +170,16 @@ def test_pages_of_an_account_are_stored_nowhere_and_need_one(phone, address) -> 
         303, f"{ASK}?next={address.replace('/', '%2F')}",
     )  # fmt: skip
     assert Client().post(f"{SESSIONS}end/").headers["Location"] == ASK
+    # A part that refreshes itself leads the whole browser there.
+    part = Client().get(address, headers=HTMX)
+    assert (part.status_code, part.headers["HX-Redirect"]) == (200, there.headers["Location"])
 
 
 def test_staff_have_no_account_here(client) -> None:
     client.force_login(User.objects.create_user("boss", is_staff=True))
     page = client.get(ACCOUNT)
     assert (page.status_code, "signed in by a password" in page.content.decode()) == (200, True)
+    assert client.get(ACCOUNT, headers=HTMX).headers["HX-Refresh"] == "true"
 
 
 def test_signing_out_leaves_nothing_on_a_shared_computer(client) -> None:
