@@ -13,6 +13,7 @@ from checkout.buying import form_context
 from checkout.forms import BuyerForm
 from checkout.models import Order
 from checkout.orders import opening
+from inventory.free import is_for_list
 from reservations.engine.events import reservation_topic
 from reservations.models import Reservation
 from reservations.refusals import Refusal
@@ -53,6 +54,7 @@ def page(
         "swapped": wants_part(request),
         "idempotency_key": uuid4(),
         "now": timezone.now(),
+        "awaited": is_awaited(reservation),
         "order": order,
         "provider": opening.provider_of(order) if order else settings.PAYMENT_PROVIDER,
         "asked": asked or (proving.waiting(request) if reservation.is_pending else None),
@@ -63,6 +65,12 @@ def page(
     response = render_part(request, "checkout/checkout.html", part, context, status=status)
     paying.may_lead_to(context["provider"], response)
     return response if part == "again" else holds_changed(response)
+
+
+def is_awaited(reservation: Reservation) -> bool:
+    """Whether the waiting list would take its units, if it ended now."""
+    row = reservation.inventory
+    return is_for_list(row.total_units - row.reserved_units + reservation.quantity, row.list_needs)
 
 
 def _order_of(reservation: Reservation) -> Order | None:
@@ -123,6 +131,7 @@ def _seen(account: int | None, reservation: Reservation, again: dict[str, Any]) 
         reservation.quantity,
         reservation.expires_at,
         reservation.paying_since,
+        is_awaited(reservation),
         offered,
         again["next_lapse_at"],
         again["closed"] and again["closed"].pk,

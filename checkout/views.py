@@ -21,7 +21,7 @@ from checkout import contacts, limits, paying, proving
 from checkout.buying import remember, shown, shown_hold, use_address
 from checkout.forms import BuyerForm
 from checkout.orders import links, opening
-from checkout.page import page
+from checkout.page import is_awaited, page
 from reservations import refusals, services
 from reservations.engine.idempotency import Reply
 from reservations.models import Reservation
@@ -91,7 +91,12 @@ def cancel(request: Request, reservation_id: UUID) -> HttpResponse:
         return _respond(request, reservation, answer)
     if not reservation.is_pending:
         return SeeOther(_url(reservation))
-    context = {"reservation": reservation, "now": timezone.now(), "idempotency_key": uuid4()}
+    context = {
+        "reservation": reservation,
+        "now": timezone.now(),
+        "awaited": is_awaited(reservation),
+        "idempotency_key": uuid4(),
+    }
     return render(request, "checkout/cancel.html", context)
 
 

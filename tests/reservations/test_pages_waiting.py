@@ -53,6 +53,19 @@ def state(entry: WaitingEntry) -> State:
     return services.get(entry_id=entry.pk).state
 
 
+def test_the_checkout_says_who_gets_what_is_given_up(client, settings) -> None:
+    settings.RESERVATION_MAX_RENEWALS = 0
+    row = stocked(2)
+    held = holding(client, row, 2)
+    pages = [f"/checkout/{held.pk}/", f"/checkout/{held.pk}/cancel/"]
+    for page in pages:
+        assert "back on the shelf" in words(client.get(page)), page
+    waiting(row)
+    for page in pages:
+        assert "to the waiting list" in words(client.get(page)), page
+        assert "back on the shelf" not in words(client.get(page)), page
+
+
 def test_from_the_form_to_the_order_by_two_mails(client, settings) -> None:
     settings.SITE_URL = "https://shop.example"
     row = stocked(2)
