@@ -87,7 +87,7 @@ class ReserveForm(StockForm):
             first = {"warehouse": str(holds[0].inventory_id), "quantity": holds[0].quantity}
             kwargs["initial"] = first | (kwargs.get("initial") or {})
         super().__init__(stock, *args, **kwargs)
-        self.each_paise = holds[0].unit_paise if holds else product.price_paise if product else 0
+        self._price_now = product.price_paise if product else 0
         own = product.max_per_customer if product else None
         self.share = share_of(sum(row.total_units for row in stock))
         most = most_of(settings.RESERVATION_MAX_UNITS, self.share, own)
@@ -100,21 +100,29 @@ class ReserveForm(StockForm):
         self.fields["quantity"] = forms.IntegerField(min_value=1, max_value=most, initial=1)
 
     @property
-    def places(self) -> list[tuple[Inventory, int]]:
-        """Each row, and the quantity of it that the shopper holds."""
-        mine = {hold.inventory_id: hold.quantity for hold in self.holds}
-        return [(row, mine.get(row.pk, 0)) for row in self.stock]
+    def places(self) -> list[tuple[Inventory, int, int]]:
+        """Each row, the quantity of it that the shopper holds, and what one costs there in paise: a
+        hold keeps its price."""
+        mine = {hold.inventory_id: (hold.quantity, hold.unit_paise) for hold in self.holds}
+        return [(row, *mine.get(row.pk, (0, self._price_now))) for row in self.stock]
+
+    @property
+    def any_paise(self) -> int:
+        """What one costs without a chosen warehouse: then the first hold is changed."""
+        return next((each for _, mine, each in self.places if mine), self._price_now)
 
     @property
     def total_paise(self) -> int:
         """For the quantity that the form shows; for one unit if that is no number."""
         asked = str(self["quantity"].value() or "")
-        return self.each_paise * (int(asked) if asked.isdecimal() and len(asked) < 8 else 1)
+        prices = {row: each for row, _, each in self.places}
+        each = prices.get(self.chosen, self.any_paise)
+        return each * (int(asked) if asked.isdecimal() and len(asked) < 8 else 1)
 
     @property
     def shown(self) -> str:
         """What is held, as the value of the hidden field."""
-        return ",".join(f"{row.pk}:{mine}" for row, mine in self.places if mine)
+        return ",".join(f"{row.pk}:{mine}" for row, mine, _ in self.places if mine)
 
     @property
     def saw(self) -> tuple[Inventory, int] | None:

@@ -8,11 +8,12 @@ addEventListener("click", ({ target }) => {
   input.dispatchEvent(new Event("input", { bubbles: true }));
 });
 
-addEventListener("input", ({ target: input }) => {
-  const words = input.form?.querySelector("[data-each]");
-  if (!words || input.name !== "quantity") return;
-  const paise = words.dataset.each * input.value;
+addEventListener("input", ({ target: { form } }) => {
+  const each = form?.querySelector("[data-each]:checked")?.dataset.each;
+  if (!each) return;
+  const { quantity } = form.elements;
+  const paise = each * quantity.value;
   const least = { minimumFractionDigits: paise % 100 ? 2 : 0 };
   const rupees = `₹\u00A0${(paise / 100).toLocaleString("en-IN", least)}`;
-  words.value = input.validity.valid ? rupees : "–";
+  form.querySelector("output").value = quantity.validity.valid ? rupees : "–";
 });

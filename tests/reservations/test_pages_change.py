@@ -197,6 +197,21 @@ def test_at_another_price_a_hold_does_not_grow_and_both_prices_are_shown(client)
     assert press_reserve(client, row, 1, **form_of(response)).status_code == 303
 
 
+def test_the_total_is_of_the_price_of_the_chosen_warehouse(client) -> None:
+    row, other = stocked(9), stocked(9, warehouse="del-01")
+    holding(client, row, 2)
+    Product.objects.update(price_paise=120_000)
+
+    def total(**chosen: object) -> str:
+        page = client.get("/p/tidal/reserve/", {"quantity": 2, **chosen}).content.decode()
+        for value, each in (("", 385_000), (row.pk, 385_000), (other.pk, 120_000)):
+            assert f'name="warehouse" value="{value}" data-each="{each}"' in page
+        return re.findall(r"<output .*>₹\N{NO-BREAK SPACE}(.*)</output>", page)[0]
+
+    assert [total(), total(warehouse=row.pk)] == ["7,700"] * 2
+    assert total(warehouse=other.pk) == "2,400"
+
+
 def test_the_limits_apply_to_a_changed_quantity(client) -> None:
     row = stocked(50)
     held = holding(client, row, 9)
