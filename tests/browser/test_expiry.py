@@ -1,13 +1,16 @@
 """A hold that is not paid for ends by itself, with worker and beat running."""
 
 import re
+from datetime import timedelta
+from email.utils import format_datetime, parsedate_to_datetime
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.conftest import Complaints, NewContext
 from tests.browser.shopping import heading, hold, move_deadline, pay_button, rare, units, untouched
 from tests.browser.test_live import visit
+from tests.browser.test_offline import REFRESHED
 from tests.running import Shop, wait_for
 
 pytestmark = pytest.mark.browser
@@ -51,6 +54,28 @@ def test_a_time_that_all_see_makes_no_page_ask(
     expect(words).to_contain_text("1 of ", timeout=SWEPT_MS)
     # The script itself is loaded when it is first needed.
     assert [url for url in asked if "/static/js/stock." not in url] == []
+
+
+def test_an_answer_that_comes_late_does_not_set_the_clock_back(page: Page, shop: Shop) -> None:
+    hold(page, untouched(shop))
+    clock = page.get_by_role("timer", name="Time remaining")
+    before = seconds_in(clock.inner_text())
+
+    def late(route: Route) -> None:
+        answer = route.fetch()
+        sent = parsedate_to_datetime(answer.headers["date"]) - timedelta(seconds=20)
+        headers = {**answer.headers, "date": format_datetime(sent, usegmt=True)}
+        route.fulfill(response=answer, headers=headers)
+
+    page.route("**/holds/", late)
+    page.locator("#holds").evaluate(REFRESHED)
+    page.evaluate("dispatchEvent(new Event('allo:times'))")
+    assert seconds_in(clock.inner_text()) <= before
+
+
+def seconds_in(clock: str) -> int:
+    minutes, seconds = clock.split(":")
+    return 60 * int(minutes) + int(seconds)
 
 
 def test_the_sweep_frees_a_hold_without_any_open_page(page: Page, shop: Shop) -> None:
