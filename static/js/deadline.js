@@ -15,7 +15,7 @@ addEventListener("allo:left", ({ target: time, detail: left }) => {
   // In another tab the title is all one sees of the clock.
   const clock = `${Math.floor(left / 60)}:${String(left % 60).padStart(2, "0")} – `;
   document.title = (left ? clock : "") + document.title.replace(/^\d+:\d\d – /, "");
-  const mark = MARKS.find(([at]) => left <= at && before.get(time) > at);
+  const mark = MARKS.findLast(([at]) => left <= at && before.get(time) > at);
   if (mark) dispatchEvent(new CustomEvent("allo:announce", { detail: mark[1] }));
   before.set(time, left);
 });
