@@ -5,8 +5,8 @@ from django.http import Http404, HttpRequest
 
 from allo.postgresql.compiled import Compiled
 from catalog.models import Product, ProductQuerySet
-from reservations.models import ListClosure
-from reservations.shop.holders import live_holds
+from reservations.models import ListClosure, Reservation
+from reservations.shop.holders import holders_of, live_holds
 
 
 def with_list_closed(products: ProductQuerySet) -> ProductQuerySet:
@@ -31,6 +31,21 @@ def product_of(slug: str) -> Product:
     if product is None:
         raise Http404("no such product")
     return product
+
+
+def product_once_held(request: HttpRequest, slug: str) -> Product:
+    """The same. A shopper who ever held some of it finds it after it was taken out of the shop, so
+    that a page that is still open can say how the hold ended."""
+    try:
+        return product_of(slug)
+    except Http404:
+        held = Reservation.objects.filter(
+            holder__in=holders_of(request), inventory__product__slug=slug
+        )
+        mine = held.select_related("inventory__product").order_by().first()
+        if mine is None:
+            raise
+        return mine.inventory.product
 
 
 def product_for(request: HttpRequest, slug: str) -> Product:

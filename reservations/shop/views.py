@@ -45,7 +45,7 @@ from reservations.shop.panel import (
     panel,
     stock_of,
 )
-from reservations.shop.published import product_for, product_of, published
+from reservations.shop.published import product_for, product_once_held, published
 
 
 def _differs(request: Request) -> bool:
@@ -106,7 +106,7 @@ def holds(request: HttpRequest) -> HttpResponse:
 @never_stored
 @follow_renames
 def mine(request: HttpRequest, slug: str) -> HttpResponse:
-    return HttpResponse(panel_of.mine(request, product_of(slug)))
+    return HttpResponse(panel_of.mine(request, product_once_held(request, slug)))
 
 
 @require_safe

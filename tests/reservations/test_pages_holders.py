@@ -13,6 +13,7 @@ from django.db.models.sql.compiler import SQLCompiler
 from django.http import HttpResponse
 from django.test import Client
 
+from catalog.models import Product
 from checkout.models import Contact
 from reservations import services
 from reservations.engine.commands import Holder
@@ -320,6 +321,15 @@ def test_what_is_made_meanwhile_makes_no_later_page_skip_or_repeat(client) -> No
     [older] = neighbours(client.get("/reservations/").content.decode())
     holding(client, stocked(1, product="new"))
     assert list(client.get(f"/reservations/{older}").context["page"]) == mine[21:]
+
+
+def test_a_page_of_a_product_that_left_the_shop_says_how_its_hold_ended(client) -> None:
+    held = holding(client, stocked(5))
+    Product.objects.update(published_at=None)
+    assert "You hold 1" in client.get("/p/tidal/mine/").content.decode()
+    press(client, held, "cancel")
+    assert "You hold" not in client.get("/p/tidal/mine/").content.decode()
+    assert Client().get("/p/tidal/mine/").status_code == 404
 
 
 def test_a_page_that_begins_at_no_reservation_of_mine_does_not_exist(client) -> None:
