@@ -19,6 +19,7 @@ from inventory import services
 from inventory.adjustments import Adjustment
 from inventory.exceptions import AlreadyDone, StockError
 from inventory.models import StockMovement
+from reservations.engine import locks
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +37,7 @@ def cancel_lapsed(order: Order) -> bool:
     return True
 
 
+@services.refusing_faults()
 @transaction.atomic
 def cancel(
     order: Order,
@@ -51,6 +53,7 @@ def cancel(
         refunding.refund(order, amount=left, reason=reason, actor=actor)
 
 
+@services.refusing_faults()
 @transaction.atomic
 def restock_and_cancel(
     order: Order, *, of: Collection[str], actor: User | None = None, note: str
@@ -62,6 +65,7 @@ def restock_and_cancel(
     lines = list(order.order_lines.filter(active=True).select_related("reservation"))
     there = [_returned(line, note) for line in lines if line.quantity > line.returned_units]
     services.apply(adjustments=there, actor=actor)
+    locks.wait_briefly()
     _lock(order)
     if _returned_units(lines) != {line.pk: line.returned_units for line in lines}:
         raise NotThatState

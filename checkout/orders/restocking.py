@@ -14,6 +14,7 @@ from checkout.orders.parcels import put_back, reference
 from inventory import services
 from inventory.adjustments import Adjustment
 from inventory.models import StockMovement
+from reservations.engine import locks
 
 State = Order.State
 # Cancelling an order puts its units back itself.
@@ -52,6 +53,7 @@ def refunded(line: OrderLine) -> int:
     return sum(refund.units for refund in refunds)
 
 
+@services.refusing_faults()
 @transaction.atomic
 def restock(order: Order, *, units: Mapping[Comeback, int], actor: User, note: str = "") -> None:
     """Raises `AlreadyDone` or `NotThatState` if somebody put some back or cancelled the order
@@ -61,6 +63,7 @@ def restock(order: Order, *, units: Mapping[Comeback, int], actor: User, note: s
         adjustments=[_returned(comeback, number, note) for comeback, number in units.items()],
         actor=actor,
     )
+    locks.wait_briefly()
     fulfilling.lock(order, *RESTOCKABLE)
     for comeback, number in units.items():
         _count(comeback.line, number)

@@ -1,4 +1,4 @@
-"""The lock order, which all transactions keep without exception:
+"""The lock order, which all transactions keep:
 
 1. inventory rows, by primary key (`inventory.locks.locking`);
 2. advisory locks, by number: holders, networks, waiting lists and idempotency keys, each in a
@@ -10,19 +10,22 @@
 6. charges, then their refunds, by primary key;
 7. the counter of invoice numbers.
 
-A transaction that changes a reservation locks its inventory row first, so two transactions meet at
+A transaction that changes what is held locks the inventory row first, so two transactions meet at
 the inventory row and nowhere later, and none waits for a lock while it holds one of a higher rank.
-The sweep (`reservations.clock.expiry`) and the stock room (`inventory.services`) take rank 1 alone.
+What changes neither units nor state (`services.excuse`, and what is forgotten) locks reservations
+alone. The sweep (`reservations.clock.expiry`) and the stock room (`inventory.services`) take rank 1
+alone.
 
 Ranks 4 to 7 belong to the apps above this one. Their commands name the rows (`Above`), which are
 locked after the reservations, in the order of their ranks. No transaction that holds a lock of rank
-4 or more takes one of rank 1 to 3: a transaction about money alone begins at 4, and a decision
-about stock and money takes all its locks at once, from 1 on. An order comes before its payments and
-charges, so that a transaction that decides about these has locked the order, and reads them as they
-are. The counter is last, as all sales meet at it.
+4 or more takes one of rank 1 to 3: a transaction about money alone begins at 4, a decision about
+stock and money takes all its locks at once, from 1 on, and to cancel or restock an order the stock
+room's locks come first, then the order's. An order comes before its payments and charges, so that a
+transaction that decides about these has locked the order, and reads them as they are. The counter
+is last, as all sales meet at it.
 
-While a row of rank 4 to 7 is waited for, inventory rows are locked. So that wait is brief: a
-transaction that keeps an order locked must not stop the sale of a popular row.
+Inventory rows may be locked while a row of rank 4 to 7 is waited for. So that wait is brief
+(`wait_briefly`): a transaction that keeps an order locked must not stop the sale of a popular row.
 """
 
 import time
@@ -35,6 +38,7 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
+from django.db import connection
 from django.db.models import QuerySet
 
 from allo.postgresql.trips import Statement
@@ -173,6 +177,12 @@ def patience(patience: Patience, *, since: float) -> Statement:
 def briefly() -> Statement:
     """Bounds the later waits of a transaction that has inventory rows locked."""
     return Statement(BRIEFLY, [f"{BRIEFLY_MS}"])
+
+
+def wait_briefly() -> None:
+    """`briefly`, for the caller's transaction."""
+    with connection.cursor() as cursor:
+        cursor.execute(*briefly())
 
 
 def locking_reservations(

@@ -9,8 +9,10 @@ from django.db import transaction
 
 from checkout.exceptions import NotThatState
 from checkout.models import Order
-from checkout.orders import cancelling, fulfilling
+from checkout.orders import cancelling, fulfilling, refunding, restocking
+from inventory.exceptions import Busy
 from inventory.models import StockMovement
+from reservations.engine import locks
 from tests.checkout.orders import brought, opened
 from tests.reservations.test_verbs import hold
 from tests.running import PATIENCE, wait_for
@@ -55,7 +57,8 @@ def cancel_while_a_parcel_leaves(order: Order) -> object:
     return cancelled
 
 
-def test_a_cancel_waits_for_the_parcel_and_does_nothing(order) -> None:
+def test_a_cancel_waits_for_the_parcel_and_does_nothing(order, monkeypatch) -> None:
+    monkeypatch.setattr(locks, "BRIEFLY_MS", 20_000)
     assert isinstance(cancel_while_a_parcel_leaves(order), NotThatState)
 
 
@@ -63,3 +66,24 @@ def test_without_the_lock_only_the_database_refuses_it(order, monkeypatch) -> No
     monkeypatch.setattr(cancelling, "_lock", lambda order: order)
     refusal = cancel_while_a_parcel_leaves(order)
     assert "cancelled_is_still_here" in str(refusal)
+
+
+@pytest.mark.parametrize("act", ["cancel", "restock"])
+def test_what_has_its_stock_locked_waits_for_its_order_only_briefly(order, act) -> None:
+    """Otherwise a transaction that keeps an order locked would stop the sale of a popular row."""
+    actor = User.objects.create_user("asha")
+
+    def one(_: int) -> None:
+        if act == "cancel":
+            cancelling.cancel(order, reason="Late", actor=actor)
+        else:
+            restocking.restock(order, units={back: 1}, actor=actor)
+
+    line = order.order_lines.order_by("pk")[0]
+    refunding.refund(order, amount=line.unit_paise, reason="Broken", line=line, units=1)
+    back = restocking.comebacks(order)[0]
+    with transaction.atomic():
+        Order.objects.locking().get(pk=order.pk)
+        (refused,) = all_at_once(1, one)
+    assert isinstance(refused, Busy)
+    assert not StockMovement.objects.filter(reason="returned").exists()
