@@ -79,9 +79,11 @@ def _forget(account: Account) -> None:
     while keys := list(ended.values_list("pk", flat=True)[: pruning.PORTION]):
         portion = Reservation.objects.filter(pk__in=keys)
         with transaction.atomic():
-            forgetting.forget_contacts(portion.filter(status__in=forgetting.UNSOLD))
             forget_networks(portion)
             forget_holders(portion)
+            # Contacts after their reservations, in the lock order: another tab may be storing a
+            # draft, which locks the reservation first.
+            forgetting.forget_contacts(portion.filter(status__in=forgetting.UNSOLD))
 
 
 @transaction.atomic

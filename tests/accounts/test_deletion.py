@@ -1,19 +1,22 @@
 """An account is deleted: what becomes of what it holds, bought, and is paying for."""
 
 from functools import partial
+from threading import Event
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
+from django.db import transaction
 from django.test import Client
 
 from allo.accounts import deleting
 from allo.accounts.models import Account, DeletedAccount, SignIn
 from allo.codes.models import EmailCode
 from allo.outbox.models import Message
-from checkout import addresses
+from checkout import addresses, contacts
 from checkout.audit import audit_money
+from checkout.contacts import Typed
 from checkout.models import Address, Contact, Order
 from reservations import services
 from reservations.clock.audit import audit_stock
@@ -24,6 +27,8 @@ from tests.accounts.test_addresses import SAVED
 from tests.checkout.orders import brought, move, opened
 from tests.joining import all_held, given_back, waiting
 from tests.reservations.test_privileges import as_the_shop
+from tests.running import PATIENCE, wait_for
+from tests.server import somebody_waits
 from tests.shopping import BUYER, holding, press
 from tests.smtp import mailbox
 from tests.staff.people import person as staff
@@ -270,3 +275,28 @@ def test_a_sale_and_a_deletion_meet_and_the_books_balance() -> None:
             deleting.delete(account)
     assert units(row) == (30 - sold, 0)
     assert (audit_stock(), audit_money()) == ([], [])
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.race
+def test_a_draft_and_a_deletion_meet_without_a_deadlock(unhurried) -> None:
+    """The draft has locked the reservation that has ended, and then writes its contact."""
+    asha = signed_in()
+    press(asha, held := holding(asha, stocked(5)), "contact", name="Asha")
+    services.release(reservation_id=held.pk)
+    account, locked = Account.objects.get(), Event()
+
+    def one(caller: int) -> None:
+        if caller:
+            locked.wait(PATIENCE)
+            deleting.delete(account)
+            return
+        with transaction.atomic():
+            Reservation.objects.select_for_update().get(pk=held.pk)
+            locked.set()
+            wait_for(somebody_waits)
+            contacts.keep(Typed(held.pk, "Asha Rao"))
+
+    assert all_at_once(2, one) == [None, None]
+    assert is_deleted()
+    assert not Contact.objects.exists()
