@@ -5,6 +5,7 @@ scrape. Here values are added up by their keys first, and a key is parsed once i
 """
 
 import json
+import re
 import shutil
 from collections import defaultdict
 from collections.abc import Iterable
@@ -19,6 +20,8 @@ from allo.metrics import counters, slots
 
 # The bucket of all values.
 ALL = "+Inf"
+# The name and the files of a version's folder.
+NAME, FILES = re.compile(r"[0-9a-f]{12}"), {".db", ".lock"}
 
 
 class Counted:
@@ -91,5 +94,12 @@ def _empty(metric: Any) -> Any:
 def forget_other_versions() -> None:
     """Deletes the files of earlier definitions that no process counts into any more."""
     for folder in Path(counters.FOLDER).parent.glob("*/"):
-        if folder != counters.FOLDER and not slots.is_in_use(folder):
+        if folder != counters.FOLDER and _is_ours(folder) and not slots.is_in_use(folder):
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_ours(folder: Path) -> bool:
+    """METRICS_DIR may be a folder in which others keep theirs, such as /dev/shm."""
+    return bool(NAME.fullmatch(folder.name)) and all(
+        path.suffix in FILES and path.is_file() for path in folder.glob("*")
+    )

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from allo.metrics import collecting, counters, slots
 from tests.running import PROJECT
 
 
@@ -55,3 +56,24 @@ def test_without_a_folder_each_process_counts_for_itself(tmp_path) -> None:
     (tmp_path / "metrics").touch()
     first, *_ = family(tmp_path)
     assert first == [False, counted(1, 1), batches(1), 0]
+
+
+def test_of_a_shared_folder_only_own_folders_that_nobody_counts_into_are_deleted(
+    tmp_path, monkeypatch
+) -> None:
+    monkeypatch.setattr(counters, "FOLDER", tmp_path / "0123456789ab")
+    kept = {
+        "0123456789ab/counter_0.db", "bbbbbbbbbbbb/0.lock", "cccccccccccc/photo.webp",
+        "dddddddddddd/of.db/others", "media/0.lock", "media/photo.webp", "servers/counter_0.db",
+        "0.db",
+    }  # fmt: skip
+    for name in (*kept, "aaaaaaaaaaaa/0.lock", "aaaaaaaaaaaa/counter_0.db"):
+        file = tmp_path / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+    _, lock = slots.take(tmp_path / "bbbbbbbbbbbb")
+    collecting.forget_other_versions()
+    os.close(lock)
+    left = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
+    counted_into = {f"bbbbbbbbbbbb/{kind}_0.db" for kind in slots.KINDS}
+    assert left == kept | counted_into
