@@ -4,6 +4,7 @@ A label has few values, all of them the code's own: never what a client sent. do
 says what each is for.
 """
 
+import logging
 import os
 from hashlib import blake2b
 from pathlib import Path
@@ -21,6 +22,8 @@ from prometheus_client.values import MultiProcessValue
 
 from allo.metrics.slots import Slot
 
+logger = logging.getLogger(__name__)
+
 # Of these definitions: the files of another version have other series.
 VERSION = blake2b(Path(__file__).read_bytes(), digest_size=6).hexdigest()
 FOLDER = Path(settings.METRICS_DIR) / VERSION
@@ -28,10 +31,19 @@ FOLDER = Path(settings.METRICS_DIR) / VERSION
 
 def _share() -> bool:
     """Lets this process count into files of the folder; where that cannot be, in its memory."""
+    folder = FOLDER.parent
+    # The state folder is not made here: a backup is restored only into an empty one.
+    if folder.parent == settings.STATE_DIR and not settings.STATE_DIR.exists():
+        return False
     try:
-        Path(settings.METRICS_DIR).mkdir(mode=0o700, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         slot = Slot(FOLDER)
-    except OSError:
+    except OSError as error:
+        logger.warning(
+            "this process counts for itself, as METRICS_DIR %s cannot be used: %s",
+            folder,
+            error.strerror,
+        )
         return False
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(FOLDER)
     values.ValueClass = MultiProcessValue(slot)  # type: ignore[no-untyped-call]

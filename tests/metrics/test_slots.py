@@ -12,7 +12,11 @@ from tests.running import PROJECT
 
 
 def family(state: Path, **more: str) -> list[list[Any]]:
-    done = subprocess.run(
+    return [json.loads(line) for line in run_family(state, **more).stdout.splitlines()]
+
+
+def run_family(state: Path, **more: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
         [sys.executable, "-m", "tests.metrics.family"],
         cwd=PROJECT,
         env=os.environ | {"METRICS_DIR": str(state / "metrics")} | more,
@@ -20,7 +24,6 @@ def family(state: Path, **more: str) -> list[list[Any]]:
         text=True,
         check=True,
     )
-    return [json.loads(line) for line in done.stdout.splitlines()]
 
 
 def counted(times: float, streams: float) -> dict[str, float]:
@@ -54,8 +57,21 @@ def test_what_all_processes_counted_is_added_up_and_outlives_them(tmp_path) -> N
 
 def test_without_a_folder_each_process_counts_for_itself(tmp_path) -> None:
     (tmp_path / "metrics").touch()
-    first, *_ = family(tmp_path)
-    assert first == [False, counted(1, 1), batches(1), 0]
+    done = run_family(tmp_path)
+    first, *_ = done.stdout.splitlines()
+    assert json.loads(first) == [False, counted(1, 1), batches(1), 0]
+    why = f"METRICS_DIR {tmp_path}/metrics cannot be used: File exists"
+    assert done.stderr.count(why) == done.stderr.count("counts for itself") == 1
+
+
+def test_a_folder_is_made_with_those_above_it_but_no_state_folder(tmp_path) -> None:
+    first, *_ = family(tmp_path / "run" / "allo")
+    assert first == [True, counted(3, 3), batches(3), 9]
+    state = tmp_path / "state"
+    done = run_family(tmp_path, METRICS_DIR="", STATE_DIR=str(state))
+    assert json.loads(done.stdout.splitlines()[0])[0] is False
+    assert "METRICS_DIR" not in done.stderr
+    assert not state.exists()
 
 
 def test_of_a_shared_folder_only_own_folders_that_nobody_counts_into_are_deleted(

@@ -33,6 +33,14 @@ def test_units_start_the_shops_processes_which_know_no_owner() -> None:
     assert all(f"{name}.service" in wanted for name in PROCESSES.keys() - ONCE)
 
 
+def test_units_may_write_the_folder_that_the_documents_name_for_what_is_counted() -> None:
+    for page in ("settings", "monitoring"):
+        said = (PROJECT / f"docs/{page}.md").read_text()
+        assert {*re.findall(r"`/run/(\w+)/metrics`", said)} == {"allo"}
+    for path in UNITS.glob("*.service"):
+        assert "RuntimeDirectory=allo\nRuntimeDirectoryPreserve=yes\n" in path.read_text()
+
+
 def test_what_the_documents_restart_is_all_that_runs_but_the_socket() -> None:
     """It is part of the target: restarted with it, it would drop the requests that wait."""
     said = re.findall(r"systemctl restart ([\w. -]+)", (PROJECT / "docs/server.md").read_text())
