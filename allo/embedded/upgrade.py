@@ -19,7 +19,9 @@ from allo.embedded.postgres import FOLDER, UNFINISHED, UPGRADED, Cluster, passwo
 from allo.embedded.state import Secrets
 from allo.embedded.supervisor import Supervisor
 
-OLD_PORT = 5433
+# Not the port that allo.env means: until the end nothing that reads it reaches either server, not
+# even `make backup`.
+OLD_PORT, NEW_PORT = 5433, 5434
 
 
 def keep_programs(place: Place) -> None:
@@ -35,7 +37,7 @@ def keep_programs(place: Place) -> None:
 
 def upgrade(supervisor: Supervisor, place: Place, secrets: Secrets, old_programs: str) -> None:
     """`old_programs` is a `bin` folder; if empty, those that were kept are used."""
-    used, new = Cluster(place), Cluster(place, folder=UNFINISHED)
+    used, new = Cluster(place), Cluster(place, folder=UNFINISHED, port=NEW_PORT)
     used.finish_upgrade()
     major = used.major_of_data()
     if not used.is_newer_than(major):

@@ -1,6 +1,7 @@
 """Data that an older major of PostgreSQL wrote, moved by the runner to the one of today."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -14,9 +15,11 @@ import pytest
 from allo.embedded.errors import RunnerError
 from allo.embedded.moving import Move
 from allo.embedded.placement import POSTGRES, Place, wheel_folder
-from allo.embedded.postgres import Cluster
+from allo.embedded.postgres import OWNER, Cluster
 from allo.embedded.processes import Program
+from allo.embedded.servers import OWNER_URL
 from allo.embedded.signals import Stopped
+from allo.embedded.state import read_secrets, write_environment
 from allo.embedded.upgrade import change_places, keep_programs
 from tests.prepared import copy_prepared
 from tests.recovery.test_runner_backups import names, runner
@@ -79,9 +82,16 @@ def test_shop_of_an_older_postgres_is_moved_by_one_command_that_may_be_killed(
         command, cwd=PROJECT, env=clean_environment(STATE_DIR=str(state)), stdout=subprocess.PIPE
     ) as killed:
         assert killed.stdout
-        while b"Roles" not in killed.stdout.readline():
-            assert killed.poll() is None
-        killed.kill()
+        try:
+            while b'Database "allo"' not in killed.stdout.readline():
+                assert killed.poll() is None
+            killed.send_signal(signal.SIGSTOP)
+            refused = back_up_beside(state)
+        finally:
+            killed.kill()
+    assert refused.returncode == 1
+    assert '.s.PGSQL.5432" failed: No such file' in refused.stderr
+    assert not (state.parent / "half.zip").exists()
     wait_for(lambda: not processes_of(state))
     assert (servers / "postgres.new").exists()
 
@@ -98,6 +108,15 @@ def test_shop_of_an_older_postgres_is_moved_by_one_command_that_may_be_killed(
         "The books balance.", "The books balance.", "(18,)", "('1234ms',)", units, "(True,)",
     ]  # fmt: skip
     assert "already: there is nothing to do." in runner(state, "upgrade").stdout
+
+
+def back_up_beside(state: Path) -> subprocess.CompletedProcess[str]:
+    """With the addresses that the shop's last start has left."""
+    place = Place(state / "servers", state / "servers" / "run", None)
+    address = Cluster(place).url(OWNER, read_secrets(state).owner_password)
+    write_environment(state / "allo.env", {"DATABASE_URL": address})
+    write_environment(state / "owner.env", {OWNER_URL: address})
+    return runner(state, "backup", str(state.parent / "half.zip"))
 
 
 # --- what is refused ----------------------------------------------------------------------------
