@@ -4,6 +4,7 @@ import logging
 import time
 from math import inf
 from smtplib import SMTPServerDisconnected
+from threading import BoundedSemaphore
 
 from django.db import transaction
 from django.db.models import F
@@ -16,11 +17,17 @@ from allo.outbox.models import Message, pause_after
 logger = logging.getLogger(__name__)
 
 AT_ONCE = 100
-# In seconds. A try may take `EMAIL_TIMEOUT`, and the clock's other tasks need the worker's threads.
+# How long a run begins to send, in seconds. A try may take `EMAIL_TIMEOUT` and more.
+TURN = 20.0
+# Of the worker's threads. Each new message queues a run, and the clock's other tasks need some
+# threads too, however slow the mail server is.
+THREADS = 2
+# In seconds.
 REST = 30.0
 
 # When this process last did not reach the mail server (`time.monotonic`).
 unreached_at = -inf
+_sending = BoundedSemaphore(THREADS)
 
 
 class Unreachable(Exception):
@@ -28,11 +35,23 @@ class Unreachable(Exception):
 
 
 def send_due() -> int:
-    """Sends up to `AT_ONCE` messages; returns how many were sent. A message that fails waits, and
-    the others go on. A server that cannot be reached is left alone for `REST`."""
-    sent = 0
+    """Sends up to `AT_ONCE` messages until the run's turn is over, and leaves the rest to the next
+    run; returns how many were sent. A message that fails waits, and the others go on. In a process
+    in which `THREADS` runs are under way, nothing."""
+    if not _sending.acquire(blocking=False):
+        return 0
+    try:
+        return _send_some()
+    finally:
+        _sending.release()
+
+
+def _send_some() -> int:
+    """A server that cannot be reached is left alone for `REST`."""
+    sent, ends = 0, time.monotonic() + TURN
     for _ in range(AT_ONCE):
-        if time.monotonic() - unreached_at < REST or not (message := _lease()):
+        now = time.monotonic()
+        if now > ends or now - unreached_at < REST or not (message := _lease()):
             break
         try:
             _send(message)

@@ -3,9 +3,11 @@
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from math import inf
-from threading import Barrier, Event, Thread
+from threading import Barrier, BoundedSemaphore, Event, Semaphore, Thread
 
 import pytest
 from django.db import connection, transaction
@@ -143,6 +145,47 @@ def test_what_one_worker_is_sending_no_other_sends(server) -> None:
     assert len(server.mails) == 1
 
 
+def test_a_slow_server_occupies_two_threads_and_no_more(server) -> None:
+    slow, sending_it, let_go = iter(range(2)), Semaphore(0), Event()
+
+    def wait() -> None:
+        if next(slow, None) is not None:
+            sending_it.release()
+            let_go.wait(30)
+
+    def send() -> int:
+        try:
+            return sending.send_due()
+        finally:
+            connection.close()
+
+    server.on_data = wait
+    for n in range(3):
+        put(str(n))
+    with ThreadPoolExecutor(2) as pool:
+        runs = [pool.submit(send) for _ in range(2)]
+        try:
+            assert all(sending_it.acquire(timeout=30) for _ in runs)
+            assert sending.send_due() == 0
+            assert Message.objects.filter(tries=0).count() == 1
+        finally:
+            let_go.set()
+        assert sum(run.result() for run in runs) == 3
+    put("later")
+    assert sending.send_due() == 1
+    assert len(server.mails) == 4
+
+
+def test_a_run_on_a_slow_server_ends_with_its_turn_and_the_next_goes_on(
+    server, monkeypatch
+) -> None:
+    monkeypatch.setattr(sending, "TURN", 0.1)
+    server.on_data = lambda: time.sleep(0.2)
+    for n in range(2):
+        put(str(n))
+    assert [sending.send_due() for _ in range(3)] == [1, 1, 0]
+
+
 def test_a_locked_message_is_left_to_who_locks_it_and_the_others_are_sent(server) -> None:
     put("locked")
     put("free")
@@ -153,7 +196,9 @@ def test_a_locked_message_is_left_to_who_locks_it_and_the_others_are_sent(server
     assert len(server.mails) == 2
 
 
-def test_of_many_workers_at_once_one_sends_each_mail(server) -> None:
+def test_of_many_workers_at_once_one_sends_each_mail(server, monkeypatch) -> None:
+    # As in processes of their own.
+    monkeypatch.setattr(sending, "_sending", BoundedSemaphore(6))
     for n in range(4):
         put(str(n))
     counts = all_at_once(6, lambda _: sending.send_due())
