@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from allo.embedded.errors import RunnerError
 
@@ -24,7 +24,9 @@ def step(title: str, *, talks: bool = False) -> Iterator[None]:
 
 
 def say(text: str, end: str = "\n") -> None:
-    print(text, end=end, flush=True)
+    """Nothing stops because the file or the pipe that it is written to takes no more."""
+    with suppress(OSError):
+        print(text, end=end, flush=True)
 
 
 def explain(error: RunnerError | OSError) -> str:

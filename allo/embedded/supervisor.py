@@ -9,6 +9,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Never
 
+from allo.embedded.console import say
 from allo.embedded.errors import RunnerError
 from allo.embedded.log_files import rotate, shorten
 from allo.embedded.processes import (
@@ -46,6 +47,7 @@ class Child:
         self.start()
 
     def start(self) -> None:
+        self.started_at = time.monotonic()
         with self.log.open("ab") as log:
             self.process = launch(
                 self.service,
@@ -56,7 +58,6 @@ class Child:
         if self.process.stdin:
             with suppress(BrokenPipeError), self.process.stdin as stdin:
                 stdin.write(self.service.input.encode())
-        self.started_at = time.monotonic()
         self.restart_at = None
         self.answer_by = self.started_at + READY_SECONDS
 
@@ -72,19 +73,21 @@ class Child:
         if self.alive:
             return
         if self.restart_at is None:
-            self._plan_restart()
+            self._plan_restart(describe_end(self.process.returncode))
         elif time.monotonic() >= self.restart_at:
-            self.start()
+            try:
+                self.start()
+            except OSError as error:  # for want of memory, perhaps, which others may give back
+                self._plan_restart(f"cannot start ({error.strerror})")
 
-    def _plan_restart(self) -> None:
+    def _plan_restart(self, why: str) -> None:
         if self.service.ended:
             self.service.ended()
         now = time.monotonic()
         self.failures = 0 if now - self.started_at > CALM_SECONDS else self.failures + 1
         delay = min(LONGEST_DELAY, FIRST_DELAY * 2**self.failures)
         self.restart_at = now + delay
-        end = describe_end(self.process.returncode)
-        print(f"{self.service.name} {end}, starts again in {delay:.1f} s ({self.log})", flush=True)
+        say(f"{self.service.name} {why}, starts again in {delay:.1f} s ({self.log})")
 
     def answers(self) -> bool:
         """Whether it responds now; always true for a service without such a check."""
@@ -100,7 +103,7 @@ class Child:
     def end(self) -> None:
         """Kill it, since a process that hangs may ignore SIGTERM. It restarts like one that
         died."""
-        print(f"{self.service.name} hangs and is ended ({self.log})", flush=True)
+        say(f"{self.service.name} hangs and is ended ({self.log})")
         self.process.kill()
         self.process.wait()
 
@@ -171,7 +174,7 @@ class Supervisor:
             for child in self._children():
                 shorten(child.log, self.log_bytes)
             # Restart dead processes before any check, which can take seconds.
-            well = all(child.alive for child in self._children()) and self._all_answer()
+            well = self._all_are_well()
             if not well:
                 self.well_since = time.monotonic()
             self._pause(CHECK_SECONDS if well else RECHECK_SECONDS)
@@ -185,6 +188,14 @@ class Supervisor:
         while left > 0 and all(child.cared_for for child in self._children()):
             self.queue.pause(left)
             left = deadline - time.monotonic()
+
+    def _all_are_well(self) -> bool:
+        try:
+            return all(child.alive for child in self._children()) and self._all_answer()
+        except OSError as error:
+            # That a check cannot start its own program says nothing of the process it is about.
+            say(f"Nothing can be checked: {error.strerror}")
+            return False
 
     def _all_answer(self) -> bool:
         """Check each in the order of the start, and end the first that hangs. Those after one that
