@@ -86,9 +86,11 @@ class Command(BaseCommand):
         names = chain(["admin"], (f"admin-{number}" for number in count(2)))
         name = next(name for name in names if not users.filter(username=name).exists())
         password = secrets.token_urlsafe(12)
-        users.create_superuser(name, password=password)
         login = f"{name}, password {password}"
-        write_private(settings.STATE_DIR / "admin-password", f"{login}\n")
+        # With a login whose password is nowhere, no later start would make another.
+        with transaction.atomic():
+            users.create_superuser(name, password=password)
+            write_private(settings.STATE_DIR / "admin-password", f"{login}\n")
 
 
 def _static_fingerprint() -> str:
