@@ -11,11 +11,14 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from email.message import Message
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlencode
 from uuid import uuid4
 
 import pytest
 from django.conf import settings
+from django.urls import URLResolver, get_resolver
+from django.urls.resolvers import RoutePattern
 from redis import Redis
 
 from tests.nginx.install import MODULE, PROGRAM, ensure
@@ -45,6 +48,9 @@ http {{
 """
 HERE = "127.0.0.1"
 HAS_IPV6 = Path("/proc/net/if_inet6").exists()
+# In a pattern of addresses, and what stands there in one of them.
+CONVERTED = re.compile(r"<(?:(\w+):)?\w+>")
+SAMPLES = {"slug": "tidal", "int": "1", "uuid": str(uuid4()), "uuidstr": str(uuid4())}
 HASHED = re.compile(r"/static/css/shop\.[0-9a-f]{12}\.css")
 
 
@@ -189,10 +195,42 @@ def test_nginx_keeps_pages_that_all_visitors_share(nginx: int, folder: Path, pat
 
 
 def test_nginx_keeps_no_page_with_a_cookie_or_a_token(nginx: int, folder: Path) -> None:
-    assert "HIT" not in kept(nginx, folder, "/p/tidal/reserve/")
+    assert kept(nginx, folder, "/p/tidal/reserve/") == {"-"}
     first, second = (ask(nginx, "/p/tidal/reserve/") for _ in range(2))
     assert first.headers["Set-Cookie"] != second.headers["Set-Cookie"]
-    assert "HIT" not in kept(nginx, folder, "/reservations/")
+    assert kept(nginx, folder, "/reservations/") == {"-"}
+
+
+def addresses(patterns: Iterable[Any], before: str = "/") -> Iterator[tuple[str, bool]]:
+    """One of each kind, and whether all visitors share its page."""
+    for pattern in patterns:
+        # But for the one by which the admin refuses all other addresses.
+        if isinstance(pattern.pattern, RoutePattern):
+            path = before + CONVERTED.sub(lambda it: SAMPLES.get(it[1], "x"), str(pattern.pattern))
+            if isinstance(pattern, URLResolver):
+                yield from addresses(pattern.url_patterns, path)
+            else:
+                sharing = getattr(pattern.callback, "sharing", None)
+                yield path, sharing is not None and not sharing.parts_only
+
+
+def test_nginx_looks_for_a_kept_page_only_at_what_all_visitors_share(
+    nginx: int, folder: Path
+) -> None:
+    """There it sends one request at a time. Elsewhere visitors would wait for each other."""
+    shared = dict(addresses(get_resolver().url_patterns))
+    assert set(shared.values()) == {True, False}
+    trace = str(uuid4())
+    for path in shared:
+        ask(nginx, path, X_Trace=f"{trace}{path}")
+
+    def logged() -> dict[str, bool]:
+        lines = (folder / "access.log").read_text().splitlines()
+        found = (line.removeprefix(trace).split() for line in lines if line.startswith(trace))
+        return {path: status != "-" for path, status in found}
+
+    wait_for(lambda: logged().keys() == shared.keys())
+    assert logged() == shared
 
 
 def test_parts_for_htmx_are_kept_apart(nginx: int) -> None:
