@@ -172,11 +172,11 @@ def test_a_page_has_its_public_address_and_is_compressed_once(nginx: int) -> Non
     assert ask(nginx, "/", Accept_Encoding="gzip").headers["Content-Encoding"] == "gzip"
 
 
-def kept(port: int, folder: Path, path: str, cookie: str = "") -> set[str]:
+def kept(port: int, folder: Path, path: str, cookie: str = "", **headers: Any) -> set[str]:
     """What nginx did about its cache at each of several requests, such as "HIT"."""
     trace = str(uuid4())
     for _ in range(12):
-        assert ask(port, path, Cookie=cookie, X_Trace=trace).status == 200
+        assert ask(port, path, Cookie=cookie, X_Trace=trace, **headers).status == 200
 
     def logged() -> list[str]:
         lines = (folder / "access.log").read_text().splitlines()
@@ -192,6 +192,15 @@ def test_nginx_keeps_pages_that_all_visitors_share(nginx: int, folder: Path, pat
     assert "HIT" in kept(nginx, folder, path, "csrftoken=x; place=y")
     assert kept(nginx, folder, path, "sessionid=x") == {"BYPASS"}
     assert kept(nginx, folder, path, "allo_acted=1") == {"BYPASS"}
+
+
+def test_what_the_shop_takes_for_a_visitors_own_keeps_nobody_waiting(
+    nginx: int, folder: Path
+) -> None:
+    """Else the next visitor of the page would wait for an answer that is not kept."""
+    assert kept(nginx, folder, "/", "sessionid=") == {"BYPASS"}
+    assert kept(nginx, folder, "/", "xsessionid=x") == {"BYPASS"}
+    assert "HIT" in kept(nginx, folder, "/?sort=name", Authorization="")
 
 
 def test_nginx_keeps_no_page_with_a_cookie_or_a_token(nginx: int, folder: Path) -> None:
@@ -239,6 +248,29 @@ def test_parts_for_htmx_are_kept_apart(nginx: int) -> None:
         assert "<html" in ask(nginx, "/").text
     assert ask(nginx, "/", Accept_Encoding="gzip").headers["Content-Encoding"] == "gzip"
     assert "Content-Encoding" not in ask(nginx, "/").headers
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("HX-Request", "true"), ("HX-Boosted", ""), ("HX-History-Restore-Request", "")],
+)
+def test_no_whole_page_is_kept_for_a_part(nginx: int, name: str, value: str) -> None:
+    """Neither for a header that comes twice nor for an empty one."""
+    path, part = f"/?q={uuid4()}", {"HX-Request": "true", "HX-Target": "results"}
+    with closing(http.client.HTTPConnection(HERE, nginx, timeout=60)) as connection:
+        connection.putrequest("GET", path, skip_host=True)
+        for header in (("Host", "shop.example"), *part.items(), (name, value)):
+            connection.putheader(*header)
+        connection.endheaders()
+        odd = connection.getresponse().read()
+    assert "<html" not in ask(nginx, path, HX_Request="true", HX_Target="results").text
+    assert b"<html" not in odd
+
+
+def test_the_page_of_a_client_that_refuses_gzip_is_not_kept_for_others(nginx: int) -> None:
+    path = f"/?q={uuid4()}"
+    assert "Content-Encoding" not in ask(nginx, path, Accept_Encoding="gzip;q=0").headers
+    assert ask(nginx, path, Accept_Encoding="gzip").headers["Content-Encoding"] == "gzip"
 
 
 def test_a_kept_page_has_the_clock_of_now(nginx: int) -> None:
