@@ -3,9 +3,11 @@
 import logging
 import re
 from collections.abc import Iterator
+from traceback import format_exception_only
 from typing import Any
 
 from allo import request_id
+from allo.web.names import CONTROLS, UNREAD
 
 # A line may contain what a client sent; a header can be 8 kB long.
 LONGEST = 200
@@ -19,17 +21,21 @@ _FORMATTER = logging.Formatter()
 class OneLine(logging.Filter):
     """Errors of clients become one short line without a traceback, since there can be many. Errors
     of the shop are logged with their traceback, without what PostgreSQL says of rows. Neither has
-    what a signed link carries."""
+    what a signed link carries, nor a line that somebody else wrote."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        if _is_clients_fault(record):
-            message = record.getMessage()
-            record.msg = message if len(message) <= LONGEST else f"{message[: LONGEST - 1]}…"
-            record.args = record.exc_info = record.exc_text = None
+        is_clients = _is_clients_fault(record)
+        if is_clients:
+            record.exc_info = record.exc_text = None
         if record.exc_info:
             _leave_out_rows(record, record.exc_info)
-        if SECRETS.search(message := record.getMessage()):
-            record.msg, record.args = SECRETS.sub(r"\1=…", message), None
+            _escape_words(record, record.exc_info)
+        message = record.getMessage()
+        shown = escaped(SECRETS.sub(r"\1=…", message).rstrip())
+        if is_clients and len(shown) > LONGEST:
+            shown = f"{shown[: LONGEST - 1]}…"
+        if shown != message:
+            record.msg, record.args = shown, None
         return True
 
 
@@ -39,6 +45,14 @@ class WithRequestId(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         record.request_id = request_id.current()
         return True
+
+
+def escaped(text: str) -> str:
+    """Without ends of lines, after which a text could go on as if the shop had written it, and
+    other characters that change how a line is shown."""
+    for unseen in (CONTROLS, UNREAD):
+        text = unseen.sub(lambda found: ascii(found[0])[1:-1], text)
+    return text
 
 
 def _is_clients_fault(record: logging.LogRecord) -> bool:
@@ -56,6 +70,15 @@ def _leave_out_rows(record: logging.LogRecord, exc_info: Any) -> None:
             trace = record.exc_text or _FORMATTER.formatException(exc_info)
             message = record.getMessage().replace(text, brief).replace(repr(text), brief)
             record.exc_text, record.msg, record.args = trace.replace(text, brief), message, None
+
+
+def _escape_words(record: logging.LogRecord, exc_info: Any) -> None:
+    """In the traceback: a library's error may quote what a client sent."""
+    trace = record.exc_text or _FORMATTER.formatException(exc_info)
+    for error in _chain(exc_info[1]):
+        words = "".join(format_exception_only(error)).rstrip()
+        trace = trace.replace(words, escaped(words))
+    record.exc_text = trace
 
 
 def _chain(error: BaseException | None) -> Iterator[Any]:

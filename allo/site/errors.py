@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     # One line, without a traceback: it is the client's mistake.
-    logger.warning("bad request: %s: %.200s", type(exception).__name__, request.path_info)
+    logger.warning("bad request: %s: %.200a", type(exception).__name__, request.path_info)
     if _is_api(request):
         return Problem(problems.BAD_REQUEST).response
     return _logged(defaults.bad_request(request, exception))

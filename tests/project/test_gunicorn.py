@@ -50,6 +50,36 @@ def test_the_web_server_keeps_as_many_database_connections_as_threads() -> None:
     assert said == b"7\n"
 
 
+FORGED = "x\r\n2026-01-01 00:00:00 INFO - allo: forged\x1b[2J\u202e"
+SHOWN = r"x\r\n2026-01-01 00:00:00 INFO - allo: forged\x1b[2J\u202e"
+
+
+@pytest.mark.parametrize("logger", ["gunicorn.error", "django.security.X", "allo.somewhere"])
+@pytest.mark.parametrize(
+    ("words", "values"), [(FORGED, ()), ("%s", (FORGED,))], ids=["words", "values"]
+)
+def test_nobody_else_writes_a_line_of_the_log(logger, words, values) -> None:
+    record = logging.LogRecord(logger, logging.WARNING, "f", 1, words, values, None)
+    assert OneLine().filter(record)
+    assert logging.Formatter().format(record) == SHOWN
+
+
+def test_nobody_else_writes_a_line_of_a_traceback() -> None:
+    error = ValueError(FORGED)
+    record = logging.LogRecord(
+        "allo.somewhere", logging.ERROR, "f", 1, "failed", (), (ValueError, error, None)
+    )
+    assert OneLine().filter(record)
+    assert logging.Formatter().format(record).splitlines() == ["failed", f"ValueError: {SHOWN}"]
+
+
+def test_what_a_library_says_ends_with_its_last_word() -> None:
+    words, values = "Trying again… (%s)\n", ("1/100",)
+    record = logging.LogRecord("celery", logging.ERROR, "f", 1, words, values, None)
+    assert OneLine().filter(record)
+    assert record.getMessage() == "Trying again… (1/100)"
+
+
 @pytest.mark.parametrize("logger", ["gunicorn.error", "django.request", "allo.somewhere"])
 @pytest.mark.parametrize("level", [logging.WARNING, logging.ERROR])
 @pytest.mark.parametrize("name", ["key", "place", "ticket"])

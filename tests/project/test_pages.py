@@ -231,6 +231,12 @@ def test_an_unknown_host_is_refused(client) -> None:
     assert client.get("/", headers={"Host": "evil.example"}).status_code == 400
 
 
+def test_the_address_of_a_refused_request_is_logged_escaped(client, caplog) -> None:
+    client.get("/x%0AINFO%20forged", headers={"Host": "evil.example"})
+    [said] = [line.getMessage() for line in caplog.records if line.name == "allo.site.errors"]
+    assert said == r"bad request: DisallowedHost: '/x\nINFO forged'"
+
+
 @pytest.mark.parametrize("method", ["post", "put", "patch", "delete"])
 @pytest.mark.parametrize(
     "address",
