@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any, ClassVar, NamedTuple, TypeVar
 
 from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.core.exceptions import BadRequest, PermissionDenied, ValidationError
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -135,9 +136,19 @@ def named(names: Sequence[str], most: int) -> str:
 def _begin(
     verb: str, admin: Questions[Any], request: HttpRequest, rows: QuerySet[Any]
 ) -> HttpResponse | None:
-    keys = rows.order_by("pk").values_list("pk", flat=True)
-    ids = [str(pk) for pk in keys[: admin.at_once + 1]]
+    if not (ids := _picked(admin, request, rows)):
+        messages.warning(request, "Nothing is left in this list.")
+        return None
     if len(ids) > admin.at_once:
         messages.error(request, admin.too_many)
         return None
     return HttpResponseRedirect(with_back(request, admin.address(verb), id=",".join(ids)))
+
+
+def _picked(admin: Questions[Any], request: HttpRequest, rows: QuerySet[Any]) -> list[str]:
+    """The keys of the ticked rows, or of all in the list, up to one too many. Django drops ticked
+    rows that have left the filtered list since; the question names them."""
+    if request.POST.get("select_across") != "1":
+        return request.POST.getlist(ACTION_CHECKBOX_NAME)
+    keys = rows.order_by("pk").values_list("pk", flat=True)
+    return [str(pk) for pk in keys[: admin.at_once + 1]]

@@ -357,6 +357,17 @@ def test_the_lists_own_actions_lead_to_the_same_question(support, floor) -> None
     assert "Release these 2 reservations?" in page
 
 
+def test_reservations_that_ended_since_they_were_ticked_are_named(support, floor) -> None:
+    """The list of live ones has them no more."""
+    live, gone = floor["live"], floor["expired"]
+    for ticked, title in (([live, gone], "Release this reservation?"), ([gone], "Nothing to")):
+        ids = [hold.pk for hold in ticked]
+        page = support.post(LIST, {"action": "release", "_selected_action": ids}, follow=True)
+        assert page.status_code == 200
+        assert page.context["title"].startswith(title)
+        assert page.context["ended"] == [gone]
+
+
 @pytest.mark.parametrize("query", ["id=x", "id=" + "&id=".join(str(uuid4()) for _ in range(101))])
 def test_invalid_and_too_many_ids_are_refused(support, query) -> None:
     assert support.get(f"{RELEASE}?{query}").status_code == 400

@@ -200,6 +200,23 @@ def test_several_are_packed_at_once_and_the_others_are_named(manager, order) -> 
     assert [state(each) for each in (order, other, away)] == ["packed", "packed", "shipped"]
 
 
+def test_orders_packed_since_they_were_ticked_are_named(manager, order) -> None:
+    other = bought()
+    ticked = {"action": "pack", "_selected_action": [order.pk, other.pk]}
+    do(manager, "pack", order)
+    some = manager.post(LIST, ticked, follow=True)
+    assert some.context["title"] == f"Pack order {other}?"
+    assert f"{order.number}</span> is packed." in some.content.decode()
+    do(manager, "pack", other)
+    none = manager.post(LIST, ticked, follow=True)
+    assert none.context["title"] == "Nothing to pack"
+    for gone in (order, other):
+        assert f"{gone.number}</span> is packed." in none.content.decode()
+    empty = manager.post(LIST, {**ticked, "select_across": "1"}, follow=True)
+    assert empty.redirect_chain == [(LIST, 302)]
+    assert said(empty) == "Nothing is left in this list."
+
+
 def test_whoever_comes_second_is_told_and_does_nothing(manager, order) -> None:
     """Both opened the question when it was paid."""
     do(manager, "pack", order)
