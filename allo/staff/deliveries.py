@@ -107,16 +107,25 @@ class DeliveryAdmin(Searched[Delivery], Questions[Delivery], ReadOnlyAdmin[Deliv
         return self.allowed(request) if sent else []
 
     def ask(self, request: HttpRequest, verb: str) -> HttpResponse:
-        chosen = self.chosen(request).select_related("event", "webhook")
+        chosen = list(self.chosen(request).select_related("event", "webhook"))
         rows = [row for row in chosen if self.open_verbs(request, row)]
         if request.method == "POST" and rows:
             for row in rows:
                 self.log_change(request, services.send_again(row), f"Sends {row} again")
             messages.success(request, f"On their way again: {len(rows)}.")
             return SeeOther(self.back(request))
-        title = "Send again?" if rows else "Nothing to send again"
-        template = "admin/outbox/delivery/question.html"
-        return self.render_page(request, template, title=title, verb=verb, rows=rows)
+        return self.render_page(
+            request,
+            "admin/outbox/delivery/question.html",
+            title="Send again?" if rows else "Nothing to send again",
+            verb=verb,
+            rows=rows,
+            others=[
+                f"Delivery {row.pk} is {row.state}, and its webhook is {row.webhook.state}"
+                for row in chosen
+                if row not in rows
+            ],
+        )
 
 
 @admin.register(Event)
@@ -136,16 +145,22 @@ class EventAdmin(Searched[Event], Questions[Event], ReadOnlyAdmin[Event]):
         return self.allowed(request) if row.kind == UNREAD else []
 
     def ask(self, request: HttpRequest, verb: str) -> HttpResponse:
-        rows = [row for row in self.chosen(request) if self.open_verbs(request, row)]
+        chosen = list(self.chosen(request))
+        rows = [row for row in chosen if self.open_verbs(request, row)]
         if request.method == "POST" and rows:
             for row in rows:
                 self.log_change(request, row, "Read again")
                 services.read_again(row)
             messages.success(request, f"To be read again: {len(rows)}.")
             return SeeOther(self.address("changelist"))
-        title = "Read again?" if rows else "Nothing to read again"
-        template = "admin/outbox/event/question.html"
-        return self.render_page(request, template, title=title, verb=verb, rows=rows)
+        return self.render_page(
+            request,
+            "admin/outbox/event/question.html",
+            title="Read again?" if rows else "Nothing to read again",
+            verb=verb,
+            rows=rows,
+            others=[f"{row} could be read" for row in chosen if row not in rows],
+        )
 
     @admin.display(description="Data")
     def content(self, event: Event) -> SafeString:

@@ -175,13 +175,19 @@ class WebhookAdmin(Questions[Webhook]):
 
     @method_decorator(never_stored)
     def ask(self, request: HttpRequest, verb: str) -> HttpResponse:
-        rows = [row for row in self.chosen(request) if verb in OPEN[row.state]]
+        chosen = list(self.chosen(request))
+        rows = [row for row in chosen if verb in OPEN[row.state]]
         if request.method == "POST" and rows:
             return self._act(request, verb, rows)
-        title = f"{self.verbs[verb].title}?" if rows else f"Nothing to {verb}"
-        template = "admin/outbox/webhook/question.html"
-        seen = _rotated(rows[0]) if rows else ""
-        return self.render_page(request, template, title=title, verb=verb, rows=rows, seen=seen)
+        return self.render_page(
+            request,
+            "admin/outbox/webhook/question.html",
+            title=f"{self.verbs[verb].title}?" if rows else f"Nothing to {verb}",
+            verb=verb,
+            rows=rows,
+            others=[f"{row} is {row.state}" for row in chosen if row not in rows],
+            seen=_rotated(rows[0]) if rows else "",
+        )
 
     def _act(self, request: HttpRequest, verb: str, rows: list[Webhook]) -> HttpResponse:
         if verb == "rotate":

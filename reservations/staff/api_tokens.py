@@ -108,13 +108,20 @@ class ApiTokenAdmin(Questions[ApiToken]):
         return [] if row.revoked_at else self.allowed(request)
 
     def ask(self, request: HttpRequest, verb: str) -> HttpResponse:
-        live = list(self.chosen(request).filter(revoked_at=None))
+        chosen = list(self.chosen(request))
+        live = [token for token in chosen if not token.revoked_at]
         if request.method == "POST" and live:
             self._revoke(request, live)
             return SeeOther(self.back(request))
         title = "Revoke API tokens?" if live else "Nothing to revoke"
-        template = "admin/reservations/apitoken/revoke.html"
-        return self.render_page(request, template, title=title, verb=verb, rows=live)
+        return self.render_page(
+            request,
+            "admin/reservations/apitoken/revoke.html",
+            title=title,
+            verb=verb,
+            rows=live,
+            others=[f"{token} is revoked" for token in chosen if token.revoked_at],
+        )
 
     def _revoke(self, request: HttpRequest, live: list[ApiToken]) -> None:
         for token in live:

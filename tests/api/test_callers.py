@@ -9,6 +9,7 @@ from django.contrib.admin.models import LogEntry
 from django.core.signing import TimestampSigner
 from django.test import Client
 from django.urls import reverse
+from django.utils.html import escape
 
 from allo.api_kit.api import NOTHING
 from allo.redis_client import redis_client
@@ -255,6 +256,8 @@ def test_staff_make_a_token_see_it_once_and_revoke_it(admin_client) -> None:
         admin_client.post(question, {"id": token.pk})
     assert tokens.merchant_of(secret) is None
     assert LogEntry.objects.filter(change_message__contains="Revoked").count() == 1
+    again = admin_client.post(f"{address}?state=live", action, follow=True)
+    assert f"<li>{escape(str(token))} is revoked</li>" in again.content.decode()
 
 
 @pytest.mark.parametrize("rate", ["fast", "0/m", "1/d", ""])

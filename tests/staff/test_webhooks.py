@@ -199,3 +199,25 @@ def test_what_waits_or_leads_to_an_ended_webhook_is_not_sent_again() -> None:
     Delivery.objects.update(given_up_at="2026-01-01T00:00Z")
     manager.post(f"{DELIVERIES}again/", {"id": waits.pk})
     assert Delivery.objects.count() == 1
+
+
+def test_what_left_the_list_since_it_was_ticked_is_named() -> None:
+    hook = hears()
+    hold(stocked(3), 1)
+    fan_out()
+    Webhook.objects.update(paused_at=timezone.now())
+    delivery, event = Delivery.objects.get(), Event.objects.get()
+    manager = signed_in("Manager")
+    for address, verb, row, words in (
+        (f"{LIST}?state=live", "pause", hook, "ERP is paused"),
+        (
+            f"{DELIVERIES}?state=delivered", "again", delivery,
+            f"Delivery {delivery.pk} is waiting, and its webhook is paused",
+        ),
+        ("/admin/outbox/event/?q=webhook.unread", "read", event, f"{event} could be read"),
+    ):  # fmt: skip
+        ticked = {"action": verb, "_selected_action": row.pk}
+        page = manager.post(address, ticked, follow=True)
+        assert page.status_code == 200, address
+        assert page.context["title"].startswith("Nothing to"), address
+        assert f"<li>{words}</li>" in page.content.decode(), address
