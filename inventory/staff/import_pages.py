@@ -127,6 +127,7 @@ class ImportPages(ModelAdmin[StockImport]):
         return {
             "page": _rows(kept, request.GET.get("p", "1")),
             "may_apply": may and free,
+            "stopped": _has_stopped(kept),
             "twin": free and StockImport.objects.twins_of(kept).select_related("actor").first(),
         }
 
@@ -171,6 +172,12 @@ def _rows(kept: StockImport, number: str) -> Page[StockImportRow]:
     errors_first = Case(When(error="", then=Value(1)), default=Value(0))
     rows = kept.stockimportrow_set.order_by(errors_first, "line")
     return Paginator(rows, ROWS_ON_A_PAGE).get_page(number)
+
+
+def _has_stopped(kept: StockImport) -> bool:
+    """Whether what applied it has died, so nothing was changed. Handed over and not begun, it may
+    still wait for a worker."""
+    return kept.stalled and (kept.done > 0 or kept.row_count <= APPLIED_AT_ONCE)
 
 
 def _hand_over(kept: StockImport, actor: User) -> None:

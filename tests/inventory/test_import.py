@@ -291,23 +291,50 @@ def test_without_workers_the_page_says_so(client, monkeypatch) -> None:
     assert "Apply 1 change" in page
 
 
-def test_an_import_whose_worker_died_can_be_applied_again(client) -> None:
-    row = stocked(5)
+def shown(client: Client, kept: StockImport) -> str:
+    page: bytes = client.get(f"/admin/inventory/stockimport/{kept.pk}/change/").content
+    return page.decode()
+
+
+def begun_long_ago(client: Client) -> StockImport:
     upload(client, HEAD + LINE)
     kept = StockImport.objects.get()
     assert importing.begin(kept)
     assert not importing.begin(kept), "somebody is at it"
     StockImport.objects.update(stirred_at=Now() - timedelta(seconds=31))
+    return kept
+
+
+def test_an_import_whose_request_died_can_be_applied_again(client) -> None:
+    row = stocked(5)
+    page = shown(client, begun_long_ago(client))
+    assert "The server stopped half way. Nothing was changed" in page
+    assert "No worker has begun yet" not in page
+    assert 'hx-trigger="every 1s"' not in page
+    assert "Apply 1 change" in page
+    apply(client)
+    assert total(row) == 8
+
+
+def test_an_import_whose_worker_died_can_be_applied_again(client, monkeypatch) -> None:
+    row = stocked(5)
+    kept = begun_long_ago(client)
     # It may only be late, and the rows are changed once it comes.
-    page = client.get(f"/admin/inventory/stockimport/{kept.pk}/change/").content.decode()
+    with monkeypatch.context() as every_file_is_long:
+        every_file_is_long.setattr(import_pages, "APPLIED_AT_ONCE", 0)
+        page = shown(client, kept)
     assert "No worker has begun yet" in page
+    assert "as soon as" not in page, "a task that is lost changes nothing"
     assert "Nothing was changed" not in page
     assert 'hx-trigger="every 1s"' in page
+    assert "Apply 1 change" in page
     StockImport.objects.update(done=1)
-    page = client.get(f"/admin/inventory/stockimport/{kept.pk}/change/").content.decode()
+    page = shown(client, kept)
     assert "The worker stopped half way. Nothing was changed" in page
     assert 'hx-trigger="every 1s"' not in page
     apply(client)
+    assert total(row) == 8
+    tasks.apply_import(kept.pk, kept.actor_id)  # the worker that was late
     assert total(row) == 8
 
 
