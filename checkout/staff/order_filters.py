@@ -16,6 +16,7 @@ from checkout.models import Order, OrderLine, Payment
 from checkout.models.payment import PROVIDERS
 from checkout.orders.numbers import as_written
 from inventory.models import Warehouse
+from inventory.staff.filters import as_values
 from reservations.staff.console import EIGHT, ids_beginning, named_id
 
 State = Order.State
@@ -34,7 +35,6 @@ ANY = "any"
 # What somebody has to do something with; the first that was paid comes first.
 UNDER_WAY = (State.PAID, State.PACKED, State.SHIPPED)
 PROVIDER_NAMES = {"bank": "Bank", "stripe": "Stripe", "none": "Paid on delivery"}
-FOUND = 100
 ACCOUNT = re.compile(r"user:(\d{1,9})", re.ASCII)
 
 
@@ -72,11 +72,11 @@ def named_order(words: str) -> Q:
     return condition
 
 
-def _orders_of(lines: Q) -> list[UUID]:
+def _orders_of(lines: Q) -> list[UUID] | QuerySet[OrderLine, UUID]:
     """As values: with a subquery the planner reads all orders. In no order: for one it might read
     all lines along their keys."""
     found = OrderLine.objects.filter(lines).order_by()
-    return list(found.values_list("order", flat=True)[:FOUND])
+    return as_values(found.values_list("order", flat=True))
 
 
 class StateFilter(admin.SimpleListFilter):

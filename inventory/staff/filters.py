@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from django.contrib import admin
 from django.contrib.admin.views.main import SEARCH_VAR, ChangeList
 from django.contrib.auth.models import User
-from django.db.models import Case, Q, QuerySet, When
+from django.db.models import Case, Model, Q, QuerySet, When
 from django.http import HttpRequest
 from django.utils import timezone
 
@@ -15,8 +15,11 @@ from catalog.models import Product, ProductQuerySet
 from inventory.models import Inventory
 from inventory.shortages import SHORTAGES, Shortage
 
-# More than any product has warehouses; only a bound for the query.
-ROWS_OF_A_PRODUCT = 1000
+Row = TypeVar("Row", bound=Model)
+Key = TypeVar("Key")
+
+# A statement with as many takes a fraction of a second.
+VALUES_AT_MOST = 50_000
 
 
 class StockFilter(admin.SimpleListFilter):
@@ -113,11 +116,17 @@ class DayFilter(TypedFilter):
 NOTHING = Q(pk__in=[])
 
 
-def rows_of_product(words: str) -> list[int]:
-    """The keys of the rows of the products named so, as values, so that the planner knows their
-    number."""
+def rows_of_product(words: str) -> list[int] | QuerySet[Inventory, int]:
+    """The keys of the rows of the products named so."""
     rows = Inventory.objects.filter(product__in=products_named(words).values("pk"))
-    return list(rows.order_by("pk").values_list("pk", flat=True)[:ROWS_OF_A_PRODUCT])
+    return as_values(rows.order_by("pk").values_list("pk", flat=True))
+
+
+def as_values(keys: QuerySet[Row, Key]) -> list[Key] | QuerySet[Row, Key]:
+    """The keys as values: of a query the planner expects too few, and would read all the history of
+    these rows to list the latest. More than `VALUES_AT_MOST` stay a query, so none is left out."""
+    few = list(keys[: VALUES_AT_MOST + 1])
+    return few if len(few) <= VALUES_AT_MOST else keys
 
 
 def products_named(words: str) -> ProductQuerySet:

@@ -14,7 +14,7 @@ from allo.admin_kit.base import ReadOnlyAdmin
 from allo.admin_kit.flags import flag
 from allo.admin_kit.search import Searched
 from allo.outbox.addresses import BadAddress, checked, key_of
-from inventory.staff.filters import NOTHING, products_named
+from inventory.staff.filters import NOTHING, as_values, products_named
 from reservations.models import OPEN, Reservation, WaitingEntry
 from reservations.staff import filters
 
@@ -32,8 +32,6 @@ STATES = {
     State.CLOSED: Q(ended_as=State.CLOSED),
     State.UNCONFIRMED: Q(confirmed_at=None, ended_at=None),
 }
-# As values, so that the planner knows their number.
-PRODUCTS_FOUND = 100
 FLAGS = {State.OFFERED: "live", State.BOUGHT: "good", State.LAPSED: "bad"}
 
 
@@ -51,8 +49,7 @@ class StateFilter(admin.SimpleListFilter):
 
 class ProductFilter(filters.ProductFilter):
     def matching(self, asked: str) -> Q:
-        products = products_named(asked).values_list("pk", flat=True)
-        return Q(product__in=list(products[:PRODUCTS_FOUND]))
+        return Q(product__in=as_values(products_named(asked).values_list("pk", flat=True)))
 
 
 @admin.register(WaitingEntry)

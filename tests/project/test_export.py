@@ -10,6 +10,7 @@ from openpyxl import load_workbook
 from allo.admin_kit import base as admin
 from allo.admin_kit import export
 from inventory.models import StockMovement
+from inventory.staff import filters
 from tests.stock import stocked
 from tests.stock_room import receive
 
@@ -46,6 +47,16 @@ def test_a_file_has_every_row_of_the_filtered_list(admin_client, query, changes)
     response = admin_client.get(f"{LEDGER}export/csv/", query)
     assert "".join(row["change"] for row in lines(response)) == changes
     assert "attachment" in response["Content-Disposition"]
+
+
+@pytest.mark.usefixtures("_seven_movements")
+@pytest.mark.parametrize("filtered_by", ["q", "product"])
+def test_a_file_has_the_lines_of_however_many_rows_of_stock(
+    admin_client, filtered_by, monkeypatch
+) -> None:
+    monkeypatch.setattr(filters, "VALUES_AT_MOST", 1)
+    response = admin_client.get(f"{LEDGER}export/csv/", {filtered_by: "tidal"})
+    assert "".join(row["change"] for row in lines(response)) == "1112345"
 
 
 @pytest.mark.usefixtures("_seven_movements")

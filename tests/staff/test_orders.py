@@ -26,6 +26,7 @@ from checkout.orders.restocking import comebacks, restock
 from checkout.orders.showing import Shown
 from inventory.exceptions import AlreadyDone
 from inventory.models import StockMovement
+from inventory.staff import filters
 from reservations.models import Reservation
 from tests.checkout.orders import brought, move, opened, refund
 from tests.reservations.test_verbs import hold
@@ -119,6 +120,15 @@ def test_an_order_is_found_by_all_that_people_have_of_it(manager, order) -> None
     others = ("98450 12346", "BD 1", "BD")
     for words in ("rao", "AL-0000-0000", "'; drop", "%", "x" * 300, "00000000", *others):
         assert listed(manager, q=words) == [], words
+
+
+def test_a_search_finds_all_orders_of_one_tracking_number(manager, order, monkeypatch) -> None:
+    monkeypatch.setattr(filters, "VALUES_AT_MOST", 1)
+    orders = [order, bought()]
+    for each in orders:
+        do(manager, "pack", each)
+        ship(manager, each, "blr-01", tracking="BD 7")
+    assert sorted(listed(manager, q="bd 7")) == sorted(each.number for each in orders)
 
 
 def test_the_list_says_what_was_refunded_and_how_much_of_it_has_left(manager, order) -> None:

@@ -13,6 +13,7 @@ from catalog.models import Product
 from checkout.models import Charge, Order, Refund
 from checkout.orders.cancelling import cancel
 from checkout.unsettled import Unsettled, unsettled
+from inventory.staff import filters
 from tests.checkout.orders import brought, charged, opened, refund
 from tests.reservations.test_verbs import hold
 from tests.staff.people import signed_in
@@ -71,7 +72,7 @@ def test_lines_of_any_worth_are_summed_up(viewer) -> None:
     assert page.context["sold"]["paise"] == page.context["held"]["paise"] == 2 * DEAREST
 
 
-def test_sales_are_of_days_a_product_and_a_warehouse(viewer, day) -> None:
+def test_sales_are_of_days_a_product_and_a_warehouse(viewer, day, monkeypatch) -> None:
     yesterday = timezone.localdate() - timedelta(days=1)
 
     def units(**query: object) -> int:
@@ -84,6 +85,9 @@ def test_sales_are_of_days_a_product_and_a_warehouse(viewer, day) -> None:
     assert units(product="vase", warehouse="del-01") == 1
     assert units(product="nothing") == units(first=yesterday, last=yesterday) == 0
     assert units(first=yesterday) == 4
+    # Of however many rows of stock.
+    monkeypatch.setattr(filters, "VALUES_AT_MOST", 1)
+    assert units(product="vase") == 3
 
 
 @pytest.mark.parametrize(

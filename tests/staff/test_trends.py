@@ -15,6 +15,7 @@ from django.utils import timezone
 from allo.postgresql import present
 from catalog.models import Product
 from inventory.models import Inventory
+from inventory.staff import filters
 from reservations.clock import days, forgetting
 from reservations.clock.days import SPAN, count_days, midnight
 from reservations.models import CountedDay, DayCount, Reservation
@@ -209,7 +210,7 @@ def test_a_page_reads_days_and_no_reservation(past, viewer) -> None:
     assert not [q["sql"] for q in queries if "reservations_reservation" in q["sql"]]
 
 
-def test_trends_of_one_product_or_one_warehouse(past, viewer) -> None:
+def test_trends_of_one_product_or_one_warehouse(past, viewer, monkeypatch) -> None:
     count_days()
     rows = DayCount.objects.filter(inventory=past[1])
     for asked in ("product=bowl", "warehouse=del-01", "product=Bowl&warehouse=del-01"):
@@ -219,6 +220,10 @@ def test_trends_of_one_product_or_one_warehouse(past, viewer) -> None:
             row.held for row in rows.filter(day__in=trends.days).order_by()
         )
     assert shown(viewer, f"{PAGE}?product=bowl&warehouse=blr-01").now.held == 0
+    # Of however many rows of stock.
+    monkeypatch.setattr(filters, "VALUES_AT_MOST", 1)
+    whole, named = (shown(viewer, f"{PAGE}?days=30{of}") for of in ("", "&product=vases"))
+    assert named.now.held == whole.now.held > trends.now.held
 
 
 def test_the_file_has_each_day_of_each_row(past, today, viewer) -> None:

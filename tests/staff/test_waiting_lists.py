@@ -8,6 +8,7 @@ from django.contrib.auth.models import User
 from django.urls import reverse
 
 from allo.outbox.models import Message
+from inventory.staff import filters
 from reservations import services as reservations
 from reservations.models import ListClosure, Reservation, WaitingEntry
 from reservations.staff import verbs as by_staff
@@ -100,7 +101,9 @@ def offered(state: State) -> Reservation:
     return offer_of(entry)
 
 
-def test_entries_are_in_their_order_and_found_by_state_product_and_address(admin_client) -> None:
+def test_entries_are_in_their_order_and_found_by_state_product_and_address(
+    admin_client, monkeypatch
+) -> None:
     offered(State.OFFERED)
     reservations.release(reservation_id=offered(State.DECLINED).pk)
     reservations.confirm(reservation_id=offered(State.BOUGHT).pk)
@@ -126,6 +129,9 @@ def test_entries_are_in_their_order_and_found_by_state_product_and_address(admin
     assert in_list(admin_client, product="reef", state="waiting") == waits
     assert in_list(admin_client, q="Second@EXAMPLE.org") == ["second@example.org"]
     assert in_list(admin_client, q="second") == []
+    # Of however many products.
+    monkeypatch.setattr(filters, "VALUES_AT_MOST", 1)
+    assert in_list(admin_client, product="vases") == in_list(admin_client)
 
 
 def test_a_products_page_leads_to_those_who_wait_for_it(admin_client) -> None:
