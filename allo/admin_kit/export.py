@@ -4,6 +4,7 @@ import csv
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
+from decimal import Decimal
 from itertools import chain
 from operator import attrgetter
 from tempfile import TemporaryFile
@@ -130,7 +131,7 @@ def by_key(rows: QuerySet[Row]) -> Iterator[Row]:
 
 def cell(value: Any) -> Any:
     """A value as it is written to a file, so that no program runs it as a formula."""
-    if value is None or isinstance(value, int):
+    if value is None or isinstance(value, (int, Decimal)):
         return value
     if isinstance(value, datetime):
         return timezone.localtime(value).isoformat(timespec="seconds")

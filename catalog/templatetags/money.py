@@ -24,6 +24,11 @@ def to_the_paisa(paise: int) -> str:
     )
 
 
+def in_rupees(paise: int) -> Decimal:
+    """12450.00 as a number, for a sheet."""
+    return Decimal(paise).scaleb(-2)
+
+
 @register.filter
 def rupees(paise: int) -> str:
     """12450.00, for programs."""

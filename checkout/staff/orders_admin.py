@@ -13,7 +13,7 @@ from allo.admin_kit.base import ReadOnlyAdmin
 from allo.admin_kit.export import StreamedExport
 from allo.admin_kit.flags import flag
 from allo.admin_kit.search import Searched
-from catalog.templatetags.money import inr, rupees
+from catalog.templatetags.money import in_rupees, inr
 from checkout.models import Charge, Order, OrderLine
 from checkout.staff.order_actions import OrderActions
 from checkout.staff.order_filters import (
@@ -72,11 +72,11 @@ class OrderAdmin(
         "name": "name",
         "e-mail": "email",
         "what": lambda order: contents(order.order_lines.all()),
-        "total (₹)": lambda order: rupees(order.total_paise),
-        "shipping (₹)": lambda order: rupees(order.shipping_paise),
-        "GST in the total (₹)": lambda order: rupees(Dossier(order).gst_paise),
-        "GST in the shipping (₹)": lambda order: rupees(order.shipping_gst_paise),
-        "refunded (₹)": lambda order: rupees(refunded_of(order)),
+        "total (₹)": lambda order: in_rupees(order.total_paise),
+        "shipping (₹)": lambda order: in_rupees(order.shipping_paise),
+        "GST in the total (₹)": lambda order: in_rupees(Dossier(order).gst_paise),
+        "GST in the shipping (₹)": lambda order: in_rupees(order.shipping_gst_paise),
+        "refunded (₹)": lambda order: in_rupees(refunded_of(order)),
     }
 
     class Media:

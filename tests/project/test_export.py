@@ -11,12 +11,14 @@ from allo.admin_kit import base as admin
 from allo.admin_kit import export
 from inventory.models import StockMovement
 from inventory.staff import filters
+from tests.checkout.orders import brought, opened
+from tests.reservations.test_verbs import hold
 from tests.stock import stocked
 from tests.stock_room import receive
 
 pytestmark = pytest.mark.django_db
 
-LEDGER = "/admin/inventory/stockmovement/"
+LEDGER, ORDERS = "/admin/inventory/stockmovement/", "/admin/checkout/order/"
 
 
 def lines(response) -> list[dict[str, str]]:
@@ -82,6 +84,21 @@ def test_a_sheet_has_numbers_and_texts_and_no_formulas(admin_client) -> None:
     row = dict(zip(names, values, strict=True))
     assert (row["change"], row["note"]) == (3, "'=HYPERLINK(1)")
     assert [c.data_type for c in book.worksheets[0][2]].count("f") == 0
+
+
+def test_amounts_are_numbers_in_a_sheet_as_well_as_in_a_file(admin_client) -> None:
+    brought(opened(hold(stocked(5)), shipping=9_900), "paid")
+    amounts = {
+        "total (₹)": "3949.00", "shipping (₹)": "99.00", "GST in the total (₹)": "602.39",
+        "GST in the shipping (₹)": "15.10", "refunded (₹)": "0.00",
+    }  # fmt: skip
+    [row] = lines(admin_client.get(f"{ORDERS}export/csv/"))
+    assert {name: text for name, text in row.items() if "₹" in name} == amounts
+    response = admin_client.get(f"{ORDERS}export/xlsx/")
+    sheet = load_workbook(BytesIO(b"".join(response.streaming_content))).worksheets[0]
+    cells = {name.value: cell for name, cell in zip(*sheet, strict=True)}
+    assert {cells[name].data_type for name in amounts} == {"n"}
+    assert {name: f"{cells[name].value:.2f}" for name in amounts} == amounts
 
 
 def test_a_sheet_that_would_be_too_long_is_refused(admin_client, monkeypatch) -> None:
