@@ -7,6 +7,7 @@ from itertools import islice
 from operator import attrgetter
 from typing import Any, NamedTuple
 
+from django import forms
 from django.conf import settings
 from django.contrib import admin
 from django.contrib.auth.models import User
@@ -25,13 +26,13 @@ from django.db.models import (
     When,
 )
 from django.db.models.functions import Coalesce, Now
-from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
 
 from allo.admin_kit.base import ReadOnlyAdmin
 from allo.admin_kit.search import Searched
 from allo.postgresql import present
 from inventory.models import Inventory
+from inventory.staff.filters import NOTHING
 from reservations.engine import sql
 from reservations.engine.cooling import (
     REMEMBERED,
@@ -43,11 +44,15 @@ from reservations.engine.cooling import (
     cooling,
 )
 from reservations.models import AdoptedHolder, CooldownLift, Reservation
+from reservations.staff.console import search
 
 # At most so many: those whose cool-down ends last.
 MOST_SHOWN = 50
 # More, as some of them bought something since.
 MOST_READ = 500
+MOST_NAMED = 5
+# Merchants do not cool down.
+SHOPPERS = Q(holder__startswith="user:") | Q(holder__startswith="visitor:")
 
 
 class Suspect(NamedTuple):
@@ -67,11 +72,38 @@ class Cool(NamedTuple):
     cooling: Cooling
 
 
+class LiftForm(forms.ModelForm):  # type: ignore[type-arg]
+    class Meta:
+        model = CooldownLift
+        fields = ("holder", "reason")
+        help_texts = {
+            "holder": "As in reservations: user:… or visitor:…; or an e-mail or a user name"
+        }
+
+    def clean_holder(self) -> str:
+        """The holder whom the words name, as in the console's search."""
+        found = search(self.cleaned_data["holder"])
+        held = Reservation.objects.filter(SHOPPERS, found.condition if found.names else NOTHING)
+        match list(held.order_by().values_list("holder", flat=True).distinct()[:MOST_NAMED]):
+            case []:
+                raise forms.ValidationError(
+                    "No shopper held anything under this name. Use Lift in the list, or copy the"
+                    " whole holder."
+                )
+            case [holder]:
+                return holder
+            case several:
+                raise forms.ValidationError(
+                    f"Several held under this, such as {', '.join(several)}. Copy one of them."
+                )
+
+
 @admin.register(CooldownLift)
 class CooldownLiftAdmin(Searched[CooldownLift], ReadOnlyAdmin[CooldownLift]):
     """Cool-downs that staff ended, and above them those who cool down now. Visible to all who may
     see reservations."""
 
+    form = LiftForm
     change_list_template = "admin/reservations/cooldownlift/change_list.html"
     list_display = ("created_at", "actor", "holder", "reason")
     list_select_related = ("actor",)
@@ -89,7 +121,7 @@ class CooldownLiftAdmin(Searched[CooldownLift], ReadOnlyAdmin[CooldownLift]):
         return request.user.has_perm("reservations.lift_cooldown")
 
     def save_model(
-        self, request: HttpRequest, obj: CooldownLift, form: "ModelForm[Any]", change: bool
+        self, request: HttpRequest, obj: CooldownLift, form: "forms.ModelForm[Any]", change: bool
     ) -> None:
         assert isinstance(request.user, User), "the site is for those who are signed in"
         obj.actor = request.user
@@ -165,7 +197,7 @@ def _unpaid_lately() -> QuerySet[Reservation]:
     """As `cooling.is_unpaid` says, of shoppers."""
     lately = Reservation.objects.ended().filter(
         Q(status="expired") | Q(status="released", ended_at__gte=F("created_at") + SOON),
-        Q(holder__startswith="user:") | Q(holder__startswith="visitor:"),
+        SHOPPERS,
         withdrawn="",
         provider_failed_at=None,
         ended_at__gt=Now() - REMEMBERED,

@@ -9,6 +9,7 @@ from django.test import Client
 from django.utils import timezone
 from django.utils.timezone import localtime
 
+from checkout.models import Contact
 from reservations import services
 from reservations.clock.expiry import expire_due
 from reservations.engine.commands import Holder
@@ -18,7 +19,7 @@ from reservations.models import AdoptedHolder, CooldownLift, Reservation
 from reservations.staff import cooldowns
 from reservations.staff import verbs as by_staff
 from tests.reservations.test_verbs import hold
-from tests.shopping import holding, press, press_reserve
+from tests.shopping import Page, holding, press, press_reserve
 from tests.stock import pass_time, stocked
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -259,6 +260,11 @@ def test_page_and_api_say_why_and_until_when_and_staff_lift_it_with_a_reason(
     assert held.holder in page
     assert "2 × Tidal unpaid" in page
     assert f'href="{lifts}add/" class="addlink">Lift a cool-down</a>' in page
+    for unknown in ("visitor:nobody", "token:1:a", "Tidal", "nobody@example.org"):
+        refused = admin_client.post(f"{lifts}add/", {"holder": unknown, "reason": "Mine"})
+        assert refused.status_code == 200
+        assert "No shopper held anything under this name." in refused.content.decode()
+    assert not CooldownLift.objects.exists()
     unsaid = admin_client.post(f"{lifts}add/", {"holder": held.holder, "reason": ""})
     assert unsaid.status_code == 200
     assert "<h1>Lift a cool-down</h1>" in unsaid.content.decode()
@@ -270,6 +276,34 @@ def test_page_and_api_say_why_and_until_when_and_staff_lift_it_with_a_reason(
     assert (lift.actor, lift.reason) == (User.objects.get(username="admin"), "Their bank was down")
     assert "Nobody is cooling down." in admin_client.get(lifts).content.decode()
     assert holding(client, row).status == "pending"
+
+
+@on_the_shelf
+def test_a_cool_down_is_lifted_by_what_a_shopper_who_writes_gives(
+    admin_client, django_user_model
+) -> None:
+    asha = django_user_model.objects.create_user("asha")
+    row = stocked(9)
+    lapse(row, f"user:{asha.pk}")
+    guest, other = lapse(row, "visitor:a"), lapse(row, "visitor:b")
+    Contact.objects.create(reservation=guest, email="ravi@example.org")
+
+    def lift(words: str) -> Page:
+        form = {"holder": words, "reason": "Their bank was down"}
+        page: Page = admin_client.post("/admin/reservations/cooldownlift/add/", form)
+        return page
+
+    for words, holder in (
+        ("asha", f"user:{asha.pk}"),
+        ("Ravi@example.org", "visitor:a"),
+        (str(other.pk), "visitor:b"),
+    ):
+        assert lift(words).status_code == 302
+        assert CooldownLift.objects.latest("pk").holder == holder
+    Contact.objects.create(reservation=other, email="ravi@example.org")
+    refused = lift("ravi@example.org").content.decode()
+    assert "Several held under this, such as visitor:" in refused
+    assert CooldownLift.objects.count() == 3
 
 
 @on_the_shelf
