@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import Permission, User
 from django.test import Client, TestCase
 from django.utils import timezone
 
@@ -190,6 +191,16 @@ def test_who_may_see_reservations_may_see_drops_and_nobody_edits_them(role, stat
     assert client.post(address, {"name": "Mine"}).status_code == 403
     assert client.get(f"{LIST}add/").status_code == 403
     assert client.post(f"{LIST}{row.product_id}/delete/", {"post": "yes"}).status_code == 403
+
+
+def test_a_drop_leads_to_the_shop_if_its_reader_gets_the_page_there() -> None:
+    row, watcher = drop(), User.objects.create_user("watcher", is_staff=True)
+    watcher.user_permissions.set(Permission.objects.filter(codename="view_reservation"))
+    Product.objects.update(published_at=None)
+    client, link = Client(), '"/p/tidal/?preview"'
+    client.force_login(watcher)
+    assert link not in page_of(row, client)
+    assert link in page_of(row, signed_in("Viewer"))
 
 
 # --- the opening --------------------------------------------------------------------------------
