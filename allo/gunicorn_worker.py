@@ -1,4 +1,4 @@
-"""The web server's workers: who has something at stake does not wait behind who only arrives.
+"""The web server's workers: those with something at stake do not wait behind new arrivals.
 
 When thousands come to an opening, those who hold something, and pay while the hold lasts, would
 stand behind all of them: the kernel hands connections over in the order in which they came. So a
@@ -62,7 +62,7 @@ loads[:] = memoryview(array("i", [NOBODY] * MOST_WORKERS))
 
 
 class Rank(IntEnum):
-    """Who gets a thread before whom."""
+    """The order in which requests get threads."""
 
     FIRST = 0
     OTHER = 1

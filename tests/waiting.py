@@ -1,4 +1,4 @@
-"""Who waits for what is on the shelves."""
+"""People who wait for what is on the shelves."""
 
 from typing import Any
 

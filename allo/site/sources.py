@@ -76,7 +76,7 @@ SOURCES = (
     Source(
         "docs/api.md",
         "API",
-        "Who may call Allo's JSON API, and its tokens, keys, lists, caching and refusals.",
+        "The callers of Allo's JSON API, and its tokens, keys, lists, caching and refusals.",
     ),
     Source(
         "docs/webhooks.md",

@@ -24,7 +24,8 @@ WORDS = {
     "email": ("E-mail", ""),
     "is_active": (
         "Active",
-        "Without it, the user cannot sign in. Take it away instead of deleting who did something.",
+        "Without it, the user cannot sign in. Untick it instead of deleting somebody who did"
+        " something here.",
     ),
     "is_staff": ("Staff", "May sign in to the admin, for what the roles below allow."),
     "is_superuser": ("Superuser", "May do everything, whatever the roles."),

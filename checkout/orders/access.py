@@ -1,5 +1,5 @@
-"""Who may see an order: its account, the browser that bought it, or one that opened a signed link
-to it."""
+"""Access to an order: for its account, the browser that bought it, and one that opened a signed
+link to it."""
 
 from django.http import Http404
 

@@ -15,7 +15,7 @@ from reservations.models import Reservation
 
 
 class Buyer(NamedTuple):
-    """Who buys. Without an address the order is collected at the warehouse."""
+    """The person who buys. Without an address the order is collected at the warehouse."""
 
     name: str = ""
     email: str = ""

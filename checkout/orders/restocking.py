@@ -23,7 +23,7 @@ RESTOCKABLE = (State.PAID, State.PACKED, State.SHIPPED, State.DELIVERED)
 
 @dataclass(frozen=True, slots=True)
 class Comeback:
-    """A line as the person saw it who decides: `back` of its units are on the shelf again, and
+    """A line as the person who decides saw it: `back` of its units are on the shelf again, and
     `most` more may be put there."""
 
     line: OrderLine

@@ -27,7 +27,7 @@ def offer_letter(entry: WaitingEntry) -> Message:
 
 
 def closed_letter(entry: WaitingEntry) -> Message:
-    """To each who waited when staff closed the list."""
+    """To everybody who waited when staff closed the list."""
     return _letter(CLOSED, entry, str(entry.pk))
 
 

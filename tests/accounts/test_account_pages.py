@@ -25,7 +25,7 @@ def test_orders_of_a_browser_become_the_accounts_and_open_in_another(client) -> 
     order, others = bought(client, "a"), brought(opened(hold(stocked(5, product="b"))), "paid")
     asha, ravi = (User.objects.create_user(name) for name in ("asha", "ravi"))
     assert adopting.take(asha.pk, order.holder) == 1
-    # Once: who signs in to another account in the same browser gets nothing of it.
+    # Once: another account that signs in in the same browser gets nothing of it.
     assert adopting.take(ravi.pk, order.holder) == 0
     assert Order.objects.get(pk=order.pk).account == asha
     assert Order.objects.get(pk=order.pk).holder == order.holder

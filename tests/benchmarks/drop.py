@@ -70,7 +70,7 @@ class Drop:
 
 
 class Holder(NamedTuple):
-    """Who got something: the crowd hands them over."""
+    """A shopper who got something, as the crowd hands it over."""
 
     number: int
     cookies: dict[str, str]

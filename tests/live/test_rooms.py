@@ -310,7 +310,7 @@ def test_an_opening_postponed_after_it_began_draws_all_who_wait_and_loses_nobody
     assert any(it.startswith("late") for it in line[:15])
     assert float(redis_client().zscore(room.key(":line"), line[-1]) or 1) < 1
     assert (room.check(other), room.now().let, room.now().moved_from) == ("wait", 0, None)
-    # Who leaves and comes back has what it drew, with the place of before or without it.
+    # A visitor who leaves and comes back keeps its lot, with the place of before or without it.
     left, again = line[0], line[1]
     room.absent(left, again)
     room.step()

@@ -355,7 +355,7 @@ def test_a_browser_pays_by_the_api_and_sees_its_order(bank, client) -> None:
 
 
 def test_a_buyer_who_was_declined_while_approving_pays_on_a_page_of_the_bank(bank) -> None:
-    """And who gives up is shown the order, not holds that only the program has."""
+    """And a buyer who gives up is shown the order, not holds that only the program has."""
     it, mine = program(bank), key()
     needed = it.call("/confirm", {"payment_method": SECURE}, mine)
     assert needed.status_code == 402

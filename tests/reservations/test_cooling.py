@@ -122,7 +122,7 @@ def test_a_shopper_who_let_two_lapse_cools_down_for_that_product_alone() -> None
     assert refused.value.until == last + timedelta(minutes=5)
     hold(stocked(9, product="reef"), 1, "visitor:a")
     hold(row, 1, "visitor:b")
-    # To keep, to renew and to pay is always possible, and who pays begins anew.
+    # To keep, to renew and to pay is always possible, and after paying the count begins anew.
     services.renew(reservation_id=held.pk)
     services.confirm(reservation_id=held.pk)
     hold(row, 1, "visitor:a")

@@ -1,4 +1,4 @@
-"""Who may open each page of staff, and who may act: a refused action changes nothing."""
+"""The roles that may open each page of staff, and may act: a refused action changes nothing."""
 
 from typing import Any
 

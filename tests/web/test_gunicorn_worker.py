@@ -1,4 +1,4 @@
-"""Who has something at stake is served before who only arrives."""
+"""Those with something at stake are served before new arrivals."""
 
 from uuid import UUID
 

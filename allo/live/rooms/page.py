@@ -143,7 +143,7 @@ def _refresh(numbers: Numbers, seen: Seen) -> int:
         return LATEST  # it may open again, or has since the place was looked up
     if seen.state != "waiting":
         return 0
-    # Spreads the reloads of a long line after the opening: who is let in first reloads first.
+    # Spreads the reloads of a long line after the opening: those let in first reload first.
     turn = seen.rank / PAGES_PER_SECOND
     until = numbers.opens_at - numbers.now
     if until > 0:

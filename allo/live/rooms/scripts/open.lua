@@ -16,8 +16,8 @@ local function draw_line_anew()
   redis.call('ZUNIONSTORE', DRAWN, 1, LINE)
 end
 
--- A second opening owes nothing to the first one: who had a turn, came late or knows a good lot is
--- as everybody else. Of a room that closed for good nobody waits any more.
+-- A second opening owes nothing to the first one: those who had a turn, came late or know a good lot
+-- are as everybody else. Of a room that closed for good nobody waits any more.
 local function draw_anew()
   redis.call('DEL', DRAWN)
   if state == 'open' or passing == '1' then draw_line_anew() else redis.call('DEL', LINE, HERE) end

@@ -4,7 +4,7 @@ local state, passing = unpack(redis.call('HMGET', ROOM, 'state', 'passing'))
 if not state then return false end
 
 local function closed(visitor)
-  -- Who stays is there when it opens again.
+  -- A visitor who stays is there when it opens again.
   if passing == '1' and redis.call('ZSCORE', LINE, visitor) then
     redis.call('ZADD', HERE, exact(now), visitor)
   end
