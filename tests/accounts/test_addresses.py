@@ -35,7 +35,7 @@ def values() -> list[dict[str, Any]]:
     return list(Address.objects.order_by("pk").values(*SAVED))
 
 
-def test_an_address_is_saved_by_who_ticks_that_and_offered_the_next_time(asha) -> None:
+def test_an_address_is_saved_if_the_buyer_ticks_that_and_offered_the_next_time(asha) -> None:
     row = stocked(9)
     assert 'name="remember"' in asha.get(f"/checkout/{holding(asha, row).pk}/").content.decode()
     for n, ticked in enumerate(({}, {"remember": "on"}, {"remember": "on"})):

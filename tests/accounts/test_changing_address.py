@@ -142,7 +142,7 @@ def test_codes_that_ran_out_change_nothing(client) -> None:
     assert "no codes that work" in client.get(f"{CHANGE}?why=ended").content.decode()
 
 
-def test_an_address_with_an_account_is_found_out_only_by_who_reads_its_mail(client) -> None:
+def test_an_address_with_an_account_is_found_out_only_by_those_who_read_its_mail(client) -> None:
     signed_in(NEW, Client())
     assert ask(client).headers["Location"] == CODES
     assert client.post(CODES, both()).headers["Location"] == f"{CHANGE}?why=taken"

@@ -219,7 +219,7 @@ def test_a_deletion_that_meets_a_busy_row_says_so_and_the_next_goes_on(asha, mon
     assert is_deleted()
 
 
-def test_who_is_not_signed_in_deletes_and_exports_nothing(client) -> None:
+def test_a_visitor_who_is_not_signed_in_deletes_and_exports_nothing(client) -> None:
     for page in (PAGE, "/account/export/"):
         assert client.get(page).headers["Location"].startswith("/account/sign-in/")
     assert press_delete(client).headers["Location"] == "/account/sign-in/"

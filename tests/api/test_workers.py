@@ -63,7 +63,7 @@ def test_a_request_in_pieces_is_answered_when_its_last_has_come(shop: Shop, stoc
         assert client.recv(12) == b"HTTP/1.1 201"
 
 
-def test_who_has_something_at_stake_passes_those_who_arrived_before(
+def test_those_with_something_at_stake_pass_those_who_arrived_before(
     shop: Shop, stock: Stock
 ) -> None:
     stuck, arrivals = stock.of(5), 200

@@ -232,7 +232,7 @@ def test_what_was_refunded_is_credited(client) -> None:
     assert Charge.objects.get().refunded_paise == 385_000
 
 
-def test_who_may_see_the_order_sees_its_invoice_also_by_the_link_in_the_receipt(client) -> None:
+def test_those_who_may_see_an_order_see_its_invoice_also_by_the_link_in_a_receipt(client) -> None:
     order, stranger = bought(client), Client()
     address = f"/orders/{order.number}/invoice/"
     for key in ("", "?key=forged"):

@@ -148,7 +148,7 @@ def test_what_was_numbered_before_and_committed_later_is_not_lost() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_one_worker_fans_out_and_who_ends_a_webhook_waits_for_it() -> None:
+def test_one_worker_fans_out_and_staff_who_end_a_webhook_wait_for_it() -> None:
     """Otherwise a later event could overtake an earlier one, and events could wait for a webhook
     that has ended."""
     hook = hears("stock.low")

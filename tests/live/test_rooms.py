@@ -120,7 +120,7 @@ def test_a_room_does_not_wait_for_those_who_left(room: Room) -> None:
     assert room.seen(room.place("here", 0)) == ["in"]
 
 
-def test_who_comes_back_has_the_same_place(room: Room) -> None:
+def test_a_visitor_who_comes_back_has_the_same_place(room: Room) -> None:
     room.open(60)
     places = {name: room.join(name) for name in ("a", "b", "c")}
     before = room.line()
@@ -146,7 +146,7 @@ def test_joining_again_changes_nothing(room: Room, in_seconds: float) -> None:
     assert room.join("me", "198.51.100.1/32") == first  # from Wi-Fi to a mobile network
 
 
-def test_who_was_let_in_does_not_come_back_by_the_same_place(room: Room) -> None:
+def test_a_visitor_who_was_let_in_does_not_come_back_by_the_same_place(room: Room) -> None:
     room.open()
     place = room.join("me")
     room.step()
@@ -216,7 +216,7 @@ def test_a_room_that_opens_again_has_its_line_and_keeps_no_places(room: Room) ->
     assert room.kept("waits") is None
 
 
-def test_who_stays_while_it_is_closed_for_a_passing_reason_is_there_when_it_opens_again(
+def test_those_who_stay_while_it_is_closed_for_a_passing_reason_are_there_when_it_opens(
     room: Room,
 ) -> None:
     room.open(free=0)
@@ -334,7 +334,7 @@ def test_an_opening_postponed_after_it_began_draws_all_who_wait_and_loses_nobody
     assert room.join(left, shown=places[left]).score > 1
 
 
-def test_who_waits_for_a_withdrawn_product_is_drawn_for_its_next_opening(room: Room) -> None:
+def test_those_who_wait_for_a_withdrawn_product_are_drawn_for_its_next_opening(room: Room) -> None:
     room.open(free=0)
     places = [room.join(f"{n}") for n in range(9)]
     room.close(passing=True)

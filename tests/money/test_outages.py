@@ -155,7 +155,7 @@ def unreachable(*_: object) -> None:
 
 
 @pytest.mark.parametrize(("fault", "status"), [("down", 303), ("too_many", 409)])
-def test_who_cannot_pay_at_a_bank_that_is_away_does_not_cool_down(
+def test_a_buyer_who_cannot_pay_at_a_bank_that_is_away_does_not_cool_down(
     bank, client, settings, fault, status
 ) -> None:
     """That too many call it is no excuse: a shopper could bring that about."""
@@ -170,7 +170,9 @@ def test_who_cannot_pay_at_a_bank_that_is_away_does_not_cool_down(
     assert press_reserve(client, row).status_code == status
 
 
-def test_who_paid_at_a_bank_that_is_away_since_does_not_cool_down(bank, client, settings) -> None:
+def test_a_buyer_who_paid_at_a_bank_that_is_away_since_does_not_cool_down(
+    bank, client, settings
+) -> None:
     settings.RESERVATION_COOL_DOWN_MINUTES = [5]
     row = stocked(9)
     for _ in range(2):

@@ -186,7 +186,7 @@ def test_a_run_on_a_slow_server_ends_with_its_turn_and_the_next_goes_on(
     assert [sending.send_due() for _ in range(3)] == [1, 1, 0]
 
 
-def test_a_locked_message_is_left_to_who_locks_it_and_the_others_are_sent(server) -> None:
+def test_a_locked_message_is_left_to_its_worker_and_the_others_are_sent(server) -> None:
     put("locked")
     put("free")
     with transaction.atomic():

@@ -203,7 +203,7 @@ def while_a_row_is_frozen(settings) -> tuple[Sequence[object], object]:
     return got, choosing.result()
 
 
-def test_who_takes_any_row_keeps_none_while_another_is_locked(settings) -> None:
+def test_a_command_for_any_row_keeps_none_while_another_is_locked(settings) -> None:
     got, choice = while_a_row_is_frozen(settings)
     assert [type(outcome) for outcome in got] == [Reservation] * 3
     assert isinstance(choice, Reservation)

@@ -99,7 +99,7 @@ def test_what_is_given_back_during_a_rush_goes_to_the_list(monkeypatch, gate) ->
 
 
 @pytest.mark.usefixtures("_by_hand")
-def test_who_joins_while_others_are_served_has_the_place_of_that_moment() -> None:
+def test_one_who_joins_while_others_are_served_has_the_place_of_that_moment() -> None:
     row = stocked(4)
     held = [hold(row, 1, f"session:{n}") for n in range(4)]
 
@@ -130,7 +130,7 @@ def test_who_joins_while_others_are_served_has_the_place_of_that_moment() -> Non
 
 
 @pytest.mark.usefixtures("_by_hand")
-def test_who_comes_from_a_room_is_before_all_who_join_at_the_same_time() -> None:
+def test_one_who_comes_from_a_room_is_before_all_who_join_at_the_same_time() -> None:
     """Each place of the room is claimed by two: one of them has it, the other is at the end."""
     row = stocked(2)
     held = hold(row, 2)

@@ -212,7 +212,7 @@ def test_the_last_ten_holds_of_two_days_cool_down_until_staff_lift_it_last(
 
 
 @on_the_shelf
-def test_who_has_bought_is_outside_the_networks_limits_and_a_new_account_is_not(settings) -> None:
+def test_a_buyer_is_outside_the_networks_limits_and_a_new_account_is_not(settings) -> None:
     settings.RESERVATION_MAX_UNITS_PER_ADDRESS = 2
     row = stocked(20)
     bought = hold(row, 1, "visitor:a", NETWORK)

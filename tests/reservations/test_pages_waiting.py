@@ -109,7 +109,7 @@ def test_from_the_form_to_the_order_by_two_mails(client, settings) -> None:
     assert Client().get(links.path_to(entry)).status_code == 404
 
 
-def test_who_is_on_the_list_learns_it_by_mail_alone(client, settings) -> None:
+def test_a_person_who_is_on_the_list_learns_it_by_mail_alone(client, settings) -> None:
     row = stocked(1)
     all_held(row)
     waiting(row, quantity=2, exactly=True)

@@ -144,7 +144,7 @@ def old(client: Client, _row: Inventory) -> None:
 
 
 @pytest.mark.parametrize("place", [foreign, forged, absent, served, of_another_room, old])
-def test_who_was_not_in_the_room_at_its_end_has_the_place_of_anybody(row, client, place) -> None:
+def test_one_who_was_not_in_the_room_at_its_end_has_no_place_of_it(row, client, place) -> None:
     opened(row)
     place(client, row)
     take_place(Client())

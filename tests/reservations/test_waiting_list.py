@@ -97,7 +97,7 @@ def swept(_row: Inventory, _held: Reservation) -> None:
 
 
 @pytest.mark.parametrize("frees", [received, counted, released, fewer, swept])
-def test_whatever_frees_units_wakes_who_serves_and_nobody_else_gets_them(woken, frees) -> None:
+def test_whatever_frees_units_wakes_the_server_and_nobody_else_gets_them(woken, frees) -> None:
     row, held = all_held(2)
     entry = joined(row)
     assert (needs(row), woken) == (1, [])
@@ -144,7 +144,7 @@ def test_growing_waits_too_and_a_row_without_a_list_is_used() -> None:
     assert refused.value.available == 0
 
 
-def test_who_needs_more_does_not_keep_others_from_what_is_too_little_for_them() -> None:
+def test_one_who_needs_more_does_not_keep_others_from_what_is_too_little_for_them() -> None:
     row, held = all_held(3)
     entry = joined(row, quantity=3, exactly=True)
     verbs.change(reservation_id=held.pk, quantity=1)
@@ -207,7 +207,7 @@ def test_only_a_person_waits_long_while_a_row_is_locked_that_others_wait_for(mon
 # --- the order ------------------------------------------------------------------------------------
 
 
-def test_the_first_is_served_first_and_who_does_not_fit_keeps_the_place() -> None:
+def test_the_first_is_served_first_and_one_who_does_not_fit_keeps_the_place() -> None:
     row, held = all_held(5)
     first = joined(row, "a", 4, exactly=True)
     second = joined(row, "b", 2)
@@ -223,7 +223,7 @@ def test_the_first_is_served_first_and_who_does_not_fit_keeps_the_place() -> Non
 
 
 @pytest.mark.parametrize("end", ["declines", "lapses", "lapses, and the mail is late", "buys"])
-def test_who_was_served_is_off_the_list_and_the_next_has_its_turn(end) -> None:
+def test_one_who_was_served_is_off_the_list_and_the_next_has_its_turn(end) -> None:
     """A shopper who bought and cancelled is not served again, nor stands in anybody's way."""
     row, held = all_held()
     first, second = joined(row, "a"), joined(row, "b")
@@ -371,7 +371,7 @@ def test_leaving_ends_the_entry_and_opens_the_gate() -> None:
     assert refused.value.state == "offered"
 
 
-def test_who_leaves_makes_room_for_the_next_at_once() -> None:
+def test_one_who_leaves_makes_room_for_the_next_at_once() -> None:
     row, held = all_held(2)
     first, second = joined(row, "a", 2), joined(row, "b", 2)
     verbs.change(reservation_id=held.pk, quantity=1)
@@ -588,7 +588,7 @@ def test_whoever_sees_a_place_hears_that_it_moves(monkeypatch, client) -> None:
     assert heard == []
 
 
-def test_who_was_on_the_list_before_is_served_before_those_in_the_waiting_room() -> None:
+def test_those_on_the_list_before_are_served_before_those_in_the_waiting_room() -> None:
     """What the list takes is not in the room's supply, and a room never has to wait for it."""
     row, held = all_held(3)
     earlier = joined(row, "earlier")

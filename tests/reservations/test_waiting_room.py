@@ -507,7 +507,7 @@ def test_a_withdrawn_product_that_is_back_has_its_room_and_its_line_again(client
     assert room.seen(place) == ["waiting"]
 
 
-def test_who_stays_while_a_product_is_withdrawn_for_minutes_keeps_the_place() -> None:
+def test_one_who_stays_while_a_product_is_withdrawn_for_minutes_keeps_the_place() -> None:
     row = opening(-300)
     room = opened(row)
     stays, left = take_place(Client()), take_place(Client())

@@ -183,7 +183,7 @@ def test_the_list_has_the_products_with_an_opening_the_latest_first(admin_client
     ("role", "status"),
     [("Viewer", 200), ("Support", 200), ("Manager", 200), ("Packer", 403), ("nobody", 403)],
 )
-def test_who_may_see_reservations_may_see_drops_and_nobody_edits_them(role, status) -> None:
+def test_those_who_may_see_reservations_may_see_drops_and_nobody_edits_them(role, status) -> None:
     row, client = drop(), signed_in(role)
     address = f"{LIST}{row.product_id}/change/"
     assert client.get(LIST).status_code == status

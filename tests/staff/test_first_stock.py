@@ -102,7 +102,7 @@ def test_units_that_somebody_put_there_meanwhile_are_not_doubled(manager, produc
     assert totals(product) == {"blr-01": 5}
 
 
-def test_only_who_may_receive_puts_first_units(product) -> None:
+def test_only_those_who_may_receive_put_first_units(product) -> None:
     for role, status in (("Stock keeper", 303), ("Viewer", 403), ("Packer", 403)):
         client = signed_in(role)
         assert client.get(place(product)).status_code == (403 if status == 403 else 200)

@@ -44,7 +44,7 @@ def test_orders_go_first(name) -> None:
     assert goes_first(reverse(f"orders:{name}", args=["AL-7K3M-9QTX"]))
 
 
-def test_so_do_payments_staff_programs_that_hold_and_whose_turn_has_come() -> None:
+def test_payments_staff_programs_tickets_and_probes_go_first() -> None:
     assert goes_first(reverse("orders:hook", args=["stripe"]), "POST")
     assert goes_first(reverse("admin:index"))
     assert goes_first(f"/api/reservations/{HELD}/confirm", "POST")
@@ -59,7 +59,7 @@ def test_a_browser_that_holds_or_may_hold_goes_first(cookie) -> None:
     assert goes_first(address, "POST", cookie)
 
 
-def test_who_arrives_does_not() -> None:
+def test_new_arrivals_do_not_go_first() -> None:
     for name in ("wait", "reserve", "stock"):
         assert not goes_first(reverse(f"reservations:{name}", args=["a-b"]), "POST")
     for address in (
@@ -75,7 +75,7 @@ def test_who_arrives_does_not() -> None:
     assert not FIRST.match(f"GET / HTTP/1.1\r\nX-A: {HOLDS}=1\r\n\r\nCookie: {HOLDS}=1".encode())
 
 
-def test_who_takes_a_place_in_a_room_comes_last() -> None:
+def test_those_who_take_a_place_in_a_room_come_last() -> None:
     wait = reverse("reservations:wait", args=["a-b"])
     assert rank_of(wait) is rank_of(wait, "POST") is Rank.ARRIVAL
     assert rank_of("/p/a-b/") is rank_of(f"/?next={wait}") is Rank.OTHER
