@@ -1,9 +1,11 @@
 """The verbs. Each is one transaction (shared with others under load:
-`reservations.engine.combining`) and raises a `ReservationError` when it refuses.
+`reservations.engine.combining`) and raises a `ReservationError` when it refuses: one of those in
+its docstring, `Busy`, or `Storage`. A verb on a reservation that does not exist raises
+`Reservation.DoesNotExist`.
 
 `verb(…)` returns the reservation. `verb.once(key, …)` acts at most once per key and returns the
-`Reply` that was stored with the effect, final refusals included; it raises only transient
-refusals and conflicts.
+`Reply` that was stored with the effect, or with a final refusal. It raises what is not stored: a
+transient refusal, a conflict, or `Storage`.
 """
 
 from collections.abc import Callable
@@ -54,26 +56,29 @@ class Verb(Generic[Params]):
 
 
 @Verb
+def reserve_in(*, rows: tuple[int, ...], quantity: int, holder: Holder) -> Command:
+    """Holds units for `RESERVATION_TTL_SECONDS` in one of a product's inventory rows, which are
+    given by their primary keys: of several, in the one where most are available.
+
+    Raises `AlreadyHeld` if the holder already holds another quantity in any of them, `NotInShop`,
+    `NotOpen`, `InsufficientStock`, `WaitingList`, `LimitReached`, `CoolingDown`;
+    `Inventory.DoesNotExist` if one of the rows does not exist.
+    """
+    return Reserve(rows=rows, quantity=quantity, holder=holder)
+
+
+@Verb
 def reserve(
     *, product_id: int, warehouse_id: int | None = None, quantity: int, holder: Holder
 ) -> Command:
-    """Holds units for `RESERVATION_TTL_SECONDS`; without a warehouse, where most are available.
-
-    Raises `AlreadyHeld` if the holder already holds another quantity of it, `InsufficientStock`,
-    `LimitReached`, `Busy`; `Inventory.DoesNotExist` if no such inventory row exists.
-    """
+    """`reserve_in` the product's row of this warehouse, or all its rows. Raises
+    `Inventory.DoesNotExist` if there is none."""
     stocked = Inventory.objects.filter(product=product_id)
     if warehouse_id is not None:
         stocked = stocked.filter(warehouse=warehouse_id)
     rows = tuple(stocked.order_by("warehouse__position", "pk").values_list("pk", flat=True))
     if not rows:
         raise Inventory.DoesNotExist
-    return Reserve(rows=rows, quantity=quantity, holder=holder)
-
-
-@Verb
-def reserve_in(*, rows: tuple[int, ...], quantity: int, holder: Holder) -> Command:
-    """`reserve`, with the primary keys of the inventory rows to choose from."""
     return Reserve(rows=rows, quantity=quantity, holder=holder)
 
 
@@ -90,8 +95,9 @@ def change(
     """Changes the held quantity to `quantity` (1 or more), until the same time. With `seen`, only
     if that many are held now; `cap`, `others` and `offers` as in `Holder`.
 
-    Raises `QuantityChanged`, `ReservationExpired`, `NotPending`, `Busy`; for more units also
-    `InsufficientStock`, `LimitReached`, `PriceChanged`.
+    Raises `QuantityChanged`, `BeingPaid`, `ReservationExpired`, `NotPending`; for more units also
+    `NotInShop`, `NotOpen`, `InsufficientStock`, `WaitingList`, `LimitReached`, `CoolingDown`,
+    `PriceChanged`.
     """
     if quantity < 1:
         raise ValueError(f"{quantity} units cannot be held")
@@ -107,7 +113,7 @@ def change(
 
 @Verb
 def confirm(*, reservation_id: UUID) -> Command:
-    """Sells what is held. Raises `BeingPaid`, `ReservationExpired`, `NotPending`, `Busy`."""
+    """Sells what is held. Raises `BeingPaid`, `ReservationExpired`, `NotPending`."""
     rows = (_unlocked(reservation_id).inventory_id,)
     return Confirm(rows=rows, reservation_ids=(reservation_id,))
 
@@ -115,8 +121,7 @@ def confirm(*, reservation_id: UUID) -> Command:
 @Verb
 def release(*, reservation_id: UUID, seen: int | None = None) -> Command:
     """Frees what is held, if it is as many units as the caller has `seen`. A second release changes
-    nothing. Raises `QuantityChanged`, `ReservationExpired`, `NotPending` for a confirmed one,
-    `Busy`."""
+    nothing. Raises `QuantityChanged`, `ReservationExpired`, `NotPending` for a confirmed one."""
     rows = (_unlocked(reservation_id).inventory_id,)
     return Release(rows=rows, reservation_ids=(reservation_id,), seen=seen)
 
@@ -124,7 +129,7 @@ def release(*, reservation_id: UUID, seen: int | None = None) -> Command:
 @Verb
 def renew(*, reservation_id: UUID) -> Command:
     """Starts `RESERVATION_TTL_SECONDS` anew, at most `RESERVATION_MAX_RENEWALS` times. Raises
-    `LimitReached`, `ReservationExpired`, `NotPending`, `Busy`."""
+    `LimitReached`, `ReservationExpired`, `NotPending`."""
     rows = (_unlocked(reservation_id).inventory_id,)
     return Renew(rows=rows, reservation_ids=(reservation_id,))
 
@@ -132,7 +137,7 @@ def renew(*, reservation_id: UUID) -> Command:
 def adopt(*, account: str, visitor: str) -> list[Reservation]:
     """Makes what the visitor holds the account's, in one transaction, and notes that the visitor's
     history is the account's too. Both are names of holders. Returns what the account got, which is
-    nothing the second time. Raises `Busy`; then nothing has changed.
+    nothing the second time. Raises `Busy` or `Storage`; then nothing has changed.
 
     What the account holds of the same inventory row already stays the visitor's: see `Adopt`.
     """

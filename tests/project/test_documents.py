@@ -17,7 +17,9 @@ from allo.site import api, docs
 from allo.site.sources import SOURCES, Source
 from allo.staff.roles import ROLES, STOCK
 from checkout.api import answers as paying
+from reservations import services
 from reservations.api import answers, callers
+from reservations.exceptions import ReservationError
 from tests.running import PROJECT
 
 DOCUMENTS = {source.path: (PROJECT / source.path).read_text() for source in SOURCES}
@@ -181,6 +183,16 @@ def test_the_schema_has_every_refusal_of_a_verb(verb) -> None:
     documented = {code for each in problem for code in each.get("examples", {})}
     _, refusals = named("docs/how-it-works.md")[verb]
     assert documented >= set(CODE.findall(refusals)) | {"busy"}
+
+
+@pytest.mark.parametrize("verb", ["reserve", "change", "renew", "confirm", "release"])
+def test_the_docstring_of_a_verb_names_its_refusals(verb) -> None:
+    words = getattr(services, "reserve_in" if verb == "reserve" else verb).__doc__
+    codes = {kind.__name__: kind.code for kind in ReservationError.__subclasses__()}
+    raised = {codes[name] for name in CODE.findall(words) if name in codes}
+    _, refusals = named("docs/how-it-works.md")[verb]
+    ended = set() if verb == "reserve" else {"reservation_expired", "not_pending"}
+    assert raised == set(CODE.findall(refusals)) | ended
 
 
 def test_every_scope_of_a_token_is_documented() -> None:
