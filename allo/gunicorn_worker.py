@@ -174,7 +174,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # it has no types
         conn.data_ready = True
         # It has ended if no more came than it had before.
         has_ended = len(head) < getattr(conn, "least_bytes", 1)
-        if not is_whole(head) and not has_ended:
+        if not may_start(head) and not has_ended:
             _await_bytes(conn, len(head) + 1)
             return self._wait_for_request(conn)
         _await_bytes(conn, 1)
@@ -231,9 +231,9 @@ def _await_bytes(conn: TConn, least: int) -> None:
     conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, least)
 
 
-def is_whole(head: bytes) -> bool:
-    """Whether a thread would not have to wait for the rest of a request that begins so. It does for
-    a long body, one of unknown length, and one that is sent when the server has agreed to it."""
+def may_start(head: bytes) -> bool:
+    """Whether the request may get a thread: all of it is here, or only a thread can read the rest,
+    a body beyond `HEAD_BYTES`, of unknown length, or sent after "100 Continue"."""
     if not head or len(head) == HEAD_BYTES:
         return True
     end = head.find(b"\r\n\r\n") + 4

@@ -15,7 +15,7 @@ from allo.gunicorn_worker import (
     MOST_WORKERS,
     Line,
     Rank,
-    is_whole,
+    may_start,
     place_of,
 )
 from allo.web.shared.keys import HOLDS
@@ -157,7 +157,7 @@ def test_the_only_thread_is_no_others() -> None:
 
 
 @pytest.mark.parametrize(
-    ("head", "whole"),
+    ("head", "may"),
     [
         (b"", True),
         (b"G", False),
@@ -175,8 +175,10 @@ def test_the_only_thread_is_no_others() -> None:
         (b"G" * HEAD_BYTES, True),
     ],
 )
-def test_a_request_gets_a_thread_when_it_is_whole(head: bytes, whole: bool) -> None:
-    assert is_whole(head) is whole
+def test_a_request_gets_a_thread_when_all_of_it_is_here_or_only_a_thread_can_read_the_rest(
+    head: bytes, may: bool
+) -> None:
+    assert may_start(head) is may
 
 
 def test_a_worker_takes_the_lowest_place_that_is_free() -> None:
