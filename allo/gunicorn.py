@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from allo.embedded.processes import die_with_parent
-from allo.gunicorn_worker import NOBODY, Worker, loads, place_of
+from allo.gunicorn_worker import NO_WORKER, Worker, loads, place_of
 from allo.logs import OneLine
 
 
@@ -83,7 +83,7 @@ def pre_fork(server: Any, worker: Any) -> None:
 
 def child_exit(_server: Any, worker: Any) -> None:
     """What a worker had when it ended keeps no other from accepting."""
-    loads[worker.place] = NOBODY
+    loads[worker.place] = NO_WORKER
 
 
 def post_fork(_server: Any, _worker: Any) -> None:

@@ -52,13 +52,13 @@ ARRIVAL_PAUSE = 0.05
 AWAITED_SECONDS = 0.05
 # Workers at once, also while a new set takes over from an old one; more would share the last place.
 MOST_WORKERS = 64
-# More than any worker has.
-NOBODY = 2**31 - 1
+# The load of a place without a worker: more than any worker has.
+NO_WORKER = 2**31 - 1
 
 # How many requests each worker has, running and waiting. Shared with the workers, which are forked
 # later.
 loads = memoryview(mmap(-1, 4 * MOST_WORKERS)).cast("i")
-loads[:] = memoryview(array("i", [NOBODY] * MOST_WORKERS))
+loads[:] = memoryview(array("i", [NO_WORKER] * MOST_WORKERS))
 
 
 class Rank(IntEnum):
@@ -148,7 +148,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # it has no types
         """
         threads = int(self.cfg.threads)
         others = loads.tolist()
-        others[self.place] = NOBODY
+        others[self.place] = NO_WORKER
         least = min(others)
         most = threads if least < threads else least + threads
         quiet = len(self.keepalived_conns) + len(self.pending_conns) - self._awaited()
