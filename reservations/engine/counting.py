@@ -20,7 +20,7 @@ def statements(commands: Sequence[Command]) -> dict[str, Statement | None]:
     holders = [command.holder for command in commands if command.reads_prices]
     names = {name for holder in holders if _has_a_past(holder) for name in holder.names}
     return {
-        "units_at": _of(sql.UNITS_AT, {holder.counted for holder in holders}),
+        "units_at": _of(sql.UNITS_AT, {holder.limited_network for holder in holders}),
         "units_around": _of(sql.UNITS_AROUND, {holder.around for holder in holders}),
         "unpaid_at": _of(sql.UNPAID_AT, {holder.network for holder in holders if holder.has_share}),
         "histories": _of(sql.HISTORIES, names),
@@ -28,7 +28,7 @@ def statements(commands: Sequence[Command]) -> dict[str, Statement | None]:
 
 
 def _has_a_past(holder: Holder) -> bool:
-    limited = settings.RESERVATION_COOL_DOWN_MINUTES or holder.counted
+    limited = settings.RESERVATION_COOL_DOWN_MINUTES or holder.limited_network
     return bool(limited) and not holder.is_merchant
 
 

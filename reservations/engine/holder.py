@@ -62,7 +62,7 @@ class Holder:
         return self.cap is not None
 
     @property
-    def counted(self) -> str:
+    def limited_network(self) -> str:
         """The network whose held units have to be counted; "" if none."""
         return self.network if self.most or self.has_share else ""
 

@@ -116,7 +116,7 @@ def _wanted(commands: Sequence[Command]) -> locks.ToLock:
     return locks.ToLock(
         rows={row for command in commands for row in command.rows},
         holders={name for command in commands for name in command.holders},
-        networks={command.holder.counted for command in commands} - {""},
+        networks={command.holder.limited_network for command in commands} - {""},
         keys=[command.once.name for command in commands if command.once],
         reservations={pk for command in commands for pk in command.reservation_ids},
         lists={product for command in commands for product in command.lists},

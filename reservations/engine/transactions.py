@@ -18,7 +18,7 @@ from allo.postgresql.faults import (
 )
 from inventory import events
 from inventory.models import Inventory
-from reservations.engine import counted, refused, stuck
+from reservations.engine import measured, refused, stuck
 from reservations.engine.books import Books
 from reservations.engine.combining import Combiner, Later
 from reservations.engine.commands import Command
@@ -172,7 +172,7 @@ def _alone(command: Command) -> Done | Exception:
 
 def _failed(commands: list[Command], error: Exception) -> Exception:
     refusal = refusal_of(error)
-    counted.failed(commands, refusal)
+    measured.failed(commands, refusal)
     return refusal
 
 
@@ -191,7 +191,7 @@ def _transact(commands: Sequence[Command], patience: Patience) -> list[Served]:
     # Now, or when the caller's transaction commits. Robust: an error here must not undo anything.
     transaction.on_commit(lambda: events.publish(books.events), robust=True)
     transaction.on_commit(lambda: refused.publish(books), robust=True)
-    transaction.on_commit(lambda: counted.publish(books), robust=True)
+    transaction.on_commit(lambda: measured.publish(books), robust=True)
     return outcomes
 
 
@@ -221,14 +221,14 @@ def _decide(books: Books, command: Command) -> Done | ReservationError:
     once = command.once
     try:
         if once and (reply := books.reply_before(once)):
-            counted.note(books, command, counted.REPLAYED)
+            measured.note(books, command, measured.REPLAYED)
             return reply
         outcome: Outcome = _outcome(books, command)
-        counted.note(books, command, counted.OK)
+        measured.note(books, command, measured.OK)
     except ReservationError as refusal:
         outcome = refusal
         refused.note(books, command, refusal)
-        counted.note(books, command, refusal.code)
+        measured.note(books, command, refusal.code)
     passing = isinstance(outcome, IdempotencyConflict) or getattr(outcome, "transient", False)
     return outcome if once is None or passing else books.keep_reply(once, outcome)
 

@@ -18,7 +18,7 @@ from allo.postgresql.trips import Statement
 from catalog.models import Product
 from inventory import events
 from inventory.models import Inventory
-from reservations.engine import counted
+from reservations.engine import measured
 from reservations.engine.also import Also
 from reservations.engine.books import Books
 from reservations.engine.commands import Command
@@ -117,7 +117,7 @@ class LockedList:
 
     def _publish(self) -> None:
         events.publish(self.books.events)
-        counted.publish(self.books)
+        measured.publish(self.books)
         if self._changed or self.offered:
             publish(list_topic(self.product_id))
 

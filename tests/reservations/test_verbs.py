@@ -304,7 +304,7 @@ def test_callers_share_transactions_but_for_those_inside_one_of_their_own(monkey
     assert units(row) == (5, 2)
 
 
-@pytest.mark.parametrize("what", ["events", "refused", "counted"])
+@pytest.mark.parametrize("what", ["events", "refused", "measured"])
 def test_what_fails_after_the_commit_undoes_nothing(monkeypatch, caplog, what) -> None:
     broken = Mock(side_effect=RuntimeError("after the commit"))
     monkeypatch.setattr(getattr(transactions, what), "publish", broken)
