@@ -1,4 +1,4 @@
-"""The ASGI application of the live process: event streams only."""
+"""The ASGI application of the live process: event streams and the pages of waiting rooms."""
 
 import os
 import resource
