@@ -10,7 +10,7 @@ from checkout.models import Charge, Order, Refund
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """What became of money: `kind` is the sentence about it."""
+    """What became of money: `kind` is a code, for which pages have a sentence."""
 
     kind: str
     amount: int

@@ -154,8 +154,8 @@ def _patience(commands: Sequence[Command], patience: Patience) -> Statement:
 
 
 def write(books: Books, *, commit: bool) -> None:
-    """Writes all decisions in one statement, and commits in the same round trip: another one, and
-    under load another wait for the GIL, would keep the rows locked for longer."""
+    """Writes all decisions and commits in one round trip: with another one, and under load another
+    wait for the GIL, the rows would be locked for longer."""
     statements = []
     if books.before or books.after:
         # What other apps write may wait for rows that nobody named.

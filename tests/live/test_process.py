@@ -367,7 +367,7 @@ def _fill_and_wait(port: int) -> None:
         wait_for(is_dropped, seconds=60)
 
 
-def test_the_live_process_stops_cleanly_within_two_seconds() -> None:
+def test_the_live_process_ends_its_streams_and_stops_within_seconds() -> None:
     for _ in range(3):
         with process() as (running, port), asking(port, stream_of("test:1")) as stream:
             until(stream, b"event: up")
@@ -378,7 +378,7 @@ def test_the_live_process_stops_cleanly_within_two_seconds() -> None:
             running.wait(30)
             took = time.monotonic() - started
             assert running.returncode == 0
-        # The limit is 2 s; here other tests share the processors.
+        # `graceful_timeout` is 2 s; here other tests share the processors.
         if took < 4:
             return
     pytest.fail("it stops slowly, each time")
