@@ -19,5 +19,5 @@ LIVE_MAX_CLIENTS = env.int("LIVE_MAX_CLIENTS", default=10_000)
 LIVE_MAX_PER_NETWORK = env.int("LIVE_MAX_PER_NETWORK", default=500)
 # A network's first places in a waiting room are drawn with everybody's, its next ones behind them.
 ROOM_PLACES_PER_NETWORK = env.int("ROOM_PLACES_PER_NETWORK", default=8)
-# What the publisher's thread adds to messages of which that is said.
+# The function by which the publisher's thread looks up more about messages that have `follow` set.
 LIVE_ADDITIONS = "reservations.availability.with_lapses_added"

@@ -11,8 +11,8 @@ from reservations.models import Reservation
 
 
 class HoldsMore(Busy):
-    """The visitor holds units of a row that was not locked: made after its rows were read, and
-    before its name was locked. Read again."""
+    """The visitor holds units of a row that is not locked, as it reserved them after its rows were
+    read and before its name was locked. The caller reads its rows again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,8 +20,9 @@ class Adopt(Command):
     """Make what the visitor holds the account's. `rows` and `reservation_ids` are the visitor's, as
     read before any lock; under the lock of its name nothing is added to them.
 
-    No limit is checked, since no unit is held that was not held before. What the account holds of
-    the same row already stays two reservations, of two holders: each has one of a row at most.
+    No limit is checked, since no unit is held that was not held before. Of a row of which the
+    account holds units already, the visitor's reservation stays the visitor's: a holder has at most
+    one of a row.
     """
 
     account: str

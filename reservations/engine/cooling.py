@@ -45,8 +45,8 @@ class Cooling(NamedTuple):
 
 
 def cooling(histories: Iterable[History], rows: Collection[int], now: datetime) -> Cooling | None:
-    """Of the product that has these rows, for a person with these histories: None if they may hold
-    it."""
+    """Until when a person with these histories may not hold the product with these rows; None if
+    they may."""
     minutes: list[int] = settings.RESERVATION_COOL_DOWN_MINUTES
     ends = _unpaid_since_a_purchase(list(histories), rows, now)
     if not minutes or len(ends) < UNPAID_AT_LEAST:

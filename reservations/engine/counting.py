@@ -16,7 +16,7 @@ from reservations.engine.limits import Customer
 
 
 def statements(commands: Sequence[Command]) -> dict[str, Statement | None]:
-    """Of those who may hold more: commands that read prices."""
+    """For the commands that may hold more units, which are those that read prices."""
     holders = [command.holder for command in commands if command.reads_prices]
     names = {name for holder in holders if _has_a_past(holder) for name in holder.names}
     return {

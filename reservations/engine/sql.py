@@ -84,9 +84,9 @@ UNITS_AROUND = """
     GROUP BY held.address
 """
 
-# Living and confirmed reservations of a product, of a customer: all of whom somebody signed in with
-# the same account. Each name is looked up by itself, by an index on pending rows or on confirmed
-# ones. Run only for products with `max_per_customer`.
+# What one customer holds and has bought of a product, under any name: those given, their accounts,
+# and all browsers that signed in to these. Each name is looked up by itself, by an index on pending
+# rows or on confirmed ones. Run only for products with `max_per_customer`.
 OF_CUSTOMER = """
     WITH known AS (
         SELECT unnest(%s::text[]) AS name

@@ -21,7 +21,7 @@ STILL_SERVED = OPEN | Q(offer__status=Reservation.Status.PENDING)
 
 
 def closure_of(product_id: int) -> ListClosure | None:
-    """If the list is closed."""
+    """The closure of the product's list, or None while it is open."""
     return ListClosure.objects.filter(product=product_id, reopened_at=None).first()
 
 
