@@ -18,11 +18,11 @@ from checkout import due, mail
 from checkout.events import publish_order, tell
 from checkout.models import Charge, Order, Payment, Refund
 from checkout.orders import reading, serials
-from checkout.payments.base import Fact, Money, Returned, ReturnState, Seen
+from checkout.payments.base import Fact, Money, RefundSeen, RefundState, Seen
 
 # How often the refund of money that bought nothing is tried. With the pauses between the tries that
 # takes a day; then staff have to act.
-MOST_RETURNS = 33
+MOST_REFUNDS = 33
 
 
 class Recorded(NamedTuple):
@@ -55,19 +55,19 @@ def record(payment: Payment, seen: Seen) -> Recorded:
 
 
 @transaction.atomic
-def refund_is(refund: Refund, returned: Returned) -> bool:
+def refund_is(refund: Refund, seen: RefundSeen) -> bool:
     """Moves the refund to the state that the provider reports; returns whether that is new."""
-    state = returned.state
-    if state is ReturnState.ASKED:
-        Refund.objects.filter(pk=refund.pk, reference=None).update(reference=returned.reference)
+    state = seen.state
+    if state is RefundState.ASKED:
+        Refund.objects.filter(pk=refund.pk, reference=None).update(reference=seen.reference)
         return False
     if state == refund.state:
         return False
     _lock_charge_of(refund)
     # Only forward: another look may have seen a later state.
     forward = Refund.objects.filter(pk=refund.pk).exclude(state__in=(state, Refund.State.FAILED))
-    moved = forward.update(state=state, reference=returned.reference)
-    if moved and state is ReturnState.DONE:
+    moved = forward.update(state=state, reference=seen.reference)
+    if moved and state is RefundState.DONE:
         mail.refunded(refund)
         _tell_refunded(refund)
     return bool(moved)
@@ -102,37 +102,37 @@ def _see(charge: Charge, money: Money) -> None:
         new["disputed_at"] = money.disputed_at
     if new:
         write(charge, **new)
-    for returned in money.refunds:
-        _see_refund(charge, returned)
+    for seen in money.refunds:
+        _see_refund(charge, seen)
     if money.refunds:
         charge.refresh_from_db()
 
 
-def _see_refund(charge: Charge, returned: Returned) -> None:
+def _see_refund(charge: Charge, seen: RefundSeen) -> None:
     known = Refund.objects.filter(charge=charge)
-    ours = known.filter(pk=returned.refund_id) if returned.refund_id else None
-    refund = (ours or known.filter(reference=returned.reference)).first()
+    ours = known.filter(pk=seen.refund_id) if seen.refund_id else None
+    refund = (ours or known.filter(reference=seen.reference)).first()
     if refund:
-        refund_is(refund, returned)
-    elif returned.state is not ReturnState.FAILED:
-        _made_there(charge, returned)
+        refund_is(refund, seen)
+    elif seen.state is not RefundState.FAILED:
+        _made_there(charge, seen)
 
 
-def _made_there(charge: Charge, returned: Returned) -> None:
+def _made_there(charge: Charge, seen: RefundSeen) -> None:
     """Records a refund that was made at the provider. If it leaves too little money for those that
     the provider does not have yet, it would refuse these: they have failed."""
     charge.refresh_from_db()
-    if charge.refunded_paise + returned.amount > charge.amount:
+    if charge.refunded_paise + seen.amount > charge.amount:
         unsent = Refund.objects.filter(charge=charge, state=Refund.State.ASKED, reference=None)
         unsent.update(state=Refund.State.FAILED)
     made = Refund.objects.create(
         charge=charge,
-        amount=returned.amount,
+        amount=seen.amount,
         reason="Made at the provider",
-        state=returned.state,
-        reference=returned.reference,
+        state=seen.state,
+        reference=seen.reference,
     )
-    if returned.state is ReturnState.DONE:
+    if seen.state is RefundState.DONE:
         mail.refunded(made)
         _tell_refunded(made)
 
@@ -143,18 +143,18 @@ def _give_back(charge: Charge, now: datetime) -> None:
     left = charge.amount - charge.refunded_paise
     if charge.decision != Charge.Decision.GIVE_BACK or charge.fact != Fact.CAPTURED or not left:
         return
-    if _is_time_to_return(charge, now):
+    if _is_time_to_refund(charge, now):
         Refund.objects.create(charge=charge, amount=left, reason="It bought nothing")
         mail.money_comes_back(charge)
         charge.refresh_from_db()
 
 
-def _is_time_to_return(charge: Charge, now: datetime) -> bool:
+def _is_time_to_refund(charge: Charge, now: datetime) -> bool:
     """The second try is made at once, the others after longer and longer pauses."""
     failed = charge.refunds.filter(state=Refund.State.FAILED)
     tries, last = failed.aggregate(tries=Count("pk"), last=Max("created_at")).values()
     waits: bool = tries >= 2 and now < last + due.pause_after(tries - 2)
-    return tries < MOST_RETURNS and not waits
+    return tries < MOST_REFUNDS and not waits
 
 
 def _pay(order: Order, charge: Charge, payment: Payment) -> None:
@@ -177,7 +177,7 @@ def _settle(order: Order, charge: Charge, now: datetime) -> None:
         settled = order.state not in (Order.State.OPEN, Order.State.PLACED)
     else:
         asked = charge.refunds.filter(state=Refund.State.ASKED).exists()
-        returned = charge.refunded_paise == charge.amount and not asked
-        settled = charge.fact == Fact.VOID or (charge.fact == Fact.CAPTURED and returned)
+        is_back = charge.refunded_paise == charge.amount and not asked
+        settled = charge.fact == Fact.VOID or (charge.fact == Fact.CAPTURED and is_back)
     if settled:
         write(charge, settled_at=now)

@@ -145,9 +145,9 @@ def _follow_charge(bank: Provider, charge: Charge, order: Order) -> bool:
 
 def _refund(bank: Provider, refund: Refund) -> bool:
     try:
-        returned = bank.refund(refund.charge.reference, refund.pk, refund.amount)
+        seen = bank.refund(refund.charge.reference, refund.pk, refund.amount)
     except Refused as refusal:
         logger.warning("refund %s: %s", refund.pk, refusal)
         recording.refund_failed(refund)
         return True
-    return recording.refund_is(refund, returned)
+    return recording.refund_is(refund, seen)

@@ -70,7 +70,7 @@ class SessionState(StrEnum):
     EXPIRED = "expired"
 
 
-class ReturnState(StrEnum):
+class RefundState(StrEnum):
     ASKED = "asked"
     DONE = "done"
     FAILED = "failed"
@@ -111,13 +111,13 @@ class Session:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Returned:
-    """A refund. `refund_id` is None if it was not made by the shop."""
+class RefundSeen:
+    """A refund as the provider has it. `refund_id` is None if it was not made by the shop."""
 
     reference: str
     refund_id: UUID | None
     amount: int
-    state: ReturnState
+    state: RefundState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,14 +128,14 @@ class Money:
     amount: int
     currency: str
     fact: Fact
-    refunds: tuple[Returned, ...]
+    refunds: tuple[RefundSeen, ...]
     disputed_at: datetime | None
 
     @property
     def left(self) -> int:
         """What is not refunded."""
         return self.amount - sum(
-            refund.amount for refund in self.refunds if refund.state is not ReturnState.FAILED
+            refund.amount for refund in self.refunds if refund.state is not RefundState.FAILED
         )
 
 
@@ -199,7 +199,7 @@ class Provider(Protocol):
         """Ends an authorisation."""
         ...
 
-    def refund(self, reference: str, refund_id: UUID, amount: int) -> Returned:
+    def refund(self, reference: str, refund_id: UUID, amount: int) -> RefundSeen:
         """Makes one refund for each `refund_id`, however often and however late it is called. The
         one that was made may have failed meanwhile; another try needs another id."""
         ...

@@ -10,9 +10,9 @@ from checkout.payments.base import (
     Fact,
     Invitation,
     Money,
+    RefundSeen,
+    RefundState,
     Refused,
-    Returned,
-    ReturnState,
     Seen,
     Session,
     SessionState,
@@ -53,11 +53,11 @@ class PaidOnDelivery:
     def void(self, reference: str) -> None:
         """Nothing was authorised."""
 
-    def refund(self, reference: str, refund_id: UUID, amount: int) -> Returned:
+    def refund(self, reference: str, refund_id: UUID, amount: int) -> RefundSeen:
         """Nothing was paid yet, or it is refunded in cash."""
         reference = str(refund_id)
-        return Returned(
-            reference=reference, refund_id=refund_id, amount=amount, state=ReturnState.DONE
+        return RefundSeen(
+            reference=reference, refund_id=refund_id, amount=amount, state=RefundState.DONE
         )
 
     def prepare(self, invitation: Invitation) -> Session:

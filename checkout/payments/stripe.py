@@ -16,7 +16,7 @@ from checkout.payments.base import (
     Invitation,
     MethodRefused,
     Money,
-    Returned,
+    RefundSeen,
     Session,
 )
 from checkout.payments.stripe_data import (
@@ -27,7 +27,7 @@ from checkout.payments.stripe_data import (
     check_paid,
     intent_parameters,
     is_intent,
-    returned,
+    refund_seen,
     same_amount,
     session_parameters,
     was_tried,
@@ -99,7 +99,7 @@ class Stripe(StripeReader):
                 if self._intent(reference)["status"] != "canceled":
                     raise
 
-    def refund(self, reference: str, refund_id: UUID, amount: int) -> Returned:
+    def refund(self, reference: str, refund_id: UUID, amount: int) -> RefundSeen:
         with self._calls():
             # Keys are forgotten after a day; what was made is listed for ever. The key is for two
             # who ask at once.
@@ -114,7 +114,7 @@ class Stripe(StripeReader):
                 },
                 {"idempotency_key": f"refund-{refund_id}"},
             )
-            return returned(refund.to_dict())
+            return refund_seen(refund.to_dict())
 
     def prepare(self, invitation: Invitation) -> Session:
         with self._calls():

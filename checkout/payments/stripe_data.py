@@ -14,9 +14,9 @@ from checkout.payments.base import (
     Invitation,
     Item,
     ProviderError,
+    RefundSeen,
+    RefundState,
     Refused,
-    Returned,
-    ReturnState,
     SessionState,
     TooMany,
     Unreachable,
@@ -39,10 +39,10 @@ FACTS = {
     "succeeded": Fact.CAPTURED,
     "canceled": Fact.VOID,
 }
-RETURN_STATES = {
-    "succeeded": ReturnState.DONE,
-    "failed": ReturnState.FAILED,
-    "canceled": ReturnState.FAILED,
+REFUND_STATES = {
+    "succeeded": RefundState.DONE,
+    "failed": RefundState.FAILED,
+    "canceled": RefundState.FAILED,
 }
 # Of an intent that was made without a session; in others it is open.
 INTENT_STATES = {
@@ -126,16 +126,16 @@ def is_intent(session_ref: str) -> bool:
     return session_ref.startswith("pi_")
 
 
-def returned(refund: Plain) -> Returned:
-    return Returned(
+def refund_seen(refund: Plain) -> RefundSeen:
+    return RefundSeen(
         reference=refund["id"],
         refund_id=as_uuid((refund["metadata"] or {}).get("refund_id")),
         amount=refund["amount"],
-        state=RETURN_STATES.get(refund["status"], ReturnState.ASKED),
+        state=REFUND_STATES.get(refund["status"], RefundState.ASKED),
     )
 
 
-def same_amount(made: Returned, amount: int) -> Returned:
+def same_amount(made: RefundSeen, amount: int) -> RefundSeen:
     if made.amount != amount:
         raise Refused(f"{made.reference} was made for {made.amount} paise, not for {amount}")
     return made

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import stripe
 
-from checkout.payments.base import Fact, Money, Returned, Seen, SessionState, Unreachable
+from checkout.payments.base import Fact, Money, RefundSeen, Seen, SessionState, Unreachable
 from checkout.payments.bounded import BoundedClient
 from checkout.payments.stripe_data import (
     FACTS,
@@ -18,7 +18,7 @@ from checkout.payments.stripe_data import (
     MALFORMED,
     Plain,
     is_intent,
-    returned,
+    refund_seen,
     translated,
 )
 
@@ -134,15 +134,15 @@ class StripeReader:
                 disputed_at=self._disputed_at(charge),
             )
 
-    def _refunds(self, charge: Plain) -> tuple[Returned, ...]:
+    def _refunds(self, charge: Plain) -> tuple[RefundSeen, ...]:
         """A charge shows its latest ten."""
         refunds = charge["refunds"]
         if refunds["has_more"]:
             return tuple(self._all_refunds(charge["payment_intent"]))
-        return tuple(returned(refund) for refund in reversed(refunds["data"]))
+        return tuple(refund_seen(refund) for refund in reversed(refunds["data"]))
 
-    def _all_refunds(self, reference: str) -> list[Returned]:
-        return [returned(one) for one in self._listed("refunds", payment_intent=reference)][::-1]
+    def _all_refunds(self, reference: str) -> list[RefundSeen]:
+        return [refund_seen(one) for one in self._listed("refunds", payment_intent=reference)][::-1]
 
     def _disputed_at(self, charge: Plain) -> datetime | None:
         if not charge["disputed"]:

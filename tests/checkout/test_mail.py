@@ -15,7 +15,7 @@ from checkout.models import Charge, Order, Refund
 from checkout.orders import fulfilling
 from checkout.orders.cancelling import cancel, restock_and_cancel
 from checkout.orders.links import link_to
-from checkout.payments.base import Returned, ReturnState
+from checkout.payments.base import RefundSeen, RefundState
 from checkout.recording import refund_failed, refund_is
 from inventory.models import Warehouse
 from reservations import services
@@ -40,9 +40,9 @@ def taken(order: Order) -> Charge:
     return order.charges.get(decision=Charge.Decision.TAKE)
 
 
-def done(back: Refund) -> Returned:
-    return Returned(
-        reference=f"re_{back.pk}", refund_id=back.pk, amount=back.amount, state=ReturnState.DONE
+def done(back: Refund) -> RefundSeen:
+    return RefundSeen(
+        reference=f"re_{back.pk}", refund_id=back.pk, amount=back.amount, state=RefundState.DONE
     )
 
 

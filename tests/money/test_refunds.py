@@ -112,7 +112,7 @@ def test_a_failed_refund_can_be_refunded_again(paid) -> None:
     assert refunds() == [("failed", 385_000), ("done", 385_000)]
 
 
-def test_money_that_bought_nothing_is_returned_again_after_growing_pauses(
+def test_money_that_bought_nothing_is_refunded_again_after_growing_pauses(
     bank, client, monkeypatch
 ) -> None:
     purchase = buy(bank, client)

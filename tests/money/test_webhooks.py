@@ -13,7 +13,7 @@ from checkout import recording
 from checkout.models import Order
 from checkout.orders import cancelling, fulfilling, refunding
 from checkout.orders.fulfilling import Part
-from checkout.payments.base import Returned, ReturnState
+from checkout.payments.base import RefundSeen, RefundState
 from tests.hooks.hearing import hears, last, told
 from tests.money.buying import buy
 from tests.running import PATIENCE, wait_for
@@ -106,8 +106,8 @@ def _what_comes_after_a_refund_waits_for_its_commit(order: Order, actor: User) -
     refund = refunding.refund(order, amount=85_000, reason="A scratch")
     # Only asked for, so none of the events counts it.
     refunding.refund(order, amount=10_000, reason="Late")
-    seen = Returned(
-        reference="re_1", refund_id=refund.pk, amount=refund.amount, state=ReturnState.DONE
+    seen = RefundSeen(
+        reference="re_1", refund_id=refund.pk, amount=refund.amount, state=RefundState.DONE
     )
     with ThreadPoolExecutor(1) as pool:
         with transaction.atomic():

@@ -13,9 +13,9 @@ from checkout.payments.base import (
     Invitation,
     MethodRefused,
     Money,
+    RefundSeen,
+    RefundState,
     Refused,
-    Returned,
-    ReturnState,
     Seen,
     SessionState,
     Unreachable,
@@ -110,8 +110,8 @@ def test_a_refund_is_made_once_for_its_id(either, invitation) -> None:
     reference, first = pay(either, invitation), uuid4()
     either.capture(reference, TOTAL)
     made = either.refund(reference, first, 100_000)
-    assert made == Returned(
-        reference=made.reference, refund_id=first, amount=100_000, state=ReturnState.DONE
+    assert made == RefundSeen(
+        reference=made.reference, refund_id=first, amount=100_000, state=RefundState.DONE
     )
     assert either.refund(reference, first, 100_000) == made
     with pytest.raises(Refused, match="not for 100001"):

@@ -10,9 +10,9 @@ from checkout.payments import stripe_reader
 from checkout.payments.base import (
     AuthenticationNeeded,
     Fact,
+    RefundSeen,
+    RefundState,
     Refused,
-    Returned,
-    ReturnState,
     Seen,
     SessionState,
     Unreachable,
@@ -127,12 +127,12 @@ def test_a_failed_refund_is_reported_and_another_can_be_made(payment, bank, when
     bank.faults(fail_next_refund=when == "at once")
     made = payment.provider.refund(reference, first, payment.total)
     if when == "afterwards":
-        assert made.state is ReturnState.DONE
+        assert made.state is RefundState.DONE
         bank.control(f"refunds/{made.reference}/fail")
     failed = payment.provider.refund(reference, first, payment.total)
-    assert (failed.reference, failed.state) == (made.reference, ReturnState.FAILED)
+    assert (failed.reference, failed.state) == (made.reference, RefundState.FAILED)
     again = payment.provider.refund(reference, second, payment.total)
-    assert again.state is ReturnState.DONE
+    assert again.state is RefundState.DONE
     assert payment.money.refunds == (failed, again)
 
 
@@ -140,19 +140,19 @@ def test_a_refund_is_pending_until_it_is_finished(payment, bank) -> None:
     reference = payment.captured()
     bank.faults(delay_next_refund=True)
     made = payment.provider.refund(reference, uuid4(), payment.total)
-    assert made.state is ReturnState.ASKED
+    assert made.state is RefundState.ASKED
     assert payment.money.refunds == (made,)
     with pytest.raises(Refused):
         payment.provider.refund(reference, uuid4(), 1)
     bank.control(f"refunds/{made.reference}/finish")
-    assert payment.money.refunds == (replace(made, state=ReturnState.DONE),)
+    assert payment.money.refunds == (replace(made, state=RefundState.DONE),)
 
 
 def test_a_refund_made_at_the_bank_is_seen_as_nobodys(payment, bank) -> None:
     reference = payment.captured()
     made = bank.control(f"intents/{reference}/refund", amount=700)
     assert payment.money.refunds == (
-        Returned(reference=made["id"], refund_id=None, amount=700, state=ReturnState.DONE),
+        RefundSeen(reference=made["id"], refund_id=None, amount=700, state=RefundState.DONE),
     )
 
 
