@@ -6,7 +6,7 @@ from typing import Any
 from allo.outbox.letters import shortened
 from checkout.models import Charge, Order, OrderLine, Refund
 from checkout.orders.links import link_to
-from checkout.orders.returns import was_paid_before, worth
+from checkout.orders.money_back import was_paid_before, worth
 from checkout.orders.showing import Shown
 from inventory.models import Warehouse
 

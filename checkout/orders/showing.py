@@ -15,8 +15,8 @@ from localflavor.in_.in_states import STATE_CHOICES
 from allo.web.parts import seen_of
 from checkout.models import Charge, Order, OrderLine, Payment
 from checkout.orders import reading
+from checkout.orders.money_back import Moved, moves_of
 from checkout.orders.parcels import Parcel, Units, in_parcels, place_of, that_left
-from checkout.orders.returns import Moved, moves_of
 from checkout.payments.providers import provider
 from reservations.models import Reservation
 
