@@ -9,6 +9,7 @@ class StaffConfig(AdminConfig):
 
     def ready(self) -> None:
         super().ready()
+        import_module("allo.staff.users")
         import_module("allo.staff.attempts")
         import_module("allo.staff.messages")
         import_module("allo.staff.webhooks")

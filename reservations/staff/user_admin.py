@@ -1,4 +1,4 @@
-"""Accounts in the admin: Django's pages, plus a check before one is deleted."""
+"""Users in the admin: Django's pages, plus a check before one is deleted."""
 
 from typing import TYPE_CHECKING
 
@@ -11,14 +11,14 @@ from allo.admin_kit.base import Kept
 from reservations.models import Reservation
 
 if TYPE_CHECKING:
-    Accounts = UserAdmin[User]
+    Users = UserAdmin[User]
 else:
-    Accounts = UserAdmin
+    Users = UserAdmin
 
 
-class AccountAdmin(Kept[User], Accounts):
-    """An account that holds something cannot be deleted: nobody could pay or release that any more.
-    `allo.staff.attempts` registers it."""
+class UserWithHolds(Kept[User], Users):
+    """A user who holds something cannot be deleted: nobody could pay or release that any more.
+    `allo.staff.users` registers it."""
 
     def in_the_way(self, row: User) -> list[str]:
         holder = f"user:{row.pk}"
