@@ -316,3 +316,4 @@ def test_markup_in_staffs_texts_is_escaped(client) -> None:
     for address in ("/", "/p/tidal/", "/p/tidal/reserve/", f"/?q={evil}", "/?q=onerrro"):
         body = client.get(address).content.decode()
         assert "<img src=x" not in body
+        assert "&lt;img src=x" in body

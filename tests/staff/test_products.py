@@ -615,6 +615,8 @@ def test_the_list_marks_what_is_in_the_shop(manager, product) -> None:
 
 def test_markup_in_a_products_texts_is_escaped_in_the_admin(manager, product) -> None:
     Product.objects.update(name="<img onerror=alert(1)>", alt='"><script>', tagline="<b>")
+    # So that the front page names it.
+    product.inventory_set.update(low_stock_threshold=99)
     for address in (
         LIST,
         f"{LIST}{product.pk}/change/",
@@ -625,6 +627,7 @@ def test_markup_in_a_products_texts_is_escaped_in_the_admin(manager, product) ->
         page = manager.get(address).content.decode()
         assert "<img onerror" not in page
         assert '"><script>' not in page
+        assert "&lt;img onerror" in page, address
 
 
 # --- text of several lines ------------------------------------------------------------------------
