@@ -2,14 +2,20 @@
 
 import gzip
 import json
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from django.db import connection
 from django.db.models import F
 from django.test.utils import CaptureQueriesContext
 
+from allo.api_kit import problems
+from allo.api_kit.problems import Kind
 from allo.site.api import schema
+from checkout.api import answers as paying
 from inventory.models import Inventory
+from reservations.api import answers, callers
 from tests.api.http import Caller, Stock
 from tests.stock import stocked
 
@@ -161,15 +167,32 @@ def test_errors_outside_of_calls_are_problems_too(caller: Caller) -> None:
     assert caller.get("/api/products").status == 200
 
 
+def contents() -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Of each answer of each call: its status, its media type, and what the schema says of it."""
+    calls = (call for methods in schema()["paths"].values() for call in methods.values())
+    for call in calls:
+        for status, answer in call["responses"].items():
+            for media, content in answer.get("content", {}).items():
+                yield status, media, content
+
+
 def test_the_schema_has_an_example_of_every_answer_and_every_code() -> None:
-    for path, methods in schema()["paths"].items():
-        for operation in methods.values():
-            for status, answer in operation["responses"].items():
-                for media, content in answer.get("content", {}).items():
-                    where = (path, status, media)
-                    assert (
-                        "example" in content or content.get("examples") or media == "text/html"
-                    ), where
+    shown = set()
+    for status, media, content in contents():
+        examples = content.get("examples", {})
+        assert "example" in content or examples or media == "text/html", content
+        for code, example in examples.items():
+            said = example["value"]
+            assert (said["code"], said["status"]) == (code, int(status))
+            shown.add(code)
+    kinds = {
+        kind.code
+        for module in (problems, answers, callers, paying)
+        for kind in vars(module).values()
+        if isinstance(kind, Kind)
+    }
+    # The server's own, in HTML, and that of a method that no call has.
+    assert kinds - shown == {"", "method_not_allowed"}
 
 
 @pytest.mark.django_db
