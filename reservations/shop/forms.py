@@ -115,8 +115,8 @@ class ReserveForm(StockForm):
     def total_paise(self) -> int:
         """For the quantity that the form shows; for one unit if that is no number."""
         asked = str(self["quantity"].value() or "")
-        prices = {row: each for row, _, each in self.places}
-        each = prices.get(self.chosen, self.any_paise)
+        prices = (each for row, _, each in self.places if row == self.chosen)
+        each = next(prices, self.any_paise)
         return each * (int(asked) if asked.isdecimal() and len(asked) < 8 else 1)
 
     @property

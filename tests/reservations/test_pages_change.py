@@ -206,7 +206,9 @@ def test_the_total_is_of_the_price_of_the_chosen_warehouse(client) -> None:
         page = client.get("/p/tidal/reserve/", {"quantity": 2, **chosen}).content.decode()
         for value, each in (("", 385_000), (row.pk, 385_000), (other.pk, 120_000)):
             assert f'name="warehouse" value="{value}" data-each="{each}"' in page
-        return re.findall(r"<output .*>₹\N{NO-BREAK SPACE}(.*)</output>", page)[0]
+        found = re.search(r"<output .*>₹\N{NO-BREAK SPACE}(.*)</output>", page)
+        assert found
+        return found[1]
 
     assert [total(), total(warehouse=row.pk)] == ["7,700"] * 2
     assert total(warehouse=other.pk) == "2,400"
