@@ -2,6 +2,7 @@
 
 from django.db import transaction
 from django.db.models.functions import Now
+from django.utils import timezone
 
 from checkout.models import Charge, Order, Payment
 from checkout.payments.providers import provider
@@ -15,6 +16,19 @@ def close(payment: Payment) -> None:
     bank = provider(payment.provider)
     if not bank.close_lets_money_go(payment.session_ref) or _give_up(payment):
         bank.close(payment.session_ref)
+
+
+def is_missed(payment: Payment) -> bool:
+    """Whether its page was not opened in time. Its holds may have been lengthened since, but a
+    provider refuses a page that ends so soon. By the clock of this machine."""
+    return payment.session_ref is None and payment.expires_at <= timezone.now()
+
+
+def close_missed(payment: Payment) -> bool:
+    """Nobody was given an address to pay it at. Returns False if it was opened meanwhile. The
+    caller has locked its order, under which another one can be made."""
+    unopened = Payment.objects.filter(pk=payment.pk, session_ref=None, closed_at=None)
+    return bool(unopened.update(closed_at=Now(), look_at=Now()))
 
 
 @transaction.atomic

@@ -95,12 +95,12 @@ def _payment(pk: UUID | str) -> Payment:
 
 
 def _goes_on(it: Confirming, last: Payment) -> bool:
-    """Whether it can still be paid in the way that this request asks for. A declined payment
-    cannot."""
+    """Whether it can still be paid in the way that this request asks for. A payment that was
+    declined or missed cannot."""
     if last.closed_at or last.given_up_at:
         return False
     if last.session_ref is None:
-        return True
+        return not closing.is_missed(last)
     method = it.method_for(last)
     if method is None:
         return bool(last.url)

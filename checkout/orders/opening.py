@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models import Min
 from django.db.models.functions import Now
 
-from checkout import due
+from checkout import closing, due
 from checkout.commands import (
     Decide,
     DropOrder,
@@ -160,8 +160,8 @@ def decide_about(payment: Payment, money: tuple[Money, ...]) -> None:
 
 def payable(last: Payment) -> Payment | None:
     """The payment of an order that can still be paid: its last one, as it was just read, or a new
-    one if that has ended. None if it is too late to begin paying."""
-    if last.closed_at:
+    one if that has ended or was missed. None if it is too late to begin paying."""
+    if last.closed_at or closing.is_missed(last):
         return _another(last.order)
     # Without a lock: it is opened only if it is not closed meanwhile.
     late = last.order.state != Order.State.OPEN or last.ends_soon
@@ -196,7 +196,7 @@ def _another(order: Order) -> Payment | None:
         return payment
     if now.state != Order.State.OPEN or due.is_about_to_end(now):
         return None
-    if payment:
+    if payment and not (closing.is_missed(payment) and closing.close_missed(payment)):
         return payment
     again = {name: getattr(payments[0], name) for name in ("provider", "success_url", "cancel_url")}
     return Payment.objects.create(order=order, expires_at=first_end(order), **again)

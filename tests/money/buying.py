@@ -1,9 +1,12 @@
 """A shopper who orders and pays, with the bank's real process."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+import pgtrigger
+from django.db.models import F
 from django.test import Client
 
 from checkout.models import Order, Payment
@@ -80,3 +83,11 @@ def buy(
     assert response.headers["Location"].startswith(bank.url), response.headers["Location"]
     order = Order.objects.get(order_lines__reservation=hold, order_lines__active=True)
     return Purchase(bank, client, row, hold, order.pk)
+
+
+def miss(payment: Payment) -> None:
+    """Its time ends without a page, and its holds last on."""
+    ago = timedelta(minutes=20)
+    times = {name: F(name) - ago for name in ("created_at", "expires_at")}
+    with pgtrigger.ignore("checkout.Payment:invitation_stays_as_made"):
+        Payment.objects.filter(pk=payment.pk).update(**times)

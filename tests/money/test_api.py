@@ -21,7 +21,7 @@ from reservations import services
 from reservations.api import tokens
 from reservations.clock.audit import audit_stock
 from reservations.models import IdempotencyKey
-from tests.money.buying import buy
+from tests.money.buying import buy, miss
 from tests.money.programs import DECLINED, SECURE, VISA, Program, key, program
 from tests.shopping import holding
 from tests.stock import all_at_once, pass_time, stocked
@@ -428,6 +428,17 @@ def test_without_a_method_the_buyer_pays_on_the_hosted_page(hosted) -> None:
     assert buyer.get(back.headers["Location"]).status_code == 200
     assert it.confirm(buyer=ASHA, key=mine) == CONFIRMED
     assert it.order.state == "paid"
+
+
+def test_without_a_key_a_page_that_was_not_opened_in_time_is_followed_by_another(hosted) -> None:
+    it = program(hosted)
+    with hosted.fault(down=True):
+        assert it.confirm() == UNDECIDED
+    miss(it.order.payments.get())
+    assert it.confirm() == (402, "payment_required")
+    missed, opened = it.order.payments.order_by("created_at")
+    assert (missed.session_ref, missed.closed_at is None) == (None, False)
+    assert opened.url.startswith(f"{hosted.url}/pay/")
 
 
 def test_the_link_that_opens_the_order_is_sent_to_the_provider_and_not_stored(hosted) -> None:

@@ -12,8 +12,9 @@ from django.db import connection, transaction
 from django.test import Client
 
 from allo.outbox.models import Message
-from checkout import clock, looking
+from checkout import clock, closing, looking
 from checkout.models import Charge, Order, Payment
+from checkout.orders import opening, reading
 from checkout.payments import providers
 from checkout.payments.base import Unreachable
 from checkout.payments.stripe import Stripe
@@ -22,7 +23,7 @@ from reservations.clock.expiry import expire_due
 from reservations.models import Reservation
 from reservations.staff import cooldowns
 from tests.bank import BankProcess
-from tests.money.buying import SOLD, Purchase, buy, press_pay
+from tests.money.buying import SOLD, Purchase, buy, miss, press_pay
 from tests.shopping import Page, holding, press_reserve
 from tests.stock import all_at_once, pass_time, reprice, stocked
 
@@ -74,6 +75,44 @@ def test_a_page_whose_address_was_lost_is_opened_again_and_not_twice(bank, clien
     assert again.headers["Location"] == f"{bank.url}/pay/{session['id']}"
     assert len(sessions_of(bank, order)) == 1
     assert order.payments.get().session_ref == session["id"]
+
+
+def test_a_page_that_was_not_opened_in_time_is_followed_by_one_that_lasts(bank, client) -> None:
+    """The hold was lengthened meanwhile, but the bank opens no page that ends so soon."""
+    hold = holding(client, row := stocked(5))
+    with bank.fault(down=True):
+        press_pay(client, hold)
+    order = Order.objects.get()
+    miss(missed := order.payments.get())
+    again = client.post(f"/orders/{order.number}/pay/")
+    assert again.headers["Location"].startswith(f"{bank.url}/pay/")
+    purchase = Purchase(bank, client, row, hold, order.pk)
+    assert purchase.payment.url == again.headers["Location"]
+    missed.refresh_from_db()
+    assert (missed.session_ref, missed.closed_at is None) == (None, False)
+    purchase.pays()
+    assert purchase.settle() == "paid"
+
+
+def test_a_page_that_is_opened_at_the_last_moment_is_not_replaced(
+    bank, client, monkeypatch
+) -> None:
+    """By another request, just before this one would close it."""
+    hold = holding(client, stocked(5))
+    with bank.fault(down=True):
+        press_pay(client, hold)
+    payment = Payment.objects.get()
+    miss(payment)
+    close_missed = closing.close_missed
+
+    def opens_meanwhile(missed: Payment) -> bool:
+        Payment.objects.update(session_ref="cs_1", url=f"{bank.url}/pay/cs_1")
+        return close_missed(missed)
+
+    monkeypatch.setattr(closing, "close_missed", opens_meanwhile)
+    (last,) = reading.last_payment(payment.order.number)
+    assert opening.payable(last) == payment
+    assert Payment.objects.get(closed_at=None) == payment
 
 
 def test_a_page_that_ended_at_the_bank_is_followed_by_one_under_a_key_of_its_own(
