@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Q
 
 from checkout.exceptions import NotThatState
-from checkout.models import Order, OrderEvent, OrderLine, Refund
+from checkout.models import Charge, Order, OrderEvent, OrderLine, Refund
 from checkout.orders import fulfilling
 from checkout.orders.parcels import put_back, reference
 from inventory import services
@@ -32,11 +32,12 @@ class Comeback:
 
 
 def comebacks(order: Order) -> list[Comeback]:
-    """Of each line, the units that were refunded may be put back. Money that went back by amount
-    was for no particular units, so then it is any of a parcel that has left."""
+    """Of each line, the units that were refunded may be put back. Money of the order that went back
+    by amount was for no particular units, so then it is any of a parcel that has left."""
     if order.state not in RESTOCKABLE:
         return []
-    by_amount = Refund.objects.filter(charge__order=order, line=None)
+    taken = Q(charge__order=order, charge__decision=Charge.Decision.TAKE)
+    by_amount = Refund.objects.filter(taken, line=None)
     any_unit = by_amount.exclude(state=Refund.State.FAILED).exists()
     lines = list(order.order_lines.all())
     back = put_back(lines)

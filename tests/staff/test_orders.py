@@ -28,7 +28,7 @@ from inventory.exceptions import AlreadyDone
 from inventory.models import StockMovement
 from inventory.staff import filters
 from reservations.models import Reservation
-from tests.checkout.orders import brought, move, opened, refund
+from tests.checkout.orders import brought, charged, move, opened, refund
 from tests.reservations.test_verbs import hold
 from tests.shopping import Page, holding, press, said
 from tests.staff.people import EVERYONE, signed_in
@@ -428,6 +428,17 @@ def test_units_of_an_order_refunded_by_amount_go_back_once_each(manager) -> None
     do(manager, "restock", order, **{units: 1})
     assert returned() == [(2, "Box 7"), (1, "")]
     assert manager.get(f"{LIST}restock/", {"id": order.pk}).context["title"] == "Nothing to restock"
+
+
+def test_money_that_bought_nothing_and_went_back_lets_no_unit_be_put_back(manager) -> None:
+    order = brought(opened(hold(stocked(9), 3)), "shipped")
+    twice = charged(order, "give_back")
+    refund(twice, twice.amount, state="done", reference="re_1")
+    assert "restock/?id=" not in manager.get(f"{LIST}{order.pk}/change/").content.decode()
+    form = {"id": order.pk, "seen_returned": 0, f"units-{order.order_lines.get().pk}": 3}
+    page = manager.post(f"{LIST}restock/", form)
+    assert page.context["title"] == "Nothing to restock"
+    assert returned() == []
 
 
 def test_a_unit_goes_back_after_the_refund_of_another_has_failed(manager) -> None:
