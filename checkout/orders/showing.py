@@ -101,13 +101,13 @@ class Shown:
     def gst_paise(self) -> int:
         return sum(line.gst_paise for line in self.lines) + self.order.shipping_gst_paise
 
-    @property
-    def units(self) -> int:
-        return sum(line.quantity for line in self.lines)
-
     @cached_property
     def packed(self) -> list[Units]:
         return in_parcels(self.lines)
+
+    @property
+    def units(self) -> int:
+        return sum(units for _, units in self.packed)
 
     @property
     def kept(self) -> list[OrderLine]:

@@ -492,6 +492,17 @@ def test_what_was_back_before_its_parcel_left_is_not_in_it(manager) -> None:
     assert [number for _, number in parcel.lines] == [3]
 
 
+def test_its_buyer_reads_only_of_units_that_are_not_back_on_the_shelf(manager) -> None:
+    order = brought(opened(hold(stocked(9), 2), hold(stocked(5, product="bowl"))), "paid")
+    vase, bowl = refund_vase(manager, order), order.order_lines.get(name="Bowl")
+    do(manager, "refund", order, **{f"units-{bowl.pk}": 1}, reason="Broken")
+    do(manager, "restock", order, **{f"units-{vase.pk}": 1, f"units-{bowl.pk}": 1})
+    page = Client().get(links.with_key(links.path_to(order), order), follow=True)
+    body = " ".join(page.content.decode().split())
+    assert "> 1 × Tidal has left the shelf in" in body
+    assert "packs your piece." in body
+
+
 def test_an_order_whose_units_are_all_back_has_nothing_to_ship(manager) -> None:
     order = brought(opened(hold(stocked(9))), "packed")
     units = f"units-{refund_vase(manager, order).pk}"
