@@ -14,6 +14,7 @@ A process may die between any two steps: the next look goes on from what is reco
 
 import logging
 from collections.abc import Iterator
+from contextlib import suppress
 from uuid import UUID
 
 from checkout import closing, due, recording
@@ -21,7 +22,15 @@ from checkout.excuse import excused
 from checkout.models import Charge, Order, Payment, Refund
 from checkout.orders import opening, reading
 from checkout.orders.cancelling import cancel_lapsed
-from checkout.payments.base import Fact, Money, Provider, Refused, Seen, SessionState
+from checkout.payments.base import (
+    Fact,
+    Money,
+    Provider,
+    ProviderError,
+    Refused,
+    Seen,
+    SessionState,
+)
 from checkout.payments.providers import provider
 from checkout.recording import Recorded
 from reservations.exceptions import Busy
@@ -56,8 +65,14 @@ def settle_read(payment: Payment) -> Order:
 def _look(payment: Payment) -> Seen:
     if payment.session_ref is None:
         return NEVER_OPENED
-    with excused(payment.order):
-        return provider(payment.provider).look(payment.pk, payment.session_ref)
+    try:
+        with excused(payment.order):
+            return provider(payment.provider).look(payment.pk, payment.session_ref)
+    except ProviderError:
+        # Nothing can be sold any more, whatever the provider will say. It may never answer again.
+        with suppress(Busy):
+            _drop_if_dead(payment.order)
+        raise
 
 
 def _decide(payment: Payment, seen: Seen) -> bool:
@@ -68,15 +83,17 @@ def _decide(payment: Payment, seen: Seen) -> bool:
     try:
         if new := tuple(money for money in secured if money.reference not in known):
             opening.decide_about(payment, new)
-        elif order.state == Order.State.OPEN and _a_hold_ended(order):
-            opening.drop(order, if_dead=True)
+        else:
+            _drop_if_dead(order)
     except Busy:
         return False
     return True
 
 
-def _a_hold_ended(order: Order) -> bool:
-    return order.order_lines.filter(due.ENDED, active=True).exists()
+def _drop_if_dead(order: Order) -> None:
+    ended = order.order_lines.filter(due.ENDED, active=True)
+    if order.state == Order.State.OPEN and ended.exists():
+        opening.drop(order, if_dead=True)
 
 
 def _capture_and_record(payment: Payment, seen: Seen) -> Recorded:

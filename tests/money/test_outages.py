@@ -23,6 +23,7 @@ from reservations.clock.expiry import expire_due
 from reservations.models import Reservation
 from reservations.staff import cooldowns
 from tests.bank import BankProcess
+from tests.checkout.test_pages_bag import pay
 from tests.money.buying import SOLD, Purchase, buy, miss, press_pay
 from tests.shopping import Page, holding, press_reserve
 from tests.stock import all_at_once, pass_time, reprice, stocked
@@ -222,6 +223,25 @@ def test_a_buyer_who_paid_at_a_bank_that_is_away_since_does_not_cool_down(
             lapse(purchase.hold)
         assert purchase.settle() == "dropped"
     holding(client, row)
+
+
+def test_an_order_whose_hold_ended_is_dropped_although_the_bank_is_away(bank, client) -> None:
+    """What else was on it is free to be ordered again. Money that came late is given back."""
+    rows = [stocked(5, product=name) for name in ("one", "two")]
+    first, second = (holding(client, row) for row in rows)
+    assert pay(client, first, second).headers["Location"].startswith(bank.url)
+    purchase = Purchase(bank, client, rows[1], second, Order.objects.get().pk)
+    pass_time(901, pk=first.pk)
+    with bank.fault(down=True):
+        looked = clock.settle_due()
+        assert purchase.order.state == "dropped"
+        second.refresh_from_db()
+        assert (second.status, second.paying_since) == ("pending", None)
+        # Once more to close its page. Then it waits, as any payment whose bank does not answer.
+        assert (looked, clock.settle_due(), clock.settle_due()) == (1, 1, 0)
+    purchase.pays()
+    assert purchase.settle() == "dropped"
+    assert purchase.moves() == [[("authorised", 770_000), ("released", 770_000)]]
 
 
 def test_that_the_bank_is_away_is_heard_although_the_hold_is_locked(bank, client) -> None:
