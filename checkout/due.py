@@ -18,6 +18,9 @@ FIRST_PAUSE, LONGEST_PAUSE = 5, 3600
 CLOSE_BEFORE = timedelta(seconds=20)
 # Money may still appear after a payment has ended, for example from a slow bank.
 LOOK_BACK = timedelta(days=5)
+# How often the refund of money that bought nothing is tried. With the pauses between the tries that
+# takes a day; then staff have to act.
+MOST_REFUNDS = 33
 
 ENDED = Q(reservation__ended_at__isnull=False) | Q(reservation__expires_at__lte=Now())
 
@@ -81,6 +84,12 @@ def is_about_to_end(order: Order) -> bool:
     return bool(_ending(order.pk))
 
 
+def left_to_refund(charge: Charge) -> int:
+    """What is left of captured money that bought nothing, in paise."""
+    bought_nothing = charge.decision == Charge.Decision.GIVE_BACK and charge.fact == Fact.CAPTURED
+    return charge.amount - charge.refunded_paise if bought_nothing else 0
+
+
 def _is_over(payment: Payment, order: Order, seen: Seen) -> bool:
     if payment.session_ref is None:
         return order.state != Order.State.OPEN
@@ -88,14 +97,22 @@ def _is_over(payment: Payment, order: Order, seen: Seen) -> bool:
 
 
 def _money_moves(charges: Sequence[Charge], seen: Seen) -> bool:
-    """Whether money is on its way, in either direction, or is still to be decided about, as when
-    others keep what has to be locked for the decision."""
+    """Whether money is on its way, in either direction, waits for another try to return it, or is
+    still to be decided about, as when others keep what has to be locked for the decision."""
     settled = {charge.reference: charge.settled_at for charge in charges}
     undecided = (m for m in seen.money if m.fact is not Fact.VOID and m.reference not in settled)
     # What was asked for counts as refunded.
     refunded = [charge.pk for charge in charges if charge.refunded_paise]
     asked = Refund.objects.filter(charge__in=refunded, state=Refund.State.ASKED)
-    return not all(settled.values()) or any(undecided) or (bool(refunded) and asked.exists())
+    if not all(settled.values()) or any(undecided) or (refunded and asked.exists()):
+        return True
+    return any(map(_waits_for_a_try, charges))
+
+
+def _waits_for_a_try(charge: Charge) -> bool:
+    """Its refund failed, perhaps long after it was done."""
+    failed = charge.refunds.filter(state=Refund.State.FAILED)
+    return left_to_refund(charge) > 0 and failed.count() < MOST_REFUNDS
 
 
 def _next_look(

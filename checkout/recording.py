@@ -20,10 +20,6 @@ from checkout.models import Charge, Order, Payment, Refund
 from checkout.orders import reading, serials
 from checkout.payments.base import Fact, Money, RefundSeen, RefundState, Seen
 
-# How often the refund of money that bought nothing is tried. With the pauses between the tries that
-# takes a day; then staff have to act.
-MOST_REFUNDS = 33
-
 
 class Recorded(NamedTuple):
     """The order as it is now, and whether money is on its way or still to be decided about."""
@@ -140,10 +136,8 @@ def _made_there(charge: Charge, seen: RefundSeen) -> None:
 def _give_back(charge: Charge, now: datetime) -> None:
     """Money that bought nothing is refunded whole. The refund is written in the transaction that
     records the money as captured; the next step sends it."""
-    left = charge.amount - charge.refunded_paise
-    if charge.decision != Charge.Decision.GIVE_BACK or charge.fact != Fact.CAPTURED or not left:
-        return
-    if _is_time_to_refund(charge, now):
+    left = due.left_to_refund(charge)
+    if left and _is_time_to_refund(charge, now):
         Refund.objects.create(charge=charge, amount=left, reason="It bought nothing")
         mail.money_comes_back(charge)
         charge.refresh_from_db()
@@ -154,7 +148,7 @@ def _is_time_to_refund(charge: Charge, now: datetime) -> bool:
     failed = charge.refunds.filter(state=Refund.State.FAILED)
     tries, last = failed.aggregate(tries=Count("pk"), last=Max("created_at")).values()
     waits: bool = tries >= 2 and now < last + due.pause_after(tries - 2)
-    return tries < MOST_REFUNDS and not waits
+    return tries < due.MOST_REFUNDS and not waits
 
 
 def _pay(order: Order, charge: Charge, payment: Payment) -> None:

@@ -1,10 +1,12 @@
 """Money on its way back: asked for once, sent once, seen wherever it was made."""
 
+from datetime import timedelta
 from uuid import uuid4
 
 import pgtrigger
 import pytest
 from django.db import IntegrityError, connection
+from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 
 from allo.outbox.models import Message
@@ -13,6 +15,7 @@ from checkout.exceptions import NotThatState, TooMuch
 from checkout.models import Charge, Order, Payment, Refund
 from checkout.orders import cancelling, refunding
 from checkout.payments.stripe import Stripe
+from checkout.unsettled import unsettled
 from inventory.exceptions import AlreadyDone
 from inventory.models import StockMovement
 from reservations import services
@@ -127,6 +130,30 @@ def test_money_that_bought_nothing_is_refunded_again_after_growing_pauses(
     monkeypatch.setattr(due, "FIRST_PAUSE", 0)
     purchase.settle()
     assert refunds() == [("failed", 385_000)] * 2 + [("done", 385_000)]
+
+
+@pytest.mark.parametrize(("most", "ends"), [(33, "done"), (2, "failed")])
+def test_money_whose_refund_failed_long_after_it_was_made_is_still_tried_again(
+    bank, client, monkeypatch, most, ends
+) -> None:
+    """Closed payments are no longer looked at by then. After the last try staff have to act."""
+    monkeypatch.setattr(due, "MOST_REFUNDS", most)
+    purchase = buy(bank, client)
+    purchase.pays("upi")
+    services.release(reservation_id=purchase.hold.pk)
+    assert purchase.settle() == "dropped"
+    with pgtrigger.ignore("checkout.Payment:closed_is_closed"):
+        Payment.objects.update(closed_at=Now() - due.LOOK_BACK - timedelta(days=1))
+    bank.control(f"refunds/{Refund.objects.get().reference}/fail")
+    with bank.fault(fail_next_refund=True):
+        purchase.settle()
+    assert refunds() == [("failed", 385_000)] * 2
+    monkeypatch.setattr(due, "FIRST_PAUSE", 0)
+    Payment.objects.filter(look_at__isnull=False).update(look_at="2020-01-01T00:00Z")
+    clock.settle_due()
+    assert refunds()[-1] == (ends, 385_000)
+    assert purchase.payment.look_at is None
+    assert unsettled().failed == (2 if ends == "failed" else 0)
 
 
 def test_a_refund_made_at_the_provider_is_recorded(paid) -> None:
