@@ -197,6 +197,6 @@ def _open_orders(holds: Sequence[Reservation]) -> dict[UUID, Order]:
 
 
 def _seen(account: int | None, holds: Sequence[Reservation]) -> str:
-    """With the account, as on the page of one hold."""
+    """With the account and the settings, as on the page of one hold."""
     state = [(hold.pk, hold.quantity, hold.expires_at, hold.paying_since) for hold in holds]
-    return seen_of((account, state))
+    return seen_of((account, settings.SHIPPING_PAISE, settings.PAYMENT_PROVIDER, state))

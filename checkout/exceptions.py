@@ -2,7 +2,8 @@
 
 from uuid import UUID
 
-from reservations.exceptions import BeingPaid, ReservationError
+from catalog.templatetags.money import inr
+from reservations.exceptions import BeingPaid, PriceChanged, ReservationError
 
 
 class OrderedAlready(ReservationError):
@@ -20,6 +21,27 @@ class Overtaken(BeingPaid):
     not stored: look again."""
 
     transient = True
+
+
+class ShippingChanged(ReservationError):
+    """Sending it costs `now_paise` now, and a page showed another price."""
+
+    code = PriceChanged.code
+
+    def __init__(self, seen_paise: int, now_paise: int) -> None:
+        super().__init__(
+            f"Shipping costs {inr(now_paise)} now, not {inr(seen_paise)} as you saw. Check the"
+            " total and try again."
+        )
+
+
+class ProviderChanged(ReservationError):
+    """It is paid at another provider, or on delivery, and a page showed that it was not."""
+
+    code = "provider_changed"
+
+    def __init__(self) -> None:
+        super().__init__("Nothing was ordered. See how you pay now, and try again.")
 
 
 class NotThatState(Exception):

@@ -123,10 +123,13 @@ def _again(reservation: Reservation) -> dict[str, Any]:
 
 
 def _seen(account: int | None, reservation: Reservation, again: dict[str, Any]) -> str:
-    """With the account: signed in from another tab, the forms here need its token."""
+    """With the account: signed in from another tab, the forms here need its token. And with the
+    settings that the form shows."""
     offered = again["again"] and (again["again"].pk, again["again"].available)
     state = (
         account,
+        settings.SHIPPING_PAISE,
+        settings.PAYMENT_PROVIDER,
         reservation.status,
         reservation.quantity,
         reservation.expires_at,

@@ -9,8 +9,9 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import resolve, reverse
 
 from allo.web.parts import Request, go_to
-from checkout import closing, contacts, looking, tasks
+from checkout import buying, closing, contacts, looking, tasks
 from checkout.commands import Hold, Offer
+from checkout.exceptions import ProviderChanged, ShippingChanged
 from checkout.forms import BuyerForm
 from checkout.models import Order, Payment
 from checkout.orders import opening, reading
@@ -49,6 +50,7 @@ def order(
     once = once_for(request, draft.holder, "checkout:order", asked, _answer(draft))
     typed = [form.typed(hold.pk) for hold in holds]
     try:
+        _check_shown(request, draft)
         reply = opening.open_order(
             draft=draft, held=holds, holds=shown, replaces=replaced,
             offers=offers_among(request, holds),
@@ -63,6 +65,16 @@ def order(
         # Soon, so that nobody pays at the provider's page for the order that was dropped.
         tasks.ask_to_settle(before.payments.latest("created_at").pk)
     return reply
+
+
+def _check_shown(request: HttpRequest, draft: Draft) -> None:
+    """Raises a `ReservationError` if a setting is not as the form showed it. Fields that are
+    missing have the values of now."""
+    seen, now = buying.shown(request, "shipping_paise"), draft.shipping_paise
+    if not draft.buyer.collects and seen is not None and seen != now:
+        raise ShippingChanged(seen, now)
+    if request.POST.get("provider", draft.provider) != draft.provider:
+        raise ProviderChanged
 
 
 def go_to_pay(request: Request, address: str) -> HttpResponse:

@@ -47,6 +47,12 @@ def hidden(page: Page) -> dict[str, str]:
     return {name: value for name, value in reversed(found) if name in fields}
 
 
+def terms(page: Page) -> dict[str, str]:
+    """The settings that a page's form to order shows, as it sends them."""
+    hidden_fields = r'name="(shipping_paise|provider)" value="([^"]*)"'
+    return dict(re.findall(hidden_fields, page.content.decode()))
+
+
 def press_reserve(client: Client, row: Inventory, quantity: object = 1, **more: Any) -> Page:
     """Opens the form of the row's product if this browser never has, and posts it; `more` are
     other fields, or `headers`."""

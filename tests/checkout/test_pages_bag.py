@@ -9,7 +9,7 @@ from catalog.models import Product
 from checkout.models import Contact, Order
 from reservations import services
 from reservations.models import Reservation
-from tests.shopping import BUYER, HTMX, Page, holding, key, press
+from tests.shopping import BUYER, HTMX, Page, holding, key, press, terms
 from tests.stock import pass_time, stocked
 
 pytestmark = pytest.mark.django_db
@@ -112,6 +112,23 @@ def test_another_price_than_the_page_showed_is_refused(client) -> None:
     response = pay(client, hold, **{f"unit_paise-{hold.pk}": 1})
     [row] = response.context["rows"]
     assert (response.status_code, row.refusal.code) == (409, "price_changed")
+
+
+def test_other_shipping_than_the_page_showed_is_refused_for_what_is_sent(client, settings) -> None:
+    sent, collected = bagged(client, "one", "two")
+    page = client.get("/bag/")
+    settings.SHIPPING_PAISE = 9_900
+    seen = {"seen": page.context["seen"]}
+    assert client.get("/bag/", seen, headers=HTMX).context["bill"].sent == 779_900
+    refused = pay(client, sent, **terms(page))
+    assert (refused.status_code, refused.context["refusal"].code) == (409, "price_changed")
+    words = "Shipping costs ₹\N{NO-BREAK SPACE}99 now, not ₹\N{NO-BREAK SPACE}0 as you saw."
+    assert words in refused.content.decode()
+    assert not Order.objects.exists()
+    assert pay(client, collected, delivery="collect", **terms(page)).status_code == 303
+    assert pay(client, sent, **terms(refused)).status_code == 303
+    totals = Order.objects.order_by("opened_at").values_list("total_paise", flat=True)
+    assert list(totals) == [385_000, 394_900]
 
 
 def test_without_a_tick_nothing_is_ordered_and_what_was_typed_is_kept(client) -> None:

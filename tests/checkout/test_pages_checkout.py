@@ -15,7 +15,7 @@ from reservations import services
 from reservations.engine.commands import Holder
 from reservations.exceptions import Busy
 from reservations.models import Reservation
-from tests.shopping import BUYER, HTMX, holding, key, press, press_reserve
+from tests.shopping import BUYER, HTMX, holding, key, press, press_reserve, terms
 from tests.stock import pass_time, stocked, units
 from tests.waiting import joined
 
@@ -83,6 +83,34 @@ def test_what_is_collected_has_no_address_and_no_shipping(client, settings) -> N
     order = Order.objects.get()
     assert (order.total_paise, order.is_collected, order.pin) == (385_000, True, "")
     assert order.shipping_gst_paise == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "code"),
+    [
+        ("SHIPPING_PAISE", (0, 9_900), "price_changed"),
+        ("PAYMENT_PROVIDER", ("bank", "none"), "provider_changed"),
+    ],
+)
+def test_a_setting_that_changed_is_shown_before_anything_is_ordered(
+    client, settings, name, values, code
+) -> None:
+    before, now = values
+    setattr(settings, name, before)
+    reservation = holding(client, stocked(5))
+    address = f"/checkout/{reservation.pk}/"
+    page = client.get(address)
+    setattr(settings, name, now)
+    refused = press(client, reservation, "confirm", email="ravi@example.org", **terms(page))
+    assert (refused.status_code, refused.context["refusal"].code) == (409, code)
+    assert "That did not work." not in refused.content.decode()
+    assert (status(reservation), Order.objects.count()) == ("pending", 0)
+    assert Contact.objects.get().email == "ravi@example.org"
+    # A page that is open shows it by itself.
+    poll = client.get(address, {"seen": page.context["seen"]}, headers=HTMX)
+    assert terms(poll) == terms(refused) != terms(page)
+    assert press(client, reservation, "confirm", **terms(refused)).status_code == 303
+    assert status(reservation) == "confirmed"
 
 
 def test_cancelling_frees_the_units(client) -> None:
