@@ -31,6 +31,7 @@ FORGETS: tuple[Callable[[], object], ...] = (
     of_orders.delete_dropped,
     of_orders.forget_drafts,
     of_orders.forget_buyers,
+    of_orders.mark_receipts,
     of_reservations.forget,
 )
 

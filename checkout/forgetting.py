@@ -32,6 +32,13 @@ def forget_buyers() -> None:
     walk_ended("buyers", ago, forget_contacts, of=SOLD)
 
 
+def mark_receipts() -> None:
+    """The outbox deletes messages that are so old. The mark is how far it may have come: the audit
+    of money misses no receipt before it, also when messages are kept for longer from then on."""
+    ago = timezone.now() - timedelta(days=settings.KEEP_MESSAGES_DAYS)
+    walk("receipts", Order.objects.none(), "paid_at", ago, lambda _: None)
+
+
 def forget_contacts(ended: QuerySet[Reservation]) -> None:
     Contact.objects.filter(reservation__in=ended.order_by().values("pk")).delete()
 

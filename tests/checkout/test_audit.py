@@ -1,6 +1,6 @@
 """Each broken invariant of money is named with its row and the difference."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pgtrigger
 import pytest
@@ -9,7 +9,9 @@ from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
 from django.utils import timezone
 
+from allo.outbox import pruning
 from allo.outbox.models import Message
+from allo.tasks import prune
 from checkout.audit import audit_money
 from checkout.models import Order
 from checkout.tasks import audit_money as audit_task
@@ -23,9 +25,9 @@ from tests.stock import stocked
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def receipt(key: object) -> Message:
+def receipt(key: object, **times: datetime) -> Message:
     return Message.objects.create(
-        key=f"receipt:{key}", kind="receipt", to="asha@example.org", context={}
+        key=f"receipt:{key}", kind="receipt", to="asha@example.org", context={}, **times
     )
 
 
@@ -123,6 +125,31 @@ def test_books_of_money_that_balance_have_no_findings(capsys) -> None:
         Order.objects.filter(pk=old.pk).update(paid_at=timezone.now() - timedelta(days=91))
     call_command("audit_money")
     assert capsys.readouterr().out == "The books balance.\n"
+
+
+def test_no_receipt_is_missed_that_was_deleted_before_more_messages_were_kept(settings) -> None:
+    def paid(days: int) -> Order:
+        order = brought(opened(hold(stocked(5, product=f"p-{days}"))), "paid")
+        at = timezone.now() - timedelta(days=days)
+        with pgtrigger.ignore("checkout.Order:order_times_are_kept"):
+            Order.objects.filter(pk=order.pk).update(paid_at=at)
+        receipt(order.pk, created_at=at, sent_at=at)
+        return order
+
+    paid(31)
+    young = paid(29)
+    settings.KEEP_MESSAGES_DAYS = 30
+    prune()
+    pruning.prune()
+    assert Message.objects.get().key == f"receipt:{young.pk}"
+    settings.KEEP_MESSAGES_DAYS = 90
+    for _ in range(2):
+        assert found() == []
+        # The mark never moves back.
+        prune()
+    Message.objects.all().delete()
+    lost = f"P7 order {young.number}: found paid, no receipt"
+    assert found() == [f"{lost}, expected a message receipt:{young.pk}"]
 
 
 def test_what_was_sold_before_there_were_orders_has_none() -> None:
