@@ -7,7 +7,7 @@ from django.db.models.functions import Now, Upper
 
 from catalog.models import MOST_GST
 from checkout.models.order import Order, as_numeric, gst_in
-from checkout.models.order_triggers import OF_EVENT, OF_LINE
+from checkout.models.part_triggers import OF_EVENT, OF_LINE
 from reservations.models import Reservation
 
 
