@@ -17,7 +17,7 @@ from allo.codes.models import EmailCode
 from checkout import contacts, mail
 from checkout.models import Address, Charge, Payment
 from checkout.models.address import SAVED
-from checkout.models.order_triggers import BUYER, TIMES
+from checkout.models.order_triggers import BUYER, SELLER, TIMES
 from reservations.models import AdoptedHolder
 
 AT_ONCE = 500
@@ -31,7 +31,7 @@ RESERVATION = (
 CONTACT = ("reservation_id", *contacts.FIELDS, "changed_at")
 ORDER = (
     "number", "state", "total_paise", "shipping_paise", "shipping_gst_percent",
-    "shipping_gst_paise", "invoice_number", "opened_at", *TIMES, *BUYER,
+    "shipping_gst_paise", "invoice_number", *SELLER, "opened_at", *TIMES, *BUYER,
 )  # fmt: skip
 LINE = (
     "name", "quantity", "unit_paise", "gst_percent", "gst_paise", "reservation_id", "shipped_at",

@@ -114,6 +114,17 @@ class Order(models.Model):
     pin = models.CharField("PIN", max_length=6, blank=True, default="", db_default="")
     # Null and not empty, as each is unique.
     invoice_number = models.CharField(max_length=16, null=True, blank=True, unique=True)
+    # The seller of the invoice, by the settings when its number was given.
+    seller_name = models.TextField(blank=True, default="", db_default="")
+    seller_address = models.TextField(blank=True, default="", db_default="")
+    seller_gstin = models.CharField(
+        "seller's GSTIN",
+        max_length=15,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="Empty: an earlier version gave the number, and nobody knows by which seller.",
+    )
 
     objects = OrderQuerySet.as_manager()
 
@@ -164,6 +175,16 @@ class Order(models.Model):
                 condition=Q(invoice_number=None)
                 | (Q(paid_at__isnull=False) & ~Q(invoice_number="")),
                 name="invoice_is_of_a_paid_order",
+            ),
+            models.CheckConstraint(
+                condition=Q(seller_name="", seller_address="", seller_gstin="")
+                | (
+                    Q(invoice_number__isnull=False)
+                    & ~Q(seller_name="")
+                    & ~Q(seller_address="")
+                    & ~Q(seller_gstin="")
+                ),
+                name="seller_of_an_invoice_is_whole",
             ),
         )
         indexes = (

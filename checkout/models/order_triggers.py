@@ -27,6 +27,8 @@ TIMES = (
 )  # fmt: skip
 ADDRESS = ("line1", "line2", "city", "region", "pin")
 BUYER = ("name", "email", "phone", *ADDRESS)
+# As an invoice names it.
+SELLER = ("seller_name", "seller_address", "seller_gstin")
 FINAL = ("dropped", "delivered", "cancelled")
 
 
@@ -162,6 +164,20 @@ OF_ORDER = (
         name="invoice_number_is_kept",
         operation=UpdateOf("invoice_number"),
         condition=set_once("invoice_number"),
+    ),
+    # The numbers of earlier versions may be without a seller.
+    Refuse(
+        name="invoice_begins_with_its_seller",
+        operation=UpdateOf("invoice_number"),
+        condition=Condition(
+            "OLD.invoice_number IS NULL AND NEW.invoice_number IS NOT NULL"
+            " AND NEW.seller_gstin = ''"
+        ),
+    ),
+    Refuse(
+        name="seller_of_an_invoice_is_kept",
+        operation=UpdateOf(*SELLER),
+        condition=Condition(_any("(OLD.{0} <> '' AND OLD.{0} <> NEW.{0})", SELLER)),
     ),
     pgtrigger.Trigger(
         name="lines_end_with_a_dropped_order",

@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 
-from django.conf import settings
-
 from checkout.models import Charge, Order, OrderLine, Refund
 from checkout.orders.places import GST_CODES, WITHOUT_LEGISLATURE, state_of
 from checkout.orders.showing import Shown, region_name
@@ -45,7 +43,8 @@ class Invoice:
     @property
     def seller(self) -> tuple[str, str, str]:
         """The seller's name, address and GSTIN."""
-        return settings.SELLER_NAME, settings.SELLER_ADDRESS, settings.SELLER_GSTIN
+        order = self.order
+        return order.seller_name, order.seller_address, order.seller_gstin
 
     @property
     def place(self) -> str:
@@ -98,7 +97,7 @@ class Invoice:
 
     @property
     def _seat(self) -> str:
-        return state_of(settings.SELLER_GSTIN)
+        return state_of(self.order.seller_gstin)
 
     def _shared(self, paise: int) -> tuple[int, ...]:
         """In two halves; the first gets an odd paisa."""

@@ -3,6 +3,7 @@
 import re
 from datetime import datetime
 
+from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
 
@@ -22,13 +23,19 @@ NEXT = """
 
 
 def give_number(order: Order) -> None:
-    """Gives a number to an order that has just been paid. It locks the counter of the year, rank 7:
-    the last lock of its transaction."""
+    """Gives a number to an order that has just been paid, with the seller of now. It locks the
+    counter of the year, rank 7: the last lock of its transaction."""
     assert order.paid_at
     year = financial_year(order.paid_at)
     with connection.cursor() as cursor:
         [serial] = cursor.execute(NEXT, [year]).fetchone()
-    write(order, invoice_number=written(year, serial))
+    write(
+        order,
+        invoice_number=written(year, serial),
+        seller_name=settings.SELLER_NAME,
+        seller_address=settings.SELLER_ADDRESS,
+        seller_gstin=settings.SELLER_GSTIN,
+    )
 
 
 @transaction.atomic

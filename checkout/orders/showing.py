@@ -7,7 +7,6 @@ from datetime import datetime
 from functools import cached_property
 
 import phonenumbers
-from django.conf import settings
 from django.db.models import prefetch_related_objects
 from django.utils import timezone
 from localflavor.in_.in_states import STATE_CHOICES
@@ -92,10 +91,10 @@ class Shown:
 
     @property
     def has_invoice(self) -> bool:
-        """Whether an invoice can be shown. Without a GSTIN the shop has none, not even for an order
-        with a number; nor without the address, by which the taxes are shared."""
+        """Whether an invoice can be shown. There is none without the seller, which earlier versions
+        did not keep, or without the address: by both the taxes are shared."""
         order = self.order
-        return bool(order.invoice_number and settings.SELLER_GSTIN and not order.is_forgotten)
+        return bool(order.invoice_number and order.seller_gstin and not order.is_forgotten)
 
     @property
     def gst_paise(self) -> int:

@@ -25,7 +25,7 @@ from reservations import services
 from reservations.clock import forgetting
 from reservations.clock.audit import audit_stock
 from reservations.models import AdoptedHolder, Forgotten, Reservation
-from tests.checkout.orders import ERASED, brought, charged, opened
+from tests.checkout.orders import ERASED, SELLER, brought, charged, opened
 from tests.project.test_documents import plain_defaults, rows
 from tests.reservations.test_privileges import as_the_shop
 from tests.reservations.test_verbs import hold
@@ -190,7 +190,6 @@ def test_what_was_never_paid_is_deleted_with_all_that_is_of_it(settings) -> None
 
 
 def test_an_old_order_loses_its_person_and_nothing_else(settings) -> None:
-    settings.SELLER_GSTIN = "29AAGCB7383J1Z4"
     row = stocked(9)
     years = timedelta(days=366 * 8)
     orders = []
@@ -200,7 +199,8 @@ def test_an_old_order_loses_its_person_and_nothing_else(settings) -> None:
         order = opened(held, opened_at=timezone.now() - age)
         Reservation.objects.filter(pk=held.pk).update(created_at=timezone.now() - age)
         orders.append(brought(order, "delivered"))
-        Order.objects.filter(pk=order.pk).update(invoice_number=f"AL26-27/{len(orders):06}")
+        number = f"AL26-27/{len(orders):06}"
+        Order.objects.filter(pk=order.pk).update(invoice_number=number, **SELLER)
     before = Order.objects.values(*KEPT).get(pk=orders[0].pk)
     with as_the_shop(settings):
         tasks.prune()
@@ -219,7 +219,7 @@ def test_an_old_order_loses_its_person_and_nothing_else(settings) -> None:
 
 KEPT = [
     "id", "number", "state", "opened_at", *TIMES, "total_paise", "shipping_paise",
-    "shipping_gst_percent", "shipping_gst_paise", "by_program", "invoice_number",
+    "shipping_gst_percent", "shipping_gst_paise", "by_program", "invoice_number", *SELLER,
 ]  # fmt: skip
 
 

@@ -30,6 +30,11 @@ BUYER = {
     "region": "KA",
     "pin": "560001",
 }
+SELLER = {
+    "seller_name": "Allo & Daughters",
+    "seller_address": "14 Lake Road, Bengaluru",
+    "seller_gstin": "29ABCDE1234F1Z5",
+}
 ERASED = dict.fromkeys([*BUYER, "line2"], "")
 # How an order comes to each state: the one before.
 BEFORE = {

@@ -28,6 +28,7 @@ UNLOCKED = """
 def placed(client, settings) -> list[Payment]:
     """Of orders whose money is captured, and not yet recorded."""
     settings.SELLER_GSTIN = "29ABCDE1234F1Z5"
+    settings.SELLER_NAME, settings.SELLER_ADDRESS = "Allo & Daughters", "14 Lake Road, Bengaluru"
     rows = [stocked(5, product=f"p{number}") for number in range(AT_ONCE)]
     orders = [brought(opened(holding(client, row)), "placed") for row in rows]
     return [order.payments.get() for order in orders]

@@ -15,6 +15,7 @@ from allo.outbox import letters
 from allo.outbox.models import Message
 from checkout.models import Charge, InvoiceCounter, Order
 from checkout.models.invoice import LAST_SERIAL
+from checkout.models.order_triggers import SELLER
 from checkout.orders import serials
 from checkout.orders.cancelling import restock_and_cancel
 from checkout.orders.links import key_of
@@ -69,16 +70,40 @@ def test_each_paid_order_gets_the_next_number(client) -> None:
 def test_without_a_gstin_there_is_neither_a_number_nor_a_page_nor_a_link(client, settings) -> None:
     settings.SELLER_GSTIN = ""
     order = bought(client)
-    assert order.invoice_number is None
+    assert (order.invoice_number, order.seller_name) == (None, "")
     assert not InvoiceCounter.objects.exists()
     settings.SELLER_GSTIN = GSTIN
-    numbered = bought(client, product="other")
-    address = f"/orders/{numbered.number}/invoice/"
-    assert address in client.get(f"/orders/{numbered.number}/").content.decode()
-    for number, gstin in ((order.number, GSTIN), (numbered.number, "")):
-        settings.SELLER_GSTIN = gstin
-        assert client.get(f"/orders/{number}/invoice/").status_code == 404
-    assert address not in client.get(f"/orders/{numbered.number}/").content.decode()
+    address = f"/orders/{order.number}/invoice/"
+    assert client.get(address).status_code == 404
+    assert address not in client.get(f"/orders/{order.number}/").content.decode()
+
+
+@pytest.mark.parametrize("gstin", ["27ABCDE1234F1Z5", ""])
+def test_an_invoice_names_the_seller_of_its_day(client, settings, gstin) -> None:
+    """Also once the seller has moved to another state, or has no GSTIN any more."""
+    settings.SHIPPING_PAISE = 9_900
+    order = bought(client)
+    address = f"/orders/{order.number}/invoice/"
+    before = page(client, order)
+    settings.SELLER_GSTIN = gstin
+    settings.SELLER_NAME, settings.SELLER_ADDRESS = "Another Name", "1 Marine Drive, Mumbai"
+    for words in ("Allo &amp; Daughters", "14 Lake Road, Bengaluru", GSTIN, "Karnataka (29)"):
+        assert words in page(client, order), words
+    assert cells(client, order)[0][4:-1] == ["CGST (₹)", "SGST (₹)"]
+    assert page(client, order).partition("<main")[2] == before.partition("<main")[2]
+    assert address in client.get(f"/orders/{order.number}/").content.decode()
+    assert address in str(letters.letter(Message.objects.get(kind="receipt")).body)
+    if gstin:
+        assert "1 Marine Drive, Mumbai" in page(client, bought(client, product="other"))
+
+
+def test_a_number_whose_seller_was_not_kept_shows_no_invoice(client) -> None:
+    order = bought(client)
+    with pgtrigger.ignore("checkout.Order:seller_of_an_invoice_is_kept"):
+        Order.objects.update(**dict.fromkeys(SELLER, ""))
+    assert client.get(f"/orders/{order.number}/invoice/").status_code == 404
+    body = client.get(f"/orders/{order.number}/").content.decode()
+    assert (str(order.invoice_number) in body, "/invoice/" in body) == (True, False)
 
 
 @pytest.mark.parametrize(

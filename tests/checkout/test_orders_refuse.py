@@ -13,6 +13,7 @@ from checkout.models import Charge, Order, OrderEvent, OrderLine, Payment
 from checkout.models.order_triggers import FINAL, MOVES
 from tests.checkout.orders import (
     ERASED,
+    SELLER,
     State,
     brought,
     charged,
@@ -235,11 +236,26 @@ def test_an_account_is_set_once_and_lost_only_once_nothing_is_to_be_paid(order) 
 def test_an_invoice_keeps_its_number(order) -> None:
     brought(order, State.PAID)
     with refuses("invoice_is_of_a_paid_order"):
-        change(order, invoice_number="")
-    change(order, invoice_number="2026-1")
+        change(order, invoice_number="", **SELLER)
+    change(order, invoice_number="2026-1", **SELLER)
     for number in ("2026-2", None):
         with refuses("invoice_number_is_kept"):
             change(order, invoice_number=number)
+
+
+@pytest.mark.parametrize("field", SELLER)
+def test_an_invoice_keeps_its_seller(order, field) -> None:
+    with refuses("seller_of_an_invoice_is_whole"):
+        change(order, **SELLER)
+    brought(order, State.PAID)
+    with refuses("invoice_begins_with_its_seller"):
+        change(order, invoice_number="2026-1")
+    with refuses("seller_of_an_invoice_is_whole"):
+        change(order, invoice_number="2026-1", seller_gstin="29ABCDE1234F1Z5", seller_name="Allo")
+    change(order, invoice_number="2026-1", **SELLER)
+    for value in ("", "27ABCDE1234F1Z5"):
+        with refuses("seller_of_an_invoice_is_kept"):
+            change(order, **{field: value})
 
 
 # --- nothing is deleted -------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 balance."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from django.contrib.admin.models import CHANGE, LogEntry
@@ -19,7 +20,7 @@ from reservations.models import AuditRun, Reservation, StaffAction, WaitingEntry
 from reservations.staff.verbs import release
 from reservations.waiting.services import serve
 from tests.catalog import carried as catalog
-from tests.checkout.orders import brought, opened, refund
+from tests.checkout.orders import SELLER, brought, opened, refund
 from tests.inventory import carried as inventory
 from tests.migrations import before, carry
 from tests.outbox import carried as outbox
@@ -90,7 +91,7 @@ def indexes(client: Client) -> Iterator[None]:
     assert filled() == FILLED
 
 
-def orders_and_their_money() -> Iterator[None]:
+def orders_and_their_money(settings: Any) -> Iterator[None]:
     """What was sold before has no order, and needs none. Back again, orders are gone, but what they
     sold stays sold."""
     row = stocked(9, product="bowl")
@@ -113,8 +114,16 @@ def orders_and_their_money() -> Iterator[None]:
     ]
     done = refund(late.charges.get(), 100, state="done")
     waiting = opened(hold(row, 1, "session:d"), shipping=9_900)
+    numbered = Order.objects.filter(pk=late.pk)
+    numbered.update(invoice_number="AL26-27/000001", **SELLER)
+    now = {"seller_name": "Another Name", "seller_gstin": "27ABCDE1234F1Z5"}
+    for name, value in {**SELLER, **now}.items():
+        setattr(settings, name.upper(), value)
     with before("checkout", "0012_refunds_are_done_and_units_return"):
         pass
+    # Of the seller nothing is known but what the settings say then.
+    assert numbered.values(*SELLER).get() == {**SELLER, **now}
+    assert Order.objects.get(pk=waiting.pk).seller_gstin == ""
     # Its shipping was offered without tax.
     brought(waiting, "paid")
     assert (waiting.shipping_gst_percent, waiting.shipping_gst_paise) == (None, 0)
@@ -129,7 +138,7 @@ def test_a_shop_in_use_migrates_back_and_forth_with_all_it_has(client, settings)
     parts = [
         outbox.messages(),
         inventory.low_stock_and_its_claims(),
-        orders_and_their_money(),
+        orders_and_their_money(settings),
         indexes(client),
         inventory.imports(),
         reservations.holds_and_sales(),

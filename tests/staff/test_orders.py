@@ -28,7 +28,7 @@ from inventory.exceptions import AlreadyDone
 from inventory.models import StockMovement
 from inventory.staff import filters
 from reservations.models import Reservation
-from tests.checkout.orders import brought, charged, move, opened, refund
+from tests.checkout.orders import SELLER, brought, charged, move, opened, refund
 from tests.reservations.test_verbs import hold
 from tests.shopping import Page, holding, press, said
 from tests.staff.people import EVERYONE, signed_in
@@ -106,7 +106,7 @@ def test_an_order_is_found_by_all_that_people_have_of_it(manager, order) -> None
     ravi: dict[str, Any] = {"name": "Ravi", "email": "ravi@example.org", "phone": "+919845000000"}
     brought(opened(hold(stocked(5, product="other")), **ravi), "shipped")
     Order.objects.filter(pk=order.pk).update(
-        state="packed", packed_at=order.paid_at, invoice_number="AL26-27/000123"
+        state="packed", packed_at=order.paid_at, invoice_number="AL26-27/000123", **SELLER
     )
     reservation = order.order_lines.get(name="Bowl").reservation
     ship(manager, order, "blr-01", tracking="BD 1-a")
