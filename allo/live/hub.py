@@ -24,7 +24,8 @@ GATHER_PER_SENDING = 2
 CLOCK_SECONDS = 2.0
 # A stream that has taken nothing for so long is dropped.
 STUCK_SECONDS = 60.0
-# Pages that get the same message spread their requests: at most this many a second.
+# Pages that get the same message spread their requests: at most this many a second, unless it names
+# a number of its own.
 ASKING_PER_SECOND = 2000
 LONGEST_SPREAD_MS = 5000
 
@@ -156,5 +157,8 @@ class Hub:
 def as_event(message: Message, listeners: int) -> bytes:
     """A message to pages: over how many milliseconds they spread their requests, if they make any,
     and what changed ("*" is all)."""
-    spread = min(LONGEST_SPREAD_MS, listeners * 1000 // ASKING_PER_SECOND)
+    if message.key == ANEW and message.numbers:
+        spread = listeners * 1000 // int(message.numbers)
+    else:
+        spread = min(LONGEST_SPREAD_MS, listeners * 1000 // ASKING_PER_SECOND)
     return f"data: {spread} {message.line}\n\n".encode()

@@ -24,7 +24,9 @@ class Message(NamedTuple):
 
     `at` is in microseconds, by the clock of the database if a transaction made the change: read
     under the lock of what `key` names, so that the newest is the last. `follow` is whether the
-    publisher's thread looks up more to say about it (`settings.LIVE_ADDITIONS`).
+    publisher's thread looks up more to say about it (`settings.LIVE_ADDITIONS`). With the key
+    `ANEW`, `numbers` may be how many pages at most make their request in a second, however long
+    that takes.
     """
 
     topic: str

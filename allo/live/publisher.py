@@ -137,7 +137,9 @@ def send(messages: list[Message]) -> None:
         _publisher.add(messages)
 
 
-def publish(*topics: str) -> None:
-    """Lets pages that listen to these topics request their parts anew. Call it after the commit."""
+def publish(*topics: str, per_second: int | None = None) -> None:
+    """Lets pages that listen to these topics request their parts anew. Call it after the commit.
+    With `per_second`, so many pages of a live process do so in a second, and the last as late as
+    that makes it: for what many pages hear often and each makes a request of its own for."""
     now = time.time_ns() // 1000
-    send([Message(topic, now) for topic in topics])
+    send([Message(topic, now, numbers=str(per_second or "")) for topic in topics])

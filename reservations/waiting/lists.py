@@ -22,6 +22,7 @@ from reservations.engine import measured
 from reservations.engine.also import Also
 from reservations.engine.books import Books
 from reservations.engine.commands import Command
+from reservations.engine.events import holder_topic
 from reservations.engine.faults import refusing_faults
 from reservations.engine.locks import Patience
 from reservations.engine.stock import Stock
@@ -33,6 +34,9 @@ from reservations.waiting import mail, sql
 
 # At most in one transaction, as shoppers wait for the rows.
 OFFERS_AT_ONCE = 50
+# A change of a list moves all later places, and each has a page of its own: so many of these pages
+# are made anew in a second, however many wait.
+PAGES_PER_SECOND = 20
 # For so long after its opening a product is a drop, whose offers are shorter.
 DROP = timedelta(hours=24)
 
@@ -71,7 +75,8 @@ def _refusing_what_left_the_shop() -> Iterator[None]:
 
 
 def list_topic(product_id: int) -> str:
-    """Pages that listen to it learn that places on the list, or their number, have changed."""
+    """Pages that listen to it learn some time later that places on the list, or their number, have
+    changed."""
     return f"list:{product_id}"
 
 
@@ -86,6 +91,7 @@ class LockedList:
         self.has_more = False
         self._places = places
         self._changed = False
+        self._topics: list[str] = []
 
     def put_on(self, entry: WaitingEntry) -> None:
         """At the place that it claims, unless another entry has it; otherwise at the end."""
@@ -96,6 +102,7 @@ class LockedList:
         entry.confirmed_at = self.books.now
         entry.save(update_fields=["confirmed_at", "waiting_since"])
         self._changed = True
+        self.tell(entry)
 
     def _end_of(self, others: WaitingEntryQuerySet) -> datetime:
         """Later than all, even if the clock was set back, as by a failover to another server."""
@@ -105,6 +112,10 @@ class LockedList:
     def end(self, entries: WaitingEntryQuerySet, how: WaitingEntry.End) -> None:
         """At the time that the offers of this transaction get."""
         self._changed |= entries.update(ended_at=self.books.now, ended_as=how) > 0
+
+    def tell(self, entry: WaitingEntry) -> None:
+        """Its own pages, at once: those of the list hear of it later."""
+        self._topics.append(holder_topic(entry.holder))
 
     def finish(self) -> None:
         self._serve()
@@ -118,8 +129,9 @@ class LockedList:
     def _publish(self) -> None:
         events.publish(self.books.events)
         measured.publish(self.books)
+        publish(*self._topics)
         if self._changed or self.offered:
-            publish(list_topic(self.product_id))
+            publish(list_topic(self.product_id), per_second=PAGES_PER_SECOND)
 
     def _serve(self) -> None:
         """W5. Makes offers in the order of the list. An entry that needs more than is available

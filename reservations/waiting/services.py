@@ -83,6 +83,7 @@ def leave(*, entry_id: UUID) -> WaitingEntry:
         entry = get(entry_id=entry_id)
         if entry.state in (State.UNCONFIRMED, State.WAITING):
             the_list.end(WaitingEntry.objects.filter(pk=entry_id), WaitingEntry.End.LEFT)
+            the_list.tell(entry)
         elif entry.state != State.LEFT:
             raise NotWaiting(entry.state)
     return get(entry_id=entry_id)

@@ -1,15 +1,12 @@
 // Listens to the topics of the page's signed tokens. stock.js shows the numbers of messages about
 // stock. After any other, a [data-live] part of that topic gets a "refresh" event and requests
 // itself anew, and #stock the shared page; while no stream is open, all do so every 5 s.
-const SILENCE = 40_000;
-// A shared page is kept for a second.
-const KEPT = 1000;
-const MOST_TOKENS = 20;
 const LONGEST = 6000;
 // A browser's tabs share six connections to an origin, so at most three of them open streams.
 const PLACES = ["live-1", "live-2", "live-3"];
 
 const all = (selector) => [...document.querySelectorAll(selector)];
+const now = () => performance.now();
 const tell = (name, detail) => dispatchEvent(new CustomEvent(name, { detail }));
 const tokens = () =>
   all("[data-live],[data-hears]").map(({ dataset }) => dataset.live ?? dataset.hears);
@@ -33,32 +30,38 @@ function wanted(part) {
   return own.length ? ["*", "holder:*", ...own] : ["holder:*"];
 }
 
-// At most once a second.
+// When each part is requested anew, and since when it may be: at most once a second.
 const plans = new Map();
+const rests = new Map();
 
-function fire(id) {
-  if (!plans.get(id)) return plans.delete(id);
-  setTimeout(fire, 1000, id);
+function fire(id, due) {
+  if (plans.get(id) !== due) return;
+  plans.delete(id);
+  rests.set(id, due + 1000);
   const part = document.getElementById(id);
   // Not during a request of the part or of a form in it: htmx would queue this one, and its response
   // would replace the form that was pressed next.
-  if (part?.matches(".htmx-request,.htmx-request *,:has(.htmx-request)")) return;
-  plans.set(id, false);
+  if (part?.matches(".htmx-request,.htmx-request *,:has(.htmx-request)")) return later(id);
   const refresh = () => part.dispatchEvent(new Event("refresh"));
   if (id === "stock") withStock(refresh);
   else if (part) refresh();
 }
 
-function plan(changed, wait = 0) {
+function plan(changed, spread = 0) {
   for (const part of all("[data-live],#stock")) {
     const { id } = part;
-    if (wanted(part).some((it) => changed.includes(it))) later(id, id === "stock" ? wait + KEPT : wait);
+    // A shared page is kept for a second.
+    if (wanted(part).some((it) => changed.includes(it))) later(id, id === "stock" ? 1000 : 0, spread);
   }
 }
 
-function later(id, wait) {
-  if (!plans.has(id)) setTimeout(fire, wait, id);
-  plans.set(id, true);
+// A plan stays unless the whole spread ends before it: what changes often does not bring it forward.
+function later(id, wait = 0, spread = 0) {
+  let due = Math.max(now() + wait, rests.get(id) ?? 0);
+  if (plans.get(id) - due <= spread) return;
+  due += Math.random() * spread;
+  plans.set(id, due);
+  setTimeout(fire, due - now(), id, due);
 }
 
 // A link or button that is replaced between its press and its release gets no click.
@@ -70,10 +73,9 @@ addEventListener("htmx:beforeSwap", ({ target, detail }) => {
 
 function hear(line) {
   const [spread, topic, key, ...numbers] = line.split(" ");
-  const wait = Math.random() * spread;
-  if (key === "page") return plan([topic], wait);
+  if (key === "page") return plan([topic], spread);
   const row = [topic.split(":")[1], key, ...numbers.map(Number)];
-  withStock(() => tell("allo:stock", { row, wait }));
+  withStock(() => tell("allo:stock", { row, wait: Math.random() * spread }));
 }
 
 // Loads a script, and acts then. Without a network it tries again when there is one.
@@ -94,30 +96,31 @@ function withStock(act) {
 }
 
 let source, listening, leave, waiting;
-let heard = -SILENCE;
+// Until when the stream counts as open: it says so every 15 s.
+let hears = 0;
 
 function open() {
   source?.close();
   const url = new URL(document.body.dataset.liveUrl, location);
-  // The latest parts of a long list first.
-  for (const token of tokens().filter(Boolean).reverse().slice(0, MOST_TOKENS)) {
+  // Of a long list the latest parts, 20 at the most.
+  for (const token of tokens().filter(Boolean).reverse().slice(0, 20)) {
     if (url.href.length + token.length < LONGEST) url.searchParams.append("t", token);
   }
   const read = all("[data-at]").map(({ dataset: { at, heard } }) => Math.max(at, heard ?? 0));
   if (read.length) url.searchParams.set("at", Math.min(...read));
   source = new EventSource(url);
   source.addEventListener("up", ({ lastEventId }) => {
-    heard = performance.now();
+    hears = now() + 40_000;
     for (const { dataset } of all("[data-at]")) dataset.heard = lastEventId;
     tell("allo:now", lastEventId / 1e6);
   });
-  source.addEventListener("down", () => (heard = -SILENCE));
+  source.addEventListener("down", () => (hears = 0));
   source.onmessage = ({ data }) => {
     hear(data);
     others.postMessage(data);
   };
   source.onerror = ({ target }) => {
-    heard = -SILENCE;
+    hears = 0;
     if (target.readyState < 2) return;
     // Refused: the live process is full or down.
     setTimeout(() => target === source && open(), 8000 * (1 + Math.random()));
@@ -146,7 +149,7 @@ function stop() {
   source?.close();
   leave?.();
   source = leave = undefined;
-  heard = -SILENCE;
+  hears = 0;
 }
 
 function wake() {
@@ -162,14 +165,12 @@ addEventListener("pageshow", ({ persisted }) => {
 
 // With a stream, poll every ten minutes: a message may be lost. A thousand pages do so twice a second.
 let ticks = 0;
-const RARELY = 120;
 // After a request that the shop, or a proxy, could not answer, at the next tick.
 addEventListener("htmx:afterRequest", ({ detail: { xhr } }) => {
   if (xhr.status > 501) ticks = -1;
 });
 setInterval(() => {
-  const deaf = performance.now() - heard > SILENCE;
-  if (!document.hidden && (deaf || ++ticks % RARELY === 0)) plan(["*"]);
+  if (!document.hidden && (now() > hears || ++ticks % 120 === 0)) plan(["*"]);
 }, 5000);
 
 function look() {

@@ -11,9 +11,21 @@ from playwright.sync_api import Page, expect
 from tests.browser.axe import faults
 from tests.browser.conftest import Complaints, NewContext, screen
 from tests.browser.shopping import Shelf, confirm, heading, hold, rare
+from tests.browser.test_stock_words import STREAM
 from tests.running import Shop, wait_for
 
 pytestmark = pytest.mark.browser
+
+# What a page hears by its stream, which works.
+SAY = """
+(data) => {
+    for (const stream of streams) {
+        stream.beat();
+        stream.onmessage({ data });
+    }
+}
+"""
+HALF = "Math.random = () => 0.5;"
 
 
 def links_to(shop: Shop, email: str, kind: str) -> list[str]:
@@ -88,3 +100,35 @@ def test_a_place_is_joined_offered_and_paid_on_another_device(
     phone.reload()
     expect(heading(phone, "It is yours.")).to_be_visible()
     passes(phone)
+
+
+def test_a_page_asks_once_however_often_its_list_changes_and_at_once_for_its_own_offer(
+    page: Page, new_context: NewContext, shop: Shop
+) -> None:
+    email = f"meera{time.monotonic_ns()}@example.org"
+    shelf = rare(shop)
+    hold(new_context().new_page(), shelf)
+    join(page, shelf, email)
+    page.clock.install()
+    page.add_init_script(STREAM + HALF)
+    page.goto(mailed(shop, email, "list_join"))
+    page.get_by_role("button", name="Confirm my place").click()
+    expect(heading(page, "You are first in line.")).to_be_visible()
+    heard = page.locator("#place").get_attribute("data-live") or ""
+    own, of_list = heard.split(" ")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+
+    def hears(line: str, seconds: float) -> int:
+        """How often the page requests its part when it hears this four times a second."""
+        asked.clear()
+        for _ in range(int(4 * seconds)):
+            page.evaluate(SAY, line)
+            page.clock.run_for(250)
+        return sum("/waiting-list/" in url for url in asked)
+
+    # From here on its clock stands still between two of them.
+    page.clock.pause_at(page.evaluate("Date.now() / 1000 + 1"))
+    moved = f"60000 {of_list.rpartition(':')[0].rpartition(':')[0]} page 1 20"
+    assert hears(moved, 50) == 1
+    assert hears(f"0 {own} page 1", 0.25) == 1

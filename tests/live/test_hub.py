@@ -263,6 +263,13 @@ async def test_thousands_sent_at_once_ask_one_after_the_other_and_wait_for_as_lo
 
 
 @run
+async def test_pages_that_each_make_a_request_of_their_own_take_as_long_as_it_needs():
+    moved = Message("list:1", 5, numbers="20")
+    assert hubs.as_event(moved, 1) == b"data: 50 list:1 page 5 20\n\n"
+    assert hubs.as_event(moved, 1500) == b"data: 75000 list:1 page 5 20\n\n"
+
+
+@run
 async def test_a_closed_stream_leaves_nothing_behind():
     hub = up(Hub())
     first, second = (hub.join(listening("product:1", "holder:a")) for _ in range(2))

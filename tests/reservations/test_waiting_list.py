@@ -24,6 +24,7 @@ from reservations.clock.expiry import expire_due
 from reservations.clock.pruning import prune
 from reservations.engine.books import Books
 from reservations.engine.commands import Command, Holder, Reserve
+from reservations.engine.events import holder_topic
 from reservations.engine.locks import Patience
 from reservations.engine.storage import open_books
 from reservations.engine.transactions import perform
@@ -556,18 +557,23 @@ def test_open_pages_hear_what_everybody_can_take(monkeypatch) -> None:
 def test_whoever_sees_a_place_hears_that_it_moves(monkeypatch, client) -> None:
     row, held = all_held(2)
     heard: list[str] = []
-    monkeypatch.setattr("reservations.waiting.lists.publish", lambda *topics: heard.extend(topics))
     topic = f"list:{row.product_id}"
 
-    def hears() -> bool:
+    def publish(*topics: str, per_second: int | None = None) -> None:
+        heard.extend(topics)
+        assert per_second == (20 if topic in topics else None)
+
+    def hears(*own: WaitingEntry) -> bool:
         try:
-            return heard == [topic]
+            return heard == [*(holder_topic(entry.holder) for entry in own), topic]
         finally:
             heard.clear()
 
-    first, second = joined(row, "a"), joined(row, "b")
-    assert heard == [topic, topic]
-    heard.clear()
+    monkeypatch.setattr("reservations.waiting.lists.publish", publish)
+    first = joined(row, "a")
+    assert hears(first)
+    second = joined(row, "b")
+    assert hears(second)
     page = link_opened(second, client).get(links.path_to(second)).content.decode()
     assert re.search(rf'data-live="holder:\w+ {topic}:', page)
     joined(row, "c", confirmed=False)
@@ -575,7 +581,7 @@ def test_whoever_sees_a_place_hears_that_it_moves(monkeypatch, client) -> None:
     assert services.serve(row.product_id) == 0
     assert heard == []
     services.leave(entry_id=first.pk)
-    assert hears()
+    assert hears(first)
     verbs.change(reservation_id=held.pk, quantity=1)
     assert services.serve(row.product_id) == 1
     assert hears()
