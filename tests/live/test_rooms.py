@@ -412,6 +412,34 @@ def test_what_a_ticket_took_is_not_there_for_the_next(room: Room) -> None:
     assert room.step().supply == 0
 
 
+def test_a_turn_in_which_nothing_is_left_is_none_and_its_visitor_is_next(room: Room) -> None:
+    room.open(-200, free=0)
+    first, second = room.join("first"), room.join("second")
+    room.join("third")
+    run(store.supply(ROOM, free=1, held=9))
+    assert (room.step().let, room.line()) == (2, ["third"])
+    taken = room.ticket_of(first)
+    run(store.used(taken, units=1))
+    ended = room.ticket_of(second)._replace(ends=int(moment(-1).timestamp()))
+    room.all_turns_are_over()
+    room.step()
+    assert (room.seen(first, second), room.line()) == (["over", "waiting"], ["second", "third"])
+    # The ticket that it still has takes neither the place nor, after a while elsewhere, the way
+    # back to it.
+    assert (room.check(ended), room.line()) == ("wait", ["second", "third"])
+    room.absent("second")
+    room.step()
+    assert (room.check(ended), room.line()) == ("wait", ["third"])
+    assert room.join("second", shown=second) == second
+    run(store.supply(ROOM, free=1, held=9))
+    room.step()
+    assert room.seen(second) == ["in"]
+    # That one could be used.
+    room.all_turns_are_over()
+    room.step()
+    assert (room.seen(second), room.check(ended)) == (["over"], "over")
+
+
 @pytest.mark.parametrize(
     ("reports", "rate"),
     [

@@ -15,6 +15,7 @@ from django.contrib.auth.models import User
 from django.db import Error, connection
 from django.db.models import F
 from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 from redis import RedisError
 
@@ -251,6 +252,32 @@ def test_a_refusal_of_the_books_leaves_the_ticket(client, row) -> None:
     assert press_reserve(client, row, 2).context["refusal"].code == "insufficient_stock"
     assert "It is your turn." in client.get(RESERVE).content.decode()
     assert press_reserve(client, row, 1).status_code == 303
+
+
+def test_a_turn_with_nothing_left_leads_to_the_place_it_came_from_and_not_to_the_list(
+    client,
+) -> None:
+    row = opening(-200)
+    room = opened(row)
+    place = take_place(client)
+    room.step()
+    ticket = room.ticket_of(place)._replace(ends=int(time.time()) - 1)
+    client.get(ENTER, {"ticket": passes.sign_ticket(ticket)})
+    all_held(row)
+    keep(row.product_id)
+    form = client.get(RESERVE).content.decode()
+    join_list = reverse("waiting:join", args=["tidal"])
+    assert ["It is your turn." in form, "Stay on this page" in form, join_list in form] == [
+        True, True, False,
+    ]  # fmt: skip
+    take_place(Client())
+    room.all_turns_are_over()
+    room.step()
+    assert f'action="{WAIT}"' in client.get(RESERVE).content.decode()
+    assert press_reserve(client, row).context["refusal"].code == "waiting_room"
+    assert take_place(client) == place
+    assert room.seen(place) == ["waiting"]
+    assert room.line()[0] == place.visitor
 
 
 def test_two_shoppers_behind_one_address_both_buy(row) -> None:

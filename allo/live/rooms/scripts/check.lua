@@ -9,6 +9,10 @@ if ticket_ends(visitor) then return 'in' end
 if is_over(visitor, score) then return 'over' end
 -- Of an opening before this one, at which its visitor may have another place.
 if math.abs(ends) < math.floor(opens_at) + TICKET then return 'wait' end
+-- Not by this ticket, but by the place that its visitor has again.
+if tonumber(ends) <= now and tonumber(redis.call('ZSCORE', DONE, visitor)) == NO_TURN then
+  return 'wait'
+end
 -- Redis has lost the room since; the ticket contains its own end.
 redis.call('ZADD', DONE, score, visitor)
 redis.call('ZREM', LINE, visitor)

@@ -9,12 +9,8 @@ redis.call('HSET', ROOM, 'state', 'closed', 'words', words, 'closed_at', closed_
 redis.call('HSET', ROOM, 'ended_at', exact(now), 'passing', passing)
 
 while forget_the_absent() > 0 do end
--- Tickets cannot be used any more: those who have one get their former place back.
-for _, visitor in ipairs(redis.call('ZRANGE', LET, '(' .. exact(now), '+inf', 'BYSCORE')) do
-  redis.call('ZADD', LINE, redis.call('ZSCORE', DONE, visitor), visitor)
-  redis.call('ZADD', HERE, exact(now), visitor)
-  redis.call('ZREM', DONE, visitor)
-end
+-- Tickets cannot be used any more.
+give_places_back('(' .. exact(now), '+inf')
 redis.call('DEL', LET, REPORTS)
 for _, key in ipairs(KEYS) do redis.call('EXPIRE', key, shown) end
 tell(channel, topic, 'page %s')

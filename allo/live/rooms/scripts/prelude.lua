@@ -3,6 +3,8 @@ local ROOM, LINE, HERE, LET, DONE, NETS, REPORTS, PAGE, DRAWN = unpack(KEYS)
 local time = redis.call('TIME')
 local now = time[1] + time[2] / 1e6
 local ABSENT, KEPT, TICKET = 45, 1800, 120
+-- Instead of a score, below all of them: of a visitor whose turn was none.
+local NO_TURN = -1
 
 -- Lua's own conversion would round a score to 14 digits.
 local function exact(number) return string.format('%.17g', number) end
@@ -21,6 +23,16 @@ end
 local function ticket_ends(visitor)
   local ends = tonumber(redis.call('ZSCORE', LET, visitor) or 0)
   return ends > now and ends
+end
+
+-- Those whose tickets end between these moments had a turn in which there was nothing to take, and
+-- get their former place back.
+local function give_places_back(from, to)
+  for _, visitor in ipairs(redis.call('ZRANGE', LET, from, to, 'BYSCORE')) do
+    redis.call('ZADD', LINE, redis.call('ZSCORE', DONE, visitor), visitor)
+    redis.call('ZADD', HERE, exact(now), visitor)
+    redis.call('ZADD', DONE, NO_TURN, visitor)
+  end
 end
 
 -- At least 0, below 1.

@@ -90,6 +90,7 @@ local function tell_pages()
 end
 
 if act == '1' and room.state == 'open' and (since >= STEP or since < 0) then
+  if number('supply') < 1 then give_places_back('-inf', exact(now)) end
   redis.call('ZREMRANGEBYSCORE', LET, '-inf', exact(now))
   forget_the_absent()
   rate = next_rate()
