@@ -22,6 +22,7 @@ from allo.live.rooms.serving import Address
 from allo.live.rooms.store import topic_of
 from allo.live.tokens import Listening
 from allo.metrics import counters
+from allo.web.address import with_around
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -49,8 +50,9 @@ class Application:
         max_clients: int,
         max_per_network: int,
     ) -> None:
-        """At most `max_clients` streams, and `max_per_network` for one network (0 is no limit).
-        `network_of` names the network of a request."""
+        """At most `max_clients` streams, `max_per_network` for one network (0 is no limit), and
+        for the networks around it a few times as many (`with_around`). `network_of` names the
+        network of a request."""
         self._redis_url = redis_url
         self._origins = {origin.encode() for origin in origins}
         self._network_of = network_of
@@ -139,8 +141,8 @@ class Application:
         headers: Headers,
         read: Callable[[], tuple[Listening, AbstractContextManager[None]]],
     ) -> None:
-        network = self._network_of(scope)
-        if self._is_full(network):
+        networks = with_around(self._network_of(scope))
+        if self._is_full(networks):
             counters.STREAMS_REFUSED.inc()
             later = (b"retry-after", str(RETRY_AFTER_SECONDS).encode())
             return await _short(send, 503, [*headers, later])
@@ -151,13 +153,13 @@ class Application:
         except ValueError:
             return await _short(send, 400, headers)
         with meanwhile:
-            return await self._send_all(heard, network, send, headers)
+            return await self._send_all(heard, [name for name, _ in networks], send, headers)
 
     async def _send_all(
-        self, listening: Listening, network: str, send: Send, headers: Headers
+        self, listening: Listening, networks: Iterable[str], send: Send, headers: Headers
     ) -> None:
         client = self.hub.join(listening)
-        self._streams_of[network] += 1
+        self._streams_of.update(networks)
         counters.STREAMS.inc()
         try:
             await send({"type": "http.response.start", "status": 200, "headers": STREAM + headers})
@@ -168,15 +170,16 @@ class Application:
         finally:
             self.hub.leave(client)
             counters.STREAMS.dec()
-            self._streams_of[network] -= 1
-            if not self._streams_of[network]:
-                del self._streams_of[network]
+            for network in networks:
+                self._streams_of[network] -= 1
+                if not self._streams_of[network]:
+                    del self._streams_of[network]
 
-    def _is_full(self, network: str) -> bool:
+    def _is_full(self, networks: Iterable[tuple[str, int]]) -> bool:
         return (
             self._stopping
             or len(self.hub.clients) >= self._max_clients
-            or self._streams_of[network] >= self._max_per_network
+            or any(self._streams_of[it] >= times * self._max_per_network for it, times in networks)
         )
 
     def _reconnect(self) -> bytes:

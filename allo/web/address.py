@@ -38,6 +38,12 @@ def around_ipv6(network: str) -> tuple[tuple[IPv6Network, int], ...]:
     return tuple((known.supernet(new_prefix=bits), times) for bits, times in AROUND)
 
 
+def with_around(network: str) -> tuple[tuple[str, int], ...]:
+    """The network itself, and those of `around_ipv6`, by their names."""
+    around = ((str(wider), times) for wider, times in around_ipv6(network))
+    return (network, 1), *around
+
+
 def scope_network(scope: dict[str, Any]) -> str:
     """The same for an ASGI scope, in which a repeated header appears several times."""
     headers: Iterable[tuple[bytes, bytes]] = scope["headers"]

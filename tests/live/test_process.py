@@ -289,6 +289,22 @@ def test_one_network_cannot_take_all_streams(port: int, mine: list[str], another
         assert status(port, stream_of("test:1"), **{"X-Forwarded-For": mine[0]}) == 200
 
 
+def test_the_networks_around_one_cannot_take_all_streams_either() -> None:
+    """One line may have a /56 or a /48 of IPv6, which are many networks."""
+
+    def asked(port: int, address: str) -> int:
+        return status(port, stream_of("test:1"), **{"X-Forwarded-For": address})
+
+    mine = [f"2001:db8:0:{n >> 2}{n & 3:02x}::1" for n in range(16)]
+    with process(LIVE_MAX_CLIENTS="20", LIVE_MAX_PER_NETWORK="1") as (_, port):
+        with streaming(port, *mine[:3]):
+            assert asked(port, mine[3]) == 200
+        with streaming(port, *mine[:4]):
+            assert [asked(port, "2001:db8:0:ff::1"), asked(port, mine[4])] == [503, 200]
+        with streaming(port, *mine):
+            assert [asked(port, "2001:db8:0:ff00::1"), asked(port, "2001:db8:1::1")] == [503, 200]
+
+
 def test_a_stream_request_larger_than_a_pages_is_refused(port: int) -> None:
     token = tokens.sign(["test:1"])
     assert status(port, f"/live/?{urlencode({'t': [token] * 20}, doseq=True)}") == 200

@@ -90,6 +90,23 @@ def test_places_of_one_network_beyond_a_few_are_drawn_behind_everybodys(
     assert {name[4:] for name in rest[:3]} == {"3", "4", "5"}
 
 
+@pytest.mark.parametrize(
+    ("networks", "first_ones"), [("2001:db8:0:{:x}::/64", 12), ("2001:db8:0:{:x}00::/64", 48)]
+)
+def test_the_first_places_of_one_line_are_few_however_many_networks_it_has(
+    room: Room, settings: Any, networks: str, first_ones: int
+) -> None:
+    """A line may have a /56 or a /48 of IPv6, in which each browser can have a network."""
+    settings.ROOM_PLACES_PER_NETWORK = 3
+    room.open(60)
+    for n in range(60):
+        room.join(f"bot-{n}", networks.format(n))
+    for n in range(9):
+        room.join(f"shopper-{n}", f"2001:db8:{n + 1:x}::/64")
+    first = {f"bot-{n}" for n in range(first_ones)} | {f"shopper-{n}" for n in range(9)}
+    assert set(room.line()[: len(first)]) == first
+
+
 def test_the_early_are_in_no_order_of_arrival() -> None:
     """The mean rank correlation over 20 rooms of 1,000: 0.05 is seven standard deviations."""
     correlations = []
@@ -646,11 +663,12 @@ def test_passes_of_another_room_visitor_or_secret_are_refused(settings: Any) -> 
         read_place(signed[0], room=ROOM)
 
 
-def test_each_waiting_visitor_takes_less_than_a_kilobyte_of_redis(room: Room) -> None:
+@pytest.mark.parametrize("network", ["192.0.{0}.{1}/32", "2001:db8:{0:x}{1:02x}:ab00::/64"])
+def test_each_waiting_visitor_takes_less_than_a_kilobyte_of_redis(room: Room, network: str) -> None:
     room.open(60)
     used = redis_client().info("memory")["used_memory"]
     for n in range(1000):
-        room.join(name_in(ROOM, f"visitor:{n}"), f"192.0.{n // 250}.{n % 250}/32")
+        room.join(name_in(ROOM, f"visitor:{n}"), network.format(n // 250, n % 250))
     assert redis_client().info("memory")["used_memory"] - used < 1000 * 1000
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha1
+from itertools import chain
 from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar
 
@@ -21,6 +22,7 @@ from redis.exceptions import NoScriptError
 from allo.live.rooms.answers import Kept, Numbers, Seen
 from allo.live.rooms.passes import Place, Ticket, lot_of
 from allo.redis_client import redis_client
+from allo.web.address import with_around
 
 SCRIPTS = Path(__file__).with_name("scripts")
 # In the order in which `scripts/prelude.lua` names them; the first is the room itself.
@@ -148,6 +150,7 @@ def join(
     score, draw = (repr(shown.score), shown.draw) if shown else ("", "")
     lot = repr(lot_of(room, visitor))
     per_network = settings.ROOM_PLACES_PER_NETWORK
+    networks = chain.from_iterable(with_around(network))
 
     def read(answer: list[bytes] | None) -> Place | None:
         if answer is None:
@@ -155,7 +158,7 @@ def join(
         score, draw = answer
         return Place(room, visitor, float(score), draw.decode())
 
-    return Call(_JOIN, room, (visitor, score, draw, network, lot, per_network), read)
+    return Call(_JOIN, room, (visitor, score, draw, lot, per_network, *networks), read)
 
 
 def seen(room: int, places: Iterable[Place]) -> Call[list[Seen] | None]:
