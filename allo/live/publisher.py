@@ -24,7 +24,8 @@ PAUSE_SECONDS = 0.05
 # Without Redis messages are dropped: at most those of one pause are waiting.
 MAX_WAITING = 10_000
 MESSAGES_AT_ONCE = 500
-# What is added to messages is looked up once in this time, for all of them together.
+# What is added to messages is looked up once in this time, for all of them together. After messages
+# were lost, the next try is no later, as there may be no other message for hours.
 ADDING_SECONDS = 1.0
 COMPLAIN_EVERY_SECONDS = 30.0
 
@@ -76,11 +77,15 @@ class Publisher:
     def _run(self) -> None:
         while True:
             with self._something:
-                self._something.wait_for(lambda: self._waiting, self._until_adding())
+                self._something.wait_for(lambda: self._waiting, self._longest_wait())
             self.flush()
             if self._until_adding() == 0:
                 self._add()
             time.sleep(PAUSE_SECONDS)
+
+    def _longest_wait(self) -> float | None:
+        adding = self._until_adding()
+        return ADDING_SECONDS if adding is None and self._has_lost else adding
 
     def _until_adding(self) -> float | None:
         if not self._to_follow:

@@ -182,6 +182,12 @@ def test_a_failure_to_publish_breaks_nothing(monkeypatch: pytest.MonkeyPatch) ->
     assert units(row) == (7, 0)
 
 
+def is_lost(mine: publisher.Publisher) -> bool:
+    """Whether it has lost messages and not told that yet."""
+    with mine._sending:
+        return mine._has_lost
+
+
 def test_after_messages_were_lost_every_page_requests_all_anew(
     said: Said, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -198,6 +204,17 @@ def test_after_messages_were_lost_every_page_requests_all_anew(
     for n in range(2):
         mine.add([Message("test:later", n)])
         mine.flush()
+    assert [it.key for it in said(EVERYTHING)] == ["page"]
+
+
+def test_that_messages_were_lost_is_told_without_a_later_one(
+    said: Said, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as away:
+        away.setattr(publisher, "redis_client", lambda: Redis(port=1, retry=Retry(NoBackoff(), 0)))
+        mine = publisher.Publisher()
+        mine.add([Message("test:lost", 1)])
+        wait_for(lambda: is_lost(mine))
     assert [it.key for it in said(EVERYTHING)] == ["page"]
 
 
@@ -318,3 +335,6 @@ def test_while_redis_hangs_nobody_waits_and_nothing_piles_up(
     mine.flush()
     mine.flush()
     assert caplog.text.count("no live updates") == 1
+    monkeypatch.undo()
+    # It tells pages of the loss, which no later test is to hear.
+    wait_for(lambda: not is_lost(mine))
