@@ -26,6 +26,12 @@ BUYER = {
 }
 
 
+def aged(seen: str, seconds: float) -> str:
+    """What a page sends with its poll when it has been open for so much longer."""
+    state, _, at = seen.partition(".")
+    return f"{state}.{int(at) - int(seconds)}"
+
+
 def key() -> str:
     return str(uuid4())
 

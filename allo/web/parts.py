@@ -1,5 +1,6 @@
 """Responses with a page or only a part of it: the same view and context for browsers and htmx."""
 
+import time
 from hashlib import sha256
 from typing import Any
 
@@ -19,6 +20,9 @@ TOO_MANY, BUSY = 429, 503
 # For a page that answers where htmx requested a part: that part, the title and the address stay as
 # they are, and offline.js sends again what was pressed.
 PART_STAYS = {"HX-Reswap": "none ignoreTitle:true", "HX-Push-Url": "false"}
+# A page that stays open for longer gets its part anew with the next poll, and so new tokens, which
+# count for twice as long (`allo.live.tokens`).
+RENEWED_SECONDS = 6 * 3600
 # By refusal code: the page, and Retry-After in seconds.
 _BUSY_PAGES = {"busy": ("busy.html", 2), "storage": ("storage.html", 60)}
 
@@ -40,13 +44,21 @@ def wants_part(request: Request) -> bool:
 
 
 def seen_of(state: object) -> str:
-    """A hash of what a page shows, which its polling sends back."""
-    return sha256(str(state).encode()).hexdigest()[:16]
+    """A hash of what a page shows, and the second in which it was made. Its polling sends both
+    back."""
+    return f"{sha256(str(state).encode()).hexdigest()[:16]}.{int(time.time())}"
 
 
 def is_shown(request: Request, seen: str) -> bool:
-    """Whether the page that polls shows that already: then 204 leaves it as it is."""
-    return request.GET.get("seen") == seen and wants_part(request)
+    """Whether the page that polls shows that already, and its tokens are not old: then 204 leaves
+    it as it is."""
+    shown, _, at = request.GET.get("seen", "").partition(".")
+    if shown != seen.partition(".")[0] or not wants_part(request):
+        return False
+    try:
+        return time.time() - int(at) < RENEWED_SECONDS
+    except ValueError:
+        return False
 
 
 def render_part(

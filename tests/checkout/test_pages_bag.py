@@ -5,11 +5,12 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from allo.live.tokens import MAX_AGE_SECONDS
 from catalog.models import Product
 from checkout.models import Contact, Order
 from reservations import services
 from reservations.models import Reservation
-from tests.shopping import BUYER, HTMX, Page, holding, key, press, terms
+from tests.shopping import BUYER, HTMX, Page, aged, holding, key, press, terms
 from tests.stock import pass_time, stocked
 
 pytestmark = pytest.mark.django_db
@@ -188,6 +189,8 @@ def test_a_poll_of_the_bag_gets_204_until_something_changes(client) -> None:
     [hold] = bagged(client, "one")
     seen = client.get("/bag/").context["seen"]
     assert client.get("/bag/", {"seen": seen}, headers=HTMX).status_code == 204
+    old = aged(seen, MAX_AGE_SECONDS * 0.6)
+    assert client.get("/bag/", {"seen": old}, headers=HTMX).status_code == 200
     services.change(reservation_id=hold.pk, quantity=2, seen=1)
     part = client.get("/bag/", {"seen": seen}, headers=HTMX)
     assert part.status_code == 200

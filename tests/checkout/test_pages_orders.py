@@ -8,6 +8,7 @@ from django.db.models.functions import Now
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from allo.live.tokens import MAX_AGE_SECONDS
 from allo.outbox import sending
 from allo.outbox.models import Message
 from allo.redis_client import redis_client
@@ -18,7 +19,7 @@ from checkout.orders.cancelling import restock_and_cancel
 from checkout.orders.links import key_of
 from inventory.models import Warehouse
 from tests.checkout.orders import brought, on_delivery, opened, refund
-from tests.shopping import HTMX, Page, holding
+from tests.shopping import HTMX, Page, aged, holding
 from tests.stock import stocked
 
 pytestmark = pytest.mark.django_db
@@ -155,6 +156,9 @@ def test_a_poll_of_an_order_gets_204_until_something_changes(client) -> None:
     address = f"/orders/{order.number}/"
     shown = client.get(address).context["shown"]
     assert client.get(address, {"seen": shown.seen}, headers=HTMX).status_code == 204
+    # With new tokens in time.
+    poll = client.get(address, {"seen": aged(shown.seen, MAX_AGE_SECONDS * 0.6)}, headers=HTMX)
+    assert "data-live" in poll.content.decode()
     move(order, "packed")
     part = client.get(address, {"seen": shown.seen}, headers=HTMX).content.decode()
     assert part.lstrip().startswith("<title>Packed: order"), "htmx takes a title from the root"

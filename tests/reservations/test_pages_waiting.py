@@ -9,6 +9,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
+from allo.live.tokens import MAX_AGE_SECONDS
 from allo.outbox.models import Message
 from allo.redis_client import redis_client
 from catalog.models import Product
@@ -37,7 +38,7 @@ from tests.joining import (
     shown,
     waiting,
 )
-from tests.shopping import HTMX, holding, key, press_reserve, words
+from tests.shopping import HTMX, aged, holding, key, press_reserve, words
 from tests.shopping import press as press_checkout
 from tests.smtp import mailbox
 from tests.stock import pass_time, stocked
@@ -321,6 +322,25 @@ def test_a_poll_of_a_place_gets_204_until_something_changes(client) -> None:
         assert client.get(address, seen, headers=HTMX).status_code == 204
         change()
         assert client.get(address, seen, headers=HTMX).status_code == 200
+
+
+def test_a_place_that_stays_open_gets_new_tokens_in_time(client) -> None:
+    row = stocked(1)
+    all_held(row)
+    entry = waiting(row)
+    opened(entry, client)
+    address = links.path_to(entry)
+    page = client.get(address)
+    for age, status in ((MAX_AGE_SECONDS * 0.4, 204), (MAX_AGE_SECONDS * 0.6, 200)):
+        seen = aged(page.context["seen"], age)
+        poll = client.get(address, {"seen": seen}, headers=HTMX)
+        assert poll.status_code == status
+    assert 'data-live="holder:' in poll.content.decode()
+    assert client.get(address, {"seen": poll.context["seen"]}, headers=HTMX).status_code == 204
+    # By the page of an earlier version, or something else.
+    state = seen.partition(".")[0]
+    for seen in (state, f"{state}.", f"{state}.x", f"{state}.{'9' * 5000}", "", "."):
+        assert client.get(address, {"seen": seen}, headers=HTMX).status_code == 200
 
 
 def test_one_click_leaves_and_nothing_is_offered_any_more(client) -> None:
