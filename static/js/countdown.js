@@ -48,10 +48,9 @@ addEventListener("allo:now", ({ detail }) => {
   server = Math.max(server, detail - performance.now() / 1000);
 });
 addEventListener("htmx:afterRequest", ({ detail: { xhr } }) => {
-  const date = Date.parse(xhr.getResponseHeader("Date")) / 1000;
   // Date has whole seconds: only a greater difference means that this clock had stopped. An answer
   // that came late is behind by less than a minute, a server whose clock was set back by more.
-  const ahead = date + 0.5 - now();
+  const ahead = Date.parse(xhr.getResponseHeader("Date")) / 1000 + 0.5 - now();
   if (ahead > 1.5 || ahead < -60) server += ahead;
 });
 
