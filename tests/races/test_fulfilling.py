@@ -57,8 +57,7 @@ def cancel_while_a_parcel_leaves(order: Order) -> object:
     return cancelled
 
 
-def test_a_cancel_waits_for_the_parcel_and_does_nothing(order, monkeypatch) -> None:
-    monkeypatch.setattr(locks, "BRIEFLY_MS", 20_000)
+def test_a_cancel_waits_for_the_parcel_and_does_nothing(order) -> None:
     assert isinstance(cancel_while_a_parcel_leaves(order), NotThatState)
 
 
@@ -69,8 +68,11 @@ def test_without_the_lock_only_the_database_refuses_it(order, monkeypatch) -> No
 
 
 @pytest.mark.parametrize("act", ["cancel", "restock"])
-def test_what_has_its_stock_locked_waits_for_its_order_only_briefly(order, act) -> None:
+def test_what_has_its_stock_locked_waits_for_its_order_only_briefly(
+    order, act, monkeypatch
+) -> None:
     """Otherwise a transaction that keeps an order locked would stop the sale of a popular row."""
+    monkeypatch.setattr(locks, "BRIEFLY_MS", 100)
     actor = User.objects.create_user("asha")
 
     def one(_: int) -> None:

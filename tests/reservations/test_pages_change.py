@@ -205,7 +205,7 @@ def test_the_total_is_of_the_price_of_the_chosen_warehouse(client) -> None:
     def total(**chosen: object) -> str:
         page = client.get("/p/tidal/reserve/", {"quantity": 2, **chosen}).content.decode()
         for value, each in (("", 385_000), (row.pk, 385_000), (other.pk, 120_000)):
-            assert f'name="warehouse" value="{value}" data-each="{each}"' in page
+            assert f'data-each="{each}" name="warehouse" value="{value}"' in page
         found = re.search(r"<output .*>₹\N{NO-BREAK SPACE}(.*)</output>", page)
         assert found
         return found[1]
