@@ -239,6 +239,14 @@ def test_more_time_leaves_the_reasons_beside_what_was_wrong(
     expect(heading(page, "It is yours.")).to_be_visible()
 
 
+def test_the_button_does_not_move_from_under_a_press(new_context: NewContext, shop: Shop) -> None:
+    """The focus scrolls at once, also for those who like motion."""
+    page = new_context(**screen("360-light", motion=True)).new_page()
+    hold(page, untouched(shop))
+    page.evaluate("scrollTo({ top: 0, behavior: 'instant' })")
+    assert page.evaluate("(document.getElementById('cancel-link').focus(), scrollY)") > 0
+
+
 def test_a_question_that_a_refresh_takes_away_gives_the_focus_back(page: Page, shop: Shop) -> None:
     checkout = hold(page, untouched(shop))
     page.get_by_role("link", name="Cancel the reservation").press("Enter")
