@@ -17,8 +17,8 @@ SINCE = """
 """
 # A message may be pruned at this age, so a paid order that is almost as old may lack its receipt.
 YOUNG = "now() - make_interval(days => %(days)s) + interval '1 hour'"
-# Until then receipts were deleted when fewer days of messages were kept; the clock marks that each
-# hour.
+# Receipts from before this may have been deleted: the clock marks it each hour, and the mark stays
+# when messages are kept for more days from then on.
 DELETED = """
     SELECT coalesce(max(until) + interval '1 hour', '-infinity') FROM reservations_forgotten
     WHERE what = 'receipts'

@@ -34,7 +34,7 @@ def forget_buyers() -> None:
 
 def mark_receipts() -> None:
     """The outbox deletes messages that are so old. The mark is how far it may have come: the audit
-    of money misses no receipt before it, also when messages are kept for longer from then on."""
+    of money expects no receipt before it, also when messages are kept for longer from then on."""
     ago = timezone.now() - timedelta(days=settings.KEEP_MESSAGES_DAYS)
     walk("receipts", Order.objects.none(), "paid_at", ago, lambda _: None)
 
